@@ -1,0 +1,46 @@
+# Everything a newcomer runs. `make demo` and `make test` set up what they need first.
+
+PYTHON ?= python3
+RUN = .venv/bin/python
+READY = .venv/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo local test chaos bench check lock clean
+
+help: ## print this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
+
+setup: $(READY) ## build .venv from requirements.lock (only when it changed)
+
+demo: $(READY) ## the story of an invoice, on embedded servers and a local sevDesk
+	$(RUN) -m worker demo
+
+local: $(READY) ## keep a Postgres and a Redis running and print their addresses
+	$(RUN) -m worker local
+
+test: $(READY) ## unit, client, flow and house tests and a short sample of the chaos tests
+	$(RUN) -m pytest -q -n logical --maxprocesses 8 -m "not long"
+
+chaos: $(READY) ## kill things at bad moments, for minutes
+	$(RUN) -m pytest -q tests/chaos
+
+bench: $(READY) ## measure: tests/bench/bench_*.py
+	$(RUN) -m pytest -q -s -o python_files="bench_*.py" tests/bench
+
+check: $(READY) ## ruff and mypy --strict
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy --strict worker sevdesk_client
+
+lock: ## renew requirements.lock for every system and Python >= 3.11 (needs uv)
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --generate-hashes \
+		--no-header --no-annotate --no-emit-index-url pyproject.toml --output-file requirements.lock
+
+clean: ## remove .venv and every cache
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The lock holds a hash for every package, the build backend too, so building the project itself fetches nothing.
+$(READY): pyproject.toml requirements.lock
+	@PYTHON="$(PYTHON)" sh .ci/setup
+	@touch $@

@@ -1,0 +1,162 @@
+"""The JSON bodies we send, built from drafts. Pure.
+
+Amounts travel as decimal strings: sevDesk takes strings and numbers alike (one report, measured), and no float can
+round a string on its way. Ids travel as integers where the spec says so. Keys without a value are left out (official).
+"""
+
+from datetime import date, datetime, time
+from decimal import Decimal
+
+from sevdesk_client.models import BERLIN, AddressDraft, ContactDraft, InvoiceDraft, MailDraft, PositionDraft
+
+# What we send, as `json.dumps` takes it.
+Body = dict[str, object]
+
+
+def decimal_text(amount: Decimal) -> str:
+    """Plain digits, never an exponent: PHP would read "1E+2", a person reading a log would not."""
+    return format(amount, "f")
+
+
+def ref(name: str, id: str | int) -> Body:
+    """A reference as sevDesk wants it; without `objectName` it complains about something else (live, three peers).
+
+    Raises ValueError for an id that is not a number.
+    """
+    return {"id": int(id), "objectName": name}
+
+
+def unix_seconds(day: date) -> int:
+    """Midnight in Berlin, which is how sevDesk shows a calendar day (live, four peers)."""
+    return int(datetime.combine(day, time(), BERLIN).timestamp())
+
+
+def contact(draft: ContactDraft) -> Body:
+    """POST /Contact, PUT /Contact/{id} (flat; the PUT is partial: measured by one peer)."""
+    return _set_only(
+        {
+            "customerNumber": draft.customer_number,
+            "name": draft.name,
+            "surename": draft.surename,
+            "familyname": draft.familyname,
+            "category": ref("Category", draft.category_id),
+            "vatNumber": draft.vat_number,
+            "buyerReference": draft.buyer_reference,
+        }
+    )
+
+
+def contact_address(draft: AddressDraft, contact_id: str | None = None) -> Body:
+    """POST /ContactAddress with its contact, PUT /ContactAddress/{id} without (partial: measured by one peer)."""
+    return _set_only(
+        {
+            "contact": ref("Contact", contact_id) if contact_id is not None else None,
+            "street": draft.street,
+            "zip": draft.zip,
+            "city": draft.city,
+            "country": ref("StaticCountry", draft.country_id),
+            "category": ref("Category", draft.category_id),
+        }
+    )
+
+
+def communication_way(contact_id: str, value: str, type: str, key_id: int, main: bool) -> Body:
+    """POST /CommunicationWay. Without `key` sevDesk answers 500 (one report), though the spec merely requires it."""
+    return {
+        "contact": ref("Contact", contact_id),
+        "type": type,
+        "value": value,
+        "key": ref("CommunicationWayKey", key_id),
+        "main": "1" if main else "0",
+    }
+
+
+def mail(draft: MailDraft) -> Body:
+    """POST /Invoice/{id}/sendViaEmail (official)."""
+    return _set_only(
+        {
+            "toEmail": draft.to,
+            "subject": draft.subject,
+            "text": draft.text,
+            "copy": draft.copy,
+            "ccEmail": draft.cc,
+            "bccEmail": draft.bcc,
+        }
+    )
+
+
+def save_invoice(draft: InvoiceDraft) -> Body:
+    """POST /Invoice/Factory/saveInvoice: the four trailing keys always, in this order (official)."""
+    return {
+        "invoice": _set_only({**_invoice(draft), **_address(draft)}),
+        "invoicePosSave": [_position(position) for position in draft.positions],
+        "invoicePosDelete": None,
+        "discountSave": None,
+        "discountDelete": None,
+        "takeDefaultAddress": False,
+    }
+
+
+def _invoice(draft: InvoiceDraft) -> Body:
+    """The head of the document.
+
+    Against the spec's list of required keys, `taxType` is left out: `taxRule` replaces it (live, two peers).
+    """
+    return {
+        "objectName": "Invoice",
+        "mapAll": True,
+        "contact": ref("Contact", draft.contact_id),
+        "contactPerson": ref("SevUser", draft.contact_person_id),
+        # dd.mm.yyyy is official and live; the delivery dates are "timestamps" in the spec and measured as such.
+        "invoiceDate": draft.invoice_date.strftime("%d.%m.%Y"),
+        "deliveryDate": unix_seconds(draft.delivery_date) if draft.delivery_date else None,
+        "deliveryDateUntil": unix_seconds(draft.delivery_date_until) if draft.delivery_date_until else None,
+        "header": draft.header,
+        "headText": draft.head_text,
+        "footText": draft.foot_text,
+        "timeToPay": draft.time_to_pay,
+        "discount": 0,
+        "status": 100,  # anything else is refused with 422 (live, two peers)
+        "invoiceType": draft.invoice_type,
+        "currency": draft.currency,
+        "showNet": True,
+        "taxRule": {"id": str(draft.tax_rule), "objectName": "TaxRule"},
+        "taxRate": 0,  # unused, but without it the database refuses the row (one report)
+        "taxText": draft.tax_text,
+        "customerInternalNote": draft.customer_internal_note,
+        "paymentMethod": ref("PaymentMethod", draft.payment_method_id) if draft.payment_method_id else None,
+        "propertyIsEInvoice": True if draft.is_e_invoice else None,
+    }
+
+
+def _address(draft: InvoiceDraft) -> Body:
+    """Both forms of the address, written out: sevDesk copies none without takeDefaultAddress (live, three peers)."""
+    town = " ".join(filter(None, (draft.address_zip, draft.address_city)))
+    return {
+        "address": "\n".join(filter(None, (draft.address_name, draft.address_street, town))) or None,
+        "addressName": draft.address_name,
+        "addressStreet": draft.address_street,
+        "addressZip": draft.address_zip,
+        "addressCity": draft.address_city,
+        "addressCountry": ref("StaticCountry", draft.address_country_id) if draft.address_country_id else None,
+    }
+
+
+def _position(draft: PositionDraft) -> Body:
+    return _set_only(
+        {
+            "objectName": "InvoicePos",
+            "mapAll": True,
+            "positionNumber": draft.position_number,
+            "name": draft.name,
+            "text": draft.text,
+            "quantity": decimal_text(draft.quantity),
+            "price": decimal_text(draft.price),
+            "unity": ref("Unity", draft.unity_id),
+            "taxRate": decimal_text(draft.tax_rate),
+        }
+    )
+
+
+def _set_only(body: Body) -> Body:
+    return {key: value for key, value in body.items() if value is not None}

@@ -1,0 +1,316 @@
+"""sevDesk's objects with sevDesk's own words, and the drafts we send.
+
+Reading: what sevDesk writes as a string ("100", "5.51", "1") arrives here as what it means. Keys we do not use are
+ignored; keys that appear only when set may be missing (measured by two peers).
+Amounts are `Decimal` in the document's currency, dates are German calendar days, times carry their offset.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def _number(value: Any) -> Any:
+    """`true` is sevDesk's way of writing 1 in some answers (captured for `quantity`, confirmed by a second peer)."""
+    return int(value) if isinstance(value, bool) else value
+
+
+def _zero_if_null(value: Any) -> Any:
+    return 0 if value is None else _number(value)
+
+
+def _flag(value: Any) -> Any:
+    """Booleans are "0"/"1" in reads, real booleans in write answers, and null where never set (captures)."""
+    return False if value is None or value == "" else value
+
+
+def _day(value: Any) -> Any:
+    """The first ten characters: days come as Berlin midnight, which is the day before in UTC (live, four peers)."""
+    return date.fromisoformat(value[:10]) if isinstance(value, str) and value else value or None
+
+
+def _moment(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value
+    if value in (None, "", "0", 0):
+        return None
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    # Every captured time carries its offset; should one come without, it is the wall clock sevDesk shows its users.
+    return moment.replace(tzinfo=BERLIN) if isinstance(moment, datetime) and moment.tzinfo is None else moment
+
+
+def _none_if_zero(value: Any) -> Any:
+    """`sendType` is "0" until the document is sent (captures)."""
+    return None if value in ("", "0", 0) else value
+
+
+# 24 digits hold any sum of money; the bound keeps "1e999999999" from becoming a number nobody can compute with.
+Amount = Annotated[Decimal, BeforeValidator(_number), Field(max_digits=24)]
+AmountOrZero = Annotated[Decimal, BeforeValidator(_zero_if_null), Field(max_digits=24)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Day = Annotated[date | None, BeforeValidator(_day)]
+Moment = Annotated[datetime | None, BeforeValidator(_moment)]
+Id = Annotated[str, Field(min_length=1)]
+
+
+def _ref_id(key: str) -> AliasPath:
+    """The id inside a reference, which is {id, objectName} or, in some write answers, the whole object (captures)."""
+    return AliasPath(key, "id")
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        coerce_numbers_to_str=True,
+        hide_input_in_errors=True,
+    )
+
+
+class Ref(_Model):
+    """A reference to another object: its id and sevDesk's name for its kind ("Invoice", "Order", ...)."""
+
+    id: Id
+    object_name: str
+
+
+class SevUser(_Model):
+    """A user of the sevDesk account. `client_id` is the account's own id."""
+
+    id: Id
+    username: str | None = None
+    email: str | None = None
+    fullname: str | None = None
+    client_id: str | None = Field(default=None, validation_alias=_ref_id("sevClient"))
+
+
+class Invoice(_Model):
+    """An invoice or cancellation (`invoice_type`: RE normal, AR advance, ER final, SR cancellation; others exist).
+
+    `status`: 50 recurring, 100 draft, 200 open, 750 partly paid, 1000 paid (official) **or cancelled** (one capture: no
+    pay_date, paid_amount 0, and an SR whose `origin` is this invoice; the SR itself is 1000 too).
+    `paid_amount` may stay below `sum_gross` at 1000 (Skonto; inferred).
+    `invoice_number` is None until sendBy (live, three peers). `is_e_invoice` is unreliable in reads: "1" only in the
+    answer to saving (live, two peers).
+    """
+
+    id: Id
+    invoice_number: str | None = None
+    status: int
+    invoice_type: str
+    contact_id: str | None = Field(default=None, validation_alias=_ref_id("contact"))
+    currency: str
+    sum_net: Amount
+    sum_tax: Amount
+    sum_gross: Amount
+    # Must be there, for a missing key read as 0 would look like a payment taken back. null is the spec's word for none.
+    paid_amount: AmountOrZero
+    invoice_date: Day = None
+    pay_date: Day = None
+    create: Moment = None
+    update: Moment = None
+    send_type: Annotated[str | None, BeforeValidator(_none_if_zero)] = None
+    send_date: Moment = None
+    enshrined: Moment = None
+    customer_internal_note: str | None = None
+    origin: Ref | None = None
+    header: str | None = None
+    is_e_invoice: Flag = Field(default=False, validation_alias="propertyIsEInvoice")
+
+
+class CreditNote(_Model):
+    """What cancelling a paid invoice makes instead of a cancellation invoice: a draft (one report; no capture)."""
+
+    id: Id
+    credit_note_number: str | None = None
+    status: int
+    booking_category: str | None = None
+    currency: str | None = None
+    sum_net: Amount | None = None
+    sum_tax: Amount | None = None
+    sum_gross: Amount | None = None
+    create: Moment = None
+    update: Moment = None
+    customer_internal_note: str | None = None
+
+
+class Contact(_Model):
+    """An organisation (`name`) or a person (`surename`, which is the given name, and `familyname`)."""
+
+    id: Id
+    customer_number: str | None = None
+    name: str | None = None
+    surename: str | None = None
+    familyname: str | None = None
+    category_id: str | None = Field(default=None, validation_alias=_ref_id("category"))
+    vat_number: str | None = None
+    buyer_reference: str | None = None
+
+
+class ContactAddress(_Model):
+    """A postal address of a contact. `category_id` 47 is the invoice address (live, two peers)."""
+
+    id: Id
+    contact_id: str | None = Field(default=None, validation_alias=_ref_id("contact"))
+    street: str | None = None
+    zip: str | None = None
+    city: str | None = None
+    country_id: str | None = Field(default=None, validation_alias=_ref_id("country"))
+    category_id: str | None = Field(default=None, validation_alias=_ref_id("category"))
+    name: str | None = None
+
+
+class CommunicationWay(_Model):
+    """An e-mail address, telephone number or web address of a contact."""
+
+    id: Id
+    contact_id: str | None = Field(default=None, validation_alias=_ref_id("contact"))
+    type: str
+    value: str
+    key_id: str | None = Field(default=None, validation_alias=_ref_id("key"))
+    main: Flag = False
+
+
+class Country(_Model):
+    """A country of sevDesk's own list: 1 DE, 2 AT, 3 CH (live, two peers)."""
+
+    id: Id
+    code: str | None = None
+    name: str | None = None
+
+
+class Template(_Model):
+    """A document template. `name` is often a translation key rather than a name to show (official example)."""
+
+    id: Id
+    name: str | None = None
+    translation_code: str | None = None
+    type: str | None = None
+    default: Flag = False
+
+
+class PaymentMethod(_Model):
+    """A payment method; ids are per account, `electronic_invoice_id` is not (58 transfer, 59 direct debit; capture)."""
+
+    id: Id
+    name: str | None = None
+    electronic_invoice_id: str | None = None
+
+
+class Email(_Model):
+    """The mail sevDesk says it has sent. `object` is the invoice (official; no capture)."""
+
+    id: Id
+    object: Ref | None = None
+    to: str | None = None
+    subject: str | None = None
+    arrived: Moment = None
+
+
+class PdfAnswer(_Model):
+    """getPdf's JSON: live spellings first, the spec's second (they differ; the live ones are captured)."""
+
+    filename: str = ""
+    mimetype: str = Field(default="application/pdf", validation_alias=AliasChoices("mimetype", "mimeType"))
+    base64_encoded: Flag = Field(default=True, validation_alias=AliasChoices("base64Encoded", "base64encoded"))
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file sevDesk rendered. `filename` is ".pdf" for a draft (live), and "" where the bytes came without a name."""
+
+    filename: str
+    mimetype: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactDraft:
+    """A contact to create or change: an organisation (`name`) or a person (`surename` and `familyname`), never both."""
+
+    customer_number: str
+    name: str | None = None
+    surename: str | None = None
+    familyname: str | None = None
+    category_id: int = 3  # customer (official)
+    vat_number: str | None = None
+    buyer_reference: str | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.name) == bool(self.surename or self.familyname):
+            raise ValueError("a contact is either an organisation (name) or a person (surename, familyname)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressDraft:
+    """A contact's postal address."""
+
+    street: str | None
+    zip: str | None
+    city: str | None
+    country_id: str
+    category_id: int = 47  # invoice address (live, two peers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionDraft:
+    """One line of an invoice. `price` is net per unit, up to four decimals (live); `tax_rate` is in percent."""
+
+    name: str
+    quantity: Decimal
+    price: Decimal
+    tax_rate: Decimal
+    position_number: int
+    text: str | None = None
+    unity_id: int = 1  # piece; 9 is hour (live, three peers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceDraft:
+    """A new invoice. `time_to_pay` is in days; `tax_rule` is sevDesk's rule id; dates are German calendar days."""
+
+    contact_id: str
+    contact_person_id: str
+    invoice_date: date
+    header: str
+    tax_rule: int
+    tax_text: str
+    currency: str
+    customer_internal_note: str
+    positions: tuple[PositionDraft, ...]
+    invoice_type: str = "RE"
+    time_to_pay: int | None = None
+    delivery_date: date | None = None
+    delivery_date_until: date | None = None
+    head_text: str | None = None
+    foot_text: str | None = None
+    address_name: str | None = None
+    address_street: str | None = None
+    address_zip: str | None = None
+    address_city: str | None = None
+    address_country_id: str | None = None
+    payment_method_id: str | None = None
+    is_e_invoice: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailDraft:
+    """A mail with the invoice's PDF. `cc`, `bcc`: addresses separated by commas; `text` may hold HTML (official)."""
+
+    to: str
+    subject: str
+    text: str
+    copy: bool = False
+    cc: str | None = None
+    bcc: str | None = None

@@ -1,0 +1,127 @@
+"""How to read `objects`: one object, a list, a PDF, nothing. Pure.
+
+A reader raises ValueError, with a text that may be shown, when the answer is not what the call promises; `wire.read`
+makes an error of the tree out of it.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from sevdesk_client import errors
+from sevdesk_client.models import (
+    CommunicationWay,
+    Contact,
+    ContactAddress,
+    Country,
+    CreditNote,
+    Document,
+    Email,
+    Invoice,
+    PdfAnswer,
+    Template,
+)
+from sevdesk_client.wire import MAX_PDF_BYTES, Json, Reader, Request
+
+M = TypeVar("M", bound=BaseModel)
+Hit = TypeVar("Hit", Contact, ContactAddress, CommunicationWay, Country, Invoice)
+
+
+def one(model: type[M]) -> Reader[M]:
+    """A single object: by-id reads wrap it in a list, factories, POST and PUT do not (live, three peers)."""
+
+    return lambda objects: model.model_validate(_single(objects))
+
+
+def many(model: type[M]) -> Reader[list[M]]:
+    """A list and nothing else: were null to pass for "nothing found", the caller would create a second one."""
+
+    def reader(objects: Json) -> list[M]:
+        if not isinstance(objects, list):
+            raise ValueError("the answer holds no list")
+        return [model.model_validate(_object(item)) for item in objects]
+
+    return reader
+
+
+def rechecked(request: Request, hits: list[Hit], fits: Callable[[Hit], bool], *, complete: bool = False) -> list[Hit]:
+    """The hits that fit, oldest first.
+
+    Others among them prove that the filter was ignored, which matters unless the page is the `complete` list anyway.
+    """
+    fitting = [hit for hit in hits if fits(hit)]
+    if len(fitting) < len(hits) and not complete:
+        raise errors.FilterIgnored(request.operation, f"{len(hits) - len(fitting)} of {len(hits)} hits do not match")
+    return by_age(fitting)
+
+
+def by_age(hits: list[Hit]) -> list[Hit]:
+    """Oldest first. sevDesk promises no order (newest first was seen once); ids are numbers that grow."""
+    return sorted(hits, key=lambda hit: (len(hit.id), hit.id))
+
+
+def nothing(objects: Json) -> None:
+    """Calls without a result answer null, [null] or meta data (captures); all that counts is that they answered."""
+
+
+def version(objects: Json) -> str:
+    found = _object(objects).get("version")
+    if not isinstance(found, str):
+        raise ValueError("the answer names no version")
+    return found
+
+
+def saved_invoice(objects: Json) -> Invoice:
+    """The document of saveInvoice's {invoice, invoicePos}; the positions (`quantity: true` and all) are left alone."""
+    return one(Invoice)(_object(objects).get("invoice"))
+
+
+def cancellation(objects: Json) -> Invoice | CreditNote:
+    """A cancellation, or the draft of a credit note if the invoice was paid (one report): `objectName` says which."""
+    made = _single(objects)
+    model = CreditNote if made.get("objectName") == "CreditNote" else Invoice
+    return model.model_validate(made)
+
+
+def email(objects: Json) -> Email:
+    return one(Email)(objects)
+
+
+def templates(objects: Json) -> list[Template]:
+    """Really {"result", "templates": [...]} inside `objects` (one report); the spec shows it without the wrapper."""
+    return many(Template)(_object(objects).get("templates"))
+
+
+def document(objects: Json) -> Document:
+    """A PDF, raw or as base64 in JSON, of at most MAX_PDF_BYTES."""
+    if isinstance(objects, bytes):
+        return _pdf("", "application/pdf", objects)
+    answer = PdfAnswer.model_validate(_object(objects))
+    try:
+        content = base64.b64decode(answer.content, validate=True) if answer.base64_encoded else answer.content.encode()
+    except binascii.Error:
+        raise ValueError("the document's base64 is damaged") from None
+    # The name may end up in a path, so only its last part counts.
+    name = answer.filename.replace("\\", "/").rpartition("/")[2]
+    return _pdf("".join(filter(str.isprintable, name)), answer.mimetype, content)
+
+
+def _pdf(filename: str, mimetype: str, content: bytes) -> Document:
+    if not content.startswith(b"%PDF"):
+        raise ValueError("the document is not a PDF")
+    if len(content) > MAX_PDF_BYTES:
+        raise ValueError(f"the PDF is larger than {MAX_PDF_BYTES} bytes")
+    return Document(filename, mimetype, content)
+
+
+def _single(objects: Json) -> dict[str, Json]:
+    return _object(objects[0] if isinstance(objects, list) and len(objects) == 1 else objects)
+
+
+def _object(value: Json) -> dict[str, Json]:
+    if not isinstance(value, dict):
+        raise ValueError("the answer holds no object")
+    return value

@@ -1,0 +1,87 @@
+"""Which call does what. Paths are case-sensitive, all others are 500 "wrong HTTP Type" (one report each)."""
+
+import re
+from collections.abc import Callable
+
+from sevdesk_client.sandbox import (
+    addresses,
+    cancelling,
+    catalogue,
+    contacts,
+    credit_notes,
+    documents,
+    invoices,
+    paying,
+    sending,
+    transactions,
+    ways,
+)
+from sevdesk_client.sandbox.calls import Answer, Call
+from sevdesk_client.sandbox.state import Account
+
+Handler = Callable[[Account, Call], Answer]
+
+ROUTES: dict[tuple[str, str], Handler] = {
+    ("GET", "/Tools/bookkeepingSystemVersion"): catalogue.system_version,
+    ("GET", "/SevUser"): catalogue.list_users,
+    ("GET", "/StaticCountry"): catalogue.list_countries,
+    ("GET", "/Unity"): catalogue.list_unities,
+    ("GET", "/PaymentMethod"): catalogue.list_payment_methods,
+    ("GET", "/CheckAccount"): catalogue.list_check_accounts,
+    ("GET", "/CheckAccountTransaction"): transactions.list_transactions,
+    ("POST", "/CheckAccountTransaction"): transactions.create_transaction,
+    ("GET", "/CheckAccountTransaction/{id}"): transactions.get_transaction,
+    ("DELETE", "/CheckAccountTransaction/{id}"): transactions.delete_transaction,
+    ("GET", "/CommunicationWayKey"): catalogue.list_way_keys,
+    ("GET", "/SevSequence/Factory/getByType"): catalogue.sequence,
+    ("GET", "/DocServer/getTemplatesWithThumb"): catalogue.list_templates,
+    ("GET", "/DocServer/getLetterpapersWithThumb"): catalogue.list_letterpapers,
+    ("GET", "/Contact"): contacts.list_contacts,
+    ("POST", "/Contact"): contacts.create_contact,
+    ("GET", "/Contact/{id}"): contacts.get_contact,
+    ("PUT", "/Contact/{id}"): contacts.update_contact,
+    ("DELETE", "/Contact/{id}"): contacts.delete_contact,
+    ("GET", "/Contact/Factory/getNextCustomerNumber"): contacts.next_customer_number,
+    ("GET", "/Contact/Mapper/checkCustomerNumberAvailability"): contacts.customer_number_free,
+    ("GET", "/ContactAddress"): addresses.list_addresses,
+    ("POST", "/ContactAddress"): addresses.create_address,
+    ("GET", "/ContactAddress/{id}"): addresses.get_address,
+    ("PUT", "/ContactAddress/{id}"): addresses.update_address,
+    ("DELETE", "/ContactAddress/{id}"): addresses.delete_address,
+    ("GET", "/CommunicationWay"): ways.list_ways,
+    ("POST", "/CommunicationWay"): ways.create_way,
+    ("GET", "/CommunicationWay/{id}"): ways.get_way,
+    ("PUT", "/CommunicationWay/{id}"): ways.update_way,
+    ("DELETE", "/CommunicationWay/{id}"): ways.delete_way,
+    ("GET", "/Invoice"): invoices.list_invoices,
+    ("POST", "/Invoice/Factory/saveInvoice"): invoices.save_invoice,
+    ("GET", "/Invoice/Factory/getNextInvoiceNumber"): catalogue.next_invoice_number,
+    ("GET", "/Invoice/{id}"): invoices.get_invoice,
+    ("PUT", "/Invoice/{id}"): invoices.change_invoice,
+    ("DELETE", "/Invoice/{id}"): invoices.delete_invoice,
+    ("GET", "/Invoice/{id}/getPositions"): invoices.get_positions,
+    ("GET", "/Invoice/{id}/getIsPartiallyPaid"): invoices.is_partially_paid,
+    ("GET", "/Invoice/{id}/getPdf"): documents.get_pdf,
+    ("GET", "/Invoice/{id}/getXml"): documents.get_xml,
+    ("POST", "/Invoice/{id}/render"): documents.render,
+    ("PUT", "/Invoice/{id}/changeParameter"): documents.change_parameter,
+    ("PUT", "/Invoice/{id}/sendBy"): sending.send_by,
+    ("POST", "/Invoice/{id}/sendViaEmail"): sending.send_via_email,
+    ("PUT", "/Invoice/{id}/enshrine"): sending.enshrine,
+    ("PUT", "/Invoice/{id}/bookAmount"): paying.book_amount,
+    ("PUT", "/Invoice/{id}/resetToOpen"): paying.reset_to_open,
+    ("PUT", "/Invoice/{id}/resetToDraft"): sending.reset_to_draft,
+    ("POST", "/Invoice/{id}/cancelInvoice"): cancelling.cancel_invoice,
+    ("GET", "/InvoicePos"): invoices.list_positions,
+    ("GET", "/CreditNote"): credit_notes.list_credit_notes,
+    ("GET", "/CreditNote/{id}"): credit_notes.get_credit_note,
+}
+
+_IDENT = re.compile(r"/(\d{1,18})(?=/|$)", re.ASCII)
+
+
+def resolve(method: str, path: str) -> tuple[Handler | None, int]:
+    """The handler of a path below /api/v1, and the id in it."""
+    found = _IDENT.search(path)
+    shape = _IDENT.sub("/{id}", path, count=1)
+    return ROUTES.get((method, shape)), int(found[1]) if found else 0

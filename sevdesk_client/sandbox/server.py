@@ -1,0 +1,118 @@
+"""uvicorn around the app: a server that can also hang up on a client."""
+
+import asyncio
+import contextlib
+import secrets
+import signal
+import socket
+from asyncio import Transport
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from sevdesk_client.sandbox.app import create_app
+from sevdesk_client.sandbox.gate import Sandbox
+
+GRACE = 1  # seconds that open requests have at the end; a hung one must not keep the process
+
+
+class HangUpProtocol(H11Protocol):
+    """Shows the app its connection, because ASGI has no way to close one without an answer."""
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override] # as in uvicorn itself
+        """Put the transport where the gate finds it: scope["state"]["transport"]."""
+        self.app_state = {**self.app_state, "transport": transport}
+        super().connection_made(transport)
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the caller: uvicorn would raise them again at the end, and the process would not exit 0."""
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A sandbox that answers."""
+
+    url: str  # http://127.0.0.1:PORT
+    token: str
+    sandbox: Sandbox
+
+    @property
+    def base_url(self) -> str:
+        """What SEVDESK_BASE_URL is to be."""
+        return f"{self.url}/api/v1"
+
+
+@contextlib.asynccontextmanager
+async def running(
+    *,
+    port: int = 0,
+    token: str | None = None,
+    latency: tuple[float, float] = (0, 0),
+    clock: Callable[[], datetime] | None = None,
+) -> AsyncIterator[Running]:
+    """A sandbox on 127.0.0.1 inside this event loop; port 0 finds a free one. OSError if the port is taken."""
+    token = token or secrets.token_hex(16)
+    app = create_app(token, latency=latency, clock=clock)
+    config = uvicorn.Config(
+        app,
+        http=HangUpProtocol,
+        log_level="critical",
+        lifespan="off",
+        access_log=False,
+        timeout_graceful_shutdown=GRACE,
+    )
+    listener = _listen(port)
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield Running(f"http://127.0.0.1:{listener.getsockname()[1]}", token, app.state.sandbox)
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
+
+
+def _listen(port: int) -> socket.socket:
+    """asyncio switches Nagle's delay off only for sockets that say TCP aloud; with it each answer takes 40 ms."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError:
+        listener.close()
+        raise
+    listener.listen(2048)
+    return listener
+
+
+def serve(
+    port: int = 0,
+    token: str | None = None,
+    latency: tuple[float, float] = (0, 0),
+    ready: Callable[[str, str], None] | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then return. `ready` gets base URL and token; without it both are printed."""
+    asyncio.run(_serve(port, token, latency, ready or announce))
+
+
+def announce(base_url: str, token: str) -> None:
+    """The two lines other programs read."""
+    print(f"SEVDESK_BASE_URL={base_url}", flush=True)
+    print(f"SEVDESK_API_TOKEN={token}", flush=True)
+
+
+async def _serve(port: int, token: str | None, latency: tuple[float, float], ready: Callable[[str, str], None]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop.set)
+    async with running(port=port, token=token, latency=latency) as sandbox:
+        ready(sandbox.base_url, sandbox.token)
+        await stop.wait()

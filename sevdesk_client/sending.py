@@ -1,0 +1,177 @@
+"""One request, from its first attempt to its last. The only module that does HTTP with sevDesk."""
+
+import asyncio
+import itertools
+import re
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import backoff
+import httpx
+
+from sevdesk_client import errors
+from sevdesk_client.wire import Answer, Reader, Request, broken, read
+
+T = TypeVar("T")
+
+BASE_URL = "https://my.sevdesk.de/api/v1"
+# sevDesk asks integrations to name themselves, for its support (official).
+USER_AGENT = "sevdesk-worker by R1"
+# Pool, TCP and TLS get a quarter of an attempt's time each, so whatever runs out after them may have been sent.
+_CONNECT_SHARE = 0.25
+
+_HEADER_VALUE = re.compile(r"[\x21-\x7e]{1,200}")
+_NEVER_LEFT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP attempt, for metrics and logs: no ids, no parameters.
+
+    `outcome` is "ok", the name of an error's class, or "cancelled" (by whoever awaited the call).
+    """
+
+    method: str
+    path: str
+    status: int | None
+    ms: float
+    attempt: int
+    outcome: str
+
+
+class Sender:
+    """Sends requests of one account, each until there is an answer.
+
+    http            given, never made here; redirects are not followed and its auth is not used, whatever its settings
+    token           32 hexadecimal digits, sent as they are (official); shown nowhere
+    read_timeout,   seconds one attempt may take as a whole, from waiting for a connection to the last byte
+    write_timeout
+    attempts        how often a call is tried at most; waits grow from 1 s, with full jitter
+    max_wait        seconds between two attempts at most; a longer Retry-After is the caller's to wait. 0 in tests
+    observe         called after every HTTP attempt
+    correlation     gives the X-Correlation-ID of a call, or None
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        token: str,
+        *,
+        base_url: str = BASE_URL,
+        read_timeout: float = 30.0,
+        write_timeout: float = 30.0,
+        attempts: int = 3,
+        max_wait: float = 30.0,
+        observe: Callable[[Call], None] | None = None,
+        correlation: Callable[[], str | None] | None = None,
+    ) -> None:
+        if not _HEADER_VALUE.fullmatch(token):
+            raise ValueError("the API token is empty or holds characters a header cannot carry")
+        self._http = http
+        self._token = token
+        self._base_url = base_url.rstrip("/")
+        self._read_timeout = read_timeout
+        self._write_timeout = write_timeout
+        self._attempts = attempts
+        self._max_wait = max_wait
+        self._observe = observe
+        self._correlation = correlation
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._base_url!r})"
+
+    async def _call(self, request: Request, reader: Reader[T]) -> T:
+        """Tries until there is an answer. Writes never raise Unavailable, so listing it here repeats reads only."""
+        numbers = itertools.count(1)
+
+        async def attempt() -> T:
+            return await self._attempt(request, reader, next(numbers))
+
+        retrying = backoff.on_exception(
+            _waits,
+            (errors.NotSent, errors.Throttled, errors.Unavailable),
+            max_tries=self._attempts,
+            giveup=lambda error: (getattr(error, "retry_after", None) or 0.0) > self._max_wait,
+            jitter=None,  # _waits has its own, because Retry-After must not be shortened
+            logger=None,  # `observe` tells of every attempt
+            max_wait=self._max_wait,
+        )
+        return await retrying(attempt)()
+
+    async def _attempt(self, request: Request, reader: Reader[T], number: int) -> T:
+        started = time.perf_counter()
+        status, outcome = None, "cancelled"
+        try:
+            answer = await self._send(request)
+            status = answer.status
+            result = read(request, answer, reader, secret=self._token)
+            outcome = "ok"
+            return result
+        except errors.SevDeskError as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            if self._observe:
+                ms = (time.perf_counter() - started) * 1000
+                self._observe(Call(request.method, request.path, status, ms, number, outcome))
+
+    async def _send(self, request: Request) -> Answer:
+        """The only place that sends: bounds time and size of an answer, and names what went wrong by its meaning."""
+        seconds = self._write_timeout if request.writes else self._read_timeout
+        share = seconds * _CONNECT_SHARE
+        try:
+            async with (
+                asyncio.timeout(seconds),
+                self._http.stream(
+                    request.method,
+                    self._base_url + request.target(),
+                    params=request.params or None,
+                    json=request.body,
+                    headers=self._headers(),
+                    timeout=httpx.Timeout(seconds, connect=share, pool=share),
+                    auth=None,
+                    follow_redirects=False,
+                ) as response,
+            ):
+                body = bytearray()
+                async for chunk in response.aiter_raw():
+                    body += chunk
+                    if len(body) > request.max_bytes:
+                        break  # wire.read reports it
+                return Answer(
+                    response.status_code, {key.lower(): value for key, value in response.headers.items()}, bytes(body)
+                )
+        except _NEVER_LEFT as problem:
+            raise errors.NotSent(request.operation, type(problem).__name__) from None
+        except (httpx.HTTPError, httpx.StreamError, TimeoutError) as problem:
+            raise broken(request, type(problem).__name__) from None
+
+    def _headers(self) -> dict[str, str]:
+        headers = {
+            "Authorization": self._token,
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",  # the one coding wire.read undoes
+            "User-Agent": USER_AGENT,
+        }
+        correlation = self._correlation() if self._correlation else None
+        if correlation and _HEADER_VALUE.fullmatch(correlation):
+            headers["X-Correlation-ID"] = correlation
+        return headers
+
+
+def _waits(max_wait: float) -> Generator[float, Any, None]:
+    """Seconds before each next attempt: up to 1, 2, 4, ... but never less than sevDesk asked for."""
+    steps = backoff.expo(max_value=max_wait)
+    next(steps)
+    error = yield 0.0
+    while True:
+        error = yield max(backoff.full_jitter(next(steps)), error.retry_after or 0.0)

@@ -1,0 +1,249 @@
+"""Requests to sevDesk and what its answers mean. Pure: no I/O, no clock.
+
+`read` turns (status, headers, body) into data or raises from the tree in `errors`; whatever the bytes, nothing else
+escapes.
+
+What an answer looks like (captured, unless said otherwise): {"objects": ...}, where objects is a list, an object, a
+string, a boolean, null or [null]; the spec shows some answers without the wrapper, so both are taken. Errors are
+{"error": {"message", "code", ...}}, also with HTTP 200; a 401 is said to be {"status", "message"} (one report); a PDF
+may come raw (three peers); what stands in between sends HTML or plain text.
+"""
+
+import json
+import re
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import NoReturn, TypeAlias, TypeVar
+
+from pydantic import ValidationError
+
+from sevdesk_client import errors
+
+# What we read: JSON with fractions as Decimal, never float, or else the bytes of a raw PDF.
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | Decimal | bool | bytes | None"
+T = TypeVar("T")
+Reader: TypeAlias = Callable[["Json"], T]
+
+# A page of 1000 invoices is some 3 MB (2.8 kB each in the captures); five times that is not an invoice list any more.
+MAX_ANSWER_BYTES = 16 * 2**20
+# A hundred pages on a letterpaper with pictures stay below 10 MB; what is three times that is no invoice.
+MAX_PDF_BYTES = 32 * 2**20
+# The same PDF inside JSON: base64 takes four bytes for three, and the slashes may be escaped.
+MAX_PDF_ANSWER_BYTES = MAX_PDF_BYTES * 3 // 2
+
+_ID = re.compile(r"[0-9]{1,20}", re.ASCII)
+_ABOUT_TOKEN = re.compile(r"token|authenticat|api.?key", re.IGNORECASE)
+# A 503 that is a refusal, not trouble: getPdf and changeParameter on the draft of an e-invoice (one report, measured).
+_REFUSED_WITH_503 = "Invoice number is required"
+# Four peers met this on saveInvoice, status not recorded, and retry only after reading back; so a 4xx is no proof here.
+_NUMBER_LOCK = "Correct number abort"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call. `path` is a template with at most one {id}; `operation` is what logs and errors may show."""
+
+    method: str
+    path: str
+    id: str | None = None
+    params: Mapping[str, str | int] = field(default_factory=dict, repr=False)
+    body: Mapping[str, object] | None = field(default=None, repr=False)
+    max_bytes: int = MAX_ANSWER_BYTES
+
+    @property
+    def operation(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def writes(self) -> bool:
+        """Every GET we send only reads: getPdf goes out with preventSendBy."""
+        return self.method != "GET"
+
+    def target(self) -> str:
+        """The path with its id. Raises Refused for an id that is not a number: it would name another resource."""
+        if "{id}" not in self.path:
+            return self.path
+        if self.id is None or not _ID.fullmatch(self.id):
+            raise errors.Refused(self.operation, "not sent, the id is not a number")
+        return self.path.replace("{id}", self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. `headers` has lower-case keys; `body` is as received, still compressed if it was."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The complaint in an answer. `enveloped`: sevDesk itself wrote it, not something in between."""
+
+    reason: str
+    code: int | None = None
+    enveloped: bool = False
+    missing: bool = False
+
+
+def read(request: Request, answer: Answer, reader: Reader[T], *, secret: str = "") -> T:
+    """The answer's `objects` as `reader` understands them, or an error of the tree, which never shows `secret`."""
+    unreadable = ""
+    payload: Json = None
+    try:
+        payload = _payload(answer, request.max_bytes)
+    except ValueError as problem:
+        unreadable = str(problem)
+    said = _complaint(payload)
+    if not 200 <= answer.status < 300 or (said and said.enveloped):
+        raise _error(request, answer, said or _Said(unreadable or "no explanation"), secret)
+    if unreadable:
+        raise broken(request, unreadable, answer.status)
+    try:
+        return reader(_unwrap(payload))
+    except ValidationError as problem:
+        # Only names of fields: pydantic's own text may quote what stands in them.
+        fields = sorted({".".join(map(str, error["loc"])) for error in problem.errors(include_input=False)})
+        reason = f"the answer's {', '.join(fields)} cannot be read"
+    except ValueError as problem:
+        reason = str(problem)
+    raise broken(request, reason, answer.status)
+
+
+def broken(request: Request, reason: str, status: int | None = None) -> errors.SevDeskError:
+    """No usable answer: harmless for a read, an open question for a write."""
+    return (errors.OutcomeUnknown if request.writes else errors.Unavailable)(request.operation, reason, status=status)
+
+
+def _error(request: Request, answer: Answer, said: _Said, secret: str) -> errors.SevDeskError:
+    kind = _kind(request, answer.status, said)
+    return kind(
+        request.operation,
+        errors.scrub(said.reason, secret),
+        status=answer.status,
+        code=said.code,
+        retry_after=_retry_after(answer.headers),
+    )
+
+
+def _kind(request: Request, status: int, said: _Said) -> type[errors.SevDeskError]:
+    """A status that is none of HTTP's counts as no usable answer."""
+    unknown = errors.OutcomeUnknown if request.writes else errors.Unavailable
+    if status == 429:
+        return errors.Throttled
+    if _NUMBER_LOCK in said.reason:
+        return unknown
+    if said.enveloped and said.reason == _REFUSED_WITH_503:
+        return errors.Refused
+    # 408 comes from a proxy that gave up waiting; what it had passed on by then is anybody's guess.
+    if status == 408 or not 200 <= status < 500 or 300 <= status < 400:
+        return unknown
+    if status == 401 or (status == 403 and _ABOUT_TOKEN.search(said.reason)):
+        return errors.TokenRefused
+    # A 404 without sevDesk's envelope is some proxy's, and says nothing about the invoice.
+    return errors.NotFound if said.enveloped and (status == 404 or said.missing) else errors.Refused
+
+
+def _complaint(payload: Json) -> _Said | None:
+    if not isinstance(payload, dict):
+        return None
+    error = payload.get("error")
+    if not error:
+        message = payload.get("message")
+        return _Said(message) if isinstance(message, str) and message else None
+    if not isinstance(error, dict):
+        return _Said(error if isinstance(error, str) else "an error without a message", enveloped=True)
+    message, code = error.get("message"), error.get("code")
+    reason = message if isinstance(message, str) and message else "an error without a message"
+    number = _code(code)
+    # Unknown ids: code 151 (measured), or NOT_FOUND with HTTP 400 (one report).
+    return _Said(reason + _missing_information(error.get("data")), number, True, number == 151 or code == "NOT_FOUND")
+
+
+def _code(code: Json) -> int | None:
+    if isinstance(code, str) and code.isascii() and code.isdigit() and len(code) < 10:
+        return int(code)
+    return code if isinstance(code, int) and not isinstance(code, bool) else None
+
+
+def _missing_information(data: Json) -> str:
+    """Error 830 names the fields an e-invoice lacks (measured): the one part of `data` that a person can act on."""
+    names = data.get("missing information") if isinstance(data, dict) else None
+    if not isinstance(names, list):
+        return ""
+    return f" ({', '.join(name for name in names if isinstance(name, str))})"
+
+
+def _unwrap(payload: Json) -> Json:
+    return payload["objects"] if isinstance(payload, dict) and "objects" in payload else payload
+
+
+def _payload(answer: Answer, max_bytes: int) -> Json:
+    """Raises ValueError, whose text may be shown, for everything that is neither JSON nor a PDF."""
+    body = _plain(answer, max_bytes)
+    if body.startswith(b"%PDF"):
+        return body
+    try:
+        document: Json = json.loads(body, parse_float=_fraction, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise ValueError(_page(body, answer.status)) from None
+    return document
+
+
+def _page(body: bytes, status: int) -> str:
+    """What an answer that is not JSON tells a person. Damaged JSON is not quoted: a customer may be in it."""
+    text = body[:20_000].decode("utf-8", "replace").strip()
+    if not text:
+        return "an empty answer"
+    if text.startswith("<"):
+        title = re.search(r"<title[^>]*>([^<]{1,200})</title>", text, re.IGNORECASE)
+        return f"an HTML page, {title[1]}" if title else "an HTML page"
+    return f"no JSON ({len(body)} bytes)" if text[0] in "{[" or 200 <= status < 300 else text
+
+
+def _plain(answer: Answer, max_bytes: int) -> bytes:
+    """The body, uncompressed by its first bytes: on some PDF answers Content-Encoding is wrong (one report)."""
+    body = answer.body
+    if body.startswith(b"\x1f\x8b"):
+        try:
+            stream = zlib.decompressobj(wbits=31)
+            body = stream.decompress(body, max_bytes + 1)
+        except zlib.error:
+            raise ValueError("a damaged compressed answer") from None
+        if not stream.eof and len(body) <= max_bytes:
+            raise ValueError("a compressed answer cut short")
+    if len(body) > max_bytes:
+        raise ValueError(f"an answer of more than {max_bytes} bytes")
+    return body
+
+
+def _fraction(text: str) -> Decimal:
+    """Bounded, because a number with a huge exponent is cheap to send and ruinous to compute with."""
+    if len(text) > 64 or abs(int(re.split("[eE]", text + "e0")[1])) > 64:
+        raise ValueError("a number out of any reasonable range")
+    return Decimal(text)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds, given as a number or as a date, which is read against the answer's own Date: no clock is needed."""
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        until, since = parsedate_to_datetime(value), parsedate_to_datetime(headers.get("date", ""))
+    except ValueError:
+        return None
+    return max(0.0, (_aware(until) - _aware(since)).total_seconds())
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,50 @@
+-- What a step needs to know about one invoice, in one round trip.
+
+-- name: load_invoice^
+SELECT i.id, i.invoice_number, i.document_kind, i.document_status, i.claim_status, i.deal_id, d.deal_type, i.contact_id,
+       i.currency, i.net_amount, i.tax_amount, i.gross_amount, i.paid_amount, i.tax_rule, i.issue_date, i.service_from,
+       i.service_to, i.payment_term_days, i.head_text, i.foot_text, i.is_e_invoice, i.paid_at, i.cancelled_at,
+       i.external_id, i.external_invoice_number, i.accounting_sync_status,
+       coalesce(t.sevdesk_template_id,
+                CASE d.deal_type || i.document_kind
+                    WHEN 'EBAR' THEN c.template_eb_ar WHEN 'EBSR' THEN c.template_eb_sr
+                    WHEN 'KOPAR' THEN c.template_kop_ar WHEN 'KOPSR' THEN c.template_kop_sr END) AS template_id,
+       c.contact_person_id,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                   'position', p.position, 'name', p.name, 'description', p.description, 'quantity', p.quantity,
+                   'unit', p.unit, 'unit_price', p.unit_price, 'tax_rate', p.tax_rate) ORDER BY p.position), '[]')
+        FROM billing_invoice_items p WHERE p.invoice_id = i.id) AS items,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                   'from_type', a.from_type, 'from_id', a.from_id, 'to_type', a.to_type, 'to_id', a.to_id,
+                   'label', a.label) ORDER BY a.id), '[]')
+        FROM hubspot_associations a
+        WHERE (a.from_type = 'deal' AND a.from_id = i.deal_id)
+           OR (a.to_type = 'deal' AND a.to_id = i.deal_id)) AS associations,
+       (SELECT count(*) FROM sevdesk_mails m WHERE m.invoice_id = i.id) AS mails,
+       (SELECT s.sha256 FROM sevdesk_documents s WHERE s.invoice_id = i.id AND s.kind = 'invoice_pdf'
+        ORDER BY s.id DESC LIMIT 1) AS pdf_sha256,
+       (SELECT s.request_sha256 FROM sevdesk_intents s
+        WHERE s.subject = 'invoice:' || i.id AND s.action = 'save_invoice' AND s.outcome IN ('done', 'found_done')
+        ORDER BY s.id DESC LIMIT 1) AS draft_sha256
+FROM billing_invoices i
+CROSS JOIN sevdesk_config c
+LEFT JOIN deals d ON d.id = i.deal_id
+LEFT JOIN billing_document_templates t ON t.id = i.document_template_id
+WHERE i.id = :invoice_id;
+
+-- name: load_handback^
+SELECT accounting_sync_status, document_status, claim_status, external_id, external_invoice_number, paid_amount,
+       paid_at, cancelled_at
+FROM billing_invoices WHERE id = :invoice_id;
+
+-- name: load_parties
+-- Everybody who may be the recipient.
+SELECT 'company' AS kind, id, name, NULL AS first_name, email, street, zip, city, country_code, vat_id, buyer_reference
+FROM companies WHERE id = ANY (:company_ids::uuid[])
+UNION ALL
+SELECT 'contact', id, last_name, first_name, email, street, zip, city, country_code, NULL, NULL
+FROM contacts WHERE id = ANY (:contact_ids::uuid[]);
+
+-- name: load_contact_link^
+SELECT contact_id, contact_digest, address_id, address_digest, email_id, email_digest
+FROM sevdesk_contacts WHERE party_kind = :party_kind AND party_id = :party_id;

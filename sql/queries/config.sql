@@ -1,0 +1,32 @@
+-- Settings an admin may change, and the schedules that follow from them.
+
+-- name: payment_interval$
+SELECT payment_sync_interval_minutes FROM sevdesk_config;
+
+-- name: note_token!
+-- The only trace of the token outside the environment: whether there is one.
+UPDATE sevdesk_config SET token_configured = :configured WHERE token_configured IS DISTINCT FROM :configured;
+
+-- name: schedule$
+SELECT next_run_at FROM sevdesk_schedules WHERE name = :name;
+
+-- name: set_schedule!
+INSERT INTO sevdesk_schedules (name, next_run_at) VALUES (:name, :next_run_at)
+ON CONFLICT (name) DO UPDATE SET next_run_at = excluded.next_run_at;
+
+-- name: start_scheduled$
+-- Whoever moves the schedule forward starts the run; nobody else does, and missed times do not pile up. A run that
+-- is still going (or waiting) is joined: the tick passes without a second one.
+WITH moved AS (
+    UPDATE sevdesk_schedules SET next_run_at = :next_run_at
+    WHERE name = :name AND next_run_at = :due RETURNING name
+), started AS (
+    INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, order_key, state)
+    SELECT :job_id, :kind, '{}', 'system', sevdesk_order_key(:kind, NULL), 'requested'
+    FROM moved
+    WHERE NOT EXISTS (SELECT FROM sevdesk_jobs
+                      WHERE kind = :kind AND origin = 'system'
+                        AND state IN ('requested', 'queued', 'running', 'waiting'))
+    RETURNING job_id
+)
+SELECT job_id FROM started;

@@ -1,0 +1,123 @@
+-- The ledger. Every change of state is guarded by the state it leaves.
+
+-- name: take_in
+-- Bulk: what a poll of Redis found, in the order asked. A job the ledger knows already is left as it is.
+INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, invoice_id, requested_by, correlation_id, order_key,
+                          state, enqueued_at, error, finished_at)
+SELECT n.job_id, n.kind, n.payload, 'redis', n.invoice_id, n.requested_by, n.correlation_id,
+       sevdesk_order_key(n.kind, n.invoice_id),
+       CASE WHEN n.error IS NULL THEN 'queued' ELSE 'rejected' END,
+       n.enqueued_at, n.error, CASE WHEN n.error IS NOT NULL THEN clock_timestamp() END
+FROM unnest(:job_ids::text[], :kinds::text[], :payloads::jsonb[], :invoice_ids::uuid[], :requesters::uuid[],
+            :correlation_ids::text[], :enqueued_ats::timestamptz[], :errors::text[])
+     WITH ORDINALITY AS n(job_id, kind, payload, invoice_id, requested_by, correlation_id, enqueued_at, error, place)
+ORDER BY n.place
+ON CONFLICT (job_id) DO NOTHING
+RETURNING job_id, kind, state, error;
+
+-- name: known_jobs
+-- Which of these ids the ledger has a row for.
+SELECT job_id FROM sevdesk_jobs WHERE job_id = ANY (:job_ids::text[]);
+
+-- name: request_job$
+SELECT sevdesk_request_job(:kind, :payload::jsonb, :requested_by::uuid, :correlation_id, :idempotency_key);
+
+-- name: claim_job^
+SELECT verdict, wait_seconds, (claimed).*
+FROM sevdesk_claim_job(:job_id, :worker, :held::text[], :limit_jobs, :limit_seconds);
+
+-- name: lock_subject$
+SELECT pg_try_advisory_lock(hashtextextended(:subject, 0));
+
+-- name: unlock_subject$
+SELECT pg_advisory_unlock(hashtextextended(:subject, 0));
+
+-- name: release_job^
+-- Give the order key back and say who waited for it.
+WITH freed AS (SELECT pg_advisory_unlock(hashtextextended(:order_key, 0)))
+SELECT n.job_id, n.kind, n.payload, n.requested_by, n.correlation_id
+FROM freed, LATERAL (
+    SELECT * FROM sevdesk_jobs
+    WHERE order_key = :order_key AND state IN ('queued', 'waiting', 'requested')
+    ORDER BY seq LIMIT 1) n
+WHERE n.job_id <> :job_id;
+
+-- name: note_step!
+UPDATE sevdesk_jobs
+SET steps_done = CASE WHEN :step::text IS NULL THEN steps_done ELSE steps_done || :step::text END,
+    updated_at = clock_timestamp()
+WHERE job_id = :job_id AND state = 'running';
+
+-- name: end_attempt$
+-- The end of one attempt: final (done, parked, rejected) or waiting. Tells whoever listens; no personal data.
+WITH ended AS (
+    UPDATE sevdesk_jobs
+    SET state = :state, error = :error, next_step = :next_step, result = coalesce(:result::jsonb, result),
+        retries = retries + :retries::int,
+        not_before = CASE WHEN :after::float8 IS NULL THEN NULL
+                          ELSE clock_timestamp() + make_interval(secs => :after::float8) END,
+        finished_at = CASE WHEN :state IN ('done', 'parked', 'rejected') THEN clock_timestamp() END,
+        updated_at = clock_timestamp()
+    WHERE job_id = :job_id AND state = 'running'
+    RETURNING job_id, kind, invoice_id, state
+)
+SELECT pg_notify('sevdesk_events',
+                 json_build_object('job_id', job_id, 'kind', kind, 'invoice_id', invoice_id, 'outcome', state)::text)
+FROM ended;
+
+-- name: person^
+-- The rights of the person a job was asked by.
+SELECT is_internal, is_admin FROM contacts WHERE id = :person_id;
+
+-- name: open_intent$
+-- Run on the lock session: a process whose locks are gone cannot record an intent, and so cannot act.
+-- An older open intent of the subject has been looked into by now and was found not done.
+WITH closed AS (
+    UPDATE sevdesk_intents SET closed_at = clock_timestamp(), outcome = 'found_not_done'
+    WHERE id = :earlier::bigint AND closed_at IS NULL
+)
+INSERT INTO sevdesk_intents (subject, job_id, step, action, summary, request_sha256, worker)
+VALUES (:subject, :job_id, :step, :action, :summary::jsonb, :request_sha256, :worker)
+RETURNING id;
+
+-- name: close_intent!
+UPDATE sevdesk_intents SET closed_at = clock_timestamp(), outcome = :outcome
+WHERE id = :intent_id AND closed_at IS NULL;
+
+-- name: find_open_intent^
+SELECT id, job_id, step, action, summary, request_sha256,
+       extract(epoch FROM clock_timestamp() - intent_at)::float8 AS age
+FROM sevdesk_intents WHERE subject = :subject AND closed_at IS NULL;
+
+-- name: reap
+-- Running jobs whose process is gone (its session lock is free) go back to the queue.
+UPDATE sevdesk_jobs j SET state = 'queued', updated_at = clock_timestamp()
+WHERE j.state = 'running'
+  AND NOT EXISTS (
+      SELECT FROM pg_locks l
+      WHERE l.locktype = 'advisory' AND l.objsubid = 1
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND (l.classid::bigint << 32 | l.objid::bigint) = j.lock_key)
+RETURNING job_id, kind, payload, requested_by, correlation_id;
+
+-- name: due_jobs
+-- Jobs that should be ringing: requested, queued for a while, or waiting past their time. Oldest first, bounded.
+UPDATE sevdesk_jobs SET state = CASE WHEN state = 'requested' THEN 'queued' ELSE state END,
+       updated_at = clock_timestamp()
+WHERE job_id IN (
+    SELECT job_id FROM sevdesk_jobs
+    WHERE state = 'requested'
+       OR (state = 'queued' AND updated_at < clock_timestamp() - make_interval(secs => :grace::float8))
+       OR (state = 'waiting' AND not_before < clock_timestamp() - make_interval(secs => :grace::float8)
+           AND updated_at < clock_timestamp() - make_interval(secs => :grace::float8))
+    ORDER BY seq LIMIT :most
+    FOR UPDATE SKIP LOCKED)
+RETURNING job_id, kind, payload, requested_by, correlation_id;
+
+-- name: unpark^
+UPDATE sevdesk_jobs
+SET state = 'requested', error = NULL, next_step = NULL, retries = 0, steps_done = '{}', not_before = NULL,
+    finished_at = NULL, updated_at = clock_timestamp()
+WHERE job_id = :job_id AND state = 'parked'
+RETURNING job_id, kind, payload, requested_by, correlation_id;
+

@@ -1,0 +1,32 @@
+-- Payment state: what we believe, how far the feed was read, what runs did.
+
+-- name: claims_by_external_id
+-- Finalized invoices of ours among a page of sevDesk's.
+SELECT id, invoice_number, gross_amount, paid_amount, paid_at, cancelled_at, claim_status, document_status,
+       accounting_sync_status, external_id, external_invoice_number
+FROM billing_invoices
+WHERE accounting_provider = 'sevdesk' AND external_id = ANY (:external_ids::text[])
+  AND accounting_sync_status = 'synced';
+
+-- name: external_id_of^
+SELECT external_id FROM billing_invoices WHERE id = :invoice_id;
+
+-- name: watermark$
+SELECT watermark FROM sevdesk_sync_state;
+
+-- name: move_watermark!
+-- Only forward, and only after everything before it is stored.
+UPDATE sevdesk_sync_state SET watermark = :watermark WHERE watermark IS NULL OR watermark < :watermark;
+
+-- name: start_run$
+INSERT INTO sevdesk_sync_runs (job_id, scope) VALUES (:job_id, :scope) RETURNING id;
+
+-- name: note_page!
+UPDATE sevdesk_sync_runs SET pages = pages + 1, seen = seen + :seen, changed = changed + :changed WHERE id = :run_id;
+
+-- name: finish_run^
+UPDATE sevdesk_sync_runs SET finished_at = clock_timestamp() WHERE id = :run_id
+RETURNING pages, seen, changed, extract(epoch FROM finished_at - started_at)::float8 AS seconds;
+
+-- name: note_sync!
+UPDATE sevdesk_config SET last_sync_at = clock_timestamp(), updated_at = clock_timestamp();

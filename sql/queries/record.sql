@@ -1,0 +1,71 @@
+-- The hand-back: the only statements that change billing tables.
+
+-- name: hand_back
+-- Moves invoices from the state the worker saw to the next one and logs the events, all or nothing per invoice.
+-- An invoice that no longer is as it was seen stays untouched, and so does its log; the answer lists those that were.
+-- Where nothing changes, events are logged and the row is left alone.
+WITH wanted AS (
+    SELECT *
+    FROM unnest(:ids::uuid[], :old_sync::text[], :old_document::text[], :old_claim::text[], :old_external::text[],
+                :old_paid::numeric[], :sync::text[], :document::text[], :claim::text[], :external::text[],
+                :numbers::text[], :paid::numeric[], :paid_at::timestamptz[], :cancelled_at::timestamptz[])
+         AS n(id, old_sync, old_document, old_claim, old_external, old_paid, sync_status, document_status,
+              claim_status, external_id, external_invoice_number, paid_amount, paid_at, cancelled_at)
+), fit AS (
+    SELECT i.id
+    FROM billing_invoices i JOIN wanted n ON n.id = i.id
+    WHERE i.accounting_sync_status = n.old_sync AND i.document_status = n.old_document
+      AND i.claim_status = n.old_claim AND i.paid_amount = n.old_paid
+      AND i.external_id IS NOT DISTINCT FROM n.old_external
+    FOR UPDATE OF i
+), moved AS (
+    UPDATE billing_invoices i
+    SET accounting_sync_status = n.sync_status, document_status = n.document_status, claim_status = n.claim_status,
+        external_id = n.external_id, external_invoice_number = n.external_invoice_number,
+        paid_amount = n.paid_amount, paid_at = n.paid_at, cancelled_at = n.cancelled_at,
+        accounting_provider = CASE WHEN n.external_id IS NULL THEN i.accounting_provider ELSE 'sevdesk' END,
+        accounting_synced_at = clock_timestamp(), updated_at = clock_timestamp()
+    FROM wanted n
+    WHERE i.id = n.id AND i.id IN (SELECT id FROM fit)
+      AND (i.accounting_sync_status, i.document_status, i.claim_status, i.external_id, i.external_invoice_number,
+           i.paid_amount, i.paid_at, i.cancelled_at)
+          IS DISTINCT FROM
+          (n.sync_status, n.document_status, n.claim_status, n.external_id, n.external_invoice_number,
+           n.paid_amount, n.paid_at, n.cancelled_at)
+), logged AS (
+    INSERT INTO billing_invoice_event_log (invoice_id, event_type, payload, actor_contact_id, correlation_id)
+    SELECT e.invoice_id, e.event_type, e.payload, :actor::uuid, :correlation_id
+    FROM unnest(:event_ids::uuid[], :event_types::text[], :event_payloads::jsonb[])
+         WITH ORDINALITY AS e(invoice_id, event_type, payload, place)
+    WHERE e.invoice_id IN (SELECT id FROM fit)
+    ORDER BY e.place
+)
+SELECT id FROM fit;
+
+-- name: link_contact!
+INSERT INTO sevdesk_contacts (party_kind, party_id, contact_id, contact_digest)
+VALUES (:party_kind, :party_id, :contact_id, :digest)
+ON CONFLICT (party_kind, party_id) DO UPDATE
+SET contact_id = excluded.contact_id, contact_digest = excluded.contact_digest, updated_at = now(),
+    address_id = CASE WHEN sevdesk_contacts.contact_id = excluded.contact_id THEN sevdesk_contacts.address_id END,
+    address_digest = CASE WHEN sevdesk_contacts.contact_id = excluded.contact_id THEN sevdesk_contacts.address_digest END,
+    email_id = CASE WHEN sevdesk_contacts.contact_id = excluded.contact_id THEN sevdesk_contacts.email_id END,
+    email_digest = CASE WHEN sevdesk_contacts.contact_id = excluded.contact_id THEN sevdesk_contacts.email_digest END;
+
+-- name: link_address!
+UPDATE sevdesk_contacts SET address_id = :address_id, address_digest = :digest, updated_at = now()
+WHERE party_kind = :party_kind AND party_id = :party_id;
+
+-- name: link_email!
+UPDATE sevdesk_contacts SET email_id = :email_id, email_digest = :digest, updated_at = now()
+WHERE party_kind = :party_kind AND party_id = :party_id;
+
+-- name: store_document!
+INSERT INTO sevdesk_documents (invoice_id, kind, filename, mimetype, sha256, content)
+VALUES (:invoice_id, :kind, :filename, :mimetype, :sha256, :content)
+ON CONFLICT (invoice_id, kind, sha256) DO UPDATE SET fetched_at = clock_timestamp();
+
+-- name: store_mail!
+INSERT INTO sevdesk_mails (invoice_id, job_id, recipient, subject, pdf_sha256)
+VALUES (:invoice_id, :job_id, :recipient, :subject, :pdf_sha256)
+ON CONFLICT (job_id) DO NOTHING;

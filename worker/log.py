@@ -1,0 +1,42 @@
+"""structlog set-up: one JSON object a line (or a console for people), for our lines and the libraries' alike.
+
+Event names are dotted (`job.done`, `sevdesk.call`). Libraries speak at WARNING and above only: arq's INFO lines
+carry the jobs' arguments, httpx's the addresses it calls.
+"""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+_SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+]
+
+
+def set_up(level: str = "INFO", style: str = "json") -> None:
+    """Configure structlog and the standard library's loggers for this process; idempotent."""
+    renderer: Any = structlog.dev.ConsoleRenderer() if style == "console" else structlog.processors.JSONRenderer()
+    trace = [] if style == "console" else [structlog.processors.format_exc_info]
+    structlog.configure(
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *trace, renderer],
+            foreign_pre_chain=_SHARED,
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for noisy in ("arq", "httpx", "httpcore", "asyncio", "yoyo", "backoff"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

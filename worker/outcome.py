@@ -1,0 +1,49 @@
+"""What one passage of a job may end with. Values, not exceptions; only the runner makes them."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Everything that was asked is so. `result` is kept in the ledger."""
+
+    result: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """Nothing is wrong, but it is too early (its turn, a quarantine, a hand-back at shutdown). Costs no retry."""
+
+    after: float  # seconds
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Something failed that may pass. Costs one of the kind's retries; after the last one the job is parked.
+
+    `after` is set when the wait is dictated (Retry-After, a quarantine); else the kind's next delay applies.
+    """
+
+    reason: str
+    next_step: str
+    after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A person must decide or mend something; `sevdesk-worker retry` goes on from here."""
+
+    reason: str
+    next_step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The job as asked can never be done. Nothing was changed."""
+
+    reason: str
+
+
+Outcome = Done | NotYet | Retry | Parked | Rejected

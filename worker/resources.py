@@ -1,0 +1,10 @@
+"""Files that travel with the code."""
+
+from pathlib import Path
+
+
+def sql_dir() -> Path:
+    """The folder of our SQL: inside the package in an installed wheel, beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    carried = package / "sql"
+    return carried if carried.is_dir() else package.parent / "sql"

@@ -1,0 +1,43 @@
+"""When the next payment sync is due. Pure; the clock is given."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from croniter import croniter
+
+BERLIN = ZoneInfo("Europe/Berlin")
+DAY_MINUTES = 24 * 60
+ALLOWED = (
+    "1 to 59 minutes that divide an hour (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30), "
+    "or whole hours that divide a day (60, 120, 180, 240, 360, 480, 720, 1440)"
+)
+
+
+def is_allowed(minutes: int) -> bool:
+    """Only intervals that fall on the same minutes every hour, or the same hours every day."""
+    if minutes < 60:
+        return minutes > 0 and 60 % minutes == 0
+    return minutes % 60 == 0 and DAY_MINUTES % minutes == 0
+
+
+def next_run(minutes: int, after: datetime) -> datetime:
+    """The first tick later than `after` (aware). Raises ValueError for an interval that is not allowed.
+
+    Minute intervals are the same minutes in every zone; hour intervals follow the Berlin clock.
+    """
+    if not is_allowed(minutes):
+        raise ValueError(f"payment_sync_interval_minutes is {minutes}; allowed are {ALLOWED}")
+    if minutes < 60:
+        return _tick(f"*/{minutes} * * * *", after)
+    return _tick(f"0 */{minutes // 60} * * *", after.astimezone(BERLIN))
+
+
+def on_beat(minutes: int, moment: datetime) -> bool:
+    """Whether `moment` is a tick of this interval; a stored tick that is not belongs to an older setting."""
+    local = moment.astimezone(BERLIN)
+    return moment.second == 0 and (local.minute + (60 * local.hour if minutes >= 60 else 0)) % minutes == 0
+
+
+def _tick(expression: str, after: datetime) -> datetime:
+    tick: datetime = croniter(expression, after).get_next(datetime)
+    return tick

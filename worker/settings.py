@@ -1,0 +1,66 @@
+"""The only reader of the environment. Every field stands in `.env.example` (a test compares the two)."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+SevdeskType = Literal["RE", "AR", "ER"]
+
+
+@dataclass(frozen=True, slots=True)
+class JobLimit:
+    """At most `jobs` started per person within `seconds`."""
+
+    jobs: int
+    seconds: float
+
+
+class Settings(BaseSettings):
+    """Read from the environment and from `.env` in the working directory; the environment wins."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+
+    database_url: str = Field(repr=False)
+    # Session locks need a direct connection: set this when DATABASE_URL goes through a transaction-mode pooler.
+    database_lock_url: str | None = Field(default=None, repr=False)
+    redis_url: str = Field(repr=False)
+
+    sevdesk_api_token: SecretStr | None = None
+    sevdesk_base_url: str = "https://my.sevdesk.de/api/v1"
+    # RE for both: sevDesk refuses AR and ER outside tax rules 1 and 11 and outside EUR, and chains them by rules.
+    sevdesk_invoice_type_ar: SevdeskType = "RE"
+    sevdesk_invoice_type_sr: SevdeskType = "RE"
+
+    worker_max_jobs: int = Field(default=20, ge=1, le=500)
+    person_job_limit: Annotated[JobLimit, NoDecode] = JobLimit(20, 60.0)
+    # Nobody looks or acts after an open intent before this many seconds have passed. 45 s = the longest a write may
+    # take on our side (two thirds of it, see write_timeout) + as long again by half for sevDesk to commit late.
+    write_quarantine: float = Field(default=45.0, gt=0, le=3600)
+    # Running steps get this long on SIGTERM. Longer than one write, shorter than Kubernetes' usual 60 s of grace.
+    shutdown_grace: float = Field(default=35.0, ge=0, le=600)
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "console"] = "json"
+
+    @field_validator("person_job_limit", mode="before")
+    @classmethod
+    def _read_limit(cls, value: object) -> object:
+        if isinstance(value, str):
+            match = re.fullmatch(r"\s*([1-9]\d*)\s*/\s*([1-9]\d*)\s*", value)
+            if match is None:
+                raise ValueError("must look like 20/60: 20 jobs per 60 seconds and person")
+            return JobLimit(int(match[1]), float(match[2]))
+        return value
+
+    @property
+    def write_timeout(self) -> float:
+        """Total seconds one write may take: the quarantine must outlast it, so it is derived from it."""
+        return self.write_quarantine * 2 / 3
+
+    @property
+    def lock_url(self) -> str:
+        """Where the session locks live."""
+        return self.database_lock_url or self.database_url

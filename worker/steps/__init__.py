@@ -1,0 +1,1 @@
+"""One verb per file. `plan.py` says which verbs make up a job."""

@@ -1,0 +1,38 @@
+"""sevDesk as the steps see it: the client, and the account facts that hardly ever change, asked for once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Any
+
+from sevdesk_client.client import SevDeskClient
+
+# Users, countries and payment methods change a few times a year; an hour keeps a changed one from surprising for long.
+REMEMBER_SECONDS = 3600.0
+
+
+class Desk:
+    """One per process. Concurrent askers of the same fact share one call."""
+
+    def __init__(self, client: SevDeskClient) -> None:
+        self.client = client
+        self._facts: dict[str, tuple[float, Any]] = {}
+        self._asking: dict[str, asyncio.Lock] = {}
+
+    async def contact_person_id(self) -> str:
+        """The account's first user, whom sevDesk wants named on each invoice (measured by two)."""
+        users = await self._fact("users", self.client.list_users)
+        return str(users[0].id)
+
+    async def country_id(self, code: str) -> str:
+        """sevDesk's id for an ISO 3166-1 alpha-2 code."""
+        country = await self._fact(f"country:{code}", lambda: self.client.find_country(code))
+        return str(country.id)
+
+    async def _fact(self, name: str, ask: Callable[[], Awaitable[Any]]) -> Any:
+        async with self._asking.setdefault(name, asyncio.Lock()):
+            known = self._facts.get(name)
+            if known is None or monotonic() - known[0] > REMEMBER_SECONDS:
+                known = (monotonic(), await ask())
+                self._facts[name] = known
+            return known[1]

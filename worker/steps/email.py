@@ -1,0 +1,91 @@
+"""email: sevDesk mails the invoice to its recipient, at most once per job.
+
+sevDesk has no mail log to ask. After an unknown outcome `sendType` and `sendDate` decide: VM with a new date means the
+mail went out (one report), both unchanged means it did not; anything else cannot be told and waits for a person.
+"""
+
+from sevdesk_client.models import Invoice as SevInvoice
+from sevdesk_client.models import MailDraft
+from worker.invoice import DocumentStatus
+from worker.jobs import SendInvoice
+from worker.lifecycle import Mailed
+from worker.outcome import Parked
+from worker.steps.desk import Desk
+from worker.steps.step import Answer, Case, Intent, Step, Told
+
+BY_MAIL = "VM"
+TEXT = (
+    "Guten Tag,\n\nanbei erhalten Sie unsere Rechnung {number}.\n\n"
+    "Bei Fragen antworten Sie bitte auf diese E-Mail.\n\nMit freundlichen Grüßen"
+)
+
+
+async def look(case: Case, desk: Desk) -> Answer:
+    """Mailed already; mailed by the attempt whose answer was lost; or to be mailed now."""
+    external_id = case.handback.external_id
+    assert external_id is not None
+    there = await desk.client.get_invoice(external_id)
+    mail = _mail(case, there)
+    if case.open_intent is None:
+        return Intent("send_via_email", mail, case, _before(there))
+    before = case.open_intent.summary
+    now = _before(there)
+    if there.send_type == BY_MAIL and now["send_date"] != before.get("send_date"):
+        return Told((_mailed(case, mail, "found sent"),), there, heard=True)
+    if now == before:
+        return Intent("send_via_email", mail, case, now)
+    return Told(
+        stop=Parked(
+            f"Whether the mail for invoice {case.invoice.number} went out cannot be told: sevDesk shows send type "
+            f"{there.send_type}, sent {now['send_date']}; before the attempt it was {before.get('send_type')}, "
+            f"{before.get('send_date')}.",
+            "Ask the recipient or look into the mail account, then answer: retry --as done, or retry --as not-done.",
+        )
+    )
+
+
+async def leap(intent: Intent, desk: Desk) -> Told:
+    """POST sendViaEmail."""
+    external_id = intent.case.handback.external_id
+    assert external_id is not None
+    await desk.client.send_via_email(external_id, intent.request)
+    return Told((_mailed(intent.case, intent.request, "sent"),))
+
+
+def _mail(case: Case, there: SevInvoice) -> MailDraft:
+    asked = case.payload
+    assert isinstance(asked, SendInvoice) and case.who.party.email is not None
+    number = there.invoice_number or case.invoice.number
+    return MailDraft(
+        to=case.who.party.email,
+        subject=asked.subject or f"Rechnung {number}",
+        text=asked.text or TEXT.format(number=number),
+    )
+
+
+def _before(there: SevInvoice) -> dict[str, str | None]:
+    return {"send_type": there.send_type, "send_date": there.send_date.isoformat() if there.send_date else None}
+
+
+def _mailed(case: Case, mail: MailDraft, how: str) -> Mailed:
+    who = case.who
+    return Mailed(
+        recipient_kind=who.party.kind,
+        recipient_id=who.party.id,
+        recipient_reason=who.reason,
+        how=how,
+        pdf_sha256=case.pdf_sha256,
+        recipient=mail.to,
+        subject=mail.subject,
+    )
+
+
+def _settled(case: Case) -> bool:
+    """Sent before, and nobody asked for a deliberate resend."""
+    asked = case.payload
+    assert isinstance(asked, SendInvoice)
+    sent = case.mails > 0 or case.handback.document_status is DocumentStatus.SENT
+    return sent and not asked.resend and case.open_intent is None
+
+
+EMAIL = Step("email", look, leap, settled=_settled)

@@ -1,0 +1,74 @@
+"""template, finalize: the draft gets its layout, then its number. After this only a cancellation undoes it."""
+
+from sevdesk_client.errors import NotFound
+from sevdesk_client.models import Invoice as SevInvoice
+from worker.invoice import SyncStatus
+from worker.lifecycle import Finalized, TemplateSet
+from worker.outcome import Parked
+from worker.steps.desk import Desk
+from worker.steps.step import Answer, Case, Intent, Step, Told
+
+DRAFT = 100
+# Downloaded as PDF: the document goes out through our own mail step or on paper; sendDate is set, no mail is sent.
+SEND_TYPE = "VPDF"
+
+
+async def look_template(case: Case, desk: Desk) -> Answer:
+    """The billing template's sevDesk layout, else the one configured for deal type and document kind, else none."""
+    return Told() if case.template_id is None else Intent("change_parameter", case.template_id, case)
+
+
+async def leap_template(intent: Intent, desk: Desk) -> Told:
+    """PUT changeParameter. Setting the same layout twice changes nothing, so an unknown outcome is simply repeated."""
+    external_id = intent.case.handback.external_id
+    assert external_id is not None
+    await desk.client.change_parameter(external_id, "template", intent.request)
+    return Told((TemplateSet(template_id=intent.request),))
+
+
+async def look_finalize(case: Case, desk: Desk) -> Answer:
+    """A draft with our sums is finalized; what is finalized already is taken over."""
+    external_id = case.handback.external_id
+    assert external_id is not None
+    try:
+        there = case.seen or await desk.client.get_invoice(external_id)
+    except NotFound:
+        return Told(
+            stop=Parked(f"The draft {external_id} is no longer in sevDesk.", "Retry to save and finalize it afresh.")
+        )
+    if there.sum_gross != case.invoice.gross_amount:
+        return Told(
+            stop=Parked(
+                f"The draft {external_id} was changed in sevDesk: gross {there.sum_gross} {there.currency} there, "
+                f"{case.invoice.gross_amount} {case.invoice.currency} here.",
+                "Delete the draft in sevDesk, then retry.",
+            )
+        )
+    if there.status != DRAFT:
+        return Told((finalized(there, "found finalized"),), there, heard=True)
+    return Intent("send_by", external_id, case)
+
+
+async def leap_finalize(intent: Intent, desk: Desk) -> Told:
+    """PUT sendBy: the number is drawn and the invoice is open."""
+    there = await desk.client.send_by(intent.request, send_type=SEND_TYPE)
+    return Told((finalized(there, "finalized"),), there, heard=True)
+
+
+def finalized(there: SevInvoice, how: str) -> Finalized:
+    """The event for sevDesk's finalized copy; its number may differ from any we had in mind (one report)."""
+    return Finalized(
+        external_id=there.id,
+        number=there.invoice_number or "",
+        gross=there.sum_gross,
+        enshrined=there.enshrined is not None,
+        how=how,
+    )
+
+
+def _settled(case: Case) -> bool:
+    return case.handback.sync_status is SyncStatus.SYNCED
+
+
+TEMPLATE = Step("template", look_template, leap_template, settled=_settled)
+FINALIZE = Step("finalize", look_finalize, leap_finalize, settled=_settled)

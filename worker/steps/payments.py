@@ -1,0 +1,130 @@
+"""payments: what sevDesk's word about an invoice means for the claim. `compare` is pure; `by_hand` asks further.
+
+The codes: 100 draft, 200 open, 750 partly paid (since June 2024; before it partly paid invoices kept 200), 1000 paid or
+cancelled (official). 1000 with a payDate is paid even with less money than the gross sum (Skonto; inferred). 1000 with
+no payDate is paid by nobody: a cancellation stands against it (one capture), or we cannot tell and change nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sevdesk_client.models import Invoice as SevInvoice
+from worker.invoice import ClaimStatus, Handback
+from worker.lifecycle import (
+    CancelledInSevdesk,
+    Discounted,
+    Event,
+    Overpaid,
+    Paid,
+    PartiallyPaid,
+    PaymentEvent,
+    PaymentReversed,
+    PaymentSynced,
+    Renumbered,
+)
+
+BERLIN = ZoneInfo("Europe/Berlin")
+OPEN, PARTLY_PAID, CLOSED = 200, 750, 1000
+CANCELLATION = "SR"
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What we believe about one finalized invoice."""
+
+    invoice_id: UUID
+    number: str  # ours
+    gross: Decimal
+    handback: Handback
+
+
+def cancellations(invoices: list[SevInvoice]) -> dict[str, SevInvoice]:
+    """SR documents by the id of the invoice they cancel."""
+    return {i.origin.id: i for i in invoices if i.invoice_type == CANCELLATION and i.origin is not None}
+
+
+def unclear(there: SevInvoice) -> bool:
+    """Closed without a payment date: only a cancellation explains it, and it may stand on another page."""
+    return there.status == CLOSED and there.pay_date is None
+
+
+def compare(claim: Claim, there: SevInvoice, cancelled_by: Mapping[str, SevInvoice]) -> tuple[Event, ...]:
+    """The events that bring our claim to what sevDesk says; empty when they agree already."""
+    events: list[Event] = []
+    if there.invoice_number and there.invoice_number != claim.handback.external_invoice_number:
+        events.append(Renumbered(before=claim.handback.external_invoice_number or "", number=there.invoice_number))
+    if (cancellation := cancelled_by.get(there.id)) is not None:
+        return (*events, _cancelled(there, cancellation))
+    payment = _payment(claim, there)
+    if payment is not None:
+        events += [payment, _synced(payment)]
+    return tuple(events)
+
+
+def _cancelled(there: SevInvoice, cancellation: SevInvoice) -> CancelledInSevdesk:
+    at = cancellation.create or cancellation.update
+    assert at is not None  # every captured document carries both
+    return CancelledInSevdesk(
+        external_id=there.id,
+        cancellation_id=cancellation.id,
+        cancellation_number=cancellation.invoice_number,
+        at=at,
+    )
+
+
+def _payment(claim: Claim, there: SevInvoice) -> PaymentEvent | None:
+    kind = _kind(claim, there)
+    if kind is None:
+        return None
+    before = claim.handback
+    paid_now = ZERO if kind is PaymentReversed else there.paid_amount
+    event = kind(
+        gross=claim.gross,
+        paid_before=before.paid_amount,
+        paid_now=paid_now,
+        sevdesk_status=there.status,
+        paid_on=there.pay_date,
+        claim_before=before.claim_status,
+        paid_at=None if there.pay_date is None else berlin_midnight(there.pay_date),
+    )
+    status = _status_of(event)
+    same_day = (before.paid_at is None) == (event.paid_at is None) and (
+        before.paid_at is None or before.paid_at == event.paid_at
+    )
+    unchanged = before.claim_status is status and before.paid_amount == paid_now and same_day
+    return None if unchanged else event
+
+
+def _kind(claim: Claim, there: SevInvoice) -> type[PaymentEvent] | None:
+    paid = there.paid_amount
+    if there.status == CLOSED:
+        if there.pay_date is None:
+            return None
+        return Overpaid if paid > claim.gross else Paid if paid == claim.gross else Discounted
+    if there.status in (OPEN, PARTLY_PAID):
+        return PartiallyPaid if paid > ZERO else PaymentReversed
+    return None
+
+
+def _status_of(event: PaymentEvent) -> ClaimStatus:
+    match event:
+        case PartiallyPaid():
+            return ClaimStatus.PARTIALLY_PAID
+        case PaymentReversed():
+            return ClaimStatus.OPEN
+        case _:
+            return ClaimStatus.PAID
+
+
+def _synced(event: PaymentEvent) -> PaymentSynced:
+    return PaymentSynced(status=_status_of(event), paid_amount=event.paid_now, gross_amount=event.gross)
+
+
+def berlin_midnight(day: date) -> datetime:
+    """The instant a sevDesk day begins: Berlin midnight, in summer as in winter."""
+    return datetime.combine(day, time(), tzinfo=BERLIN)

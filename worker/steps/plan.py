@@ -1,0 +1,21 @@
+"""Which steps make up a job, in order. `sync_payments` works on the whole book and has its own file."""
+
+from collections.abc import Mapping
+
+from worker.steps import check, contact, email, finalize, pdf, publish
+from worker.steps.step import Step
+
+PLAN: Mapping[str, tuple[Step, ...]] = {
+    "publish_invoice": (
+        check.PUBLISHABLE,
+        contact.CONTACT,
+        contact.ADDRESS,
+        contact.EMAIL,
+        publish.PUBLISH,
+        finalize.TEMPLATE,
+        finalize.FINALIZE,
+        pdf.PDF,
+    ),
+    "send_invoice": (check.SENDABLE, pdf.PDF, email.EMAIL),
+    "fetch_invoice_pdf": (check.PUBLISHED, pdf.FETCH_PDF),
+}

@@ -1,0 +1,157 @@
+"""What a step is: two halves that never touch the database.
+
+`look` reads (our row, sevDesk) and answers with `Told` (events; perhaps a reason to stop) or with an `Intent`, the one
+write it wants to make. The runner stores the intent and calls `leap`, which makes exactly that one write call and
+answers with `Told`. A `Told` that is not `finished` asks to be looked at again. So a crash leaves one of three
+pictures (no intent; open intent; events recorded), and the next attempt has one way to go on from each.
+"""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from typing import Any
+
+from pydantic import BaseModel
+
+from sevdesk_client.models import Invoice as SevInvoice
+from worker.invoice import ContactLink, Handback, Invoice
+from worker.jobs import Payload
+from worker.lifecycle import AddressWritten, ContactLinked, EmailWritten, Event, PdfStored
+from worker.outcome import Parked, Rejected
+from worker.recipients import Recipient, Unresolved
+from worker.steps.desk import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIntent:
+    """A write that may or may not have happened; its quarantine is over, so sevDesk can be asked."""
+
+    id: int
+    step: str
+    action: str
+    summary: Mapping[str, Any]
+    request_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything a step may know about one invoice. Made by the store, carried forward by the runner."""
+
+    job_id: str
+    payload: Payload
+    invoice: Invoice
+    handback: Handback
+    recipient: Recipient | Unresolved
+    link: ContactLink | None
+    template_id: str | None
+    contact_person_id: str | None
+    sevdesk_type: str  # the invoiceType sevDesk shall use: RE, AR or ER
+    mails: int  # how many mails are on record for the invoice
+    pdf_sha256: str | None  # of the invoice PDF stored last
+    draft_sha256: str | None  # digest of the request that made the present draft, if we know it
+    open_intent: OpenIntent | None = None
+    seen: SevInvoice | None = None  # sevDesk's latest answer about the invoice in this attempt
+
+    @property
+    def who(self) -> Recipient:
+        """The recipient; only after the check step has refused the unresolved."""
+        assert isinstance(self.recipient, Recipient)
+        return self.recipient
+
+    def after(self, handback: Handback, told: "Told") -> "Case":
+        """The case once `told` is recorded."""
+        link, pdf_sha256 = self.link, self.pdf_sha256
+        for event in told.events:
+            link = _relinked(link, event)
+            pdf_sha256 = event.sha256 if isinstance(event, PdfStored) else pdf_sha256
+        return replace(
+            self,
+            handback=handback,
+            link=link,
+            pdf_sha256=pdf_sha256,
+            open_intent=None,
+            seen=told.seen if told.heard else self.seen,
+        )
+
+
+def _relinked(link: ContactLink | None, event: Event) -> ContactLink | None:
+    match event:
+        case ContactLinked(contact_id=contact_id, digest=written):
+            kept = link if link is not None and link.contact_id == contact_id else ContactLink(contact_id)
+            return replace(kept, contact_digest=written)
+        case AddressWritten(address_id=address_id, digest=written) if link is not None:
+            return replace(link, address_id=address_id, address_digest=written)
+        case EmailWritten(email_id=email_id, digest=written) if link is not None:
+            return replace(link, email_id=email_id, email_digest=written)
+        case _:
+            return link
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A step's answer. `stop` ends the job there; otherwise the next step follows once this one is `finished`."""
+
+    events: tuple[Event, ...] = ()
+    seen: SevInvoice | None = None
+    heard: bool = False  # `seen` is sevDesk's present word, even when it is None (gone)
+    stop: Parked | Rejected | None = None
+    finished: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """The one write a step is about to make. `request` stays in memory; the row keeps its digest and the summary."""
+
+    action: str
+    request: Any
+    case: Case = field(repr=False)
+    summary: Mapping[str, Any] = field(default_factory=dict)  # JSON values, no personal data
+
+    @property
+    def request_sha256(self) -> str:
+        """Digest of the request, to tell later whether the same would be asked again."""
+        return digest(self.request)
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of any plain value, dataclass or model, independent of key order."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json")
+    elif is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+Answer = Told | Intent
+
+
+async def no_leap(intent: Intent, desk: Desk) -> Told:
+    """For steps that only read."""
+    raise AssertionError(f"{intent.action} has no leap")
+
+
+def by_invoice(case: Case) -> str:
+    """The subject of most intents: the invoice, whose lock the job holds anyway."""
+    return f"invoice:{case.invoice.id}"
+
+
+def by_party(case: Case) -> str:
+    """The subject of contact writes: several invoices may share a recipient."""
+    return f"contact:{case.who.party.id}"
+
+
+def never(case: Case) -> bool:
+    """Only sevDesk can tell."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A verb. `settled` answers from our own rows alone that there is nothing to do, before any lock or call."""
+
+    name: str
+    look: Callable[[Case, Desk], Awaitable[Answer]]
+    leap: Callable[[Intent, Desk], Awaitable[Told]] = no_leap
+    subject: Callable[[Case], str] = by_invoice
+    settled: Callable[[Case], bool] = never

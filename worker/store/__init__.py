@@ -1,0 +1,19 @@
+"""The only package that runs SQL; the statements themselves are in `sql/queries/`, one file per subject."""
+
+from worker.store.connection import LOST
+from worker.store.locks import LockSession
+from worker.store.pool import Overtaken, Store
+from worker.store.rows import Arrival, Bell, Change, Ending, Job, Refusal
+
+__all__ = [
+    "LOST",
+    "Arrival",
+    "Bell",
+    "Change",
+    "Ending",
+    "Job",
+    "LockSession",
+    "Overtaken",
+    "Refusal",
+    "Store",
+]

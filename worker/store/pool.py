@@ -1,0 +1,212 @@
+"""Everything but the session locks, on a pool."""
+
+from __future__ import annotations  # asyncpg's classes are generic in its stubs only
+
+import asyncio
+from collections.abc import AsyncIterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from worker.invoice import ContactLink, Handback, Party, handback_of
+from worker.lifecycle import AddressWritten, ContactLinked, EmailWritten, Event, Mailed, PdfStored
+from worker.store.connection import COMMAND_TIMEOUT, KEEPALIVE, QUERIES, prepare
+from worker.store.rows import Arrival, Bell, Change, Ending, Job, bell, columns
+
+
+class Overtaken(Exception):
+    """The invoice is no longer as the step saw it; nothing was recorded. Look again."""
+
+
+class Store:
+    """The ledger, the cases, the hand-back."""
+
+    def __init__(self, pool: asyncpg.Pool[Any]) -> None:
+        self.pool = pool
+
+    @classmethod
+    async def connect(cls, url: str, *, size: int, name: str = "sevdesk-worker") -> "Store":
+        """Raises `asyncpg` errors or `OSError` when the database cannot be reached."""
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=size,
+            command_timeout=COMMAND_TIMEOUT,
+            init=prepare,
+            server_settings={"application_name": name, **KEEPALIVE},
+        )
+        return cls(pool)
+
+    async def close(self) -> None:
+        """Close the pool; connections still busy after 5 s are dropped."""
+        try:
+            await asyncio.wait_for(self.pool.close(), 5)
+        except TimeoutError:
+            self.pool.terminate()
+
+    # The ledger
+
+    async def take_in(self, arrivals: Sequence[Arrival]) -> list[Mapping[str, Any]]:
+        """Bulk insert of what Redis brought; answers with the new rows only."""
+        return await _all(
+            QUERIES.take_in(
+                self.pool,
+                job_ids=[a.job_id for a in arrivals],
+                kinds=[a.kind for a in arrivals],
+                payloads=[dict(a.payload) for a in arrivals],
+                invoice_ids=[a.invoice_id for a in arrivals],
+                requesters=[a.requested_by for a in arrivals],
+                correlation_ids=[a.correlation_id for a in arrivals],
+                enqueued_ats=[a.enqueued_at for a in arrivals],
+                errors=[a.error for a in arrivals],
+            )
+        )
+
+    async def known_jobs(self, job_ids: Sequence[str]) -> set[str]:
+        """Those of the ids that have a ledger row."""
+        return {row["job_id"] async for row in QUERIES.known_jobs(self.pool, job_ids=list(job_ids))}
+
+    async def request_job(self, kind: str, payload: Mapping[str, Any], *, requested_by: UUID | None = None,
+                          correlation_id: str | None = None, key: str | None = None) -> str:  # fmt: skip
+        """What the billing system's outbox does, for our own command line."""
+        job_id: str = await QUERIES.request_job(
+            self.pool,
+            kind=kind,
+            payload=dict(payload),
+            requested_by=requested_by,
+            correlation_id=correlation_id,
+            idempotency_key=key,
+        )
+        return job_id
+
+    async def person(self, person_id: UUID) -> tuple[bool, bool] | None:
+        """(is_internal, is_admin) of whoever asked, or None when there is no such contact."""
+        row = await QUERIES.person(self.pool, person_id=person_id)
+        return None if row is None else (row["is_internal"], row["is_admin"])
+
+    async def reap(self) -> list[Bell]:
+        """Take running jobs back whose process is gone."""
+        return [b async for row in QUERIES.reap(self.pool) if (b := bell(row))]
+
+    async def due_jobs(self, *, grace: float, most: int) -> list[Bell]:
+        """Jobs that should have rung by now (see the statement)."""
+        return [b async for row in QUERIES.due_jobs(self.pool, grace=grace, most=most) if (b := bell(row))]
+
+    async def unpark(self, job_id: str) -> Bell | None:
+        """Back to `requested`; None when the job is not parked."""
+        return bell(await QUERIES.unpark(self.pool, job_id=job_id))
+
+    async def open_intent_of(self, subject: str) -> Mapping[str, Any] | None:
+        """The write on `subject` whose outcome nobody knows, with its age in seconds."""
+        row: Mapping[str, Any] | None = await QUERIES.find_open_intent(self.pool, subject=subject)
+        return row
+
+    # Reading
+
+    async def load_invoice(self, invoice_id: UUID) -> Mapping[str, Any] | None:
+        """The invoice with items, associations and template; None when there is none."""
+        row: Mapping[str, Any] | None = await QUERIES.load_invoice(self.pool, invoice_id=invoice_id)
+        return row
+
+    async def handback(self, invoice_id: UUID) -> Handback | None:
+        """Our columns of one invoice as they are now."""
+        row = await QUERIES.load_handback(self.pool, invoice_id=invoice_id)
+        return None if row is None else handback_of(row)
+
+    async def load_parties(self, companies: Sequence[UUID], contacts: Sequence[UUID]) -> list[Mapping[str, Any]]:
+        """The companies and contacts that may be the recipient."""
+        return await _all(QUERIES.load_parties(self.pool, company_ids=list(companies), contact_ids=list(contacts)))
+
+    async def load_contact_link(self, party: Party) -> ContactLink | None:
+        """Which sevDesk contact stands for the party."""
+        row = await QUERIES.load_contact_link(self.pool, party_kind=party.kind.value, party_id=party.id)
+        return None if row is None else ContactLink(**dict(row))
+
+    async def query(self, statement: str, /, **values: Any) -> Any:
+        """A named statement outside the main line (payments, schedules, configuration)."""
+        answer = getattr(QUERIES, statement)(self.pool, **values)
+        return await _all(answer) if isinstance(answer, AsyncIterable) else await answer
+
+    # Writing
+
+    async def record(
+        self,
+        job: Job,
+        changes: Sequence[Change] = (),
+        *,
+        step: str | None = None,
+        intent: tuple[int, str] | None = None,
+        ending: Ending | None = None,
+        must_fit: bool = True,
+    ) -> set[UUID]:
+        """The one function that moves statuses and inserts event-log rows; all in one transaction.
+
+        An invoice that is no longer as the worker saw it raises `Overtaken` and nothing at all is recorded; with
+        `must_fit=False` just that invoice is left out. Answers with the invoices recorded. `intent` is (id, outcome)
+        of the open intent this settles.
+        """
+        async with self.pool.acquire() as connection, connection.transaction():
+            moved = await self._hand_back(connection, job, changes) if changes else set()
+            if must_fit and len(moved) < len(changes):
+                raise Overtaken
+            for change in changes:
+                for event in change.events if change.invoice_id in moved else ():
+                    await self._beside(connection, job, change.invoice_id, event)
+            if intent is not None:
+                await QUERIES.close_intent(connection, intent_id=intent[0], outcome=intent[1])
+            if step is not None:
+                await QUERIES.note_step(connection, job_id=job.job_id, step=step)
+            if ending is not None:
+                await self._end(connection, job, ending)
+        return moved
+
+    async def _hand_back(self, connection: Any, job: Job, changes: Sequence[Change]) -> set[UUID]:
+        events = [(change.invoice_id, event) for change in changes for event in change.events]
+        rows = QUERIES.hand_back(
+            connection,
+            **columns(changes),
+            event_ids=[invoice_id for invoice_id, _ in events],
+            event_types=[event.type for _, event in events],
+            event_payloads=[{**event.payload(), "job_id": job.job_id} for _, event in events],
+            actor=job.requested_by,
+            correlation_id=job.correlation_id,
+        )
+        return {row["id"] async for row in rows}
+
+    async def _beside(self, connection: Any, job: Job, invoice_id: UUID, event: Event) -> None:
+        """The tables of our own that some events fill."""
+        match event:
+            case ContactLinked():
+                await QUERIES.link_contact(connection, party_kind=event.party_kind.value, party_id=event.party_id,
+                                            contact_id=event.contact_id, digest=event.digest)  # fmt: skip
+            case AddressWritten():
+                await QUERIES.link_address(connection, party_kind=event.party_kind.value, party_id=event.party_id,
+                                            address_id=event.address_id, digest=event.digest)  # fmt: skip
+            case EmailWritten():
+                await QUERIES.link_email(connection, party_kind=event.party_kind.value, party_id=event.party_id,
+                                          email_id=event.email_id, digest=event.digest)  # fmt: skip
+            case PdfStored():
+                await QUERIES.store_document(connection, invoice_id=invoice_id, kind="invoice_pdf",
+                                              filename=event.filename, mimetype="application/pdf",
+                                              sha256=event.sha256, content=event.content)  # fmt: skip
+            case Mailed():
+                await QUERIES.store_mail(connection, invoice_id=invoice_id, job_id=job.job_id,
+                                          recipient=event.recipient, subject=event.subject,
+                                          pdf_sha256=event.pdf_sha256)  # fmt: skip
+
+    async def _end(self, connection: Any, job: Job, ending: Ending) -> None:
+        await QUERIES.end_attempt(
+            connection,
+            job_id=job.job_id,
+            state=ending.state,
+            error=ending.error,
+            next_step=ending.next_step,
+            result=None if ending.result is None else dict(ending.result),
+            after=ending.after,
+            retries=int(ending.costs_retry),
+        )
+
+
+async def _all(rows: AsyncIterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [row async for row in rows]

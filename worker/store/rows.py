@@ -1,0 +1,112 @@
+"""What the store takes and gives: plain frozen rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from worker.invoice import Handback
+from worker.lifecycle import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claimed row of the ledger."""
+
+    job_id: str
+    kind: str
+    payload: Mapping[str, Any]
+    origin: str
+    invoice_id: UUID | None
+    requested_by: UUID | None
+    correlation_id: str | None
+    order_key: str
+    retries: int
+    attempt: int
+    steps_done: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a job was not claimed, and when (seconds) to ring again."""
+
+    verdict: str  # done | gone | early | behind | busy | limited
+    wait: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bell:
+    """What a doorbell needs to know of a job."""
+
+    job_id: str
+    kind: str
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A job as Redis brought it. `error` set: it cannot be understood and is rejected at once."""
+
+    job_id: str
+    kind: str
+    payload: Mapping[str, Any]
+    invoice_id: UUID | None = None
+    requested_by: UUID | None = None
+    correlation_id: str | None = None
+    enqueued_at: datetime | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of one invoice: the state the worker saw, the one it is in now, and why."""
+
+    invoice_id: UUID
+    before: Handback
+    after: Handback
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the ledger row leaves `running`."""
+
+    state: str  # done | parked | rejected | waiting | queued
+    error: str | None = None
+    next_step: str | None = None
+    result: Mapping[str, Any] | None = None
+    after: float | None = None  # seconds until it may be tried again
+    costs_retry: bool = False
+
+
+def bell(row: Mapping[str, Any] | None) -> Bell | None:
+    if row is None:
+        return None
+    beside = {
+        "requested_by": None if row["requested_by"] is None else str(row["requested_by"]),
+        "correlation_id": row["correlation_id"],
+    }
+    return Bell(row["job_id"], row["kind"], {**row["payload"], **{k: v for k, v in beside.items() if v is not None}})
+
+
+def columns(changes: Sequence[Change]) -> dict[str, list[Any]]:
+    """The arrays `hand_back` unnests: the guard, then the new values."""
+    before = [change.before for change in changes]
+    after = [change.after for change in changes]
+    return {
+        "ids": [change.invoice_id for change in changes],
+        "old_sync": [b.sync_status.value for b in before],
+        "old_document": [b.document_status.value for b in before],
+        "old_claim": [b.claim_status.value for b in before],
+        "old_external": [b.external_id for b in before],
+        "old_paid": [b.paid_amount for b in before],
+        "sync": [a.sync_status.value for a in after],
+        "document": [a.document_status.value for a in after],
+        "claim": [a.claim_status.value for a in after],
+        "external": [a.external_id for a in after],
+        "numbers": [a.external_invoice_number for a in after],
+        "paid": [a.paid_amount for a in after],
+        "paid_at": [a.paid_at for a in after],
+        "cancelled_at": [a.cancelled_at for a in after],
+    }
