@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,7 +42,10 @@ def run() -> None:
     log.set_up(settings.log_level, settings.log_format)
 
     async def work() -> None:
-        await App(settings).run()
+        app = App(settings)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, app.stop)
+        await app.run()
 
     asyncio.run(work())
 

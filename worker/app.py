@@ -7,7 +7,6 @@ the lock session is kept alive, dead workers' jobs are reaped, requested and due
 import asyncio
 import contextlib
 import os
-import signal
 import socket
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -45,7 +44,7 @@ PAYMENTS = "payments"
 
 
 class App:
-    """`run` until SIGTERM or SIGINT; leaves nothing claimed."""
+    """`run` until `stop`; leaves nothing claimed."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -59,9 +58,6 @@ class App:
 
     async def run(self) -> None:
         """Start, work, drain, close. Raises only when the database is not migrated."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stop)
         async with contextlib.AsyncExitStack() as stack:
             store = await self._store()
             if store is None:

@@ -52,9 +52,8 @@ def _jsonable(value: Any) -> Any:
     return value
 
 
-def _unlogged() -> Any:
-    """A field the side tables need and the event log must not repeat (binary content, personal data)."""
-    return field(metadata={"log": False})
+# Fields the side tables need and the event log must not repeat: binary content, personal data.
+UNLOGGED: Mapping[str, bool] = {"log": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +64,7 @@ class ContactLinked(Event):
     party_id: UUID
     contact_id: str
     how: str  # `created`, `found by customer number`, `updated`
-    digest: str = _unlogged()
+    digest: str = field(metadata=UNLOGGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +75,7 @@ class AddressWritten(Event):
     party_id: UUID
     contact_id: str
     address_id: str | None
-    digest: str = _unlogged()
+    digest: str = field(metadata=UNLOGGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +86,7 @@ class EmailWritten(Event):
     party_id: UUID
     contact_id: str
     email_id: str | None
-    digest: str = _unlogged()
+    digest: str = field(metadata=UNLOGGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +135,7 @@ class PdfStored(Event):
 
     filename: str
     sha256: str
-    content: bytes = _unlogged()
+    content: bytes = field(metadata=UNLOGGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,8 +147,8 @@ class Mailed(Event):
     recipient_reason: str
     how: str
     pdf_sha256: str | None
-    recipient: str = _unlogged()
-    subject: str = _unlogged()
+    recipient: str = field(metadata=UNLOGGED)
+    subject: str = field(metadata=UNLOGGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +161,7 @@ class PaymentEvent(Event):
     sevdesk_status: int
     paid_on: date | None
     claim_before: ClaimStatus
-    paid_at: datetime | None = _unlogged()
+    paid_at: datetime | None = field(metadata=UNLOGGED)
 
 
 class PartiallyPaid(PaymentEvent):

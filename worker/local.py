@@ -40,8 +40,8 @@ __all__ = [
 DATABASE = "billing"
 GATE_TIMEOUT = 90.0  # seconds; longer than one start
 
-# What may lie in a folder that we take over before our state file is in it.
-OUR_LOCKS = {"gate.lock", "owner.lock"}
+# What a first start that was killed leaves in a folder before the state file is in it.
+UNFINISHED = {"gate.lock", "owner.lock", "services.json.new"}
 
 
 @dataclass(frozen=True)
@@ -135,15 +135,18 @@ def _take_over(directory: Path) -> None:
         raise ServiceError(f"{directory} belongs to user {owner}: run as that user, or use another folder")
     if "services.json" in present:
         return
-    if present - OUR_LOCKS:
+    if present - UNFINISHED:
         raise ServiceError(f"{directory} is not empty and was not made by this program: use another folder")
     # The account that root hands the servers to must pass through, no more.
     directory.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
 def _start(directory: Path, starting: ExitStack, *, durable: bool, max_connections: int) -> Services:
-    state = _State.read(directory) or _State(secrets.token_hex(24), free_port(), free_port())
-    state.write(directory)
+    state = _State.read(directory)
+    if state is None:
+        # Written before the cluster that is made with this password.
+        state = _State(secrets.token_hex(24), free_port(), free_port())
+        state.write(directory)
     account = Account.for_cluster(directory / "postgres")
     if not account.can_enter(directory):
         raise ServiceError(f"the servers run as user {account.uid}, who cannot enter {directory}: use another folder")
@@ -154,9 +157,10 @@ def _start(directory: Path, starting: ExitStack, *, durable: bool, max_connectio
     for server in (postgres, valkey):
         starting.callback(server.stop)
         _start_on_free_port(server)
-    state = _State(state.password, postgres.port, valkey.port)
-    state.write(directory)
-    found = state.services((postgres, valkey))
+    started = _State(state.password, postgres.port, valkey.port)
+    if started != state:
+        started.write(directory)
+    found = started.services((postgres, valkey))
     with suppress(psycopg.errors.DuplicateDatabase):
         create_database(found, DATABASE)
     return found
@@ -210,7 +214,10 @@ class _State:
         """Readable by us only, and never half written."""
         unfinished = directory / "services.json.new"
         unfinished.touch(0o600)
-        unfinished.write_text(json.dumps(asdict(self)) + "\n")
+        with unfinished.open("w") as file:
+            file.write(json.dumps(asdict(self)) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         unfinished.replace(directory / "services.json")
 
     def services(self, started: tuple[Server, ...]) -> Services:

@@ -124,7 +124,7 @@ class Server(ABC):
         self._process = None
 
     def _dismiss_watcher(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdin is not None  # noqa: S101 - for the type checker: spawn always pipes it
+        assert process.stdin is not None  # spawn always pipes it
         with suppress(BrokenPipeError):
             process.stdin.write(b"\n")
             process.stdin.flush()

@@ -29,6 +29,15 @@ class HangUpProtocol(H11Protocol):
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.stop = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Wait for the end instead of polling for it: tests start and stop hundreds of these."""
+        await self.on_tick(0)
+        await self.stop.wait()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to the caller: uvicorn would raise them again at the end, and the process would not exit 0."""
@@ -74,7 +83,7 @@ async def running(
     try:
         yield Running(f"http://127.0.0.1:{listener.getsockname()[1]}", token, app.state.sandbox)
     finally:
-        server.should_exit = True
+        server.stop.set()
         await task
         listener.close()
 

@@ -58,14 +58,12 @@ async def look_sendable(case: Case, desk: Desk) -> Told:
         return told
     if isinstance(case.recipient, Unresolved):
         return Told(stop=Parked(case.recipient.reason, case.recipient.next_step))
-    if not case.who.party.email:
-        party = case.who.party
-        return Told(
-            stop=Parked(
-                f"The recipient of invoice {case.invoice.number} ({party.kind.value} {party.id}) has no e-mail address.",
-                "Add one and retry.",
-            )
+    party = case.who.party
+    if not party.email:
+        problem = (
+            f"The recipient of invoice {case.invoice.number} ({party.kind.value} {party.id}) has no e-mail address."
         )
+        return Told(stop=Parked(problem, "Add one and retry."))
     return Told()
 
 

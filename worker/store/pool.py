@@ -26,7 +26,7 @@ class Store:
         self.pool = pool
 
     @classmethod
-    async def connect(cls, url: str, *, size: int, name: str = "sevdesk-worker") -> "Store":
+    async def connect(cls, url: str, *, size: int, name: str = "sevdesk-worker") -> Store:
         """Raises `asyncpg` errors or `OSError` when the database cannot be reached."""
         pool = await asyncpg.create_pool(
             url,

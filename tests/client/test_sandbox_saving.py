@@ -1,0 +1,188 @@
+"""What saveInvoice takes and refuses."""
+
+from typing import Any
+
+import pytest
+
+from tests.client.sandbox_desk import Desk, line, ref, save_body, without
+
+SAVE = "/Invoice/Factory/saveInvoice"
+
+
+async def refused(desk: Desk, status: int, body: Any) -> Any:
+    """The error of a save that changed nothing."""
+    error = await desk.error("POST", SAVE, status, json=body)
+    assert (await desk.counts())["invoices"] == 0
+    return error
+
+
+async def body(desk: Desk, **invoice: Any) -> Any:
+    contact = ref(await desk.contact(), "Contact")
+    return save_body(**{"contact": contact, **invoice})
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "message"),
+    [
+        # Quoted by two peers.
+        ({"status": 200}, 422, "New invoices must be created with status 100"),
+        ({"status": None}, 422, "New invoices must be created with status 100"),
+        # Captured for a missing objectName or mapAll, quoted for an integer.
+        ({"mapAll": False}, 400, "invoice expected array with 'id' and 'objectName'. array given"),
+        ({"objectName": "invoice"}, 400, "invoice expected array with 'id' and 'objectName'. array given"),
+        ({"contact": 7}, 400, "contact expected array with 'id' and 'objectName'. integer given"),
+        ({"contact": {"id": 7}}, 400, "contact expected array with 'id' and 'objectName'. array given"),
+        ({"currency": None}, 422, "Currency is required."),
+        ({"taxRule": None, "taxType": "noUst"}, 422, "Could not find taxType"),
+        # SQL, because a column may not be null.
+        ({"taxRate": None}, 500, "SQLSTATE[23000]: Integrity constraint violation: 1048 Column 'tax"),
+        # Wording of the sandbox's own.
+        ({"contactPerson": None}, 422, "contactPerson is missing or invalid"),
+        ({"contactPerson": ref(1, "SevUser")}, 422, "contactPerson is missing or invalid"),
+        ({"contact": ref(7, "Contact")}, 404, "No Model_Contact with the id 7 was found"),
+        ({"invoiceDate": "2026-10-01T00:00:00+02:00"}, 422, "invoiceDate is not a valid date"),
+        ({"invoiceDate": "next week"}, 422, "invoiceDate is not a valid date"),
+        ({"invoiceType": "SR"}, 422, "invoiceType 'SR' can not be created here"),
+        ({"invoiceType": "AR", "taxRule": ref(17, "TaxRule")}, 422, "invoiceType AR is not supported"),
+    ],
+)
+async def test_wrong_heads_are_refused(sandbox_desk: Desk, change: Any, status: int, message: str) -> None:
+    """Each refusal with its status and text, and nothing was saved."""
+    error = await refused(sandbox_desk, status, await body(sandbox_desk, **change))
+    assert error["message"].startswith(message)
+
+
+@pytest.mark.parametrize(
+    "key", ["taxRate", "invoiceDate", "taxText", "currency", "contact", "contactPerson", "taxRule", "invoiceType"]
+)
+async def test_missing_heads_are_refused(sandbox_desk: Desk, key: str) -> None:
+    """Every key that live use found necessary is."""
+    response = await sandbox_desk.http.post(
+        sandbox_desk.running.base_url + SAVE, json=without(await body(sandbox_desk), key)
+    )
+    assert response.status_code >= 400 and "error" in response.json()
+
+
+@pytest.mark.parametrize("key", ["taxType", "addressCountry", "header", "timeToPay", "showNet", "customerInternalNote"])
+async def test_optional_heads_may_be_missing(sandbox_desk: Desk, key: str) -> None:
+    """What the specification demands and live use does not is not needed."""
+    saved = await sandbox_desk.objects("POST", SAVE, 201, json=without(await body(sandbox_desk), key))
+    assert saved["invoice"]["status"] == "100"
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "message"),
+    [
+        ([], 422, "The given document must have at least one position"),
+        (None, 422, "The given document must have at least one position"),
+        ([line(objectName="Pos")], 400, "invoicePos expected array"),
+        ([line(mapAll=None)], 400, "invoicePos expected array"),
+        ([line(unity=1)], 400, "unity expected array with 'id' and 'objectName'. integer given"),
+        ([line(unity=ref(12345, "Unity"))], 404, "No Model_Unity"),
+        ([line(name="")], 422, "The position needs a name"),
+        ([line(quantity="many")], 422, "quantity is not a number"),
+        ([line(price=None)], 500, "SQLSTATE[23000]"),
+        ([line(price="NaN")], 422, "price is not a number"),
+        (["text"], 400, "array expected"),
+    ],
+)
+async def test_wrong_positions_are_refused(sandbox_desk: Desk, lines: Any, status: int, message: str) -> None:
+    """Positions need their keys, a unit, a name and numbers; one at least."""
+    whole = {**await body(sandbox_desk), "invoicePosSave": lines}
+    assert (await refused(sandbox_desk, status, whole))["message"].startswith(message)
+
+
+async def test_reference_errors_are_short(sandbox_desk: Desk) -> None:
+    """The misleading reference error comes in the short envelope, without responseCode."""
+    error = await refused(sandbox_desk, 400, {"invoice": {"objectName": "Invoice"}})
+    assert sorted(error) == ["code", "data", "exceptionUUID", "message"]
+
+
+async def test_forms_save_like_json(sandbox_desk: Desk) -> None:
+    """A form-urlencoded body is read with PHP's bracket keys."""
+    contact = await sandbox_desk.contact()
+    form = {
+        "name": "Formular GmbH",
+        "category[id]": "3",
+        "category[objectName]": "Category",
+        "parent[id]": contact,
+        "parent[objectName]": "Contact",
+    }
+    made = await sandbox_desk.objects("POST", "/Contact", 201, data=form)
+    assert (made["name"], made["category"]["id"], made["parent"]["id"]) == ("Formular GmbH", "3", contact)
+
+
+async def test_drafts_can_be_changed(sandbox_desk: Desk) -> None:
+    """saveInvoice with an id keeps what is not sent, adds, changes and deletes positions."""
+    saved = await sandbox_desk.draft(lines=[line(10), line(20)], header="Alt", customerInternalNote="INV-1")
+    ident, (first, second) = saved["invoice"]["id"], [each["id"] for each in saved["invoicePos"]]
+    change = {
+        "invoice": {"id": ident, "objectName": "Invoice", "mapAll": True, "header": "Neu"},
+        "invoicePosSave": [line(30), {**line(40), "id": first}],
+        "invoicePosDelete": ref(second, "InvoicePos"),
+    }
+    changed = await sandbox_desk.objects("POST", SAVE, 201, json=change)
+    assert (changed["invoice"]["header"], changed["invoice"]["customerInternalNote"]) == ("Neu", "INV-1")
+    assert sorted(each["price"] for each in changed["invoicePos"]) == [30, 40]
+    assert changed["invoice"]["sumNet"] == "70"
+    assert (await sandbox_desk.counts())["invoices"] == 1
+
+
+async def test_final_invoices_stay_unchanged(sandbox_desk: Desk) -> None:
+    """saveInvoice with the id of an open invoice is refused."""
+    ident = await sandbox_desk.open_id()
+    change = {"invoice": {"id": ident, "objectName": "Invoice", "mapAll": True, "header": "Neu"}}
+    await sandbox_desk.error("POST", SAVE, 422, json=change)
+    assert (await sandbox_desk.invoice(ident))["header"] is None
+
+
+async def test_default_address_is_copied(sandbox_desk: Desk) -> None:
+    """takeDefaultAddress takes the contact's first address, and nothing where there is none."""
+    keys = ("addressName", "addressStreet", "addressZip", "addressCity")
+    contact = await sandbox_desk.contact()
+    bare = {**without(save_body(contact=ref(contact, "Contact")), *keys), "takeDefaultAddress": True}
+    assert (await sandbox_desk.objects("POST", SAVE, 201, json=bare))["invoice"]["address"] is None
+    home = {"contact": ref(contact, "Contact"), "country": ref(2, "StaticCountry"), "category": ref(47, "Category")}
+    place = {"street": "Ring 1", "zip": "1010", "city": "Wien"}
+    await sandbox_desk.objects("POST", "/ContactAddress", 201, json={**home, **place})
+    invoice = (await sandbox_desk.objects("POST", SAVE, 201, json=bare))["invoice"]
+    assert invoice["address"] == "Muster GmbH\nRing 1\n1010 Wien" and invoice["addressCountry"]["id"] == "2"
+
+
+async def test_drafts_can_be_deleted(sandbox_desk: Desk) -> None:
+    """DELETE answers [null] for a draft, which is gone then, and 409/159 for anything else."""
+    draft, final = await sandbox_desk.draft_id(), await sandbox_desk.open_id()
+    assert await sandbox_desk.objects("DELETE", f"/Invoice/{draft}") == [None]
+    error = await sandbox_desk.error("GET", f"/Invoice/{draft}", 404)
+    assert (error["code"], error["message"]) == (151, f"No Model_Invoice with the id {draft} was found")
+    error = await sandbox_desk.error("DELETE", f"/Invoice/{final}", 409)
+    assert (error["code"], error["responseCode"]) == (159, 409)
+    assert error["message"] == "Invoice can only be deleted in status 100 but is status 200"
+
+
+async def test_taken_number_is_refused(sandbox_desk: Desk) -> None:
+    """By switch a duplicate number is the number lock's time-out at saveInvoice."""
+    await sandbox_desk.switch(duplicate_number="refuse")
+    await sandbox_desk.draft(invoiceNumber="R-1")
+    error = await sandbox_desk.error("POST", SAVE, 422, json=await body(sandbox_desk, invoiceNumber="R-1"))
+    assert error["message"] == "Invoice: Correct number abort. Timeout"
+
+
+async def test_trailing_keys_by_switch(sandbox_desk: Desk) -> None:
+    """As documented, but not as lived: the four trailing keys are demanded."""
+    whole = await body(sandbox_desk)
+    await sandbox_desk.switch(trailing_keys_required=True)
+    await sandbox_desk.objects("POST", SAVE, 201, json=whole)
+    del whole["takeDefaultAddress"]
+    await sandbox_desk.error("POST", SAVE, 422, json=whole)
+
+
+async def test_open_address_can_change(sandbox_desk: Desk) -> None:
+    """The undocumented PUT changes the address of an invoice that is not enshrined, and no other."""
+    await sandbox_desk.switch(send_by_enshrines=False)
+    ident = await sandbox_desk.open_id()
+    changed = await sandbox_desk.objects("PUT", f"/Invoice/{ident}", json={"addressCity": "Köln"})
+    assert changed["addressCity"] == "Köln"
+    await sandbox_desk.call("PUT", f"/Invoice/{ident}/enshrine")
+    error = await sandbox_desk.error("PUT", f"/Invoice/{ident}", 422, json={"addressCity": "Bonn"})
+    assert error["message"] == "Already enshrined"

@@ -1,0 +1,152 @@
+"""The billing system's part in the flow tests: makes rows, asks for jobs, reads results."""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import redis.asyncio
+
+FINAL = ("done", "parked", "rejected")
+
+
+@dataclass
+class Billing:
+    """A back end on its own connections. Money is given as text, to the cent."""
+
+    db: asyncpg.Pool
+    redis: redis.asyncio.Redis
+    admin: UUID
+
+    async def company(self, **columns: Any) -> UUID:
+        """A company with a complete address."""
+        given = {
+            "name": "Müller & Söhne GmbH",
+            "email": "rechnung@example.com",
+            "street": "Hauptstraße 5",
+            "zip": "10115",
+            "city": "Berlin",
+            "country_code": "DE",
+        }
+        return await self._insert("companies", given | columns)
+
+    async def person(self, **columns: Any) -> UUID:
+        """A contact with a complete address."""
+        given = {
+            "first_name": "Jörg",
+            "last_name": "Weiß",
+            "email": "joerg@example.com",
+            "street": "Gasse 7",
+            "zip": "80331",
+            "city": "München",
+            "country_code": "DE",
+        }
+        return await self._insert("contacts", given | columns)
+
+    async def deal(self, company: UUID | None = None, *, label: str = "primary", deal_type: str = "EB") -> UUID:
+        """A deal, associated with the company under `label`."""
+        deal = await self._insert("deals", {"name": "Deal", "deal_type": deal_type})
+        if company is not None:
+            await self.associate(deal, "company", company, label)
+        return deal
+
+    async def associate(self, deal: UUID, kind: str, party: UUID, label: str) -> None:
+        """A HubSpot association from the deal to a company or contact."""
+        row = {"from_type": "deal", "from_id": deal, "to_type": kind, "to_id": party, "label": label}
+        await self._insert("hubspot_associations", row)
+
+    async def invoice(
+        self, deal: UUID | None = None, *, items: Sequence[tuple[str, str, str]] = (("4", "25", "19"),), **columns: Any
+    ) -> UUID:
+        """An approved invoice over `items` (quantity, net unit price, tax rate in per cent); by default 119.00 EUR.
+
+        Other items need net_amount, tax_amount and gross_amount, so that no test computes its own expectation.
+        """
+        given = {
+            "invoice_number": f"INV-{uuid4().hex[:10]}",
+            "deal_id": deal,
+            "document_kind": "AR",
+            "document_status": "approved",
+            "net_amount": "100.00",
+            "tax_amount": "19.00",
+            "gross_amount": "119.00",
+            "issue_date": time_to_day(),
+            "payment_term_days": 14,
+        } | columns
+        given |= {name: Decimal(given[name]) for name in ("net_amount", "tax_amount", "gross_amount")}
+        invoice = await self._insert("billing_invoices", given)
+        for position, (quantity, price, rate) in enumerate(items, 1):
+            item = {"invoice_id": invoice, "position": position, "name": f"Leistung {position}"}
+            numbers = {"quantity": Decimal(quantity), "unit_price": Decimal(price), "tax_rate": Decimal(rate)}
+            await self._insert("billing_invoice_items", item | numbers)
+        return invoice
+
+    async def usual_invoice(self, **columns: Any) -> UUID:
+        """An approved invoice over 119.00 EUR to a company of its own."""
+        return await self.invoice(await self.deal(await self.company()), **columns)
+
+    async def _insert(self, table: str, row: Mapping[str, Any]) -> UUID:
+        names, places = ", ".join(row), ", ".join(f"${n}" for n in range(1, len(row) + 1))
+        statement = f"INSERT INTO {table} ({names}) VALUES ({places}) RETURNING id"  # noqa: S608 - names are ours
+        return await self.db.fetchval(statement, *row.values())
+
+    async def enqueue(self, kind: str, *, by: UUID | None = None, job_id: str | None = None, **payload: Any) -> str:
+        """The documented MULTI, as a producer in any language sends it."""
+        job_id = job_id or str(uuid4())
+        k = {name: str(value) if isinstance(value, UUID) else value for name, value in payload.items()}
+        now = time.time_ns() // 1_000_000
+        body = {"t": None, "f": kind, "a": [], "k": k | {"requested_by": str(by or self.admin)}, "et": now}
+        await self.enqueue_raw(job_id, json.dumps(body).encode(), now)
+        return job_id
+
+    async def enqueue_raw(self, job_id: str | bytes, payload: bytes, score: float) -> None:
+        """Whatever bytes, under whatever score."""
+        raw = job_id if isinstance(job_id, bytes) else job_id.encode()
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.set(b"arq:job:" + raw, payload, nx=True, px=604_800_000)
+            pipe.zadd("arq:queue", {raw: score}, nx=True)
+            pipe.publish("arq:wake", "1")
+            await pipe.execute()
+
+    async def job(self, job_id: str) -> asyncpg.Record:
+        """The ledger's row."""
+        return await self.db.fetchrow("SELECT * FROM sevdesk_jobs WHERE job_id = $1", job_id)
+
+    async def ended(self, job_id: str, *, seconds: float = 20) -> asyncpg.Record:
+        """Wait until the job is done, parked or rejected, and answer with its row."""
+        async with asyncio.timeout(seconds):
+            while (row := await self.job(job_id)) is None or row["state"] not in FINAL:
+                await asyncio.sleep(0.02)
+        return row
+
+    async def do(self, kind: str, **payload: Any) -> asyncpg.Record:
+        """Enqueue and wait for the end."""
+        return await self.ended(await self.enqueue(kind, **payload))
+
+    async def row(self, invoice: UUID) -> asyncpg.Record:
+        """The billing invoice as it is now."""
+        return await self.db.fetchrow("SELECT * FROM billing_invoices WHERE id = $1", invoice)
+
+    async def events(self, invoice: UUID) -> list[str]:
+        """The event log's types, oldest first."""
+        statement = "SELECT event_type FROM billing_invoice_event_log WHERE invoice_id = $1 ORDER BY created_at, id"
+        return [row["event_type"] for row in await self.db.fetch(statement, invoice)]
+
+    async def event(self, invoice: UUID, event_type: str) -> dict[str, Any]:
+        """The payload of the newest event of a type."""
+        statement = """SELECT payload FROM billing_invoice_event_log WHERE invoice_id = $1 AND event_type = $2
+                       ORDER BY created_at DESC LIMIT 1"""
+        return json.loads(await self.db.fetchval(statement, invoice, event_type))
+
+
+def time_to_day() -> Any:
+    """Today in Berlin, as sevDesk counts days."""
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    return datetime.now(ZoneInfo("Europe/Berlin")).date()

@@ -1,0 +1,85 @@
+"""A worker on real Postgres, real Redis and the sandbox, all in the test's own event loop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+import redis.asyncio
+from flow.billing import Billing
+
+from sevdesk_client.sandbox.server import Running, running
+from worker.app import App
+from worker.settings import JobLimit, Settings
+
+RunWorker = Callable[..., AbstractAsyncContextManager[App]]
+
+
+@pytest.fixture
+async def sevdesk() -> AsyncIterator[Running]:
+    """A fresh sandbox."""
+    async with running() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+async def billing(database_url: str, redis_url: str) -> AsyncIterator[Billing]:
+    """A billing system with one internal admin and the sandbox's stock template for EB/AR."""
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=5) as pool:
+        client = redis.asyncio.Redis.from_url(redis_url)
+        admin = await pool.fetchval(
+            "INSERT INTO contacts (last_name, is_internal, is_admin) VALUES ('Chefin', true, true) RETURNING id"
+        )
+        await pool.execute("UPDATE sevdesk_config SET template_eb_ar = '57986aee6bd2d53306068da1'")
+        yield Billing(pool, client, admin)
+        await client.aclose()
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str, sevdesk: Running) -> Settings:
+    """Short waits; everything else as in production."""
+    return make_settings(
+        database_url=database_url,
+        redis_url=redis_url,
+        sevdesk_base_url=sevdesk.base_url,
+        sevdesk_api_token=sevdesk.token,
+    )
+
+
+def make_settings(**given: Any) -> Settings:
+    """Settings for a test: nothing is read from the environment or from .env."""
+    usual: dict[str, Any] = {
+        "write_quarantine": 2.0,
+        "shutdown_grace": 5.0,
+        "person_job_limit": JobLimit(10_000, 60.0),
+        "sevdesk_api_token": None,
+    }
+    return Settings(_env_file=None, **usual | given)
+
+
+@pytest.fixture
+def run_worker(settings: Settings) -> RunWorker:
+    """Start a worker: `async with run_worker(write_quarantine=1.0) as app:`; stopped gracefully at the end."""
+
+    @asynccontextmanager
+    async def start(**changed: Any) -> AsyncIterator[App]:
+        app = App(settings.model_copy(update=changed))
+        app.name = f"test:{uuid4().hex[:6]}"
+        task = asyncio.create_task(app.run())
+        try:
+            yield app
+        finally:
+            app.stop()
+            await asyncio.wait_for(task, 15)
+
+    return start
+
+
+@pytest.fixture
+async def worker(run_worker: RunWorker) -> AsyncIterator[App]:
+    """One running worker."""
+    async with run_worker() as app:
+        yield app

@@ -1,0 +1,184 @@
+"""House rules that a reviewer would otherwise have to remember."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from worker.settings import Settings
+from worker.store.connection import QUERIES
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("worker", "sevdesk_client")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+# module prefix -> what it must not import (prefixes)
+IO = ("asyncpg", "aiosql", "arq", "redis", "httpx", "psycopg", "worker.store", "worker.settings", "worker.app")
+FORBIDDEN = {
+    "sevdesk_client": ("worker", "asyncpg", "arq", "redis", "aiosql", "structlog"),
+    "sevdesk_client.sandbox": ("sevdesk_client.client", "sevdesk_client.wire", "sevdesk_client.models", "httpx"),
+    "sevdesk_client.wire": ("httpx", "asyncio"),
+    "worker.invoice": (*IO, "sevdesk_client"),
+    "worker.lifecycle": (*IO, "sevdesk_client"),
+    "worker.money": (*IO, "sevdesk_client"),
+    "worker.recipients": (*IO, "sevdesk_client"),
+    "worker.jobs": (*IO, "sevdesk_client"),
+    "worker.schedule": IO,
+    "worker.steps": (*IO, "worker.runner"),
+}
+# library -> the only modules that may import it
+ONLY_IN = {
+    "arq": ("worker.doorbell", "worker.app"),
+    "asyncpg": ("worker.store",),
+    "aiosql": ("worker.store",),
+    "httpx": ("sevdesk_client.sending", "worker.app", "worker.demo"),
+    "pydantic_settings": ("worker.settings",),
+    "worker.local": ("worker.__main__", "worker.demo", "worker.local"),
+}
+
+
+def name_of(path: Path) -> str:
+    """Dotted module name."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports_of(path: Path) -> set[str]:
+    """Every module a file imports, wherever in the file."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide the direction"
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def within(name: str, prefix: str) -> bool:
+    """Whether a module is `prefix` or lies below it."""
+    return name == prefix or name.startswith(f"{prefix}.")
+
+
+@pytest.mark.parametrize("prefix", FORBIDDEN)
+def test_imports_go_one_way(prefix: str) -> None:
+    """Pure modules stay pure, the client knows nothing of us, the sandbox shares nothing with the client."""
+    covered = [path for path in MODULES if within(name_of(path), prefix)]
+    assert covered
+    wrong = [
+        f"{name_of(path)} imports {imported}"
+        for path in covered
+        for imported in imports_of(path)
+        for banned in FORBIDDEN[prefix]
+        if within(imported, banned)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_each_library_has_its_place(library: str) -> None:
+    """One place talks to arq, one runs SQL, one sends HTTP, one reads the environment."""
+    users = {name_of(path) for path in MODULES if any(within(i, library) for i in imports_of(path))}
+    assert users
+    strangers = {user for user in users if not any(user.startswith(place) for place in ONLY_IN[library])}
+    assert strangers == set()
+
+
+def test_environment_is_read_once() -> None:
+    """Only settings reads configuration from the environment."""
+    readers = {
+        name_of(path)
+        for path in MODULES
+        if re.search(r"os\.environ|getenv", path.read_text())
+        and not name_of(path).startswith(("worker.local", "worker.demo"))
+    }
+    assert readers == set()
+
+
+def test_no_sql_outside_its_files() -> None:
+    """Statements live in sql/, not in Python; the embedded servers' own administration aside."""
+    pattern = re.compile(r"\b(SELECT .* FROM|INSERT INTO|UPDATE \w+ SET|DELETE FROM)\b")
+    wrong = {
+        name_of(path)
+        for path in MODULES
+        if pattern.search(path.read_text())
+        and not name_of(path).startswith(("worker.local", "worker.demo", "worker.migrate", "worker.store.locks"))
+    }
+    assert wrong == set()
+
+
+def test_env_example_equals_settings() -> None:
+    """Every setting is documented, and nothing else is."""
+    shown = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
+    assert shown == {name.upper() for name in Settings.model_fields}
+
+
+async def test_every_query_prepares(database_url: str) -> None:
+    """Each named statement fits the migrated schema."""
+    connection = await asyncpg.connect(database_url)
+    names = [name for name in QUERIES.available_queries if not name.endswith("_cursor")]
+    assert len(names) > 20
+    for name in names:
+        await connection.prepare(getattr(QUERIES, name).sql)
+    await connection.close()
+
+
+def test_every_query_is_used() -> None:
+    """A statement nobody runs is taken away."""
+    code = "\n".join(path.read_text() for path in MODULES)
+    names = [name for name in QUERIES.available_queries if not name.endswith("_cursor")]
+    unused = [name for name in names if not re.search(rf"QUERIES\.{name}\b|\"{name}\"", code)]
+    assert unused == []
+
+
+def commands() -> list[str]:
+    """The CLI's commands."""
+    from typer.main import get_command
+
+    from worker.__main__ import cli
+
+    return sorted(get_command(cli).commands)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("command", commands())
+def test_command_has_help_and_readme(command: str) -> None:
+    """Every command explains itself and stands in the README."""
+    shown = subprocess.run(
+        [sys.executable, "-m", "worker", command, "--help"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert len(shown.stdout) > 100
+    assert f"sevdesk-worker {command}" in (ROOT / "README.md").read_text()
+
+
+def test_files_and_functions_stay_small() -> None:
+    """No file over 400 lines, no function over 60; the medians are the size guide's."""
+    files = [len(path.read_text().splitlines()) for path in MODULES]
+    assert max(files) <= 400
+    functions = [
+        node.end_lineno - node.lineno + 1
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno
+    ]
+    assert max(functions) <= 60
+    assert sorted(functions)[len(functions) // 2] <= 10
+
+
+def test_repository_names_no_place() -> None:
+    """No registry's host name and no machine's path in what is committed."""
+    listed = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=False, cwd=ROOT).stdout.split()
+    if not listed:
+        pytest.skip("not a git checkout")
+    # Put together here, so that this file does not match itself.
+    patterns = ["py" + "pi.org", "python" + "hosted.org", "registry." + "npmjs", "/" + "work/", "/" + "root/"]
+    wrong = [
+        f"{name}: {pattern}"
+        for name in listed
+        if (ROOT / name).is_file()
+        for pattern in patterns
+        if pattern.encode() in (ROOT / name).read_bytes()
+    ]
+    assert wrong == []
