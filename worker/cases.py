@@ -8,6 +8,7 @@ from uuid import UUID
 
 from worker.invoice import Association, Invoice, Item, Party, PartyKind, handback_of
 from worker.jobs import Payload
+from worker.lifecycle import Cancellation
 from worker.recipients import Recipient, resolve
 from worker.settings import Settings
 from worker.steps.step import Case
@@ -38,6 +39,10 @@ async def load_case(store: Store, job: Job, payload: Payload, invoice_id: UUID, 
         mails=row["mails"],
         pdf_sha256=row["pdf_sha256"],
         draft_sha256=row["draft_sha256"],
+        attempted=row["attempted"],
+        cancellation=_cancellation(row["cancellation"]),
+        cancellation_pdf_sha256=row["cancellation_pdf_sha256"],
+        cancellation_mails=row["cancellation_mails"],
     )
 
 
@@ -49,6 +54,13 @@ def invoice_of(row: Mapping[str, Any]) -> Invoice:
         items=tuple(_item(item) for item in row["items"]),
         **{name: row[name] for name in same},
     )
+
+
+def _cancellation(row: Mapping[str, Any] | None) -> Cancellation | None:
+    if row is None:
+        return None
+    sums = {name: None if row[name] is None else Decimal(row[name]) for name in ("net", "tax", "gross")}
+    return Cancellation(kind=row["kind"], external_id=row["external_id"], number=row["number"], **sums)
 
 
 def _item(item: Mapping[str, Any]) -> Item:

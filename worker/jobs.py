@@ -4,13 +4,33 @@ A payload arrives as the `k` object of an arq job or as the jsonb of an outbox r
 `correlation_id` belong to every job and are columns of the ledger, not fields of the models below.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
+
+# The one spelling of ids. pydantic would also take the digits without hyphens, in braces or as a URN, but the ledger
+# finds the invoice that a job belongs to by this form; another would let two jobs of one invoice run side by side.
+UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+# A field's name is shown if it looks like one; anything else might be data.
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}|[0-9]{1,6}")
+# Whoever reads the message mends these first; a hostile payload may have thousands.
+MOST_PROBLEMS = 5
+
+
+def _canonical(value: object) -> object:
+    if isinstance(value, str) and not UUID_TEXT.fullmatch(value):
+        raise PydanticCustomError("uuid_form", "must be a UUID in its usual form of 36 characters")
+    return value
+
+
+Id = Annotated[UUID, BeforeValidator(_canonical)]
 
 
 class Who(StrEnum):
@@ -29,13 +49,13 @@ class Payload(BaseModel):
 class PublishInvoice(Payload):
     """Bring an approved invoice into sevDesk: contact, draft, layout, number, PDF."""
 
-    invoice_id: UUID
+    invoice_id: Id
 
 
 class SendInvoice(Payload):
     """E-mail a published invoice to its recipient. Asked twice, sent once, unless `resend` is true."""
 
-    invoice_id: UUID
+    invoice_id: Id
     subject: str | None = Field(default=None, min_length=1, max_length=200)
     text: str | None = Field(default=None, min_length=1, max_length=20_000)
     resend: bool = False
@@ -44,13 +64,21 @@ class SendInvoice(Payload):
 class FetchInvoicePdf(Payload):
     """Fetch a published invoice's PDF again into `sevdesk_documents`."""
 
-    invoice_id: UUID
+    invoice_id: Id
+
+
+class CancelInvoice(Payload):
+    """Cancel an invoice for good, wherever it stands. `notify` mails the cancellation to the recipient, once."""
+
+    invoice_id: Id
+    reason: str = Field(min_length=1, max_length=500)
+    notify: bool = False
 
 
 class SyncPayments(Payload):
     """Bring payment state back: for everything that changed, or for one invoice."""
 
-    invoice_id: UUID | None = None
+    invoice_id: Id | None = None
 
 
 # Seconds to wait before each further try. A passing fault (deploy, network) is over in seconds, an outage in minutes,
@@ -76,6 +104,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("publish_invoice", PublishInvoice, Who.INTERNAL),
         Kind("send_invoice", SendInvoice, Who.INTERNAL),
         Kind("fetch_invoice_pdf", FetchInvoicePdf, Who.INTERNAL),
+        Kind("cancel_invoice", CancelInvoice, Who.INTERNAL),
         Kind("sync_payments", SyncPayments, Who.ADMIN, BRIEF),
     )
 }
@@ -98,4 +127,11 @@ def parse(kind_name: str, payload: Mapping[str, Any]) -> tuple[Kind, Payload]:
 
 def _problems(error: ValidationError) -> str:
     """Field and rule of each problem; never the value, which may be personal data."""
-    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'payload'}: {e['msg']}" for e in error.errors())
+    found = [f"{_where(e['loc'])}: {e['msg']}" for e in error.errors(include_url=False, include_input=False)]
+    more = [f"and {len(found) - MOST_PROBLEMS} more"] if len(found) > MOST_PROBLEMS else []
+    return "; ".join(found[:MOST_PROBLEMS] + more)
+
+
+def _where(loc: tuple[int | str, ...]) -> str:
+    names = (str(part) for part in loc)
+    return ".".join(name if NAME.fullmatch(name) else "(odd name)" for name in names) or "payload"

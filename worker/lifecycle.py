@@ -3,6 +3,7 @@
     not_synced/queued --Drafted--> drafted --Finalized--> synced          (accounting_sync_status)
     approved --Mailed--> sent                                             (document_status)
     open <-> partially_paid <-> paid                                      (claim_status; `paid` is never final)
+    --Cancelled--> cancelled                                              (all three, and final)
 
 Every legal change of the three status columns is a row of `TABLE`; whatever is not there raises `IllegalMove` and
 changes nothing. `Parked` and `Rejected` are events too: they are logged, and only `Parked` marks an unfinished sync.
@@ -49,6 +50,8 @@ def _jsonable(value: Any) -> Any:
         return str(value)
     if isinstance(value, date | datetime):
         return value.isoformat()
+    if isinstance(value, Cancellation):
+        return {f.name: _jsonable(getattr(value, f.name)) for f in fields(value)}
     return value
 
 
@@ -194,13 +197,64 @@ class PaymentSynced(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cancellation:
+    """The document that stands against an invoice: an SR (`cancellation_invoice`) or a `credit_note` draft."""
+
+    kind: str
+    external_id: str
+    number: str | None
+    net: Decimal | None
+    tax: Decimal | None
+    gross: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled(Event):
+    """The invoice is cancelled: locally, with its draft, or by the cancellation invoice named here."""
+
+    how: str
+    reason: str
+    at: datetime
+    cancellation: Cancellation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CancelledInSevdesk(Event):
     """A cancellation invoice (SR) stands against ours in sevDesk, made by hand there."""
 
     external_id: str
-    cancellation_id: str
-    cancellation_number: str | None
     at: datetime
+    cancellation: Cancellation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditNoteDrafted(Event):
+    """Asked to cancel a paid invoice, sevDesk made a credit note draft; the invoice itself is untouched."""
+
+    reason: str
+    cancellation: Cancellation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancellationPdfStored(Event):
+    """The cancellation invoice's PDF lies in `sevdesk_documents`."""
+
+    filename: str
+    sha256: str
+    content: bytes = field(metadata=UNLOGGED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancellationMailed(Event):
+    """The cancellation invoice went out by e-mail, once for this job."""
+
+    recipient_kind: PartyKind
+    recipient_id: UUID
+    recipient_reason: str
+    how: str
+    pdf_sha256: str | None
+    recipient: str = field(metadata=UNLOGGED)
+    subject: str = field(metadata=UNLOGGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,7 +309,7 @@ TABLE: Mapping["type[Event]", Moves] = {
     AddressWritten: Moves(),
     EmailWritten: Moves(),
     Drafted: Moves(sync=dict.fromkeys(_UNFINISHED, _S.DRAFTED), document={_D.APPROVED: _D.APPROVED}),
-    DraftDeleted: Moves(sync=dict.fromkeys(_UNFINISHED, _S.NOT_SYNCED)),
+    DraftDeleted: Moves(sync=dict.fromkeys((*_UNFINISHED, _S.SYNCED), _S.NOT_SYNCED)),  # SYNCED: reset by hand
     TemplateSet: Moves(sync={_S.DRAFTED: _S.DRAFTED, _S.PARKED: _S.PARKED}),
     Finalized: Moves(
         sync={**dict.fromkeys(_UNFINISHED, _S.SYNCED), **_SYNCED},
@@ -269,11 +323,19 @@ TABLE: Mapping["type[Event]", Moves] = {
     Discounted: _pay(_C.PAID),
     PaymentReversed: _pay(_C.OPEN),
     PaymentSynced: Moves(),
+    Cancelled: Moves(
+        sync=dict.fromkeys((*_UNFINISHED, _S.SYNCED), _S.CANCELLED),
+        document=dict.fromkeys((_D.DRAFT, _D.APPROVED, _D.SENT), _D.CANCELLED),
+        claim=dict.fromkeys(_LIVE, _C.CANCELLED),
+    ),
     CancelledInSevdesk: Moves(
         sync={_S.SYNCED: _S.CANCELLED},
         document={_D.APPROVED: _D.CANCELLED, _D.SENT: _D.CANCELLED},
         claim=dict.fromkeys(_LIVE, _C.CANCELLED),
     ),
+    CreditNoteDrafted: Moves(sync=_SYNCED),
+    CancellationPdfStored: Moves(sync={_S.CANCELLED: _S.CANCELLED}),
+    CancellationMailed: Moves(sync={_S.CANCELLED: _S.CANCELLED}),
     Renumbered: Moves(sync=_SYNCED),
     Parked: Moves(
         sync={**dict.fromkeys(_UNFINISHED, _S.PARKED), **_SYNCED, _S.CANCELLED: _S.CANCELLED},
@@ -316,7 +378,7 @@ def _data(event: Event) -> dict[str, Any]:
             return {"external_invoice_number": number}
         case PaymentEvent(paid_now=paid_now, paid_at=paid_at):
             return {"paid_amount": paid_now, "paid_at": paid_at}
-        case CancelledInSevdesk(at=at):
+        case Cancelled(at=at) | CancelledInSevdesk(at=at):
             return {"cancelled_at": at, "paid_at": None, "paid_amount": Decimal(0)}
         case _:
             return {}

@@ -6,22 +6,37 @@ carry the jobs' arguments, httpx's the addresses it calls.
 
 import logging
 import sys
+import traceback
+from types import TracebackType
 from typing import Any
 
 import structlog
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
+    structlog.processors.ExceptionRenderer(lambda exc_info: _where(exc_info)),
 ]
+
+
+def _where(exc_info: ExcInfo) -> str:
+    """Where it broke and what kind of error it was. Messages and variables are left out: they may name people."""
+    parts: list[str] = []
+    error: BaseException | None = exc_info[1]
+    while error is not None:
+        frames = traceback.extract_tb(error.__traceback__)
+        parts.append("".join(traceback.format_list(frames)) + type(error).__name__)
+        error = error.__cause__ or error.__context__
+    return "\n\ncaused by\n".join(parts)
 
 
 def set_up(level: str = "INFO", style: str = "json") -> None:
     """Configure structlog and the standard library's loggers for this process; idempotent."""
     renderer: Any = structlog.dev.ConsoleRenderer() if style == "console" else structlog.processors.JSONRenderer()
-    trace = [] if style == "console" else [structlog.processors.format_exc_info]
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -31,7 +46,7 @@ def set_up(level: str = "INFO", style: str = "json") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *trace, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
             foreign_pre_chain=_SHARED,
         )
     )

@@ -16,7 +16,6 @@ from structlog.contextvars import bound_contextvars
 from sevdesk_client import errors
 from worker import jobs, lifecycle
 from worker.cases import load_case
-from worker.invoice import Handback
 from worker.jobs import Kind, Payload, Who
 from worker.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
 from worker.settings import Settings
@@ -164,7 +163,7 @@ class Runner:
             return Rejected(f"There is no invoice {invoice_id}. Check the id and ask again.")
         plan = [step for step in PLAN[kind.name] if step.name not in job.steps_done]
         pending = await self._pending(f"invoice:{invoice_id}")
-        if pending is not None and pending.step not in {step.name for step in plan}:
+        if pending is not None and not any(_resolves(step, pending) for step in plan):
             return Parked(
                 f"Whether {pending.action} of an earlier job took effect is not known yet.",
                 "Retry the earlier job first, then this one.",
@@ -172,7 +171,7 @@ class Runner:
         for step in plan:
             if self.stopping:
                 return NotYet(0.0, "handed back")
-            opened = pending if pending is not None and pending.step == step.name else None
+            opened = pending if pending is not None and _resolves(step, pending) else None
             case = await self._step(job, replace(case, open_intent=opened), step, desk)
             pending = None if opened else pending
         return Done(_result(case))
@@ -295,11 +294,11 @@ class Runner:
         before = await self.store.handback(job.invoice_id) if job.invoice_id else None
         if job.invoice_id is None or before is None:
             return None
-        return Change(job.invoice_id, before, _applied(before, event), (event,))
+        return Change(job.invoice_id, before, lifecycle.apply(before, event), (event,))
 
 
-def _applied(before: Handback, event: lifecycle.Event) -> Handback:
-    return lifecycle.apply(before, event)
+def _resolves(step: Step, pending: OpenIntent) -> bool:
+    return pending.step == step.name or pending.step in step.resolves
 
 
 def _wait_of(refusal: Refusal) -> float | None:
@@ -309,7 +308,7 @@ def _wait_of(refusal: Refusal) -> float | None:
         case "early" | "limited":
             return max(refusal.wait or 0.0, 0.05)
         case _:
-            return TURN_WAIT
+            return max(refusal.wait or 0.0, TURN_WAIT)
 
 
 def _spend(job: Job, retry: Retry) -> Retry | Parked:

@@ -75,6 +75,7 @@ CREATE TABLE sevdesk_intents (
 -- Two open intents on one subject would be two writers.
 CREATE UNIQUE INDEX sevdesk_intents_open ON sevdesk_intents (subject) WHERE closed_at IS NULL;
 CREATE INDEX sevdesk_intents_job ON sevdesk_intents (job_id);
+CREATE INDEX sevdesk_intents_subject ON sevdesk_intents (subject, id);
 
 -- Which sevDesk contact stands for which company or person, and digests of what was last written there.
 CREATE TABLE sevdesk_contacts (

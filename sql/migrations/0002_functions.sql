@@ -51,8 +51,9 @@ CREATE FUNCTION sevdesk_claim_job(
 ) RETURNS TABLE (verdict text, wait_seconds double precision, claimed sevdesk_jobs)
     LANGUAGE plpgsql AS $function$
 DECLARE
-    j    sevdesk_jobs;
-    nth  timestamptz;
+    j       sevdesk_jobs;
+    nth     timestamptz;
+    earlier timestamptz;
 BEGIN
     SELECT * INTO j FROM sevdesk_jobs WHERE job_id = wanted_id;
     claimed := j;
@@ -67,6 +68,10 @@ BEGIN
                   WHERE e.order_key = j.order_key AND e.seq < j.seq
                     AND e.state IN ('requested', 'queued', 'running', 'waiting')) THEN
         verdict := 'behind';
+        -- Whoever ends rings the next in line, so there is no hurry while the one before has a long wait of its own.
+        SELECT max(e.not_before) INTO earlier FROM sevdesk_jobs e
+        WHERE e.order_key = j.order_key AND e.seq < j.seq AND e.state = 'waiting';
+        wait_seconds := least(extract(epoch FROM earlier - clock_timestamp()), 60);
     ELSIF j.order_key = ANY (held) THEN
         verdict := 'busy';
     ELSE

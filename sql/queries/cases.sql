@@ -20,12 +20,21 @@ SELECT i.id, i.invoice_number, i.document_kind, i.document_status, i.claim_statu
         FROM hubspot_associations a
         WHERE (a.from_type = 'deal' AND a.from_id = i.deal_id)
            OR (a.to_type = 'deal' AND a.to_id = i.deal_id)) AS associations,
-       (SELECT count(*) FROM sevdesk_mails m WHERE m.invoice_id = i.id) AS mails,
+       (SELECT count(*) FROM sevdesk_mails m WHERE m.invoice_id = i.id AND m.document = 'invoice') AS mails,
+       (SELECT count(*) FROM sevdesk_mails m WHERE m.invoice_id = i.id AND m.document = 'cancellation')
+           AS cancellation_mails,
        (SELECT s.sha256 FROM sevdesk_documents s WHERE s.invoice_id = i.id AND s.kind = 'invoice_pdf'
         ORDER BY s.id DESC LIMIT 1) AS pdf_sha256,
        (SELECT s.request_sha256 FROM sevdesk_intents s
         WHERE s.subject = 'invoice:' || i.id AND s.action = 'save_invoice' AND s.outcome IN ('done', 'found_done')
-        ORDER BY s.id DESC LIMIT 1) AS draft_sha256
+        ORDER BY s.id DESC LIMIT 1) AS draft_sha256,
+       EXISTS (SELECT FROM sevdesk_intents s WHERE s.subject = 'invoice:' || i.id) AS attempted,
+       (SELECT jsonb_build_object('kind', a.kind, 'external_id', a.cancellation_external_id,
+                                  'number', a.cancellation_number, 'net', a.net_amount, 'tax', a.tax_amount,
+                                  'gross', a.gross_amount)
+        FROM sevdesk_cancellations a WHERE a.invoice_id = i.id) AS cancellation,
+       (SELECT s.sha256 FROM sevdesk_documents s WHERE s.invoice_id = i.id AND s.kind = 'cancellation_pdf'
+        ORDER BY s.id DESC LIMIT 1) AS cancellation_pdf_sha256
 FROM billing_invoices i
 CROSS JOIN sevdesk_config c
 LEFT JOIN deals d ON d.id = i.deal_id

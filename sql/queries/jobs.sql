@@ -71,13 +71,16 @@ SELECT is_internal, is_admin FROM contacts WHERE id = :person_id;
 
 -- name: open_intent$
 -- Run on the lock session: a process whose locks are gone cannot record an intent, and so cannot act.
--- An older open intent of the subject has been looked into by now and was found not done.
+-- An older open intent of the subject has been looked into by now and was found not done. Counting what was closed
+-- makes Postgres close it first: two open intents on one subject are refused even within one statement.
 WITH closed AS (
     UPDATE sevdesk_intents SET closed_at = clock_timestamp(), outcome = 'found_not_done'
     WHERE id = :earlier::bigint AND closed_at IS NULL
+    RETURNING id
 )
 INSERT INTO sevdesk_intents (subject, job_id, step, action, summary, request_sha256, worker)
-VALUES (:subject, :job_id, :step, :action, :summary::jsonb, :request_sha256, :worker)
+SELECT :subject, :job_id, :step, :action, :summary::jsonb, :request_sha256, :worker
+WHERE (SELECT count(*) FROM closed) >= 0
 RETURNING id;
 
 -- name: close_intent!

@@ -9,7 +9,10 @@ WHERE accounting_provider = 'sevdesk' AND external_id = ANY (:external_ids::text
   AND accounting_sync_status = 'synced';
 
 -- name: external_id_of^
-SELECT external_id FROM billing_invoices WHERE id = :invoice_id;
+-- Null for what is not ours in sevDesk, or only a draft there.
+SELECT CASE WHEN accounting_provider = 'sevdesk' AND accounting_sync_status IN ('synced', 'cancelled')
+            THEN external_id END AS external_id
+FROM billing_invoices WHERE id = :invoice_id;
 
 -- name: watermark$
 SELECT watermark FROM sevdesk_sync_state;
@@ -18,8 +21,8 @@ SELECT watermark FROM sevdesk_sync_state;
 -- Only forward, and only after everything before it is stored.
 UPDATE sevdesk_sync_state SET watermark = :watermark WHERE watermark IS NULL OR watermark < :watermark;
 
--- name: start_run$
-INSERT INTO sevdesk_sync_runs (job_id, scope) VALUES (:job_id, :scope) RETURNING id;
+-- name: start_run^
+INSERT INTO sevdesk_sync_runs (job_id, scope) VALUES (:job_id, :scope) RETURNING id, started_at;
 
 -- name: note_page!
 UPDATE sevdesk_sync_runs SET pages = pages + 1, seen = seen + :seen, changed = changed + :changed WHERE id = :run_id;
@@ -29,4 +32,5 @@ UPDATE sevdesk_sync_runs SET finished_at = clock_timestamp() WHERE id = :run_id
 RETURNING pages, seen, changed, extract(epoch FROM finished_at - started_at)::float8 AS seconds;
 
 -- name: note_sync!
-UPDATE sevdesk_config SET last_sync_at = clock_timestamp(), updated_at = clock_timestamp();
+-- updated_at stays: it tells when somebody last changed a setting.
+UPDATE sevdesk_config SET last_sync_at = clock_timestamp();

@@ -3,7 +3,7 @@
 -- name: hand_back
 -- Moves invoices from the state the worker saw to the next one and logs the events, all or nothing per invoice.
 -- An invoice that no longer is as it was seen stays untouched, and so does its log; the answer lists those that were.
--- Where nothing changes, events are logged and the row is left alone.
+-- Where nothing changes, events are logged and the row is left alone. Each invoice recorded is told to whoever listens.
 WITH wanted AS (
     SELECT *
     FROM unnest(:ids::uuid[], :old_sync::text[], :old_document::text[], :old_claim::text[], :old_external::text[],
@@ -40,7 +40,14 @@ WITH wanted AS (
     WHERE e.invoice_id IN (SELECT id FROM fit)
     ORDER BY e.place
 )
-SELECT id FROM fit;
+SELECT f.id,
+       pg_notify('sevdesk_events', json_build_object(
+           'job_id', :job_id::text, 'kind', :kind::text, 'invoice_id', f.id, 'outcome', 'changed',
+           'events', (SELECT json_agg(e.event_type ORDER BY e.place)
+                      FROM unnest(:event_ids::uuid[], :event_types::text[])
+                           WITH ORDINALITY AS e(invoice_id, event_type, place)
+                      WHERE e.invoice_id = f.id))::text)
+FROM fit f;
 
 -- name: link_contact!
 INSERT INTO sevdesk_contacts (party_kind, party_id, contact_id, contact_digest)
@@ -66,6 +73,15 @@ VALUES (:invoice_id, :kind, :filename, :mimetype, :sha256, :content)
 ON CONFLICT (invoice_id, kind, sha256) DO UPDATE SET fetched_at = clock_timestamp();
 
 -- name: store_mail!
-INSERT INTO sevdesk_mails (invoice_id, job_id, recipient, subject, pdf_sha256)
-VALUES (:invoice_id, :job_id, :recipient, :subject, :pdf_sha256)
+INSERT INTO sevdesk_mails (invoice_id, job_id, document, recipient, subject, pdf_sha256)
+VALUES (:invoice_id, :job_id, :document, :recipient, :subject, :pdf_sha256)
 ON CONFLICT (job_id) DO NOTHING;
+
+-- name: store_cancellation!
+INSERT INTO sevdesk_cancellations
+       (invoice_id, kind, cancellation_external_id, cancellation_number, net_amount, tax_amount, gross_amount)
+VALUES (:invoice_id, :kind, :external_id, :number, :net, :tax, :gross)
+ON CONFLICT (invoice_id) DO UPDATE
+SET kind = excluded.kind, cancellation_external_id = excluded.cancellation_external_id,
+    cancellation_number = excluded.cancellation_number, net_amount = excluded.net_amount,
+    tax_amount = excluded.tax_amount, gross_amount = excluded.gross_amount, recorded_at = clock_timestamp();

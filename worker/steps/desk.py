@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
@@ -14,8 +15,8 @@ REMEMBER_SECONDS = 3600.0
 class Desk:
     """One per process. Concurrent askers of the same fact share one call."""
 
-    def __init__(self, client: SevDeskClient) -> None:
-        self.client = client
+    def __init__(self, client: SevDeskClient, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.client, self.now = client, now
         self._facts: dict[str, tuple[float, Any]] = {}
         self._asking: dict[str, asyncio.Lock] = {}
 

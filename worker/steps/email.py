@@ -27,9 +27,9 @@ async def look(case: Case, desk: Desk) -> Answer:
     there = await desk.client.get_invoice(external_id)
     mail = _mail(case, there)
     if case.open_intent is None:
-        return Intent("send_via_email", mail, case, _before(there))
+        return Intent("send_via_email", mail, case, sending_state(there))
     before = case.open_intent.summary
-    now = _before(there)
+    now = sending_state(there)
     if there.send_type == BY_MAIL and now["send_date"] != before.get("send_date"):
         return Told((_mailed(case, mail, "found sent"),), there, heard=True)
     if now == before:
@@ -63,7 +63,8 @@ def _mail(case: Case, there: SevInvoice) -> MailDraft:
     )
 
 
-def _before(there: SevInvoice) -> dict[str, str | None]:
+def sending_state(there: SevInvoice) -> dict[str, str | None]:
+    """What an attempt to mail would change."""
     return {"send_type": there.send_type, "send_date": there.send_date.isoformat() if there.send_date else None}
 
 

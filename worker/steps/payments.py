@@ -1,8 +1,9 @@
-"""payments: what sevDesk's word about an invoice means for the claim. `compare` is pure; `by_hand` asks further.
+"""payments: what sevDesk's word about an invoice means for the claim. Pure; `worker/sync.py` asks and records.
 
 The codes: 100 draft, 200 open, 750 partly paid (since June 2024; before it partly paid invoices kept 200), 1000 paid or
 cancelled (official). 1000 with a payDate is paid even with less money than the gross sum (Skonto; inferred). 1000 with
-no payDate is paid by nobody: a cancellation stands against it (one capture), or we cannot tell and change nothing.
+no payDate is paid only if all the money is there: otherwise a cancellation stands against it (one capture), or we
+cannot tell and change nothing. A draft is an invoice that was reset in sevDesk: nothing can be paid on it.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from zoneinfo import ZoneInfo
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.invoice import ClaimStatus, Handback
 from worker.lifecycle import (
+    Cancellation,
     CancelledInSevdesk,
     Discounted,
     Event,
@@ -28,7 +30,7 @@ from worker.lifecycle import (
 )
 
 BERLIN = ZoneInfo("Europe/Berlin")
-OPEN, PARTLY_PAID, CLOSED = 200, 750, 1000
+DRAFT, OPEN, PARTLY_PAID, CLOSED = 100, 200, 750, 1000
 CANCELLATION = "SR"
 ZERO = Decimal(0)
 
@@ -49,8 +51,13 @@ def cancellations(invoices: list[SevInvoice]) -> dict[str, SevInvoice]:
 
 
 def unclear(there: SevInvoice) -> bool:
-    """Closed without a payment date: only a cancellation explains it, and it may stand on another page."""
+    """Closed without a payment date: a cancellation would explain it, and it may stand on another page."""
     return there.status == CLOSED and there.pay_date is None
+
+
+def unexplained(claim: Claim, there: SevInvoice, cancelled_by: Mapping[str, SevInvoice]) -> bool:
+    """Closed, and neither a cancellation nor the money says why."""
+    return unclear(there) and there.id not in cancelled_by and _kind(claim, there) is None
 
 
 def compare(claim: Claim, there: SevInvoice, cancelled_by: Mapping[str, SevInvoice]) -> tuple[Event, ...]:
@@ -69,11 +76,18 @@ def compare(claim: Claim, there: SevInvoice, cancelled_by: Mapping[str, SevInvoi
 def _cancelled(there: SevInvoice, cancellation: SevInvoice) -> CancelledInSevdesk:
     at = cancellation.create or cancellation.update
     assert at is not None  # every captured document carries both
-    return CancelledInSevdesk(
-        external_id=there.id,
-        cancellation_id=cancellation.id,
-        cancellation_number=cancellation.invoice_number,
-        at=at,
+    return CancelledInSevdesk(external_id=there.id, at=at, cancellation=cancellation_of(cancellation))
+
+
+def cancellation_of(document: SevInvoice) -> Cancellation:
+    """sevDesk's SR in our words."""
+    return Cancellation(
+        kind="cancellation_invoice",
+        external_id=document.id,
+        number=document.invoice_number,
+        net=document.sum_net,
+        tax=document.sum_tax,
+        gross=document.sum_gross,
     )
 
 
@@ -82,33 +96,37 @@ def _payment(claim: Claim, there: SevInvoice) -> PaymentEvent | None:
     if kind is None:
         return None
     before = claim.handback
-    paid_now = ZERO if kind is PaymentReversed else there.paid_amount
     event = kind(
         gross=claim.gross,
         paid_before=before.paid_amount,
-        paid_now=paid_now,
+        paid_now=ZERO if kind is PaymentReversed else there.paid_amount,
         sevdesk_status=there.status,
         paid_on=there.pay_date,
         claim_before=before.claim_status,
-        paid_at=None if there.pay_date is None else berlin_midnight(there.pay_date),
+        paid_at=None if kind in (PartiallyPaid, PaymentReversed) else _paid_at(before, there),
     )
-    status = _status_of(event)
-    same_day = (before.paid_at is None) == (event.paid_at is None) and (
-        before.paid_at is None or before.paid_at == event.paid_at
-    )
-    unchanged = before.claim_status is status and before.paid_amount == paid_now and same_day
-    return None if unchanged else event
+    known = (before.claim_status, before.paid_amount, before.paid_at)
+    return None if known == (_status_of(event), event.paid_now, event.paid_at) else event
 
 
 def _kind(claim: Claim, there: SevInvoice) -> type[PaymentEvent] | None:
     paid = there.paid_amount
-    if there.status == CLOSED:
-        if there.pay_date is None:
-            return None
+    if there.status not in (DRAFT, OPEN, PARTLY_PAID, CLOSED):
+        return None
+    if paid >= claim.gross > ZERO or (there.status == CLOSED and there.pay_date is not None):
         return Overpaid if paid > claim.gross else Paid if paid == claim.gross else Discounted
-    if there.status in (OPEN, PARTLY_PAID):
-        return PartiallyPaid if paid > ZERO else PaymentReversed
-    return None
+    if there.status == CLOSED:
+        return None
+    return PartiallyPaid if paid > ZERO else PaymentReversed
+
+
+def _paid_at(before: Handback, there: SevInvoice) -> datetime | None:
+    """The payment's day; where sevDesk names none, the day it learnt of it, which later changes do not move."""
+    if there.pay_date is not None:
+        return berlin_midnight(there.pay_date)
+    if before.paid_at is not None or there.update is None:
+        return before.paid_at
+    return berlin_midnight(there.update.astimezone(BERLIN).date())
 
 
 def _status_of(event: PaymentEvent) -> ClaimStatus:

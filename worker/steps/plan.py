@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from worker.steps import check, contact, email, finalize, pdf, publish
+from worker.steps import cancel, cancellation, check, contact, email, finalize, pdf, publish
 from worker.steps.step import Step
 
 PLAN: Mapping[str, tuple[Step, ...]] = {
@@ -18,4 +18,5 @@ PLAN: Mapping[str, tuple[Step, ...]] = {
     ),
     "send_invoice": (check.SENDABLE, pdf.PDF, email.EMAIL),
     "fetch_invoice_pdf": (check.PUBLISHED, pdf.FETCH_PDF),
+    "cancel_invoice": (cancel.CANCEL, cancellation.CANCELLATION_PDF, cancellation.CANCELLATION_MAIL),
 }

@@ -17,7 +17,16 @@ from pydantic import BaseModel
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.invoice import ContactLink, Handback, Invoice
 from worker.jobs import Payload
-from worker.lifecycle import AddressWritten, ContactLinked, EmailWritten, Event, PdfStored
+from worker.lifecycle import (
+    AddressWritten,
+    Cancellation,
+    CancellationPdfStored,
+    Cancelled,
+    ContactLinked,
+    EmailWritten,
+    Event,
+    PdfStored,
+)
 from worker.outcome import Parked, Rejected
 from worker.recipients import Recipient, Unresolved
 from worker.steps.desk import Desk
@@ -50,6 +59,10 @@ class Case:
     mails: int  # how many mails are on record for the invoice
     pdf_sha256: str | None  # of the invoice PDF stored last
     draft_sha256: str | None  # digest of the request that made the present draft, if we know it
+    attempted: bool  # something was tried in sevDesk for this invoice before
+    cancellation: Cancellation | None  # what stands against the invoice, as far as we know
+    cancellation_pdf_sha256: str | None
+    cancellation_mails: int
     open_intent: OpenIntent | None = None
     seen: SevInvoice | None = None  # sevDesk's latest answer about the invoice in this attempt
 
@@ -61,18 +74,24 @@ class Case:
 
     def after(self, handback: Handback, told: "Told") -> "Case":
         """The case once `told` is recorded."""
-        link, pdf_sha256 = self.link, self.pdf_sha256
+        seen = told.seen if told.heard else self.seen
+        case = replace(self, handback=handback, open_intent=None, seen=seen)
         for event in told.events:
-            link = _relinked(link, event)
-            pdf_sha256 = event.sha256 if isinstance(event, PdfStored) else pdf_sha256
-        return replace(
-            self,
-            handback=handback,
-            link=link,
-            pdf_sha256=pdf_sha256,
-            open_intent=None,
-            seen=told.seen if told.heard else self.seen,
-        )
+            case = replace(case, **_learnt(case.link, event))
+        return case
+
+
+def _learnt(link: ContactLink | None, event: Event) -> dict[str, Any]:
+    """What later steps may rely on once the event is recorded."""
+    match event:
+        case PdfStored(sha256=sha256):
+            return {"pdf_sha256": sha256}
+        case CancellationPdfStored(sha256=sha256):
+            return {"cancellation_pdf_sha256": sha256}
+        case Cancelled(cancellation=cancellation):
+            return {"cancellation": cancellation}
+        case _:
+            return {"link": _relinked(link, event)}
 
 
 def _relinked(link: ContactLink | None, event: Event) -> ContactLink | None:
@@ -155,3 +174,4 @@ class Step:
     leap: Callable[[Intent, Desk], Awaitable[Told]] = no_leap
     subject: Callable[[Case], str] = by_invoice
     settled: Callable[[Case], bool] = never
+    resolves: tuple[str, ...] = ()  # steps whose open intents this look sees the outcome of, too

@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from worker.invoice import ContactLink, Handback, Party, handback_of
-from worker.lifecycle import AddressWritten, ContactLinked, EmailWritten, Event, Mailed, PdfStored
+from worker.store.beside import write_beside
 from worker.store.connection import COMMAND_TIMEOUT, KEEPALIVE, QUERIES, prepare
 from worker.store.rows import Arrival, Bell, Change, Ending, Job, bell, columns
 
@@ -152,7 +152,7 @@ class Store:
                 raise Overtaken
             for change in changes:
                 for event in change.events if change.invoice_id in moved else ():
-                    await self._beside(connection, job, change.invoice_id, event)
+                    await write_beside(connection, job, change.invoice_id, event)
             if intent is not None:
                 await QUERIES.close_intent(connection, intent_id=intent[0], outcome=intent[1])
             if step is not None:
@@ -171,29 +171,10 @@ class Store:
             event_payloads=[{**event.payload(), "job_id": job.job_id} for _, event in events],
             actor=job.requested_by,
             correlation_id=job.correlation_id,
+            job_id=job.job_id,
+            kind=job.kind,
         )
         return {row["id"] async for row in rows}
-
-    async def _beside(self, connection: Any, job: Job, invoice_id: UUID, event: Event) -> None:
-        """The tables of our own that some events fill."""
-        match event:
-            case ContactLinked():
-                await QUERIES.link_contact(connection, party_kind=event.party_kind.value, party_id=event.party_id,
-                                            contact_id=event.contact_id, digest=event.digest)  # fmt: skip
-            case AddressWritten():
-                await QUERIES.link_address(connection, party_kind=event.party_kind.value, party_id=event.party_id,
-                                            address_id=event.address_id, digest=event.digest)  # fmt: skip
-            case EmailWritten():
-                await QUERIES.link_email(connection, party_kind=event.party_kind.value, party_id=event.party_id,
-                                          email_id=event.email_id, digest=event.digest)  # fmt: skip
-            case PdfStored():
-                await QUERIES.store_document(connection, invoice_id=invoice_id, kind="invoice_pdf",
-                                              filename=event.filename, mimetype="application/pdf",
-                                              sha256=event.sha256, content=event.content)  # fmt: skip
-            case Mailed():
-                await QUERIES.store_mail(connection, invoice_id=invoice_id, job_id=job.job_id,
-                                          recipient=event.recipient, subject=event.subject,
-                                          pdf_sha256=event.pdf_sha256)  # fmt: skip
 
     async def _end(self, connection: Any, job: Job, ending: Ending) -> None:
         await QUERIES.end_attempt(
