@@ -200,6 +200,10 @@ class SevDeskClient(Sender):
         request = Request("GET", "/Invoice/{id}/getPdf", id, params=params, max_bytes=MAX_PDF_ANSWER_BYTES)
         return await self._call(request, readers.document)
 
+    async def get_xml(self, id: str) -> str:
+        """The e-invoice as CII XML (live, two peers). Only finalised e-invoices have one; others are Refused (400)."""
+        return await self._call(Request("GET", "/Invoice/{id}/getXml", id), readers.text)
+
     async def send_via_email(self, id: str, draft: MailDraft) -> Email:
         """Mails the PDF and marks the invoice as sent: sendType VM, sendDate (official; one report for VM)."""
         request = Request("POST", "/Invoice/{id}/sendViaEmail", id, body=bodies.mail(draft))

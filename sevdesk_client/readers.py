@@ -125,3 +125,10 @@ def _object(value: Json) -> dict[str, Json]:
     if not isinstance(value, dict):
         raise ValueError("the answer holds no object")
     return value
+
+
+def text(objects: Json) -> str:
+    """getXml's answer is the document itself, as a string (captured)."""
+    if not isinstance(objects, str) or not objects:
+        raise ValueError("the answer holds no text")
+    return objects

@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 from collections.abc import Awaitable, Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -124,12 +125,24 @@ def enqueue(
     _with_store(ask)
 
 
+class Known(StrEnum):
+    """What a person found out about a write whose outcome sevDesk cannot tell."""
+
+    DONE = "done"
+    NOT_DONE = "not-done"
+
+
 @cli.command()
-def retry(job_id: Annotated[str, typer.Argument(help="The parked job.")]) -> None:
+def retry(
+    job_id: Annotated[str, typer.Argument(help="The parked job.")],
+    known: Annotated[
+        Known | None, typer.Option("--as", help="The answer to what the job asks: did it happen or not?")
+    ] = None,
+) -> None:
     """Take a parked job up again from the start; finished work is found, not repeated."""
 
     async def again(store: Any) -> None:
-        if await store.unpark(job_id) is None:
+        if await store.unpark(job_id, answer=known.value if known else None) is None:
             typer.echo(f"Job {job_id} is not parked, so there is nothing to retry.", err=True)
             raise typer.Exit(1)
         typer.echo(f"Job {job_id} is requested again.")

@@ -22,7 +22,7 @@ from structlog.contextvars import get_contextvars
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sending import Call
 from worker import schedule
-from worker.doorbell import DoorbellWorker, connect_redis, ring
+from worker.doorbell import DoorbellWorker, connect_redis, end, ring
 from worker.runner import Runner
 from worker.settings import Settings
 from worker.steps.desk import Desk
@@ -37,6 +37,8 @@ REAP_SECONDS = 2.0
 # enough for a healthy doorbell to have been answered, and short enough to be unnoticed after FLUSHALL.
 SWEEP_SECONDS, RING_AGAIN_SECONDS, RING_AT_MOST = 5.0, 10.0, 500
 TICK_SECONDS = 5.0
+# Invoices marked `queued` whose job was lost before any worker polled it. A producer's own MULTI comes within the grace.
+FORGOTTEN_SECONDS, FORGOTTEN_GRACE_SECONDS = 15.0, 60.0
 PING_SECONDS = 5.0
 # Away and back: quick enough to be unnoticed after a restart of Postgres, slow enough not to hammer it.
 RECONNECT_SECONDS = 1.0
@@ -51,6 +53,7 @@ class App:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:6]}"
         self._stop = asyncio.Event()
         self._nudge = asyncio.Event()
+        self._unlocked = asyncio.Event()
 
     def stop(self) -> None:
         """Ask for a graceful end; asking twice changes nothing."""
@@ -70,7 +73,13 @@ class App:
         said = False
         while not self._stop.is_set():
             try:
-                return await Store.connect(self.settings.database_url, size=max(4, self.settings.worker_max_jobs // 2))
+                store = await Store.connect(self.settings.database_url, size=max(4, self.settings.worker_max_jobs // 2))
+                try:
+                    await store.query("note_token", configured=self.settings.sevdesk_api_token is not None)
+                    return store
+                except BaseException:
+                    await store.close()
+                    raise
             except LOST as error:
                 if not said:
                     log.warning(
@@ -87,17 +96,18 @@ class App:
         locks = LockSession(settings.lock_url, self.name, settings.person_job_limit, self._locks_lost, self._nudge.set)
         runner = Runner(store, locks, desk, settings, lambda bell: self._ring(redis, [bell]))
         self.worker = DoorbellWorker(redis, store, runner.run, name=self.name, slots=settings.worker_max_jobs)
-        await store.query("note_token", configured=desk is not None)
         loops = [
             asyncio.create_task(loop)
             for loop in (
+                self.worker.main(),
+                self.worker.listen(),
                 self._keep_locks(locks),
                 self._every(REAP_SECONDS, partial(self._reap, store, redis)),
                 self._every(SWEEP_SECONDS, partial(self._sweep, store, redis), self._nudge),
+                self._every(FORGOTTEN_SECONDS, partial(self._request_forgotten, store)),
                 *([self._every(TICK_SECONDS, partial(self._tick, store))] if desk else []),
             )
         ]
-        main = asyncio.create_task(self.worker.main())
         log.info("worker.started", worker=self.name, slots=settings.worker_max_jobs, token_configured=desk is not None)
         if desk is None:
             log.warning(
@@ -109,9 +119,7 @@ class App:
         log.info("worker.stopping", grace=settings.shutdown_grace)
         runner.stopping = True
         await self.worker.drain(settings.shutdown_grace)
-        for task in (main, *loops):
-            task.cancel()
-        await asyncio.gather(main, *loops, return_exceptions=True)
+        await end(*loops)
         await locks.close()
         await self.worker.close()
         log.info("worker.stopped")
@@ -140,21 +148,29 @@ class App:
     def _locks_lost(self) -> None:
         """Nothing we run is ours any more: stop it all; the next attempt reads sevDesk back first."""
         log.warning("locks.lost", running=len(self.worker.tasks), next_step="Running jobs are taken up again.")
+        self._unlocked.set()
         for task in self.worker.tasks.values():
             task.cancel()
 
     async def _keep_locks(self, locks: LockSession) -> None:
         said = False
         while True:
+            self._unlocked.clear()
             try:
                 if locks.alive:
                     await locks.ping()
-                    await asyncio.sleep(PING_SECONDS)
+                    await _wait(self._unlocked, PING_SECONDS)
                     continue
+                if self.worker.tasks:
+                    # What ran under the old session must have ended before the new one can be mistaken for it.
+                    await asyncio.wait(list(self.worker.tasks.values()))
                 await locks.connect()
                 log.info("locks.back" if said else "locks.ready")
                 said = True
             except LOST:
+                await asyncio.sleep(RECONNECT_SECONDS)
+            except Exception:
+                log.exception("loop.unexpected")
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _every(
@@ -184,7 +200,13 @@ class App:
         await ring(redis, reaped, free=True)
 
     async def _sweep(self, store: Store, redis: ArqRedis) -> None:
-        await ring(redis, await store.due_jobs(grace=RING_AGAIN_SECONDS, most=RING_AT_MOST))
+        # Not running, and silent for long: a claim that is left in Redis is a dead worker's.
+        await ring(redis, await store.due_jobs(grace=RING_AGAIN_SECONDS, most=RING_AT_MOST), free=True)
+
+    async def _request_forgotten(self, store: Store) -> None:
+        asked = await store.query("request_forgotten", grace=FORGOTTEN_GRACE_SECONDS, most=RING_AT_MOST)
+        if asked:
+            log.info("jobs.requested", kind="publish_invoice", count=asked)
 
     async def _tick(self, store: Store) -> None:
         """Start the payment sync when its time has come; follow a changed interval within one beat."""

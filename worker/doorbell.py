@@ -9,7 +9,7 @@ keeps other workers from looking twice; the lock in Postgres decides who acts.
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
@@ -26,6 +26,7 @@ from redis.exceptions import BusyLoadingError, ReadOnlyError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from worker import jobs
 from worker.arrival import YEAR_MS, far_future, read_member, read_payload
 from worker.store import LOST, Arrival, Bell, Store
 
@@ -40,8 +41,12 @@ POLL_SECONDS = 0.5
 LEASE_SECONDS = 30.0
 # Due ids read in one command; whole backlogs are read page by page.
 PAGE, MOST_PAGES = 1000, 50
-# While Redis or Postgres is away.
-OUTAGE_WAIT = 1.0
+# While Redis or Postgres is away; and before a job that crashed the runner itself is looked at again.
+OUTAGE_WAIT, CRASH_WAIT = 1.0, 5.0
+# How long a pick under way may take to end at shutdown: as long as Redis may take to answer.
+PICK_SECONDS = 5.0
+# Jobs enqueued in the same millisecond: no score tells which was meant first, an invoice's life does.
+PLACE = {kind: place for place, kind in enumerate(jobs.KINDS)}
 HEALTH_SECONDS = 10
 
 
@@ -87,6 +92,14 @@ async def ring(redis: ArqRedis, bells: Sequence[Bell], *, free: bool = False) ->
         await pipe.execute()
 
 
+async def end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel until it works: on Python 3.11 redis-py's time-outs (wait_for) can swallow a cancellation (measured)."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=0.2)
+
+
 async def _unused(ctx: dict[Any, Any]) -> None:
     """arq wants a function; `run_job` below never looks one up."""
 
@@ -108,9 +121,12 @@ class DoorbellWorker(Worker):
             health_check_interval=HEALTH_SECONDS,
             health_check_key=f"{default_queue_name}:health-check:{name}",
         )
-        self.store, self.passage = store, passage
+        self.store, self.passage, self.name = store, passage, name.encode()
         self._wake = asyncio.Event()
+        self._picking = asyncio.Lock()
         self._known: set[str] = set()
+        self._rung = True
+        self._read = 0.0
         self._renewed = monotonic()
         self._lost: str | None = None
 
@@ -118,22 +134,21 @@ class DoorbellWorker(Worker):
 
     async def main(self) -> None:
         """Poll until cancelled; outages are said once and once again when they end."""
-        listener = self.loop.create_task(self._listen())
-        try:
-            while True:
-                self._wake.clear()
-                try:
-                    await self._iteration()
-                    self._back()
-                except (RedisError, *LOST) as error:
-                    self._away(error)
-                    await asyncio.sleep(OUTAGE_WAIT)
-                with contextlib.suppress(TimeoutError):
-                    # Not wait_for: on Python 3.11 it can swallow a cancellation that meets the event (measured).
-                    async with asyncio.timeout(POLL_SECONDS):
-                        await self._wake.wait()
-        finally:
-            listener.cancel()
+        while True:
+            self._wake.clear()
+            try:
+                await self._iteration()
+                self._back()
+            except (RedisError, *LOST) as error:
+                self._away(error)
+                await asyncio.sleep(OUTAGE_WAIT)
+            except Exception:
+                log.exception("doorbell.unexpected")
+                await asyncio.sleep(OUTAGE_WAIT)
+            with contextlib.suppress(TimeoutError):
+                # Not wait_for: on Python 3.11 it can swallow a cancellation that meets the event (measured).
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._wake.wait()
 
     def _away(self, error: BaseException) -> None:
         name = "redis" if isinstance(error, RedisError) else "postgres"
@@ -146,7 +161,7 @@ class DoorbellWorker(Worker):
             log.info(f"{self._lost}.back")
             self._lost = None
 
-    async def _listen(self) -> None:
+    async def listen(self) -> None:
         """Turn each PUBLISH into a wake-up; while that does not work, the poll goes on."""
         while True:
             try:
@@ -154,46 +169,59 @@ class DoorbellWorker(Worker):
                     await channel.subscribe(WAKE_CHANNEL)
                     while True:
                         if await channel.get_message(ignore_subscribe_messages=True, timeout=5.0):
+                            self._rung = True
                             self._wake.set()
             except (RedisError, OSError):
                 await asyncio.sleep(OUTAGE_WAIT)
 
     async def _iteration(self) -> None:
-        due = await self._due()
-        ready = await self._take_in(due)
-        if self.allow_pick_jobs:
-            await self.start_jobs([job_id.encode() for job_id in ready])
+        ready = await self._take_in(await self._due())
+        async with self._picking:
+            if self.allow_pick_jobs:
+                await self._pick(ready)
         await self._renew()
         await self.record_health()
 
     # -- into the ledger -----------------------------------------------------------------------------------------------
 
-    async def _due(self) -> list[bytes]:
-        """Every due member, oldest first, plus those whose score can never be due."""
+    async def _due(self) -> dict[bytes, float]:
+        """Due members and their scores, oldest first. A job that ended only asks for the head of a long queue."""
+        everything = self._rung or monotonic() - self._read > POLL_SECONDS
         now = timestamp_ms()
-        due: list[bytes] = []
-        for page in range(MOST_PAGES):
-            ids = await self.pool.zrangebyscore(default_queue_name, "-inf", now, start=page * PAGE, num=PAGE)
-            due += ids
-            if len(ids) < PAGE:
+        due, hopeless = await self._first_page(now)
+        for page in range(1, MOST_PAGES if everything and len(due) == PAGE else 1):
+            more = await self.pool.zrangebyscore(
+                default_queue_name, "-inf", now, start=page * PAGE, num=PAGE, withscores=True
+            )
+            due += more
+            if len(more) < PAGE:
                 break
-        for member in await self.pool.zrangebyscore(default_queue_name, now + YEAR_MS, "+inf", start=0, num=PAGE):
+        for member in hopeless:
             job_id = read_member(member)
             await self._reject([(member, far_future(job_id) if isinstance(job_id, str) else job_id)])
-        return due
+        if everything:
+            self._rung, self._read = False, monotonic()
+            self._known &= {member.decode(errors="replace") for member, _ in due}
+        return dict(due)
 
-    async def _take_in(self, members: Sequence[bytes]) -> list[str]:
+    async def _first_page(self, now: int) -> tuple[list[tuple[bytes, float]], list[bytes]]:
+        """What is due, and what never will be because its score is not in milliseconds."""
+        async with self.pool.pipeline(transaction=False) as pipe:
+            pipe.zrangebyscore(default_queue_name, "-inf", now, start=0, num=PAGE, withscores=True)
+            pipe.zrangebyscore(default_queue_name, now + YEAR_MS, "+inf", start=0, num=PAGE)
+            due, hopeless = await pipe.execute()
+        return due, hopeless
+
+    async def _take_in(self, due: Mapping[bytes, float]) -> dict[str, float]:
         """Record what is new in bulk; what is left may run. Unreadable entries leave the queue."""
-        read = {member: read_member(member) for member in members}
+        read = {member: read_member(member) for member in due}
         await self._reject([(m, a) for m, a in read.items() if isinstance(a, Arrival)])
-        ids = [job_id for job_id in read.values() if isinstance(job_id, str)]
-        self._known &= set(ids)
-        new = [job_id for job_id in ids if job_id not in self._known]
-        if new:
-            await self._record(new)
-        return [job_id for job_id in ids if job_id in self._known]
+        scores = {job_id: due[member] for member, job_id in read.items() if isinstance(job_id, str)}
+        if any(job_id not in self._known for job_id in scores):
+            await self._record({job_id: score for job_id, score in scores.items() if job_id not in self._known})
+        return {job_id: score for job_id, score in scores.items() if job_id in self._known}
 
-    async def _record(self, new: list[str]) -> None:
+    async def _record(self, new: Mapping[str, float]) -> None:
         raws = await self.pool.mget([job_key_prefix + job_id for job_id in new])
         now = timestamp_ms()
         arrivals = [read_payload(job_id, raw, now) for job_id, raw in zip(new, raws, strict=True)]
@@ -201,6 +229,7 @@ class DoorbellWorker(Worker):
         spoilt = [a.job_id for a in arrivals if a.error]
         known = await self.store.known_jobs(spoilt) if spoilt else set()
         good = [a for a in arrivals if not a.error]
+        good.sort(key=lambda a: (new[a.job_id], PLACE.get(a.kind, len(PLACE))))
         if good:
             await self.store.take_in(good)
         await self._reject([(a.job_id.encode(), a) for a in arrivals if a.error and a.job_id not in known])
@@ -221,20 +250,23 @@ class DoorbellWorker(Worker):
 
     # -- running -------------------------------------------------------------------------------------------------------
 
-    async def start_jobs(self, job_ids: list[bytes]) -> None:
-        """Claim as many as there are free slots, all in one round trip, and start those we got."""
+    async def _pick(self, ready: Mapping[str, float]) -> None:
+        """Claim as many as there are free slots, and start those we got. Others' running jobs are no obstacle."""
         free = self.max_jobs - self.job_counter
-        wanted = [job_id for raw in job_ids if (job_id := raw.decode()) not in self.tasks][:free]
-        if not wanted:
+        wanted = [job_id for job_id in ready if job_id not in self.tasks][:PAGE]
+        if not wanted or free <= 0:
             return
+        claims = await self.pool.mget([in_progress_key_prefix + job_id for job_id in wanted])
+        # A claim of ours without a task is what a Redis that went away left behind.
+        wanted = [j for j, claim in zip(wanted, claims, strict=True) if claim in (None, self.name)][:free]
         async with self.pool.pipeline(transaction=True) as pipe:
             for job_id in wanted:
-                pipe.set(in_progress_key_prefix + job_id, b"1", nx=True, px=int(LEASE_SECONDS * 1000))
-                pipe.zscore(default_queue_name, job_id)
+                pipe.set(in_progress_key_prefix + job_id, self.name, nx=True, px=int(LEASE_SECONDS * 1000))
+                pipe.get(in_progress_key_prefix + job_id)
             answers = await pipe.execute()
-        for job_id, ours, score in zip(wanted, answers[::2], answers[1::2], strict=True):
-            if ours:
-                self._start(job_id, timestamp_ms() if score is None else int(score))
+        for job_id, owner in zip(wanted, answers[1::2], strict=True):
+            if owner == self.name:
+                self._start(job_id, int(ready[job_id]))
 
     def _start(self, job_id: str, score: int) -> None:
         self.job_counter += 1
@@ -251,9 +283,12 @@ class DoorbellWorker(Worker):
 
     async def run_job(self, job_id: str, score: int) -> None:
         """One passage. The ledger has its outcome by now; Redis is only told when to ring again."""
-        again: float | None = 0.0
+        again: float | None = CRASH_WAIT
         try:
             again = await self.passage(job_id)
+        except asyncio.CancelledError:
+            again = 0.0
+            raise
         finally:
             with contextlib.suppress(RedisError, OSError):
                 await asyncio.shield(self._settle(job_id, score, again))
@@ -276,6 +311,9 @@ class DoorbellWorker(Worker):
     async def drain(self, grace: float) -> None:
         """Pick nothing more, give running jobs `grace` seconds, then cancel what is left and wait for it."""
         self.allow_pick_jobs = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PICK_SECONDS), self._picking:
+                pass  # what a pick under way has claimed is in self.tasks now
         if self.tasks:
             await asyncio.wait(list(self.tasks.values()), timeout=grace)
         left = list(self.tasks.values())

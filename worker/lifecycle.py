@@ -142,6 +142,15 @@ class PdfStored(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class XmlStored(Event):
+    """The e-invoice's XML lies in `sevdesk_documents`, beside the PDF that carries it."""
+
+    filename: str
+    sha256: str
+    content: bytes = field(metadata=UNLOGGED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mailed(Event):
     """The invoice went out by e-mail, once for this job."""
 
@@ -310,12 +319,13 @@ TABLE: Mapping["type[Event]", Moves] = {
     EmailWritten: Moves(),
     Drafted: Moves(sync=dict.fromkeys(_UNFINISHED, _S.DRAFTED), document={_D.APPROVED: _D.APPROVED}),
     DraftDeleted: Moves(sync=dict.fromkeys((*_UNFINISHED, _S.SYNCED), _S.NOT_SYNCED)),  # SYNCED: reset by hand
-    TemplateSet: Moves(sync={_S.DRAFTED: _S.DRAFTED, _S.PARKED: _S.PARKED}),
+    TemplateSet: Moves(sync={_S.DRAFTED: _S.DRAFTED, _S.PARKED: _S.PARKED, **_SYNCED}),
     Finalized: Moves(
         sync={**dict.fromkeys(_UNFINISHED, _S.SYNCED), **_SYNCED},
         document={_D.APPROVED: _D.APPROVED, _D.SENT: _D.SENT},
     ),
     PdfStored: Moves(sync=_SYNCED),
+    XmlStored: Moves(sync=_SYNCED),
     Mailed: Moves(sync=_SYNCED, document={_D.APPROVED: _D.SENT, _D.SENT: _D.SENT}),
     PartiallyPaid: _pay(_C.PARTIALLY_PAID),
     Paid: _pay(_C.PAID),

@@ -82,7 +82,7 @@ def update_contact(account: Account, call: Call) -> Answer:
     contact = find(account, call.ident)
     fields = _texts(call.body)
     category = known(account, call.body, "category", "Category", catalogue.CATEGORIES) or contact.category_id
-    if "customerNumber" in fields:
+    if "customerNumber" in fields and fields["customerNumber"] != contact.fields.get("customerNumber"):
         _check_free(account, str(fields["customerNumber"]), contact.id)
     contact.fields, contact.category_id, contact.update = {**contact.fields, **fields}, category, account.now()
     return objects(render_contact(account.contacts.put(contact)))

@@ -1,5 +1,6 @@
 """The hands behind the curtain: what people and banks do to the account, and trouble on order. JSON, no token."""
 
+import re
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -38,7 +39,7 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
                 return JSONResponse(endpoint(sandbox, {**request.query_params, **body}))
             except Refusal as refusal:
                 return JSONResponse(refusal.envelope(), refusal.status if refusal.status >= 400 else 422)
-            except (ValueError, TypeError, KeyError) as problem:
+            except (ValueError, TypeError, KeyError, re.error) as problem:
                 return JSONResponse({"error": f"{type(problem).__name__}: {problem}"}, 400)
 
         return Route(path, serve, methods=[method])

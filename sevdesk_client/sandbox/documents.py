@@ -17,7 +17,7 @@ from sevdesk_client.sandbox.values import Object, sum_text, truthy
 
 LANGUAGES = [("deutsch", "de_DE", "SEVDOC_LANG_DE_DE"), ("englisch", "en_GB", "SEVDOC_LANG_EN_GB")]
 LINES_ON_A_PAGE = 30
-PARAMETERS = frozenset({"language", "template", "letterpaper", "payPal"})  # official
+PARAMETERS = ("language", "template", "letterpaper", "payPal")  # official
 
 
 def get_pdf(account: Account, call: Call) -> Answer:

@@ -34,7 +34,7 @@ class ConnectionDropped(Exception):
 class Sandbox:
     """One running sandbox: the account, and what stands between it and its callers."""
 
-    token: str
+    token: str = field(repr=False)
     account: Account = field(default_factory=Account)
     faults: list[Fault] = field(default_factory=list)
     requests: deque[Object] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))

@@ -9,7 +9,7 @@ from sevdesk_client.sandbox.shapes import render_written
 from sevdesk_client.sandbox.state import Account
 from sevdesk_client.sandbox.values import Object, ref, stamp, truthy
 
-SEND_TYPES = frozenset({"VPR", "VP", "VM", "VPDF"})
+SEND_TYPES = ("VPR", "VP", "VM", "VPDF")
 
 
 def send_by(account: Account, call: Call) -> Answer:

@@ -7,7 +7,7 @@ import signal
 import socket
 from asyncio import Transport
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import uvicorn
@@ -49,7 +49,7 @@ class Running:
     """A sandbox that answers."""
 
     url: str  # http://127.0.0.1:PORT
-    token: str
+    token: str = field(repr=False)
     sandbox: Sandbox
 
     @property

@@ -9,7 +9,7 @@ from sevdesk_client.sandbox.records import CLIENT, Way
 from sevdesk_client.sandbox.state import Account
 from sevdesk_client.sandbox.values import Object, flag, ident_of, ref, stamp, truthy
 
-WAY_TYPES = frozenset({"EMAIL", "PHONE", "WEB", "MOBILE", "FAX"})
+WAY_TYPES = ("EMAIL", "PHONE", "WEB", "MOBILE", "FAX")
 
 
 def render_way(way: Way) -> Object:

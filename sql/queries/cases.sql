@@ -25,6 +25,7 @@ SELECT i.id, i.invoice_number, i.document_kind, i.document_status, i.claim_statu
            AS cancellation_mails,
        (SELECT s.sha256 FROM sevdesk_documents s WHERE s.invoice_id = i.id AND s.kind = 'invoice_pdf'
         ORDER BY s.id DESC LIMIT 1) AS pdf_sha256,
+       EXISTS (SELECT FROM sevdesk_documents s WHERE s.invoice_id = i.id AND s.kind = 'invoice_xml') AS has_xml,
        (SELECT s.request_sha256 FROM sevdesk_intents s
         WHERE s.subject = 'invoice:' || i.id AND s.action = 'save_invoice' AND s.outcome IN ('done', 'found_done')
         ORDER BY s.id DESC LIMIT 1) AS draft_sha256,

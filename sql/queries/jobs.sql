@@ -32,15 +32,20 @@ SELECT pg_try_advisory_lock(hashtextextended(:subject, 0));
 -- name: unlock_subject$
 SELECT pg_advisory_unlock(hashtextextended(:subject, 0));
 
+-- name: unlock_job!
+-- After a claim that failed half-way. Keys this process holds for other jobs are not touched.
+SELECT pg_advisory_unlock(lock_key) FROM sevdesk_jobs
+WHERE job_id = :job_id AND order_key <> ALL (:held::text[]);
+
 -- name: release_job^
--- Give the order key back and say who waited for it.
-WITH freed AS (SELECT pg_advisory_unlock(hashtextextended(:order_key, 0)))
-SELECT n.job_id, n.kind, n.payload, n.requested_by, n.correlation_id
-FROM freed, LATERAL (
+-- Give the order key back and say who waited for it. The outer join makes one row in any plan, so that the lock is
+-- given back whether or not somebody waits.
+SELECT f.freed, n.job_id, n.kind, n.payload, n.requested_by, n.correlation_id
+FROM (SELECT pg_advisory_unlock(hashtextextended(:order_key, 0)) AS freed) f
+LEFT JOIN LATERAL (
     SELECT * FROM sevdesk_jobs
     WHERE order_key = :order_key AND state IN ('queued', 'waiting', 'requested')
-    ORDER BY seq LIMIT 1) n
-WHERE n.job_id <> :job_id;
+    ORDER BY seq LIMIT 1) n ON n.job_id <> :job_id;
 
 -- name: note_step!
 UPDATE sevdesk_jobs
@@ -88,20 +93,18 @@ UPDATE sevdesk_intents SET closed_at = clock_timestamp(), outcome = :outcome
 WHERE id = :intent_id AND closed_at IS NULL;
 
 -- name: find_open_intent^
-SELECT id, job_id, step, action, summary, request_sha256,
+SELECT id, job_id, step, action, summary, request_sha256, answer,
        extract(epoch FROM clock_timestamp() - intent_at)::float8 AS age
 FROM sevdesk_intents WHERE subject = :subject AND closed_at IS NULL;
 
 -- name: reap
--- Running jobs whose process is gone (its session lock is free) go back to the queue.
+-- Running jobs whose process is gone go back to the queue. Taking the lock ourselves until the end of the statement
+-- proves that nobody holds it, and keeps everybody from claiming the job in between.
+WITH running AS MATERIALIZED (SELECT job_id, lock_key FROM sevdesk_jobs WHERE state = 'running')
 UPDATE sevdesk_jobs j SET state = 'queued', updated_at = clock_timestamp()
-WHERE j.state = 'running'
-  AND NOT EXISTS (
-      SELECT FROM pg_locks l
-      WHERE l.locktype = 'advisory' AND l.objsubid = 1
-        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-        AND (l.classid::bigint << 32 | l.objid::bigint) = j.lock_key)
-RETURNING job_id, kind, payload, requested_by, correlation_id;
+FROM running r
+WHERE j.job_id = r.job_id AND j.state = 'running' AND pg_try_advisory_xact_lock(r.lock_key)
+RETURNING j.job_id, j.kind, j.payload, j.requested_by, j.correlation_id;
 
 -- name: due_jobs
 -- Jobs that should be ringing: requested, queued for a while, or waiting past their time. Oldest first, bounded.
@@ -117,10 +120,39 @@ WHERE job_id IN (
     FOR UPDATE SKIP LOCKED)
 RETURNING job_id, kind, payload, requested_by, correlation_id;
 
--- name: unpark^
-UPDATE sevdesk_jobs
-SET state = 'requested', error = NULL, next_step = NULL, retries = 0, steps_done = '{}', not_before = NULL,
-    finished_at = NULL, updated_at = clock_timestamp()
-WHERE job_id = :job_id AND state = 'parked'
-RETURNING job_id, kind, payload, requested_by, correlation_id;
+-- name: answer_intent!
+-- The operator's answer about what the parked job left open.
+UPDATE sevdesk_intents SET answer = :answer
+WHERE closed_at IS NULL
+  AND subject = (SELECT order_key FROM sevdesk_jobs WHERE job_id = :job_id AND state = 'parked');
 
+-- name: request_forgotten$
+-- Invoices the billing system marked queued for which no job exists, and, where auto transfer is on, approved ones
+-- nobody has asked for. The key holds the row's version, so a refused invoice is not asked for again until it changes.
+WITH forgotten AS (
+    SELECT i.id, i.updated_at
+    FROM billing_invoices i CROSS JOIN sevdesk_config c
+    WHERE i.document_status = 'approved'
+      AND ((i.accounting_sync_status = 'queued'
+            AND i.updated_at < clock_timestamp() - make_interval(secs => :grace::float8))
+           OR (c.auto_transfer_invoices AND i.accounting_sync_status = 'not_synced'))
+      AND NOT EXISTS (SELECT FROM sevdesk_jobs j
+                      WHERE j.order_key = 'invoice:' || i.id
+                        AND j.state IN ('requested', 'queued', 'running', 'waiting'))
+      AND NOT EXISTS (SELECT FROM sevdesk_jobs j
+                      WHERE j.job_id = 'sweep:' || i.id || ':' || extract(epoch FROM i.updated_at))
+    ORDER BY i.updated_at LIMIT :most
+)
+SELECT count(sevdesk_request_job('publish_invoice', jsonb_build_object('invoice_id', f.id), NULL, NULL,
+                                 'sweep:' || f.id || ':' || extract(epoch FROM f.updated_at)))
+FROM forgotten f;
+
+-- name: unpark^
+WITH again AS (
+    UPDATE sevdesk_jobs
+    SET state = 'requested', error = NULL, next_step = NULL, retries = 0, steps_done = '{}', not_before = NULL,
+        finished_at = NULL, updated_at = clock_timestamp()
+    WHERE job_id = :job_id AND state = 'parked'
+    RETURNING job_id, kind, payload, requested_by, correlation_id
+)
+SELECT again.*, pg_notify('sevdesk_requests', job_id) FROM again;

@@ -12,6 +12,8 @@ from uuid import UUID, uuid4
 import asyncpg
 import redis.asyncio
 
+from worker.store.connection import QUERIES
+
 FINAL = ("done", "parked", "rejected")
 
 
@@ -127,6 +129,17 @@ class Billing:
     async def do(self, kind: str, **payload: Any) -> asyncpg.Record:
         """Enqueue and wait for the end."""
         return await self.ended(await self.enqueue(kind, **payload))
+
+    async def request(self, kind: str, *, by: UUID | None = None, key: str | None = None, **payload: Any) -> str:
+        """The outbox: `sevdesk_request_job` inside the caller's transaction, with or without a person."""
+        k = json.dumps(payload, default=str)
+        statement = "SELECT sevdesk_request_job($1, $2::jsonb, requested_by => $3, idempotency_key => $4)"
+        return await self.db.fetchval(statement, kind, k, by, key)
+
+    async def retry(self, job_id: str) -> None:
+        """What `sevdesk-worker retry` does; the notification only spares the wait for the sweep."""
+        assert await QUERIES.unpark(self.db, job_id=job_id) is not None
+        await self.db.execute("SELECT pg_notify('sevdesk_requests', $1)", job_id)
 
     async def row(self, invoice: UUID) -> asyncpg.Record:
         """The billing invoice as it is now."""

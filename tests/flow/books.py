@@ -1,6 +1,8 @@
 """What the sandbox remembers, and how to make sevDesk behave: its control endpoints."""
 
+import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -30,3 +32,23 @@ async def calls(sevdesk: Running) -> list[str]:
 async def forget_calls(sevdesk: Running) -> None:
     """Start the request log afresh."""
     await control(sevdesk, "DELETE", "requests")
+
+
+async def pay(sevdesk: Running, external_id: str, amount: str, day: str | None = None, kind: str = "payment") -> None:
+    """Money booked in sevDesk, today or on `day`; `kind` skonto closes the invoice with less."""
+    order = {"invoice_id": external_id, "amount": amount, "kind": kind}
+    await control(sevdesk, "POST", "payments", order | ({"date": day} if day else {}))
+
+
+async def order_fault(sevdesk: Running, kind: str, call: str, **more: Any) -> None:
+    """Trouble for one call, for example `order_fault(sevdesk, "drop_before", "PUT /Invoice/*/sendBy")`."""
+    method, path = call.split(" ")
+    await control(sevdesk, "POST", "faults", {"kind": kind, "method": method, "path": path, **more})
+
+
+async def until(holds: Callable[[], Awaitable[Any]], *, seconds: float = 10) -> Any:
+    """Ask again and again until the answer is true, and give it back; a test that waits in vain fails here."""
+    async with asyncio.timeout(seconds):
+        while not (answer := await holds()):  # noqa: ASYNC110 - nobody tells us
+            await asyncio.sleep(0.01)
+    return answer

@@ -8,7 +8,7 @@ from worker.lifecycle import CancellationMailed, CancellationPdfStored
 from worker.outcome import Parked
 from worker.recipients import Recipient
 from worker.steps.desk import Desk
-from worker.steps.email import BY_MAIL, sending_state
+from worker.steps.email import cannot_tell, sending_state, was_sent
 from worker.steps.step import Answer, Case, Intent, Step, Told
 
 MAIL_TEXT = (
@@ -33,21 +33,17 @@ async def look_pdf(case: Case, desk: Desk) -> Told:
 async def look_mail(case: Case, desk: Desk) -> Answer:
     """Mailed by an attempt whose answer was lost, or to be mailed now; see `email` for how that is told apart."""
     assert case.cancellation is not None
-    there = await desk.client.get_invoice(case.cancellation.external_id)
-    now = sending_state(there)
     mail = _mail(case)
     if isinstance(mail, Parked):
         return Told(stop=mail)
-    if case.open_intent is None or now == case.open_intent.summary:
-        return Intent("send_via_email", mail, case, now)
-    if there.send_type == BY_MAIL:
-        return Told((_mailed(case, mail, "found sent"),))
-    return Told(
-        stop=Parked(
-            f"Whether the mail for cancellation {case.cancellation.number} went out cannot be told.",
-            "Ask the recipient, then answer: retry --as done, or retry --as not-done.",
-        )
-    )
+    there = await desk.client.get_invoice(case.cancellation.external_id)
+    match was_sent(case.open_intent, there):
+        case None:
+            return Told(stop=cannot_tell(f"cancellation {case.cancellation.number}"))
+        case False:
+            return Intent("send_via_email", mail, case, sending_state(there))
+        case how:
+            return Told((_mailed(case, mail, how),))
 
 
 async def leap_mail(intent: Intent, desk: Desk) -> Told:

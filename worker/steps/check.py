@@ -28,10 +28,12 @@ def _why_not_publishable(case: Case) -> Parked | Rejected | None:
             f"The recipient of invoice {number} ({party.kind.value} {party.id}) has no {', '.join(missing)}.",
             "Complete the address and retry.",
         )
-    if case.invoice.is_e_invoice:
+    if case.invoice.is_e_invoice and not case.who.party.email:
+        party = case.who.party
         return Parked(
-            f"Invoice {number} is an e-invoice, which this version does not publish.",
-            "Publish it in sevDesk by hand, or clear is_e_invoice and retry.",
+            f"Invoice {number} is an e-invoice, and its recipient ({party.kind.value} {party.id}) has no e-mail address, "
+            "which sevDesk wants to have.",
+            "Add one and retry.",
         )
     refusal = money.refusal(case.invoice, case.sevdesk_type)
     return Parked(refusal.reason, refusal.next_step) if refusal else None

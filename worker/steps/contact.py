@@ -18,13 +18,15 @@ INVOICING_KEY = 8  # CommunicationWayKey "invoicing"; official
 UNWRITTEN = ""  # a digest that equals nothing: we did not write this contact, so the next look updates it
 
 
-def _draft(party: Party) -> ContactDraft:
+def _draft(party: Party, *, e_invoice: bool) -> ContactDraft:
+    """What the contact is to be. An e-invoice needs a buyer reference; "-" does for customers without one (capture)."""
     number = customer_number(party)
+    reference = party.buyer_reference or ("-" if e_invoice else None)
     if party.kind is PartyKind.COMPANY:
-        return ContactDraft(
-            customer_number=number, name=party.name, vat_number=party.vat_id, buyer_reference=party.buyer_reference
-        )
-    return ContactDraft(customer_number=number, surename=party.first_name or "", familyname=party.name)
+        return ContactDraft(customer_number=number, name=party.name, vat_number=party.vat_id, buyer_reference=reference)
+    return ContactDraft(
+        customer_number=number, surename=party.first_name or "", familyname=party.name, buyer_reference=reference
+    )
 
 
 def _address_digest(party: Party) -> str:
@@ -33,7 +35,7 @@ def _address_digest(party: Party) -> str:
 
 async def look_contact(case: Case, desk: Desk) -> Answer:
     """Linked: write what changed (a PUT may be repeated). Else found by customer number, or to be created."""
-    draft = _draft(case.who.party)
+    draft = _draft(case.who.party, e_invoice=case.invoice.is_e_invoice)
     if case.link is not None:
         return Intent("update_contact", draft, case)
     hits = await desk.client.find_contacts(draft.customer_number)
@@ -166,8 +168,9 @@ def _published(case: Case) -> bool:
 
 
 def _contact_settled(case: Case) -> bool:
-    same = case.link is not None and case.link.contact_digest == digest(_draft(case.who.party))
-    return same or _published(case)
+    """A contact that is good for an e-invoice is good for any."""
+    fits = {digest(_draft(case.who.party, e_invoice=e_invoice)) for e_invoice in {case.invoice.is_e_invoice, True}}
+    return _published(case) or (case.link is not None and case.link.contact_digest in fits)
 
 
 def _address_settled(case: Case) -> bool:

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any
 
 from sevdesk_client.client import SevDeskClient
+from sevdesk_client.errors import NotFound
 
 # Users, countries and payment methods change a few times a year; an hour keeps a changed one from surprising for long.
 REMEMBER_SECONDS = 3600.0
@@ -29,6 +30,17 @@ class Desk:
         """sevDesk's id for an ISO 3166-1 alpha-2 code."""
         country = await self._fact(f"country:{code}", lambda: self.client.find_country(code))
         return str(country.id)
+
+    async def payment_method_id(self, electronic_invoice_id: str) -> str:
+        """The account's payment method with this UNTDID 4461 code; ids are per account (capture).
+
+        Raises NotFound when the account has none.
+        """
+        methods = await self._fact("payment methods", self.client.list_payment_methods)
+        for method in methods:
+            if method.electronic_invoice_id == electronic_invoice_id:
+                return str(method.id)
+        raise NotFound("GET /PaymentMethod", f"no payment method with electronicInvoiceId {electronic_invoice_id}")
 
     async def _fact(self, name: str, ask: Callable[[], Awaitable[Any]]) -> Any:
         async with self._asking.setdefault(name, asyncio.Lock()):

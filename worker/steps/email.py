@@ -4,6 +4,8 @@ sevDesk has no mail log to ask. After an unknown outcome `sendType` and `sendDat
 mail went out (one report), both unchanged means it did not; anything else cannot be told and waits for a person.
 """
 
+from typing import Literal
+
 from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.models import MailDraft
 from worker.invoice import DocumentStatus
@@ -11,7 +13,7 @@ from worker.jobs import SendInvoice
 from worker.lifecycle import Mailed
 from worker.outcome import Parked
 from worker.steps.desk import Desk
-from worker.steps.step import Answer, Case, Intent, Step, Told
+from worker.steps.step import Answer, Case, Intent, OpenIntent, Step, Told
 
 BY_MAIL = "VM"
 TEXT = (
@@ -26,21 +28,32 @@ async def look(case: Case, desk: Desk) -> Answer:
     assert external_id is not None
     there = await desk.client.get_invoice(external_id)
     mail = _mail(case, there)
-    if case.open_intent is None:
-        return Intent("send_via_email", mail, case, sending_state(there))
-    before = case.open_intent.summary
-    now = sending_state(there)
+    match was_sent(case.open_intent, there):
+        case None:
+            return Told(stop=cannot_tell(f"invoice {case.invoice.number}"))
+        case False:
+            return Intent("send_via_email", mail, case, sending_state(there))
+        case how:
+            return Told((_mailed(case, mail, how),), there, heard=True)
+
+
+def was_sent(earlier: OpenIntent | None, there: SevInvoice) -> str | Literal[False] | None:
+    """How we know that an earlier attempt's mail went out; False: it did not; None: nobody can tell from here."""
+    if earlier is None or earlier.answer == "not-done":
+        return False
+    if earlier.answer == "done":
+        return "sent, as an operator found"
+    now, before = sending_state(there), earlier.summary
     if there.send_type == BY_MAIL and now["send_date"] != before.get("send_date"):
-        return Told((_mailed(case, mail, "found sent"),), there, heard=True)
-    if now == before:
-        return Intent("send_via_email", mail, case, now)
-    return Told(
-        stop=Parked(
-            f"Whether the mail for invoice {case.invoice.number} went out cannot be told: sevDesk shows send type "
-            f"{there.send_type}, sent {now['send_date']}; before the attempt it was {before.get('send_type')}, "
-            f"{before.get('send_date')}.",
-            "Ask the recipient or look into the mail account, then answer: retry --as done, or retry --as not-done.",
-        )
+        return "found sent"
+    return False if now == before else None
+
+
+def cannot_tell(what: str) -> Parked:
+    """The question only a person can answer."""
+    return Parked(
+        f"Whether the mail for {what} went out cannot be told from what sevDesk shows.",
+        "Ask the recipient or look into the mail account, then answer: retry --as done, or retry --as not-done.",
     )
 
 

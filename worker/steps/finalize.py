@@ -70,5 +70,15 @@ def _settled(case: Case) -> bool:
     return case.handback.sync_status is SyncStatus.SYNCED
 
 
-TEMPLATE = Step("template", look_template, leap_template, settled=_settled)
+def _not_now(case: Case) -> bool:
+    """An e-invoice takes its layout only once it has a number; before, sevDesk answers 503 (one report)."""
+    return case.invoice.is_e_invoice or _settled(case)
+
+
+def _not_later(case: Case) -> bool:
+    return not case.invoice.is_e_invoice or case.pdf_sha256 is not None
+
+
+TEMPLATE = Step("template", look_template, leap_template, settled=_not_now)
+TEMPLATE_OF_E_INVOICE = Step("template_of_e_invoice", look_template, leap_template, settled=_not_later)
 FINALIZE = Step("finalize", look_finalize, leap_finalize, settled=_settled)

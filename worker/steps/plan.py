@@ -14,9 +14,11 @@ PLAN: Mapping[str, tuple[Step, ...]] = {
         publish.PUBLISH,
         finalize.TEMPLATE,
         finalize.FINALIZE,
+        finalize.TEMPLATE_OF_E_INVOICE,
         pdf.PDF,
+        pdf.XML,
     ),
     "send_invoice": (check.SENDABLE, pdf.PDF, email.EMAIL),
-    "fetch_invoice_pdf": (check.PUBLISHED, pdf.FETCH_PDF),
+    "fetch_invoice_pdf": (check.PUBLISHED, pdf.FETCH_PDF, pdf.XML),
     "cancel_invoice": (cancel.CANCEL, cancellation.CANCELLATION_PDF, cancellation.CANCELLATION_MAIL),
 }

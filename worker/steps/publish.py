@@ -20,6 +20,7 @@ CANCELLATION = "SR"  # sevDesk's letters for a cancellation invoice, not our Sch
 HEADERS = {"AR": "Abschlagsrechnung", "SR": "Schlussrechnung"}
 UNITS = {"h": 9, "Std": 9, "Std.": 9, "Stunde": 9, "Stunden": 9}  # Unity ids: 1 piece, 9 hour; official
 PIECE = 1
+CREDIT_TRANSFER = "58"  # electronicInvoiceId (UNTDID 4461): our invoices are paid by bank transfer
 
 
 async def look(case: Case, desk: Desk) -> Answer:
@@ -95,6 +96,8 @@ async def _draft(case: Case, desk: Desk) -> InvoiceDraft:
         address_city=party.city,
         address_country_id=await desk.country_id(party.country_code),
         positions=tuple(_position(item) for item in invoice.items),
+        payment_method_id=await desk.payment_method_id(CREDIT_TRANSFER) if invoice.is_e_invoice else None,
+        is_e_invoice=invoice.is_e_invoice,
     )
 
 

@@ -26,6 +26,7 @@ from worker.lifecycle import (
     EmailWritten,
     Event,
     PdfStored,
+    XmlStored,
 )
 from worker.outcome import Parked, Rejected
 from worker.recipients import Recipient, Unresolved
@@ -41,6 +42,7 @@ class OpenIntent:
     action: str
     summary: Mapping[str, Any]
     request_sha256: str
+    answer: str | None = None  # what a person found out: `done` or `not-done`
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Case:
     sevdesk_type: str  # the invoiceType sevDesk shall use: RE, AR or ER
     mails: int  # how many mails are on record for the invoice
     pdf_sha256: str | None  # of the invoice PDF stored last
+    has_xml: bool  # the e-invoice's XML is stored
     draft_sha256: str | None  # digest of the request that made the present draft, if we know it
     attempted: bool  # something was tried in sevDesk for this invoice before
     cancellation: Cancellation | None  # what stands against the invoice, as far as we know
@@ -86,6 +89,8 @@ def _learnt(link: ContactLink | None, event: Event) -> dict[str, Any]:
     match event:
         case PdfStored(sha256=sha256):
             return {"pdf_sha256": sha256}
+        case XmlStored():
+            return {"has_xml": True}
         case CancellationPdfStored(sha256=sha256):
             return {"cancellation_pdf_sha256": sha256}
         case Cancelled(cancellation=cancellation):

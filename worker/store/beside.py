@@ -16,6 +16,7 @@ from worker.lifecycle import (
     Event,
     Mailed,
     PdfStored,
+    XmlStored,
 )
 from worker.store.connection import QUERIES
 from worker.store.rows import Job
@@ -28,6 +29,8 @@ async def write_beside(connection: Any, job: Job, invoice_id: UUID, event: Event
             await _link(connection, event)
         case PdfStored():
             await _document(connection, invoice_id, "invoice_pdf", event)
+        case XmlStored():
+            await _document(connection, invoice_id, "invoice_xml", event)
         case CancellationPdfStored():
             await _document(connection, invoice_id, "cancellation_pdf", event)
         case Mailed():
@@ -62,13 +65,15 @@ async def _link(connection: Any, event: ContactLinked | AddressWritten | EmailWr
             await QUERIES.link_email(connection, email_id=event.email_id, **party)
 
 
-async def _document(connection: Any, invoice_id: UUID, kind: str, event: PdfStored | CancellationPdfStored) -> None:
+async def _document(
+    connection: Any, invoice_id: UUID, kind: str, event: PdfStored | XmlStored | CancellationPdfStored
+) -> None:
     await QUERIES.store_document(
         connection,
         invoice_id=invoice_id,
         kind=kind,
         filename=event.filename,
-        mimetype="application/pdf",
+        mimetype="application/xml" if isinstance(event, XmlStored) else "application/pdf",
         sha256=event.sha256,
         content=event.content,
     )

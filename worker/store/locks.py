@@ -4,16 +4,17 @@ from __future__ import annotations  # asyncpg's classes are generic in its stubs
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
 
 from worker.settings import JobLimit
-from worker.store.connection import COMMAND_TIMEOUT, KEEPALIVE, QUERIES, prepare
+from worker.store.connection import COMMAND_TIMEOUT, KEEPALIVE, LOST, QUERIES, prepare
 from worker.store.rows import Bell, Job, Refusal, bell
 
 REQUESTS = "sevdesk_requests"  # NOTIFY channel of sevdesk_request_job
+CLOSE_SECONDS = 5.0
 
 
 class LockSession:
@@ -56,11 +57,15 @@ class LockSession:
             self._on_lost()
 
     async def close(self) -> None:
-        """Give everything back."""
+        """Give everything back, at the latest after CLOSE_SECONDS."""
         connection, self._connection = self._connection, None
         self.held.clear()
-        if connection is not None and not connection.is_closed():
-            await connection.close(timeout=5)
+        if connection is None:
+            return
+        with suppress(*LOST):
+            async with asyncio.timeout(CLOSE_SECONDS), self._one_at_a_time:
+                await connection.close()
+        connection.terminate()
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[asyncpg.Connection[Any]]:
@@ -78,21 +83,29 @@ class LockSession:
                 raise
 
     async def ping(self) -> None:
-        """Notice a dead connection even while nothing is claimed."""
+        """Notice a dead connection even while nothing is claimed. Cancelling it does not end the session."""
+        await asyncio.shield(self._ping())
+
+    async def _ping(self) -> None:
         async with self._session() as connection:
             await connection.fetchval("SELECT 1")
 
     async def claim(self, job_id: str) -> Job | Refusal:
         """Try to take a job; a `Job` means its order key is held until `release`."""
         async with self._session() as connection:
-            row = await QUERIES.claim_job(
-                connection,
-                job_id=job_id,
-                worker=self._worker,
-                held=list(self.held),
-                limit_jobs=self._limit.jobs,
-                limit_seconds=self._limit.seconds,
-            )
+            try:
+                row = await QUERIES.claim_job(
+                    connection,
+                    job_id=job_id,
+                    worker=self._worker,
+                    held=list(self.held),
+                    limit_jobs=self._limit.jobs,
+                    limit_seconds=self._limit.seconds,
+                )
+            except asyncpg.PostgresError:
+                # The session's lock does not go with the statement that took it.
+                await QUERIES.unlock_job(connection, job_id=job_id, held=list(self.held))
+                raise
             if row["verdict"] != "claimed":
                 return Refusal(row["verdict"], row["wait_seconds"])
             self.held.add(row["order_key"])
@@ -120,24 +133,26 @@ class LockSession:
 
     async def release(self, subject: str) -> None:
         """Give a subject back; without a session there is nothing left to give back."""
-        async with self._one_at_a_time:
-            if self._connection is not None and subject in self.held:
-                await QUERIES.unlock_subject(self._connection, subject=subject)
-            self.held.discard(subject)
+        if self.alive and subject in self.held:
+            async with self._session() as connection:
+                await QUERIES.unlock_subject(connection, subject=subject)
+                self.held.discard(subject)
 
     async def release_job(self, job: Job) -> Bell | None:
         """Give a job's order key back, and learn which job waited for it."""
-        async with self._one_at_a_time:
-            waiting = None
-            if self._connection is not None and job.order_key in self.held:
-                waiting = await QUERIES.release_job(self._connection, order_key=job.order_key, job_id=job.job_id)
+        if not self.alive or job.order_key not in self.held:
+            return None
+        async with self._session() as connection:
+            row = await QUERIES.release_job(connection, order_key=job.order_key, job_id=job.job_id)
             self.held.discard(job.order_key)
-            return bell(waiting)
+        return bell(row) if row["job_id"] is not None else None
 
     async def open_intent(self, *, subject: str, job_id: str, step: str, action: str, summary: Mapping[str, Any],
                           request_sha256: str, earlier: int | None) -> int:  # fmt: skip
-        """Record what is about to be done. Raises when the session (and with it every lock) is gone."""
+        """Record what is about to be done. Raises when the session, and with it the subject's lock, is gone."""
         async with self._session() as connection:
+            if subject not in self.held:
+                raise asyncpg.InterfaceError("the subject is not locked any more")
             number: int = await QUERIES.open_intent(
                 connection,
                 subject=subject,

@@ -93,9 +93,12 @@ class Store:
         """Jobs that should have rung by now (see the statement)."""
         return [b async for row in QUERIES.due_jobs(self.pool, grace=grace, most=most) if (b := bell(row))]
 
-    async def unpark(self, job_id: str) -> Bell | None:
-        """Back to `requested`; None when the job is not parked."""
-        return bell(await QUERIES.unpark(self.pool, job_id=job_id))
+    async def unpark(self, job_id: str, *, answer: str | None = None) -> Bell | None:
+        """Back to `requested`, with a person's answer (`done`, `not-done`); None when the job is not parked."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            if answer is not None:
+                await QUERIES.answer_intent(connection, job_id=job_id, answer=answer)
+            return bell(await QUERIES.unpark(connection, job_id=job_id))
 
     async def open_intent_of(self, subject: str) -> Mapping[str, Any] | None:
         """The write on `subject` whose outcome nobody knows, with its age in seconds."""
