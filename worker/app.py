@@ -218,18 +218,18 @@ class App:
             log.warning("schedule.invalid", reason=str(error), next_step="Set an allowed interval in sevdesk_config.")
             return
         due = await store.query("schedule", name=PAYMENTS)
-        if due is None or due > upcoming or not schedule.on_beat(minutes, due):
-            await store.query("set_schedule", name=PAYMENTS, next_run_at=upcoming)
-        elif due <= now:
+        if due is not None and due <= now:  # whatever interval it was planned by, or whoever set it
             await store.query(
                 "start_scheduled",
                 name=PAYMENTS,
                 due=due,
                 next_run_at=upcoming,
-                job_id=f"sync_payments:{due:%Y%m%dT%H%M}",
+                job_id=f"sync_payments:{now:%Y%m%dT%H%M%S%f}",
                 kind="sync_payments",
             )
             self._nudge.set()
+        elif due is None or due > upcoming or not schedule.on_beat(minutes, due):
+            await store.query("set_schedule", name=PAYMENTS, next_run_at=upcoming)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -29,6 +29,7 @@ class Payment:
     ending: Ending
     amount: Decimal
     paid_on: date | None
+    mail_to: str  # the customer's address: where the invoice must have arrived, if it is sent at all
 
     @property
     def claim_status(self) -> str:
@@ -166,7 +167,8 @@ class _Writer:
         }
         self._month.billing_invoices.append({**row, **_UNPUBLISHED})
         self._month.billing_invoice_items.extend(self._item(id_, n, each) for n, each in enumerate(positions, 1))
-        self._month.payments.append(_payment(id_, str(row["invoice_number"]), case.ending, net + tax, issued))
+        mail_to = _email(case.customer, customer)
+        self._month.payments.append(_payment(id_, f"{row['invoice_number']}", case.ending, net + tax, issued, mail_to))
 
     def _item(self, invoice_id: UUID, n: int, position: "_Position") -> Row:
         return {
@@ -226,7 +228,7 @@ class _Writer:
         if not self._is_new(id_):
             return
         if customer.first_name:
-            self._month.contacts.append(self._person_row(id_, customer, f"{key}@example.com"))
+            self._month.contacts.append(self._person_row(id_, customer, _email(key, customer)))
             return
         self._month.companies.append(
             {
@@ -234,13 +236,17 @@ class _Writer:
                 "name": customer.name,
                 "vat_id": customer.vat_id,
                 "buyer_reference": customer.buyer_reference,
-                **_reach(id_, customer, f"rechnung.{key}@example.com"),
+                **_reach(id_, customer, _email(key, customer)),
             }
         )
 
     def _person_row(self, id_: UUID, customer: Customer, email: str) -> Row:
         names: Row = {"id": id_, "first_name": customer.first_name, "last_name": customer.name}
         return {**names, "is_internal": False, "is_admin": False, **_reach(id_, customer, email)}
+
+
+def _email(key: str, customer: Customer) -> str:
+    return f"{key}@example.com" if customer.first_name else f"rechnung.{key}@example.com"
 
 
 def _reach(id_: UUID, customer: Customer, email: str) -> Row:
@@ -293,9 +299,9 @@ def _euro(cents: int) -> Decimal:
     return Decimal(cents).scaleb(-2)
 
 
-def _payment(invoice_id: UUID, number: str, ending: Ending, gross: int, issued: date) -> Payment:
+def _payment(invoice_id: UUID, number: str, ending: Ending, gross: int, issued: date, mail_to: str) -> Payment:
     """The whole sum in a week, or a third of it, or nothing. A single cent cannot be paid in part."""
     if ending is Ending.PARTIAL and gross < 2:
         ending = Ending.FULL
     share = {Ending.FULL: gross, Ending.PARTIAL: max(gross // 3, 1)}.get(ending, 0)
-    return Payment(invoice_id, number, ending, _euro(share), issued + timedelta(days=7) if share else None)
+    return Payment(invoice_id, number, ending, _euro(share), issued + timedelta(days=7) if share else None, mail_to)

@@ -340,8 +340,8 @@ TABLE: Mapping["type[Event]", Moves] = {
     ),
     CancelledInSevdesk: Moves(
         sync={_S.SYNCED: _S.CANCELLED},
-        document={_D.APPROVED: _D.CANCELLED, _D.SENT: _D.CANCELLED},
-        claim=dict.fromkeys(_LIVE, _C.CANCELLED),
+        document=dict.fromkeys((_D.APPROVED, _D.SENT, _D.CANCELLED), _D.CANCELLED),
+        claim=dict.fromkeys((*_LIVE, _C.CANCELLED), _C.CANCELLED),
     ),
     CreditNoteDrafted: Moves(sync=_SYNCED),
     CancellationPdfStored: Moves(sync={_S.CANCELLED: _S.CANCELLED}),

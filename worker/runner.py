@@ -183,7 +183,15 @@ class Runner:
             return None
         if (rest := self.settings.write_quarantine - row["age"]) > 0:
             raise _Stop(NotYet(rest, f"{row['action']} may still take effect"))
-        return OpenIntent(row["id"], row["step"], row["action"], row["summary"], row["request_sha256"], row["answer"])
+        return OpenIntent(
+            row["id"],
+            row["step"],
+            row["action"],
+            row["summary"],
+            row["request_sha256"],
+            row["intent_at"],
+            row["answer"],
+        )
 
     async def _step(self, job: Job, case: Case, step: Step, desk: Desk) -> Case:
         if step.settled(case):

@@ -1,6 +1,6 @@
 """When the next payment sync is due. Pure; the clock is given."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from croniter import croniter
@@ -21,23 +21,21 @@ def is_allowed(minutes: int) -> bool:
 
 
 def next_run(minutes: int, after: datetime) -> datetime:
-    """The first tick later than `after` (aware). Raises ValueError for an interval that is not allowed.
+    """The first tick later than `after` (aware), in UTC. Raises ValueError for an interval that is not allowed.
 
-    Minute intervals are the same minutes in every zone; hour intervals follow the Berlin clock.
+    Minute intervals are the same minutes in every zone; hour intervals follow the Berlin clock: an hour that the clock
+    leaves out in spring has no tick, one that it shows twice in autumn has two.
     """
     if not is_allowed(minutes):
         raise ValueError(f"payment_sync_interval_minutes is {minutes}; allowed are {ALLOWED}")
-    if minutes < 60:
-        return _tick(f"*/{minutes} * * * *", after)
-    return _tick(f"0 */{minutes // 60} * * *", after.astimezone(BERLIN))
+    # Counted in UTC, where no hour is missing, because croniter moves a missing hour's tick to the next hour.
+    every = f"*/{minutes} * * * *" if minutes < 60 else "0 * * * *"
+    ticks = croniter(every, after.astimezone(UTC)).all_next(datetime)
+    return next(tick for tick in ticks if on_beat(minutes, tick))
 
 
 def on_beat(minutes: int, moment: datetime) -> bool:
     """Whether `moment` is a tick of this interval; a stored tick that is not belongs to an older setting."""
     local = moment.astimezone(BERLIN)
-    return moment.second == 0 and (local.minute + (60 * local.hour if minutes >= 60 else 0)) % minutes == 0
-
-
-def _tick(expression: str, after: datetime) -> datetime:
-    tick: datetime = croniter(expression, after).get_next(datetime)
-    return tick
+    whole = local.second == local.microsecond == 0
+    return whole and (local.minute + (60 * local.hour if minutes >= 60 else 0)) % minutes == 0

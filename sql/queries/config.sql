@@ -27,6 +27,7 @@ WITH moved AS (
     WHERE NOT EXISTS (SELECT FROM sevdesk_jobs
                       WHERE kind = :kind AND origin = 'system'
                         AND state IN ('requested', 'queued', 'running', 'waiting'))
+    ON CONFLICT (job_id) DO NOTHING
     RETURNING job_id
 )
 SELECT job_id FROM started;

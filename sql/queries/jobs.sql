@@ -93,7 +93,7 @@ UPDATE sevdesk_intents SET closed_at = clock_timestamp(), outcome = :outcome
 WHERE id = :intent_id AND closed_at IS NULL;
 
 -- name: find_open_intent^
-SELECT id, job_id, step, action, summary, request_sha256, answer,
+SELECT id, job_id, step, action, summary, request_sha256, answer, intent_at,
        extract(epoch FROM clock_timestamp() - intent_at)::float8 AS age
 FROM sevdesk_intents WHERE subject = :subject AND closed_at IS NULL;
 

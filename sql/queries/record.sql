@@ -33,8 +33,10 @@ WITH wanted AS (
           (n.sync_status, n.document_status, n.claim_status, n.external_id, n.external_invoice_number,
            n.paid_amount, n.paid_at, n.cancelled_at)
 ), logged AS (
-    INSERT INTO billing_invoice_event_log (invoice_id, event_type, payload, actor_contact_id, correlation_id)
-    SELECT e.invoice_id, e.event_type, e.payload, :actor::uuid, :correlation_id
+    INSERT INTO billing_invoice_event_log
+           (invoice_id, event_type, payload, actor_contact_id, correlation_id, created_at)
+    SELECT e.invoice_id, e.event_type, e.payload, :actor::uuid, :correlation_id,
+           clock_timestamp() + e.place * interval '1 microsecond'  -- so that the log's own order is theirs
     FROM unnest(:event_ids::uuid[], :event_types::text[], :event_payloads::jsonb[])
          WITH ORDINALITY AS e(invoice_id, event_type, payload, place)
     WHERE e.invoice_id IN (SELECT id FROM fit)

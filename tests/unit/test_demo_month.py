@@ -109,12 +109,14 @@ def test_every_invoice_has_its_recipient(month: Month) -> None:
         Association(*(row[name] for name in ("from_type", "from_id", "to_type", "to_id", "label")))  # type: ignore[arg-type]
         for row in month.hubspot_associations
     ]
+    mail_to = {plan.invoice_id: plan.mail_to for plan in month.payments}
     ways: Counter[str] = Counter()
     for row in month.billing_invoices:
         found = resolve(invoice_of(month, row), associations, parties)
         assert isinstance(found, Recipient)
         assert found.party.id not in (month.admin_id, month.staff_id)
         assert missing_address_fields(found.party) == ()
+        assert found.party.email == mail_to[row["id"]]
         ways[f"{found.party.kind.value} {re.split(r' is the | of ', found.reason)[1]}"] += 1
     assert set(ways) == {
         "company invoice_recipient",

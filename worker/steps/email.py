@@ -16,6 +16,7 @@ from worker.steps.desk import Desk
 from worker.steps.step import Answer, Case, Intent, OpenIntent, Step, Told
 
 BY_MAIL = "VM"
+CLOSE_SECONDS = 5.0
 TEXT = (
     "Guten Tag,\n\nanbei erhalten Sie unsere Rechnung {number}.\n\n"
     "Bei Fragen antworten Sie bitte auf diese E-Mail.\n\nMit freundlichen Grüßen"
@@ -44,9 +45,18 @@ def was_sent(earlier: OpenIntent | None, there: SevInvoice) -> str | Literal[Fal
     if earlier.answer == "done":
         return "sent, as an operator found"
     now, before = sending_state(there), earlier.summary
-    if there.send_type == BY_MAIL and now["send_date"] != before.get("send_date"):
+    # sendDate has whole seconds: where the invoice was finalized in the same one, sendType alone has changed.
+    if there.send_type == BY_MAIL and now != before:
         return "found sent"
-    return False if now == before else None
+    if now != before or _too_close(earlier, there):
+        return None
+    return False
+
+
+def _too_close(earlier: OpenIntent, there: SevInvoice) -> bool:
+    """A resend right after another mail would not have moved sendDate; a few seconds cover two clocks that differ."""
+    mailed = there.send_date if there.send_type == BY_MAIL else None
+    return mailed is not None and abs((earlier.at - mailed).total_seconds()) < CLOSE_SECONDS
 
 
 def cannot_tell(what: str) -> Parked:

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
@@ -42,6 +43,7 @@ class OpenIntent:
     action: str
     summary: Mapping[str, Any]
     request_sha256: str
+    at: datetime
     answer: str | None = None  # what a person found out: `done` or `not-done`
 
 

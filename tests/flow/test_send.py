@@ -1,0 +1,235 @@
+"""A mail goes out once for each time it is asked for, whatever happens to the call."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from flow.billing import Billing
+from flow.books import calls, forget_calls, order_fault, state, until
+from flow.conftest import RunWorker
+
+from sevdesk_client.sandbox.server import Running
+
+QUARANTINE = 1.0  # seconds; a write gives up after two thirds of it
+MAIL = "POST /Invoice/*/sendViaEmail"
+
+
+async def published(billing: Billing, sevdesk: Running) -> UUID:
+    """An invoice published an hour ago, to rechnung@example.com."""
+    invoice = await billing.usual_invoice()
+    job = await billing.do("publish_invoice", invoice_id=invoice)
+    assert job["state"] == "done"
+    age(sevdesk)
+    return invoice
+
+
+def age(sevdesk: Running) -> None:
+    """What was sent so far was sent an hour earlier: sevDesk's times have whole seconds, and tests are quicker."""
+    for each in sevdesk.sandbox.account.invoices.values():
+        each.send_date = each.send_date and each.send_date - timedelta(hours=1)
+
+
+async def mails(sevdesk: Running) -> list[dict[str, Any]]:
+    """What sevDesk has mailed, oldest first."""
+    return (await state(sevdesk))["mails"]
+
+
+async def struck(sevdesk: Running) -> bool:
+    """Whether every ordered fault has hit."""
+    return not any(fault["times"] for fault in (await state(sevdesk))["faults"])
+
+
+async def test_invoice_is_mailed(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """The recipient gets it with sevDesk's number, and we keep what went to whom, with which PDF."""
+    invoice = await published(billing, sevdesk)
+    job = await billing.do("send_invoice", invoice_id=invoice)
+    assert (job["state"], job["error"]) == ("done", None)
+    row = await billing.row(invoice)
+    number = row["external_invoice_number"]
+    [mail] = await mails(sevdesk)
+    assert (mail["to"], mail["subject"]) == ("rechnung@example.com", f"Rechnung {number}")
+    assert number in mail["text"] and mail["object"]["id"] == row["external_id"]
+    [kept] = await billing.db.fetch("SELECT * FROM sevdesk_mails")
+    assert (kept["invoice_id"], kept["job_id"]) == (invoice, job["job_id"])
+    assert (kept["recipient"], kept["subject"]) == (mail["to"], mail["subject"])
+    assert kept["pdf_sha256"] == await billing.db.fetchval("SELECT sha256 FROM sevdesk_documents")
+    assert row["document_status"] == "sent"
+
+
+async def test_event_names_no_address(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """The log says who, why and how, and leaves the e-mail address to the mail's own row."""
+    invoice = await published(billing, sevdesk)
+    job = await billing.do("send_invoice", invoice_id=invoice)
+    event = await billing.event(invoice, "mailed")
+    assert (event["recipient_kind"], event["how"], event["job_id"]) == ("company", "sent", job["job_id"])
+    assert event["recipient_reason"] and event["pdf_sha256"]
+    assert "@" not in json.dumps(event)
+
+
+async def test_sending_twice_mails_once(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """The second job finds it sent and asks sevDesk nothing."""
+    invoice = await published(billing, sevdesk)
+    await billing.do("send_invoice", invoice_id=invoice)
+    await forget_calls(sevdesk)
+    assert (await billing.do("send_invoice", invoice_id=invoice))["state"] == "done"
+    assert await calls(sevdesk) == []
+    assert len(await mails(sevdesk)) == 1
+
+
+async def test_deliberate_resend_mails_again(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """`resend` is a new intent each time it is asked, with a row of its own."""
+    invoice = await published(billing, sevdesk)
+    for resend in (False, True, True):
+        assert (await billing.do("send_invoice", invoice_id=invoice, resend=resend))["state"] == "done"
+    assert len(await mails(sevdesk)) == 3
+    assert await billing.db.fetchval("SELECT count(DISTINCT job_id) FROM sevdesk_mails") == 3
+    assert (await billing.row(invoice))["document_status"] == "sent"
+
+
+async def test_repeated_resend_job_mails_once(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """The same job enqueued twice, as a caller does who heard no answer, is one resend."""
+    invoice = await published(billing, sevdesk)
+    for _ in range(2):
+        await billing.enqueue("send_invoice", job_id="same", invoice_id=invoice, resend=True)
+        await billing.ended("same")
+    assert len(await mails(sevdesk)) == 1
+
+
+async def test_own_words_are_mailed(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """Subject and text given with the job are used as they are."""
+    invoice = await published(billing, sevdesk)
+    words = {"subject": "Ihre Rechnung für Mai – danke!", "text": "Grüß Gott,\n\nanbei die Rechnung.\n\nR1"}
+    await billing.do("send_invoice", invoice_id=invoice, **words)
+    [mail] = await mails(sevdesk)
+    assert {key: mail[key] for key in words} == words
+    assert await billing.db.fetchval("SELECT subject FROM sevdesk_mails") == words["subject"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        # sevDesk mailed, the answer was lost
+        {"kind": "lose_answer"},
+        # it mails only after we gave up, but before anybody looks
+        {"kind": "late_commit", "after_ms": 500},
+        # it mailed and said it had failed
+        {"kind": "status", "status": 500, "commit": True},
+    ],
+    ids=lambda fault: fault["kind"],
+)
+async def test_unheard_mail_is_found(
+    billing: Billing, run_worker: RunWorker, sevdesk: Running, fault: dict[str, Any]
+) -> None:
+    """One mail: after the quarantine sevDesk is asked, and its new sendDate says that it went out."""
+    async with run_worker(write_quarantine=QUARANTINE):
+        invoice = await published(billing, sevdesk)
+        await order_fault(sevdesk, call=MAIL, **fault)
+        job = await billing.do("send_invoice", invoice_id=invoice)
+    assert (job["state"], job["attempt"]) == ("done", 2)
+    assert len(await mails(sevdesk)) == 1
+    assert (await billing.event(invoice, "mailed"))["how"] == "found sent"
+    assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_mails") == 1
+    assert (await billing.row(invoice))["document_status"] == "sent"
+    intent = await billing.db.fetchrow("SELECT * FROM sevdesk_intents WHERE action = 'send_via_email'")
+    assert intent["outcome"] == "found_done"
+    assert intent["closed_at"] - intent["intent_at"] >= timedelta(seconds=QUARANTINE)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        # the connection broke before sevDesk did anything
+        {"kind": "drop_before"},
+        # sevDesk failed before it did anything
+        {"kind": "status", "status": 500},
+    ],
+    ids=lambda fault: fault["kind"],
+)
+async def test_unsent_mail_goes_out(
+    billing: Billing, run_worker: RunWorker, sevdesk: Running, fault: dict[str, Any]
+) -> None:
+    """One mail: after the quarantine sevDesk shows the invoice as it was, so it is mailed now."""
+    async with run_worker(write_quarantine=QUARANTINE):
+        invoice = await published(billing, sevdesk)
+        await order_fault(sevdesk, call=MAIL, **fault)
+        job = await billing.do("send_invoice", invoice_id=invoice)
+    assert (job["state"], job["attempt"]) == ("done", 2)
+    assert len(await mails(sevdesk)) == 1
+    assert (await billing.event(invoice, "mailed"))["how"] == "sent"
+    outcomes = "SELECT outcome FROM sevdesk_intents WHERE action = 'send_via_email' ORDER BY id"
+    assert [row["outcome"] for row in await billing.db.fetch(outcomes)] == ["found_not_done", "done"]
+
+
+async def test_unheard_resend_is_found(billing: Billing, run_worker: RunWorker, sevdesk: Running) -> None:
+    """A second mail changes sendDate only, and that is enough: two mails, not three."""
+    async with run_worker(write_quarantine=QUARANTINE):
+        invoice = await published(billing, sevdesk)
+        await billing.do("send_invoice", invoice_id=invoice)
+        age(sevdesk)
+        await order_fault(sevdesk, "lose_answer", MAIL)
+        assert (await billing.do("send_invoice", invoice_id=invoice, resend=True))["state"] == "done"
+    assert len(await mails(sevdesk)) == 2
+    assert (await billing.event(invoice, "mailed"))["how"] == "found sent"
+
+
+async def test_mail_in_second_of_publication(billing: Billing, run_worker: RunWorker, sevdesk: Running) -> None:
+    """Mailed in the very second it was finalized: sendDate is the same, and sendType alone tells."""
+    now = datetime.now(UTC)
+    sevdesk.sandbox.account.clock = lambda: now
+    async with run_worker(write_quarantine=QUARANTINE):
+        invoice = await billing.usual_invoice()
+        await billing.do("publish_invoice", invoice_id=invoice)
+        await order_fault(sevdesk, "lose_answer", MAIL)
+        job = await billing.do("send_invoice", invoice_id=invoice)
+    assert (job["state"], job["error"]) == ("done", None)
+    assert len(await mails(sevdesk)) == 1
+    assert (await billing.event(invoice, "mailed"))["how"] == "found sent"
+
+
+async def test_untold_outcome_is_parked(billing: Billing, run_worker: RunWorker, sevdesk: Running) -> None:
+    """Somebody else sent the document meanwhile, so nobody can tell: a person is asked, and no mail is risked."""
+    async with run_worker(write_quarantine=QUARANTINE):
+        invoice = await published(billing, sevdesk)
+        await order_fault(sevdesk, "lose_answer", MAIL)
+        job_id = await billing.enqueue("send_invoice", invoice_id=invoice)
+        await until(lambda: struck(sevdesk))
+        there = (await billing.row(invoice))["external_id"]
+        async with httpx.AsyncClient(headers={"Authorization": sevdesk.token}) as http:
+            printed = {"sendType": "VPR", "sendDraft": False}
+            await http.put(f"{sevdesk.base_url}/Invoice/{there}/sendBy", json=printed)
+        job = await billing.ended(job_id)
+    assert job["state"] == "parked" and "cannot be told" in job["error"]
+    assert len(await mails(sevdesk)) == 1
+    assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_mails") == 0
+    assert (await billing.row(invoice))["document_status"] == "approved"
+
+
+async def test_refused_mail_is_parked(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """SevDesk says no: nothing was mailed, nothing is repeated, and the reason is sevDesk's."""
+    invoice = await published(billing, sevdesk)
+    refusal = {"error": {"message": "The mail server is not configured", "code": None}, "objects": None}
+    await order_fault(sevdesk, "status", MAIL, status=422, body=refusal)
+    job = await billing.do("send_invoice", invoice_id=invoice)
+    assert (job["state"], job["attempt"]) == ("parked", 1) and "mail server is not configured" in job["error"]
+    assert await mails(sevdesk) == []
+    assert (await billing.row(invoice))["document_status"] == "approved"
+
+
+async def test_unpublished_invoice_is_not_mailed(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """First publish, then send: the job waits for a person and sevDesk is not asked."""
+    invoice = await billing.usual_invoice()
+    job = await billing.do("send_invoice", invoice_id=invoice)
+    assert job["state"] == "parked" and "Publish it first" in job["next_step"]
+    assert await calls(sevdesk) == []
+
+
+async def test_recipient_without_address_is_parked(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """No e-mail address, no mail, and the next step says what is missing."""
+    invoice = await published(billing, sevdesk)
+    await billing.db.execute("UPDATE companies SET email = NULL")
+    job = await billing.do("send_invoice", invoice_id=invoice)
+    assert job["state"] == "parked" and "has no e-mail address" in job["error"]
+    assert await mails(sevdesk) == []

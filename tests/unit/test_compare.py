@@ -1,0 +1,271 @@
+"""What sevDesk's word about an invoice means for our claim."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import reduce
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sevdesk_client.models import Invoice as SevInvoice
+from sevdesk_client.models import Ref
+from worker import lifecycle
+from worker.invoice import ClaimStatus, DocumentStatus, Handback, SyncStatus
+from worker.lifecycle import CancelledInSevdesk, PaymentEvent, PaymentSynced
+from worker.steps.payments import Claim, berlin_midnight, cancellations, compare, unclear, unexplained
+
+ID, NUMBER = "135000007", "RE-1007"
+MAY = datetime(2026, 5, 3, 22, tzinfo=UTC)  # Berlin midnight of the 4th, in summer time
+JANUARY = datetime(2026, 1, 3, 23, tzinfo=UTC)  # Berlin midnight of the 4th, in winter time
+NOTED = datetime(2026, 5, 9, 23, 30, tzinfo=UTC)  # sevDesk's last change: the 10th in Berlin
+NOTED_DAY = datetime(2026, 5, 9, 22, tzinfo=UTC)
+
+
+def claim(
+    status: str = "open", paid: str = "0", paid_at: datetime | None = None, *, gross: str = "119.00", **more: object
+) -> Claim:
+    """Our side: finalized and mailed, 119.00 EUR gross."""
+    handback = Handback(
+        sync_status=SyncStatus.SYNCED,
+        document_status=DocumentStatus.SENT,
+        claim_status=ClaimStatus(status),
+        external_id=ID,
+        external_invoice_number=NUMBER,
+        paid_amount=Decimal(paid),
+        paid_at=paid_at,
+    )
+    return Claim(UUID(int=7), "INV-7", Decimal(gross), replace(handback, **more))  # type: ignore[arg-type]
+
+
+def there(status: int = 200, paid: str = "0", pay_date: date | None = None, **more: object) -> SevInvoice:
+    """SevDesk's side of the same invoice."""
+    given = {
+        "id": ID,
+        "invoice_number": NUMBER,
+        "status": status,
+        "invoice_type": "RE",
+        "currency": "EUR",
+        "sum_net": "100",
+        "sum_tax": "19",
+        "sum_gross": "119",
+        "paid_amount": paid,
+        "pay_date": pay_date,
+        "create": NOTED,
+        "update": NOTED,
+    }
+    return SevInvoice.model_validate(given | more)
+
+
+def storno(of: str = ID) -> SevInvoice:
+    """The cancellation that stands against an invoice."""
+    origin = Ref(id=of, object_name="Invoice")
+    return there(1000, id="135000099", invoice_number="RE-1099", invoice_type="SR", origin=origin)
+
+
+@dataclass(frozen=True)
+class Row:
+    """From our claim and sevDesk's word to the events, and to what we believe then."""
+
+    ours: Claim
+    sevdesk: SevInvoice
+    events: tuple[str, ...] = ()
+    after: tuple[str, str, datetime | None] | None = None  # None: as before
+
+
+SYNCED = "payment_synced"
+DAY = date(2026, 5, 4)
+ROWS = [
+    # nothing came, nothing was expected
+    Row(claim(), there()),
+    # the first part of the money
+    Row(claim(), there(750, "40"), ("partially_paid", SYNCED), ("partially_paid", "40", None)),
+    # before June 2024 sevDesk kept 200 for partly paid
+    Row(claim(), there(200, "40"), ("partially_paid", SYNCED), ("partially_paid", "40", None)),
+    # the same part again is no news
+    Row(claim("partially_paid", "40"), there(750, "40")),
+    # the same sum written with other decimals is no news
+    Row(claim("partially_paid", "40.00"), there(750, "40.0")),
+    # a second part
+    Row(claim("partially_paid", "40"), there(750, "80"), ("partially_paid", SYNCED), ("partially_paid", "80", None)),
+    # a part went back to the customer
+    Row(claim("partially_paid", "80"), there(750, "40"), ("partially_paid", SYNCED), ("partially_paid", "40", None)),
+    # all the money, in summer
+    Row(claim(), there(1000, "119", DAY), ("paid", SYNCED), ("paid", "119", MAY)),
+    # all the money, in winter
+    Row(claim(), there(1000, "119", date(2026, 1, 4)), ("paid", SYNCED), ("paid", "119", JANUARY)),
+    # the rest of the money
+    Row(claim("partially_paid", "40"), there(1000, "119", DAY), ("paid", SYNCED), ("paid", "119", MAY)),
+    # paid already, on the same day
+    Row(claim("paid", "119", MAY), there(1000, "119", DAY)),
+    # the accountant corrected the day
+    Row(claim("paid", "119", JANUARY), there(1000, "119", DAY), ("paid", SYNCED), ("paid", "119", MAY)),
+    # a cent too much
+    Row(claim(), there(1000, "119.01", DAY), ("overpaid", SYNCED), ("paid", "119.01", MAY)),
+    # Skonto: closed with 2 % less
+    Row(claim(), there(1000, "116.62", DAY), ("discounted", SYNCED), ("paid", "116.62", MAY)),
+    # closed without any money: written off by hand
+    Row(claim(), there(1000, "0", DAY), ("discounted", SYNCED), ("paid", "0", MAY)),
+    # Skonto that is known already
+    Row(claim("paid", "116.62", MAY), there(1000, "116.62", DAY)),
+    # all the money though sevDesk still says open: its last change is the day we know
+    Row(claim(), there(200, "119"), ("paid", SYNCED), ("paid", "119", NOTED_DAY)),
+    # more than all the money though sevDesk says partly paid
+    Row(claim(), there(750, "120"), ("overpaid", SYNCED), ("paid", "120", NOTED_DAY)),
+    # the same, once it is known, stays on its day
+    Row(claim("paid", "120", MAY), there(750, "120")),
+    # closed with all the money and no day
+    Row(claim(), there(1000, "119"), ("paid", SYNCED), ("paid", "119", NOTED_DAY)),
+    # an unlinked payment: open again, and no day
+    Row(claim("paid", "119", MAY), there(200, "0"), ("payment_reversed", SYNCED), ("open", "0", None)),
+    # a part unlinked
+    Row(claim("partially_paid", "40"), there(200, "0"), ("payment_reversed", SYNCED), ("open", "0", None)),
+    # of all the money a part is left: the day is gone too
+    Row(claim("paid", "119", MAY), there(750, "40"), ("partially_paid", SYNCED), ("partially_paid", "40", None)),
+    # more went back than came
+    Row(claim("paid", "119", MAY), there(200, "-1"), ("payment_reversed", SYNCED), ("open", "0", None)),
+    # reset to draft by hand: nothing can be paid on a draft
+    Row(claim("paid", "119", MAY), there(100, "0"), ("payment_reversed", SYNCED), ("open", "0", None)),
+    # closed without a day and with too little money: not for us to tell
+    Row(claim(), there(1000, "0")),
+    # the same for what was paid before: unknown is no reversal
+    Row(claim("paid", "119", MAY), there(1000, "0")),
+    # a status nobody has documented changes nothing
+    Row(claim("paid", "119", MAY), there(900, "0")),
+    # an invoice over nothing is not paid by nothing
+    Row(claim(gross="0"), there(200, "0")),
+    # another number is told, and the money too
+    Row(
+        claim(),
+        there(750, "40", invoice_number="RE-2000"),
+        ("renumbered", "partially_paid", SYNCED),
+        ("partially_paid", "40", None),
+    ),
+    # no number is no other number
+    Row(claim(), there(100, "0", invoice_number=None)),
+]
+
+
+def outcome(handback: Handback) -> tuple[str, Decimal, datetime | None]:
+    return handback.claim_status.value, handback.paid_amount, handback.paid_at
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_word_becomes_right_events(row: Row) -> None:
+    """Each row of the table: these events, in this order, and this claim after them."""
+    events = compare(row.ours, row.sevdesk, {})
+    assert tuple(event.type for event in events) == row.events
+    after = outcome(reduce(lifecycle.apply, events, row.ours.handback))
+    expected = row.after and (row.after[0], Decimal(row.after[1]), row.after[2])
+    assert after == (expected or outcome(row.ours.handback))
+
+
+@pytest.mark.parametrize(
+    "ours, sevdesk",
+    [
+        # cancelled while open: 1000 and no money (captured)
+        (claim(), there(1000, "0")),
+        # cancelled after it was paid, as some accounts may allow
+        (claim("paid", "119", MAY), there(1000, "0")),
+        # the money still shown: a cancellation counts more
+        (claim("paid", "119", MAY), there(1000, "119", DAY)),
+        # the cancellation is there a second before the invoice is closed (captured)
+        (claim(), there(200, "0")),
+    ],
+)
+def test_cancellation_is_never_paid(ours: Claim, sevdesk: SevInvoice) -> None:
+    """With an SR against it the claim is cancelled, with nothing paid, from the time of the SR on."""
+    [event] = compare(ours, sevdesk, cancellations([sevdesk, storno()]))
+    assert isinstance(event, CancelledInSevdesk)
+    after = lifecycle.apply(ours.handback, event)
+    assert outcome(after) == ("cancelled", Decimal(0), None)
+    assert (after.document_status, after.sync_status, after.cancelled_at) == ("cancelled", "cancelled", NOTED)
+
+
+def test_cancellation_of_another_invoice() -> None:
+    """An SR counts only for the invoice it comes from."""
+    assert compare(claim(), there(1000, "0"), cancellations([storno(of="135000008")])) == ()
+
+
+@pytest.mark.parametrize(
+    "sevdesk, asks, puzzle",
+    [
+        (there(1000, "0"), True, True),  # perhaps cancelled
+        (there(1000, "119"), True, False),  # perhaps cancelled, otherwise paid
+        (there(1000, "119", DAY), False, False),  # paid on a day
+        (there(200, "0"), False, False),  # open
+    ],
+)
+def test_closed_without_day_asks(sevdesk: SevInvoice, asks: bool, puzzle: bool) -> None:
+    """Only a closed invoice without a day needs another question; only without the money it stays a puzzle."""
+    assert unclear(sevdesk) is asks
+    assert unexplained(claim(), sevdesk, {}) is puzzle
+    assert unexplained(claim(), sevdesk, {ID: storno()}) is False
+
+
+def test_payment_events_tell_amounts() -> None:
+    """The specific event carries before and after; the general one what the original integration logged."""
+    special, synced = compare(claim("partially_paid", "40"), there(1000, "119", DAY), {})
+    assert isinstance(special, PaymentEvent) and isinstance(synced, PaymentSynced)
+    assert special.payload() == {
+        "gross": "119.00",
+        "paid_before": "40",
+        "paid_now": "119",
+        "sevdesk_status": 1000,
+        "paid_on": "2026-05-04",
+        "claim_before": "partially_paid",
+    }
+    assert synced.payload() == {"status": "paid", "paid_amount": "119", "gross_amount": "119.00"}
+
+
+@pytest.mark.parametrize(
+    "day, hour",
+    [
+        (date(2026, 1, 1), 23),  # winter: one hour ahead of UTC
+        (date(2026, 3, 29), 23),  # the night the clock goes forward, before it does
+        (date(2026, 3, 30), 22),  # summer: two hours ahead
+        (date(2026, 10, 25), 22),  # the night the clock goes back, before it does
+        (date(2026, 10, 26), 23),  # winter again
+    ],
+)
+def test_day_begins_in_berlin(day: date, hour: int) -> None:
+    """A day's instant is its midnight in Berlin, which is the evening before in UTC."""
+    instant = berlin_midnight(day).astimezone(UTC)
+    assert (instant.date().toordinal(), instant.hour, instant.minute) == (day.toordinal() - 1, hour, 0)
+
+
+amounts = st.decimals(min_value="-5", max_value="250", places=2)
+days = st.none() | st.dates(date(2024, 1, 1), date(2027, 12, 31))
+claims = st.builds(
+    claim,
+    st.sampled_from(["open", "partially_paid", "paid"]),
+    amounts.map(str),
+    days.map(lambda day: day and berlin_midnight(day)),
+    gross=st.sampled_from(["0", "119.00", "50"]),
+)
+words = st.builds(there, st.sampled_from([100, 200, 750, 900, 1000]), amounts.map(str), days, update=st.just(NOTED))
+
+
+@given(claims, words, st.booleans())
+def test_second_compare_finds_nothing(ours: Claim, sevdesk: SevInvoice, cancelled: bool) -> None:
+    """After the events are applied, sevDesk's same word is no news: a sync may be repeated at will."""
+    known = cancellations([storno()] if cancelled else [])
+    events = compare(ours, sevdesk, known)
+    after = replace(ours, handback=reduce(lifecycle.apply, events, ours.handback))
+    if after.handback.sync_status is SyncStatus.SYNCED:  # cancelled ones are not compared again
+        later = sevdesk.model_copy(update={"update": datetime(2026, 8, 1, tzinfo=UTC)})
+        assert compare(after, later, known) == ()
+
+
+@given(claims, words)
+def test_claim_agrees_with_money(ours: Claim, sevdesk: SevInvoice) -> None:
+    """Open means nothing paid, paid has a day, and nothing is ever paid on a draft."""
+    events = compare(ours, sevdesk, {})
+    if not events:
+        return
+    status, paid, paid_at = outcome(reduce(lifecycle.apply, events, ours.handback))
+    assert (status == "paid") is (paid_at is not None)
+    assert paid == 0 if status == "open" else paid == sevdesk.paid_amount
+    assert status != "partially_paid" or paid > 0
