@@ -7,15 +7,21 @@ raw bytes by their SHA-256 and never repeats them, for they may hold personal da
 
 import hashlib
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from worker.jobs import UUID_TEXT
 from worker.store import Arrival
 
 # A payload is ids and a few options; a mail text may be 20,000 characters of up to 6 escaped bytes each.
 MAX_BYTES = 200_000
 MAX_ID = 200  # job ids are the caller's; a UUID has 36 characters
+# Payloads are flat. What nests deeper than this would hit Python's own limit somewhere between here and Postgres.
+MAX_DEPTH = 20
+# It stands in log lines and notifications, so it must be a name and not a text.
+KIND_TEXT = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
 YEAR_MS = 366 * 24 * 3600 * 1000
 FIELDS = {"t", "f", "a", "k", "et"}
 
@@ -61,8 +67,8 @@ def _read(job_id: str, raw: bytes, now_ms: int) -> Arrival:
     if set(fields) != FIELDS:
         raise Unreadable("The job must be a JSON object with exactly the keys t, f, a, k, et.")
     kind, arguments, payload = fields["f"], fields["a"], fields["k"]
-    if not isinstance(kind, str) or not 0 < len(kind) <= MAX_ID:
-        raise Unreadable("f must be the job kind, a string.")
+    if not isinstance(kind, str) or not KIND_TEXT.fullmatch(kind):
+        raise Unreadable("f must be the name of a job kind, a string.")
     if not (fields["t"] is None or _is_int(fields["t"])):
         raise Unreadable("t must be null or an integer.")
     if not _is_int(fields["et"]) or not 0 <= fields["et"] < now_ms + YEAR_MS:
@@ -92,11 +98,19 @@ def _json_object(raw: bytes) -> dict[str, Any]:
         text.encode()
     except (ValueError, RecursionError):
         raise Unreadable("The payload is not valid JSON.") from None
-    if "\\u0000" in text:
+    # Without the escaped backslashes, so that a text which merely spells the escape out stays what it is.
+    if "\\u0000" in text.replace("\\\\", ""):
         raise Unreadable("The payload contains a NUL character.")
+    if _deeper_than(value, MAX_DEPTH):
+        raise Unreadable(f"The payload is nested deeper than {MAX_DEPTH} levels.")
     if not isinstance(value, dict):
         raise Unreadable("The job must be a JSON object with exactly the keys t, f, a, k, et.")
     return value
+
+
+def _deeper_than(value: Any, levels: int) -> bool:
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return bool(children) and (levels == 0 or any(_deeper_than(child, levels - 1) for child in children))
 
 
 def _no_constant(name: str) -> None:
@@ -109,10 +123,7 @@ def _is_int(value: Any) -> bool:
 
 def _uuid(value: Any) -> UUID | None:
     """The invoice a payload speaks of, for ordering; the payload model judges it later."""
-    try:
-        return UUID(value) if isinstance(value, str) and len(value) == 36 else None
-    except ValueError:
-        return None
+    return UUID(value) if isinstance(value, str) and UUID_TEXT.fullmatch(value) else None
 
 
 def _requester(value: Any) -> UUID | None:

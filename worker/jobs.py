@@ -96,6 +96,7 @@ class Kind:
     payload: type[Payload]
     who: Who
     retry_delays: tuple[float, ...] = PATIENT
+    needs_sevdesk: bool = True  # without a token such a job is parked
 
 
 KINDS: Mapping[str, Kind] = {

@@ -16,6 +16,7 @@ from structlog.contextvars import bound_contextvars
 from sevdesk_client import errors
 from worker import jobs, lifecycle
 from worker.cases import load_case
+from worker.handlers import HANDLERS, Office
 from worker.jobs import Kind, Payload, Who
 from worker.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
 from worker.settings import Settings
@@ -23,7 +24,6 @@ from worker.steps.desk import Desk
 from worker.steps.plan import PLAN
 from worker.steps.step import Case, Intent, OpenIntent, Step, Told
 from worker.store import LOST, Bell, Change, Ending, Job, LockSession, Overtaken, Refusal, Store
-from worker.sync import Sync
 
 log = structlog.get_logger()
 
@@ -115,12 +115,12 @@ class Runner:
             kind, payload = jobs.parse(job.kind, job.payload)
             if refusal := await self._rights(job, kind):
                 return refusal
-            if self.desk is None:
+            if self.desk is None and kind.needs_sevdesk:
                 return NO_TOKEN
-            if kind.name == "sync_payments":
-                assert isinstance(payload, jobs.SyncPayments)
-                return await Sync(self.store, self.desk).run(job, payload)
-            return await self._steps(job, kind, payload, self.desk)
+            office = Office(self.store, self.locks, self.desk, self.settings, lambda: self.stopping)
+            if handler := HANDLERS.get(kind.name):
+                return await handler(office, job, payload)
+            return await self._steps(job, kind, payload, office.sevdesk)
         except jobs.BadJob as error:
             return Rejected(str(error))
         except _Stop as stop:

@@ -21,7 +21,7 @@ class JobLimit:
 class Settings(BaseSettings):
     """Read from the environment and from `.env` in the working directory; the environment wins."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
 
     database_url: str = Field(repr=False)
     # Session locks need a direct connection: set this when DATABASE_URL goes through a transaction-mode pooler.
@@ -49,11 +49,20 @@ class Settings(BaseSettings):
     @classmethod
     def _read_limit(cls, value: object) -> object:
         if isinstance(value, str):
-            match = re.fullmatch(r"\s*([1-9]\d*)\s*/\s*([1-9]\d*)\s*", value)
+            match = re.fullmatch(r"\s*([1-9][0-9]{0,5})\s*/\s*([1-9][0-9]{0,5})\s*", value)
             if match is None:
-                raise ValueError("must look like 20/60: 20 jobs per 60 seconds and person")
+                raise ValueError("must look like 20/60: 20 jobs per 60 seconds and person, each from 1 to 999999")
             return JobLimit(int(match[1]), float(match[2]))
         return value
+
+    @field_validator("sevdesk_api_token")
+    @classmethod
+    def _read_token(cls, value: SecretStr | None) -> SecretStr | None:
+        """Blank means none, like an empty variable; what an HTTP header cannot carry is no token."""
+        token = value.get_secret_value().strip() if value else ""
+        if not re.fullmatch("[!-~]{0,200}", token):
+            raise ValueError("must be up to 200 printable ASCII characters without blanks, as sevDesk shows it")
+        return SecretStr(token) if token else None
 
     @property
     def write_timeout(self) -> float:
