@@ -4,7 +4,7 @@ Amounts travel as decimal strings: sevDesk takes strings and numbers alike (one 
 round a string on its way. Ids travel as integers where the spec says so. Keys without a value are left out (official).
 """
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 from sevdesk_client.models import BERLIN, AddressDraft, ContactDraft, InvoiceDraft, MailDraft, PositionDraft
@@ -29,6 +29,20 @@ def ref(name: str, id: str | int) -> Body:
 def unix_seconds(day: date) -> int:
     """Midnight in Berlin, which is how sevDesk shows a calendar day (live, four peers)."""
     return int(datetime.combine(day, time(), BERLIN).timestamp())
+
+
+def last_second(day: date) -> int:
+    """The second before the next midnight in Berlin, for periods whose end is included."""
+    return unix_seconds(day + timedelta(days=1)) - 1
+
+
+def export_config(accountant_number: int, accountant_client_number: int, year_begin: date) -> Body:
+    """PUT /SevClient/{id}/updateExportConfig (official)."""
+    return {
+        "accountantNumber": accountant_number,
+        "accountantClientNumber": accountant_client_number,
+        "accountingYearBegin": unix_seconds(year_begin),
+    }
 
 
 def contact(draft: ContactDraft) -> Body:

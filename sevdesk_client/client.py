@@ -5,7 +5,7 @@ is repeated a few times; a write is repeated only when it certainly did not happ
 Money is Decimal in the document's currency; ids are sevDesk's, as strings of digits.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sevdesk_client import bodies, errors, readers
 from sevdesk_client.models import (
@@ -17,16 +17,18 @@ from sevdesk_client.models import (
     Country,
     CreditNote,
     Document,
+    DownloadInfo,
     Email,
     Invoice,
     InvoiceDraft,
     MailDraft,
     PaymentMethod,
+    Progress,
     SevUser,
     Template,
 )
 from sevdesk_client.sending import Sender
-from sevdesk_client.wire import MAX_PDF_ANSWER_BYTES, Request
+from sevdesk_client.wire import MAX_ARCHIVE_BYTES, MAX_PDF_ANSWER_BYTES, Request
 
 # The highest limit sevDesk takes (official; it advises 10 to 100, for speed).
 MAX_PAGE = 1000
@@ -41,9 +43,13 @@ class SevDeskClient(Sender):
         """Either "1.0" or "2.0"; also the cheapest proof that the token works (official; live, two peers)."""
         return await self._call(Request("GET", "/Tools/bookkeepingSystemVersion"), readers.version)
 
-    async def list_users(self) -> list[SevUser]:
-        """The account's users; the first is the usual contact person (not in the spec; live, four peers)."""
-        return await self._call(Request("GET", "/SevUser"), readers.many(SevUser))
+    async def list_users(self, *, with_account: bool = False) -> list[SevUser]:
+        """The account's users; the first is the usual contact person (not in the spec; live, four peers).
+
+        `with_account` asks for the account's name, too (inferred; `client_name` stays None where it is not given).
+        """
+        params: dict[str, str | int] = {"embed": "sevClient"} if with_account else {}
+        return await self._call(Request("GET", "/SevUser", params=params), readers.many(SevUser))
 
     async def find_country(self, code: str) -> Country:
         """The country with this ISO 3166-1 alpha-2 code; of GB's two rows the older one (live, two peers).
@@ -146,21 +152,34 @@ class SevDeskClient(Sender):
         return readers.rechecked(request, found, lambda invoice: invoice.customer_internal_note == marker)
 
     async def list_invoices(
-        self, *, update_after: datetime | None = None, status: int | None = None, offset: int = 0, limit: int = MAX_PAGE
+        self,
+        *,
+        update_after: datetime | None = None,
+        status: int | None = None,
+        contact_id: str | None = None,
+        days: tuple[date, date] | None = None,
+        offset: int = 0,
+        limit: int = MAX_PAGE,
     ) -> list[Invoice]:
         """One page, oldest first within it; the first short page is the last (official: there is no other sign).
 
         `update_after` is cut to the second and compared with `update` (live, two peers). `status` takes one value.
-        Raises FilterIgnored when others came back.
+        `days` are the first and the last invoice date, Berlin days (sevDesk wants unix seconds: live; ISO found
+        nothing, one report). Raises FilterIgnored when others came back.
         """
         since = int(update_after.timestamp()) if update_after else None
-        asked = {"updateAfter": since, "status": status, "offset": offset, "limit": limit}
+        asked: dict[str, str | int | None] = {"updateAfter": since, "status": status, "offset": offset, "limit": limit}
+        if contact_id is not None:
+            asked |= _of_contact(contact_id)
+        if days is not None:
+            asked |= {"startDate": bodies.unix_seconds(days[0]), "endDate": bodies.last_second(days[1])}
         request = Request("GET", "/Invoice", params={key: value for key, value in asked.items() if value is not None})
         found = await self._call(request, readers.many(Invoice))
 
         def fits(invoice: Invoice) -> bool:
             late = since is None or invoice.update is None or invoice.update.timestamp() >= since
-            return late and status in (None, invoice.status)
+            dated = days is None or (invoice.invoice_date is not None and days[0] <= invoice.invoice_date <= days[1])
+            return late and dated and status in (None, invoice.status) and contact_id in (None, invoice.contact_id)
 
         return readers.rechecked(request, found, fits)
 
@@ -215,6 +234,73 @@ class SevDeskClient(Sender):
         Raises Refused: 421 already cancelled, 170 a credit note exists, 390 partly paid (with HTTP 200; measured).
         """
         return await self._call(Request("POST", "/Invoice/{id}/cancelInvoice", id), readers.cancellation)
+
+    # -- the DATEV export ----------------------------------------------------------------------------------------------
+
+    async def create_datev_export(
+        self, start: date, end: date, scope: str, by_pay_date: bool, include_images: bool, enshrine: bool
+    ) -> str:
+        """Starts an export and answers its job id: a GET by method, a write by effect, so never blindly repeated.
+
+        `start` and `end` are German days, both included. `scope` holds some of E earnings, X expenditure,
+        T transactions, C cash register, D assets. `by_pay_date`: only paid documents, by the day of payment.
+        `enshrine`: every exported document becomes unchangeable for good (all official). Raises Refused when
+        accountingYearBegin is not set (official), and with 409, whose meaning is not established.
+        """
+        if start > end or not scope or not set(scope) <= set("EXTCD"):
+            raise errors.Refused("GET /Export/createDatevCsvZipExportJob", "not sent, the period or the scope is wrong")
+        params: dict[str, str | int] = {
+            "startDate": bodies.unix_seconds(start),
+            "endDate": bodies.last_second(end),
+            "scope": scope,
+            "exportByPaydate": _flag(by_pay_date),
+            "includeEnshrined": "true",  # without it, what was finalised with enshrining would be missing
+            "enshrineDocuments": _flag(enshrine),
+            "includeDocumentImages": _flag(include_images),
+        }
+        request = Request("GET", "/Export/createDatevCsvZipExportJob", params=params, changes=True)
+        return await self._call(request, readers.job_id)
+
+    async def datev_progress(self, job_id: str) -> Progress:
+        """How far the export is; two calls, for getProgress wants a hash (official). For show: it proves nothing."""
+        request = Request("GET", "/Progress/generateDownloadHash", params={"jobId": job_id})
+        found = await self._call(request, readers.hash_or_progress)
+        if isinstance(found, Progress):
+            return found
+        return await self._call(Request("GET", "/Progress/getProgress", params={"hash": found}), readers.progress)
+
+    async def datev_download_info(self, job_id: str) -> DownloadInfo | None:
+        """Where the archive lies, with a fresh link each time; None while the export is not finished.
+
+        Raises NotFound for an unknown job; whether a running one may answer the same is not established.
+        """
+        request = Request("GET", "/ExportJob/jobDownloadInfo", params={"jobId": job_id})
+        return await self._call(request, readers.download_info)
+
+    async def download(self, link: str, max_bytes: int = MAX_ARCHIVE_BYTES, seconds: float = 600.0) -> bytes:
+        """The file behind a link, without our token, without following redirects.
+
+        `seconds` bound one attempt as a whole, the read time-out bounds every pause in it. Raises Refused for a link
+        that has expired (ask for a new one), that is not https, or whose file is larger than `max_bytes`.
+        """
+        request = Request("GET", "(download link)", link=link, max_bytes=max_bytes, seconds=seconds)
+        return await self._fetch(request)
+
+    async def update_export_config(
+        self, client_id: str, accountant_number: int, accountant_client_number: int, year_begin: date
+    ) -> None:
+        """Sets Beraternummer, Mandantennummer and the first day of the accounting year (official).
+
+        With an API token this was Refused, "Access denied" (one report): then a person has to set them in the UI.
+        """
+        body = bodies.export_config(accountant_number, accountant_client_number, year_begin)
+        request = Request("PUT", "/SevClient/{id}/updateExportConfig", client_id, body=body)
+        await self._call(request, readers.nothing)
+
+
+def _flag(value: bool) -> str:
+    """A boolean as a query has it."""
+    return "true" if value else "false"
 
 
 def _of_contact(id: str) -> dict[str, str | int]:

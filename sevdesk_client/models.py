@@ -5,6 +5,7 @@ ignored; keys that appear only when set may be missing (measured by two peers).
 Amounts are `Decimal` in the document's currency, dates are German calendar days, times carry their offset.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -46,6 +47,11 @@ def _moment(value: Any) -> Any:
     return moment.replace(tzinfo=BERLIN) if isinstance(moment, datetime) and moment.tzinfo is None else moment
 
 
+def _last_part(value: Any) -> Any:
+    """A name that may end up in a path, so only its last part and its printable characters count."""
+    return "".join(filter(str.isprintable, re.split(r"[/\\]", value)[-1])) if isinstance(value, str) else value or ""
+
+
 def _none_if_zero(value: Any) -> Any:
     """`sendType` is "0" until the document is sent (captures)."""
     return None if value in ("", "0", 0) else value
@@ -85,13 +91,14 @@ class Ref(_Model):
 
 
 class SevUser(_Model):
-    """A user of the sevDesk account. `client_id` is the account's own id."""
+    """A user of the sevDesk account. `client_id` is the account's own id; its name comes only when embedded."""
 
     id: Id
     username: str | None = None
     email: str | None = None
     fullname: str | None = None
     client_id: str | None = Field(default=None, validation_alias=_ref_id("sevClient"))
+    client_name: str | None = Field(default=None, validation_alias=AliasPath("sevClient", "name"))
 
 
 class Invoice(_Model):
@@ -224,6 +231,21 @@ class PdfAnswer(_Model):
     mimetype: str = Field(default="application/pdf", validation_alias=AliasChoices("mimetype", "mimeType"))
     base64_encoded: Flag = Field(default=True, validation_alias=AliasChoices("base64Encoded", "base64encoded"))
     content: str
+
+
+class Progress(_Model):
+    """How far an export is: `current` of `total`, usually of 100 (official). 0 of 0 where sevDesk tells nothing."""
+
+    current: int = 0
+    total: int = 0
+
+
+class DownloadInfo(_Model):
+    """Where an export's archive lies: `link` works without the token until `expires`, seven days (official example)."""
+
+    filename: Annotated[str, BeforeValidator(_last_part)] = ""
+    link: str = Field(min_length=1, repr=False)  # whoever has it can read the books
+    expires: Moment = Field(default=None, validation_alias="linkExpireDate")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ makes an error of the tree out of it.
 
 import base64
 import binascii
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -19,9 +20,11 @@ from sevdesk_client.models import (
     Country,
     CreditNote,
     Document,
+    DownloadInfo,
     Email,
     Invoice,
     PdfAnswer,
+    Progress,
     Template,
 )
 from sevdesk_client.wire import MAX_PDF_BYTES, Json, Reader, Request
@@ -115,6 +118,35 @@ def _pdf(filename: str, mimetype: str, content: bytes) -> Document:
     if len(content) > MAX_PDF_BYTES:
         raise ValueError(f"the PDF is larger than {MAX_PDF_BYTES} bytes")
     return Document(filename, mimetype, content)
+
+
+def job_id(objects: Json) -> str:
+    """What the start of an export answers (official): everything else asks with it, so it has to look like an id."""
+    found = objects[0] if isinstance(objects, list) and len(objects) == 1 else objects
+    if not isinstance(found, str) or not re.fullmatch(r"[\w-]{1,100}", found, re.ASCII):
+        raise ValueError("the answer holds no job id")
+    return found
+
+
+def hash_or_progress(objects: Json) -> str | Progress:
+    """generateDownloadHash: a hash by its description, progress by its schema; nobody recorded which it is."""
+    found = objects[0] if isinstance(objects, list) and len(objects) == 1 else objects
+    if isinstance(found, dict) and isinstance(found.get("hash"), str):
+        found = found["hash"]
+    if isinstance(found, str) and found:
+        return found
+    return progress(objects)
+
+
+def progress(objects: Json) -> Progress:
+    """A list of one (official) or the object itself (one client); nothing is not worth failing an export for."""
+    return Progress.model_validate(_single(objects)) if objects else Progress()
+
+
+def download_info(objects: Json) -> DownloadInfo | None:
+    """As `progress`; None until there is a link. What an unfinished job really answers is not established."""
+    found = _single(objects) if objects else {}
+    return DownloadInfo.model_validate(found) if found.get("link") else None
 
 
 def _single(objects: Json) -> dict[str, Json]:

@@ -12,7 +12,7 @@ import backoff
 import httpx
 
 from sevdesk_client import errors
-from sevdesk_client.wire import Answer, Reader, Request, broken, read
+from sevdesk_client.wire import Answer, Reader, Request, broken, read, read_file
 
 T = TypeVar("T")
 
@@ -22,6 +22,8 @@ USER_AGENT = "sevdesk-worker by R1"
 # Pool, TCP and TLS get a quarter of an attempt's time each, so whatever runs out after them may have been sent.
 _CONNECT_SHARE = 0.25
 
+# All that a link needs: it carries its own proof, and storage refuses a second one (S3).
+_PLAIN = {"Accept-Encoding": "identity", "User-Agent": USER_AGENT}
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]{1,200}")
 _NEVER_LEFT = (
     httpx.ConnectError,
@@ -90,11 +92,26 @@ class Sender:
         return f"{type(self).__name__}({self._base_url!r})"
 
     async def _call(self, request: Request, reader: Reader[T]) -> T:
+        """The answer's `objects`, read."""
+        return await self._repeat(request, lambda answer: read(request, answer, reader, secret=self._token))
+
+    async def _fetch(self, request: Request) -> bytes:
+        """The file behind the request's link. Raises Refused, without a call, for one that anybody could overhear."""
+        try:
+            link, own = httpx.URL(request.link or ""), httpx.URL(self._base_url)
+        except httpx.InvalidURL:
+            raise errors.Refused(request.operation, "not fetched, the link is no address") from None
+        same = (link.scheme, link.host, link.port) == (own.scheme, own.host, own.port)
+        if not link.host or not (link.scheme == "https" or same):
+            raise errors.Refused(request.operation, "not fetched, the link is not https")
+        return await self._repeat(request, lambda answer: read_file(request, answer))
+
+    async def _repeat(self, request: Request, understand: Callable[[Answer], T]) -> T:
         """Tries until there is an answer. Writes never raise Unavailable, so listing it here repeats reads only."""
         numbers = itertools.count(1)
 
         async def attempt() -> T:
-            return await self._attempt(request, reader, next(numbers))
+            return await self._attempt(request, understand, next(numbers))
 
         retrying = backoff.on_exception(
             _waits,
@@ -107,13 +124,13 @@ class Sender:
         )
         return await retrying(attempt)()
 
-    async def _attempt(self, request: Request, reader: Reader[T], number: int) -> T:
+    async def _attempt(self, request: Request, understand: Callable[[Answer], T], number: int) -> T:
         started = time.perf_counter()
         status, outcome = None, "cancelled"
         try:
             answer = await self._send(request)
             status = answer.status
-            result = read(request, answer, reader, secret=self._token)
+            result = understand(answer)
             outcome = "ok"
             return result
         except errors.SevDeskError as error:
@@ -126,18 +143,18 @@ class Sender:
 
     async def _send(self, request: Request) -> Answer:
         """The only place that sends: bounds time and size of an answer, and names what went wrong by its meaning."""
-        seconds = self._write_timeout if request.writes else self._read_timeout
-        share = seconds * _CONNECT_SHARE
+        usual = self._write_timeout if request.writes else self._read_timeout
+        seconds, share = request.seconds or usual, usual * _CONNECT_SHARE
         try:
             async with (
                 asyncio.timeout(seconds),
                 self._http.stream(
                     request.method,
-                    self._base_url + request.target(),
+                    request.link or self._base_url + request.target(),
                     params=request.params or None,
                     json=request.body,
-                    headers=self._headers(),
-                    timeout=httpx.Timeout(seconds, connect=share, pool=share),
+                    headers=_PLAIN if request.link else self._headers(),
+                    timeout=httpx.Timeout(usual, connect=share, pool=share),
                     auth=None,
                     follow_redirects=False,
                 ) as response,
@@ -146,7 +163,7 @@ class Sender:
                 async for chunk in response.aiter_raw():
                     body += chunk
                     if len(body) > request.max_bytes:
-                        break  # wire.read reports it
+                        break  # whoever reads the answer reports it
                 return Answer(
                     response.status_code, {key.lower(): value for key, value in response.headers.items()}, bytes(body)
                 )

@@ -32,6 +32,8 @@ Reader: TypeAlias = Callable[["Json"], T]
 MAX_ANSWER_BYTES = 16 * 2**20
 # A hundred pages on a letterpaper with pictures stay below 10 MB; what is three times that is no invoice.
 MAX_PDF_BYTES = 32 * 2**20
+# A year's documents of a small company; what is larger needs a word with its owner first.
+MAX_ARCHIVE_BYTES = 256 * 2**20
 # The same PDF inside JSON: base64 takes four bytes for three, and the slashes may be escaped.
 MAX_PDF_ANSWER_BYTES = MAX_PDF_BYTES * 3 // 2
 
@@ -45,7 +47,12 @@ _NUMBER_LOCK = "Correct number abort"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call. `path` is a template with at most one {id}; `operation` is what logs and errors may show."""
+    """One call. `path` is a template with at most one {id}; `operation` is what logs and errors may show.
+
+    changes     a GET that writes all the same
+    link        an address outside the API that needs no token and must not see it; `path` is then only its name
+    seconds     for one attempt, in place of the client's own time-outs
+    """
 
     method: str
     path: str
@@ -53,6 +60,9 @@ class Request:
     params: Mapping[str, str | int] = field(default_factory=dict, repr=False)
     body: Mapping[str, object] | None = field(default=None, repr=False)
     max_bytes: int = MAX_ANSWER_BYTES
+    changes: bool = False
+    link: str | None = field(default=None, repr=False)
+    seconds: float | None = None
 
     @property
     def operation(self) -> str:
@@ -60,8 +70,8 @@ class Request:
 
     @property
     def writes(self) -> bool:
-        """Every GET we send only reads: getPdf goes out with preventSendBy."""
-        return self.method != "GET"
+        """Nearly every GET we send only reads: getPdf goes out with preventSendBy."""
+        return self.method != "GET" or self.changes
 
     def target(self) -> str:
         """The path with its id. Raises Refused for an id that is not a number: it would name another resource."""
@@ -112,6 +122,25 @@ def read(request: Request, answer: Answer, reader: Reader[T], *, secret: str = "
         reason = f"the answer's {', '.join(fields)} cannot be read"
     except ValueError as problem:
         reason = str(problem)
+    raise broken(request, reason, answer.status)
+
+
+def read_file(request: Request, answer: Answer) -> bytes:
+    """The file behind a link, or an error of the tree. Storage refuses in XML of its own (S3), for good."""
+    if len(answer.body) > request.max_bytes:
+        raise errors.Refused(
+            request.operation, f"not taken, larger than {request.max_bytes} bytes", status=answer.status
+        )
+    if answer.status == 200:
+        return answer.body
+    found = re.search(rb"<Code>(\w{1,60})</Code>", answer.body[:20_000])
+    reason = found[1].decode("latin-1") if found else "no explanation"
+    if answer.status == 429 or reason == "SlowDown":
+        raise errors.Throttled(
+            request.operation, reason, status=answer.status, retry_after=_retry_after(answer.headers)
+        )
+    if 400 <= answer.status < 500 and answer.status != 408:
+        raise errors.Refused(request.operation, reason, status=answer.status)
     raise broken(request, reason, answer.status)
 
 

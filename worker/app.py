@@ -11,6 +11,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -23,6 +24,7 @@ from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sending import Call
 from worker import schedule
 from worker.doorbell import DoorbellWorker, connect_redis, end, ring
+from worker.metrics import Metrics
 from worker.runner import Runner
 from worker.settings import Settings
 from worker.steps.desk import Desk
@@ -37,12 +39,15 @@ REAP_SECONDS = 2.0
 # enough for a healthy doorbell to have been answered, and short enough to be unnoticed after FLUSHALL.
 SWEEP_SECONDS, RING_AGAIN_SECONDS, RING_AT_MOST = 5.0, 10.0, 500
 TICK_SECONDS = 5.0
-# Invoices marked `queued` whose job was lost before any worker polled it. A producer's own MULTI comes within the grace.
+# Invoices marked `queued` whose job was lost before a worker polled it. A producer's own MULTI comes within the grace.
 FORGOTTEN_SECONDS, FORGOTTEN_GRACE_SECONDS = 15.0, 60.0
 PING_SECONDS = 5.0
 # Away and back: quick enough to be unnoticed after a restart of Postgres, slow enough not to hammer it.
 RECONNECT_SECONDS = 1.0
-PAYMENTS = "payments"
+# Prometheus usually scrapes every 15 to 60 s; two small counts a beat.
+MEASURE_SECONDS = 5.0
+# The sweep proves every night that the feed missed nothing; at 100,000 invoices it is a hundred calls.
+PAYMENTS, FULL_SWEEP = "payments", "full_sweep"
 
 
 class App:
@@ -51,6 +56,7 @@ class App:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:6]}"
+        self.metrics = Metrics()
         self._stop = asyncio.Event()
         self._nudge = asyncio.Event()
         self._unlocked = asyncio.Event()
@@ -94,7 +100,8 @@ class App:
         redis = connect_redis(settings.redis_url)
         desk = await self._desk(stack)
         locks = LockSession(settings.lock_url, self.name, settings.person_job_limit, self._locks_lost, self._nudge.set)
-        runner = Runner(store, locks, desk, settings, lambda bell: self._ring(redis, [bell]))
+        runner = Runner(store, locks, desk, settings, lambda bell: self._ring(redis, [bell]), self.metrics)
+        self.metrics.watch_locks(lambda: locks.alive)
         self.worker = DoorbellWorker(redis, store, runner.run, name=self.name, slots=settings.worker_max_jobs)
         loops = [
             asyncio.create_task(loop)
@@ -106,6 +113,7 @@ class App:
                 self._every(SWEEP_SECONDS, partial(self._sweep, store, redis), self._nudge),
                 self._every(FORGOTTEN_SECONDS, partial(self._request_forgotten, store)),
                 *([self._every(TICK_SECONDS, partial(self._tick, store))] if desk else []),
+                *([self._every(MEASURE_SECONDS, partial(self._measure, store))] if self._serve_metrics(stack) else []),
             )
         ]
         log.info("worker.started", worker=self.name, slots=settings.worker_max_jobs, token_configured=desk is not None)
@@ -128,7 +136,7 @@ class App:
         token = self.settings.sevdesk_api_token
         if token is None or not token.get_secret_value().strip():
             return None
-        # As many connections as jobs can use at once; kept alive between a job's calls, because a TLS handshake costs as
+        # As many connections as jobs can use at once; kept alive between a job's calls, for a TLS handshake costs as
         # much as a read, but no longer: a connection the server closes as we write costs a quarantine.
         limits = httpx.Limits(max_connections=self.settings.worker_max_jobs, keepalive_expiry=5)
         http = await stack.enter_async_context(httpx.AsyncClient(limits=limits, timeout=self.settings.write_timeout))
@@ -138,10 +146,33 @@ class App:
             base_url=self.settings.sevdesk_base_url,
             read_timeout=self.settings.write_timeout,
             write_timeout=self.settings.write_timeout,
-            observe=_say_call,
+            observe=self._observe,
             correlation=lambda: get_contextvars().get("correlation_id"),
         )
         return Desk(client)
+
+    def _observe(self, call: Call) -> None:
+        _say_call(call)
+        self.metrics.called(call)
+
+    def _serve_metrics(self, stack: contextlib.AsyncExitStack) -> bool:
+        """A port that is taken costs the metrics, not the invoices."""
+        host, port = self.settings.metrics_host, self.settings.metrics_port
+        if port is None:
+            return False
+        try:
+            server = self.metrics.serve(host, port)
+        except OSError as error:
+            log.warning(
+                "metrics.unavailable",
+                port=port,
+                error=type(error).__name__,
+                next_step="Set METRICS_PORT to a free port and METRICS_HOST to an interface, then restart.",
+            )
+            return False
+        stack.callback(server.close)
+        log.info("metrics.ready", host=host, port=server.port)
+        return True
 
     # -- what goes on beside the jobs ----------------------------------------------------------------------------------
 
@@ -195,6 +226,7 @@ class App:
 
     async def _reap(self, store: Store, redis: ArqRedis) -> None:
         reaped = await store.reap()
+        self.metrics.jobs_reaped(len(reaped))
         for bell in reaped:
             log.warning("job.reaped", job_id=bell.job_id, kind=bell.kind, reason="Its worker is gone.")
         await ring(redis, reaped, free=True)
@@ -208,28 +240,39 @@ class App:
         if asked:
             log.info("jobs.requested", kind="publish_invoice", count=asked)
 
+    async def _measure(self, store: Store) -> None:
+        """What all workers share, for the gauges."""
+        jobs, queue = await store.query("count_jobs"), await store.query("queue_age")
+        self.metrics.ledger_seen(jobs, queue["age"], queue["last_sync"])
+
     async def _tick(self, store: Store) -> None:
-        """Start the payment sync when its time has come; follow a changed interval within one beat."""
+        """Start what its time has come for; follow a changed interval within one beat."""
         minutes = await store.query("payment_interval")
+        for name, every, payload in ((PAYMENTS, minutes, {}), (FULL_SWEEP, schedule.DAY_MINUTES, {"full": True})):
+            try:
+                await self._start_if_due(store, name, every, payload)
+            except ValueError as error:
+                log.warning(
+                    "schedule.invalid", reason=str(error), next_step="Set an allowed interval by update_config."
+                )
+
+    async def _start_if_due(self, store: Store, name: str, minutes: int, payload: dict[str, Any]) -> None:
         now = datetime.now(UTC)
-        try:
-            upcoming = schedule.next_run(minutes, now)
-        except ValueError as error:
-            log.warning("schedule.invalid", reason=str(error), next_step="Set an allowed interval in sevdesk_config.")
-            return
-        due = await store.query("schedule", name=PAYMENTS)
+        upcoming = schedule.next_run(minutes, now)
+        due = await store.query("schedule", name=name)
         if due is not None and due <= now:  # whatever interval it was planned by, or whoever set it
             await store.query(
                 "start_scheduled",
-                name=PAYMENTS,
+                name=name,
                 due=due,
                 next_run_at=upcoming,
-                job_id=f"sync_payments:{now:%Y%m%dT%H%M%S%f}",
+                job_id=f"{name}:{now:%Y%m%dT%H%M%S%f}",
                 kind="sync_payments",
+                payload=payload,
             )
             self._nudge.set()
         elif due is None or due > upcoming or not schedule.on_beat(minutes, due):
-            await store.query("set_schedule", name=PAYMENTS, next_run_at=upcoming)
+            await store.query("set_schedule", name=name, next_run_at=upcoming)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -267,6 +267,13 @@ class CancellationMailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeletedInSevdesk(Event):
+    """sevDesk no longer has the invoice. What is owed stays as it is; a person must publish it again or cancel it."""
+
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Renumbered(Event):
     """sevDesk shows another number for the invoice than the one handed back."""
 
@@ -346,6 +353,7 @@ TABLE: Mapping["type[Event]", Moves] = {
     CreditNoteDrafted: Moves(sync=_SYNCED),
     CancellationPdfStored: Moves(sync={_S.CANCELLED: _S.CANCELLED}),
     CancellationMailed: Moves(sync={_S.CANCELLED: _S.CANCELLED}),
+    DeletedInSevdesk: Moves(sync={_S.SYNCED: _S.PARKED}),
     Renumbered: Moves(sync=_SYNCED),
     Parked: Moves(
         sync={**dict.fromkeys(_UNFINISHED, _S.PARKED), **_SYNCED, _S.CANCELLED: _S.CANCELLED},

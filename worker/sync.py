@@ -1,8 +1,10 @@
 """The passage of `sync_payments`: pages of what changed in sevDesk, compared with our claims, recorded page by page."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import reduce
+from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -20,6 +22,7 @@ from worker.store import Change, Job, Overtaken, Store
 log = structlog.get_logger()
 
 PAGE = 1000  # the most sevDesk gives at once (official)
+BATCH = 10_000  # rows of ours looked at in one statement: a few hundred kilobytes
 # `update` has whole seconds and is set before the change can be read; a slow write takes seconds (measured: 3-4). Two
 # minutes also cover a hand-over between sevDesk's own servers, and cost a few rows that are compared and left alone.
 OVERLAP = timedelta(minutes=2)
@@ -33,53 +36,117 @@ class Sync:
     def __init__(self, store: Store, desk: Desk) -> None:
         self.store, self.desk = store, desk
         self.unresolved: list[Parked] = []  # what only a person can explain
+        self.met: set[str] = set()  # external ids of ours that a full sweep has seen
+        self.passed: datetime | None = None  # a full sweep's changes before this instant were missed by the feed
+        self.missed = 0
 
     async def run(self, job: Job, payload: SyncPayments) -> Outcome:
-        """Everything that changed since the watermark, or one invoice."""
-        if payload.invoice_id is None:
-            return await self._feed(job)
-        row = await self.store.query("external_id_of", invoice_id=payload.invoice_id)
-        if row is None:
-            return Rejected(f"There is no invoice {payload.invoice_id}. Check the id and ask again.")
-        if row["external_id"] is None:
-            return Rejected(f"Invoice {payload.invoice_id} is not published in sevDesk yet. Publish it first.")
-        return await self._one(job, row["external_id"])
+        """Everything that changed since the watermark, or the part of the book that was asked for."""
+        joined = await self.store.query("run_to_join", scope=payload.scope, job_id=job.job_id)
+        if joined is not None:
+            return Done({"joined": joined["job_id"], **{k: joined[k] for k in ("pages", "seen", "changed")}})
+        if payload.invoice_id is not None:
+            return await self._one(job, payload.invoice_id)
+        if payload.party_id is not None:
+            return await self._customer(job, payload)
+        if payload.full:
+            return await self._full(job)
+        days = (payload.start_date, payload.end_date) if payload.start_date and payload.end_date else None
+        return await (self._range(job, payload.scope, {"days": days}) if days else self._feed(job))
 
-    async def _one(self, job: Job, external_id: str) -> Outcome:
-        try:
-            there = await self.desk.client.get_invoice(external_id)
-        except NotFound:
-            log.warning("payment.missing", external_id=external_id)
-            return Rejected(f"sevDesk no longer has invoice {external_id}. Look into sevDesk's deletion log.")
-        changed = await self._page(job, [there])
+    async def _one(self, job: Job, invoice_id: UUID) -> Outcome:
+        row = await self.store.query("external_id_of", invoice_id=invoice_id)
+        if row is None:
+            return Rejected(f"There is no invoice {invoice_id}. Check the id and ask again.")
+        if row["external_id"] is None:
+            return Rejected(f"Invoice {invoice_id} is not published in sevDesk yet. Publish it first.")
+        changed = await self._by_id(job, row["external_id"])
         return self.unresolved[0] if self.unresolved else Done({"seen": 1, "changed": changed})
 
+    async def _by_id(self, job: Job, external_id: str) -> int:
+        """One invoice, asked for alone. That sevDesk no longer has it is an event, too."""
+        try:
+            return await self._page(job, [await self.desk.client.get_invoice(external_id)])
+        except NotFound:
+            claims = await self._claims([external_id])
+            changes = [self._gone(claim) for claim in claims.values()]
+            return len(await self.store.record(job, changes)) if changes else 0
+
+    def _gone(self, claim: Claim) -> Change:
+        event = lifecycle.DeletedInSevdesk(external_id=claim.handback.external_id or "")
+        return Change(claim.invoice_id, claim.handback, lifecycle.apply(claim.handback, event), (event,))
+
+    async def _customer(self, job: Job, payload: SyncPayments) -> Outcome:
+        link = await self.store.query("contact_of_party", party_id=payload.party_id)
+        if link is None:
+            return Rejected(f"{payload.party_id} has no contact in sevDesk, so none of its invoices was published.")
+        return await self._range(job, payload.scope, {"contact_id": link})
+
+    async def _range(self, job: Job, scope: str, asked: Mapping[str, Any]) -> Outcome:
+        """A part of the book; the watermark stays where it is."""
+        run = await self.store.query("start_run", job_id=job.job_id, scope=scope)
+        async for page in self._pages(asked):
+            await self._note(run["id"], page, await self._page(job, page))
+        return await self._finished(run["id"])
+
     async def _feed(self, job: Job) -> Outcome:
+        """What changed since the watermark; without one, everything."""
         since = await self.store.query("watermark")
-        run = await self.store.query("start_run", job_id=job.job_id, scope="feed" if since else "first")
+        run = await self.store.query("start_run", job_id=job.job_id, scope="feed")
         updates = []
-        async for page in self._pages(since):
-            changed = await self._page(job, page)
+        async for page in self._pages({"update_after": since - OVERLAP if since else None}):
             updates += [there.update for there in page if there.update is not None]
-            await self.store.query("note_page", run_id=run["id"], seen=len(page), changed=changed)
-            log.info("payments.page", seen=len(page), changed=changed)
+            await self._note(run["id"], page, await self._page(job, page))
         if updates:
             # Not past our own start: what changed on a page behind us while we read on belongs to the next run.
             await self.store.query("move_watermark", watermark=min(max(updates), run["started_at"]))
         await self.store.query("note_sync")
-        totals = await self.store.query("finish_run", run_id=run["id"])
+        return await self._finished(run["id"])
+
+    async def _full(self, job: Job) -> Outcome:
+        """The whole book, then by id what it does not show; proves that the feed is complete."""
+        self.passed = await self.store.query("watermark")
+        run = await self.store.query("start_run", job_id=job.job_id, scope="full")
+        async for page in self._pages({}):
+            await self._note(run["id"], page, await self._page(job, page))
+        unseen = 0
+        async for external_id in self._not_met():
+            unseen += 1
+            await self._note(run["id"], [], await self._by_id(job, external_id))
+        if self.missed:
+            log.warning("payments.missed", missed=self.missed, next_step="The feed overlooked changes; report this.")
+        outcome = await self._finished(run["id"])
+        return Done({**outcome.result, "missed": self.missed, "by_id": unseen})
+
+    async def _not_met(self) -> AsyncIterator[str]:
+        """Ours that no page showed, in batches by id, so that memory stays flat."""
+        last = ""
+        while True:
+            ids = [row["external_id"] for row in await self.store.query("synced_after", last=last, most=BATCH)]
+            for external_id in ids:
+                if external_id not in self.met:
+                    yield external_id
+            if len(ids) < BATCH:
+                return
+            last = ids[-1]
+
+    async def _note(self, run_id: int, page: list[SevInvoice], changed: int) -> None:
+        await self.store.query("note_page", run_id=run_id, seen=len(page), changed=changed)
+        log.info("payments.page", seen=len(page), changed=changed)
+
+    async def _finished(self, run_id: int) -> Done:
+        totals = await self.store.query("finish_run", run_id=run_id)
         return Done({**totals, "unresolved": len(self.unresolved)})
 
-    async def _pages(self, since: datetime | None) -> AsyncIterator[list[SevInvoice]]:
+    async def _pages(self, asked: Mapping[str, Any]) -> AsyncIterator[list[SevInvoice]]:
         """Pages that overlap by one invoice, which is then left out.
 
         When a document is deleted in sevDesk while we read, all behind it move up and the next page would pass some
         over. Then the overlap is missing as well, and we go back a page.
         """
-        update_after = since - OVERLAP if since else None
         offset, before = 0, set[str]()
         while True:
-            page = await self.desk.client.list_invoices(update_after=update_after, offset=offset, limit=PAGE)
+            page = await self.desk.client.list_invoices(**asked, offset=offset, limit=PAGE)
             ids = {there.id for there in page}
             if before and before.isdisjoint(ids):
                 log.info("payments.page_moved", offset=offset)
@@ -110,13 +177,21 @@ class Sync:
         raise Overtaken
 
     async def _changes(self, page: list[SevInvoice], cancelled_by: Mapping[str, SevInvoice]) -> list[Change]:
-        rows = await self.store.query("claims_by_external_id", external_ids=[there.id for there in page])
-        claims = {
+        claims = await self._claims([there.id for there in page])
+        self.met |= claims.keys()
+        found = []
+        for there in page:
+            if there.id in claims and (change := await self._change(claims[there.id], there, cancelled_by)):
+                self.missed += self.passed is not None and there.update is not None and there.update <= self.passed
+                found.append(change)
+        return found
+
+    async def _claims(self, external_ids: Sequence[str]) -> dict[str, Claim]:
+        rows = await self.store.query("claims_by_external_id", external_ids=list(external_ids))
+        return {
             row["external_id"]: Claim(row["id"], row["invoice_number"], row["gross_amount"], handback_of(row))
             for row in rows
         }
-        found = [await self._change(claims[there.id], there, cancelled_by) for there in page if there.id in claims]
-        return [change for change in found if change is not None]
 
     async def _change(self, claim: Claim, there: SevInvoice, cancelled_by: Mapping[str, SevInvoice]) -> Change | None:
         """What one invoice's claim becomes; None when it stays, or when only a person can tell."""

@@ -4,8 +4,9 @@
 SELECT payment_sync_interval_minutes FROM sevdesk_config;
 
 -- name: note_token!
--- The only trace of the token outside the environment: whether there is one.
-UPDATE sevdesk_config SET token_configured = :configured WHERE token_configured IS DISTINCT FROM :configured;
+-- The only trace of the token outside the environment: whether there is one. Without one nothing is connected.
+UPDATE sevdesk_config SET token_configured = :configured, is_connected = is_connected AND :configured
+WHERE token_configured IS DISTINCT FROM :configured;
 
 -- name: schedule$
 SELECT next_run_at FROM sevdesk_schedules WHERE name = :name;
@@ -22,10 +23,10 @@ WITH moved AS (
     WHERE name = :name AND next_run_at = :due RETURNING name
 ), started AS (
     INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, order_key, state)
-    SELECT :job_id, :kind, '{}', 'system', sevdesk_order_key(:kind, NULL), 'requested'
+    SELECT :job_id, :kind, :payload::jsonb, 'system', sevdesk_order_key(:kind, NULL), 'requested'
     FROM moved
     WHERE NOT EXISTS (SELECT FROM sevdesk_jobs
-                      WHERE kind = :kind AND origin = 'system'
+                      WHERE kind = :kind AND payload = :payload::jsonb AND origin = 'system'
                         AND state IN ('requested', 'queued', 'running', 'waiting'))
     ON CONFLICT (job_id) DO NOTHING
     RETURNING job_id

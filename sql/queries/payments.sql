@@ -34,3 +34,19 @@ RETURNING pages, seen, changed, extract(epoch FROM finished_at - started_at)::fl
 -- name: note_sync!
 -- updated_at stays: it tells when somebody last changed a setting.
 UPDATE sevdesk_config SET last_sync_at = clock_timestamp();
+
+-- name: contact_of_party$
+SELECT contact_id FROM sevdesk_contacts WHERE party_id = :party_id;
+
+-- name: synced_after
+-- Our finalized invoices in a stable order, a batch at a time.
+SELECT external_id FROM billing_invoices
+WHERE accounting_provider = 'sevdesk' AND accounting_sync_status = 'synced' AND external_id > :last
+ORDER BY external_id LIMIT :most;
+
+-- name: run_to_join^
+-- A run of the same scope that was still going when this job was asked for, and has come to its end since.
+SELECT r.job_id, r.pages, r.seen, r.changed
+FROM sevdesk_sync_runs r JOIN sevdesk_jobs j ON j.job_id = :job_id
+WHERE r.scope = :scope AND r.job_id <> :job_id AND r.started_at < j.created_at AND r.finished_at > j.created_at
+ORDER BY r.id DESC LIMIT 1;

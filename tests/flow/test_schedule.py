@@ -31,7 +31,7 @@ async def due(billing: Billing) -> datetime | None:
 
 async def set_due(billing: Billing, moment: datetime) -> None:
     await until(lambda: due(billing))
-    await billing.db.execute("UPDATE sevdesk_schedules SET next_run_at = $1", moment)
+    await billing.db.execute("UPDATE sevdesk_schedules SET next_run_at = $1 WHERE name = 'payments'", moment)
 
 
 async def syncs(billing: Billing) -> list[asyncpg.Record]:
@@ -70,7 +70,7 @@ async def test_tick_starts_one_run(billing: Billing, run_worker: RunWorker, work
         [job] = await syncs(billing)
         job = await billing.ended(job["job_id"])
     assert (job["state"], job["error"], job["origin"]) == ("done", None, "system")
-    assert job["requested_by"] is None and job["job_id"].startswith("sync_payments:")
+    assert job["requested_by"] is None and job["job_id"].startswith("payments:")
     assert len(await syncs(billing)) == 1
 
 

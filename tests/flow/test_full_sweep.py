@@ -1,0 +1,105 @@
+"""The whole book: what the feed missed, what is gone, and the parts of the book that can be asked for."""
+
+import asyncio
+from datetime import date
+from uuid import UUID
+
+from flow.billing import Billing
+from flow.books import calls, control, forget_calls, pay
+
+from sevdesk_client.sandbox.server import Running
+
+
+async def published(billing: Billing, **columns: object) -> UUID:
+    """An invoice over 119.00 EUR, open in sevDesk."""
+    invoice = await billing.usual_invoice(**columns)
+    assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+    return invoice
+
+
+async def pass_by(billing: Billing) -> None:
+    """Pretend that the feed has read past everything that happened so far."""
+    await billing.db.execute("UPDATE sevdesk_sync_state SET watermark = now() + interval '1 hour'")
+
+
+async def test_sweep_finds_what_the_feed_missed(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """A payment behind the watermark is invisible to the feed; the sweep records and counts it."""
+    invoice = await published(billing)
+    await pay(sevdesk, (await billing.row(invoice))["external_id"], "119.00")
+    await pass_by(billing)
+    await billing.do("sync_payments")
+    assert (await billing.row(invoice))["claim_status"] == "open"
+    job = await billing.do("sync_payments", full=True)
+    assert (await billing.row(invoice))["claim_status"] == "paid"
+    assert '"missed": 1' in job["result"]
+
+
+async def test_sweep_without_drift_changes_nothing(billing: Billing, worker: object) -> None:
+    """No false alarm."""
+    invoice = await published(billing)
+    before = await billing.row(invoice)
+    job = await billing.do("sync_payments", full=True)
+    assert dict(await billing.row(invoice)) == dict(before)
+    assert '"missed": 0' in job["result"] and '"changed": 0' in job["result"]
+
+
+async def test_deleted_invoice_is_an_event(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """Gone in sevDesk: parked for a person, the claim untouched, and publishing again makes a new one."""
+    invoice = await published(billing)
+    gone = (await billing.row(invoice))["external_id"]
+    await control(sevdesk, "POST", "delete", {"invoice_id": gone})
+    job = await billing.do("sync_payments", full=True)
+    assert '"by_id": 1' in job["result"]
+    row = await billing.row(invoice)
+    assert (row["accounting_sync_status"], row["claim_status"]) == ("parked", "open")
+    assert (await billing.event(invoice, "deleted_in_sevdesk"))["external_id"] == gone
+    await billing.do("publish_invoice", invoice_id=invoice)
+    row = await billing.row(invoice)
+    assert row["accounting_sync_status"] == "synced" and row["external_id"] != gone
+
+
+async def test_one_customer_is_synced_alone(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """Only the customer's invoices are read."""
+    company = await billing.company()
+    ours = await billing.invoice(await billing.deal(company))
+    await billing.do("publish_invoice", invoice_id=ours)
+    other = await published(billing)
+    for invoice in (ours, other):
+        await pay(sevdesk, (await billing.row(invoice))["external_id"], "119.00")
+    await forget_calls(sevdesk)
+    await billing.do("sync_payments", party_id=company)
+    assert (await calls(sevdesk)) == ["GET /Invoice"]
+    assert (await billing.row(ours))["claim_status"] == "paid"
+    assert (await billing.row(other))["claim_status"] == "open"
+
+
+async def test_range_of_days_is_synced_alone(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """Both ends of the range are Berlin days and belong to it."""
+    old = await published(billing, issue_date=date(2026, 3, 31))
+    new = await published(billing, issue_date=date(2026, 4, 1))
+    for invoice in (old, new):
+        await pay(sevdesk, (await billing.row(invoice))["external_id"], "119.00")
+    await billing.do("sync_payments", start_date="2026-03-01", end_date="2026-03-31")
+    assert (await billing.row(old))["claim_status"] == "paid"
+    assert (await billing.row(new))["claim_status"] == "open"
+
+
+async def test_run_under_way_is_joined(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """A second request while a run is going ends with it and asks sevDesk nothing more."""
+    await published(billing)
+    await control(
+        sevdesk, "POST", "faults", {"method": "GET", "path": "/Invoice", "kind": "delay", "after_ms": 700, "times": 1}
+    )
+    first = await billing.enqueue("sync_payments")
+    async with asyncio.timeout(5):
+        while not await billing.db.fetchval("SELECT count(*) FROM sevdesk_sync_runs WHERE job_id = $1", first):
+            await asyncio.sleep(0.02)
+    second = await billing.enqueue("sync_payments")
+    assert "joined" not in (await billing.ended(first))["result"]
+    assert f'"joined": "{first}"' in (await billing.ended(second))["result"]
+
+
+async def test_unclear_scope_is_refused(billing: Billing, worker: object) -> None:
+    """Two scopes at once say nothing clear."""
+    job = await billing.do("sync_payments", full=True, start_date="2026-03-01", end_date="2026-03-31")
+    assert job["state"] == "rejected" and "not several" in job["error"]
