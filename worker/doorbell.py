@@ -263,10 +263,10 @@ class DoorbellWorker(Worker):
             for job_id in wanted:
                 pipe.set(in_progress_key_prefix + job_id, self.name, nx=True, px=int(LEASE_SECONDS * 1000))
                 pipe.get(in_progress_key_prefix + job_id)
-            answers = await pipe.execute()
+            answers = await pipe.execute(raise_on_error=False)
         for job_id, owner in zip(wanted, answers[1::2], strict=True):
             if owner == self.name:
-                self._start(job_id, int(ready[job_id]))
+                self._start(job_id, int(max(ready[job_id], 0)))
 
     def _start(self, job_id: str, score: int) -> None:
         self.job_counter += 1

@@ -28,6 +28,17 @@ DECLARE
     invoice uuid := sevdesk_uuid_or_null(payload ->> 'invoice_id');
     id      text := coalesce(idempotency_key, gen_random_uuid()::text);
 BEGIN
+    -- What no worker could read back is refused to its author, here and now.
+    IF kind !~ '^[A-Za-z_][A-Za-z0-9_.:-]{0,63}$' OR id !~ '^[ -~]{1,200}$' OR length(correlation_id) > 200
+       OR jsonb_typeof(payload) <> 'object' OR length(payload::text) > 200000
+       OR EXISTS (SELECT FROM jsonb_each(CASE jsonb_typeof(payload) WHEN 'object' THEN payload ELSE '{}' END)
+                         AS o(name, value)
+                  WHERE jsonb_typeof(o.value) IN ('object', 'array')
+                     OR (jsonb_typeof(o.value) = 'number' AND length(o.value::text) > 40)) THEN
+        RAISE EXCEPTION 'sevdesk_request_job: kind must be a name, payload a flat object of at most 200000 characters, '
+                        'idempotency_key 1 to 200 printable ASCII characters, correlation_id at most 200'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     INSERT INTO sevdesk_jobs AS j
            (job_id, kind, payload, origin, invoice_id, requested_by, correlation_id, order_key, state)
     VALUES (id, sevdesk_request_job.kind, sevdesk_request_job.payload, 'outbox', invoice,
@@ -75,21 +86,34 @@ BEGIN
     ELSIF j.order_key = ANY (held) THEN
         verdict := 'busy';
     ELSE
-        -- The person's n-th youngest start decides: when it leaves the window, one more job may start.
+        -- The person's n-th youngest start decides: when it leaves the window, one more job may start. Only a job that
+        -- was limited before waits without having started; nobody overtakes it.
         IF j.requested_by IS NOT NULL AND j.started_at IS NULL THEN
-            SELECT p.started_at INTO nth FROM sevdesk_jobs p
-            WHERE p.requested_by = j.requested_by AND p.started_at > clock_timestamp() - make_interval(secs => limit_seconds)
-            ORDER BY p.started_at DESC OFFSET limit_jobs - 1 LIMIT 1;
+            SELECT max(at) INTO nth FROM (
+                (SELECT p.started_at + make_interval(secs => limit_seconds) AS at FROM sevdesk_jobs p
+                 WHERE p.requested_by = j.requested_by
+                   AND p.started_at > clock_timestamp() - make_interval(secs => limit_seconds)
+                 ORDER BY p.started_at DESC OFFSET limit_jobs - 1 LIMIT 1)
+                UNION ALL
+                SELECT max(p.not_before) + interval '1 ms' FROM sevdesk_jobs p
+                WHERE p.requested_by = j.requested_by AND p.seq < j.seq AND p.started_at IS NULL AND p.state = 'waiting'
+            ) n;
         END IF;
         IF nth IS NOT NULL THEN
             verdict := 'limited';
-            wait_seconds := extract(epoch FROM nth - clock_timestamp()) + limit_seconds;
+            wait_seconds := greatest(extract(epoch FROM nth - clock_timestamp()), 0.05);
+            UPDATE sevdesk_jobs u
+            SET state = 'waiting', not_before = clock_timestamp() + make_interval(secs => wait_seconds),
+                error = format('The person who asked may start %s job(s) per %s s; this one waits its turn.',
+                               limit_jobs, limit_seconds), updated_at = clock_timestamp()
+            WHERE u.job_id = wanted_id AND u.state IN ('requested', 'queued', 'waiting')
+            RETURNING u.* INTO claimed;
         ELSIF NOT pg_try_advisory_lock(j.lock_key) THEN
             verdict := 'busy';
         ELSE
             -- The row is read again under the lock: whoever held it before us may have finished the job.
             UPDATE sevdesk_jobs u
-            SET state = 'running', attempt = u.attempt + 1, worker = worker_name, not_before = NULL,
+            SET state = 'running', attempt = u.attempt + 1, worker = worker_name, not_before = NULL, error = NULL,
                 started_at = coalesce(u.started_at, clock_timestamp()), updated_at = clock_timestamp()
             WHERE u.job_id = wanted_id AND u.state IN ('requested', 'queued', 'waiting', 'running')
             RETURNING u.* INTO j;

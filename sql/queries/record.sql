@@ -35,8 +35,8 @@ WITH wanted AS (
 ), logged AS (
     INSERT INTO billing_invoice_event_log
            (invoice_id, event_type, payload, actor_contact_id, correlation_id, created_at)
-    SELECT e.invoice_id, e.event_type, e.payload, :actor::uuid, :correlation_id,
-           clock_timestamp() + e.place * interval '1 microsecond'  -- so that the log's own order is theirs
+    SELECT e.invoice_id, e.event_type, e.payload, (SELECT c.id FROM contacts c WHERE c.id = :actor::uuid), :correlation_id,
+           clock_timestamp() + e.place * interval '1 microsecond'  -- the log keeps their order
     FROM unnest(:event_ids::uuid[], :event_types::text[], :event_payloads::jsonb[])
          WITH ORDINALITY AS e(invoice_id, event_type, payload, place)
     WHERE e.invoice_id IN (SELECT id FROM fit)

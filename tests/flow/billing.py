@@ -126,6 +126,13 @@ class Billing:
                 await asyncio.sleep(0.02)
         return row
 
+    async def until_state(self, job_id: str, state: str, *, seconds: float = 20) -> asyncpg.Record:
+        """Wait until the job is in this state, and answer with its row."""
+        async with asyncio.timeout(seconds):
+            while (row := await self.job(job_id)) is None or row["state"] != state:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.02)
+        return row
+
     async def do(self, kind: str, **payload: Any) -> asyncpg.Record:
         """Enqueue and wait for the end."""
         return await self.ended(await self.enqueue(kind, **payload))

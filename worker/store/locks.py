@@ -107,7 +107,7 @@ class LockSession:
                 await QUERIES.unlock_job(connection, job_id=job_id, held=list(self.held))
                 raise
             if row["verdict"] != "claimed":
-                return Refusal(row["verdict"], row["wait_seconds"])
+                return Refusal(row["verdict"], row["wait_seconds"], row["error"])
             self.held.add(row["order_key"])
         return Job(
             job_id=row["job_id"],

@@ -33,6 +33,7 @@ class Refusal:
 
     verdict: str  # done | gone | early | behind | busy | limited
     wait: float | None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

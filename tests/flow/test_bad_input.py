@@ -1,0 +1,356 @@
+"""Whatever is wrong with a job is said once, in plain words, where people look; the worker goes on."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from flow.billing import Billing
+from flow.books import control, state
+from flow.conftest import RunWorker
+from pydantic import SecretStr
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
+
+from sevdesk_client.sandbox.server import Running
+
+# What a parked job may change of the billing invoice; a rejected one may change nothing.
+PARKING = {"accounting_sync_status", "accounting_synced_at", "updated_at"}
+
+Logs = list[Any]
+
+
+@pytest.fixture
+async def logs() -> AsyncIterator[Logs]:
+    """Every log line of the test, with what is bound around it."""
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        yield lines
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A job to ask for, and the invoice it is about; `words` stand in the expected sentences."""
+
+    kind: str
+    payload: Mapping[str, Any]
+    invoice: UUID | None = None
+    words: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Bad:
+    """How to come by a bad job, and what must be said of it."""
+
+    arrange: Callable[[Billing], Awaitable[Ask]]
+    state: str
+    error: str
+    next_step: str | None = None
+
+
+def publish_with(items: tuple[tuple[str, str, str], ...] = (("4", "25", "19"),), **columns: Any) -> Any:
+    """Publish the usual invoice, but for these columns."""
+
+    async def arrange(billing: Billing) -> Ask:
+        deal = await billing.deal(await billing.company())
+        return await publish(billing, await billing.invoice(deal, items=items, **columns))
+
+    return arrange
+
+
+async def publish(billing: Billing, invoice: UUID, **words: Any) -> Ask:
+    number = (await billing.row(invoice))["invoice_number"]
+    return Ask("publish_invoice", {"invoice_id": invoice}, invoice, {"number": number, **words})
+
+
+def asking(kind: str, **payload: Any) -> Any:
+    """A job that is about no invoice."""
+
+    async def arrange(billing: Billing) -> Ask:
+        return Ask(kind, payload)
+
+    return arrange
+
+
+def asking_of_invoice(kind: str, **payload: Any) -> Any:
+    """A job about the usual approved invoice, which is not published yet."""
+
+    async def arrange(billing: Billing) -> Ask:
+        invoice = await billing.usual_invoice()
+        number = (await billing.row(invoice))["invoice_number"]
+        return Ask(kind, {"invoice_id": invoice, **payload}, invoice, {"number": number})
+
+    return arrange
+
+
+async def unknown_invoice(billing: Billing) -> Ask:
+    stranger = uuid4()
+    return Ask("publish_invoice", {"invoice_id": stranger}, None, {"invoice": stranger})
+
+
+async def no_recipient(billing: Billing) -> Ask:
+    deal = await billing.deal()
+    return await publish(billing, await billing.invoice(deal), deal=deal)
+
+
+async def ambiguous_recipient(billing: Billing) -> Ask:
+    companies = sorted([await billing.company(), await billing.company()])
+    deal = await billing.deal(companies[0])
+    await billing.associate(deal, "company", companies[1], "primary")
+    return await publish(billing, await billing.invoice(deal), deal=deal, first=companies[0], second=companies[1])
+
+
+async def no_address(billing: Billing) -> Ask:
+    company = await billing.company(street=None, city=" ")
+    return await publish(billing, await billing.invoice(await billing.deal(company)), company=company)
+
+
+async def no_email(billing: Billing) -> Ask:
+    company = await billing.company(email=None)
+    invoice = await billing.invoice(await billing.deal(company))
+    assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+    number = (await billing.row(invoice))["invoice_number"]
+    return Ask("send_invoice", {"invoice_id": invoice}, invoice, {"number": number, "company": company})
+
+
+BAD = {
+    "unknown invoice": Bad(
+        unknown_invoice, "rejected", "There is no invoice {invoice}. Check the id and ask again."
+    ),
+    "draft": Bad(
+        publish_with(document_status="draft"),
+        "rejected",
+        "Invoice {number} is draft; only approved invoices are published. Approve it and ask again.",
+    ),
+    "cancelled": Bad(
+        publish_with(document_status="cancelled"),
+        "rejected",
+        "Invoice {number} is cancelled; only approved invoices are published. Approve it and ask again.",
+    ),
+    "no recipient": Bad(
+        no_recipient,
+        "parked",
+        "Deal {deal} has neither an invoice_recipient nor a primary company, and the invoice has no contact.",
+        "Associate a company or person with the deal as invoice_recipient, or set the invoice's contact; then retry.",
+    ),
+    "ambiguous recipient": Bad(
+        ambiguous_recipient,
+        "parked",
+        "2 parties are each the primary company of deal {deal}: Company {first}, Company {second}.",
+        "Leave that label on one of them only, then retry.",
+    ),
+    "incomplete address": Bad(
+        no_address,
+        "parked",
+        "The recipient of invoice {number} (company {company}) has no street, city.",
+        "Complete the address and retry.",
+    ),
+    "a cent too much": Bad(
+        publish_with(gross_amount="119.01"),
+        "parked",
+        "The positions add up to net 100.00, tax 19.00, gross 119.00 EUR, "
+        "but the invoice says net 100.00, tax 19.00, gross 119.01.",
+        "Correct the positions or the totals (each position is rounded, then they are added), then publish again.",
+    ),
+    "a cent of tax too little": Bad(
+        publish_with(tax_amount="18.99", gross_amount="118.99"),
+        "parked",
+        "The positions add up to net 100.00, tax 19.00, gross 119.00 EUR, "
+        "but the invoice says net 100.00, tax 18.99, gross 118.99.",
+        "Correct the positions or the totals (each position is rounded, then they are added), then publish again.",
+    ),
+    "a rate the tax rule forbids": Bad(
+        publish_with((("1", "100", "16"),), tax_amount="16.00", gross_amount="116.00"),
+        "parked",
+        "Position 1 carries 16% tax, but sevDesk's tax rule 1 allows only 0%, 7% or 19%.",
+        "Correct the tax rate or the invoice's tax rule, then publish again.",
+    ),
+    "an unknown tax rule": Bad(
+        publish_with(tax_rule=99),
+        "parked",
+        "Tax rule 99 is not one of sevDesk's rules for revenue.",
+        "Set the tax rule to one of 1, 2, 3, 4, 5, 11, 17, 18, 19, 20, 21, then publish again.",
+    ),
+    "no positions": Bad(
+        publish_with((), net_amount="0.00", tax_amount="0.00", gross_amount="0.00"),
+        "parked",
+        "The invoice has no positions.",
+        "Add at least one position, then publish again.",
+    ),
+    "unknown job": Bad(asking("frobnicate"), "rejected", "Unknown job kind 'frobnicate'. Known kinds: {kinds}."),
+    "unknown job of an invoice": Bad(
+        asking_of_invoice("frobnicate"), "rejected", "Unknown job kind 'frobnicate'. Known kinds: {kinds}."
+    ),
+    "unknown field": Bad(
+        asking_of_invoice("publish_invoice", draft=True),
+        "rejected",
+        "The payload of publish_invoice is not valid: draft: Extra inputs are not permitted.",
+    ),
+    "no id": Bad(
+        asking("publish_invoice"),
+        "rejected",
+        "The payload of publish_invoice is not valid: invoice_id: Field required.",
+    ),
+    "bad id": Bad(
+        asking("publish_invoice", invoice_id="INV-1"),
+        "rejected",
+        "The payload of publish_invoice is not valid: invoice_id: must be a UUID in its usual form of 36 characters.",
+    ),
+    "e-mail missing": Bad(
+        no_email,
+        "parked",
+        "The recipient of invoice {number} (company {company}) has no e-mail address.",
+        "Add one and retry.",
+    ),
+    "sent before published": Bad(
+        asking_of_invoice("send_invoice"),
+        "parked",
+        "Invoice {number} is not published in sevDesk yet.",
+        "Publish it first, then retry.",
+    ),
+    "PDF before published": Bad(
+        asking_of_invoice("fetch_invoice_pdf"),
+        "parked",
+        "Invoice {number} is not published in sevDesk yet.",
+        "Publish it first, then retry.",
+    ),
+}  # fmt: skip
+
+
+async def test_bad_jobs_are_told_and_survived(
+    billing: Billing, worker: object, logs: Logs, subtests: pytest.Subtests
+) -> None:
+    """One worker meets every bad job; after each it publishes a good invoice."""
+    customer = await billing.deal(await billing.company())
+    for name, bad in BAD.items():
+        with subtests.test(msg=name):
+            ask = await bad.arrange(billing)
+            before = ask.invoice and dict(await billing.row(ask.invoice))
+            job = await billing.do(ask.kind, **ask.payload)
+            await assert_goes_on(billing, customer)
+            words = {**(ask.words or {}), "kinds": known_kinds()}
+            assert (job["state"], job["error"]) == (bad.state, bad.error.format(**words))
+            assert job["next_step"] == (bad.next_step and bad.next_step.format(**words))
+            await assert_told_once(billing, ask.invoice, job, logs)
+            if ask.invoice is not None:
+                assert_only_parked(job["state"], before, dict(await billing.row(ask.invoice)))
+    assert not {line["event"] for line in logs} & {"job.unexpected", "job.crashed", "loop.unexpected"}
+
+
+def known_kinds() -> str:
+    from worker.jobs import KINDS
+
+    return ", ".join(KINDS)
+
+
+async def assert_goes_on(billing: Billing, customer: UUID) -> None:
+    """The next job finds a worker that is as good as new."""
+    good = await billing.do("publish_invoice", invoice_id=await billing.invoice(customer))
+    assert (good["state"], good["error"]) == ("done", None)
+
+
+async def assert_told_once(billing: Billing, invoice: UUID | None, job: Any, logs: Logs) -> None:
+    """The same words in the log, once, and in the invoice's event log, once and last."""
+    event = f"job.{job['state']}"
+    [line] = [line for line in logs if line["event"] == event and line.get("job_id") == job["job_id"]]
+    assert (line["log_level"], line["reason"], line["next_step"]) == ("warning", job["error"], job["next_step"])
+    if invoice is None:
+        return
+    assert [e for e in await billing.events(invoice) if e in ("parked", "rejected")] == [job["state"]]
+    assert (await billing.events(invoice))[-1] == job["state"]
+    payload = await billing.event(invoice, job["state"])
+    expected = {"job_id": job["job_id"], "kind": job["kind"], "reason": job["error"]}
+    assert payload == expected | ({"next_step": job["next_step"]} if job["state"] == "parked" else {})
+
+
+def assert_only_parked(state: str, before: Any, after: dict[str, Any]) -> None:
+    """Rejected changes nothing. Parked marks an unfinished sync, and leaves a finished one as it is."""
+    changed = {column for column, value in after.items() if value != before[column]}
+    if state == "rejected" or before["accounting_sync_status"] == "synced":
+        assert not changed
+    else:
+        assert changed == PARKING
+        assert after["accounting_sync_status"] == "parked"
+
+
+async def test_refused_save_parks_once(billing: Billing, worker: object, sevdesk: Running, logs: Logs) -> None:
+    """sevDesk's own words reach the ledger, nothing is left open, and a retry publishes."""
+    customer = await billing.deal(await billing.company())
+    invoice = await billing.invoice(customer)
+    before = dict(await billing.row(invoice))
+    body = {"objects": None, "error": {"message": "deliveryDate must not be empty", "code": 4711, "data": []}}
+    fault = {"method": "POST", "path": "/Invoice/Factory/saveInvoice", "kind": "status", "status": 422, "body": body}
+    await control(sevdesk, "POST", "faults", fault)
+    job = await billing.do("publish_invoice", invoice_id=invoice)
+    await assert_goes_on(billing, customer)
+    assert job["state"] == "parked"
+    assert job["error"] == (
+        "POST /Invoice/Factory/saveInvoice failed with “deliveryDate must not be empty” (HTTP 422, code 4711): "
+        "it was refused, so nothing happened and repeating it unchanged will not help."
+    )
+    assert job["next_step"] == "Correct what sevDesk names, then retry."
+    await assert_told_once(billing, invoice, job, logs)
+    assert_only_parked("parked", before, dict(await billing.row(invoice)))
+    outcomes = "SELECT outcome FROM sevdesk_intents WHERE job_id = $1 AND action = 'save_invoice'"
+    assert [row["outcome"] for row in await billing.db.fetch(outcomes, job["job_id"])] == ["refused"]
+    await billing.retry(job["job_id"])
+    assert (await billing.ended(job["job_id"]))["state"] == "done"
+    marked = [i for i in (await state(sevdesk))["invoices"] if i["customerInternalNote"] == before["invoice_number"]]
+    assert len(marked) == 1
+
+
+async def test_refused_token_parks_every_job(
+    billing: Billing, run_worker: RunWorker, sevdesk: Running, logs: Logs
+) -> None:
+    """One sentence without the token; jobs that need no sevDesk go on; the right token and a retry heal it."""
+    invoices = [await billing.usual_invoice() for _ in range(2)]
+    before = [dict(await billing.row(invoice)) for invoice in invoices]
+    wrong = "0123456789abcdef0123456789abcdef"
+    async with run_worker(sevdesk_api_token=SecretStr(wrong)):
+        jobs = [await billing.do("publish_invoice", invoice_id=invoice) for invoice in invoices]
+        rejected = await billing.do("publish_invoice", invoice_id=uuid4())
+    for invoice, row, job in zip(invoices, before, jobs, strict=True):
+        assert (job["state"], job["error"]) == ("parked", "sevDesk refuses the API token.")
+        assert job["next_step"] == "Set a valid SEVDESK_API_TOKEN, restart the worker, then retry."
+        await assert_told_once(billing, invoice, job, logs)
+        assert_only_parked("parked", row, dict(await billing.row(invoice)))
+    assert rejected["error"].startswith("There is no invoice")
+    assert wrong not in str(logs)
+    assert (await state(sevdesk))["contacts"] == []
+    await assert_healed_by_retry(billing, run_worker, jobs[0]["job_id"])
+
+
+async def test_missing_token_parks_every_job(billing: Billing, run_worker: RunWorker, logs: Logs) -> None:
+    """The worker starts and says so once; no payment sync is planned; the configuration tells whether there is one."""
+    invoice = await billing.usual_invoice()
+    before = dict(await billing.row(invoice))
+    async with run_worker(sevdesk_api_token=None):
+        job = await billing.do("publish_invoice", invoice_id=invoice)
+        sync = await billing.do("sync_payments")
+        rejected = await billing.do("publish_invoice", invoice_id="x")
+        config = await billing.do("update_config", payment_sync_interval_minutes=15)
+        assert await billing.db.fetchval("SELECT token_configured FROM sevdesk_config") is False
+    assert [line["next_step"] for line in logs if line["event"] == "token.missing"] == [
+        "Set the token and restart the worker."
+    ]
+    assert await billing.db.fetch("SELECT * FROM sevdesk_schedules") == []
+    for parked in (job, sync):
+        assert (parked["state"], parked["error"]) == (
+            "parked", "SEVDESK_API_TOKEN is not set, so nothing can be asked of sevDesk.",
+        )  # fmt: skip
+        assert parked["next_step"] == "Set the token in the worker's environment, restart it, then retry."
+    assert rejected["state"] == "rejected"
+    assert (config["state"], config["error"]) == ("done", None), "settings need no sevDesk"
+    assert await billing.db.fetchval("SELECT payment_sync_interval_minutes FROM sevdesk_config") == 15
+    await assert_told_once(billing, invoice, job, logs)
+    assert_only_parked("parked", before, dict(await billing.row(invoice)))
+    await assert_healed_by_retry(billing, run_worker, job["job_id"])
+    assert await billing.db.fetchval("SELECT token_configured FROM sevdesk_config") is True
+    assert "payments" in [row["name"] for row in await billing.db.fetch("SELECT name FROM sevdesk_schedules")]
+
+
+async def assert_healed_by_retry(billing: Billing, run_worker: RunWorker, job_id: str) -> None:
+    """With the right token the parked job is taken up from the start and done."""
+    async with run_worker():
+        await billing.retry(job_id)
+        assert (await billing.ended(job_id))["state"] == "done"

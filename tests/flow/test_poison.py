@@ -1,0 +1,389 @@
+"""What a careless or hostile producer may leave in Redis: each becomes a rejected row, and the worker goes on."""
+
+import asyncio
+import hashlib
+import json
+import pickle
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+from flow.billing import Billing
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
+
+Logs = list[Any]
+SOON = 3  # seconds: no longer than a fault may keep us waiting here
+
+
+@pytest.fixture
+async def logs() -> AsyncIterator[Logs]:
+    """Every log line of the test, with what is bound around it."""
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        yield lines
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the queue as it lies in Redis. `raw` None: there is no payload key."""
+
+    raw: bytes | None
+    member: bytes = field(default_factory=lambda: str(uuid4()).encode())
+    score: float = field(default_factory=now_ms)
+
+    @property
+    def job_id(self) -> str:
+        """The ledger's name for it: a member that is no readable id goes by its digest."""
+        try:
+            if (text := self.member.decode()).isprintable() and text:
+                return text
+        except UnicodeDecodeError:
+            pass
+        return f"sha256:{hashlib.sha256(self.member).hexdigest()}"
+
+
+@dataclass(frozen=True)
+class Poison:
+    """`make` spoils the fields of a job that would otherwise publish an invoice; `reason` is what must be said.
+
+    `digest` false: there are no bytes, or they were understood and stand in the ledger's payload.
+    """
+
+    make: Callable[[dict[str, Any]], Entry]
+    reason: str
+    digest: bool = True
+
+
+def raw(payload: bytes, reason: str) -> Poison:
+    return Poison(lambda job: Entry(payload), reason)
+
+
+def with_(reason: str, *, digest: bool = True, **changed: Any) -> Poison:
+    """Some of arq's five fields are wrong."""
+    return Poison(lambda job: Entry(json.dumps(job | changed).encode()), reason, digest)
+
+
+def with_option(reason: str, *, digest: bool = True, **changed: Any) -> Poison:
+    """Some of the payload's options are wrong."""
+    return Poison(lambda job: Entry(json.dumps(job | {"k": job["k"] | changed}).encode()), reason, digest)
+
+
+def spelled(literal: str, reason: str) -> Poison:
+    """JSON that Python's own encoder would not write."""
+    return Poison(lambda job: Entry(json.dumps(job | {"k": job["k"] | {"x": "?"}}).replace('"?"', literal).encode()),
+                  reason)  # fmt: skip
+
+
+def under(member: bytes, reason: str) -> Poison:
+    return Poison(lambda job: Entry(json.dumps(job).encode(), member), reason, digest=False)
+
+
+def at(score: Callable[[], float], reason: str) -> Poison:
+    return Poison(lambda job: Entry(json.dumps(job).encode(), score=score()), reason, digest=False)
+
+
+def without(key: str) -> Callable[[dict[str, Any]], Entry]:
+    return lambda job: Entry(json.dumps({k: v for k, v in job.items() if k != key}).encode())
+
+
+NUL_NAME: dict[str, Any] = {"a\0b": 1}
+NOT_JSON, SHAPE = (
+    "The payload is not valid JSON.",
+    "The job must be a JSON object with exactly the keys t, f, a, k, et.",
+)
+ET, SCORE = "et must be the enqueue time in epoch milliseconds", "The queue score must be epoch milliseconds"
+MISSING = "The payload is missing: expired, of the wrong type, or never written."
+
+POISON = {
+    "not JSON": raw(b"publish_invoice", NOT_JSON),
+    # What stock arq would have run: this is why its own serializer is switched off.
+    "a pickled job": raw(pickle.dumps({"t": None, "f": "publish_invoice", "a": (), "k": {}, "et": 0}), NOT_JSON),
+    "an array": raw(b"[]", SHAPE),
+    "null": raw(b"null", SHAPE),
+    "a number": raw(b"42", SHAPE),
+    "a key missing": Poison(without("et"), SHAPE),
+    "a key too many": with_(SHAPE, j="x"),
+    "an unknown function": with_("Unknown job kind 'frobnicate'.", digest=False, f="frobnicate"),
+    "f as a list": with_("f must be the name of a job kind", f=["publish_invoice"]),
+    "f as null": with_("f must be the name of a job kind", f=None),
+    "f with a person's address": with_("f must be the name of a job kind", f="erika@example.com"),
+    "an argument too many": with_("a must be an empty list", a=["x"]),
+    "a as a string": with_("a must be an empty list", a="X"),
+    "a as an object": with_("a must be an empty list", a={"invoice_id": "x"}),
+    "k as a list": with_("k must be an object", k=[]),
+    "k without its fields": with_("The payload of publish_invoice is not valid: invoice_id: ", digest=False, k={}),
+    "k with an unknown field": with_option(
+        "The payload of publish_invoice is not valid: force: Extra inputs", digest=False, force=True
+    ),
+    "k with an odd id": with_option("The payload of publish_invoice is not valid", digest=False, invoice_id=[1]),
+    "et as ISO time": with_(ET, et="2026-11-24T12:00:00Z"),
+    "et as null": with_(ET, et=None),
+    "et in microseconds": with_(ET, et=now_ms() * 1000),
+    "et in nanoseconds": with_(ET, et=now_ms() * 1_000_000),
+    "et as a fraction": with_(ET, et=1.5),
+    "t as a string": with_("t must be null or an integer", t="1"),
+    "an empty payload": Poison(lambda job: Entry(b""), NOT_JSON, digest=False),
+    "no payload at all": Poison(lambda job: Entry(None), MISSING, digest=False),
+    "a member that is not UTF-8": under(b"\xff\xfe\x00", "The job id is not UTF-8."),
+    "a member with NUL": under(b"a\x00b", "The job id must have 1 to 200 printable characters."),
+    "an empty member": under(b"", "The job id must have 1 to 200 printable characters."),
+    "a member with line breaks": under(b"a\r\nb", "The job id must have 1 to 200 printable characters."),
+    "a score in microseconds": at(lambda: now_ms() * 1000, SCORE),
+    "an infinite score": at(lambda: float("inf"), SCORE),
+    "NaN": spelled("NaN", NOT_JSON),
+    "Infinity": spelled("-Infinity", NOT_JSON),
+    "a number beyond floats": spelled("1e999", NOT_JSON),
+    "a number of 100,000 digits": spelled("9" * 100_000, NOT_JSON),
+    "NUL in a string": with_option("The payload contains a NUL character.", x="a\0b"),
+    "NUL in a name": with_option("The payload contains a NUL character.", **NUL_NAME),
+    "half a surrogate pair": with_option(NOT_JSON, x="\udc80"),
+    "a surrogate in UTF-8": spelled('"\\ud83d"', NOT_JSON),
+    "300 KB": with_option("bytes; at most 200000 are read.", x="x" * 300_000),
+    "nested 100,000 deep": spelled("[" * 100_000, NOT_JSON),
+    "nested 500 deep": spelled("[" * 500 + "]" * 500, "nested deeper than 20 levels"),
+    "a person who is none": with_option("requested_by must be the id of a contact", requested_by="root"),
+    "an endless correlation id": with_option("correlation_id must be a string", correlation_id="x" * 1000),
+}
+
+
+class Office:
+    """A customer, and an invoice that no poison may publish."""
+
+    def __init__(self, billing: Billing, customer: UUID, bait: UUID) -> None:
+        self.billing, self.customer, self.bait = billing, customer, bait
+
+    @property
+    def job(self) -> dict[str, Any]:
+        """The fields of a job that would publish the bait, if it were not spoilt."""
+        k = {"invoice_id": str(self.bait), "requested_by": str(self.billing.admin)}
+        return {"t": None, "f": "publish_invoice", "a": [], "k": k, "et": now_ms()}
+
+    async def good(self) -> str:
+        """Enqueue the publication of a new invoice."""
+        invoice = await self.billing.invoice(self.customer)
+        return await self.billing.enqueue("publish_invoice", invoice_id=invoice)
+
+    async def put(self, entry: Entry) -> None:
+        """Payload and member in one MULTI, as producers do, and a ring at the bell."""
+        async with self.billing.redis.pipeline(transaction=True) as pipe:
+            if entry.raw is not None:
+                pipe.set(b"arq:job:" + entry.member, entry.raw)
+            pipe.zadd("arq:queue", {entry.member: entry.score})
+            pipe.publish("arq:wake", "1")
+            await pipe.execute()
+
+    async def assert_rejected(self, entry: Entry, poison: Poison, logs: Logs) -> None:
+        """A row and a log line with the reason, the digest where there are bytes, and nothing left in Redis."""
+        row = await self.billing.ended(entry.job_id)
+        assert row["state"] == "rejected"
+        assert poison.reason in row["error"]
+        digest = entry.raw is not None and hashlib.sha256(entry.raw).hexdigest()
+        assert (digest and digest in row["error"]) if poison.digest else "SHA-256" not in row["error"]
+        await self.assert_gone(entry)
+        lines = [line for line in logs if line["event"] == "job.rejected" and line.get("job_id") == entry.job_id]
+        assert [line["reason"] for line in lines] == [row["error"]]
+
+    async def assert_gone(self, entry: Entry) -> None:
+        """No payload, no claim, no place in the queue."""
+        redis = self.billing.redis
+        keys = [prefix + entry.member for prefix in (b"arq:job:", b"arq:in-progress:", b"arq:retry:")]
+        for _ in range(500):
+            if not await redis.exists(*keys) and await redis.zscore("arq:queue", entry.member) is None:
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"{entry.job_id} is still in Redis")
+
+    async def assert_done(self, job_id: str, *, seconds: float = 20) -> None:
+        row = await self.billing.ended(job_id, seconds=seconds)
+        assert (row["state"], row["error"]) == ("done", None)
+
+    async def assert_bait_untouched(self) -> None:
+        """No spoilt job was carried out by halves; what could be understood was refused in the invoice's log."""
+        assert (await self.billing.row(self.bait))["accounting_sync_status"] == "not_synced"
+        assert set(await self.billing.events(self.bait)) <= {"rejected"}
+
+
+@pytest.fixture
+async def office(billing: Billing) -> Office:
+    """One customer for all invoices, so that each costs few calls."""
+    customer = await billing.deal(await billing.company())
+    return Office(billing, customer, await billing.invoice(customer))
+
+
+async def test_each_poison_is_rejected(office: Office, worker: object, logs: Logs, subtests: pytest.Subtests) -> None:
+    """One worker meets every poison by itself and publishes a good invoice after each."""
+    for name, poison in POISON.items():
+        with subtests.test(msg=name):
+            entry = poison.make(office.job)
+            await office.put(entry)
+            await office.billing.ended(entry.job_id)
+            await office.assert_done(await office.good())
+            await office.assert_rejected(entry, poison, logs)
+    await office.assert_bait_untouched()
+    assert not troubles(logs)
+
+
+TROUBLES = {"job.unexpected", "job.crashed", "loop.unexpected", "doorbell.unexpected"} | {
+    f"{name}.lost" for name in ("redis", "postgres", "locks")
+}
+
+
+def troubles(logs: Logs) -> list[str]:
+    """Events that say a poison got further than it should."""
+    return [line["event"] for line in logs if line["event"] in TROUBLES]
+
+
+async def test_poisoned_batch_holds_nobody_up(office: Office, worker: object, logs: Logs) -> None:
+    """All poison at once between twenty good jobs: all good ones are done, all poison is rejected."""
+    entries = {name: poison.make(office.job) for name, poison in POISON.items()}
+    good: list[str] = []
+    for n, entry in enumerate(entries.values()):
+        await office.put(entry)
+        if n % 2 == 0 and len(good) < 20:
+            good.append(await office.good())
+    assert len(good) == 20
+    for job_id in good:
+        await office.assert_done(job_id)
+    for name, entry in entries.items():
+        await office.assert_rejected(entry, POISON[name], logs)
+    await office.assert_bait_untouched()
+    assert not troubles(logs)
+
+
+WRONG_TYPES = {
+    "list": ("RPUSH", "x"),
+    "set": ("SADD", "x"),
+    "hash": ("HSET", "f", "publish_invoice"),
+    "stream": ("XADD", "*", "f", "publish_invoice"),
+}
+
+
+async def test_payload_of_wrong_type_is_rejected(office: Office, worker: object, subtests: pytest.Subtests) -> None:
+    """Under the payload's key lies something that is no string."""
+    for name, (command, *arguments) in WRONG_TYPES.items():
+        with subtests.test(msg=name):
+            entry = Entry(None)
+            put: Any = office.billing.redis.execute_command
+            await put(command, b"arq:job:" + entry.member, *arguments)
+            await office.put(entry)
+            row = await office.billing.ended(entry.job_id)
+            assert (row["state"], row["error"]) == ("rejected", MISSING)
+            await office.assert_gone(entry)
+            await office.assert_done(await office.good())
+
+
+SCORES: dict[str, Callable[[], float]] = {
+    "zero": lambda: 0.0,
+    "in seconds": time.time,
+    "negative": lambda: -1.0,
+    "a fraction": lambda: now_ms() - 0.5,
+}
+
+
+async def test_early_score_simply_runs(office: Office, worker: object, subtests: pytest.Subtests) -> None:
+    """A score long past is a mistake that harms nobody: the job is due."""
+    for name, score in SCORES.items():
+        with subtests.test(msg=name):
+            invoice = await office.billing.invoice(office.customer)
+            job = office.job | {"k": office.job["k"] | {"invoice_id": str(invoice)}}
+            entry = Entry(json.dumps(job).encode(), score=score())
+            await office.put(entry)
+            await office.assert_done(entry.job_id)
+            assert (await office.billing.row(invoice))["accounting_sync_status"] == "synced"
+            await office.assert_gone(entry)
+
+
+async def test_endless_past_score_ends(office: Office, worker: object) -> None:
+    """Minus infinity is a number to Redis, but no integer: the worker must not stumble over it."""
+    entry = Entry(json.dumps(office.job).encode(), score=float("-inf"))
+    await office.put(entry)
+    await office.assert_done(await office.good(), seconds=SOON)
+    assert (await office.billing.ended(entry.job_id, seconds=SOON))["state"] in ("done", "rejected")
+    await office.assert_gone(entry)
+
+
+async def test_claim_of_wrong_type_holds_nobody_up(office: Office, worker: object) -> None:
+    """Where arq keeps its claim lies a list; the job may wait for a person, the others may not."""
+    entry = Entry(json.dumps(office.job).encode())
+    push: Any = office.billing.redis.rpush
+    await push("arq:in-progress:" + entry.job_id, "x")
+    await office.put(entry)
+    await office.assert_done(await office.good(), seconds=SOON)
+
+
+async def test_same_poison_again_goes_quietly(office: Office, worker: object, logs: Logs) -> None:
+    """A producer that repeats itself gets one row and one log line, and Redis stays clean."""
+    entry = Entry(b"nonsense")
+    for _ in range(3):
+        await office.put(entry)
+        await office.billing.ended(entry.job_id)
+        await office.assert_gone(entry)
+    await office.assert_done(await office.good())
+    assert len([line for line in logs if line["event"] == "job.rejected"]) == 1
+
+
+async def test_spoilt_copy_harms_no_known_job(office: Office, worker: object) -> None:
+    """The ledger has the job: what lies in Redis under its id by then does not matter."""
+    job_id = await office.good()
+    await office.assert_done(job_id)
+    await office.put(Entry(b"nonsense", job_id.encode()))
+    await office.assert_gone(Entry(None, job_id.encode()))
+    await office.assert_done(job_id)
+
+
+# -- the outbox: rows that the billing system may leave ---------------------------------------------------------------
+
+
+OUTBOX = {
+    # name: (kind, payload as JSON, what must be said)
+    "payload as a list": ("publish_invoice", "[]", "The payload of publish_invoice is not valid: payload: "),
+    "payload as text": ("publish_invoice", '"x"', "The payload of publish_invoice is not valid: payload: "),
+    "payload as null": ("publish_invoice", "null", "The payload of publish_invoice is not valid: payload: "),
+    "unknown kind": ("frobnicate", "{}", "Unknown job kind 'frobnicate'."),
+    "a kind of 9000 letters": ("x" * 9000, "{}", "Unknown job kind 'xxx"),
+    "a number of 10,000 digits": ("sync_payments", '{"n": 1e10000}', "n: Extra inputs"),
+    "nested 2000 deep": ("sync_payments", '{"n": ' + "[" * 2000 + "]" * 2000 + "}", "n: Extra inputs"),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "reason"),
+    [pytest.param(*each, id=name) for name, each in OUTBOX.items()],
+)
+async def test_odd_request_is_rejected(
+    office: Office, worker: object, logs: Logs, kind: str, payload: str, reason: str
+) -> None:
+    """A request that cannot be understood ends, or is refused to its author; the requests behind it are heard."""
+    ask = "SELECT sevdesk_request_job($1, $2::jsonb)"
+    job_id = None
+    try:
+        job_id = await office.billing.db.fetchval(ask, kind, payload)
+    except asyncpg.PostgresError as refused:
+        assert refused.sqlstate == "22023", "invalid_parameter_value, said by the function itself"
+    invoice = await office.billing.invoice(office.customer)
+    good = await office.billing.request("publish_invoice", invoice_id=invoice)
+    await office.assert_done(good, seconds=SOON)
+    if job_id is not None:
+        row = await office.billing.ended(job_id, seconds=SOON)
+        assert (row["state"], reason in row["error"]) == ("rejected", True)
+    assert not troubles(logs)
+
+
+@pytest.mark.parametrize("key", ["a\nb", "x" * 201, ""], ids=["line break", "too long", "empty"])
+async def test_odd_idempotency_key_is_no_trap(office: Office, worker: object, key: str) -> None:
+    """The key becomes the job id: either it is refused at once, or the job runs under it."""
+    invoice = await office.billing.invoice(office.customer)
+    try:
+        job_id = await office.billing.request("publish_invoice", key=key, invoice_id=invoice)
+    except asyncpg.PostgresError as refused:
+        assert refused.sqlstate == "22023", "invalid_parameter_value, said by the function itself"
+    else:
+        await office.assert_done(job_id, seconds=SOON)

@@ -1,0 +1,374 @@
+"""Accepting an export: faultless months raise no alarm, and every seeded fault is named at its document."""
+
+import io
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.extf_writer import Habits, Head, Line, Month, month, table
+from worker.datev_check import Document, Payment, Period, Report, Share, Status, check, shares_of
+from worker.datev_check import month as calendar_month
+from worker.extf import Stack
+
+CHARTS = {"03": "SKR03", "04": "SKR04"}
+
+
+def judged(
+    made: Month, lines: Iterable[Line] | None = None, *, chart: str | None = None, head: Head | None = None
+) -> Report:
+    """The report on the month with other lines, another chart setting or another header."""
+    content = table(made.lines if lines is None else lines, head or made.head)
+    stack = Stack(io.BytesIO(content), "EXTF_Buchungsstapel.csv")
+    period = Period(made.head.first, made.head.last)
+    return check([stack], made.documents, made.payments, period, chart or CHARTS[made.head.chart])
+
+
+def ordinary(seed: int = 7) -> Month:
+    """A month of one debtor line for each tax rate."""
+    return month(seed, habits=Habits())
+
+
+def first_claim(made: Month) -> int:
+    """Index of a line that books 19 % on its revenue account, of an invoice that was not cancelled."""
+    cancelled = {d.cancels for d in made.documents}
+    return next(
+        i
+        for i, line in enumerate(made.lines)
+        if line.contra == "8400" and line.number not in cancelled and line.number.startswith("RE")
+    )
+
+
+def payment_line(made: Month) -> int:
+    """Index of the only payment line of its invoice."""
+    numbers = [line.number for line in made.lines if line.account == "1200"]
+    return next(i for i, line in enumerate(made.lines) if line.account == "1200" and numbers.count(line.number) == 1)
+
+
+def kinds_at(report: Report, number: str) -> set[str]:
+    """Kinds of the findings at one document."""
+    return {finding.kind for finding in report.findings.found if finding.number == number}
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 40))
+def test_faultless_months_raise_no_alarm(seed: int, invoices: int) -> None:
+    """Whatever the exporter's habits, a month that is right has no finding, and everything is matched."""
+    made = month(seed, invoices)
+    report = judged(made)
+    assert report.findings.found == []
+    assert report.status is Status.ACCEPTED
+    assert report.matched == report.documents == sum(d.gross != 0 for d in made.documents)
+    assert report.matched_payments == report.payments == len({p.number for p in made.payments})
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10**6), st.randoms(use_true_random=False))
+def test_any_missing_line_is_found(seed: int, chance: Random) -> None:
+    """Any one line of ours taken out of any month makes a finding at its document."""
+    made = month(seed, 10)
+    ours = [i for i, line in enumerate(made.lines) if line.number.startswith(("RE", "SR"))]
+    gone = chance.choice(ours)
+    report = judged(made, [line for i, line in enumerate(made.lines) if i != gone])
+    number = made.lines[gone].number
+    assert any(number in (f.number, f"{f.number}".removeprefix("SR-")) for f in report.findings.found)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10**6), st.randoms(use_true_random=False), st.sampled_from([1, -1, 100, 12345]))
+def test_any_wrong_cent_is_found(seed: int, chance: Random, cents: int) -> None:
+    """Any line of ours that is off by a cent or more makes a finding at its document."""
+    made = month(seed, 10)
+    ours = [i for i, line in enumerate(made.lines) if line.number.startswith(("RE", "SR"))]
+    at = chance.choice(ours)
+    report = judged(made, made.replaced(at, amount=made.lines[at].amount + Decimal(cents) / 100))
+    number = made.lines[at].number
+    assert any(number in (f.number, f"{f.number}".removeprefix("SR-")) for f in report.findings.found)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10**6), st.randoms(use_true_random=False))
+def test_any_wrong_day_is_found(seed: int, chance: Random) -> None:
+    """Any line of ours on the day before or after makes a finding at its document."""
+    made = month(seed, 10)
+    at = chance.choice([i for i, line in enumerate(made.lines) if line.number.startswith(("RE", "SR"))])
+    line = made.lines[at]
+    shifted = line.day + timedelta(days=1 if line.day < made.head.last else -1)
+    report = judged(made, made.replaced(at, day=shifted))
+    assert report.kinds.keys() == {"date"}
+    assert {finding.number for finding in report.findings.found} <= {line.number, line.number.removeprefix("SR-")}
+
+
+def test_missing_invoice_is_named() -> None:
+    """An invoice without any posting is missing, with its sum and day."""
+    made = ordinary()
+    number = made.lines[first_claim(made)].number
+    report = judged(made, [line for line in made.lines if line.number != number or line.account == "1200"])
+    assert kinds_at(report, number) == {"missing"}
+    assert report.kinds == {"missing": 1}
+    assert report.matched == report.documents - 1
+
+
+def test_doubled_invoice_is_named() -> None:
+    """All postings of an invoice twice are one finding."""
+    made = ordinary()
+    number = made.lines[first_claim(made)].number
+    again = [line for line in made.lines if line.number == number and line.account != "1200"]
+    report = judged(made, made.lines + again)
+    assert kinds_at(report, number) == {"doubled"}
+    assert report.kinds == {"doubled": 1}
+
+
+def test_one_missing_rate_is_named() -> None:
+    """Of an invoice with two rates one part is missing, or doubled."""
+    day = date(2026, 10, 5)
+    shares = (Share(Decimal(7), Decimal(100), Decimal(7)), Share(Decimal(19), Decimal(100), Decimal(19)))
+    document = Document("RE-1", "invoice", day, Decimal(226), shares, 1)
+    high = Line(Decimal(119), "S", "10001", "8400", day, "RE-1")
+    low = replace(high, amount=Decimal(107), contra="8300")
+    made = Month(Head(), Habits(), [document])
+    assert judged(made, [high, low]).findings.found == []
+    assert judged(made, [high]).findings.found[0].text.startswith("Der Teil zum Satz 7 % fehlt")
+    assert judged(made, [high]).kinds == {"missing": 1}
+    assert judged(made, [high, low, low]).kinds == {"doubled": 1}
+
+
+def test_swapped_sides_are_named() -> None:
+    """Soll and Haben exchanged is a wrong amount, and the text says which."""
+    made = ordinary()
+    number = made.lines[first_claim(made)].number
+    turned = [replace(x, side="H") if x.number == number and x.account != "1200" else x for x in made.lines]
+    report = judged(made, turned)
+    assert kinds_at(report, number) == {"amount"}
+    assert "Soll und Haben sind vertauscht" in report.findings.found[0].text
+
+
+@pytest.mark.parametrize(
+    ("contra", "key", "words"),
+    [
+        # Revenue at the other rate, without tax, of another chart, and no revenue at all.
+        ("8300", "", "Konto 8300 steht für 7 %"),
+        ("8125", "", "Konto 8125 steht für 0 %"),
+        ("4400", "", "Konto 4400 ist kein Erlöskonto"),
+        ("4980", "", "Konto 4980 ist kein Erlöskonto"),
+        # A general account whose key says the other rate; an automatic account with a contradicting key.
+        ("8200", "2", "Konto 8200 steht für 7 %"),
+        ("8400", "2", "widerspricht dem Automatikkonto"),
+    ],
+)
+def test_wrong_account_is_named(contra: str, key: str, words: str) -> None:
+    """An account that contradicts the tax rate is a finding although the sum is right."""
+    day = date(2026, 10, 5)
+    document = Document("RE-1", "invoice", day, Decimal(119), (Share(Decimal(19), Decimal(100), Decimal(19)),), 1)
+    line = Line(Decimal(119), "S", "10001", contra, day, "RE-1", key)
+    report = judged(Month(Head(), Habits(), [document]), [line])
+    assert report.kinds == {"account": 1}
+    assert words in report.findings.found[0].text
+
+
+@pytest.mark.parametrize(
+    ("contra", "key"),
+    [
+        ("8200", "3"),  # a general account with the key for 19 %
+        ("8405", ""),  # automatic accounts beside 8400
+        ("8315", ""),  # EU deliveries taxed here
+        ("8401", "3"),  # a superfluous key
+        ("8450", ""),  # an individual account, for instance of a cost centre
+        ("1718", ""),  # an advance payment
+    ],
+)
+def test_plausible_accounts_are_no_findings(contra: str, key: str) -> None:
+    """Where several accounts are plausible, all are taken; unknown ones are noted at most."""
+    day = date(2026, 10, 5)
+    document = Document("RE-1", "invoice", day, Decimal(119), (Share(Decimal(19), Decimal(100), Decimal(19)),), 1)
+    line = Line(Decimal(119), "S", "10001", contra, day, "RE-1", key)
+    report = judged(Month(Head(), Habits(), [document]), [line])
+    assert report.findings.found == []
+    assert report.matched == 1
+
+
+def test_zero_rate_grounds_exclude_each_other() -> None:
+    """An export on the account for reverse charge is wrong; on a general tax-free account it is noted."""
+    day = date(2026, 10, 5)
+    document = Document("RE-1", "invoice", day, Decimal(100), (Share(Decimal(0), Decimal(100), Decimal(0)),), 2)
+    made = Month(Head(), Habits(), [document])
+    line = Line(Decimal(100), "S", "10001", "8120", day, "RE-1")
+    assert judged(made, [line]).findings.notes == []
+    assert judged(made, [replace(line, contra="8337")]).kinds == {"account": 1}
+    general = judged(made, [replace(line, contra="8100")])
+    assert general.findings.found == []
+    assert len(general.findings.notes) == 1
+
+
+@pytest.mark.parametrize(("days", "words"), [(1, "richtig ist"), (40, "außerhalb des Zeitraums")])
+def test_wrong_date_is_named(days: int, words: str) -> None:
+    """Another day of the month, and a day outside the period."""
+    made = ordinary()
+    at = next(i for i in range(first_claim(made), len(made.lines)) if made.lines[i].contra == "8400")
+    line = made.lines[at]
+    shifted = line.day + timedelta(days=days if line.day < made.head.last or days > 1 else -1)
+    report = judged(made, made.replaced(at, day=shifted))
+    assert kinds_at(report, line.number) == {"date"}
+    assert words in report.findings.found[0].text
+
+
+def test_wrong_chart_is_one_finding() -> None:
+    """The header of the other chart is told once; its accounts are read by that chart."""
+    made = month(3, habits=Habits(chart="04"))
+    report = judged(made, chart="SKR03")
+    assert report.kinds == {"chart": 1}
+    assert report.matched == report.documents
+
+
+def test_contents_of_other_chart_are_found() -> None:
+    """SKR04 accounts under a header that says SKR03 do not pass as revenue."""
+    made = month(3, habits=Habits(chart="04"))
+    report = judged(made, head=replace(made.head, chart="03"), chart="SKR03")
+    assert report.kinds["account"] >= len(made.documents) / 2
+
+
+def test_stack_of_another_period_is_told() -> None:
+    """A header that does not touch the period is a finding; one that reaches beyond it is noted."""
+    made = ordinary()
+    other = replace(made.head, first=date(made.head.year.year, 1, 1), last=date(made.head.year.year, 1, 2))
+    assert made.head.first > other.last
+    assert judged(made, [], head=other).kinds["period"] == 1
+    wide = judged(made, head=replace(made.head, first=made.head.year))
+    assert (wide.kinds, wide.findings.noted["period"]) == ({}, 1)
+
+
+def test_stacks_of_two_clients_are_told() -> None:
+    """Files of different advisers or clients do not belong into one export."""
+    made = ordinary()
+    heads = [made.head, replace(made.head, client="55004"), replace(made.head, adviser="29099")]
+    stacks = [Stack(io.BytesIO(table(made.lines if head is made.head else [], head)), "x") for head in heads]
+    period = Period(made.head.first, made.head.last)
+    report = check(stacks, made.documents, made.payments, period, "SKR03")
+    assert report.kinds == {"header": 1}
+
+
+def test_foreign_numbers_win_over_texts() -> None:
+    """An invoice under a number of its own is extra, even if its text speaks of one of ours; a payment is ours then."""
+    made = ordinary()
+    at = payment_line(made)
+    number = made.lines[at].number
+    assert judged(made, made.replaced(at, number="4711", text=f"Zahlung {number}, danke")).kinds == {}
+    stranger = replace(made.lines[first_claim(made)], number="X-1", text=f"zu {number}")
+    assert kinds_at(judged(made, [*made.lines, stranger]), "X-1") == {"extra"}
+
+
+def test_extra_postings_are_named() -> None:
+    """Revenue and payments under numbers we do not know, and an invoice of another period."""
+    made = ordinary()
+    day = made.head.first
+    foreign = Line(Decimal("11.90"), "S", "10001", "8400", day, "RE-9999")
+    report = judged(made, [*made.lines, foreign, replace(foreign, account="1200", contra="10001")])
+    assert report.kinds == {"extra": 2}
+    assert kinds_at(report, "RE-9999") == {"extra"}
+    old = Document("RE-5", "invoice", day - timedelta(days=3), Decimal("11.90"), (), 1)
+    made.documents.append(old)
+    assert kinds_at(judged(made, [*made.lines, replace(foreign, number="RE-5")]), "RE-5") == {"date"}
+
+
+def test_payments_are_compared_too() -> None:
+    """Missing, doubled, wrong amount, wrong day; and nothing at all where payments are not known."""
+    made = ordinary()
+    at = payment_line(made)
+    line = made.lines[at]
+    cases = {
+        "missing": [x for i, x in enumerate(made.lines) if i != at],
+        "doubled": [*made.lines, line],
+        "amount": made.replaced(at, amount=line.amount + Decimal("0.01")),
+        "date": made.replaced(at, day=made.head.first if line.day > made.head.first else made.head.last),
+    }
+    for kind, lines in cases.items():
+        assert judged(made, lines).kinds == {kind: 1}
+    made.payments = None  # type: ignore[assignment]
+    assert judged(made, cases["missing"]).kinds == {}
+
+
+def test_deductions_complete_a_payment() -> None:
+    """Skonto and fees beside the money: both the money alone and the whole count as the payment."""
+    day = date(2026, 10, 5)
+    money = Line(Decimal("116.62"), "S", "1200", "10001", day, "RE-1")
+    skonto = Line(Decimal("2.38"), "S", "8736", "10001", day, "RE-1")
+    for paid in ("116.62", "119.00"):
+        made = Month(Head(), Habits(), [], [Payment("RE-1", Decimal(paid), day)])
+        assert judged(made, [money, skonto]).kinds == {}
+    made = Month(Head(), Habits(), [], [Payment("RE-1", Decimal("118.00"), day)])
+    assert judged(made, [money, skonto]).kinds == {"amount": 1}
+
+
+def test_cancellation_of_earlier_month_matches() -> None:
+    """A cancellation posted under the number of an invoice that we were not given."""
+    day = date(2026, 10, 5)
+    shares = (Share(Decimal(19), Decimal(-100), Decimal(-19)),)
+    document = Document("SR-1", "cancellation", day, Decimal(-119), shares, 1, cancels="RE-1")
+    made = Month(Head(), Habits(), [document])
+    line = Line(Decimal(119), "H", "10001", "8400", day, "RE-1", second="SR-1")
+    assert judged(made, [line]).kinds == {}
+    assert judged(made, [replace(line, side="S")]).kinds == {"amount": 1}
+
+
+def test_foreign_currency_uses_the_base() -> None:
+    """A document in francs agrees by its own amount; one in euros by the base amount."""
+    day = date(2026, 10, 5)
+    line = Line(Decimal(119), "S", "10001", "8400", day, "RE-1", currency="CHF", base=Decimal("125.00"))
+    share = Share(Decimal(19), Decimal(100), Decimal(19))
+    francs = Document("RE-1", "invoice", day, Decimal(119), (share,), 1, currency="CHF")
+    agreed = judged(Month(Head(), Habits(), [francs]), [line])
+    assert (agreed.findings.found, agreed.findings.notes, agreed.matched) == ([], [], 1)
+    euros = Document(
+        "RE-1", "invoice", day, Decimal(125), (Share(Decimal(19), Decimal("105.04"), Decimal("19.96")),), 1
+    )
+    assert judged(Month(Head(), Habits(), [euros]), [line]).kinds == {}
+    assert judged(Month(Head(), Habits(), [euros]), [replace(line, base=Decimal(119))]).kinds == {"amount": 1}
+
+
+def test_numbers_survive_what_datev_forbids() -> None:
+    """Belegfeld 1 may have lost spaces and signs, or everything after 36 characters."""
+    day = date(2026, 10, 5)
+    share = (Share(Decimal(19), Decimal(100), Decimal(19)),)
+    for number, written in [("RE 2026#1", "RE20261"), ("R" * 40, "R" * 36)]:
+        document = Document(number, "invoice", day, Decimal(119), share, 1)
+        line = Line(Decimal(119), "S", "10001", "8400", day, written)
+        assert judged(Month(Head(), Habits(), [document]), [line]).kinds == {}
+
+
+def test_totals_add_up_by_account() -> None:
+    """The matched sums by account and tax key are the sums of the documents."""
+    made = month(11, habits=Habits())
+    report = judged(made)
+    turnover = sum(total.amount for total in report.totals if total.kind == "revenue")
+    assert turnover == sum(d.gross for d in made.documents)
+    assert sum(t.amount for t in report.totals if t.account == "1200") == sum(p.amount for p in made.payments)
+
+
+def test_days_carry_their_sums() -> None:
+    """Two payments with their days exchanged have the right total on the right days, and are still wrong."""
+    days = date(2026, 10, 5), date(2026, 10, 6)
+    paid = [Payment("RE-1", Decimal(amount), day) for amount, day in zip((10, 20), days, strict=True)]
+    lines = [Line(payment.amount, "S", "1200", "10001", payment.day, "RE-1") for payment in paid if payment.day]
+    made = Month(Head(), Habits(), [], paid)
+    assert judged(made, lines).kinds == {}
+    assert judged(made, [replace(lines[0], day=days[1]), replace(lines[1], day=days[0])]).kinds == {"date": 1}
+    unknown = Month(Head(), Habits(), [], [replace(payment, day=None) for payment in paid])
+    assert judged(unknown, [replace(lines[0], day=days[1]), lines[1]]).kinds == {}
+
+
+def test_shares_add_positions_by_rate() -> None:
+    """Positions of one rate become one share."""
+    positions = [(Decimal(19), Decimal(10), Decimal("1.90")), (Decimal(7), Decimal(1), Decimal("0.07"))]
+    shares = shares_of([*positions, positions[0]])
+    assert shares == (Share(Decimal(7), Decimal(1), Decimal("0.07")), Share(Decimal(19), Decimal(20), Decimal("3.80")))
+
+
+def test_calendar_month_has_its_days() -> None:
+    """First and last day, in December and in a leap year."""
+    assert calendar_month(2026, 12) == Period(date(2026, 12, 1), date(2026, 12, 31))
+    assert calendar_month(2028, 2) == Period(date(2028, 2, 1), date(2028, 2, 29))

@@ -1,0 +1,133 @@
+"""The job contract: what is accepted, and what the refusal of the rest says."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from worker.jobs import KINDS, BadJob, SendInvoice, SyncPayments, Who, parse
+
+INVOICE = UUID(int=0xA1)
+FOR_AN_INVOICE = ["publish_invoice", "send_invoice", "fetch_invoice_pdf"]
+
+GOOD: list[tuple[str, dict[str, Any]]] = [
+    *((kind, {"invoice_id": str(INVOICE)}) for kind in FOR_AN_INVOICE),
+    ("cancel_invoice", {"invoice_id": str(INVOICE), "reason": "Ordered twice."}),
+    # Upper case is the same id to Postgres.
+    ("publish_invoice", {"invoice_id": str(INVOICE).upper()}),
+    ("send_invoice", {"invoice_id": str(INVOICE), "subject": "Rechnung", "text": "Guten Tag", "resend": True}),
+    ("send_invoice", {"invoice_id": str(INVOICE), "subject": None, "text": "x" * 20_000}),
+    ("update_config", {"payment_sync_interval_minutes": 15, "template_eb_ar": None}),
+    ("sync_payments", {}),
+    ("sync_payments", {"invoice_id": None}),
+    ("sync_payments", {"invoice_id": str(INVOICE)}),
+]
+
+
+@pytest.mark.parametrize(("kind", "payload"), GOOD)
+def test_good_payload_is_parsed(kind: str, payload: dict[str, Any]) -> None:
+    """The kind is found and its own model holds the values."""
+    found, parsed = parse(kind, payload)
+    assert found is KINDS[kind]
+    assert type(parsed) is found.payload
+    if payload.get("invoice_id"):
+        assert parsed.model_dump()["invoice_id"] == INVOICE
+
+
+def test_options_have_their_defaults() -> None:
+    """Asked with an id alone: our own words, and no second mail; sync without an id means everything."""
+    _, mail = parse("send_invoice", {"invoice_id": str(INVOICE)})
+    assert mail == SendInvoice(invoice_id=INVOICE, subject=None, text=None, resend=False)
+    _, sync = parse("sync_payments", {})
+    assert sync == SyncPayments(invoice_id=None)
+
+
+BAD: list[tuple[str, Any, str]] = [
+    ("publish_invoice", {}, "invoice_id: Field required"),
+    ("publish_invoice", {"invoice_id": None}, "invoice_id: "),
+    ("publish_invoice", {"invoice_id": 7}, "invoice_id: "),
+    ("publish_invoice", {"invoice_id": "INV-1"}, "invoice_id: must be a UUID in its usual form"),
+    # pydantic takes these three, the ledger does not: it could not tell which invoice the job belongs to.
+    ("publish_invoice", {"invoice_id": INVOICE.hex}, "invoice_id: must be a UUID in its usual form"),
+    ("publish_invoice", {"invoice_id": f"{{{INVOICE}}}"}, "invoice_id: must be a UUID in its usual form"),
+    ("publish_invoice", {"invoice_id": f"urn:uuid:{INVOICE}"}, "invoice_id: must be a UUID in its usual form"),
+    ("publish_invoice", {"invoice_id": f"{INVOICE}\n"}, "invoice_id: must be a UUID in its usual form"),
+    ("sync_payments", {"invoice_id": INVOICE.hex}, "invoice_id: must be a UUID in its usual form"),
+    ("publish_invoice", {"invoice_id": str(INVOICE), "invoice": "x"}, "invoice: Extra inputs are not permitted"),
+    ("fetch_invoice_pdf", {"invoice_id": str(INVOICE), "resend": True}, "resend: Extra inputs are not permitted"),
+    ("send_invoice", {"invoice_id": str(INVOICE), "subject": ""}, "subject: "),
+    ("send_invoice", {"invoice_id": str(INVOICE), "subject": "x" * 201}, "subject: "),
+    ("send_invoice", {"invoice_id": str(INVOICE), "text": "x" * 20_001}, "text: "),
+    ("send_invoice", {"invoice_id": str(INVOICE), "text": ["x"]}, "text: "),
+    ("send_invoice", {"invoice_id": str(INVOICE), "resend": "perhaps"}, "resend: "),
+    ("send_invoice", {"invoice_id": str(INVOICE), "resend": None}, "resend: "),
+    ("cancel_invoice", {"invoice_id": str(INVOICE)}, "reason: Field required"),
+    ("cancel_invoice", {"invoice_id": INVOICE.hex, "reason": "x"}, "invoice_id: must be a UUID in its usual form"),
+    ("update_config", {}, "payload: nothing to change; settings are template_eb_ar, "),
+    ("update_config", {"payment_sync_interval_minutes": 7}, "payment_sync_interval_minutes: allowed are "),
+    ("update_config", {"sevdesk_api_token": "x"}, "sevdesk_api_token: Extra inputs are not permitted"),
+    ("sync_payments", {"everythin": True}, "everythin: Extra inputs are not permitted"),
+    # An outbox row may hold any JSON.
+    ("publish_invoice", [], "payload: "),
+    ("publish_invoice", "x", "payload: "),
+    ("sync_payments", None, "payload: "),
+]
+
+
+@pytest.mark.parametrize(("kind", "payload", "problem"), BAD)
+def test_bad_payload_is_refused(kind: str, payload: Any, problem: str) -> None:
+    """The reason names the job, the field and the rule."""
+    with pytest.raises(BadJob) as refused:
+        parse(kind, payload)
+    assert str(refused.value).startswith(f"The payload of {kind} is not valid: {problem}")
+
+
+def test_refusal_repeats_no_value() -> None:
+    """Values may be personal data, and so may names that are none."""
+    secret = "erika@example.com"
+    payload = {"invoice_id": secret, "subject": [secret], "resend": secret, secret: secret}
+    with pytest.raises(BadJob) as refused:
+        parse("send_invoice", payload)
+    assert secret not in str(refused.value)
+    assert "(odd name): Extra inputs are not permitted" in str(refused.value)
+
+
+def test_refusal_of_many_fields_is_short() -> None:
+    """Thousands of unknown fields fit one line in the ledger."""
+    with pytest.raises(BadJob) as refused:
+        parse("sync_payments", {f"field_{n}": n for n in range(10_000)})
+    assert str(refused.value).endswith("; and 9995 more.")
+    assert len(str(refused.value)) < 500
+
+
+def test_unknown_kind_names_the_known() -> None:
+    """A misspelt kind is seen at a glance; a long one does not flood the log."""
+    with pytest.raises(BadJob, match=r"^Unknown job kind 'publish'\. Known kinds: publish_invoice, send_invoice, "):
+        parse("publish", {})
+    with pytest.raises(BadJob) as refused:
+        parse("x" * 100_000, {})
+    assert len(str(refused.value)) < 300
+
+
+def test_only_admins_sync() -> None:
+    """What any internal user may ask for, and what only an admin may."""
+    allowed = {name: kind.who for name, kind in KINDS.items()}
+    assert {allowed[name] for name in FOR_AN_INVOICE} == {Who.INTERNAL}
+    assert allowed["sync_payments"] is Who.ADMIN
+
+
+def test_every_id_has_one_spelling() -> None:
+    """No kind takes an id that the ledger would not find in its payload."""
+    for kind in KINDS.values():
+        if "invoice_id" in kind.payload.model_fields:
+            with pytest.raises(BadJob, match="usual form of 36 characters"):
+                parse(kind.name, {"invoice_id": INVOICE.hex})
+
+
+def test_patience_grows_and_ends() -> None:
+    """Each kind waits longer from try to try, and not for ever."""
+    for kind in KINDS.values():
+        assert 0 < len(kind.retry_delays) <= 10
+        assert sorted(set(kind.retry_delays)) == list(kind.retry_delays)
+        assert sum(kind.retry_delays) < 24 * 3600
+    assert sum(KINDS["sync_payments"].retry_delays) < 10 * 60, "gives up before the next tick"
