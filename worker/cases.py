@@ -52,7 +52,7 @@ def invoice_of(row: Mapping[str, Any]) -> Invoice:
     same = {f.name for f in fields(Invoice)} & set(row.keys()) - {"items"}
     return Invoice(
         number=row["invoice_number"],
-        items=tuple(_item(item) for item in row["items"]),
+        items=tuple(item_of(item) for item in row["items"]),
         **{name: row[name] for name in same},
     )
 
@@ -64,7 +64,8 @@ def _cancellation(row: Mapping[str, Any] | None) -> Cancellation | None:
     return Cancellation(kind=row["kind"], external_id=row["external_id"], number=row["number"], **sums)
 
 
-def _item(item: Mapping[str, Any]) -> Item:
+def item_of(item: Mapping[str, Any]) -> Item:
+    """A position, as `jsonb_build_object` gives it."""
     numbers = {name: Decimal(item[name]) for name in ("quantity", "unit_price", "tax_rate")}
     return Item(
         position=item["position"], name=item["name"], description=item["description"], unit=item["unit"], **numbers

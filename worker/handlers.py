@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from worker import jobs
+from worker import admin, jobs
+from worker.datev_export import Export
 from worker.outcome import Outcome
 from worker.settings import Settings
 from worker.steps.desk import Desk
@@ -40,6 +41,30 @@ async def sync_payments(office: Office, job: Job, payload: jobs.SyncPayments) ->
     return await Sync(office.store, office.sevdesk).run(job, payload)
 
 
+async def export_datev(office: Office, job: Job, payload: jobs.ExportDatev) -> Outcome:
+    """See `worker/datev_export.py`."""
+    return await Export(office.store, office.locks, office.sevdesk, office.settings).run(job, payload)
+
+
+async def test_connection(office: Office, job: Job, payload: jobs.TestConnection) -> Outcome:
+    """See `worker/admin.py`."""
+    return await admin.test_connection(office.store, office.sevdesk.client, job)
+
+
+async def refresh_templates(office: Office, job: Job, payload: jobs.RefreshTemplates) -> Outcome:
+    """See `worker/admin.py`."""
+    return await admin.refresh_templates(office.store, office.sevdesk.client, payload)
+
+
+async def update_config(office: Office, job: Job, payload: jobs.UpdateConfig) -> Outcome:
+    """See `worker/admin.py`."""
+    return await admin.update_config(office.store, job, payload)
+
+
 HANDLERS: Mapping[str, Handler] = {
     "sync_payments": sync_payments,
+    "export_datev": export_datev,
+    "test_connection": test_connection,
+    "refresh_templates": refresh_templates,
+    "update_config": update_config,
 }

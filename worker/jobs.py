@@ -7,12 +7,15 @@ A payload arrives as the `k` object of an arq job or as the jsonb of an outbox r
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
+
+from worker import schedule
 
 # The one spelling of ids. pydantic would also take the digits without hyphens, in braces or as a URN, but the ledger
 # finds the invoice that a job belongs to by this form; another would let two jobs of one invoice run side by side.
@@ -76,9 +79,105 @@ class CancelInvoice(Payload):
 
 
 class SyncPayments(Payload):
-    """Bring payment state back: for everything that changed, or for one invoice."""
+    """Bring payment state back: what changed since last time, or everything, one customer, one invoice, a range.
 
+    `full` reads the whole book and proves that nothing was missed. `party_id` is a company's or a contact's id. The
+    range is of invoice dates, Berlin days, both ends included.
+    """
+
+    full: bool = False
     invoice_id: Id | None = None
+    party_id: Id | None = None
+    start_date: date | None = None
+    end_date: date | None = None
+
+    @model_validator(mode="after")
+    def _one_scope(self) -> Self:
+        ranged = self.start_date is not None or self.end_date is not None
+        if sum((self.full, self.invoice_id is not None, self.party_id is not None, ranged)) > 1:
+            raise PydanticCustomError("scope", "give one of full, invoice_id, party_id and a range, not several")
+        if ranged and (self.start_date is None or self.end_date is None or self.start_date > self.end_date):
+            raise PydanticCustomError("range", "a range needs start_date and end_date, in this order")
+        return self
+
+    @property
+    def scope(self) -> str:
+        """What two runs have in common when one can stand in for the other."""
+        if self.invoice_id or self.party_id:
+            return f"invoice {self.invoice_id}" if self.invoice_id else f"party {self.party_id}"
+        if self.start_date:
+            return f"{self.start_date} to {self.end_date}"
+        return "full" if self.full else "feed"
+
+
+class TestConnection(Payload):
+    """Ask sevDesk who we are, and whether the settings fit the account; the answers are in the job's result."""
+
+
+class RefreshTemplates(Payload):
+    """Fetch sevDesk's layouts into `sevdesk_templates`, unless that was done in the last five minutes."""
+
+    force: bool = False
+
+
+class ExportDatev(Payload):
+    """A DATEV package of a period (Berlin days, both included), checked against our own documents.
+
+    `export_id` names a row the billing system inserted into `sevdesk_datev_exports`; else the other fields say what is
+    wanted. Nothing is enshrined unless `enshrine` is true: that cannot be undone.
+    """
+
+    export_id: Id | None = None
+    start_date: date | None = None
+    end_date: date | None = None
+    scope: Annotated[str, Field(pattern=r"^[EXTCD]{1,5}$")] = "E"
+    by_pay_date: bool = False
+    include_images: bool = False
+    enshrine: bool = False
+
+    @model_validator(mode="after")
+    def _either_or(self) -> Self:
+        if self.export_id is not None:
+            if len(self.model_fields_set) > 1:
+                raise PydanticCustomError("export", "give export_id alone, or the period without it")
+        elif self.start_date is None or self.end_date is None or self.start_date > self.end_date:
+            raise PydanticCustomError("range", "give export_id, or start_date and end_date, in this order")
+        return self
+
+
+def _interval(minutes: int) -> int:
+    if not schedule.is_allowed(minutes):
+        raise PydanticCustomError("interval", "allowed are {allowed}", {"allowed": schedule.ALLOWED})
+    return minutes
+
+
+TemplateId = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")] | None
+
+
+class UpdateConfig(Payload):
+    """Change settings in `sevdesk_config`; fields that are left out stay, null clears a template or the person."""
+
+    template_eb_ar: TemplateId = None
+    template_eb_sr: TemplateId = None
+    template_kop_ar: TemplateId = None
+    template_kop_sr: TemplateId = None
+    contact_person_id: Annotated[str, Field(pattern=r"^[0-9]{1,20}$")] | None = None
+    payment_sync_interval_minutes: Annotated[int, Field(strict=True), AfterValidator(_interval)] = 10
+    datev_chart_of_accounts: Literal["SKR03", "SKR04"] = "SKR03"
+    auto_transfer_invoices: Annotated[bool, Field(strict=True)] = False
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if not self.model_fields_set:
+            raise PydanticCustomError(
+                "empty", "nothing to change; settings are {names}", {"names": ", ".join(type(self).model_fields)}
+            )
+        return self
+
+    @property
+    def patch(self) -> dict[str, Any]:
+        """The fields that were given, with their new values."""
+        return self.model_dump(exclude_unset=True)
 
 
 # Seconds to wait before each further try. A passing fault (deploy, network) is over in seconds, an outage in minutes,
@@ -107,6 +206,10 @@ KINDS: Mapping[str, Kind] = {
         Kind("fetch_invoice_pdf", FetchInvoicePdf, Who.INTERNAL),
         Kind("cancel_invoice", CancelInvoice, Who.INTERNAL),
         Kind("sync_payments", SyncPayments, Who.ADMIN, BRIEF),
+        Kind("export_datev", ExportDatev, Who.ADMIN),
+        Kind("test_connection", TestConnection, Who.ADMIN, BRIEF),
+        Kind("refresh_templates", RefreshTemplates, Who.ADMIN, BRIEF),
+        Kind("update_config", UpdateConfig, Who.ADMIN, BRIEF, needs_sevdesk=False),
     )
 }
 

@@ -1,11 +1,12 @@
 -- depends: 0001_tables
 
 -- The key by which jobs wait for one another: an invoice's jobs run one after another, and so do all jobs of a
--- kind that works on the whole book.
-CREATE FUNCTION sevdesk_order_key(kind text, invoice_id uuid) RETURNS text
+-- kind that works on the whole book. Exports run for hours and only their starts exclude one another.
+CREATE FUNCTION sevdesk_order_key(kind text, invoice_id uuid, job_id text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE
-        WHEN invoice_id IS NULL OR kind IN ('sync_payments', 'export_datev') THEN 'kind:' || kind
+        WHEN kind = 'export_datev' THEN 'job:' || job_id
+        WHEN invoice_id IS NULL OR kind = 'sync_payments' THEN 'kind:' || kind
         ELSE 'invoice:' || invoice_id
     END;
 
@@ -43,7 +44,7 @@ BEGIN
            (job_id, kind, payload, origin, invoice_id, requested_by, correlation_id, order_key, state)
     VALUES (id, sevdesk_request_job.kind, sevdesk_request_job.payload, 'outbox', invoice,
             sevdesk_request_job.requested_by, sevdesk_request_job.correlation_id,
-            sevdesk_order_key(sevdesk_request_job.kind, invoice), 'requested')
+            sevdesk_order_key(sevdesk_request_job.kind, invoice, id), 'requested')
     ON CONFLICT (job_id) DO NOTHING;
     PERFORM pg_notify('sevdesk_requests', id);
     RETURN id;

@@ -23,7 +23,7 @@ WITH moved AS (
     WHERE name = :name AND next_run_at = :due RETURNING name
 ), started AS (
     INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, order_key, state)
-    SELECT :job_id, :kind, :payload::jsonb, 'system', sevdesk_order_key(:kind, NULL), 'requested'
+    SELECT :job_id, :kind, :payload::jsonb, 'system', sevdesk_order_key(:kind, NULL, :job_id), 'requested'
     FROM moved
     WHERE NOT EXISTS (SELECT FROM sevdesk_jobs
                       WHERE kind = :kind AND payload = :payload::jsonb AND origin = 'system'

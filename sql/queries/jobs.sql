@@ -5,7 +5,7 @@
 INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, invoice_id, requested_by, correlation_id, order_key,
                           state, enqueued_at, error, finished_at)
 SELECT n.job_id, n.kind, n.payload, 'redis', n.invoice_id, n.requested_by, n.correlation_id,
-       sevdesk_order_key(n.kind, n.invoice_id),
+       sevdesk_order_key(n.kind, n.invoice_id, n.job_id),
        CASE WHEN n.error IS NULL THEN 'queued' ELSE 'rejected' END,
        n.enqueued_at, n.error, CASE WHEN n.error IS NOT NULL THEN clock_timestamp() END
 FROM unnest(:job_ids::text[], :kinds::text[], :payloads::jsonb[], :invoice_ids::uuid[], :requesters::uuid[],
@@ -124,7 +124,7 @@ RETURNING job_id, kind, payload, requested_by, correlation_id;
 -- The operator's answer about what the parked job left open.
 UPDATE sevdesk_intents SET answer = :answer
 WHERE closed_at IS NULL
-  AND subject = (SELECT order_key FROM sevdesk_jobs WHERE job_id = :job_id AND state = 'parked');
+  AND (job_id = :job_id OR subject = (SELECT order_key FROM sevdesk_jobs WHERE job_id = :job_id AND state = 'parked'));
 
 -- name: request_forgotten$
 -- Invoices the billing system marked queued for which no job exists, and, where auto transfer is on, approved ones

@@ -1,0 +1,58 @@
+-- What admins ask for: the settings and their history, the account, the layouts.
+
+-- name: config^
+SELECT account_name, account_id, contact_person_id, template_eb_ar, template_eb_sr, template_kop_ar, template_kop_sr,
+       payment_sync_interval_minutes, datev_chart_of_accounts, auto_transfer_invoices, is_connected, token_configured,
+       connected_by, last_sync_at, updated_at
+FROM sevdesk_config;
+
+-- name: change_config
+-- Takes over the fields of the patch that differ, and puts each of them on record, all or nothing. Answers with those.
+WITH before AS (
+    SELECT * FROM sevdesk_config FOR UPDATE
+), changes AS (
+    SELECT p.field, to_jsonb(b) -> p.field AS old_value, p.value AS new_value
+    FROM before b, jsonb_each(:patch::jsonb) AS p(field, value)
+    WHERE to_jsonb(b) -> p.field IS DISTINCT FROM p.value
+), changed AS (
+    UPDATE sevdesk_config c
+    SET account_name = n.account_name, account_id = n.account_id, contact_person_id = n.contact_person_id,
+        template_eb_ar = n.template_eb_ar, template_eb_sr = n.template_eb_sr, template_kop_ar = n.template_kop_ar,
+        template_kop_sr = n.template_kop_sr, payment_sync_interval_minutes = n.payment_sync_interval_minutes,
+        datev_chart_of_accounts = n.datev_chart_of_accounts, auto_transfer_invoices = n.auto_transfer_invoices,
+        is_connected = n.is_connected, connected_by = n.connected_by, updated_at = clock_timestamp()
+    FROM before b, jsonb_populate_record(NULL::sevdesk_config, to_jsonb(b) || :patch::jsonb) n
+    WHERE EXISTS (SELECT FROM changes)
+)
+INSERT INTO sevdesk_config_log (job_id, field, old_value, new_value, changed_by)
+SELECT :job_id, field, old_value, new_value, :changed_by::uuid FROM changes ORDER BY field
+RETURNING field, old_value, new_value;
+
+-- name: templates
+SELECT template_id, name, extract(epoch FROM clock_timestamp() - fetched_at)::float8 AS age
+FROM sevdesk_templates ORDER BY name, template_id;
+
+-- name: store_templates$
+-- The list as sevDesk has it now: new ones come, removed ones go. Answers with how many went.
+WITH gone AS (
+    DELETE FROM sevdesk_templates WHERE template_id <> ALL (:template_ids::text[]) RETURNING template_id
+), there AS (
+    INSERT INTO sevdesk_templates (template_id, name, translation_code, is_default)
+    SELECT * FROM unnest(:template_ids::text[], :names::text[], :translation_codes::text[], :defaults::boolean[])
+    ON CONFLICT (template_id) DO UPDATE
+    SET name = excluded.name, translation_code = excluded.translation_code, is_default = excluded.is_default,
+        fetched_at = clock_timestamp()
+)
+SELECT count(*) FROM gone;
+
+-- name: count_jobs
+-- What is not at an end, for the metrics.
+SELECT kind, state, count(*) AS jobs FROM sevdesk_jobs WHERE state NOT IN ('done', 'rejected') GROUP BY kind, state;
+
+-- name: queue_age^
+-- How long the oldest job that nothing but a free worker keeps waiting has been due, and when payments were synced.
+SELECT coalesce(extract(epoch FROM max(clock_timestamp() - greatest(j.created_at, j.not_before))), 0)::float8 AS age,
+       (SELECT extract(epoch FROM last_sync_at)::float8 FROM sevdesk_config) AS last_sync
+FROM sevdesk_jobs j
+WHERE j.state IN ('requested', 'queued')
+   OR (j.state = 'waiting' AND j.not_before < clock_timestamp());

@@ -1,0 +1,84 @@
+-- DATEV exports: the row that carries them, and what our side says about the period.
+
+-- name: adopt_export^
+-- The row a job works on: the one named, or one of its own. A row belongs to the first job that takes it.
+WITH own AS (
+    INSERT INTO sevdesk_datev_exports (start_date, end_date, scope, by_pay_date, include_images, enshrine, job_id,
+                                       requested_by)
+    SELECT :start_date::date, :end_date::date, :scope, :by_pay_date, :include_images, :enshrine, :job_id,
+           :requested_by::uuid
+    WHERE :export_id::uuid IS NULL
+    ON CONFLICT (job_id) DO NOTHING
+    RETURNING *
+), named AS (
+    UPDATE sevdesk_datev_exports e SET job_id = coalesce(e.job_id, :job_id)
+    WHERE e.export_id = :export_id::uuid OR (:export_id::uuid IS NULL AND e.job_id = :job_id)
+    RETURNING e.*
+)
+SELECT export_id, start_date, end_date, scope, by_pay_date, include_images, enshrine, status, progress, job_id,
+       sevdesk_job_id, extract(epoch FROM clock_timestamp() - coalesce(started_at, clock_timestamp()))::float8 AS age
+FROM (SELECT * FROM own UNION ALL SELECT * FROM named) e;
+
+-- name: overlapping_export$
+SELECT export_id FROM sevdesk_datev_exports
+WHERE status = 'running' AND export_id <> :export_id AND start_date <= :end_date AND end_date >= :start_date
+ORDER BY created_at LIMIT 1;
+
+-- name: export_started!
+UPDATE sevdesk_datev_exports
+SET sevdesk_job_id = :sevdesk_job_id, status = 'running', started_at = clock_timestamp(), error = NULL
+WHERE export_id = :export_id AND sevdesk_job_id IS NULL;
+
+-- name: export_progress$
+-- Tells whoever listens, but only when something moved.
+WITH moved AS (
+    UPDATE sevdesk_datev_exports SET progress = :progress
+    WHERE export_id = :export_id AND progress < :progress
+    RETURNING export_id, job_id, progress
+)
+SELECT pg_notify('sevdesk_events', json_build_object('job_id', job_id, 'kind', 'export_datev', 'export_id', export_id,
+                                                     'outcome', 'progress', 'progress', progress)::text)
+FROM moved;
+
+-- name: export_failed!
+UPDATE sevdesk_datev_exports SET status = 'failed', error = :error, finished_at = clock_timestamp()
+WHERE export_id = :export_id AND status IN ('requested', 'running');
+
+-- name: export_finished!
+UPDATE sevdesk_datev_exports
+SET status = :status, progress = 100, filename = :filename, archive = :archive, archive_sha256 = :sha256,
+    report = :report::jsonb, report_archive = :report_archive, error = NULL, finished_at = clock_timestamp()
+WHERE export_id = :export_id;
+
+-- name: documents_of_period
+-- Our finalized invoices by invoice date, and the cancellations made in the period, as the books must show them.
+SELECT 'invoice' AS kind, i.external_invoice_number AS number, i.issue_date AS day, i.tax_rule, i.currency,
+       NULL AS cancels, i.gross_amount AS gross,
+       (SELECT jsonb_agg(jsonb_build_object('position', p.position, 'name', p.name, 'description', p.description,
+                                            'quantity', p.quantity, 'unit', p.unit, 'unit_price', p.unit_price,
+                                            'tax_rate', p.tax_rate) ORDER BY p.position)
+        FROM billing_invoice_items p WHERE p.invoice_id = i.id) AS items
+FROM billing_invoices i
+WHERE i.accounting_provider = 'sevdesk' AND i.external_invoice_number IS NOT NULL
+  AND i.issue_date BETWEEN :first AND :last
+UNION ALL
+SELECT 'cancellation', a.cancellation_number, (i.cancelled_at AT TIME ZONE 'Europe/Berlin')::date, i.tax_rule,
+       i.currency, i.external_invoice_number, a.gross_amount,
+       (SELECT jsonb_agg(jsonb_build_object('position', p.position, 'name', p.name, 'description', p.description,
+                                            'quantity', p.quantity, 'unit', p.unit, 'unit_price', p.unit_price,
+                                            'tax_rate', p.tax_rate) ORDER BY p.position)
+        FROM billing_invoice_items p WHERE p.invoice_id = i.id)
+FROM sevdesk_cancellations a JOIN billing_invoices i ON i.id = a.invoice_id
+WHERE a.kind = 'cancellation_invoice' AND a.cancellation_number IS NOT NULL
+  AND (i.cancelled_at AT TIME ZONE 'Europe/Berlin')::date BETWEEN :first AND :last;
+
+-- name: payments_of_period
+-- Money that came or went back for our invoices, by the day sevDesk gave, else the day we learned of it (day null).
+SELECT i.external_invoice_number AS number, i.currency,
+       (e.payload ->> 'paid_now')::numeric - (e.payload ->> 'paid_before')::numeric AS amount,
+       (e.payload ->> 'paid_on')::date AS day
+FROM billing_invoice_event_log e JOIN billing_invoices i ON i.id = e.invoice_id
+WHERE e.event_type IN ('partially_paid', 'paid', 'overpaid', 'discounted', 'payment_reversed')
+  AND i.external_invoice_number IS NOT NULL
+  AND coalesce((e.payload ->> 'paid_on')::date, (e.created_at AT TIME ZONE 'Europe/Berlin')::date)
+      BETWEEN :first AND :last;

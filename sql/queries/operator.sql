@@ -1,0 +1,189 @@
+-- What operators ask: none of it changes an invoice or a job.
+
+-- name: find_invoice^
+-- Ours before sevDesk's, for the two number circles may overlap.
+SELECT id FROM (
+    SELECT id, 1 AS place FROM billing_invoices WHERE invoice_number = :subject
+    UNION ALL
+    SELECT id, 2 FROM billing_invoices WHERE id = sevdesk_uuid_or_null(:subject)
+    UNION ALL
+    SELECT id, 3 FROM billing_invoices WHERE external_invoice_number = :subject
+    UNION ALL
+    SELECT id, 4 FROM billing_invoices WHERE external_id = :subject AND accounting_provider = 'sevdesk') AS found
+ORDER BY place LIMIT 1;
+
+-- name: find_job^
+SELECT job_id, invoice_id FROM sevdesk_jobs WHERE job_id = :job_id;
+
+-- name: parked_job_ids
+SELECT job_id FROM sevdesk_jobs
+WHERE state = 'parked' AND (:invoice_id::uuid IS NULL OR invoice_id = :invoice_id::uuid)
+ORDER BY seq;
+
+-- name: backend_pid$
+SELECT pg_backend_pid();
+
+-- name: queue_states
+-- Answered from the index of unfinished jobs; finished ones are not counted.
+SELECT state, count(*)::int AS jobs FROM sevdesk_jobs WHERE state NOT IN ('done', 'rejected') GROUP BY state;
+
+-- name: recent_states
+-- What became of the newest jobs. Counting all of a ledger that only grows would take longer every year.
+SELECT state, count(*)::int AS jobs
+FROM (SELECT state FROM sevdesk_jobs ORDER BY seq DESC LIMIT :most) AS newest GROUP BY state;
+
+-- name: table_sizes^
+-- Postgres' own estimates, as of its last analyze.
+SELECT (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'sevdesk_jobs'::regclass) AS jobs,
+       (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'billing_invoices'::regclass) AS invoices;
+
+-- name: running_jobs
+SELECT j.job_id, j.kind, i.invoice_number, j.attempt, j.worker,
+       extract(epoch FROM clock_timestamp() - j.updated_at)::float8 AS seconds
+FROM sevdesk_jobs j LEFT JOIN billing_invoices i ON i.id = j.invoice_id
+WHERE j.state = 'running' ORDER BY j.updated_at LIMIT :most;
+
+-- name: parked_jobs
+-- The newest first; how many there are is told by queue_states.
+SELECT j.job_id, j.kind, i.invoice_number, j.error, j.next_step,
+       extract(epoch FROM clock_timestamp() - j.finished_at)::float8 AS seconds
+FROM sevdesk_jobs j LEFT JOIN billing_invoices i ON i.id = j.invoice_id
+WHERE j.state = 'parked' ORDER BY j.finished_at DESC LIMIT :most;
+
+-- name: oldest_waiting^
+-- Ordered by time, not by seq, so that the index of unfinished jobs is read and not the whole ledger.
+SELECT j.job_id, j.kind, j.state, i.invoice_number, j.error,
+       extract(epoch FROM clock_timestamp() - j.created_at)::float8 AS seconds
+FROM (SELECT * FROM sevdesk_jobs WHERE state IN ('requested', 'queued', 'waiting') ORDER BY created_at LIMIT 1) j
+LEFT JOIN billing_invoices i ON i.id = j.invoice_id;
+
+-- name: account^
+SELECT c.account_name, c.is_connected, c.token_configured, c.auto_transfer_invoices, c.payment_sync_interval_minutes,
+       c.last_sync_at, extract(epoch FROM clock_timestamp() - c.last_sync_at)::float8 AS sync_age,
+       (SELECT next_run_at FROM sevdesk_schedules WHERE name = 'payments') AS next_sync_at
+FROM sevdesk_config c;
+
+-- name: last_reconciliation^
+SELECT finished_at, extract(epoch FROM clock_timestamp() - finished_at)::float8 AS age, invoices, documents, in_motion,
+       drift
+FROM sevdesk_reconciliations ORDER BY id DESC LIMIT 1;
+
+-- name: list_jobs
+SELECT j.job_id, j.kind, j.state, i.invoice_number, j.attempt, j.origin, j.error, j.next_step, j.created_at,
+       j.finished_at, extract(epoch FROM clock_timestamp() - j.created_at)::float8 AS age,
+       extract(epoch FROM j.not_before - clock_timestamp())::float8 AS again_in
+FROM (SELECT * FROM sevdesk_jobs
+      WHERE (:state::text IS NULL OR state = :state::text) AND (:kind::text IS NULL OR kind = :kind::text)
+      ORDER BY seq DESC LIMIT :most) j
+LEFT JOIN billing_invoices i ON i.id = j.invoice_id
+ORDER BY j.seq DESC;
+
+-- name: deciding_job^
+-- Of one job id, that job. Of an invoice: what is unfinished (the first of it), else what is parked and was not done by
+-- a later job of its kind, else the newest.
+SELECT j.job_id, j.kind, j.state, j.attempt, j.retries, j.worker, j.steps_done, j.error, j.next_step, j.order_key,
+       j.seq, j.requested_by, j.started_at, j.invoice_id, i.invoice_number,
+       extract(epoch FROM j.not_before - clock_timestamp())::float8 AS again_in,
+       extract(epoch FROM clock_timestamp() - j.updated_at)::float8 AS since,
+       extract(epoch FROM clock_timestamp() - coalesce(j.not_before, j.created_at))::float8 AS due_for,
+       EXISTS (SELECT FROM pg_locks l
+               WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
+                 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                 AND (l.classid::bigint << 32 | l.objid::bigint) = j.lock_key) AS locked
+FROM sevdesk_jobs j LEFT JOIN billing_invoices i ON i.id = j.invoice_id
+WHERE j.job_id = :job_id
+   OR (:job_id::text IS NULL AND j.invoice_id = :invoice_id::uuid
+       AND (j.state <> 'parked'
+            OR NOT EXISTS (SELECT FROM sevdesk_jobs l
+                           WHERE l.invoice_id = j.invoice_id AND l.kind = j.kind AND l.seq > j.seq
+                             AND l.state = 'done')))
+ORDER BY CASE WHEN j.state IN ('requested', 'queued', 'running', 'waiting') THEN 0
+              WHEN j.state = 'parked' THEN 1 ELSE 2 END,
+         CASE WHEN j.state IN ('requested', 'queued', 'running', 'waiting') THEN j.seq ELSE -j.seq END
+LIMIT 1;
+
+-- name: job_ahead^
+SELECT job_id, kind, state, count(*) OVER ()::int AS jobs_ahead
+FROM sevdesk_jobs
+WHERE order_key = :order_key AND seq < :seq AND state IN ('requested', 'queued', 'running', 'waiting')
+ORDER BY seq LIMIT 1;
+
+-- name: limited_for$
+-- Seconds until the person may start another job; null when one may start now. The same rule as sevdesk_claim_job's.
+SELECT extract(epoch FROM s.started_at - clock_timestamp())::float8 + :limit_seconds::float8
+FROM sevdesk_jobs s
+WHERE s.requested_by = :person::uuid AND s.started_at > clock_timestamp() - make_interval(secs => :limit_seconds::float8)
+ORDER BY s.started_at DESC OFFSET :limit_jobs::int - 1 LIMIT 1;
+
+-- name: open_intent_about^
+-- The job's own unknown write, else the one on its invoice.
+SELECT action, step, extract(epoch FROM clock_timestamp() - intent_at)::float8 AS age
+FROM sevdesk_intents
+WHERE closed_at IS NULL AND (job_id = :job_id OR subject = :subject)
+ORDER BY job_id = :job_id DESC, id LIMIT 1;
+
+-- name: invoice_head^
+SELECT i.id, i.invoice_number, i.document_kind, i.document_status, i.claim_status, i.accounting_sync_status, i.currency,
+       i.net_amount, i.tax_amount, i.gross_amount, i.paid_amount, i.paid_at, i.cancelled_at, i.issue_date, i.deal_id,
+       i.external_id, i.external_invoice_number, i.accounting_synced_at, i.updated_at
+FROM billing_invoices i WHERE i.id = :invoice_id;
+
+-- name: timeline
+-- Everything that happened to one invoice, from every table that remembers it. Recipients of mails are personal data:
+-- only for whoever asks for this one invoice.
+SELECT at, source, what, detail FROM (
+    SELECT created_at AS at, 'event' AS source, event_type AS what, payload AS detail, id::text AS tie
+    FROM billing_invoice_event_log WHERE invoice_id = :invoice_id
+    UNION ALL
+    SELECT created_at, 'job', kind || ' asked', jsonb_build_object('job_id', job_id, 'origin', origin,
+           'requested_by', requested_by, 'correlation_id', correlation_id), '0'
+    FROM sevdesk_jobs WHERE invoice_id = :invoice_id
+    UNION ALL
+    SELECT finished_at, 'job', kind || ' ' || state, jsonb_build_object('job_id', job_id, 'attempt', attempt,
+           'error', error, 'next_step', next_step), 'z'
+    FROM sevdesk_jobs WHERE invoice_id = :invoice_id AND finished_at IS NOT NULL
+    UNION ALL
+    SELECT intent_at, 'write', action, jsonb_build_object('job_id', job_id, 'outcome', coalesce(outcome, 'open'),
+           'seconds', round(extract(epoch FROM closed_at - intent_at), 3)), '1'
+    FROM sevdesk_intents WHERE subject = 'invoice:' || :invoice_id
+    UNION ALL
+    SELECT fetched_at, 'document', kind, jsonb_build_object('filename', filename, 'bytes', length(content),
+           'sha256', sha256), '2'
+    FROM sevdesk_documents WHERE invoice_id = :invoice_id
+    UNION ALL
+    SELECT sent_at, 'mail', document || ' mailed', jsonb_build_object('to', recipient, 'subject', subject,
+           'job_id', job_id), '2'
+    FROM sevdesk_mails WHERE invoice_id = :invoice_id) AS happened
+ORDER BY at, tie;
+
+-- name: jobs_of_invoice
+SELECT job_id, kind, state, attempt, error, next_step, created_at, finished_at
+FROM sevdesk_jobs WHERE invoice_id = :invoice_id ORDER BY seq;
+
+-- name: clock^
+SELECT clock_timestamp() AS now, current_setting('server_version') AS version,
+       current_setting('server_version_num')::int AS version_number;
+
+-- name: book_page
+-- Linked invoices in the order of their ids, with what the worker remembers of each. Every stored PDF is hashed.
+SELECT i.id, i.invoice_number, i.gross_amount, i.accounting_sync_status, i.document_status, i.claim_status,
+       i.external_id, i.external_invoice_number, i.paid_amount, i.paid_at, i.cancelled_at, i.updated_at,
+       a.cancellation_external_id, r.recipient_id, l.contact_id, p.pdf_intact, p.pdf_as_logged,
+       EXISTS (SELECT FROM sevdesk_jobs j
+               WHERE j.invoice_id = i.id AND j.state IN ('requested', 'queued', 'running', 'waiting')) AS job_alive
+FROM (SELECT * FROM billing_invoices
+      WHERE accounting_provider = 'sevdesk' AND external_id IS NOT NULL AND (:after::uuid IS NULL OR id > :after::uuid)
+      ORDER BY id LIMIT :most) i
+LEFT JOIN sevdesk_cancellations a ON a.invoice_id = i.id AND a.kind = 'cancellation_invoice'
+LEFT JOIN LATERAL (SELECT e.payload ->> 'recipient_kind' AS recipient_kind,
+                          (e.payload ->> 'recipient_id')::uuid AS recipient_id
+                   FROM billing_invoice_event_log e WHERE e.invoice_id = i.id AND e.event_type = 'drafted'
+                   ORDER BY e.created_at DESC LIMIT 1) r ON true
+LEFT JOIN sevdesk_contacts l ON l.party_kind = r.recipient_kind AND l.party_id = r.recipient_id
+LEFT JOIN LATERAL (SELECT bool_and(encode(sha256(d.content), 'hex') = d.sha256) AS pdf_intact,
+                          coalesce((SELECT e.payload ->> 'sha256' = ANY (array_agg(d.sha256))
+                                    FROM billing_invoice_event_log e
+                                    WHERE e.invoice_id = i.id AND e.event_type = 'pdf_stored'
+                                    ORDER BY e.created_at DESC LIMIT 1), true) AS pdf_as_logged
+                   FROM sevdesk_documents d WHERE d.invoice_id = i.id AND d.kind = 'invoice_pdf') p ON true
+ORDER BY i.id;

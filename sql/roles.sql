@@ -1,0 +1,60 @@
+-- The least the worker needs. Run it as the owner of the tables, after every `sevdesk-worker migrate`:
+--
+--     psql "$OWNER_URL" -f sql/roles.sql
+--     ALTER ROLE sevdesk_worker LOGIN PASSWORD '...';      -- once; then DATABASE_URL names sevdesk_worker
+--
+-- `migrate` itself goes on as the owner. Safe to repeat; what is granted here is all the role has.
+
+DO $$
+BEGIN
+    CREATE ROLE sevdesk_worker NOLOGIN;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+    NULL;
+END $$;
+
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM sevdesk_worker;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM sevdesk_worker;
+GRANT USAGE ON SCHEMA public TO sevdesk_worker;
+
+-- The billing system's tables: read, column by column, so that what it adds for itself stays its own.
+GRANT SELECT (id, first_name, last_name, email, phone, street, zip, city, country_code, is_internal, is_admin,
+              hubspot_id) ON contacts TO sevdesk_worker;
+GRANT SELECT (id, name, vat_id, email, phone, street, zip, city, country_code, buyer_reference, hubspot_id)
+    ON companies TO sevdesk_worker;
+GRANT SELECT (id, name, deal_type, hubspot_id) ON deals TO sevdesk_worker;
+GRANT SELECT (id, from_type, from_id, to_type, to_id, label) ON hubspot_associations TO sevdesk_worker;
+GRANT SELECT (id, name, deal_type, document_kind, sevdesk_template_id) ON billing_document_templates TO sevdesk_worker;
+GRANT SELECT (id, invoice_number, deal_id, contact_id, document_template_id, document_kind, document_status,
+              claim_status, currency, net_amount, tax_amount, gross_amount, paid_amount, tax_rule, issue_date,
+              service_from, service_to, payment_term_days, head_text, foot_text, is_e_invoice, replaces_invoice_id,
+              paid_at, cancelled_at, accounting_provider, external_id, external_invoice_number, accounting_sync_status,
+              accounting_synced_at, created_at, updated_at) ON billing_invoices TO sevdesk_worker;
+GRANT SELECT (id, invoice_id, position, name, description, quantity, unit, unit_price, tax_rate)
+    ON billing_invoice_items TO sevdesk_worker;
+GRANT SELECT (id, invoice_id, event_type, payload, actor_contact_id, correlation_id, created_at)
+    ON billing_invoice_event_log TO sevdesk_worker;
+
+-- The hand-back: these columns and no other; the log only grows.
+GRANT UPDATE (accounting_sync_status, document_status, claim_status, external_id, external_invoice_number, paid_amount,
+              paid_at, cancelled_at, accounting_provider, accounting_synced_at, updated_at)
+    ON billing_invoices TO sevdesk_worker;
+GRANT INSERT (invoice_id, event_type, payload, actor_contact_id, correlation_id, created_at)
+    ON billing_invoice_event_log TO sevdesk_worker;
+
+-- The worker's own tables, whichever migrations have made by now. Nothing is deleted but layouts that sevDesk dropped,
+-- and what is a record for ever cannot be changed either.
+DO $$
+DECLARE
+    own text;
+BEGIN
+    FOR own IN SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
+               WHERE schemaname = 'public' AND tablename LIKE 'sevdesk\_%' LOOP
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %s TO sevdesk_worker', own);
+    END LOOP;
+    FOR own IN SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+               WHERE n.nspname = 'public' AND p.proname LIKE 'sevdesk\_%' LOOP
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO sevdesk_worker', own);
+    END LOOP;
+END $$;
+GRANT DELETE ON sevdesk_templates TO sevdesk_worker;
+REVOKE UPDATE ON sevdesk_mails, sevdesk_config_log FROM sevdesk_worker;
