@@ -143,10 +143,11 @@ class Billing:
         statement = "SELECT sevdesk_request_job($1, $2::jsonb, requested_by => $3, idempotency_key => $4)"
         return await self.db.fetchval(statement, kind, k, by, key)
 
-    async def retry(self, job_id: str) -> None:
-        """What `sevdesk-worker retry` does; the notification only spares the wait for the sweep."""
+    async def retry(self, job_id: str, answer: str | None = None) -> None:
+        """What `sevdesk-worker retry [--as ANSWER]` does."""
+        if answer is not None:
+            await QUERIES.answer_intent(self.db, job_id=job_id, answer=answer)
         assert await QUERIES.unpark(self.db, job_id=job_id) is not None
-        await self.db.execute("SELECT pg_notify('sevdesk_requests', $1)", job_id)
 
     async def row(self, invoice: UUID) -> asyncpg.Record:
         """The billing invoice as it is now."""

@@ -225,6 +225,15 @@ def test_wrong_chart_is_one_finding() -> None:
     assert report.matched == report.documents
 
 
+def test_wrong_chart_number_is_one_finding() -> None:
+    """The header names the other chart, but the accounts are those of the chart that is set: one finding, too."""
+    for habits, head, chart in [("03", "04", "SKR03"), ("04", "03", "SKR04")]:
+        made = month(3, habits=Habits(chart=habits))
+        report = judged(made, head=replace(made.head, chart=head), chart=chart)
+        assert report.kinds == {"chart": 1}
+        assert report.matched == report.documents
+
+
 def test_contents_of_other_chart_are_found() -> None:
     """SKR04 accounts under a header that says SKR03 do not pass as revenue."""
     made = month(3, habits=Habits(chart="04"))

@@ -1,0 +1,190 @@
+"""A DATEV package is ordered once, fetched, checked against our documents, and stored."""
+
+import asyncio
+import hashlib
+import io
+import json
+import zipfile
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flow.billing import Billing
+from flow.books import control, order_fault, pay, state
+from flow.conftest import RunWorker
+
+from sevdesk_client.sandbox.server import Running
+from worker import datev_export
+
+MONTH = {"start_date": "2026-10-01", "end_date": "2026-10-31"}
+
+
+@pytest.fixture(autouse=True)
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Poll quickly."""
+    monkeypatch.setattr(datev_export, "FIRST_POLL", 0.1)
+
+
+async def october(billing: Billing, sevdesk: Running) -> list[UUID]:
+    """Three invoices of October: one rate, mixed rates, reverse charge; one of them cancelled."""
+    invoices = [
+        await billing.usual_invoice(issue_date=date(2026, 10, 1)),
+        await billing.usual_invoice(
+            issue_date=date(2026, 10, 31),
+            items=(("3", "0.333", "19"), ("2", "10.50", "7")),
+            net_amount="22.00",
+            tax_amount="1.66",
+            gross_amount="23.66",
+        ),
+        await billing.usual_invoice(
+            issue_date=date(2026, 10, 15),
+            tax_rule=5,
+            items=(("1", "500", "0"),),
+            net_amount="500.00",
+            tax_amount="0.00",
+            gross_amount="500.00",
+        ),
+    ]
+    for invoice in invoices:
+        job = await billing.do("publish_invoice", invoice_id=invoice)
+        assert (job["state"], job["error"]) == ("done", None)
+    return invoices
+
+
+async def export(billing: Billing, **payload: Any) -> Any:
+    """Ask, wait, and answer with the export's row."""
+    job = await billing.do("export_datev", **(payload or MONTH))
+    assert (job["state"], job["error"]) == ("done", None)
+    return await billing.db.fetchrow("SELECT * FROM sevdesk_datev_exports WHERE job_id = $1", job["job_id"])
+
+
+async def test_month_is_accepted(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """Every posting has its document and every document its postings, to the cent."""
+    await october(billing, sevdesk)
+    row = await export(billing)
+    assert (row["status"], json.loads(row["report"])["counts"]) == ("accepted", {})
+    assert (row["progress"], row["error"]) == (100, None)
+    assert hashlib.sha256(row["archive"]).hexdigest() == row["archive_sha256"]
+    with zipfile.ZipFile(io.BytesIO(row["report_archive"])) as both:
+        assert both.read("original.zip") == row["archive"]
+        assert "DATEV" in both.read("Pruefbericht.txt").decode("utf-8-sig")
+
+
+async def test_nothing_is_enshrined_unasked(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """The order says no, in so many words; and yes only where it was asked for."""
+    await october(billing, sevdesk)
+    await export(billing)
+    await export(billing, **MONTH, enshrine=True)
+    first, second = (await state(sevdesk))["exports"]
+    assert first["parameters"]["enshrineDocuments"] == "false"
+    assert second["parameters"]["enshrineDocuments"] == "true"
+
+
+async def test_cancellations_and_payments_agree(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """A Storno of today and a payment of today are in today's package, and nothing is left over."""
+    today = date.today()
+    cancelled = await billing.usual_invoice()
+    paid = await billing.usual_invoice()
+    for invoice in (cancelled, paid):
+        await billing.do("publish_invoice", invoice_id=invoice)
+    await billing.do("cancel_invoice", invoice_id=cancelled, reason="test")
+    await pay(sevdesk, (await billing.row(paid))["external_id"], "119.00")
+    await billing.do("sync_payments")
+    row = await export(billing, start_date=today.isoformat(), end_date=today.isoformat(), scope="ET")
+    assert (row["status"], json.loads(row["report"])["counts"]) == ("accepted", {})
+
+
+@pytest.mark.parametrize("fault", ["posting_missing", "posting_doubled", "wrong_amount", "wrong_side", "wrong_date"])
+async def test_planted_fault_is_a_finding(billing: Billing, worker: object, sevdesk: Running, fault: str) -> None:
+    """The package is stored all the same, and says what is wrong with it."""
+    await october(billing, sevdesk)
+    await control(sevdesk, "PUT", "switches", {"datev_faults": [fault]})
+    row = await export(billing)
+    assert row["status"] == "accepted_with_findings"
+    assert json.loads(row["report"])["counts"]
+    assert row["archive"] is not None
+
+
+async def test_wrong_chart_is_a_finding(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """An export in SKR04 does not fit books in SKR03."""
+    await october(billing, sevdesk)
+    await control(sevdesk, "PUT", "switches", {"datev_chart": "SKR04"})
+    assert (await export(billing))["status"] == "accepted_with_findings"
+    await billing.do("update_config", datev_chart_of_accounts="SKR04")
+    assert (await export(billing))["status"] == "accepted"
+
+
+async def test_missing_year_tells_the_admin(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """What has to be set in sevDesk stands in the sentence."""
+    await control(sevdesk, "PUT", "switches", {"datev_conflict": "always"})
+    job = await billing.do("export_datev", **MONTH)
+    assert job["state"] == "parked"
+    assert "accounting year" in job["next_step"]
+
+
+async def test_inserted_row_is_taken_up(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """The billing system inserts the row and enqueues its id; asking again finds it done."""
+    await october(billing, sevdesk)
+    export_id = await billing.db.fetchval(
+        "INSERT INTO sevdesk_datev_exports (start_date, end_date) VALUES ('2026-10-01', '2026-10-31') RETURNING export_id"
+    )
+    assert (await export(billing, export_id=export_id))["export_id"] == export_id
+    again = await billing.do("export_datev", export_id=export_id)
+    assert (again["state"], len((await state(sevdesk))["exports"])) == ("done", 1)
+
+
+async def test_overlapping_export_is_refused(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """The running one is named; a period beside it is welcome."""
+    await control(sevdesk, "PUT", "switches", {"datev_job": "hold"})
+    first = await billing.enqueue("export_datev", **MONTH)
+    async with asyncio.timeout(10):
+        while not (running := await billing.db.fetchval(
+            "SELECT export_id FROM sevdesk_datev_exports WHERE job_id = $1 AND status = 'running'", first
+        )):  # fmt: skip
+            await asyncio.sleep(0.02)
+    second = await billing.do("export_datev", start_date="2026-10-31", end_date="2026-11-30")
+    assert second["state"] == "rejected" and str(running) in second["error"]
+    third = await billing.enqueue("export_datev", start_date="2026-11-01", end_date="2026-11-30")
+    await control(sevdesk, "PUT", "switches", {"datev_job": "run"})
+    for job_id in (first, third):
+        assert (await billing.ended(job_id))["state"] == "done"
+
+
+async def test_restart_fetches_the_same_export(billing: Billing, run_worker: RunWorker, sevdesk: Running) -> None:
+    """A worker stops while sevDesk works; the next one goes on with the stored job id."""
+    await control(sevdesk, "PUT", "switches", {"datev_job": "hold"})
+    async with run_worker():
+        job_id = await billing.enqueue("export_datev", **MONTH)
+        async with asyncio.timeout(10):
+            while not await billing.db.fetchval("SELECT sevdesk_job_id FROM sevdesk_datev_exports"):
+                await asyncio.sleep(0.02)
+    await control(sevdesk, "PUT", "switches", {"datev_job": "run"})
+    async with run_worker():
+        assert (await billing.ended(job_id))["state"] == "done"
+    assert len((await state(sevdesk))["exports"]) == 1
+
+
+async def test_lost_start_is_a_question(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """Whether it runs cannot be told, so a person is asked, and nothing is started twice."""
+    await order_fault(sevdesk, "lose_answer", "GET /Export/createDatevCsvZipExportJob", times=1)
+    job = await billing.do("export_datev", **MONTH)
+    assert job["state"] == "parked" and "cannot be told" in job["error"]
+    assert len((await state(sevdesk))["exports"]) == 1
+    await billing.retry(job["job_id"], answer="not-done")
+    assert (await billing.ended(job["job_id"]))["state"] == "done"
+
+
+async def test_expired_link_is_asked_anew(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """A link that has run out costs another question, not another export."""
+    await order_fault(sevdesk, "status", "GET /ExportJob/jobDownloadInfo", status=503, times=1)
+    row = await export(billing)
+    assert row["status"] == "accepted"
+    assert len((await state(sevdesk))["exports"]) == 1
+
+
+async def test_only_admins_export(billing: Billing, worker: object) -> None:
+    """An internal user is not enough."""
+    person = await billing.db.fetchval("INSERT INTO contacts (last_name, is_internal) VALUES ('X', true) RETURNING id")
+    job = await billing.do("export_datev", by=person, **MONTH)
+    assert job["state"] == "rejected" and "an admin" in job["error"]
