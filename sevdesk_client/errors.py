@@ -17,6 +17,7 @@ The first line of a class docstring ends its message, so the documentation and t
 """
 
 import re
+from collections.abc import Iterable
 
 # sevDesk's messages are one line; a proxy's error page is not, and nobody reads past this in a log.
 MAX_REASON = 300
@@ -36,6 +37,14 @@ def scrub(text: str, secret: str = "") -> str:
         text = pattern.sub(stand_in, text)
     line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return line if len(line) <= MAX_REASON else line[: MAX_REASON - 1] + "…"
+
+
+def _without_beginning(word: str, cut: str) -> str:
+    """A reason that was cut within `word` ends before it."""
+    for length in range(len(word) - 1, 2, -1):
+        if cut.casefold().endswith(f"{word[:length]}…".casefold()):
+            return f"{cut[: -length - 1]}[…]"
+    return cut
 
 
 class SevDeskError(Exception):
@@ -63,6 +72,14 @@ class SevDeskError(Exception):
         self.code = code
         self.retry_after = retry_after
         super().__init__(self._sentence())
+
+    def conceal(self, words: Iterable[str]) -> None:
+        """Take these out of the reason, in either case; sevDesk's messages may repeat what it knows of a customer."""
+        for word in sorted(words, key=len, reverse=True):
+            self.reason = re.sub(re.escape(" ".join(word.split())), "[…]", self.reason, flags=re.IGNORECASE)
+            if self.reason.endswith("…"):
+                self.reason = _without_beginning(word, self.reason)
+        self.args = (self._sentence(),)
 
     def _sentence(self) -> str:
         marks = [f"HTTP {self.status}"] if self.status is not None else []

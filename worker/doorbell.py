@@ -76,6 +76,7 @@ def _dump(value: dict[str, Any]) -> bytes:
 async def ring(redis: ArqRedis, bells: Sequence[Bell], *, free: bool = False) -> None:
     """Enqueue jobs the ledger knows, due now. Safe to repeat: an entry that is there already is at most made earlier.
 
+    The entry holds no payload: the ledger has it, and a mail's text has no business in a second place.
     `free` also removes arq's claim, for jobs whose worker is gone.
     """
     if not bells:
@@ -83,10 +84,10 @@ async def ring(redis: ArqRedis, bells: Sequence[Bell], *, free: bool = False) ->
     now = timestamp_ms()
     async with redis.pipeline(transaction=True) as pipe:
         for bell in bells:
-            body: dict[str, Any] = {"t": None, "f": bell.kind, "a": [], "k": bell.payload, "et": now}
+            body: dict[str, Any] = {"t": None, "f": bell.kind, "a": [], "k": {}, "et": now}
             if free:
                 pipe.delete(in_progress_key_prefix + bell.job_id)
-            pipe.set(job_key_prefix + bell.job_id, json.dumps(body, default=str), nx=True, px=PAYLOAD_TTL_MS)
+            pipe.set(job_key_prefix + bell.job_id, json.dumps(body), nx=True, px=PAYLOAD_TTL_MS)
             pipe.zadd(default_queue_name, {bell.job_id: now}, lt=True)
         pipe.publish(WAKE_CHANNEL, "1")
         await pipe.execute()

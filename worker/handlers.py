@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from worker import admin, jobs
-from worker.datev_export import Export
+from worker.datev.export import Export
 from worker.outcome import Outcome
 from worker.settings import Settings
 from worker.steps.desk import Desk
@@ -42,7 +42,7 @@ async def sync_payments(office: Office, job: Job, payload: jobs.SyncPayments) ->
 
 
 async def export_datev(office: Office, job: Job, payload: jobs.ExportDatev) -> Outcome:
-    """See `worker/datev_export.py`."""
+    """See `worker/datev/export.py`."""
     return await Export(office.store, office.locks, office.sevdesk, office.settings).run(job, payload)
 
 

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from time import monotonic
+from typing import TypeVar
 from uuid import UUID
 
 import structlog
@@ -18,6 +19,7 @@ from worker import jobs, lifecycle
 from worker.cases import load_case
 from worker.handlers import HANDLERS, Office
 from worker.jobs import Kind, Payload, Who
+from worker.metrics import Metrics
 from worker.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
 from worker.settings import Settings
 from worker.steps.desk import Desk
@@ -26,6 +28,7 @@ from worker.steps.step import Case, Intent, OpenIntent, Step, Told
 from worker.store import LOST, Bell, Change, Ending, Job, LockSession, Overtaken, Refusal, Store
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 # A job whose turn has not come looks again after a second; normally the job before it rings it at once.
 TURN_WAIT = 1.0
@@ -62,8 +65,10 @@ class Runner:
         desk: Desk | None,
         settings: Settings,
         ring: Callable[[Bell], Awaitable[None]],
+        metrics: Metrics,
     ) -> None:
         self.store, self.locks, self.desk, self.settings, self.ring = store, locks, desk, settings, ring
+        self.metrics = metrics
         self.stopping = False
 
     async def run(self, job_id: str) -> float | None:
@@ -73,6 +78,9 @@ class Runner:
         except LOST:
             return LOST_WAIT
         if isinstance(job, Refusal):
+            if job.verdict == "limited":
+                log.info("job.limited", job_id=job_id, again_in=job.wait, reason=job.reason)
+            self.metrics.job_deferred(job.verdict)
             return _wait_of(job)
         with bound_contextvars(
             job_id=job.job_id,
@@ -210,7 +218,7 @@ class Runner:
 
     async def _look_and_leap(self, job: Job, case: Case, step: Step, desk: Desk) -> Case:
         for _ in range(MOST_LOOKS):
-            answer = await step.look(case, desk)
+            answer = await _discreet(case, step.look(case, desk))
             settles = (case.open_intent.id, "found_done") if case.open_intent else None
             if isinstance(answer, Intent):
                 answer, intent_id = await self._leap(job, case, step, answer, desk)
@@ -237,7 +245,7 @@ class Runner:
         if not self.locks.alive or monotonic() - opened > self.settings.write_quarantine * STALE_SHARE:
             raise _Stop(NotYet(self.settings.write_quarantine, "the worker stalled before the call"))
         try:
-            return await step.leap(intent, desk), intent_id
+            return await _discreet(case, step.leap(intent, desk)), intent_id
         except (errors.NotSent, errors.Throttled):
             await self.store.record(job, intent=(intent_id, "not_sent"))
             raise
@@ -267,11 +275,13 @@ class Runner:
             outcome = _spend(job, outcome)
         ending = _ending(outcome)
         await self._record_ending(job, outcome, ending)
+        seconds = monotonic() - started
+        self.metrics.job_ended(job.kind, ending.state, seconds, retry=ending.costs_retry)
         tell = log.warning if ending.state in ("parked", "rejected") else log.info
         tell(
             f"job.{ending.state}",
             attempt=job.attempt,
-            seconds=round(monotonic() - started, 3),
+            seconds=round(seconds, 3),
             reason=ending.error,
             next_step=ending.next_step,
             again_in=ending.after,
@@ -303,6 +313,15 @@ class Runner:
         if job.invoice_id is None or before is None:
             return None
         return Change(job.invoice_id, before, lifecycle.apply(before, event), (event,))
+
+
+async def _discreet(case: Case, answer: Awaitable[T]) -> T:
+    """What sevDesk says goes into the ledger, the event log and the log; what it repeats of people does not."""
+    try:
+        return await answer
+    except errors.SevDeskError as error:
+        error.conceal(case.private)
+        raise
 
 
 def _resolves(step: Step, pending: OpenIntent) -> bool:

@@ -4,10 +4,18 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SevdeskType = Literal["RE", "AR", "ER"]
+
+# Host and port of a URL's authority, after the account; Postgres takes several, separated by commas.
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.%]*\]|[^\[\]:,]*)(:[0-9]{0,5})?")
+_SCHEMES = {
+    "database_url": ("postgresql", "postgres"),
+    "database_lock_url": ("postgresql", "postgres"),
+    "redis_url": ("redis", "rediss", "unix"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +50,26 @@ class Settings(BaseSettings):
     # Running steps get this long on SIGTERM. Longer than one write, shorter than Kubernetes' usual 60 s of grace.
     shutdown_grace: float = Field(default=35.0, ge=0, le=600)
 
+    # Prometheus scrapes from another machine, hence every interface; without a port nothing listens.
+    metrics_port: int | None = Field(default=None, ge=0, le=65535)
+    metrics_host: str = "0.0.0.0"  # noqa: S104 - see above
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
+
+    @field_validator(*_SCHEMES)
+    @classmethod
+    def _read_url(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """Checked here, because the libraries' own messages show the part of the password that they took for a port."""
+        schemes = _SCHEMES[str(info.field_name)]
+        scheme, sign, rest = (value or f"{schemes[0]}://").partition("://")
+        hosts = re.split("[/?#]", rest)[0].rpartition("@")[2].split(",")
+        if not sign or scheme not in schemes or not all(_HOST.fullmatch(host) for host in hosts):
+            raise ValueError(
+                f"must be a URL like {schemes[0]}://user:password@host:port/name; "
+                "in the password / ? # @ : and % are written %2F %3F %23 %40 %3A %25"
+            )
+        return value
 
     @field_validator("person_job_limit", mode="before")
     @classmethod

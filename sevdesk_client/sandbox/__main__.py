@@ -1,8 +1,10 @@
 """python -m sevdesk_client.sandbox: a sevDesk to try things on, until it is signalled."""
 
 import argparse
+import sys
+from pathlib import Path
 
-from sevdesk_client.sandbox.server import serve
+from sevdesk_client.sandbox.command import run
 
 
 def _latency(text: str) -> tuple[float, float]:
@@ -12,17 +14,20 @@ def _latency(text: str) -> tuple[float, float]:
     return read, write
 
 
-def main() -> None:
-    """Read the command line and serve."""
+def main() -> int:
+    """Read the command line and serve, record or compare."""
     parser = argparse.ArgumentParser(prog="python -m sevdesk_client.sandbox", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0, the default, finds a free one")
     parser.add_argument("--token", help="default: a random one")
     parser.add_argument(
         "--latency", type=_latency, default=(0.0, 0.0), metavar="READ_MS,WRITE_MS", help="how long calls take"
     )
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write down what passes, without personal data")
+    parser.add_argument("--upstream", metavar="URL", help="the API to record, in place of an own sandbox")
+    parser.add_argument("--diff", type=Path, metavar="FILE", help="compare a recording with the sandbox, and end")
     options = parser.parse_args()
-    serve(options.port, options.token, options.latency)
+    return run(**vars(options))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""The ASGI app: sevDesk under /api/v1, its control panel under /_sandbox."""
+"""The ASGI app: sevDesk under /api/v1, the files it made under /storage, its control panel under /_sandbox."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from sevdesk_client.sandbox.control import control_routes
+from sevdesk_client.sandbox.datev import STORAGE
 from sevdesk_client.sandbox.gate import Sandbox
 from sevdesk_client.sandbox.state import Account
 
@@ -19,6 +20,7 @@ def create_app(
         raise ValueError("the sandbox needs a token")
     account = Account(clock=clock) if clock else Account()
     sandbox = Sandbox(token, account, read_ms=latency[0], write_ms=latency[1])
-    app = Starlette(routes=[Mount("/_sandbox", routes=control_routes(sandbox)), Mount("/api/v1", app=sandbox)])
+    mounts = [Mount(path, app=sandbox) for path in ("/api/v1", STORAGE)]
+    app = Starlette(routes=[Mount("/_sandbox", routes=control_routes(sandbox)), *mounts])
     app.state.sandbox = sandbox
     return app

@@ -1,6 +1,7 @@
 """A request and an answer as handlers see them, and sevDesk's wrappers around `objects`."""
 
 import json
+from email import message_from_bytes
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
@@ -42,7 +43,9 @@ def objects(value: Json, status: int = 200) -> Answer:
 
 
 def read_body(content: bytes, headers: dict[str, str]) -> Object:
-    """A JSON or form-urlencoded body (official: both); anything that is not an object reads as empty."""
+    """A JSON or form-urlencoded body (official: both) or a form with files; what is not an object reads as empty."""
+    if "multipart/form-data" in headers.get("content-type", ""):
+        return _form(content, headers["content-type"])
     if "form-urlencoded" in headers.get("content-type", ""):
         return _unflatten(parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True))
     try:
@@ -50,6 +53,17 @@ def read_body(content: bytes, headers: dict[str, str]) -> Object:
     except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def _form(content: bytes, content_type: str) -> Object:
+    """Type and size of each part: nothing here looks into a file."""
+    whole = message_from_bytes(b"Content-Type: " + content_type.encode("latin-1", "replace") + b"\r\n\r\n" + content)
+    parts = [part for part in whole.walk() if not part.is_multipart()]
+    names = [part.get_param("name", header="content-disposition") for part in parts]
+    return {
+        str(name): {"type": part.get_content_type(), "bytes": len(part.get_payload(decode=True) or b"")}
+        for name, part in zip(names, parts, strict=True)
+    }
 
 
 def _unflatten(pairs: list[tuple[str, str]]) -> Object:

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from sevdesk_client.sandbox.calls import Answer, Call, objects
-from sevdesk_client.sandbox.credit_notes import render_credit_note
+from sevdesk_client.sandbox.credit_notes import add_credit_note, render_credit_note
 from sevdesk_client.sandbox.errors import Refusal, invalid
 from sevdesk_client.sandbox.invoices import find
-from sevdesk_client.sandbox.records import CreditNote, Invoice, Letter
+from sevdesk_client.sandbox.records import Invoice, Letter
 from sevdesk_client.sandbox.shapes import render_cancellation
 from sevdesk_client.sandbox.state import Account
 from sevdesk_client.sandbox.sums import ZERO
@@ -45,13 +45,7 @@ def _credit(account: Account, invoice: Invoice) -> Object:
     """A paid invoice stays as it is and gets a credit note draft (one report)."""
     if account.switches.cancel_paid == "refuse":
         raise invalid("Paid invoices can not be canceled")
-    now = account.now()
-    number = f"GU-{account.next_credit_note}"
-    note = CreditNote(account.new_id(), now, now, invoice.id, invoice.letter, invoice.note, number)
-    account.next_credit_note += 1
-    account.credit_notes[note.id] = note
-    invoice.credit_note_id = note.id
-    return render_credit_note(note)
+    return render_credit_note(add_credit_note(account, invoice))
 
 
 def _storno(account: Account, source: Invoice) -> Invoice:
@@ -73,4 +67,5 @@ def _storno(account: Account, source: Invoice) -> Invoice:
 def _turned(letter: Letter) -> Letter:
     """Every quantity and sum with its sign turned round."""
     lines = tuple(replace(each, quantity=-each.quantity, sums=-each.sums) for each in letter.positions)
-    return replace(letter, positions=lines, sums=-letter.sums)
+    rates = tuple((rate, -sums) for rate, sums in letter.rates)
+    return replace(letter, positions=lines, rates=rates, sums=-letter.sums)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,7 @@ from sevdesk_client.sandbox import cancelling, paying
 from sevdesk_client.sandbox.addresses import render_address
 from sevdesk_client.sandbox.contacts import render_contact
 from sevdesk_client.sandbox.credit_notes import render_credit_note
+from sevdesk_client.sandbox.datev import render_job
 from sevdesk_client.sandbox.errors import Refusal, not_found
 from sevdesk_client.sandbox.faults import KINDS, Fault
 from sevdesk_client.sandbox.gate import Sandbox
@@ -63,7 +65,7 @@ def state(sandbox: Sandbox, order: Object) -> Object:
         "credit_notes": lambda: [render_credit_note(each) for each in account.credit_notes.values()],
         "transactions": lambda: [render_transaction(each) for each in account.transactions.values()],
         "mails": lambda: account.mails,
-        "exports": list,  # none yet
+        "exports": lambda: [render_job(account, each) for each in account.exports.values()],
     }
     wanted = str(order["only"]).split(",") if "only" in order else list(parts)
     return {name: parts[name]() for name in wanted}
@@ -177,6 +179,26 @@ def change_latency(sandbox: Sandbox, order: Object) -> Object:
     return {"read_ms": sandbox.read_ms, "write_ms": sandbox.write_ms}
 
 
+def change_export_config(sandbox: Sandbox, order: Object) -> Object:
+    """What a person sets in the UI; `accounting_year_begin` null, and no export is started any more."""
+    config = sandbox.account.export_config
+    if "accounting_year_begin" in order:
+        begin = order["accounting_year_begin"]
+        config.accounting_year_begin = None if begin is None else date.fromisoformat(begin)
+    config.accountant_number = int(order.get("accountant_number", config.accountant_number))
+    config.accountant_client_number = int(order.get("accountant_client_number", config.accountant_client_number))
+    begin = config.accounting_year_begin
+    return {**asdict(config), "accounting_year_begin": begin and begin.isoformat()}
+
+
+def expire_links(sandbox: Sandbox, order: Object) -> Object:
+    """Every link given so far is too old from now on."""
+    now, jobs = sandbox.account.now(), sandbox.account.exports.values()
+    for job in jobs:
+        job.links = dict.fromkeys(job.links, now)
+    return {"expired": sum(len(job.links) for job in jobs)}
+
+
 def seed_invoices(sandbox: Sandbox, order: Object) -> Object:
     """Many invoices at once; see seed.seed for the keys."""
     return seed(sandbox.account, **order)
@@ -194,5 +216,7 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("POST", "/faults"): order_fault,
     ("DELETE", "/faults"): clear_faults,
     ("PUT", "/latency"): change_latency,
+    ("PUT", "/export_config"): change_export_config,
+    ("POST", "/expire_links"): expire_links,
     ("POST", "/seed"): seed_invoices,
 }

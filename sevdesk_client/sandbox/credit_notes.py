@@ -1,11 +1,13 @@
-"""Credit notes, as far as cancelling a paid invoice makes them."""
+"""Credit notes, as far as cancelling a paid invoice makes them, or a call that mostly is refused."""
 
 from sevdesk_client.sandbox.calls import Answer, Call, objects
-from sevdesk_client.sandbox.errors import not_found
+from sevdesk_client.sandbox.errors import invalid, not_found
 from sevdesk_client.sandbox.paging import page
-from sevdesk_client.sandbox.records import CLIENT, CreditNote
+from sevdesk_client.sandbox.reading import amount, listed, mapped
+from sevdesk_client.sandbox.records import CLIENT, CreditNote, Invoice
 from sevdesk_client.sandbox.shapes import document_sums
 from sevdesk_client.sandbox.state import Account
+from sevdesk_client.sandbox.sums import ZERO
 from sevdesk_client.sandbox.values import Object, flag, ident_of, ref, stamp, sum_text
 
 
@@ -45,6 +47,38 @@ def render_credit_note(note: CreditNote) -> Object:
         "bookingCategory": "UNDERACHIEVEMENT",
         "origin": ref(note.origin_id, "Invoice"),
     }
+
+
+def save_credit_note(account: Account, call: Call) -> Answer:
+    """POST /CreditNote/Factory/saveCreditNote, as far as its two measured refusals: only for an invoice, as a draft."""
+    data = mapped(call.body.get("creditNote"), "creditNote", "CreditNote")
+    source = data.get("refSrcInvoice")  # an integer, says the specification; references are usually more
+    ident = ident_of(source.get("id")) if isinstance(source, dict) else ident_of(source)
+    if ident not in account.invoices:
+        raise not_found("Invoice", ident or 0, account.switches.not_found)
+    invoice = account.invoices[ident]
+    lines = [
+        (amount(each, "taxRate"), amount(each, "quantity") * amount(each, "price"))
+        for each in listed(call.body.get("creditNotePosSave"))
+    ]
+    rates = {rate for rate, _ in invoice.letter.rates}
+    if any(rate not in rates for rate, _ in lines):
+        raise invalid(f"Different taxRate than origin document: {sum_text(invoice.letter.tax_rate)}", 456)
+    if sum((base * (1 + rate / 100) for rate, base in lines), ZERO) > invoice.letter.sums.gross:
+        raise invalid("The credit note is higher than its invoice", 455)  # code measured, wording inferred
+    note = add_credit_note(account, invoice)
+    return objects({"creditNote": render_credit_note(note), "creditNotePos": []}, 201)
+
+
+def add_credit_note(account: Account, invoice: Invoice) -> CreditNote:
+    """A draft over the whole invoice."""
+    now = account.now()
+    number = f"GU-{account.next_credit_note}"
+    note = CreditNote(account.new_id(), now, now, invoice.id, invoice.letter, invoice.note, number)
+    account.next_credit_note += 1
+    account.credit_notes[note.id] = note
+    invoice.credit_note_id = note.id
+    return note
 
 
 def get_credit_note(account: Account, call: Call) -> Answer:

@@ -3,17 +3,17 @@
 import base64
 import hashlib
 from collections.abc import Container
-from xml.sax.saxutils import escape
 
 from sevdesk_client.sandbox import catalogue
 from sevdesk_client.sandbox.calls import Answer, Call, answer, objects
+from sevdesk_client.sandbox.cii import Buyer, e_invoice_xml
 from sevdesk_client.sandbox.errors import Refusal, invalid
 from sevdesk_client.sandbox.invoices import find
 from sevdesk_client.sandbox.pdf import invoice_pdf
 from sevdesk_client.sandbox.records import Invoice
 from sevdesk_client.sandbox.sending import check_e_invoice, mark_sent
 from sevdesk_client.sandbox.state import Account
-from sevdesk_client.sandbox.values import Object, sum_text, truthy
+from sevdesk_client.sandbox.values import Object, truthy
 
 LANGUAGES = [("deutsch", "de_DE", "SEVDOC_LANG_DE_DE"), ("englisch", "en_GB", "SEVDOC_LANG_EN_GB")]
 LINES_ON_A_PAGE = 30
@@ -29,7 +29,7 @@ def get_pdf(account: Account, call: Call) -> Answer:
     _refuse_e_draft(invoice)
     if invoice.status == 100 and not truthy(call.query.get("preventSendBy")):
         mark_sent(account, invoice, "VPDF")
-    content = invoice_pdf(invoice)
+    content = invoice_pdf(invoice, embedded_xml(account, invoice))
     filename = f"{invoice.number if invoice.status > 100 else ''}.pdf"
     if account.switches.pdf_raw or truthy(call.query.get("download")):
         return Answer(200, content, "application/pdf", {"content-disposition": f'attachment; filename="{filename}"'})
@@ -69,17 +69,25 @@ def get_xml(account: Account, call: Call) -> Answer:
     invoice = find(account, call.ident)
     if not invoice.letter.is_e_invoice:
         raise Refusal(400, "This invoice is not an electronic invoice")
+    if account.switches.xml_backend_down:
+        raise Refusal(503, "Exception when requesting invoices service")
     if "sevClient_bankIban" in account.switches.e_invoice_missing:
         raise Refusal(500, "Missing iban and bic")
     _refuse_e_draft(invoice)
     check_e_invoice(account, invoice.letter)
-    number, total = escape(invoice.number or ""), sum_text(invoice.letter.sums.gross)
-    space = "urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100"
-    return objects(
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<rsm:CrossIndustryInvoice xmlns:rsm="{space}"><rsm:ExchangedDocument><ID>{number}</ID>'
-        f"</rsm:ExchangedDocument><GrandTotalAmount>{total}</GrandTotalAmount></rsm:CrossIndustryInvoice>\n"
-    )
+    return objects(embedded_xml(account, invoice))
+
+
+def embedded_xml(account: Account, invoice: Invoice) -> str | None:
+    """The XML of an e-invoice, the same that its PDF holds (official: ZUGFeRD); None for all others."""
+    if not invoice.letter.is_e_invoice or invoice.status == 100:
+        return None
+    contact = account.contacts[invoice.letter.contact_id]
+    mails = (each.value for each in account.ways.having(contact.id) if each.type == "EMAIL")
+    fields = contact.fields
+    buyer = Buyer(fields.get("buyerReference") or "-", next(mails, None), fields.get("vatNumber"))
+    source = account.invoices.get(invoice.origin_id or 0)
+    return e_invoice_xml(invoice, buyer, source.number if source else None)
 
 
 def _refuse_e_draft(invoice: Invoice) -> None:

@@ -1,12 +1,12 @@
 """GET /Invoice: which filters exist, and that all others silently match everything (live, two peers)."""
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, date, datetime
+from datetime import date, datetime, timedelta
 
 from sevdesk_client.sandbox.calls import Call
 from sevdesk_client.sandbox.records import Invoice
 from sevdesk_client.sandbox.state import Account
-from sevdesk_client.sandbox.values import BERLIN, truthy, unix_of
+from sevdesk_client.sandbox.values import berlin_day, instant, truthy, unix_of
 
 Test = Callable[[Invoice], bool]
 
@@ -90,8 +90,8 @@ def _reference_tests(call: Call) -> Iterator[Test]:
 def _date_tests(account: Account, query: dict[str, str]) -> Iterator[Test]:
     """Unix seconds; an ISO date gives an empty list (one report)."""
     bounds: dict[str, Callable[[Invoice, datetime], bool]] = {
-        "startDate": lambda each, at: _moment(each.letter.invoice_date) >= at,
-        "endDate": lambda each, at: _moment(each.letter.invoice_date) <= at,
+        "startDate": lambda each, at: instant(each.letter.invoice_date) >= at,
+        "endDate": lambda each, at: instant(each.letter.invoice_date) <= at,
         "createAfter": lambda each, at: _second(each.create) > at,
         "createBefore": lambda each, at: _second(each.create) < at,
         "updateAfter": lambda each, at: _second(each.update) > at,
@@ -108,12 +108,5 @@ def _bound(holds: Callable[[Invoice, datetime], bool], at: datetime | None) -> T
     return lambda each: at is not None and holds(each, at)
 
 
-def _moment(day: datetime | date) -> datetime:
-    if isinstance(day, datetime):
-        return day.astimezone(UTC)
-    return datetime(day.year, day.month, day.day, tzinfo=BERLIN).astimezone(UTC)
-
-
 def _due(invoice: Invoice) -> date:
-    day = _moment(invoice.letter.invoice_date).astimezone(BERLIN).date()
-    return date.fromordinal(day.toordinal() + (invoice.letter.time_to_pay or 0))
+    return berlin_day(invoice.letter.invoice_date) + timedelta(days=invoice.letter.time_to_pay or 0)

@@ -8,21 +8,25 @@ A request whose body has arrived is carried out even if its client is gone.
 import asyncio
 import hmac
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from starlette.types import Message, Receive, Scope, Send
 
 from sevdesk_client.sandbox.calls import Answer, Call, answer, read_body
+from sevdesk_client.sandbox.datev import STORAGE
 from sevdesk_client.sandbox.errors import Refusal, wrong_route
 from sevdesk_client.sandbox.faults import Fault
 from sevdesk_client.sandbox.routes import resolve
 from sevdesk_client.sandbox.state import Account
+from sevdesk_client.sandbox.storage import fetch
 from sevdesk_client.sandbox.values import Object
 
 T = TypeVar("T")
+Work = Callable[[], Awaitable[Answer]]  # what a request does, as soon as it is called
 LOG_LENGTH = 500_000  # entries; a benchmark of 100,000 invoices stays below, and memory stays bounded
 
 
@@ -45,19 +49,24 @@ class Sandbox:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI app that plays sevDesk."""
-        body = await _body(receive)
+        body = await whole_body(receive)
         if body is None:
             return  # gone before the request was complete: it never reached sevDesk
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        root = scope.get("root_path", "")
+        path, stored = scope["path"].removeprefix(root), root.endswith(STORAGE)
         query = scope["query_string"].decode("latin-1")
         headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
         call = Call(0, dict(parse_qsl(query, keep_blank_values=True)), read_body(body, headers), headers)
-        entry = self._log(scope["method"], path, query, headers)
-        reply = await asyncio.shield(self.start(self._answer(scope["method"], path, call, entry)))
+        method = scope["method"]
+        entry = self._log(method, STORAGE + path if stored else path, query, headers)
+        if stored:
+            entry["authorization"] = "authorization" in headers
+        work = partial(fetch, self.account) if stored else self._at_once
+        reply = await asyncio.shield(self.start(self._answer(method, entry, partial(work, method, path, call))))
         if isinstance(reply, Fault):
             await _drop(scope, receive, reply.hang)
         else:
-            await _send(send, reply)
+            await send_answer(send, reply)
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """A task that outlives the request it came from."""
@@ -75,30 +84,31 @@ class Sandbox:
         self.requests.append(entry)
         return entry
 
-    async def _answer(self, method: str, path: str, call: Call, entry: Object) -> Answer | Fault:
+    async def _answer(self, method: str, entry: Object, work: Work) -> Answer | Fault:
         """What to send back; a Fault means: nothing, drop the connection. entry learns what the client will see."""
         wait = (self.read_ms if method == "GET" else self.write_ms) / 1000
-        fault = next((each for each in self.faults if each.strikes(method, path)), None)
+        fault = next((each for each in self.faults if each.strikes(method, entry["path"])), None)
         if fault is None:
-            reply = await self._perform(method, path, call, wait)
+            reply = await _after(wait, work)
         else:
             entry["fault"] = fault.kind
             after = fault.after_ms / 1000
             if fault.kind in ("drop_before", "lose_answer", "late_commit"):
-                await self._lose(fault, self._perform(method, path, call, wait + after))
+                await self._lose(fault, work, wait + after)
                 return fault
-            reply = await self._replace(fault, self._perform(method, path, call, wait + after))
+            reply = await self._replace(fault, work, wait + after)
         entry["status"] = reply.status
         return reply
 
-    async def _perform(self, method: str, path: str, call: Call, wait: float) -> Answer:
-        """The request's effect, after `wait` seconds, in one step."""
-        if wait:
-            await asyncio.sleep(wait)
-        return self._carry_out(method, path, call)
+    async def _at_once(self, method: str, path: str, call: Call) -> Answer:
+        """Waits for nothing, so it is one step for all others."""
+        return self.carry_out(method, path, call)
 
-    def _carry_out(self, method: str, path: str, call: Call) -> Answer:
-        """Raw token, no scheme (official; live, ten peers); the refusal has no envelope (second-hand, two sources)."""
+    def carry_out(self, method: str, path: str, call: Call) -> Answer:
+        """A request's effect on the account, and its answer.
+
+        Raw token, no scheme (official; live, ten peers); the refusal has no envelope (second-hand, two sources).
+        """
         if not hmac.compare_digest(call.headers.get("authorization", "").encode(), self.token.encode()):
             return answer({"status": 401, "message": "Authentication required"}, 401)
         handler, ident = resolve(method, path)
@@ -111,35 +121,39 @@ class Sandbox:
         except Refusal as refusal:
             return answer(refusal.envelope(), refusal.status)
 
-    async def _lose(self, fault: Fault, work: Coroutine[Any, Any, Answer]) -> None:
+    async def _lose(self, fault: Fault, work: Work, wait: float) -> None:
         """Let the effect happen not at all, now, or later, as the fault says."""
-        if fault.kind == "drop_before":
-            work.close()
-        elif fault.kind == "lose_answer":
-            await work
-        else:
+        if fault.kind == "lose_answer":
+            await _after(wait, work)
+        elif fault.kind == "late_commit":
             self.late += 1
-            self.start(self._later(work))
+            self.start(self._later(work, wait))
 
-    async def _later(self, work: Coroutine[Any, Any, Answer]) -> None:
+    async def _later(self, work: Work, wait: float) -> None:
         try:
-            await work
+            await _after(wait, work)
         finally:
             self.late -= 1
 
-    async def _replace(self, fault: Fault, work: Coroutine[Any, Any, Answer]) -> Answer:
+    async def _replace(self, fault: Fault, work: Work, wait: float) -> Answer:
         """Only slower, or another answer, with or without the effect."""
         if fault.kind == "delay":
-            return await work
+            return await _after(wait, work)
         if fault.carries_out:
-            return fault.replaced(await work)
-        work.close()
+            return fault.replaced(await _after(wait, work))
         await asyncio.sleep(fault.after_ms / 1000)
         return fault.replaced(None)
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """The whole body, or None if the client left before it was complete."""
+async def _after(wait: float, work: Work) -> Answer:
+    """The request's effect, after `wait` seconds."""
+    if wait:
+        await asyncio.sleep(wait)
+    return await work()
+
+
+async def whole_body(receive: Receive) -> bytes | None:
+    """A request's body, or None if the client left before it was complete."""
     parts = []
     while True:
         message = await receive()
@@ -150,7 +164,8 @@ async def _body(receive: Receive) -> bytes | None:
             return b"".join(parts)
 
 
-async def _send(send: Send, reply: Answer) -> None:
+async def send_answer(send: Send, reply: Answer) -> None:
+    """Send an answer."""
     headers = {"content-type": reply.media_type, "content-length": str(len(reply.content)), **reply.headers}
     raw = [(key.encode("latin-1"), value.encode("latin-1")) for key, value in headers.items()]
     start: Message = {"type": "http.response.start", "status": reply.status, "headers": raw}

@@ -9,27 +9,31 @@ from fpdf import FPDF
 
 from sevdesk_client.sandbox.catalogue import TEMPLATES, UNITIES
 from sevdesk_client.sandbox.records import Invoice, Letter, Position
-from sevdesk_client.sandbox.sums import ZERO, Sums
-from sevdesk_client.sandbox.values import BERLIN
+from sevdesk_client.sandbox.values import berlin_day
 
 WIDTHS = (12.0, 78.0, 24.0, 28.0, 28.0)  # millimetres: Pos., Bezeichnung, Menge, Einzelpreis, Gesamt
 LINE = 5.0  # millimetres
 TITLES = {"SR": "Stornorechnung", "AR": "Abschlagsrechnung", "TR": "Teilrechnung", "ER": "Schlussrechnung"}
 
 
-def invoice_pdf(invoice: Invoice) -> bytes:
-    """The document, rendered again only when something printed on it has changed."""
-    layout = invoice.layout
-    return _render(invoice.letter, invoice.number, invoice.type, layout["template"], layout["language"], invoice.create)
+def invoice_pdf(invoice: Invoice, xml: str | None = None) -> bytes:
+    """The document, rendered again only when something printed on it has changed; `xml` is attached (ZUGFeRD)."""
+    look = (invoice.layout["template"], invoice.layout["language"])
+    return _render(invoice.letter, invoice.number, invoice.type, look, invoice.create, xml)
 
 
 @lru_cache(maxsize=128)
-def _render(letter: Letter, number: str | None, kind: str, template: str, language: str, created: datetime) -> bytes:
+def _render(
+    letter: Letter, number: str | None, kind: str, look: tuple[str, str], created: datetime, xml: str | None
+) -> bytes:
     paper = _Paper(f"{TITLES.get(kind, 'Rechnung')} {number or '(Entwurf)'}", created)
-    paper.head(letter, template, language)
+    paper.head(letter, *look)
     paper.positions(letter)
     paper.totals(letter)
     paper.end(letter)
+    if xml is not None:
+        about = {"desc": "Factur-X", "mime_type": "text/xml", "associated_file_relationship": "Alternative"}
+        paper.embed_file(bytes=xml.encode(), basename="factur-x.xml", modification_date=created, **about)
     return bytes(paper.output())
 
 
@@ -97,8 +101,8 @@ class _Paper(FPDF):
     def totals(self, letter: Letter) -> None:
         self.ln(3)
         self.total("Summe netto", letter.sums.net, letter.currency)
-        for rate, tax in sorted(_taxes(letter).items()):
-            self.total(f"Umsatzsteuer {_number(rate)} %", tax, letter.currency)
+        for rate, sums in sorted(letter.rates, key=lambda each: each[0]):
+            self.total(f"Umsatzsteuer {_number(rate)} %", sums.tax, letter.currency)
         self.set_font("Helvetica", "B", 10)
         self.total("Gesamtbetrag", letter.sums.gross, letter.currency)
         self.set_font("Helvetica", size=10)
@@ -112,21 +116,9 @@ class _Paper(FPDF):
         self.ln(4)
         self.lines(letter.tax_text)
         if letter.time_to_pay is not None:
-            due = _berlin_day(letter.invoice_date) + timedelta(days=min(letter.time_to_pay, 3650))
+            due = berlin_day(letter.invoice_date) + timedelta(days=min(letter.time_to_pay, 3650))
             self.lines(f"Zahlbar bis {due:%d.%m.%Y} ohne Abzug.")
         self.lines(letter.foot_text)
-
-
-def _taxes(letter: Letter) -> dict[Decimal, Decimal]:
-    """Tax per rate; with one rate, or when discounts make them differ, the document's own sum decides."""
-    rates: dict[Decimal, Sums] = {}
-    for each in letter.positions:
-        rates[each.tax_rate] = rates.get(each.tax_rate, Sums()) + each.sums
-    taxes = {rate: sums.tax for rate, sums in rates.items()}
-    if taxes and sum(taxes.values(), ZERO) != letter.sums.tax:
-        highest = max(taxes)
-        taxes[highest] += letter.sums.tax - sum(taxes.values(), ZERO)
-    return taxes
 
 
 def _plain(text: str) -> str:
@@ -148,9 +140,5 @@ def _money(value: Decimal, currency: str) -> str:
     return f"{text} {'€' if currency == 'EUR' else currency}"
 
 
-def _berlin_day(day: datetime | date) -> date:
-    return day.astimezone(BERLIN).date() if isinstance(day, datetime) else day
-
-
 def _day(day: datetime | date | None) -> str:
-    return "" if day is None else f"{_berlin_day(day):%d.%m.%Y}"
+    return "" if day is None else f"{berlin_day(day):%d.%m.%Y}"

@@ -1,14 +1,13 @@
 """The lines of a saveInvoice body, its document discounts, and the sums of both."""
 
 from dataclasses import replace
-from decimal import Decimal
 
 from sevdesk_client.sandbox import catalogue
 from sevdesk_client.sandbox.errors import invalid, not_found
 from sevdesk_client.sandbox.reading import amount, listed, mapped, required, text, whole
 from sevdesk_client.sandbox.records import Invoice, Letter, Position
 from sevdesk_client.sandbox.state import Account
-from sevdesk_client.sandbox.sums import ZERO, Discount, Sums, document, line
+from sevdesk_client.sandbox.sums import CENT, ZERO, Discount, Sums, by_rate, line
 from sevdesk_client.sandbox.values import Object, ident_of, truthy
 
 NUMBER_WHEN_OMITTED = 1000  # capture
@@ -17,15 +16,18 @@ NUMBER_WHEN_OMITTED = 1000  # capture
 def with_positions(account: Account, letter: Letter, body: Object, old: Invoice | None) -> Letter:
     """The letter with kept, changed and new lines, discounts and sums."""
     letter = replace(letter, positions=_positions(account, body, old, letter.show_net), discounts=_discounts(body, old))
-    return replace(letter, sums=document_sums(account, letter))
+    return _with_sums(account, letter)
 
 
-def document_sums(account: Account, letter: Letter) -> Sums:
-    """Net, tax and gross of a letter; the switch cent_off makes them wrong by one cent on purpose."""
+def _with_sums(account: Account, letter: Letter) -> Letter:
+    """The letter with its sums; the switch cent_off makes them wrong by one cent on purpose."""
     lines = [(each.tax_rate, each.sums, each.quantity * each.price) for each in letter.positions]
-    sums = document(lines, letter.discounts, letter.show_net, account.switches.rounding == "total")
-    cent = Decimal("0.01") if account.switches.cent_off else ZERO
-    return replace(sums, tax=sums.tax + cent, gross=sums.gross + cent)
+    rates, off = by_rate(lines, letter.discounts, letter.show_net, account.switches.rounding == "total")
+    if account.switches.cent_off:
+        first = next(iter(rates))
+        rates[first] += Sums(tax=CENT, gross=CENT)
+    total = sum(rates.values(), Sums())
+    return replace(letter, rates=tuple(rates.items()), sums=replace(total, discount=off))
 
 
 def _positions(account: Account, body: Object, old: Invoice | None, show_net: bool) -> tuple[Position, ...]:

@@ -106,6 +106,7 @@ class Letter:
     is_e_invoice: bool
     positions: tuple[Position, ...]
     discounts: tuple[Discount, ...]
+    rates: tuple[tuple[Decimal, Sums], ...]  # the sums of each tax rate; together they are `sums`
     sums: Sums
 
     @property

@@ -9,11 +9,13 @@ from sevdesk_client.sandbox import (
     catalogue,
     contacts,
     credit_notes,
+    datev,
     documents,
     invoices,
     paying,
     sending,
     transactions,
+    vouchers,
     ways,
 )
 from sevdesk_client.sandbox.calls import Answer, Call
@@ -75,6 +77,14 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "/InvoicePos"): invoices.list_positions,
     ("GET", "/CreditNote"): credit_notes.list_credit_notes,
     ("GET", "/CreditNote/{id}"): credit_notes.get_credit_note,
+    ("POST", "/CreditNote/Factory/saveCreditNote"): credit_notes.save_credit_note,
+    ("POST", "/Voucher/Factory/saveVoucher"): vouchers.save_voucher,
+    ("POST", "/Voucher/Factory/uploadTempFile"): vouchers.upload_temp_file,
+    ("GET", "/Export/createDatevCsvZipExportJob"): datev.create_job,
+    ("GET", "/Progress/generateDownloadHash"): datev.generate_hash,
+    ("GET", "/Progress/getProgress"): datev.get_progress,
+    ("GET", "/ExportJob/jobDownloadInfo"): datev.download_info,
+    ("PUT", "/SevClient/{id}/updateExportConfig"): datev.update_export_config,
 }
 
 _IDENT = re.compile(r"/(\d{1,18})(?=/|$)", re.ASCII)

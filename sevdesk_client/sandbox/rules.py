@@ -12,7 +12,7 @@ from sevdesk_client.sandbox.records import Invoice, Letter
 from sevdesk_client.sandbox.shapes import render_invoice
 from sevdesk_client.sandbox.state import Account
 from sevdesk_client.sandbox.sums import ZERO, Sums
-from sevdesk_client.sandbox.values import Object, ident_of, truthy
+from sevdesk_client.sandbox.values import Object, ident_of, instant, stamp, truthy
 
 GERMAN_RATES = frozenset({ZERO, Decimal(7), Decimal(19)})
 # Rates a position may have (official). None: by country (One Stop Shop), not checked here.
@@ -47,11 +47,20 @@ def read_save(account: Account, body: Object, old: Invoice | None) -> Saved:
     letter = with_positions(account, _letter(account, data), body, old)
     if truthy(body.get("takeDefaultAddress")):
         letter = _default_address(account, letter)
+    if account.switches.late_delivery_required:
+        _check_delivery(letter)
     saved = Saved(letter, text(data, "invoiceType") or "", text(data, "customerInternalNote"), _number(data))
     _check_type(saved)
     if account.switches.tax_rule_check == "save":
         check_tax(account, letter)
     return saved
+
+
+def _check_delivery(letter: Letter) -> None:
+    """Met once (live), against official words and other reports, hence only by switch."""
+    if letter.delivery_date is not None and instant(letter.delivery_date) <= instant(letter.invoice_date):
+        dates = (stamp(letter.invoice_date), stamp(letter.delivery_date))
+        raise invalid("The invoiceDate ({}) must be before the deliveryDate ({})".format(*dates))
 
 
 def check_tax(account: Account, letter: Letter) -> None:
@@ -101,6 +110,7 @@ def _letter(account: Account, data: Object) -> Letter:
         is_e_invoice=truthy(data.get("propertyIsEInvoice")),
         positions=(),
         discounts=(),
+        rates=(),
         sums=Sums(),
     )
 

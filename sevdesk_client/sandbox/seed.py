@@ -1,6 +1,5 @@
 """Many invoices at once, for benchmarks: one letter per batch is shared, only what differs is stored per invoice."""
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -93,7 +92,8 @@ def _letter(account: Account, net: Decimal, rate: Decimal) -> Letter:
         is_e_invoice=False,
         positions=(position,),
         discounts=(),
-        sums=replace(sums, discount=ZERO),
+        rates=((rate, sums),),
+        sums=sums,
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sevdesk_client.sandbox.app import create_app
@@ -69,6 +70,13 @@ async def running(
     """A sandbox on 127.0.0.1 inside this event loop; port 0 finds a free one. OSError if the port is taken."""
     token = token or secrets.token_hex(16)
     app = create_app(token, latency=latency, clock=clock)
+    async with listening(app, port) as url:
+        yield Running(url, token, app.state.sandbox)
+
+
+@contextlib.asynccontextmanager
+async def listening(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
+    """Any app on 127.0.0.1; its URL."""
     config = uvicorn.Config(
         app,
         http=HangUpProtocol,
@@ -81,7 +89,7 @@ async def running(
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        yield Running(f"http://127.0.0.1:{listener.getsockname()[1]}", token, app.state.sandbox)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.stop.set()
         await task
@@ -105,23 +113,32 @@ def serve(
     port: int = 0,
     token: str | None = None,
     latency: tuple[float, float] = (0, 0),
-    ready: Callable[[str, str], None] | None = None,
+    ready: Callable[[str, str | None], None] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then return. `ready` gets base URL and token; without it both are printed."""
     asyncio.run(_serve(port, token, latency, ready or announce))
 
 
-def announce(base_url: str, token: str) -> None:
-    """The two lines other programs read."""
+def announce(base_url: str, token: str | None) -> None:
+    """The lines other programs read; without a token there is only the first."""
     print(f"SEVDESK_BASE_URL={base_url}", flush=True)
-    print(f"SEVDESK_API_TOKEN={token}", flush=True)
+    if token is not None:
+        print(f"SEVDESK_API_TOKEN={token}", flush=True)
 
 
-async def _serve(port: int, token: str | None, latency: tuple[float, float], ready: Callable[[str, str], None]) -> None:
+async def _serve(
+    port: int, token: str | None, latency: tuple[float, float], ready: Callable[[str, str | None], None]
+) -> None:
+    stop = stop_signal()
+    async with running(port=port, token=token, latency=latency) as sandbox:
+        ready(sandbox.base_url, sandbox.token)
+        await stop.wait()
+
+
+def stop_signal() -> asyncio.Event:
+    """Set by SIGTERM or SIGINT. Asked for before anybody is told where to send them."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, stop.set)
-    async with running(port=port, token=token, latency=latency) as sandbox:
-        ready(sandbox.base_url, sandbox.token)
-        await stop.wait()
+    return stop

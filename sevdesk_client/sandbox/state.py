@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
+from sevdesk_client.sandbox.exports import ExportConfig, ExportJob
 from sevdesk_client.sandbox.records import Address, Contact, CreditNote, Invoice, Transaction, Way
 from sevdesk_client.sandbox.shelf import Shelf
 from sevdesk_client.sandbox.switches import Switches
@@ -29,7 +30,11 @@ class Account:
     invoices: dict[int, Invoice] = field(default_factory=dict)
     credit_notes: dict[int, CreditNote] = field(default_factory=dict)
     transactions: dict[int, Transaction] = field(default_factory=dict)
+    vouchers: dict[int, int] = field(default_factory=dict)  # id -> status
     mails: list[Object] = field(default_factory=list)
+    exports: dict[str, ExportJob] = field(default_factory=dict)
+    export_config: ExportConfig = field(default_factory=ExportConfig)
+    debtors: dict[int, int] = field(default_factory=dict)  # contact -> account in the tax adviser's books
     by_update: dict[int, Invoice] = field(default_factory=dict)
     by_note: dict[str, list[int]] = field(default_factory=dict)
     by_number: dict[str, list[int]] = field(default_factory=dict)

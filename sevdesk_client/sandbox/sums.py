@@ -66,10 +66,10 @@ def line(quantity: Decimal, price: Decimal, percent_off: Decimal, rate: Decimal,
     return Sums(sums.net, sums.tax, sums.gross, cents(off))
 
 
-def document(
+def by_rate(
     lines: Iterable[tuple[Decimal, Sums, Decimal]], discounts: Iterable[Discount], show_net: bool, by_total: bool
-) -> Sums:
-    """Sums of a document from (rate, sums, unrounded base) per position.
+) -> tuple[dict[Decimal, Sums], Decimal]:
+    """Sums per tax rate, and the discount taken off, from (rate, sums, unrounded base) per position.
 
     `by_total` rounds once per rate instead of once per position: the captures fit both, so it is a switch.
     A document discount is spread over the rates and always taxed on the total (live, one report).
@@ -84,8 +84,7 @@ def document(
     off = sum((each.amount(sum(bases.values(), ZERO)) for each in discounts), ZERO)
     if off:
         rates = _discounted(rates, off, show_net)
-    total = sum(rates.values(), Sums())
-    return Sums(total.net, total.tax, total.gross, cents(off))
+    return rates, cents(off)
 
 
 def _discounted(rates: dict[Decimal, Sums], off: Decimal, show_net: bool) -> dict[Decimal, Sums]:

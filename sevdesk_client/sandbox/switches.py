@@ -18,6 +18,26 @@ CHOICES: dict[str, tuple[object, ...]] = {
     "duplicate_customer_number": ("accept", "refuse"),
     "over_limit": ("cap", "refuse"),
     "reset_enshrined": ("allow", "refuse"),
+    "export_config_access": ("deny", "allow"),
+    "datev_chart": ("SKR03", "SKR04"),
+    "datev_accounts": ("automatic", "keyed"),
+    "datev_layout": ("official", "observed"),
+    "datev_job": ("run", "hold", "fail", "crash"),
+    "datev_form": ("array", "object"),
+    "datev_hash": ("hash", "progress"),
+    "datev_not_ready": ("empty", "null", "not_found"),
+    "datev_conflict": ("never", "running", "always"),
+}
+# What the lists may hold; those not named here take any text.
+ITEMS: dict[str, frozenset[str]] = {
+    "datev_faults": frozenset(
+        [
+            *("posting_missing", "posting_doubled", "posting_unknown"),
+            *("wrong_amount", "wrong_account", "wrong_side", "wrong_date", "wrong_number"),
+            *("wrong_chart", "wrong_version", "wrong_period", "wrong_encoding", "cut_csv"),
+            *("no_stack", "extra_file", "evil_name", "bomb", "truncated", "not_a_zip"),
+        ]
+    )
 }
 
 
@@ -46,6 +66,21 @@ class Switches:
     number_format: str = "RE-%NUMBER"
     ignored_filters: list[str] = field(default_factory=list)
     e_invoice_missing: list[str] = field(default_factory=list)
+    xml_backend_down: bool = False
+    late_delivery_required: bool = False
+    export_config_access: str = "deny"
+    datev_chart: str = "SKR03"
+    datev_accounts: str = "automatic"
+    datev_layout: str = "official"
+    datev_job: str = "run"
+    datev_polls: int = 2
+    datev_seconds: float = 0.0
+    datev_form: str = "array"
+    datev_hash: str = "hash"
+    datev_not_ready: str = "empty"
+    datev_conflict: str = "never"
+    datev_link_seconds: int = 604_800
+    datev_faults: list[str] = field(default_factory=list)
 
     def change(self, wanted: Object) -> None:
         """Set the given switches; ValueError names an unknown switch or value and changes nothing."""
@@ -62,8 +97,10 @@ class Switches:
             # True == 1 in Python, so compare the type as well.
             if not any(value == each and type(value) is type(each) for each in CHOICES[name]):
                 raise ValueError(f"{name} takes {CHOICES[name]}")
-        elif type(value) is not type(getattr(self, name)):
+        elif type(value) is not type(getattr(self, name)) and not (name == "datev_seconds" and type(value) is int):
             raise ValueError(f"{name} takes a {type(getattr(self, name)).__name__}")
+        elif name in ITEMS and not ITEMS[name].issuperset(value):
+            raise ValueError(f"{name} takes {', '.join(sorted(ITEMS[name]))}")
 
     def as_json(self) -> Object:
         """Every switch with its present value."""

@@ -36,9 +36,17 @@ def stamp(moment: datetime | date | None) -> str | None:
     """ISO with Berlin's offset of that season; a bare day is Berlin midnight (measured by four peers)."""
     if moment is None:
         return None
-    if not isinstance(moment, datetime):
-        moment = datetime(moment.year, moment.month, moment.day, tzinfo=BERLIN)
-    return moment.astimezone(BERLIN).isoformat(timespec="seconds")
+    return instant(moment).astimezone(BERLIN).isoformat(timespec="seconds")
+
+
+def instant(day: datetime | date) -> datetime:
+    """When a day begins, aware: Berlin midnight; a moment is itself."""
+    return day if isinstance(day, datetime) else datetime(day.year, day.month, day.day, tzinfo=BERLIN)
+
+
+def berlin_day(day: datetime | date) -> date:
+    """The day that people in Berlin call it."""
+    return day.astimezone(BERLIN).date() if isinstance(day, datetime) else day
 
 
 def ref(ident: int | None, name: str) -> Object | None:

@@ -40,7 +40,7 @@ WHERE job_id = :job_id AND order_key <> ALL (:held::text[]);
 -- name: release_job^
 -- Give the order key back and say who waited for it. The outer join makes one row in any plan, so that the lock is
 -- given back whether or not somebody waits.
-SELECT f.freed, n.job_id, n.kind, n.payload, n.requested_by, n.correlation_id
+SELECT f.freed, n.job_id, n.kind
 FROM (SELECT pg_advisory_unlock(hashtextextended(:order_key, 0)) AS freed) f
 LEFT JOIN LATERAL (
     SELECT * FROM sevdesk_jobs
@@ -104,7 +104,7 @@ WITH running AS MATERIALIZED (SELECT job_id, lock_key FROM sevdesk_jobs WHERE st
 UPDATE sevdesk_jobs j SET state = 'queued', updated_at = clock_timestamp()
 FROM running r
 WHERE j.job_id = r.job_id AND j.state = 'running' AND pg_try_advisory_xact_lock(r.lock_key)
-RETURNING j.job_id, j.kind, j.payload, j.requested_by, j.correlation_id;
+RETURNING j.job_id, j.kind;
 
 -- name: due_jobs
 -- Jobs that should be ringing: requested, queued for a while, or waiting past their time. Oldest first, bounded.
@@ -118,7 +118,7 @@ WHERE job_id IN (
            AND updated_at < clock_timestamp() - make_interval(secs => :grace::float8))
     ORDER BY seq LIMIT :most
     FOR UPDATE SKIP LOCKED)
-RETURNING job_id, kind, payload, requested_by, correlation_id;
+RETURNING job_id, kind;
 
 -- name: answer_intent!
 -- The operator's answer about what the parked job left open.
@@ -153,6 +153,6 @@ WITH again AS (
     SET state = 'requested', error = NULL, next_step = NULL, retries = 0, steps_done = '{}', not_before = NULL,
         finished_at = NULL, updated_at = clock_timestamp()
     WHERE job_id = :job_id AND state = 'parked'
-    RETURNING job_id, kind, payload, requested_by, correlation_id
+    RETURNING job_id, kind
 )
 SELECT again.*, pg_notify('sevdesk_requests', job_id) FROM again;

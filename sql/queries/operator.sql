@@ -164,26 +164,85 @@ FROM sevdesk_jobs WHERE invoice_id = :invoice_id ORDER BY seq;
 SELECT clock_timestamp() AS now, current_setting('server_version') AS version,
        current_setting('server_version_num')::int AS version_number;
 
--- name: book_page
--- Linked invoices in the order of their ids, with what the worker remembers of each. Every stored PDF is hashed.
+-- name: book
+-- Billing invoices with what the worker remembers of each, in the order of their ids: a page of the linked ones, or the
+-- named ids, or those of the named numbers that are not linked. Every stored PDF is hashed.
 SELECT i.id, i.invoice_number, i.gross_amount, i.accounting_sync_status, i.document_status, i.claim_status,
        i.external_id, i.external_invoice_number, i.paid_amount, i.paid_at, i.cancelled_at, i.updated_at,
        a.cancellation_external_id, r.recipient_id, l.contact_id, p.pdf_intact, p.pdf_as_logged,
        EXISTS (SELECT FROM sevdesk_jobs j
                WHERE j.invoice_id = i.id AND j.state IN ('requested', 'queued', 'running', 'waiting')) AS job_alive
-FROM (SELECT * FROM billing_invoices
-      WHERE accounting_provider = 'sevdesk' AND external_id IS NOT NULL AND (:after::uuid IS NULL OR id > :after::uuid)
-      ORDER BY id LIMIT :most) i
+FROM (SELECT id, invoice_number, gross_amount, accounting_sync_status, document_status, claim_status, external_id,
+             external_invoice_number, paid_amount, paid_at, cancelled_at, updated_at
+      FROM billing_invoices
+      WHERE CASE WHEN :ids::uuid[] IS NOT NULL THEN id = ANY (:ids::uuid[])
+                 WHEN :numbers::text[] IS NOT NULL THEN invoice_number = ANY (:numbers::text[]) AND external_id IS NULL
+                 ELSE accounting_provider = 'sevdesk' AND external_id IS NOT NULL END
+        AND (:after::uuid IS NULL OR id > :after::uuid)
+      ORDER BY id LIMIT :most::bigint) i
 LEFT JOIN sevdesk_cancellations a ON a.invoice_id = i.id AND a.kind = 'cancellation_invoice'
 LEFT JOIN LATERAL (SELECT e.payload ->> 'recipient_kind' AS recipient_kind,
-                          (e.payload ->> 'recipient_id')::uuid AS recipient_id
+                          sevdesk_uuid_or_null(e.payload ->> 'recipient_id') AS recipient_id
                    FROM billing_invoice_event_log e WHERE e.invoice_id = i.id AND e.event_type = 'drafted'
                    ORDER BY e.created_at DESC LIMIT 1) r ON true
 LEFT JOIN sevdesk_contacts l ON l.party_kind = r.recipient_kind AND l.party_id = r.recipient_id
 LEFT JOIN LATERAL (SELECT bool_and(encode(sha256(d.content), 'hex') = d.sha256) AS pdf_intact,
-                          coalesce((SELECT e.payload ->> 'sha256' = ANY (array_agg(d.sha256))
-                                    FROM billing_invoice_event_log e
-                                    WHERE e.invoice_id = i.id AND e.event_type = 'pdf_stored'
-                                    ORDER BY e.created_at DESC LIMIT 1), true) AS pdf_as_logged
+                          (SELECT e.payload ->> 'sha256' FROM billing_invoice_event_log e
+                           WHERE e.invoice_id = i.id AND e.event_type = 'pdf_stored'
+                           ORDER BY e.created_at DESC LIMIT 1) = ANY (array_agg(d.sha256)) IS NOT FALSE AS pdf_as_logged
                    FROM sevdesk_documents d WHERE d.invoice_id = i.id AND d.kind = 'invoice_pdf') p ON true
 ORDER BY i.id;
+
+-- name: contact_history
+-- Every sevDesk contact that has stood for these parties: merged in sevDesk, or made anew, is not drift.
+SELECT DISTINCT party_id, contact_id FROM (
+    SELECT sevdesk_uuid_or_null(payload ->> 'party_id') AS party_id, payload ->> 'contact_id' AS contact_id
+    FROM billing_invoice_event_log
+    WHERE event_type = 'contact_linked' AND payload ->> 'party_id' = ANY (:parties::uuid[]::text[])) AS linked;
+
+-- name: remember_reconciliation$
+INSERT INTO sevdesk_reconciliations (started_at, invoices, documents, in_motion, drift)
+VALUES (:started_at, :invoices, :documents, :in_motion, :drift::jsonb)
+RETURNING id;
+
+-- name: billing_columns
+-- The columns of these tables as they are, and what this role may do with each.
+SELECT c.relname AS table_name, a.attname AS column_name, format_type(a.atttypid, NULL) AS type,
+       has_column_privilege(c.oid, a.attnum, 'SELECT') AS may_select,
+       has_column_privilege(c.oid, a.attnum, 'INSERT') AS may_insert,
+       has_column_privilege(c.oid, a.attnum, 'UPDATE') AS may_update
+FROM unnest(:tables::text[]) AS wanted(name)
+JOIN pg_class c ON c.oid = to_regclass(wanted.name)
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped;
+
+-- name: number_is_unique$
+-- The marker in sevDesk is the invoice number, so two invoices with one number would be one there.
+SELECT EXISTS (SELECT FROM pg_index x JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[0]
+               WHERE x.indrelid = to_regclass('billing_invoices') AND x.indisunique AND x.indnkeyatts = 1
+                 AND x.indpred IS NULL AND a.attname = 'invoice_number');
+
+-- name: barred_tables
+-- Tables of our own that this role may not read or write.
+SELECT relname AS table_name FROM pg_class
+WHERE relkind = 'r' AND relname LIKE 'sevdesk\_%' AND pg_table_is_visible(oid)
+  AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT'))
+ORDER BY relname;
+
+-- name: migration_log^
+-- Whether yoyo's log is there, and whether this role may read it (only the owner of the tables needs to).
+SELECT to_regclass('_yoyo_migration') IS NOT NULL AS there,
+       coalesce(has_table_privilege(to_regclass('_yoyo_migration'), 'SELECT'), false) AS readable;
+
+-- name: applied_migrations
+SELECT migration_id FROM _yoyo_migration;
+
+-- name: named_templates
+-- Every template that an invoice may name, and where it is named.
+SELECT c.named AS template_id, c.place
+FROM sevdesk_config, LATERAL (VALUES (template_eb_ar, 'template_eb_ar'), (template_eb_sr, 'template_eb_sr'),
+                                     (template_kop_ar, 'template_kop_ar'), (template_kop_sr, 'template_kop_sr'))
+     AS c(named, place)
+WHERE c.named IS NOT NULL
+UNION ALL
+SELECT sevdesk_template_id, 'billing_document_templates ' || id FROM billing_document_templates
+WHERE sevdesk_template_id IS NOT NULL;

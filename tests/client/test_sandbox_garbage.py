@@ -19,9 +19,10 @@ KEY_NAMES = """
 """
 QUERY_NAMES = """
     limit offset countAll status updateAfter startDate customerNumber depth type value embed contact[id]
-    contact[objectName] orderByInvoiceNumber invoiceNumber download preventSendBy
+    contact[objectName] orderByInvoiceNumber invoiceNumber download preventSendBy endDate scope jobId hash
+    exportByPaydate includeEnshrined enshrineDocuments includeDocumentImages
 """
-VALUES = "1 100 true -1 1e999 NaN Invoice InvoicePos Contact Unity FULL_PAYMENT template VPDF"
+VALUES = "ET 4000000000 1 100 true -1 1e999 NaN Invoice InvoicePos Contact Unity FULL_PAYMENT template VPDF"
 KEYS = st.sampled_from(KEY_NAMES.split())
 WORDS = st.sampled_from(["", *VALUES.split()])
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | WORDS | st.text(max_size=5) | st.just(USER_ID)

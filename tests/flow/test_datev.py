@@ -15,7 +15,7 @@ from flow.books import control, order_fault, pay, state
 from flow.conftest import RunWorker
 
 from sevdesk_client.sandbox.server import Running
-from worker import datev_export
+from worker.datev import export as datev_export
 
 MONTH = {"start_date": "2026-10-01", "end_date": "2026-10-31"}
 

@@ -35,9 +35,9 @@ ONLY_IN = {
     "arq": ("worker.doorbell", "worker.app"),
     "asyncpg": ("worker.store",),
     "aiosql": ("worker.store",),
-    "httpx": ("sevdesk_client.sending", "worker.app", "worker.demo"),
+    "httpx": ("sevdesk_client.sending", "worker.app", "worker.cli.sevdesk", "worker.demo"),
     "pydantic_settings": ("worker.settings",),
-    "worker.local": ("worker.__main__", "worker.demo", "worker.local"),
+    "worker.local": ("worker.cli.services", "worker.demo", "worker.local"),
 }
 
 

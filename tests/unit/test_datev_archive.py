@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.extf_writer import archive
-from worker.datev_archive import Archive, ArchiveRefused, Kind, Limits, Member
+from worker.datev.archive import Archive, ArchiveRefused, Kind, Limits, Member
 
 
 def opened(content: bytes, **limits: int) -> Archive:

@@ -5,8 +5,8 @@ import json
 from dataclasses import replace
 
 from tests.unit.extf_writer import Habits, Head, Line, Month, archive, month, table
-from worker.datev_check import Period, Report, Status, accept, check
-from worker.extf import Stack
+from worker.datev.check import Period, Report, Status, accept, check
+from worker.datev.extf import Stack
 
 
 def ordinary(seed: int = 7) -> Month:

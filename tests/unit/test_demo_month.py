@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 
 from worker import money
-from worker.demo_cases import CASES, Ending
-from worker.demo_month import Month, billing_month
+from worker.demo.cases import CASES, Ending
+from worker.demo.month import Month, billing_month
 from worker.invoice import Association, Invoice, Item, Party, PartyKind
 from worker.recipients import PartyKey, Recipient, missing_address_fields, resolve
 

@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.unit.extf_writer import TITLES, Head, Line, month, table
-from worker.datev_findings import MAX_FINDINGS
-from worker.extf import Posting, Stack
+from worker.datev.extf import Posting, Stack
+from worker.datev.findings import MAX_FINDINGS
 
 LINE = Line(Decimal("1234.50"), "H", "8400", "10001", date(2026, 10, 5), "RE-1")
 # The first lines of DATEV's own sample file, with one posting (developer.datev.de, "DATEV-Format").

@@ -33,6 +33,9 @@ from worker.outcome import Parked, Rejected
 from worker.recipients import Recipient, Unresolved
 from worker.steps.desk import Desk
 
+# Shorter texts name nobody, and would be found inside of other words.
+SHORTEST_PRIVATE = 3
+
 
 @dataclass(frozen=True, slots=True)
 class OpenIntent:
@@ -76,6 +79,18 @@ class Case:
         """The recipient; only after the check step has refused the unresolved."""
         assert isinstance(self.recipient, Recipient)
         return self.recipient
+
+    @property
+    def private(self) -> set[str]:
+        """Texts about people and for them, which must not come back in a message of sevDesk's."""
+        given: list[str | None] = [self.invoice.head_text, self.invoice.foot_text]
+        given += [text for item in self.invoice.items for text in (item.name, item.description)]
+        given += [text for text in self.payload.model_dump().values() if isinstance(text, str)]
+        if isinstance(self.recipient, Recipient):
+            party = self.recipient.party
+            given += [party.name, party.first_name, party.display_name, party.email, party.street, party.city]
+            given += [party.vat_id, party.buyer_reference]
+        return {text.strip() for text in given if text and len(text.strip()) >= SHORTEST_PRIVATE}
 
     def after(self, handback: Handback, told: "Told") -> "Case":
         """The case once `told` is recorded."""

@@ -60,3 +60,20 @@ async def probe_locks(url: str) -> LockProbe:
 async def _open(url: str) -> asyncpg.Connection[asyncpg.Record]:
     settings = {"application_name": "sevdesk-worker doctor"}
     return await asyncpg.connect(url, command_timeout=COMMAND_TIMEOUT, statement_cache_size=0, server_settings=settings)
+
+
+async def unfit_statements(url: str) -> list[str]:
+    """Our statements that do not fit this database's tables, by name. None is executed, so no right is needed."""
+    connection = await _open(url)
+    unfit = []
+    try:
+        for name in QUERIES.available_queries:
+            if name.endswith("_cursor"):
+                continue
+            try:
+                await connection.prepare(getattr(QUERIES, name).sql)
+            except PostgresError:
+                unfit.append(name)
+    finally:
+        await connection.close()
+    return unfit

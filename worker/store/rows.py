@@ -42,7 +42,6 @@ class Bell:
 
     job_id: str
     kind: str
-    payload: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +81,7 @@ class Ending:
 
 
 def bell(row: Mapping[str, Any] | None) -> Bell | None:
-    if row is None:
-        return None
-    beside = {
-        "requested_by": None if row["requested_by"] is None else str(row["requested_by"]),
-        "correlation_id": row["correlation_id"],
-    }
-    return Bell(row["job_id"], row["kind"], {**row["payload"], **{k: v for k, v in beside.items() if v is not None}})
+    return None if row is None else Bell(row["job_id"], row["kind"])
 
 
 def columns(changes: Sequence[Change]) -> dict[str, list[Any]]:

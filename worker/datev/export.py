@@ -18,7 +18,7 @@ import structlog
 from sevdesk_client import errors
 from sevdesk_client.models import DownloadInfo
 from worker.cases import item_of
-from worker.datev_check import Document, Payment, Period, Report, accept, shares_of
+from worker.datev.check import Document, Payment, Period, Report, accept, shares_of
 from worker.jobs import ExportDatev
 from worker.money import predict
 from worker.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry

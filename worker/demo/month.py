@@ -1,6 +1,6 @@
 """A billing month for the demo and the benchmarks: rows as the billing system would write them. All of it is invented.
 
-The first invoices are the collected cases of `worker.demo_cases`, the rest is ordinary business. The same seed gives
+The first invoices are the collected cases of `worker.demo.cases`, the rest is ordinary business. The same seed gives
 the same rows, down to the ids. The totals are computed here in integer cents and not by `worker.money`, so that the
 demo is a check of the oracle and not its echo.
 """
@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid5
 
-from worker.demo_cases import CASES, Case, Customer, Ending, customer_of, ordinary
+from worker.demo.cases import CASES, Case, Customer, Ending, customer_of, ordinary
 
 Row = dict[str, object]
 

@@ -15,14 +15,14 @@ from decimal import Decimal
 from itertools import chain, islice
 from typing import BinaryIO
 
-from worker.datev_accounts import CHARTS, Account, Kind, classify
-from worker.datev_archive import LIMITS, Archive, ArchiveRefused, Limits, shown
-from worker.datev_archive import Kind as MemberKind
-from worker.datev_books import Books, Document, Entry, Payment, Share
-from worker.datev_findings import Finding, Findings
-from worker.datev_report import FileSeen, Period, Report, Status
-from worker.extf import Posting, Stack
-from worker.extf_head import BOOKINGS
+from worker.datev.accounts import CHARTS, Account, Kind, classify
+from worker.datev.archive import LIMITS, Archive, ArchiveRefused, Limits, shown
+from worker.datev.archive import Kind as MemberKind
+from worker.datev.books import Books, Document, Entry, Payment, Share
+from worker.datev.extf import Posting, Stack
+from worker.datev.extf_head import BOOKINGS
+from worker.datev.findings import Finding, Findings
+from worker.datev.report import FileSeen, Period, Report, Status
 
 __all__ = ["Document", "Payment", "Period", "Report", "Share", "Status", "accept", "check"]
 

@@ -13,8 +13,8 @@ from rich.padding import Padding
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from worker.demo_books import Story
-from worker.demo_check import Verdict, claim, money, refused
+from worker.demo.books import Story
+from worker.demo.check import Verdict, claim, money, refused
 
 # Where there is no terminal nobody resizes anything; wide enough for any row of the table.
 PLAIN_WIDTH = 140

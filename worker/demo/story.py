@@ -22,14 +22,16 @@ import httpx
 import psycopg
 import redis
 
-from worker import demo_books, demo_check, local
-from worker.demo_billing import Billing
-from worker.demo_books import Books
-from worker.demo_cases import Ending
-from worker.demo_child import Child, DemoError, environment
-from worker.demo_month import Month, billing_month
-from worker.demo_screen import Screen, Tell
-from worker.demo_sevdesk import SevDesk, address_of
+from worker import local
+from worker.demo import books as sides
+from worker.demo import check
+from worker.demo.billing import Billing
+from worker.demo.books import Books
+from worker.demo.cases import Ending
+from worker.demo.child import Child, DemoError, environment
+from worker.demo.month import Month, billing_month
+from worker.demo.screen import Screen, Tell
+from worker.demo.sevdesk import SevDesk, address_of
 from worker.local import ServiceError, Services
 from worker.local_programs import INSTALL_HINT
 from worker.migrate import migrate
@@ -170,7 +172,7 @@ class _Story:
 
     def play(self, folder: Path) -> bool:
         """From approved rows to the verdict: whether everything is as it should be."""
-        known = demo_books.ids_of(self.stage.sevdesk.state())
+        known = sides.ids_of(self.stage.sevdesk.state())
         self.billing.write(self.month)
         self.screen.act(f"The billing system holds {len(self.month.payments)} approved invoices")
         self._publish_and_send()
@@ -178,7 +180,7 @@ class _Story:
         self._sync("The payment sync reads that")
         self._take_back()
         self._sync("The next sync reads that, too")
-        books = demo_books.read(self.month, self.taken_back.invoice_id, self.billing, self.stage.sevdesk, known)
+        books = sides.read(self.month, self.taken_back.invoice_id, self.billing, self.stage.sevdesk, known)
         return self._report(books, folder)
 
     def _publish_and_send(self) -> None:
@@ -189,7 +191,7 @@ class _Story:
                 jobs.append(self.billing.ask(kind, by=self.month.staff_id, invoice_id=plan.invoice_id))
         with self.screen.waiting("Publishing ...") as tell:
             self._wait(jobs, tell)
-        states = Counter((row["kind"], row["state"]) for row in self.billing.read(demo_books.JOBS))
+        states = Counter((row["kind"], row["state"]) for row in self.billing.read(sides.JOBS))
         published, mailed = states["publish_invoice", "done"], states["send_invoice", "done"]
         waiting = states["publish_invoice", "parked"]
         waits = "1 waits" if waiting == 1 else f"{waiting} wait"
@@ -238,13 +240,13 @@ class _Story:
         self.screen.act(f"{text}: {changed} {'claim has' if changed == 1 else 'claims have'} changed")
 
     def _report(self, books: Books, folder: Path) -> bool:
-        verdicts = [*map(demo_check.of_invoice, books.stories), demo_check.of_the_rest(books)]
+        verdicts = [*map(check.of_invoice, books.stories), check.of_the_rest(books)]
         for number, content in books.pdfs.items():
             # sevDesk chooses the number; it must not choose the folder.
             (folder / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', number)}.pdf").write_bytes(content)
         self.screen.table(books.stories, verdicts[:-1])
         for story, verdict in zip(books.stories, verdicts[:-1], strict=True):
-            if demo_check.refused(story) and not verdict.wrong:
+            if check.refused(story) and not verdict.wrong:
                 self.screen.waits(story)
         self.screen.files(folder, len(books.pdfs))
         self.screen.verdict(verdicts)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from worker.demo_billing import Billing
-from worker.demo_month import Month, Payment, Row
-from worker.demo_sevdesk import SevDesk
+from worker.demo.billing import Billing
+from worker.demo.month import Month, Payment, Row
+from worker.demo.sevdesk import SevDesk
 
 Shown = Mapping[str, Any]
 

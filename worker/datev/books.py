@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from worker.datev_accounts import Account, Kind, judge
-from worker.datev_findings import Finding, Findings
-from worker.datev_report import Period, Total, euros
-from worker.extf import Posting
+from worker.datev.accounts import Account, Kind, judge
+from worker.datev.extf import Posting
+from worker.datev.findings import Finding, Findings
+from worker.datev.report import Period, Total, euros
 
 ZERO = Decimal(0)
 # sevDesk may share the rounding among tax rates otherwise than we do, as long as the whole document is right.

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from worker.demo_child import Child, DemoError
+from worker.demo.child import Child, DemoError
 
 API = "/api/v1"
 START_TIMEOUT = 30.0  # seconds; a start takes one

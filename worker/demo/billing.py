@@ -16,7 +16,7 @@ import redis
 from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 
-from worker.demo_month import Month
+from worker.demo.month import Month
 
 WEEK_MS = 7 * 24 * 3600 * 1000
 FINAL = ("done", "parked", "rejected")

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from worker.datev_findings import Finding, Findings
+from worker.datev.findings import Finding, Findings
 
 
 class Status(StrEnum):

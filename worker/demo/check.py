@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from worker.demo_books import Books, Shown, Story
-from worker.demo_cases import Ending
+from worker.demo.books import Books, Shown, Story
+from worker.demo.cases import Ending
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NONE = "none"
