@@ -37,7 +37,7 @@ class Sync:
         self.store, self.desk = store, desk
         self.unresolved: list[Parked] = []  # what only a person can explain
         self.met: set[str] = set()  # external ids of ours that a full sweep has seen
-        self.passed: datetime | None = None  # a full sweep's changes before this instant were missed by the feed
+        self.passed: datetime | None = None  # the feed asks no more for changes up to this instant
         self.missed = 0
 
     async def run(self, job: Job, payload: SyncPayments) -> Outcome:
@@ -105,7 +105,8 @@ class Sync:
 
     async def _full(self, job: Job) -> Outcome:
         """The whole book, then by id what it does not show; proves that the feed is complete."""
-        self.passed = await self.store.query("watermark")
+        watermark = await self.store.query("watermark")
+        self.passed = watermark - OVERLAP if watermark else None  # what is younger, its next run would still find
         run = await self.store.query("start_run", job_id=job.job_id, scope="full")
         async for page in self._pages({}):
             await self._note(run["id"], page, await self._page(job, page))

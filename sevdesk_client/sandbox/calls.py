@@ -1,8 +1,8 @@
 """A request and an answer as handlers see them, and sevDesk's wrappers around `objects`."""
 
 import json
-from email import message_from_bytes
 from dataclasses import dataclass, field
+from email import message_from_bytes
 from urllib.parse import parse_qsl
 
 from sevdesk_client.sandbox.values import Json, Object

@@ -1,0 +1,36 @@
+"""A job that does nothing, known to bench workers only. Its result says when it started."""
+
+import asyncio
+import time
+from typing import Any
+
+from worker import handlers, jobs
+from worker.handlers import Office
+from worker.jobs import Id, Kind, Payload, Who
+from worker.outcome import Done, Outcome
+from worker.store import Job
+
+NAME = "noop"
+
+
+class Noop(Payload):
+    """The invoice need not exist: its id makes the job independent of the others, as different invoices are."""
+
+    invoice_id: Id
+    seconds: float = 0.0
+
+
+async def noop(office: Office, job: Job, payload: Noop) -> Outcome:
+    """Nothing, or nothing for a while."""
+    started = time.time()
+    if payload.seconds:
+        await asyncio.sleep(payload.seconds)
+    return Done({"started": started})
+
+
+def register() -> None:
+    """In this process only."""
+    kinds: Any = jobs.KINDS
+    known: Any = handlers.HANDLERS
+    kinds[NAME] = Kind(NAME, Noop, Who.INTERNAL, needs_sevdesk=False)
+    known[NAME] = noop

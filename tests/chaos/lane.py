@@ -1,0 +1,127 @@
+"""A lane: one database, one Redis database, one sandbox; runs go through it one after another.
+
+Lanes go side by side. Most of a run is waiting for a quarantine, so a few of them keep two cores busy.
+"""
+
+import asyncio
+import itertools
+import secrets
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import asyncpg
+import redis.asyncio
+from chaos.children import Child, Nursery
+from chaos.points import Act
+from flow.billing import FINAL, Billing
+
+from sevdesk_client.sandbox.faults import Fault
+from sevdesk_client.sandbox.server import Running, running
+from worker import local
+from worker.local import Services
+
+# A write may take two thirds of it on our side; a late commit comes after LATE, well inside and long after the kill.
+QUARANTINE, LATE = 1.8, 1.1
+# In production a dead worker is noticed after two seconds, a lost doorbell rung again after ten.
+CONSTANTS = {
+    "worker.app.REAP_SECONDS": 0.3,
+    "worker.app.RING_AGAIN_SECONDS": 0.5,
+    "worker.app.SWEEP_SECONDS": 0.5,
+}
+LAYOUT = "57986aee6bd2d53306068da1"
+NUMBERS = itertools.count(1)
+
+
+@dataclass
+class Subject:
+    """One invoice and what was asked for it."""
+
+    invoice: UUID
+    company: UUID
+    number: str
+    jobs: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Lane:
+    """Where one run at a time takes place."""
+
+    billing: Billing
+    sevdesk: Running
+    nursery: Nursery
+    environment: Mapping[str, str]
+    stock: dict[str, list[Subject]] = field(default_factory=dict)
+
+    async def subject(self) -> Subject:
+        """An approved invoice over 119.00 EUR, to a company that sevDesk has never heard of."""
+        billing = self.billing
+        company = await billing.company()
+        number = f"INV-{next(NUMBERS):06d}"
+        invoice = await billing.invoice(await billing.deal(company), invoice_number=number)
+        return Subject(invoice, company, number)
+
+    async def worker(self, act: Act | None = None, *, bug: str | None = None, **changed: Any) -> Child:
+        """A worker on its way up. Capitals change its settings, dotted names constants of its modules."""
+        constants = CONSTANTS | {name: value for name, value in changed.items() if "." in name}
+        settings = {name: str(value) for name, value in changed.items() if "." not in name}
+        return await self.nursery.start({**self.environment, **settings}, act=act, bug=bug, constants=constants)
+
+    def fail(self, method: str, path: str, kind: str, *, skip: int = 0, after: float = 0.0) -> None:
+        """Trouble for a coming call; `{id}` in the path stands for any id."""
+        order = {"kind": kind, "method": method, "path": path.replace("{id}", "*"), "skip": skip}
+        self.sevdesk.sandbox.faults.append(Fault.read(order | {"after_ms": int(after * 1000)}))
+
+    async def ended(self, job_id: str, seconds: float) -> asyncpg.Record | None:
+        """The job's row once it is final; None when it is not in time."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            row = await self.billing.job(job_id)
+            if row is not None and row["state"] in FINAL:
+                return row
+            await asyncio.sleep(0.03)
+        return None
+
+    async def settled(self) -> None:
+        """Wait until sevDesk has committed all that was still to come."""
+        while self.sevdesk.sandbox.late:  # noqa: ASYNC110 - the sandbox tells nobody
+            await asyncio.sleep(0.02)
+
+    async def afresh(self) -> None:
+        """Nothing queued, no trouble ordered."""
+        await self.billing.redis.flushdb()
+        self.sevdesk.sandbox.faults.clear()
+
+
+@asynccontextmanager
+async def lane(services: Services, template: str, nursery: Nursery, number: int) -> AsyncIterator[Lane]:
+    """A lane of its own; `number` is its Redis database."""
+    name = f"chaos_{secrets.token_hex(6)}"
+    url = await asyncio.to_thread(local.create_database, services, name, template=template)
+    redis_url = urlsplit(services.redis_url)._replace(path=f"/{number}").geturl()
+    try:
+        async with asyncpg.create_pool(url, min_size=1, max_size=4) as pool, running() as sevdesk:
+            admin = await pool.fetchval(
+                "INSERT INTO contacts (last_name, is_internal, is_admin) VALUES ('Chefin', true, true) RETURNING id"
+            )
+            # One layout for all; and no scheduled sync that would come between by the clock on the wall.
+            await pool.execute("UPDATE sevdesk_config SET template_eb_ar = $1, payment_sync_interval_minutes = 1440", LAYOUT)
+            async with redis.asyncio.Redis.from_url(redis_url) as client:
+                await client.flushdb()
+                environment = {
+                    "DATABASE_URL": url,
+                    "REDIS_URL": redis_url,
+                    "SEVDESK_BASE_URL": sevdesk.base_url,
+                    "SEVDESK_API_TOKEN": sevdesk.token,
+                    "WRITE_QUARANTINE": str(QUARANTINE),
+                    "SHUTDOWN_GRACE": "5",
+                    "PERSON_JOB_LIMIT": "100000/60",
+                    "WORKER_MAX_JOBS": "8",
+                }
+                yield Lane(Billing(pool, client, admin), sevdesk, nursery, environment)
+    finally:
+        await asyncio.to_thread(local.drop_database, services, name)

@@ -1,0 +1,199 @@
+"""The kill sweep: find the points of a job by running it once, then run it again for each point and die there."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+from chaos.children import Nursery
+from chaos.lane import LATE, QUARANTINE, Lane, lane
+from chaos.ledgers import copies_of, examine, mails_about
+from chaos.points import AFTER, Act
+from chaos.scenarios import SCENARIOS, Scenario, make_ready
+
+from worker.local import Services
+
+# Beside the plain kill: sevDesk did it but its answer is lost, or does it when the worker is long dead.
+KILL, LOST_ANSWER, LATE_COMMIT = "kill", "lose_answer", "late_commit"
+MISS_SECONDS = 1.0  # a point that has not come this long after the job's end will not come
+PATIENCE = 25.0  # seconds a new worker may take; the longest wait of its own is one quarantine
+CANNOT_TELL = "cannot be told from what sevDesk shows"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One run: where the worker dies, and what sevDesk makes of the write it dies at."""
+
+    scenario: str
+    point: str
+    how: str = KILL
+
+
+@dataclass
+class Report:
+    """What a sweep found."""
+
+    boundaries: Counter[str] = field(default_factory=Counter)
+    kills: int = 0
+    missed: list[Case] = field(default_factory=list)
+    asked: list[Case] = field(default_factory=list)
+    taken_up_before_late_commit: int = 0
+    late_commits: int = 0
+    findings: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def count(self, kind: str) -> int:
+        """Findings of one kind: duplicate, loss, odd."""
+        return sum(f"| {kind}: " in finding for finding in self.findings)
+
+    def __str__(self) -> str:
+        found = ", ".join(f"{name} {count}" for name, count in self.boundaries.items())
+        return (
+            f"boundaries {sum(self.boundaries.values())} ({found}); kills {self.kills}, not reached {len(self.missed)}; "
+            f"late commits {self.late_commits}, of these after the job was taken up {self.taken_up_before_late_commit}; "
+            f"duplicates {self.count('duplicate')}, losses {self.count('loss')}, odd {self.count('odd')}, "
+            f"asked a person {len(self.asked)}; {self.seconds:.0f} s"
+        )
+
+
+async def find_points(lane: Lane, name: str) -> list[str]:
+    """A dry run's points, in order, up to the moment when nothing of the job is left anywhere."""
+    scenario = SCENARIOS[name]
+    await lane.afresh()
+    subject = await make_ready(lane, scenario.ready)
+    job_id = await scenario.ask(lane, subject)
+    worker = await lane.worker()
+    row = await lane.ended(job_id, PATIENCE)
+    assert row is not None and row["state"] == "done", f"{name} does not even work undisturbed: {row and row['error']}"
+    while await lane.billing.redis.exists(f"arq:job:{job_id}"):  # noqa: ASYNC110 - Redis tells nobody
+        await asyncio.sleep(0.01)
+    points = worker.points()
+    await worker.kill()
+    assert await examine(lane, subject, scenario.wanted) == []
+    return points
+
+
+def cases_of(name: str, points: Sequence[str]) -> list[Case]:
+    """Every point once; and each write to sevDesk twice more, its answer lost or its effect late."""
+    cases = [Case(name, point) for point in points]
+    for before, point in writes(points):
+        cases += [Case(name, before.removesuffix("before") + AFTER, how) for how in (LOST_ANSWER, LATE_COMMIT)]
+        assert point in points
+    return cases
+
+
+def writes(points: Sequence[str]) -> list[tuple[str, str]]:
+    """The calls that an intent was committed for just before, in the same task: (its point, the intent's)."""
+    found, last = [], dict[str, str]()
+    for point in points:
+        task, operation, _, side = point.split(" | ")
+        if side != AFTER and operation.startswith("http ") and " | sql open_intent | " in last.get(task, ""):
+            found.append((point, last[task]))
+        last[task] = point
+    return found
+
+
+async def run_case(lane: Lane, case: Case, report: Report, *, bug: str | None = None) -> None:
+    """One worker dies at the point, another one finishes; then the books are checked."""
+    scenario = SCENARIOS[case.scenario]
+    await lane.afresh()
+    subject = await make_ready(lane, scenario.ready)
+    if case.how != KILL:
+        _, operation, nth, _ = case.point.split(" | ")
+        _, method, path = operation.split(" ")
+        lane.fail(method, path, case.how, skip=int(nth) - 1, after=LATE if case.how == LATE_COMMIT else 0)
+    job_id = await scenario.ask(lane, subject)
+    victim = await lane.worker(Act(case.point), bug=bug)
+    await _until_dead(lane, victim.ended, job_id)
+    if victim.ended.done():
+        report.kills += 1
+    else:
+        report.missed.append(case)
+        await victim.kill()
+    successor = await lane.worker(bug=bug)
+    try:
+        found = await _finish(lane, case, report, job_id, subject)
+        found += await examine(lane, subject, scenario.wanted)
+    finally:
+        await successor.kill()
+    report.findings += [f"{case.scenario} | {case.how} at {case.point} | {finding}" for finding in found]
+
+
+async def _until_dead(lane: Lane, ended: asyncio.Future[int], job_id: str) -> None:
+    """Until the victim is gone, or its job is over and the point has not come."""
+    over = asyncio.create_task(lane.ended(job_id, PATIENCE))
+    await asyncio.wait({over, ended}, return_when=asyncio.FIRST_COMPLETED)
+    if not ended.done():
+        await asyncio.wait({ended}, timeout=MISS_SECONDS)
+    over.cancel()
+
+
+async def _finish(lane: Lane, case: Case, report: Report, job_id: str, subject: object) -> list[str]:
+    """Wait for the end of the job, answering its question if it may have one."""
+    if case.how == LATE_COMMIT and lane.sevdesk.sandbox.late:
+        attempt = (await lane.billing.job(job_id) or {"attempt": 0})["attempt"]
+        await lane.settled()
+        report.late_commits += 1
+        report.taken_up_before_late_commit += (await lane.billing.job(job_id))["attempt"] > attempt
+    row = await lane.ended(job_id, PATIENCE)
+    if row is not None and row["state"] == "parked" and CANNOT_TELL in row["error"]:
+        report.asked.append(case)
+        if not SCENARIOS[case.scenario].may_ask:
+            return ["odd: a person was asked what sevDesk could have told"]
+        row = await _answer(lane, case, job_id, subject)
+    if row is None:
+        return [f"loss: the job has not ended within {PATIENCE:.0f} s"]
+    return [] if row["state"] == "done" else [f"loss: the job is {row['state']}: {row['error']}"]
+
+
+async def _answer(lane: Lane, case: Case, job_id: str, subject: object) -> object:
+    """What an operator does, who knows whether the mail has come."""
+    wanted = SCENARIOS[case.scenario].wanted
+    arrived = mails_about(lane, copies_of(lane, subject)) == wanted.mails + wanted.cancellation_mails
+    await lane.billing.retry(job_id, "done" if arrived else "not-done")
+    return await lane.ended(job_id, PATIENCE)
+
+
+async def sweep(
+    services: Services,
+    template: str,
+    nursery: Nursery,
+    *,
+    scenarios: Sequence[str] = tuple(SCENARIOS),
+    every: int = 1,
+    lanes: int = 6,
+    bug: str | None = None,
+    only: Sequence[Case] | None = None,
+    until_found: bool = False,
+) -> Report:
+    """Run all cases, or every k-th point of each scenario, on several lanes."""
+    report, started = Report(), time.monotonic()
+    async with AsyncExitStack() as stack:
+        places = [await stack.enter_async_context(lane(services, template, nursery, n)) for n in range(1, lanes + 1)]
+        todo = list(only) if only is not None else await _plan(places[0], scenarios, every, report)
+
+        async def work(place: Lane) -> None:
+            while todo and not (until_found and report.findings):
+                case = todo.pop(0); t=time.monotonic()
+                await run_case(place, case, report, bug=bug)
+                print(f"{time.monotonic()-t:.2f}", case)
+
+        async with asyncio.TaskGroup() as group:
+            for place in places:
+                group.create_task(work(place))
+    report.seconds = time.monotonic() - started
+    return report
+
+
+async def _plan(place: Lane, scenarios: Sequence[str], every: int, report: Report) -> list[Case]:
+    cases: list[Case] = []
+    for name in scenarios:
+        points = await find_points(place, name)
+        report.boundaries[name] = len(points)
+        cases += cases_of(name, points)[:: every]
+    return cases
+
+
+__all__ = ["LATE", "QUARANTINE", "Case", "Report", "Scenario", "cases_of", "find_points", "run_case", "sweep"]

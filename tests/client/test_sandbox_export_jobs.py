@@ -1,0 +1,243 @@
+"""Export jobs on their way, refused, failed, and with archives spoilt on order."""
+
+import asyncio
+import io
+import zipfile
+from typing import Any
+
+import pytest
+
+from sevdesk_client.sandbox.archive import BOMB_BYTES
+from sevdesk_client.sandbox.switches import ITEMS
+from tests.client.datev_archive import SPAN, Line, fetch, files_of, lines_of, link_of, order, read_lines, unpack
+from tests.client.sandbox_desk import Desk, Json
+
+STACK = "EXTF_Buchungsstapel.csv"
+CREATE = "/Export/createDatevCsvZipExportJob"
+LINE_FAULTS = {name for name in ITEMS["datev_faults"] if name.startswith(("posting_", "wrong_"))} - {
+    *("wrong_chart", "wrong_version", "wrong_period", "wrong_encoding"),
+}
+
+
+async def progress(desk: Desk, job: str) -> Json:
+    """What getProgress answers."""
+    found = await desk.objects("GET", "/Progress/generateDownloadHash", params={"jobId": job})
+    return await desk.objects("GET", "/Progress/getProgress", params={"hash": found})
+
+
+async def info(desk: Desk, job: str, status: int = 200) -> Json:
+    """What jobDownloadInfo answers, whole."""
+    return await desk.call("GET", "/ExportJob/jobDownloadInfo", status, params={"jobId": job})
+
+
+async def test_jobs_advance_with_polls(sandbox_desk: Desk) -> None:
+    """Each question counts, whichever it is; then there is a link, and it is another each time."""
+    await sandbox_desk.switch(datev_polls=3)
+    job = await order(sandbox_desk)
+    assert await progress(sandbox_desk, job) == [{"current": 33, "total": 100}]
+    assert (await info(sandbox_desk, job))["objects"] == []
+    assert await progress(sandbox_desk, job) == [{"current": 100, "total": 100}]
+    first, second = [(await info(sandbox_desk, job))["objects"][0] for _ in range(2)]
+    assert sorted(first) == ["filename", "link", "linkExpireDate"] and first["link"] != second["link"]
+    assert first["link"].startswith(f"{sandbox_desk.running.url}/storage/1000001/{job}/zip/BITTE-ENTPACKEN_")
+
+
+async def test_jobs_advance_with_time(sandbox_desk: Desk) -> None:
+    """Or by the clock, so that a test may count on being in between."""
+    await sandbox_desk.switch(datev_polls=0, datev_seconds=0.6)
+    job = await order(sandbox_desk)
+    [shown] = await progress(sandbox_desk, job)
+    assert shown["current"] < 100 and (await info(sandbox_desk, job))["objects"] == []
+    await asyncio.sleep(0.7)
+    assert (await info(sandbox_desk, job))["objects"][0]["link"]
+
+
+async def test_held_jobs_wait(sandbox_desk: Desk) -> None:
+    """As long as the switch says, and not a poll longer."""
+    await sandbox_desk.switch(datev_job="hold")
+    job = await order(sandbox_desk)
+    for _ in range(5):
+        assert (await info(sandbox_desk, job))["objects"] == []
+    [shown] = (await sandbox_desk.control("GET", "/state?only=exports"))["exports"]
+    assert (shown["status"], shown["progress"], shown["polls"]) == ("running", 90, 5)
+    await sandbox_desk.switch(datev_job="run")
+    assert (await info(sandbox_desk, job))["objects"][0]["link"]
+
+
+@pytest.mark.parametrize(("choice", "status"), [("fail", 400), ("crash", 500)])
+async def test_jobs_can_fail(sandbox_desk: Desk, choice: str, status: int) -> None:
+    """Every question about them is refused, and the panel says so."""
+    job = await order(sandbox_desk)
+    await sandbox_desk.switch(datev_job=choice)
+    assert (await info(sandbox_desk, job, status))["error"]["message"]
+    [shown] = (await sandbox_desk.control("GET", "/state?only=exports"))["exports"]
+    assert shown["status"] == "failed"
+
+
+@pytest.mark.parametrize(("choice", "expected"), [("empty", []), ("null", None)])
+async def test_unfinished_jobs_have_forms(sandbox_desk: Desk, choice: str, expected: Json) -> None:
+    """Nothing is known of the real one, so there are several; progress comes bare or in a list."""
+    await sandbox_desk.switch(datev_not_ready=choice, datev_form="object", datev_polls=9)
+    job = await order(sandbox_desk)
+    assert (await info(sandbox_desk, job))["objects"] == expected
+    assert await progress(sandbox_desk, job) == {"current": 22, "total": 100}
+    await sandbox_desk.switch(datev_not_ready="not_found")
+    assert (await info(sandbox_desk, job, 404))["error"]["code"] == 151
+
+
+async def test_hash_may_be_progress(sandbox_desk: Desk) -> None:
+    """The specification's schema contradicts its own words; by switch the schema is right."""
+    await sandbox_desk.switch(datev_hash="progress")
+    found = await sandbox_desk.objects(
+        "GET", "/Progress/generateDownloadHash", params={"jobId": await order(sandbox_desk)}
+    )
+    assert found == [{"current": 0, "total": 100}]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"startDate": "2026-09-01"},
+        {"endDate": ""},
+        {"scope": ""},
+        {"scope": "EA"},
+        {"startDate": SPAN["endDate"] + 1},
+    ],
+)
+async def test_wrong_orders_start_nothing(sandbox_desk: Desk, query: dict[str, Any]) -> None:
+    """400 for missing and senseless parameters, and nothing is enshrined."""
+    await sandbox_desk.switch(send_by_enshrines=False)
+    ident = await sandbox_desk.open_id()
+    whole = {**SPAN, "scope": "E", "enshrineDocuments": "true", **query} if query else {}
+    await sandbox_desk.error("GET", CREATE, 400, params=whole)
+    assert (await sandbox_desk.control("GET", "/state?only=exports"))["exports"] == []
+    assert (await sandbox_desk.invoice(ident))["enshrined"] is None
+
+
+async def test_exports_need_a_year(sandbox_desk: Desk) -> None:
+    """Without accountingYearBegin nothing starts; the UI can set it, the API may not."""
+    await sandbox_desk.control("PUT", "/export_config", json={"accounting_year_begin": None})
+    query = {**SPAN, "scope": "E"}
+    assert "accountingYearBegin" in (await sandbox_desk.error("GET", CREATE, 400, params=query))["message"]
+    config = {"accountantNumber": 29098, "accountantClientNumber": 55003, "accountingYearBegin": 1767222000}
+    path = "/SevClient/1000001/updateExportConfig"
+    assert (await sandbox_desk.error("PUT", path, 403, json=config))["message"] == "Access denied"
+    await sandbox_desk.switch(export_config_access="allow")
+    await sandbox_desk.error("PUT", path, 400, json={**config, "accountingYearBegin": "soon"})
+    await sandbox_desk.error("PUT", "/SevClient/7/updateExportConfig", 404, json=config)
+    assert await sandbox_desk.objects("PUT", path, json=config) is None
+    files = await files_of(sandbox_desk, await order(sandbox_desk))
+    assert read_lines(files[STACK])[0][10:13] == ["29098", "55003", "20260101"]
+
+
+async def test_conflicts_are_switched(sandbox_desk: Desk) -> None:
+    """Never, while another runs, or always."""
+    await order(sandbox_desk)
+    await order(sandbox_desk)
+    await sandbox_desk.switch(datev_conflict="running")
+    query = {**SPAN, "scope": "E"}
+    assert (await sandbox_desk.error("GET", CREATE, 409, params=query))["message"] == "Conflict"
+    await sandbox_desk.switch(datev_polls=0)
+    await order(sandbox_desk)
+    await sandbox_desk.switch(datev_conflict="always")
+    await sandbox_desk.error("GET", CREATE, 409, params=query)
+    assert len((await sandbox_desk.control("GET", "/state?only=exports"))["exports"]) == 3
+
+
+async def spoilt(desk: Desk, *faults: str) -> tuple[list[Line], list[Line]]:
+    """Two invoices' postings, sound and spoilt, from one and the same job."""
+    await desk.open_id()
+    await desk.open_id()
+    sound = await lines_of(desk)
+    await desk.switch(datev_faults=list(faults))
+    return sound, await lines_of(desk)
+
+
+@pytest.mark.parametrize("fault", sorted(LINE_FAULTS))
+async def test_faults_spoil_one_posting(sandbox_desk: Desk, fault: str) -> None:
+    """The first is gone, doubled or wrong in one way, or a stray joins; the others are sound."""
+    (first, second), after = await spoilt(sandbox_desk, fault)
+    expected = {
+        "posting_missing": [second],
+        "posting_doubled": [first, first, second],
+    }
+    if fault in expected:
+        assert after == expected[fault]
+    elif fault == "posting_unknown":
+        assert after[:2] == [first, second] and after[2].number == "FREMD-1"
+    else:
+        changed = [
+            column for column, pair in enumerate(zip(first.row, after[0].row, strict=True), 1) if len({*pair}) > 1
+        ]
+        column = {"wrong_amount": 1, "wrong_side": 2, "wrong_account": 8, "wrong_date": 10, "wrong_number": 11}[fault]
+        assert changed == [column] and after[1:] == [second]
+
+
+@pytest.mark.parametrize(
+    ("fault", "field", "value"),
+    [("wrong_chart", 26, "04"), ("wrong_version", 1, "510"), ("wrong_period", 14, "20250728")],
+)
+async def test_faults_spoil_the_header(sandbox_desk: Desk, fault: str, field: int, value: str) -> None:
+    """One field lies, the postings are sound."""
+    await sandbox_desk.open_id()
+    job = await order(sandbox_desk)
+    sound = read_lines((await files_of(sandbox_desk, job))[STACK])
+    await sandbox_desk.switch(datev_faults=[fault])
+    head, _, lines = read_lines((await files_of(sandbox_desk, job))[STACK])
+    assert (sound[0][field] != value, head[field], lines) == (True, value, sound[2])
+
+
+async def test_faults_spoil_the_file(sandbox_desk: Desk) -> None:
+    """UTF-8 in place of cp1252; an end in the middle of a line; no file at all."""
+    await sandbox_desk.open_id(addressName="Käß GmbH")
+    job = await order(sandbox_desk)
+    sound = (await files_of(sandbox_desk, job))[STACK]
+    for fault, expected in (
+        ("wrong_encoding", sound.decode("cp1252").encode("utf-8-sig")),
+        ("no_stack", None),
+    ):
+        await sandbox_desk.switch(datev_faults=[fault])
+        assert (await files_of(sandbox_desk, job)).get(STACK) == expected
+    await sandbox_desk.switch(datev_faults=["cut_csv"])
+    cut = (await files_of(sandbox_desk, job))[STACK]
+    assert sound.startswith(cut) and len(cut) < len(sound) and not cut.endswith(b"\n")
+
+
+async def test_faults_spoil_the_archive(sandbox_desk: Desk) -> None:
+    """Names that lead elsewhere, files nobody expects, half an archive, none."""
+    job = await order(sandbox_desk)
+    await sandbox_desk.switch(datev_faults=["extra_file", "evil_name"])
+    assert {"liesmich.txt", "../../evil.csv", STACK} <= (await files_of(sandbox_desk, job)).keys()
+    for fault in ("truncated", "not_a_zip"):
+        await sandbox_desk.switch(datev_faults=[fault])
+        broken = await fetch(await link_of(sandbox_desk, job))
+        with pytest.raises(zipfile.BadZipFile):
+            unpack(broken.content)
+    await sandbox_desk.switch(datev_faults=[])
+    assert STACK in await files_of(sandbox_desk, job)
+
+
+async def test_bombs_are_small_outside(sandbox_desk: Desk) -> None:
+    """A thousand times larger inside than out."""
+    await sandbox_desk.switch(datev_faults=["bomb"])
+    content = (await fetch(await link_of(sandbox_desk, await order(sandbox_desk)))).content
+    assert len(content) < BOMB_BYTES // 500
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert max(each.file_size for each in archive.infolist()) == BOMB_BYTES
+
+
+async def test_unknown_faults_are_refused(sandbox_desk: Desk) -> None:
+    """A misspelt order would otherwise make a test pass for nothing."""
+    await sandbox_desk.control("PUT", "/switches", 400, json={"datev_faults": ["posting_mising"]})
+    await sandbox_desk.control("PUT", "/switches", 400, json={"datev_faults": [7]})
+    shown = await sandbox_desk.control("PUT", "/switches", json={"datev_seconds": 1})
+    assert (shown["datev_faults"], shown["datev_seconds"]) == ([], 1)
+
+
+async def test_seeded_exports_are_quick(sandbox_desk: Desk) -> None:
+    """10,000 invoices end up in one file, each once."""
+    made = await sandbox_desk.control("POST", "/seed", json={"invoices": 10_000, "status": 1000})
+    files = await files_of(sandbox_desk, await order(sandbox_desk, endDate=4000000000, startDate=1700000000))
+    lines = [each for name in files if "Buchungsstapel" in name for each in read_lines(files[name])[2]]
+    assert len({each.number for each in lines}) == len(lines) == made["created"]

@@ -1,0 +1,104 @@
+"""The reference model of payment sync: what a claim must be, written from sevDesk's rules and not from the worker."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+BERLIN = ZoneInfo("Europe/Berlin")
+GROSS = Decimal("119")
+CLOSED = 1000
+# How far behind sevDesk's newest stamp a change may be dated and still be promised to the feed: the worker's overlap.
+PROMISED = timedelta(minutes=2)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """One invoice as sevDesk shows it at one moment; `gone`: deleted by hand."""
+
+    status: int
+    paid: Decimal
+    pay_date: date | None
+    number: str | None
+    storno: bool  # a cancellation invoice stands against it
+    update: datetime
+    gone: bool = False
+
+
+@dataclass(frozen=True)
+class Belief:
+    """What the billing row and the event log say."""
+
+    claim: str = "open"
+    paid: Decimal = Decimal(0)
+    paid_at: datetime | None = None
+    number: str | None = None
+    sync: str = "synced"
+    document: str = "approved"
+    events: tuple[str, ...] = ()
+
+    def told(self, *events: str, **columns: object) -> "Belief":
+        """The belief after these events."""
+        return replace(self, events=self.events + events, **columns)  # type: ignore[arg-type]
+
+
+def learn(belief: Belief, truth: Truth, *, by_id: bool) -> Belief:
+    """What the belief becomes when a sync reads this. Only a look-up by id can tell that an invoice is gone."""
+    if belief.sync != "synced" or (truth.gone and not by_id):
+        return belief
+    if truth.gone:
+        return belief.told("deleted_in_sevdesk", sync="parked")
+    if truth.number and truth.number != belief.number:
+        belief = belief.told("renumbered", number=truth.number)
+    if truth.storno:
+        gone = {"claim": "cancelled", "sync": "cancelled", "document": "cancelled"}
+        return belief.told("cancelled_in_sevdesk", paid=Decimal(0), paid_at=None, **gone)
+    if truth.status == CLOSED and truth.pay_date is None:
+        return belief  # nobody can tell why it is closed
+    event, claim, paid, paid_at = _money(truth)
+    if (claim, paid, paid_at) == (belief.claim, belief.paid, belief.paid_at):
+        return belief
+    return belief.told(event, "payment_synced", claim=claim, paid=paid, paid_at=paid_at)
+
+
+def _money(truth: Truth) -> tuple[str, str, Decimal, datetime | None]:
+    if truth.status == CLOSED:
+        assert truth.pay_date is not None
+        event = "overpaid" if truth.paid > GROSS else "paid" if truth.paid == GROSS else "discounted"
+        return event, "paid", truth.paid, datetime.combine(truth.pay_date, time(), BERLIN)
+    if truth.paid > 0:
+        return "partially_paid", "partially_paid", truth.paid, None
+    return "payment_reversed", "open", Decimal(0), None
+
+
+def possible(belief: Belief, truths: Iterable[Truth], *, by_id: bool, must_see: bool) -> set[Belief]:
+    """Every belief that a run may leave that read any of these truths, in this order, and none (unless it must)."""
+    paths = {(belief, False)}
+    for truth in truths:
+        paths |= {(learn(before, truth, by_id=by_id), True) for before, _ in paths}
+    return {after for after, seen in paths if seen or not must_see}
+
+
+@dataclass
+class Invoice:
+    """One invoice of ours in the model: what is believed, and what sevDesk has shown since a sync last began."""
+
+    id: str
+    belief: Belief
+    truths: list[Truth]
+    behind: bool = False  # its last change is dated before what sevDesk had stamped already, by more than is promised
+
+    @property
+    def truth(self) -> Truth:
+        """sevDesk's present word."""
+        return self.truths[-1]
+
+    def forget(self) -> None:
+        """A sync begins: only the present counts, and what comes while it runs."""
+        del self.truths[:-1]
+
+
+def pending(invoices: Iterable[Invoice]) -> Iterator[Invoice]:
+    """Those whose belief a sweep of the whole book would change."""
+    return (each for each in invoices if learn(each.belief, each.truth, by_id=True) != each.belief)

@@ -1,0 +1,156 @@
+"""status, top, jobs and health: the whole at a glance, without personal data, whatever is away."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flow.billing import Billing
+from flow.books import order_fault, until
+from flow.conftest import RunWorker
+from flow.operators import Operator
+
+from sevdesk_client.sandbox.server import Running
+from worker.settings import Settings
+
+NAMES = ("Müller", "Söhne", "rechnung@example.com", "Hauptstraße", "Chefin")
+
+
+@pytest.fixture
+def operator(settings: Settings, billing: Billing, tmp_path: Path) -> Operator:
+    """At a database with a billing system in it."""
+    return Operator(settings, tmp_path)
+
+
+async def reported(billing: Billing) -> bool:
+    """Whether a worker has told Redis that it lives."""
+    return [key async for key in billing.redis.scan_iter("arq:queue:health-check:*")] != []
+
+
+async def test_empty_queue_is_said(operator: Operator) -> None:
+    """Nothing to do, nobody at work, nothing synced: each in words."""
+    code, said, problem = await operator.run("status")
+    assert (code, problem) == (0, "")
+    for words in ("empty", "none has reported within ten seconds", "never yet, every 10 min", "never reconciled"):
+        assert words in said
+
+
+async def test_status_shows_the_queue(
+    operator: Operator, billing: Billing, run_worker: RunWorker, sevdesk: Running
+) -> None:
+    """Running, waiting, parked and the oldest in line, with causes, but without names and addresses."""
+    await order_fault(sevdesk, "delay", "POST /Invoice/Factory/saveInvoice", after_ms=15_000)
+    async with run_worker(write_quarantine=60):
+        parked = await billing.do("publish_invoice", invoice_id=await billing.usual_invoice(gross_amount="1.00"))
+        slow = await billing.usual_invoice()
+        running = await billing.enqueue("publish_invoice", invoice_id=slow)
+        await billing.until_state(running, "running")
+        behind = await billing.enqueue("send_invoice", invoice_id=slow)
+        await until(lambda: billing.job(behind))
+        found = await operator.json("status")
+        code, said, _ = await operator.run("status")
+        billing_state = await billing.job(running)
+        assert billing_state["state"] == "running"  # so both looks fell into it
+        await billing.ended(behind, seconds=40)
+    assert found["jobs"] == {"running": 1, "queued": 1, "parked": 1} == found["newest_jobs"]
+    assert [row["job_id"] for row in found["running"]] == [running]
+    assert found["oldest_waiting"]["job_id"] == behind
+    assert found["parked"][0]["job_id"] == parked["job_id"] and "add up to" in found["parked"][0]["error"]
+    assert found["account"]["token_configured"] is True and found["redis"]["reachable"] is True
+    assert code == 0 and "1 queued, 1 running, 1 parked" in said and "behind" not in said
+    for text in (json.dumps(found, ensure_ascii=False), said):
+        assert not [name for name in NAMES if name in text]
+        assert operator.settings.sevdesk_api_token.get_secret_value() not in text  # type: ignore[union-attr]
+
+
+async def test_status_survives_without_redis(operator: Operator) -> None:
+    """Redis away is one line of the answer, not its end."""
+    code, said, _ = await operator.run("status", REDIS_URL="redis://127.0.0.1:9/0")
+    assert code == 0 and "Redis does not answer (ConnectionError); jobs wait in Postgres" in said
+
+
+async def test_top_looks_once_or_more(operator: Operator, billing: Billing) -> None:
+    """--once is one frame; without it JSON comes line by line until the end."""
+    code, said, _ = await operator.run("top", "--once")
+    assert code == 0 and "oldest waiting" in said
+    assert (await operator.json("top", "--once"))["jobs"] == {}
+    assert (await operator.run("top", "--every", "0"))[0] == 2
+
+
+async def test_jobs_are_listed_and_filtered(operator: Operator, billing: Billing) -> None:
+    """Newest first, by state and kind; a state or kind that does not exist is refused."""
+    asked = [await billing.request("publish_invoice", invoice_id=await billing.usual_invoice()) for _ in range(3)]
+    asked.append(await billing.request("sync_payments"))
+    await billing.db.execute("UPDATE sevdesk_jobs SET state = 'parked', error = 'Why.' WHERE job_id = $1", asked[0])
+    listed = await operator.json("jobs")
+    assert [row["job_id"] for row in listed] == asked[::-1]
+    assert [row["job_id"] for row in await operator.json("jobs", "--limit", "2")] == asked[:1:-1]
+    assert [row["job_id"] for row in await operator.json("jobs", "--state", "parked")] == asked[:1]
+    assert [row["job_id"] for row in await operator.json("jobs", "--kind", "sync_payments")] == asked[3:]
+    code, said, _ = await operator.run("jobs", "--state", "parked")
+    assert code == 0 and "Why." in said
+    for wrong in (("--state", "stuck"), ("--kind", "publish"), ("--limit", "0")):
+        assert (await operator.run("jobs", *wrong))[0] == 2
+
+
+async def test_health_follows_the_signs(operator: Operator, billing: Billing, run_worker: RunWorker) -> None:
+    """Well with a worker and a fresh sync; not without a worker, with an old sync, or with Redis or Postgres away."""
+    async with run_worker():
+        await until(lambda: reported(billing))
+        assert (await operator.json("health"))["healthy"] is True
+        assert (await operator.run("health", "--here"))[0] == 1  # the test's worker bears another name
+        await billing.db.execute("UPDATE sevdesk_config SET last_sync_at = now() - interval '1 hour'")
+        code, said, _ = await operator.run("health")
+        assert code == 1 and "FAIL sync: the last payment sync was" in said
+        assert (await operator.run("health", "--sync-within", "90"))[0] == 0
+        assert (await operator.run("health", "--sync-within", "0"))[0] == 0
+    broken: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("worker", {}),
+        ("redis", {"REDIS_URL": "redis://127.0.0.1:9/0"}),
+        ("postgres", {"DATABASE_URL": "postgresql://nobody:geheim@127.0.0.1:9/none"}),
+    )
+    for sign, away in broken:
+        signs = (await operator.json("health", "--sync-within", "0", code=1, **away))["signs"]
+        assert sign in [each["name"] for each in signs if not each["ok"]]
+        assert "geheim" not in json.dumps(signs)
+
+
+async def test_strange_databases_are_one_sentence(operator: Operator, billing: Billing) -> None:
+    """Not reachable, or not migrated: what to do, exit 1, and no password."""
+    code, said, problem = await operator.run("status", DATABASE_URL="postgresql://nobody:geheim@127.0.0.1:9/none")
+    assert (code, said) == (1, "") and "Cannot reach Postgres" in problem and "geheim" not in problem
+    await billing.db.execute("DROP TABLE sevdesk_reconciliations")
+    code, said, problem = await operator.run("status")
+    assert (code, said) == (1, "") and "sevdesk-worker migrate" in problem
+
+
+async def test_commands_speak_json(operator: Operator, billing: Billing) -> None:
+    """enqueue, retry, migrate and schema: the answer as one JSON value."""
+    invoice = await billing.usual_invoice()
+    job_id = (await operator.json("enqueue", "publish_invoice", f"invoice_id={invoice}"))["job_id"]
+    await billing.db.execute("UPDATE sevdesk_jobs SET state = 'parked' WHERE job_id = $1", job_id)
+    assert await operator.json("retry", job_id) == {"retried": [job_id]}
+    assert await operator.json("migrate") == {"applied": []}
+    assert "publish_invoice" in await operator.json("schema")
+
+
+async def test_retry_takes_job_invoice_or_all(operator: Operator, billing: Billing) -> None:
+    """By job, by invoice number, or everything, in the order asked; an answer belongs to one job only."""
+    invoices = [await billing.usual_invoice() for _ in range(3)]
+    asked = [await billing.request("publish_invoice", invoice_id=invoice) for invoice in invoices]
+    asked.append(await billing.request("send_invoice", invoice_id=invoices[0]))
+    number = (await billing.row(invoices[0]))["invoice_number"]
+
+    async def park() -> None:
+        await billing.db.execute("UPDATE sevdesk_jobs SET state = 'parked'")
+
+    await park()
+    assert (await operator.run("retry", number, "--as", "done"))[0] == 2
+    assert await operator.json("retry", number) == {"retried": [asked[0], asked[3]]}
+    assert await operator.json("retry", asked[1], "--as", "not-done") == {"retried": [asked[1]]}
+    assert await operator.json("retry", "--all-parked") == {"retried": [asked[2]]}
+    assert await operator.json("retry", "--all-parked") == {"retried": []}
+    for wrong in ((), (asked[0], "--all-parked"), ("--all-parked", "--as", "done")):
+        assert (await operator.run("retry", *wrong))[0] == 2
+    code, said, problem = await operator.run("retry", asked[0])
+    assert (code, said) == (1, "") and "is not parked" in problem

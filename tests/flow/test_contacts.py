@@ -1,0 +1,177 @@
+"""The recipient in sevDesk is kept as the billing system has it: one contact a party, up to date at each invoice."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from flow.billing import Billing
+from flow.books import calls, forget_calls, state, until
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
+
+from sevdesk_client.sandbox.server import Running
+
+SAVE = "POST /Invoice/Factory/saveInvoice"
+
+
+async def publish(billing: Billing, invoice: UUID) -> None:
+    job = await billing.do("publish_invoice", invoice_id=invoice)
+    assert (job["state"], job["error"]) == ("done", None)
+
+
+async def links(billing: Billing) -> dict[UUID, str]:
+    """Party -> sevDesk's contact."""
+    return {r["party_id"]: r["contact_id"] for r in await billing.db.fetch("SELECT * FROM sevdesk_contacts")}
+
+
+async def writes(sevdesk: Running) -> list[str]:
+    return [call for call in await calls(sevdesk) if not call.startswith("GET") and "Invoice/{id}" not in call]
+
+
+async def new_contact(sevdesk: Running, number: str, name: str) -> str:
+    """A contact somebody made in sevDesk by hand."""
+    async with httpx.AsyncClient(headers={"Authorization": sevdesk.token}) as http:
+        body = {"name": name, "customerNumber": number, "category": {"id": 3, "objectName": "Category"}}
+        answer = await http.post(f"{sevdesk.base_url}/Contact", json=body)
+    return str(answer.json()["objects"]["id"])
+
+
+CHANGES: list[tuple[dict[str, str], str, Any]] = [
+    ({"name": "Müller & Töchter GmbH"}, "PUT /Contact/{id}", lambda s: s["contacts"][0]["name"]),
+    ({"vat_id": "DE123456789"}, "PUT /Contact/{id}", lambda s: s["contacts"][0]["vatNumber"]),
+    ({"street": "Nebenstraße 6"}, "PUT /ContactAddress/{id}", lambda s: s["addresses"][0]["street"]),
+    ({"zip": "10117"}, "PUT /ContactAddress/{id}", lambda s: s["addresses"][0]["zip"]),
+    ({"city": "Potsdam"}, "PUT /ContactAddress/{id}", lambda s: s["addresses"][0]["city"]),
+    ({"email": "neu@example.com"}, "PUT /CommunicationWay/{id}", lambda s: s["communication_ways"][0]["value"]),
+]
+
+
+@pytest.mark.parametrize(("change", "write", "shown"), CHANGES, ids=[next(iter(c[0])) for c in CHANGES])
+async def test_change_is_written_before_invoice(
+    billing: Billing, worker: object, sevdesk: Running, change: dict[str, str], write: str, shown: Any
+) -> None:
+    """One write to the linked contact, then the invoice; no second contact, and a third invoice writes nothing."""
+    company = await billing.company()
+    deal = await billing.deal(company)
+    await publish(billing, await billing.invoice(deal))
+    before = await links(billing)
+    [(column, value)] = change.items()
+    await billing.db.execute(f"UPDATE companies SET {column} = $1", value)  # noqa: S608 - one of ours above
+    await forget_calls(sevdesk)
+    await publish(billing, await billing.invoice(deal))
+    assert await writes(sevdesk) == [write, SAVE]
+    books = await state(sevdesk)
+    assert shown(books) == value
+    assert [len(books[part]) for part in ("contacts", "addresses", "communication_ways")] == [1, 1, 1]
+    assert await links(billing) == before
+    await forget_calls(sevdesk)
+    await publish(billing, await billing.invoice(deal))
+    assert await writes(sevdesk) == [SAVE]
+
+
+async def test_everything_changed_at_once(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """Name, address and e-mail: three writes, in this order, all before the invoice that carries them."""
+    deal = await billing.deal(await billing.company())
+    await publish(billing, await billing.invoice(deal))
+    await billing.db.execute("UPDATE companies SET name = 'Neu AG', street = 'Platz 1', email = 'n@example.com'")
+    await forget_calls(sevdesk)
+    invoice = await billing.invoice(deal)
+    await publish(billing, invoice)
+    updates = ["PUT /Contact/{id}", "PUT /ContactAddress/{id}", "PUT /CommunicationWay/{id}"]
+    assert await writes(sevdesk) == [*updates, SAVE]
+    newest = max((await state(sevdesk))["invoices"], key=lambda each: int(each["id"]))
+    assert (newest["addressName"], newest["addressStreet"]) == ("Neu AG", "Platz 1")
+    linked = ["contact_linked", "address_written", "email_written"]
+    assert (await billing.events(invoice))[:3] == linked
+    assert (await billing.event(invoice, "contact_linked"))["how"] == "updated"
+
+
+async def test_person_instead_of_company(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """Another recipient is another contact with a link of its own; the first one stays for its invoices."""
+    company = await billing.company()
+    deal = await billing.deal(company)
+    await publish(billing, await billing.invoice(deal))
+    person = await billing.person()
+    await billing.associate(deal, "contact", person, "invoice_recipient")
+    await publish(billing, await billing.invoice(deal))
+    there = await links(billing)
+    assert set(there) == {company, person} and len(set(there.values())) == 2
+    contacts = {each["id"]: each for each in (await state(sevdesk))["contacts"]}
+    assert contacts[there[company]]["name"] == "Müller & Söhne GmbH"
+    assert (contacts[there[person]]["surename"], contacts[there[person]]["familyname"]) == ("Jörg", "Weiß")
+    assert contacts[there[person]]["customerNumber"] == f"R1-P-{person}"
+    # And back again: the old link is used, nothing is made anew.
+    await billing.db.execute("DELETE FROM hubspot_associations WHERE to_id = $1", person)
+    await publish(billing, await billing.invoice(deal))
+    assert await links(billing) == there
+    assert len((await state(sevdesk))["contacts"]) == 2
+
+
+async def test_contact_made_by_hand_is_taken(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """Found by its customer number, linked, and brought up to date."""
+    company = await billing.company()
+    by_hand = await new_contact(sevdesk, f"R1-C-{company}", "Alter Name")
+    invoice = await billing.invoice(await billing.deal(company))
+    await publish(billing, invoice)
+    assert await links(billing) == {company: by_hand}
+    [contact] = (await state(sevdesk))["contacts"]
+    assert contact["name"] == "Müller & Söhne GmbH"
+
+
+async def test_duplicates_park_with_candidates(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """Two contacts with one customer number: a person decides, and then the job goes on."""
+    company = await billing.company()
+    number = f"R1-C-{company}"
+    ids = sorted([await new_contact(sevdesk, number, name) for name in ("Eins", "Zwei")])
+    invoice = await billing.invoice(await billing.deal(company))
+    job = await billing.do("publish_invoice", invoice_id=invoice)
+    assert job["state"] == "parked"
+    assert job["error"] == f"sevDesk has 2 contacts with customer number {number}: {', '.join(ids)}."
+    assert "Merge or renumber them in sevDesk" in job["next_step"]
+    assert await links(billing) == {}
+    assert (await state(sevdesk))["invoices"] == []
+    async with httpx.AsyncClient(headers={"Authorization": sevdesk.token}) as http:
+        answer = await http.put(f"{sevdesk.base_url}/Contact/{ids[1]}", json={"customerNumber": "renumbered"})
+    assert answer.is_success
+    await billing.retry(job["job_id"])
+    assert (await billing.ended(job["job_id"]))["state"] == "done"
+    assert await links(billing) == {company: ids[0]}
+
+
+async def test_lost_contact_parks(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """A linked contact that is gone is not replaced by guessing."""
+    company = await billing.company()
+    deal = await billing.deal(company)
+    await publish(billing, await billing.invoice(deal))
+    await billing.db.execute("UPDATE sevdesk_contacts SET contact_id = '999999999'")
+    await billing.db.execute("UPDATE companies SET name = 'Neu AG'")
+    job = await billing.do("publish_invoice", invoice_id=await billing.invoice(deal))
+    assert (job["state"], "999999999 no longer exists" in job["error"]) == ("parked", True)
+    assert len((await state(sevdesk))["contacts"]) == 1
+
+
+async def said(lines: list[Any], event: str) -> bool:
+    return any(line["event"] == event for line in lines)
+
+
+async def test_correlation_reaches_everything(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """The caller's id stands in sevDesk's headers for each call, in log lines, ledger and event log."""
+    invoice = await billing.usual_invoice()
+    await forget_calls(sevdesk)
+    statement = "SELECT sevdesk_request_job('publish_invoice', $1::jsonb, correlation_id => 'request-4711')"
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        job = await billing.ended(await billing.db.fetchval(statement, json.dumps({"invoice_id": str(invoice)})))
+        await until(lambda: said(lines, "job.done"))
+    ours = [line for line in lines if line["event"].startswith(("job.", "sevdesk."))]
+    assert len(ours) > 10 and {line["correlation_id"] for line in ours} == {"request-4711"}
+    assert (job["state"], job["correlation_id"]) == ("done", "request-4711")
+    asked = list(sevdesk.sandbox.requests)
+    assert len(asked) > 10
+    assert {entry.get("correlation_id") for entry in asked} == {"request-4711"}
+    rows = await billing.db.fetch("SELECT correlation_id FROM billing_invoice_event_log WHERE invoice_id = $1", invoice)
+    assert {row["correlation_id"] for row in rows} == {"request-4711"}
+    await forget_calls(sevdesk)
+    await billing.do("sync_payments")
+    assert all("correlation_id" not in entry for entry in sevdesk.sandbox.requests) and sevdesk.sandbox.requests

@@ -1,0 +1,217 @@
+"""What Prometheus sees: fed by real jobs, and named in the dashboard and the alerts as it is exported."""
+
+import asyncio
+import json
+import re
+import shutil
+import socket
+import subprocess
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from flow.billing import Billing
+from flow.books import order_fault, until
+from flow.conftest import RunWorker
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+import worker as package
+from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sending import Call
+from worker import app as app_module
+from worker.app import App
+from worker.metrics import Metrics
+from worker.settings import JobLimit
+
+FOLDER = Path(package.__file__).parent / "observability"
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+# What PromQL brings along, as far as we use it.
+PROMQL = {"absent", "by", "histogram_quantile", "increase", "max", "min", "rate", "sum"}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ledger is measured every tenth of a second."""
+    monkeypatch.setattr(app_module, "MEASURE_SECONDS", 0.1)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def scrape(port: int) -> Samples:
+    """What a Prometheus would read, parsed as it does."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        return read(answer.read().decode())
+
+
+def read(text: str) -> Samples:
+    families = text_string_to_metric_families(text)
+    return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
+
+
+async def scraped(port: int) -> Samples:
+    return await asyncio.to_thread(scrape, port)
+
+
+def value(samples: Samples, name: str, **labels: str) -> float:
+    return samples[(f"sevdesk_worker_{name}", frozenset(labels.items()))]
+
+
+async def test_jobs_and_calls_are_counted(billing: Billing, run_worker: RunWorker, sevdesk: Running) -> None:
+    """A publication shows as one job done, its seconds, and each of its calls by operation."""
+    port = free_port()
+    async with run_worker(metrics_port=port, metrics_host="127.0.0.1"):
+        assert (await billing.do("publish_invoice", invoice_id=await billing.usual_invoice()))["state"] == "done"
+        await billing.do("publish_invoice", invoice_id=billing.admin)
+        seen = await scraped(port)
+    assert value(seen, "jobs_total", kind="publish_invoice", outcome="done") == 1
+    assert value(seen, "jobs_total", kind="publish_invoice", outcome="rejected") == 1
+    assert value(seen, "job_seconds_count", kind="publish_invoice") == 2
+    assert 0 < value(seen, "job_seconds_sum", kind="publish_invoice") < 20
+    save = "POST /Invoice/Factory/saveInvoice"
+    assert value(seen, "sevdesk_calls_total", operation=save, outcome="ok") == 1
+    assert value(seen, "sevdesk_call_seconds_count", operation=save) == 1
+    counted = sum(v for (name, _), v in seen.items() if name == "sevdesk_worker_sevdesk_calls_total")
+    assert counted == len(sevdesk.sandbox.requests) > 5
+
+
+async def test_queue_and_parked_are_shown(billing: Billing, run_worker: RunWorker) -> None:
+    """The shared ledger by state, the age of what could run, who waits for a person."""
+    port = free_port()
+    wrong = await billing.usual_invoice(gross_amount="120.00")
+    async with run_worker(metrics_port=port, metrics_host="127.0.0.1", person_job_limit=JobLimit(2, 600.0)):
+        assert (await billing.do("publish_invoice", invoice_id=wrong))["state"] == "parked"
+        assert (await billing.do("sync_payments"))["state"] == "done"
+        await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice())
+
+        async def limited() -> bool:
+            seen = await scraped(port)
+            return value(seen, "jobs_deferred_total", reason="limited") >= 1
+
+        await until(limited)
+        # What was queued is not rung for again within ten seconds, so the row stays as it is.
+        statement = """INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, order_key, state, created_at)
+                       VALUES ($1, 'made_up', '{}', 'system', $1, $1, now() - interval '1 hour')"""
+        for state in ("parked", "queued"):
+            await billing.db.execute(statement, state)
+
+        async def measured() -> Samples | None:
+            seen = await scraped(port)
+            return seen if value(seen, "queue_jobs", state="parked") == 2 else None
+
+        seen = await until(measured)
+        assert value(seen, "parked_jobs", kind="publish_invoice") == 1
+        assert value(seen, "parked_jobs", kind="unknown") == 1
+        assert value(seen, "lock_session_up") == 1
+        assert value(seen, "last_sync_age_seconds") < 60
+        assert value(seen, "ledger_age_seconds") < 5
+        assert 3600 <= value(seen, "queue_age_seconds") < 3700
+
+
+async def test_retries_are_counted_apart(billing: Billing, run_worker: RunWorker, sevdesk: Running) -> None:
+    """A write without an answer costs the job a retry; a read is repeated within the call."""
+    port = free_port()
+    await order_fault(sevdesk, "lose_answer", "POST /Invoice/Factory/saveInvoice", times=1)
+    await order_fault(sevdesk, "status", "GET /SevUser", status=502, times=1)
+    async with run_worker(metrics_port=port, metrics_host="127.0.0.1", write_quarantine=0.6):
+        assert (await billing.do("publish_invoice", invoice_id=await billing.usual_invoice()))["state"] == "done"
+        seen = await scraped(port)
+    assert value(seen, "job_retries_total", kind="publish_invoice") == 1
+    assert value(seen, "jobs_total", kind="publish_invoice", outcome="retry") == 1
+    assert value(seen, "sevdesk_call_retries_total", operation="GET /SevUser") == 1
+    assert value(seen, "sevdesk_calls_total", operation="GET /SevUser", outcome="Unavailable") == 1
+
+
+async def test_without_port_nothing_listens(billing: Billing, worker: App) -> None:
+    """Counting goes on, so that a later look is possible, but no socket is opened."""
+    await billing.do("refresh_templates")
+    assert value(exported(worker.metrics), "jobs_total", kind="refresh_templates", outcome="done") == 1
+    assert worker.settings.metrics_port is None
+
+
+async def test_taken_port_costs_no_invoice(billing: Billing, run_worker: RunWorker) -> None:
+    """The worker says so and works."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        async with run_worker(metrics_port=other.getsockname()[1], metrics_host="127.0.0.1"):
+            assert (await billing.do("refresh_templates"))["state"] == "done"
+
+
+def exported(metrics: Metrics) -> Samples:
+    return read(generate_latest(metrics.registry).decode())
+
+
+def used() -> Metrics:
+    """Everything once, so that every metric has a sample."""
+    metrics = Metrics()
+    metrics.job_ended("publish_invoice", "waiting", 1.0, retry=True)
+    metrics.called(Call("GET", "/SevUser", 200, 60.0, 2, "ok"))
+    metrics.ledger_seen([], 0.0, None)
+    metrics.watch_locks(lambda: True)
+    return metrics
+
+
+def expressions() -> list[str]:
+    """Every PromQL expression in the dashboard and the alerts."""
+    dashboard = json.loads((FOLDER / "dashboard.json").read_text())
+    alerts = yaml.safe_load((FOLDER / "alerts.yml").read_text())
+    shown = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    return shown + [rule["expr"] for group in alerts["groups"] for rule in group["rules"]]
+
+
+def test_every_name_is_exported() -> None:
+    """No panel and no alert asks for a metric, a label or a function that does not exist."""
+    samples = exported(used())
+    labels: dict[str, set[str]] = {}
+    for name, pairs in samples:
+        labels.setdefault(name, set()).update(label for label, _ in pairs)
+    assert len(expressions()) > 20
+    for expression in expressions():
+        bare = re.sub(r'"[^"]*"|\[\w+\]', "", expression)
+        words = set(re.findall(r"[a-zA-Z_]\w*", bare)) - PROMQL
+        metrics = {word for word in words if word.startswith("sevdesk_worker_")}
+        assert metrics and metrics <= set(labels), expression
+        known = set.union(*(labels[metric] for metric in metrics))
+        assert words - metrics <= known, expression
+        assert bare.count("(") == bare.count(")") and bare.count("{") == bare.count("}")
+
+
+def test_every_metric_is_looked_at() -> None:
+    """What nobody draws or watches is not worth exporting."""
+    asked = " ".join(expressions())
+    names = {re.sub("_(bucket|sum|count|created)$", "", name) for name, _ in exported(used())}
+    assert {name for name in names if name not in asked} == set()
+
+
+def test_alerts_name_the_next_step() -> None:
+    """Each alert says what to do; promtool checks the file where there is one."""
+    rules = [rule for group in yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"] for rule in group["rules"]]
+    assert len({rule["alert"] for rule in rules}) == len(rules) > 5
+    for rule in rules:
+        assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}
+        assert rule["labels"]["severity"] in ("warning", "critical")
+        assert rule["annotations"]["summary"] and rule["annotations"]["next_step"]
+
+
+def test_promtool_takes_the_alerts() -> None:
+    """Prometheus' own judgement."""
+    tool = shutil.which("promtool")
+    if tool is None:
+        pytest.skip("promtool is not on PATH, so only names and shape of the alerts were checked")
+    said = subprocess.run([tool, "check", "rules", FOLDER / "alerts.yml"], capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+
+
+def test_labels_come_from_closed_sets() -> None:
+    """A kind that a producer made up does not become a label."""
+    metrics = Metrics()
+    metrics.job_ended("Erika Mustermann", "rejected", 0.1, retry=False)
+    values: set[Any] = {v for _, pairs in exported(metrics) for _, v in pairs}
+    assert "Erika Mustermann" not in values and "unknown" in values

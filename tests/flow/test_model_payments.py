@@ -1,0 +1,184 @@
+"""Payment sync against a model: whatever happens in sevDesk and whenever the worker stops, the claims come to agree."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+import pytest
+from flow.model_claims import Belief, pending, possible
+from flow.model_world import PointedStore, Trouble, World, done
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+PAGE = 3
+ACTS = (
+    # money, in the ways it comes and goes; of 119.00
+    ("book", Decimal(40)),
+    ("book", Decimal(119)),
+    ("book", Decimal(79)),
+    ("book", Decimal("120.50")),
+    ("book", Decimal(-40)),
+    ("skonto", Decimal("116.62")),
+    ("skonto", Decimal(0)),
+    ("unlink",),
+    # what people do to documents
+    ("cancel",),
+    ("delete",),
+    ("delete_storno",),
+    ("renumber",),
+    ("touch",),
+    # what else happens in the account, and moves pages
+    ("foreign_come", 1),
+    ("foreign_come", 4),
+    ("foreign_go", 1),
+    ("foreign_go", 4),
+    # time passes: within a second, within the overlap, beyond it, over midnight
+    ("wait", 0.4),
+    ("wait", 70),
+    ("wait", 150),
+    ("wait", 40_000),
+)
+Act = tuple[Any, ...]
+acts = st.tuples(st.sampled_from(ACTS), st.integers(0, 7))
+SKEWS = (0, -600, 600)  # seconds that sevDesk's clock is ahead of ours
+skews = st.sampled_from(SKEWS).map(lambda seconds: (("skew", seconds), 0))
+kinds = st.sampled_from(["feed", "feed", "full", "one"])
+meanwhile = st.lists(st.tuples(st.integers(1, 5), acts), max_size=5)
+ends = st.one_of(
+    st.just({}),
+    st.just({}),
+    st.builds(lambda n: {"stop_at": n}, st.integers(1, 60)),
+    st.builds(lambda n: {"fail_at": n}, st.integers(1, 5)),
+)
+syncs = st.builds(lambda *parts: ("sync", *parts), kinds, st.integers(0, 7), meanwhile, ends)
+histories = st.lists(st.one_of(acts, acts, acts, syncs, skews), max_size=40)
+
+
+def do(world: World, act: tuple[Act, int]) -> None:
+    """One thing that happens outside the worker."""
+    (name, *rest), which = act
+    match name:
+        case "book":
+            world.book(which, rest[0])
+        case "skonto":
+            world.book(which, rest[0], closes=True)
+        case "wait":
+            world.clock.now += timedelta(seconds=rest[0])
+        case "skew":
+            world.clock.skew = timedelta(seconds=rest[0])
+        case "foreign_come" | "foreign_go":
+            getattr(world, name)(*rest)
+        case _:
+            getattr(world, name)(which)
+
+
+async def play(world: World, history: list[Any]) -> None:
+    """Live through a history, compare after each sync, and in the end prove that nothing is left to find."""
+    for step in history:
+        if step[0] == "sync":
+            await sync_once(world, *step[1:])
+        else:
+            do(world, step)
+    await sync_once(world, "feed")
+    await sync_once(world, "full")
+    assert list(pending(world.invoices)) == []
+    assert (await sync_once(world, "full"))["changed"] == 0
+
+
+async def sync_once(
+    world: World, kind: str, which: int = 0, meanwhile: list[Any] = (), end: dict[str, int] | None = None
+) -> dict[str, Any]:  # fmt: skip
+    """One run under the given trouble; afterwards each belief is one that the model allows."""
+    trouble = Trouble(**end or {})
+    for request, act in meanwhile:
+        trouble.during.setdefault(request, []).append(lambda act=act: do(world, act))
+    asked = world.invoices[which % len(world.invoices)]
+    if kind == "one":
+        ids = await world.store.pool.fetchrow(
+            "SELECT id, accounting_sync_status FROM billing_invoices WHERE external_id = $1", asked.id
+        )
+        if ids["accounting_sync_status"] != "synced":
+            return {}
+    behind = {each.id for each in world.invoices if each.behind}
+    overdue = [each for each in pending(world.invoices) if each.behind]
+    payload = {"feed": {}, "full": {"full": True}, "one": {"invoice_id": str(ids["id"]) if kind == "one" else None}}
+    outcome = await world.sync(trouble, **payload[kind])
+    found = await world.beliefs()
+    for invoice in world.invoices:
+        seen = outcome is not None and (kind == "full" or (kind == "one" and invoice is asked))
+        if kind == "feed" and outcome is not None:
+            # Promised to the feed, unless sevDesk's own clock went back, or it was deleted before it was read.
+            seen = not (behind | {each.id for each in world.invoices if each.behind or each.truth.gone}) & {invoice.id}
+        untouched = kind == "one" and invoice is not asked
+        allowed = possible(invoice.belief, () if untouched else invoice.truths, by_id=kind != "feed", must_see=seen)
+        assert found[invoice.id] in allowed, differing(found[invoice.id], allowed)
+        invoice.belief = found[invoice.id]
+    if outcome is None:
+        return {}
+    if kind == "one":
+        return {}
+    if kind == "full":
+        assert done(outcome)["missed"] <= len(overdue), "a false alarm, or something the feed overlooked"
+    return done(outcome)
+
+
+def differing(found: Belief, allowed: set[Belief]) -> str:
+    """For whoever reads the failure."""
+    return "\n".join(["found", f"  {found}", "allowed", *(f"  {each}" for each in allowed)])
+
+
+@contextmanager
+def playing(database_url: str) -> Iterator[Callable[[int, int, list[Any]], None]]:
+    """A function that plays one history on a database of the test's own."""
+    with asyncio.Runner() as runner:
+        store = runner.run(PointedStore.connect(database_url, size=2))
+
+        async def once(ours: int, foreign: int, history: list[Any]) -> None:
+            store.trouble = Trouble()
+            world = World(store)
+            await world.begin(ours, foreign)
+            try:
+                await play(world, history)
+            finally:
+                await world.end()
+
+        try:
+            yield lambda *given: runner.run(once(*given))
+        finally:
+            runner.run(store.close())
+
+
+@pytest.fixture
+def play_one(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Small pages, so that a handful of documents fills several."""
+    monkeypatch.setattr("worker.sync.PAGE", PAGE)
+    with playing(database_url) as one:
+        yield one
+
+
+QUICK = settings(
+    max_examples=150, derandomize=True, deadline=None, database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)  # fmt: skip
+LONG = settings(QUICK, max_examples=1_500, derandomize=False)
+
+
+@QUICK
+@given(st.integers(1, 8), st.integers(0, 8), histories)
+def test_claims_follow_sevdesk(play_one: Callable[..., None], ours: int, foreign: int, history: list[Any]) -> None:
+    """After every run that succeeded, every claim, amount, day and event is the model's, and a sweep finds no more."""
+    play_one(ours, foreign, history)
+
+
+@pytest.mark.long
+@LONG
+@given(st.integers(1, 8), st.integers(0, 8), histories)
+def test_claims_follow_sevdesk_for_long(
+    play_one: Callable[..., None], ours: int, foreign: int, history: list[Any]
+) -> None:
+    """The same, with other histories each time."""
+    play_one(ours, foreign, history)

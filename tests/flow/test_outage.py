@@ -1,0 +1,132 @@
+"""Redis or Postgres goes away in mid-run and comes back: the worker stays, and what the ledger knows gets done."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+from flow.billing import Billing
+from flow.books import control, state
+from flow.conftest import RunWorker
+from flow.waiting import asked
+from structlog.testing import capture_logs
+
+from sevdesk_client.sandbox.server import Running
+from worker import app
+from worker.local import Services
+
+JOBS = 20
+AWAY = 1.0  # seconds; longer than the quick retries of a command
+
+Said = Callable[[], Counter[str]]
+
+
+@pytest.fixture
+def said() -> Iterator[Said]:
+    """How often each event was logged, without the calls to sevDesk."""
+    with capture_logs() as lines:
+        yield lambda: Counter(line["event"] for line in lines if line["event"] != "sevdesk.call")
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lost doorbell is rung again after one second instead of ten."""
+    monkeypatch.setattr(app, "RING_AGAIN_SECONDS", 1.0)
+    monkeypatch.setattr(app, "SWEEP_SECONDS", 0.5)
+
+
+async def in_mid_run(billing: Billing, sevdesk: Running) -> list[str]:
+    """Jobs that are all in the ledger, some of them running, most of them waiting for a free slot."""
+    await control(sevdesk, "PUT", "latency", {"write_ms": 50})
+    jobs = [await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice()) for _ in range(JOBS)]
+    async with asyncio.timeout(5):
+        while await billing.db.fetchval("SELECT count(*) FROM sevdesk_jobs") < JOBS:  # noqa: ASYNC110 - another task
+            await asyncio.sleep(0.01)
+    await asked(sevdesk, "/saveInvoice")
+    return jobs
+
+
+async def assert_all_done_once(billing: Billing, sevdesk: Running, jobs: list[str]) -> None:
+    """Every job ended well, and each invoice is in sevDesk once."""
+    rows = [await billing.ended(job_id, seconds=40) for job_id in jobs]
+    assert {(row["state"], row["error"]) for row in rows} == {("done", None)}
+    marks = [there["customerInternalNote"] for there in (await state(sevdesk))["invoices"]]
+    assert len(marks) == len(set(marks)) == len(jobs)
+    assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_intents WHERE closed_at IS NULL") == 0
+
+
+async def test_emptied_redis_loses_nothing(
+    billing: Billing, run_worker: RunWorker, sevdesk: Running, said: Said
+) -> None:
+    """FLUSHALL amid twenty jobs: the ledger rings for what had not begun."""
+    async with run_worker(worker_max_jobs=3):
+        jobs = await in_mid_run(billing, sevdesk)
+        await billing.redis.flushall()
+        await assert_all_done_once(billing, sevdesk, jobs)
+        assert (await billing.do("publish_invoice", invoice_id=await billing.usual_invoice()))["state"] == "done"
+    assert set(said()) <= {"worker.started", "locks.ready", "job.done", "worker.stopping", "worker.stopped"}
+
+
+async def test_redis_away_and_back(
+    breakable_services: Services, billing: Billing, run_worker: RunWorker, sevdesk: Running, said: Said
+) -> None:
+    """Running jobs go on without it, the others when it is back (empty); each way is said once."""
+    async with run_worker(worker_max_jobs=3) as worker:
+        jobs = await in_mid_run(billing, sevdesk)
+        await asyncio.to_thread(breakable_services.redis.stop)
+        await asyncio.sleep(AWAY)
+        await asyncio.to_thread(breakable_services.redis.start)
+        await assert_all_done_once(billing, sevdesk, jobs)
+        assert worker.worker.tasks == {}
+        assert (await billing.do("publish_invoice", invoice_id=await billing.usual_invoice()))["state"] == "done"
+    events = said()
+    assert (events["redis.lost"], events["redis.back"]) == (1, 1)
+    assert not {"job.crashed", "job.unexpected", "loop.unexpected", "doorbell.unexpected"} & set(events)
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+async def test_postgres_away_and_back(
+    end: str, breakable_services: Services, billing: Billing, run_worker: RunWorker, sevdesk: Running, said: Said
+) -> None:
+    """What ran is taken up again after its quarantine; each way is said once."""
+    async with run_worker(worker_max_jobs=3, write_quarantine=1.5):
+        jobs = await in_mid_run(billing, sevdesk)
+        await asyncio.to_thread(getattr(breakable_services.postgres, end))
+        await asyncio.sleep(AWAY)
+        await asyncio.to_thread(breakable_services.postgres.start)
+        await assert_all_done_once(billing, sevdesk, jobs)
+        assert (await billing.do("publish_invoice", invoice_id=await billing.usual_invoice()))["state"] == "done"
+    events = said()
+    assert (events["locks.lost"], events["locks.back"]) == (1, 1)
+    assert events["postgres.lost"] == events["postgres.back"] <= 1
+    assert not {"job.crashed", "job.unexpected", "loop.unexpected", "doorbell.unexpected"} & set(events)
+
+
+@pytest.mark.parametrize("name", ["redis", "postgres"])
+async def test_worker_waits_for_its_servers(
+    name: str, breakable_services: Services, billing: Billing, run_worker: RunWorker, sevdesk: Running, said: Said
+) -> None:
+    """Started before Redis or Postgres: it says so once and works when they are there."""
+    server = getattr(breakable_services, name)
+    job_id = await billing.request("publish_invoice", invoice_id=await billing.usual_invoice())
+    await asyncio.to_thread(server.stop)
+    async with run_worker():
+        await asyncio.sleep(AWAY)
+        await asyncio.to_thread(server.start)
+        assert (await billing.ended(job_id))["state"] == "done"
+    events = said()
+    assert events["redis.lost" if name == "redis" else "postgres.unreachable"] == 1
+    assert not {"loop.unexpected", "doorbell.unexpected"} & set(events)
+
+
+async def test_refusing_database_is_outlived(billing: Billing, worker: object, said: Said) -> None:
+    """Postgres answers, but refuses the ledger's rows (a full disk, say): once it takes them, the jobs run."""
+    await billing.db.execute("""
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON sevdesk_jobs FOR EACH ROW EXECUTE FUNCTION refuse();""")
+    job_id = await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice())
+    async with asyncio.timeout(5):
+        while not said()["doorbell.unexpected"]:  # noqa: ASYNC110 - a log line sets no event
+            await asyncio.sleep(0.01)
+    await billing.db.execute("DROP TRIGGER refuse ON sevdesk_jobs")
+    assert (await billing.ended(job_id))["state"] == "done"

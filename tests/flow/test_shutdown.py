@@ -1,0 +1,119 @@
+"""SIGTERM at any moment: prompt, clean, and the next worker goes on where this one stopped."""
+
+import asyncio
+import random
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from flow.billing import Billing
+from flow.books import control, forget_calls, state
+from flow.processes import worker_process
+from flow.waiting import asked
+
+from sevdesk_client.sandbox.server import Running
+from worker.settings import Settings
+
+PER_ROUND = 3
+PROMPT = 2.5  # seconds to exit: no step in these tests takes half as long, a busy machine does
+
+
+async def assert_nothing_left(billing: Billing) -> None:
+    """No worker lives: so nothing runs, and nothing is claimed in Redis."""
+    running = await billing.db.fetch("SELECT job_id, steps_done FROM sevdesk_jobs WHERE state = 'running'")
+    assert [dict(row) for row in running] == []
+    assert await billing.redis.keys("arq:in-progress:*") == []
+    assert await billing.redis.keys("arq:queue:health-check:*") == []
+
+
+@pytest.mark.parametrize("rounds", [8, pytest.param(100, marks=pytest.mark.long)])
+async def test_sigterm_in_stream_duplicates_nothing(
+    rounds: int, billing: Billing, settings: Settings, sevdesk: Running, tmp_path: Path
+) -> None:
+    """Signalled at random moments of short jobs; afterwards each invoice is in sevDesk once."""
+    chance = random.Random(rounds)
+    deal = await billing.deal(await billing.company())
+    jobs: list[str] = []
+    interrupted = 0
+    for _ in range(rounds):
+        async with worker_process(settings, tmp_path) as worker:
+            for _ in range(PER_ROUND):
+                jobs.append(await billing.enqueue("publish_invoice", invoice_id=await billing.invoice(deal)))
+            await asyncio.sleep(chance.uniform(0, 0.4))
+            assert await worker.terminate() < PROMPT
+        await assert_nothing_left(billing)
+        begun = "SELECT count(*) FROM sevdesk_jobs WHERE state <> 'done' AND attempt > 0"
+        interrupted += await billing.db.fetchval(begun)
+    assert interrupted >= rounds / 2, "the signals all came between the jobs"
+    async with worker_process(settings, tmp_path) as worker:
+        rows = [await billing.ended(job_id, seconds=15) for job_id in jobs]
+        await worker.terminate()
+    assert {(row["state"], row["error"]) for row in rows} == {("done", None)}
+    books = await state(sevdesk)
+    marks = [invoice["customerInternalNote"] for invoice in books["invoices"]]
+    assert len(marks) == len(set(marks)) == len(jobs)
+    assert books["sequences"]["RE"] == 1000 + len(jobs)
+    assert len(books["contacts"]) == 1
+
+
+async def publish_slowly(billing: Billing, sevdesk: Running, write_ms: int) -> tuple[str, UUID]:
+    """A job in the middle of its saveInvoice, which takes so long; the contact is known from another invoice."""
+    deal = await billing.deal(await billing.company())
+    await billing.do("publish_invoice", invoice_id=await billing.invoice(deal))
+    await control(sevdesk, "PUT", "latency", {"write_ms": write_ms})
+    await forget_calls(sevdesk)
+    invoice = await billing.invoice(deal)
+    job_id = await billing.enqueue("publish_invoice", invoice_id=invoice)
+    await asked(sevdesk, "/saveInvoice")
+    return job_id, invoice
+
+
+async def copies(sevdesk: Running, billing: Billing, invoice: UUID) -> int:
+    """How often sevDesk has the invoice."""
+    number = (await billing.row(invoice))["invoice_number"]
+    return sum(there["customerInternalNote"] == number for there in (await state(sevdesk))["invoices"])
+
+
+async def test_slow_write_is_finished_first(
+    billing: Billing, settings: Settings, sevdesk: Running, tmp_path: Path
+) -> None:
+    """SIGTERM during saveInvoice: its result is recorded, then the job is handed back for the next worker."""
+    async with worker_process(settings, tmp_path) as worker:
+        job_id, invoice = await publish_slowly(billing, sevdesk, 600)
+        assert await worker.terminate() < PROMPT
+    await assert_nothing_left(billing)
+    job = await billing.job(job_id)
+    assert job["state"] == "queued"
+    assert "publish" in job["steps_done"] and "finalize" not in job["steps_done"]
+    assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_intents WHERE closed_at IS NULL") == 0
+    async with worker_process(settings, tmp_path):
+        assert (await billing.ended(job_id))["state"] == "done"
+    assert await copies(sevdesk, billing, invoice) == 1
+
+
+async def test_write_without_grace_is_read_back(
+    billing: Billing, settings: Settings, sevdesk: Running, tmp_path: Path
+) -> None:
+    """No time to wait: the intent stays open, and the next worker asks sevDesk after the quarantine."""
+    patient = settings.model_copy(update={"write_quarantine": 3.0, "shutdown_grace": 0.0})
+    async with worker_process(patient, tmp_path) as worker:
+        job_id, invoice = await publish_slowly(billing, sevdesk, 1900)
+        assert await worker.terminate() < 1.7
+    await assert_nothing_left(billing)
+    assert (await billing.job(job_id))["state"] == "queued"
+    opened = await billing.db.fetchrow("SELECT * FROM sevdesk_intents WHERE closed_at IS NULL")
+    assert opened["action"] == "save_invoice"
+    async with worker_process(patient, tmp_path):
+        assert (await billing.ended(job_id))["state"] == "done"
+    settled = await billing.db.fetchrow("SELECT * FROM sevdesk_intents WHERE id = $1", opened["id"])
+    assert settled["outcome"] == "found_done"
+    assert (settled["closed_at"] - settled["intent_at"]).total_seconds() >= patient.write_quarantine
+    assert await copies(sevdesk, billing, invoice) == 1
+
+
+async def test_idle_worker_stops_without_complaint(billing: Billing, settings: Settings, tmp_path: Path) -> None:
+    """Nothing to do, nothing to warn of."""
+    async with worker_process(settings, tmp_path) as worker:
+        await worker.until("locks.ready")
+        assert await worker.terminate() < PROMPT
+    assert [line["event"] for line in worker.log() if line["level"] != "info"] == []

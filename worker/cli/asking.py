@@ -1,0 +1,126 @@
+"""Commands that ask for work, and the set-up before it: migrate, enqueue, retry, schema."""
+
+import json
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from worker import jobs
+from worker.cli.base import USAGE, AsJson, cli, dump, fail, settings, show, with_store
+from worker.cli.find import resolve
+from worker.store import Store
+
+
+@cli.command()
+def migrate(
+    billing_reference: Annotated[
+        bool, typer.Option(help="Also create the reference billing tables (empty database only).")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the worker's own tables up to date."""
+    import psycopg
+
+    from worker.migrate import migrate as apply
+
+    try:
+        applied = apply(settings().database_url, billing_reference=billing_reference)
+    except psycopg.OperationalError as error:
+        fail(f"Cannot reach Postgres: {str(error).strip().splitlines()[0]}. Check DATABASE_URL.")
+    said = f"Applied {', '.join(applied)}." if applied else "Nothing to apply."
+    show(as_json, {"applied": applied}, lambda out: out.print(said))
+
+
+@cli.command()
+def enqueue(
+    kind: Annotated[str, typer.Argument(help="The job kind, for example publish_invoice.")],
+    values: Annotated[list[str] | None, typer.Argument(help="key=value ..., JSON values or plain text.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask for a job through the outbox and print its id."""
+    payload = _payload(values or [])
+    requested_by = payload.pop("requested_by", None)
+    correlation_id = payload.pop("correlation_id", None)
+    try:
+        jobs.parse(kind, payload)
+        person = UUID(requested_by) if requested_by else None
+    except (jobs.BadJob, ValueError) as error:
+        fail(str(error), USAGE)
+
+    async def ask(store: Store) -> str:
+        return await store.request_job(kind, payload, requested_by=person, correlation_id=correlation_id)
+
+    job_id = with_store(ask)
+    show(as_json, {"job_id": job_id}, lambda out: out.print(job_id, soft_wrap=True))
+
+
+class Known(StrEnum):
+    """What a person found out about a write whose outcome sevDesk cannot tell."""
+
+    DONE = "done"
+    NOT_DONE = "not-done"
+
+
+@cli.command()
+def retry(
+    subject: Annotated[str | None, typer.Argument(metavar="JOB|INVOICE", help="A parked job, or its invoice.")] = None,
+    all_parked: Annotated[bool, typer.Option("--all-parked", help="Every parked job, in the order asked.")] = False,
+    known: Annotated[
+        Known | None, typer.Option("--as", help="The answer to what the job asks: did it happen or not?")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take parked jobs up again from the start; finished work is found, not repeated."""
+    if (subject is None) == (not all_parked):
+        fail("Name a job or an invoice, or say --all-parked.", USAGE)
+    if all_parked and known:
+        fail("--as answers the question of one job; name it.", USAGE)
+
+    async def again(store: Store) -> list[str]:
+        wanted = await _parked(store, subject)
+        if known and len(wanted) > 1:
+            fail(f"--as answers the question of one job, and {len(wanted)} are parked: {', '.join(wanted)}.", USAGE)
+        answer = known.value if known else None
+        return [job_id for job_id in wanted if await store.unpark(job_id, answer=answer) is not None]
+
+    taken = with_store(again)
+    if subject is not None and not taken:
+        fail(f"Job {subject} is not parked, so there is nothing to retry.")
+    said = [f"Job {job_id} is requested again." for job_id in taken] or ["No job is parked."]
+    show(as_json, {"retried": taken}, lambda out: out.print("\n".join(said), soft_wrap=True))
+
+
+async def _parked(store: Store, subject: str | None) -> list[str]:
+    """The parked jobs meant, oldest first; a job that is not parked is none."""
+    found = None if subject is None else await resolve(store, subject)
+    if found is not None and found.job_id is not None:
+        return [found.job_id]
+    if subject is not None and found is None:
+        return []
+    rows = await store.query("parked_job_ids", invoice_id=found.invoice_id if found else None)
+    return [row["job_id"] for row in rows]
+
+
+@cli.command()
+def schema(as_json: AsJson = False) -> None:
+    """Print the JSON Schema of every job's payload (always JSON)."""
+    shown = {
+        kind.name: {"asked_by": kind.who.value, "payload": kind.payload.model_json_schema()}
+        for kind in jobs.KINDS.values()
+    }
+    typer.echo(dump(shown))
+
+
+def _payload(values: list[str]) -> dict[str, Any]:
+    payload: dict[str, Any] = {}
+    for pair in values:
+        key, sign, text = pair.partition("=")
+        if not sign:
+            fail(f"{pair!r} is not key=value.", USAGE)
+        try:
+            payload[key] = json.loads(text)
+        except ValueError:
+            payload[key] = text
+    return payload

@@ -1,0 +1,113 @@
+"""What every command shares: the app, settings, the database, and how an answer is shown."""
+
+import asyncio
+import dataclasses
+import json
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from enum import Enum
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import typer
+from pydantic import ValidationError
+
+from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from worker.store import Store
+
+T = TypeVar("T")
+
+FAILED, USAGE, FOUND = 1, 2, 3
+# Where there is no terminal nobody resizes anything; wide enough for any table of ours.
+PLAIN_WIDTH = 140
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@cli.callback()
+def about() -> None:
+    """Publishes the billing system's invoices to sevDesk and brings their payment state back."""
+
+
+def settings() -> Settings:
+    """Read the settings, or say in one sentence each what is wrong with them (exit 2)."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "_".join(map(str, problem["loc"])).upper()
+            typer.echo(f"Setting {name}: {problem['msg']}. See .env.example.", err=True)
+        raise typer.Exit(USAGE) from None
+
+
+def fail(text: str, code: int = FAILED) -> NoReturn:
+    """One sentence to standard error, and out."""
+    typer.echo(text, err=True)
+    raise typer.Exit(code)
+
+
+def with_store(act: Callable[["Store"], Awaitable[T]], given: Settings | None = None) -> T:
+    """Run one command on a single connection; an absent, closed or unmigrated database is said in one sentence."""
+    from worker.store import LOST, Store
+    from worker.store.probe import NOT_MIGRATED, PostgresError
+
+    url = (given or settings()).database_url
+
+    async def work() -> T:
+        store = await Store.connect(url, size=1, name="sevdesk-worker cli")
+        try:
+            return await act(store)
+        finally:
+            await store.close()
+
+    try:
+        return asyncio.run(work())
+    except LOST as error:
+        fail(f"Cannot reach Postgres ({type(error).__name__}). Check DATABASE_URL.")
+    except NOT_MIGRATED:
+        fail("The database lacks a table or column that this command needs. Run: sevdesk-worker migrate.")
+    except PostgresError as error:
+        fail(f"Postgres refuses ({type(error).__name__}). Check DATABASE_URL and the role's rights with doctor.")
+
+
+def console() -> "Console":
+    """Standard output for people; letters its encoding lacks become question marks."""
+    from rich.console import Console
+
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    made = Console(highlight=False, markup=False, emoji=False)
+    if not made.is_terminal:
+        made.width = PLAIN_WIDTH
+    return made
+
+
+def show(as_json: bool, value: Any, render: Callable[["Console"], None]) -> None:
+    """The answer: one JSON value, or text."""
+    if as_json:
+        typer.echo(dump(value))
+    else:
+        render(console())
+
+
+def dump(value: Any, indent: int | None = 2) -> str:
+    """JSON with money as strings and times in ISO 8601."""
+    return json.dumps(value, default=_plain, ensure_ascii=False, indent=indent)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return dict(value)
+    if hasattr(value, "items"):  # a database row
+        return dict(value.items())
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

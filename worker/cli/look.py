@@ -1,0 +1,131 @@
+"""Commands that look at the whole: status, top, jobs, health. None of them shows personal data."""
+
+import asyncio
+from collections.abc import Mapping
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from worker import jobs as contract
+from worker.cli import redis
+from worker.cli.base import FAILED, USAGE, AsJson, cli, console, dump, fail, settings, show, with_store
+from worker.settings import Settings
+from worker.store import Store
+
+if TYPE_CHECKING:
+    from worker.cli.screen import Status
+
+STATES = ("requested", "queued", "running", "waiting", "done", "parked", "rejected")
+# What fits on a screen; `jobs` lists the rest.
+MOST_SHOWN = 10
+# Enough to see a trend, and read in a millisecond.
+NEWEST = 1000
+
+
+async def glance(store: Store, given: Settings) -> "Status":
+    """Everything `status` says, in a few indexed reads whose cost does not grow with the book."""
+    began = monotonic()
+    near_redis = asyncio.create_task(redis.glance(given.redis_url))
+    account = await store.query("account")
+    waiting = await store.query("oldest_waiting")
+    drift = await store.query("last_reconciliation")
+    found: Status = {
+        "jobs": {row["state"]: row["jobs"] for row in await store.query("queue_states")},
+        "newest_jobs": {row["state"]: row["jobs"] for row in await store.query("recent_states", most=NEWEST)},
+        "running": _rows(await store.query("running_jobs", most=MOST_SHOWN)),
+        "parked": _rows(await store.query("parked_jobs", most=MOST_SHOWN)),
+        "oldest_waiting": dict(waiting) if waiting else None,
+        "account": dict(account) | {"token_here": given.sevdesk_api_token is not None},
+        "last_reconciliation": dict(drift) if drift else None,
+        "about": dict(await store.query("table_sizes")),
+        "redis": await near_redis,
+        "ms": 0,
+    }
+    found["ms"] = round((monotonic() - began) * 1000)
+    return found
+
+
+def _rows(rows: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [dict(row) for row in rows]
+
+
+@cli.command()
+def status(as_json: AsJson = False) -> None:
+    """Show the queue, what is parked, the workers, the connection and the last payment sync."""
+    from worker.cli.screen import page
+
+    given = settings()
+    found = with_store(lambda store: glance(store, given), given)
+    show(as_json, found, lambda out: out.print(page(found)))
+
+
+@cli.command()
+def top(
+    every: Annotated[float, typer.Option(help="Seconds between two looks.")] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="Look once and end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Watch the same as status, live, until Ctrl-C; --json prints one line a look."""
+    from rich.live import Live
+
+    from worker.cli.screen import page
+
+    given = settings()
+    if not 0.1 <= every <= 3600:
+        fail("--every must be 0.1 to 3600 seconds.", USAGE)
+
+    def look() -> "Status":
+        return with_store(lambda store: glance(store, given), given)
+
+    out = console()
+    if as_json or once:
+        while True:
+            seen = look()
+            typer.echo(dump(seen, indent=None)) if as_json else out.print(page(seen))
+            if once:
+                return
+            sleep(every)
+    with Live(page(look()), console=out, screen=out.is_terminal, auto_refresh=False) as live:
+        while True:
+            sleep(every)
+            live.update(page(look()), refresh=True)
+
+
+@cli.command()
+def jobs(
+    state: Annotated[str | None, typer.Option(help=f"One of {', '.join(STATES)}.")] = None,
+    kind: Annotated[str | None, typer.Option(help="A job kind, for example publish_invoice.")] = None,
+    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1, max=10_000)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List jobs, the newest first."""
+    from worker.cli.screen import job_table
+
+    if state is not None and state not in STATES:
+        fail(f"--state is {state!r}; it must be one of {', '.join(STATES)}.", USAGE)
+    if kind is not None and kind not in contract.KINDS and kind != "unreadable":
+        fail(f"--kind is {kind!r}; known are {', '.join(contract.KINDS)} and unreadable.", USAGE)
+    found = _rows(with_store(lambda store: store.query("list_jobs", state=state, kind=kind, most=limit)))
+    show(as_json, found, lambda out: out.print(job_table(found) if found else "No such job."))
+
+
+@cli.command()
+def health(
+    here: Annotated[bool, typer.Option("--here", help="Only a worker on this host counts.")] = False,
+    sync_within: Annotated[
+        float | None,
+        typer.Option(min=0, help="Minutes since the last sync; by default three intervals. 0: it may be any time ago."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check for a container: Postgres, Redis, a living worker, the last sync. Exit 0 or 1."""
+    from worker.cli.vital import vital_signs
+
+    signs = asyncio.run(vital_signs(settings(), here=here, sync_within=sync_within))
+    marks = {True: "ok  ", False: "FAIL"}
+    lines = [f"{marks[sign.ok]} {sign.name}: {sign.said}" for sign in signs]
+    well = all(sign.ok for sign in signs)
+    show(as_json, {"healthy": well, "signs": signs}, lambda out: out.print("\n".join(lines), soft_wrap=True))
+    if not well:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,71 @@
+"""Commands that start something and stay: the worker, the embedded servers, the local sevDesk, the demo."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from worker import log
+from worker.cli.base import FAILED, USAGE, cli, fail, settings
+
+
+@cli.command()
+def run() -> None:
+    """Run the worker until SIGTERM."""
+    from worker.app import App
+
+    given = settings()
+    log.set_up(given.log_level, given.log_format)
+
+    async def work() -> None:
+        app = App(given)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, app.stop)
+        await app.run()
+
+    asyncio.run(work())
+
+
+@cli.command()
+def local(
+    directory: Annotated[
+        Path | None, typer.Option("--dir", help="Where the data live; kept for the next start.")
+    ] = None,
+) -> None:
+    """Start embedded Postgres and Redis, print their URLs, and stay until signalled."""
+    from worker.local import ServiceError, default_directory, serve
+
+    try:
+        serve(directory or default_directory())
+    except ServiceError as error:
+        fail(f"Cannot start the embedded servers: {error}.", FAILED)
+
+
+@cli.command()
+def sandbox(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    token: Annotated[str | None, typer.Option(help="The API token it accepts; a random one by default.")] = None,
+    latency: Annotated[str, typer.Option(help="READ_MS,WRITE_MS added to each answer.")] = "0,0",
+) -> None:
+    """Start the local sevDesk, print its URL and token, and stay until signalled."""
+    from sevdesk_client.sandbox.server import serve
+
+    try:
+        read_ms, write_ms = (float(part) for part in latency.split(","))
+    except ValueError:
+        fail(f"--latency is {latency!r}; it must look like 60,600.", USAGE)
+    serve(port, token, (read_ms, write_ms))
+
+
+@cli.command()
+def demo(
+    keep: Annotated[bool, typer.Option(help="Leave everything running afterwards, with the URLs printed.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Where to put the PDFs; a new folder by default.")] = None,
+    sevdesk_url: Annotated[str | None, typer.Option(help="A running sandbox instead of an own one.")] = None,
+) -> None:
+    """Play a billing month on embedded services and the sandbox, and check every row of it."""
+    from worker.demo import main as play
+
+    raise typer.Exit(play(keep=keep, out=out, sevdesk_url=sevdesk_url))
