@@ -57,4 +57,5 @@ BEGIN
     END LOOP;
 END $$;
 GRANT DELETE ON sevdesk_templates TO sevdesk_worker;
+GRANT SELECT ON _yoyo_migration TO sevdesk_worker;  -- which migrations ran: `doctor` tells what is missing
 REVOKE UPDATE ON sevdesk_mails, sevdesk_config_log FROM sevdesk_worker;

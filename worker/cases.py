@@ -6,9 +6,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from worker.invoice import Association, Invoice, Item, Party, PartyKind, handback_of
+from worker.invoice import Association, Cancellation, Invoice, Item, Party, PartyKind, handback_of
 from worker.jobs import Payload
-from worker.lifecycle import Cancellation
 from worker.recipients import Recipient, resolve
 from worker.settings import Settings
 from worker.steps.step import Case

@@ -148,6 +148,18 @@ def handback_of(row: Mapping[str, Any]) -> Handback:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancellation:
+    """The document that stands against an invoice: an SR (`cancellation_invoice`) or a `credit_note` draft."""
+
+    kind: str
+    external_id: str
+    number: str | None
+    net: Decimal | None
+    tax: Decimal | None
+    gross: Decimal | None
+
+
 @dataclass(frozen=True, slots=True)
 class ContactLink:
     """Which sevDesk contact stands for a party, and what we last wrote there (row of `sevdesk_contacts`).

@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
 
-from worker.invoice import ClaimStatus, DocumentStatus, Handback, PartyKind, SyncStatus
+from worker.invoice import Cancellation, ClaimStatus, DocumentStatus, Handback, PartyKind, SyncStatus
 
 _Status = TypeVar("_Status", bound=StrEnum)
 
@@ -203,18 +203,6 @@ class PaymentSynced(Event):
     status: ClaimStatus
     paid_amount: Decimal
     gross_amount: Decimal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancellation:
-    """The document that stands against an invoice: an SR (`cancellation_invoice`) or a `credit_note` draft."""
-
-    kind: str
-    external_id: str
-    number: str | None
-    net: Decimal | None
-    tax: Decimal | None
-    gross: Decimal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

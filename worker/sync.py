@@ -93,13 +93,15 @@ class Sync:
         """What changed since the watermark; without one, everything."""
         since = await self.store.query("watermark")
         run = await self.store.query("start_run", job_id=job.job_id, scope="feed")
-        updates = []
+        newest: datetime | None = None
         async for page in self._pages({"update_after": since - OVERLAP if since else None}):
-            updates += [there.update for there in page if there.update is not None]
+            # Of the first page: what changes on a page behind us while we read on is younger, by sevDesk's own clock,
+            # and belongs to the next run.
+            newest = newest or max((there.update for there in page if there.update is not None), default=None)
             await self._note(run["id"], page, await self._page(job, page))
-        if updates:
-            # Not past our own start: what changed on a page behind us while we read on belongs to the next run.
-            await self.store.query("move_watermark", watermark=min(max(updates), run["started_at"]))
+        if newest is not None:
+            # Nor past our own start: a clock of sevDesk's that is ahead may be set right.
+            await self.store.query("move_watermark", watermark=min(newest, run["started_at"]))
         await self.store.query("note_sync")
         return await self._finished(run["id"])
 
@@ -143,15 +145,15 @@ class Sync:
         """Pages that overlap by one invoice, which is then left out.
 
         When a document is deleted in sevDesk while we read, all behind it move up and the next page would pass some
-        over. Then the overlap is missing as well, and we go back a page.
+        over. Then the overlap is missing as well, and we go back until we meet the page that was read last.
         """
         offset, before = 0, set[str]()
         while True:
             page = await self.desk.client.list_invoices(**asked, offset=offset, limit=PAGE)
             ids = {there.id for there in page}
-            if before and before.isdisjoint(ids):
+            if offset and before.isdisjoint(ids):
                 log.info("payments.page_moved", offset=offset)
-                offset, before = max(0, offset - PAGE), set()
+                offset = max(0, offset - PAGE)
                 continue
             if new := [there for there in page if there.id not in before]:
                 yield new

@@ -4,6 +4,7 @@
 -- Moves invoices from the state the worker saw to the next one and logs the events, all or nothing per invoice.
 -- An invoice that no longer is as it was seen stays untouched, and so does its log; the answer lists those that were.
 -- Where nothing changes, events are logged and the row is left alone. Each invoice recorded is told to whoever listens.
+-- With `must_fit` one invoice that does not fit stops all. The intent it settles and the step it ends go with it.
 WITH wanted AS (
     SELECT *
     FROM unnest(:ids::uuid[], :old_sync::text[], :old_document::text[], :old_claim::text[], :old_external::text[],
@@ -11,13 +12,15 @@ WITH wanted AS (
                 :numbers::text[], :paid::numeric[], :paid_at::timestamptz[], :cancelled_at::timestamptz[])
          AS n(id, old_sync, old_document, old_claim, old_external, old_paid, sync_status, document_status,
               claim_status, external_id, external_invoice_number, paid_amount, paid_at, cancelled_at)
-), fit AS (
+), free AS (
     SELECT i.id
     FROM billing_invoices i JOIN wanted n ON n.id = i.id
     WHERE i.accounting_sync_status = n.old_sync AND i.document_status = n.old_document
       AND i.claim_status = n.old_claim AND i.paid_amount = n.old_paid
       AND i.external_id IS NOT DISTINCT FROM n.old_external
     FOR UPDATE OF i
+), fit AS (
+    SELECT id FROM free WHERE NOT :must_fit::boolean OR (SELECT count(*) FROM free) = (SELECT count(*) FROM wanted)
 ), moved AS (
     UPDATE billing_invoices i
     SET accounting_sync_status = n.sync_status, document_status = n.document_status, claim_status = n.claim_status,
@@ -41,6 +44,12 @@ WITH wanted AS (
          WITH ORDINALITY AS e(invoice_id, event_type, payload, place)
     WHERE e.invoice_id IN (SELECT id FROM fit)
     ORDER BY e.place
+), closed AS (
+    UPDATE sevdesk_intents SET closed_at = clock_timestamp(), outcome = :outcome
+    WHERE id = :intent_id::bigint AND closed_at IS NULL AND EXISTS (SELECT FROM fit)
+), stepped AS (
+    UPDATE sevdesk_jobs SET steps_done = steps_done || :step::text, updated_at = clock_timestamp()
+    WHERE job_id = :job_id::text AND state = 'running' AND :step::text IS NOT NULL AND EXISTS (SELECT FROM fit)
 )
 SELECT f.id,
        pg_notify('sevdesk_events', json_build_object(
@@ -72,7 +81,8 @@ WHERE party_kind = :party_kind AND party_id = :party_id;
 -- name: store_document!
 INSERT INTO sevdesk_documents (invoice_id, kind, filename, mimetype, sha256, content)
 VALUES (:invoice_id, :kind, :filename, :mimetype, :sha256, :content)
-ON CONFLICT (invoice_id, kind, sha256) DO UPDATE SET fetched_at = clock_timestamp();
+ON CONFLICT (invoice_id, kind, sha256) DO UPDATE
+SET content = excluded.content, filename = excluded.filename, fetched_at = clock_timestamp();
 
 -- name: store_mail!
 INSERT INTO sevdesk_mails (invoice_id, job_id, document, recipient, subject, pdf_sha256)

@@ -66,8 +66,10 @@ async def _large_book(ground: Ground) -> list[Row]:
         await worker.stop()
         trips = {name: total - before.get(name, 0) for name, total in after.items() if total > before.get(name, 0)}
         repeated = ", ".join(f"{name} {total}" for name, total in trips.items() if total > 1)
-        counted = Row("A3", f"feed, {count:,} open, {changed:,} changed: SQL round trips", sum(trips.values()), "trips",
-                      target=("<=", 20), note=f"the whole job, claim to release; more than once: {repeated or 'none'}")  # fmt: skip
+        counted = Row(
+            "A3", f"feed, {count:,} open, {changed:,} changed: SQL round trips", sum(trips.values()), "trips",
+            target=("<=", 20), note=f"the whole job, claim to release; more than once: {repeated or 'none'}",
+        )  # fmt: skip
         return [counted, *await _sweeps(place, count, changed, times)]
 
 

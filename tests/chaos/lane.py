@@ -109,7 +109,9 @@ async def lane(services: Services, template: str, nursery: Nursery, number: int)
                 "INSERT INTO contacts (last_name, is_internal, is_admin) VALUES ('Chefin', true, true) RETURNING id"
             )
             # One layout for all; and no scheduled sync that would come between by the clock on the wall.
-            await pool.execute("UPDATE sevdesk_config SET template_eb_ar = $1, payment_sync_interval_minutes = 1440", LAYOUT)
+            await pool.execute(
+                "UPDATE sevdesk_config SET template_eb_ar = $1, payment_sync_interval_minutes = 1440", LAYOUT
+            )
             async with redis.asyncio.Redis.from_url(redis_url) as client:
                 await client.flushdb()
                 environment = {

@@ -18,7 +18,7 @@ from chaos import planted
 from chaos.points import Act, Points, watch
 
 import worker.__main__
-import worker.app  # noqa: F401 - imported before the fork, so that no worker spends its time on it
+import worker.app
 
 
 def serve() -> None:

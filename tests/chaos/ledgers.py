@@ -120,8 +120,7 @@ async def _records(lane: Lane, subject: Subject, wanted: Wanted) -> list[str]:
     )
     mails = await db.fetchval("SELECT count(*) FROM sevdesk_mails WHERE invoice_id = $1", subject.invoice)
     kinds = [
-        kind
-        for (kind,) in await db.fetch("SELECT kind FROM sevdesk_documents WHERE invoice_id = $1", subject.invoice)
+        kind for (kind,) in await db.fetch("SELECT kind FROM sevdesk_documents WHERE invoice_id = $1", subject.invoice)
     ]
     documents = ["invoice_pdf", *(["cancellation_pdf"] if wanted.cancelled else [])]
     found = [f"odd: the intent {intent['action']} is still open" for intent in intents]

@@ -71,7 +71,7 @@ async def make_ready(lane: Lane, ready: str) -> Subject:
         jobs = [await lane.billing.enqueue(kind, invoice_id=each.invoice) for each in stock for kind in kinds]
         worker = await lane.worker()
         for job in jobs:
-            row = await lane.ended(job, 30)
-            assert row is not None and row["state"] == "done", row and row["error"]
+            row = await lane.ended(job, 60)
+            assert row is not None and row["state"] == "done", f"{await lane.billing.job(job)} {worker.log.read_text()}"
         await worker.kill()
     return stock.pop()

@@ -6,19 +6,20 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 from chaos.children import Nursery
-from chaos.lane import LATE, QUARANTINE, Lane, lane
+from chaos.lane import LATE, Lane, Subject, lane
 from chaos.ledgers import copies_of, examine, mails_about
-from chaos.points import AFTER, Act
-from chaos.scenarios import SCENARIOS, Scenario, make_ready
+from chaos.points import AFTER, BEFORE, Act
+from chaos.scenarios import SCENARIOS, make_ready
 
 from worker.local import Services
 
 # Beside the plain kill: sevDesk did it but its answer is lost, or does it when the worker is long dead.
 KILL, LOST_ANSWER, LATE_COMMIT = "kill", "lose_answer", "late_commit"
 MISS_SECONDS = 1.0  # a point that has not come this long after the job's end will not come
-PATIENCE = 25.0  # seconds a new worker may take; the longest wait of its own is one quarantine
+PATIENCE = 45.0  # seconds a new worker may take; the longest wait of its own is one quarantine
 CANNOT_TELL = "cannot be told from what sevDesk shows"
 
 
@@ -39,8 +40,8 @@ class Report:
     kills: int = 0
     missed: list[Case] = field(default_factory=list)
     asked: list[Case] = field(default_factory=list)
-    taken_up_before_late_commit: int = 0
     late_commits: int = 0
+    taken_up_before: int = 0  # late commits that a new worker was already waiting for
     findings: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -52,7 +53,7 @@ class Report:
         found = ", ".join(f"{name} {count}" for name, count in self.boundaries.items())
         return (
             f"boundaries {sum(self.boundaries.values())} ({found}); kills {self.kills}, not reached {len(self.missed)}; "
-            f"late commits {self.late_commits}, of these after the job was taken up {self.taken_up_before_late_commit}; "
+            f"late commits {self.late_commits}, with a new worker already waiting {self.taken_up_before}; "
             f"duplicates {self.count('duplicate')}, losses {self.count('loss')}, odd {self.count('odd')}, "
             f"asked a person {len(self.asked)}; {self.seconds:.0f} s"
         )
@@ -75,22 +76,20 @@ async def find_points(lane: Lane, name: str) -> list[str]:
     return points
 
 
-def cases_of(name: str, points: Sequence[str]) -> list[Case]:
-    """Every point once; and each write to sevDesk twice more, its answer lost or its effect late."""
-    cases = [Case(name, point) for point in points]
-    for before, point in writes(points):
-        cases += [Case(name, before.removesuffix("before") + AFTER, how) for how in (LOST_ANSWER, LATE_COMMIT)]
-        assert point in points
-    return cases
+def cases_of(name: str, points: Sequence[str], every: int = 1) -> list[Case]:
+    """Every k-th point; and each write to sevDesk twice more, its answer lost or its effect late."""
+    answers = [before.removesuffix(BEFORE) + AFTER for before in writes(points)]
+    faults = [Case(name, answer, how) for answer in answers for how in (LOST_ANSWER, LATE_COMMIT)]
+    return [*(Case(name, point) for point in points[::every]), *(faults if every == 1 else faults[1::2])]
 
 
-def writes(points: Sequence[str]) -> list[tuple[str, str]]:
-    """The calls that an intent was committed for just before, in the same task: (its point, the intent's)."""
+def writes(points: Sequence[str]) -> list[str]:
+    """The calls that an intent was committed for just before, in the same task."""
     found, last = [], dict[str, str]()
     for point in points:
         task, operation, _, side = point.split(" | ")
-        if side != AFTER and operation.startswith("http ") and " | sql open_intent | " in last.get(task, ""):
-            found.append((point, last[task]))
+        if side == BEFORE and operation.startswith("http ") and " | sql open_intent | " in last.get(task, ""):
+            found.append(point)
         last[task] = point
     return found
 
@@ -112,8 +111,13 @@ async def run_case(lane: Lane, case: Case, report: Report, *, bug: str | None = 
     else:
         report.missed.append(case)
         await victim.kill()
+    before = await lane.billing.job(job_id)
     successor = await lane.worker(bug=bug)
     try:
+        if lane.sevdesk.sandbox.late:
+            await lane.settled()
+            report.late_commits += 1
+            report.taken_up_before += (await lane.billing.job(job_id))["attempt"] > before["attempt"]
         found = await _finish(lane, case, report, job_id, subject)
         found += await examine(lane, subject, scenario.wanted)
     finally:
@@ -128,15 +132,11 @@ async def _until_dead(lane: Lane, ended: asyncio.Future[int], job_id: str) -> No
     if not ended.done():
         await asyncio.wait({ended}, timeout=MISS_SECONDS)
     over.cancel()
+    await asyncio.gather(over, return_exceptions=True)
 
 
-async def _finish(lane: Lane, case: Case, report: Report, job_id: str, subject: object) -> list[str]:
+async def _finish(lane: Lane, case: Case, report: Report, job_id: str, subject: Subject) -> list[str]:
     """Wait for the end of the job, answering its question if it may have one."""
-    if case.how == LATE_COMMIT and lane.sevdesk.sandbox.late:
-        attempt = (await lane.billing.job(job_id) or {"attempt": 0})["attempt"]
-        await lane.settled()
-        report.late_commits += 1
-        report.taken_up_before_late_commit += (await lane.billing.job(job_id))["attempt"] > attempt
     row = await lane.ended(job_id, PATIENCE)
     if row is not None and row["state"] == "parked" and CANNOT_TELL in row["error"]:
         report.asked.append(case)
@@ -148,7 +148,7 @@ async def _finish(lane: Lane, case: Case, report: Report, job_id: str, subject: 
     return [] if row["state"] == "done" else [f"loss: the job is {row['state']}: {row['error']}"]
 
 
-async def _answer(lane: Lane, case: Case, job_id: str, subject: object) -> object:
+async def _answer(lane: Lane, case: Case, job_id: str, subject: Subject) -> Any:
     """What an operator does, who knows whether the mail has come."""
     wanted = SCENARIOS[case.scenario].wanted
     arrived = mails_about(lane, copies_of(lane, subject)) == wanted.mails + wanted.cancellation_mails
@@ -176,9 +176,8 @@ async def sweep(
 
         async def work(place: Lane) -> None:
             while todo and not (until_found and report.findings):
-                case = todo.pop(0); t=time.monotonic()
+                case = todo.pop(0)
                 await run_case(place, case, report, bug=bug)
-                print(f"{time.monotonic()-t:.2f}", case)
 
         async with asyncio.TaskGroup() as group:
             for place in places:
@@ -192,8 +191,5 @@ async def _plan(place: Lane, scenarios: Sequence[str], every: int, report: Repor
     for name in scenarios:
         points = await find_points(place, name)
         report.boundaries[name] = len(points)
-        cases += cases_of(name, points)[:: every]
+        cases += cases_of(name, points, every)
     return cases
-
-
-__all__ = ["LATE", "QUARANTINE", "Case", "Report", "Scenario", "cases_of", "find_points", "run_case", "sweep"]

@@ -122,8 +122,8 @@ class PointedStore(Store):
 class World:
     """sevDesk's account, the billing rows, and the model of both."""
 
-    def __init__(self, store: PointedStore) -> None:
-        self.store, self.clock = store, Clock()
+    def __init__(self, store: PointedStore, skew: int = 0) -> None:
+        self.store, self.clock = store, Clock(skew=timedelta(seconds=skew))
         app = create_app(TOKEN, clock=self.clock.sevdesk)
         self.account: Account = app.state.sandbox.account
         self.wire = Wire(app)

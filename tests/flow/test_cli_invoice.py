@@ -145,3 +145,16 @@ async def test_every_column_is_mapped_or_known() -> None:
     # The keys of rows, what chooses recipient and template, and the sums, which sevDesk computes itself.
     silent = {"id", "deal_id", "deal_type", "contact_id", "net_amount", "tax_amount", "gross_amount", "items"}
     assert columns - mapped == {f"billing_invoices.{name}" for name in silent}
+
+
+async def test_bundle_is_verified_offline(operator: Operator, billing: Billing, worker: object) -> None:
+    """Written, found untouched; one altered byte is named."""
+    invoice = await billing.usual_invoice()
+    await billing.do("publish_invoice", invoice_id=invoice)
+    made = await operator.json("show", str(invoice), "--bundle", "proof.zip")
+    assert (await operator.json("verify", "proof.zip", "--seal", made["seal"]))["problems"] == []
+    path = operator.folder / "proof.zip"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert (await operator.json("verify", "proof.zip", code=3))["problems"]

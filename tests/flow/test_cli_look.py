@@ -1,6 +1,10 @@
 """status, top, jobs and health: the whole at a glance, without personal data, whatever is away."""
 
+import asyncio
 import json
+import signal
+import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +13,7 @@ from flow.billing import Billing
 from flow.books import order_fault, until
 from flow.conftest import RunWorker
 from flow.operators import Operator
+from flow.processes import environment
 
 from sevdesk_client.sandbox.server import Running
 from worker.settings import Settings
@@ -75,6 +80,21 @@ async def test_top_looks_once_or_more(operator: Operator, billing: Billing) -> N
     assert code == 0 and "oldest waiting" in said
     assert (await operator.json("top", "--once"))["jobs"] == {}
     assert (await operator.run("top", "--every", "0"))[0] == 2
+
+
+async def test_top_ends_with_ctrl_c(operator: Operator) -> None:
+    """Line by line until SIGINT, then exit 0 without a word."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "worker", "top", "--json", "--every", "0.1",
+        cwd=operator.folder, env=environment(operator.settings, {}), stdout=PIPE, stderr=PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        for _ in range(3):
+            assert json.loads(await process.stdout.readline())["jobs"] == {}
+        process.send_signal(signal.SIGINT)
+        _, problem = await process.communicate()
+    assert (process.returncode, problem) == (0, b"")
 
 
 async def test_jobs_are_listed_and_filtered(operator: Operator, billing: Billing) -> None:

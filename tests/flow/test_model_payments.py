@@ -41,11 +41,12 @@ ACTS = (
     ("wait", 70),
     ("wait", 150),
     ("wait", 40_000),
+    # sevDesk's clock is set right
+    ("skew", 0),
 )
 Act = tuple[Any, ...]
 acts = st.tuples(st.sampled_from(ACTS), st.integers(0, 7))
-SKEWS = (0, -600, 600)  # seconds that sevDesk's clock is ahead of ours
-skews = st.sampled_from(SKEWS).map(lambda seconds: (("skew", seconds), 0))
+skews = st.sampled_from((0, 0, -600, 600))  # seconds that sevDesk's clock is ahead of ours at first
 kinds = st.sampled_from(["feed", "feed", "full", "one"])
 meanwhile = st.lists(st.tuples(st.integers(1, 5), acts), max_size=5)
 ends = st.one_of(
@@ -55,7 +56,7 @@ ends = st.one_of(
     st.builds(lambda n: {"fail_at": n}, st.integers(1, 5)),
 )
 syncs = st.builds(lambda *parts: ("sync", *parts), kinds, st.integers(0, 7), meanwhile, ends)
-histories = st.lists(st.one_of(acts, acts, acts, syncs, skews), max_size=40)
+histories = st.lists(st.one_of(acts, acts, acts, syncs), max_size=40)
 
 
 def do(world: World, act: tuple[Act, int]) -> None:
@@ -104,7 +105,6 @@ async def sync_once(
         if ids["accounting_sync_status"] != "synced":
             return {}
     behind = {each.id for each in world.invoices if each.behind}
-    overdue = [each for each in pending(world.invoices) if each.behind]
     payload = {"feed": {}, "full": {"full": True}, "one": {"invoice_id": str(ids["id"]) if kind == "one" else None}}
     outcome = await world.sync(trouble, **payload[kind])
     found = await world.beliefs()
@@ -122,7 +122,8 @@ async def sync_once(
     if kind == "one":
         return {}
     if kind == "full":
-        assert done(outcome)["missed"] <= len(overdue), "a false alarm, or something the feed overlooked"
+        excused = behind or any(each.behind for each in world.invoices)
+        assert excused or done(outcome)["missed"] == 0, "a false alarm, or something the feed overlooked"
     return done(outcome)
 
 
@@ -132,14 +133,14 @@ def differing(found: Belief, allowed: set[Belief]) -> str:
 
 
 @contextmanager
-def playing(database_url: str) -> Iterator[Callable[[int, int, list[Any]], None]]:
+def playing(database_url: str) -> Iterator[Callable[..., None]]:
     """A function that plays one history on a database of the test's own."""
     with asyncio.Runner() as runner:
         store = runner.run(PointedStore.connect(database_url, size=2))
 
-        async def once(ours: int, foreign: int, history: list[Any]) -> None:
+        async def once(ours: int, foreign: int, history: list[Any], skew: int = 0) -> None:
             store.trouble = Trouble()
-            world = World(store)
+            world = World(store, skew)
             await world.begin(ours, foreign)
             try:
                 await play(world, history)
@@ -167,18 +168,56 @@ QUICK = settings(
 LONG = settings(QUICK, max_examples=1_500, derandomize=False)
 
 
+PAID = ("book", Decimal(119))
+PARTLY = ("book", Decimal(40))
+
+
+@pytest.mark.parametrize(
+    "ours, foreign, history, skew",
+    [
+        # paid after the feed has read, in the second it has read up to: the sweep cries no alarm
+        (1, 0, [("sync", "feed", 0, [], {}), (PARTLY, 0), ("sync", "full", 0, [], {})], 0),
+        # more documents than a page holds are deleted between two pages: the reader goes back far enough
+        (1, 12, [(PAID, 0), ("sync", "feed", 0, [(3, (("foreign_go", 6), 0))], {})], 0),
+        # a slow run, and sevDesk's clock is behind: what changed on a page already read is for the next run
+        (
+            5,
+            0,
+            [
+                (
+                    "sync",
+                    "feed",
+                    0,
+                    [(2, (PAID, 4)), (2, (("wait", 300), 0)), (2, (PARTLY, 0))],
+                    {},
+                )
+            ],
+            -600,
+        ),
+    ],
+    ids=["no false alarm", "many deletions", "slow run behind"],
+)
+def test_known_histories_come_right(
+    play_one: Callable[..., None], ours: int, foreign: int, history: list[Any], skew: int
+) -> None:
+    """What the model once found stays mended."""
+    play_one(ours, foreign, history, skew)
+
+
 @QUICK
-@given(st.integers(1, 8), st.integers(0, 8), histories)
-def test_claims_follow_sevdesk(play_one: Callable[..., None], ours: int, foreign: int, history: list[Any]) -> None:
+@given(st.integers(1, 8), st.integers(0, 8), histories, skews)
+def test_claims_follow_sevdesk(
+    play_one: Callable[..., None], ours: int, foreign: int, history: list[Any], skew: int
+) -> None:
     """After every run that succeeded, every claim, amount, day and event is the model's, and a sweep finds no more."""
-    play_one(ours, foreign, history)
+    play_one(ours, foreign, history, skew)
 
 
 @pytest.mark.long
 @LONG
-@given(st.integers(1, 8), st.integers(0, 8), histories)
+@given(st.integers(1, 8), st.integers(0, 8), histories, skews)
 def test_claims_follow_sevdesk_for_long(
-    play_one: Callable[..., None], ours: int, foreign: int, history: list[Any]
+    play_one: Callable[..., None], ours: int, foreign: int, history: list[Any], skew: int
 ) -> None:
     """The same, with other histories each time."""
-    play_one(ours, foreign, history)
+    play_one(ours, foreign, history, skew)

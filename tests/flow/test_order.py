@@ -25,7 +25,7 @@ async def burst(billing: Billing) -> list[str]:
 
 async def assert_in_turn(billing: Billing, jobs: list[str]) -> None:
     """Each began after the one before had ended."""
-    rows = [await billing.ended(job_id) for job_id in jobs]
+    rows = [await billing.ended(job_id, seconds=60) for job_id in jobs]
     assert [(row["state"], row["error"]) for row in rows] == [("done", None)] * len(jobs)
     for earlier, later in pairwise(rows):
         assert earlier["finished_at"] <= later["started_at"]

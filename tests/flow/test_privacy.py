@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-from flow.billing import Billing
+from flow.billing import Billing, time_to_day
 from flow.books import control, pay
 from flow.processes import Process, environment, worker_process
 from flow.test_metrics import free_port
@@ -92,6 +92,7 @@ async def kept(billing: Billing) -> dict[str, str]:
         "config": "SELECT to_jsonb(c) FROM sevdesk_config c",
         "config log": "SELECT to_jsonb(c) FROM sevdesk_config_log c",
         "runs": "SELECT to_jsonb(r) FROM sevdesk_sync_runs r",
+        "exports": "SELECT to_jsonb(e) - 'archive' - 'report_archive' FROM sevdesk_datev_exports e",
     }
     found = {}
     for name, statement in statements.items():
@@ -146,6 +147,8 @@ async def good_run(billing: Billing, sevdesk: Running) -> None:
         assert job["state"] == "done", (kind, job["error"])
     await pay(sevdesk, (await billing.row(invoice))["external_id"], "19.00")
     assert (await billing.do("sync_payments"))["state"] == "done"
+    today = str(time_to_day())
+    assert (await billing.do("export_datev", start_date=today, end_date=today))["state"] == "done"
     # Changed at home, so written again in sevDesk.
     await billing.db.execute(
         "UPDATE companies SET name = name || ' & Co', street = street || 'a', email = 'n' || email"

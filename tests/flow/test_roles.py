@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from flow.billing import Billing
+from flow.billing import Billing, time_to_day
 from flow.books import pay, state
 from flow.conftest import RunWorker
 
@@ -62,6 +62,8 @@ async def test_whole_flow_runs_as_role(
             assert (job["kind"], job["state"]) == (kind, wanted), job["error"]
         await pay(sevdesk, (await billing.row(invoice))["external_id"], "119.00")
         assert (await billing.do("sync_payments"))["state"] == "done"
+        today = str(time_to_day())
+        assert (await billing.do("export_datev", start_date=today, end_date=today))["state"] == "done"
         asked = await billing.request("publish_invoice", invoice_id=invoice)
         assert (await billing.ended(asked))["state"] == "done"
     assert (await billing.row(invoice))["claim_status"] == "paid"

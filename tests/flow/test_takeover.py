@@ -103,15 +103,15 @@ async def test_cut_lock_connection_cancels_the_job(billing: Billing, run_worker:
 
 
 async def test_lock_sessions_cut_at_random(billing: Billing, run_worker: RunWorker, sevdesk: Running) -> None:
-    """Ten cuts into a stream of jobs of two workers: all end done, each invoice is there once."""
+    """Eight cuts into a stream of jobs of two workers: all end done, each invoice is there once."""
     async with run_worker(write_quarantine=1.0), run_worker(write_quarantine=1.0):
         jobs = [await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice()) for _ in range(12)]
         cut = 0
-        for _ in range(10):
-            await asyncio.sleep(0.1)
-            cut += await cut_locks(billing)
+        async with asyncio.timeout(20):
+            while cut < 8:
+                await asyncio.sleep(0.1)
+                cut += await cut_locks(billing)
         rows = [await billing.ended(job_id, seconds=30) for job_id in jobs]
-    assert cut >= 5
     assert {row["state"] for row in rows} == {"done"}
     marks = [invoice["customerInternalNote"] for invoice in (await state(sevdesk))["invoices"]]
     assert len(marks) == len(set(marks)) == len(jobs)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -78,18 +79,19 @@ def top(
     def look() -> "Status":
         return with_store(lambda store: glance(store, given), given)
 
-    out = console()
-    if as_json or once:
-        while True:
-            seen = look()
-            typer.echo(dump(seen, indent=None)) if as_json else out.print(page(seen))
-            if once:
-                return
+    if once:
+        seen = look()
+        show(as_json, seen, lambda out: out.print(page(seen)))
+        return
+    with suppress(KeyboardInterrupt):
+        while as_json:
+            typer.echo(dump(look(), indent=None))
             sleep(every)
-    with Live(page(look()), console=out, screen=out.is_terminal, auto_refresh=False) as live:
-        while True:
-            sleep(every)
-            live.update(page(look()), refresh=True)
+        out = console()
+        with Live(page(look()), console=out, screen=out.is_terminal, auto_refresh=False) as live:
+            while True:
+                sleep(every)
+                live.update(page(look()), refresh=True)
 
 
 @cli.command()

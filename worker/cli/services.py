@@ -48,15 +48,28 @@ def sandbox(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
     token: Annotated[str | None, typer.Option(help="The API token it accepts; a random one by default.")] = None,
     latency: Annotated[str, typer.Option(help="READ_MS,WRITE_MS added to each answer.")] = "0,0",
+    record: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write requests and answers, without token and personal data.")
+    ] = None,
+    upstream: Annotated[
+        str | None, typer.Option(metavar="URL", help="Stand in front of this sevDesk instead, with the caller's token.")
+    ] = None,
+    diff: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Compare recorded answers with the sandbox's; exit 1 if they differ."),
+    ] = None,
 ) -> None:
     """Start the local sevDesk, print its URL and token, and stay until signalled."""
-    from sevdesk_client.sandbox.server import serve
+    from sevdesk_client.sandbox.command import run as run_sandbox
 
     try:
         read_ms, write_ms = (float(part) for part in latency.split(","))
     except ValueError:
         fail(f"--latency is {latency!r}; it must look like 60,600.", USAGE)
-    serve(port, token, (read_ms, write_ms))
+    latency_ms = (read_ms, write_ms)
+    raise typer.Exit(
+        run_sandbox(port=port, token=token, latency=latency_ms, record=record, upstream=upstream, diff=diff)
+    )
 
 
 @cli.command()

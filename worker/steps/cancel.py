@@ -7,9 +7,9 @@ sevDesk answers with a credit note draft, which a person must finish (one report
 from sevdesk_client.errors import NotFound, Refused
 from sevdesk_client.models import CreditNote
 from sevdesk_client.models import Invoice as SevInvoice
-from worker.invoice import SyncStatus
+from worker.invoice import Cancellation, SyncStatus
 from worker.jobs import CancelInvoice
-from worker.lifecycle import Cancellation, Cancelled, CreditNoteDrafted, DraftDeleted
+from worker.lifecycle import Cancelled, CreditNoteDrafted, DraftDeleted
 from worker.outcome import Parked
 from worker.steps.desk import Desk
 from worker.steps.payments import cancellation_of, cancellations

@@ -31,8 +31,8 @@ def _why_not_publishable(case: Case) -> Parked | Rejected | None:
     if case.invoice.is_e_invoice and not case.who.party.email:
         party = case.who.party
         return Parked(
-            f"Invoice {number} is an e-invoice, and its recipient ({party.kind.value} {party.id}) has no e-mail address, "
-            "which sevDesk wants to have.",
+            f"Invoice {number} is an e-invoice, and its recipient ({party.kind.value} {party.id}) has no e-mail "
+            "address, which sevDesk wants to have.",
             "Add one and retry.",
         )
     refusal = money.refusal(case.invoice, case.sevdesk_type)

@@ -14,9 +14,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sevdesk_client.models import Invoice as SevInvoice
-from worker.invoice import ClaimStatus, Handback
+from worker.invoice import Cancellation, ClaimStatus, Handback
 from worker.lifecycle import (
-    Cancellation,
     CancelledInSevdesk,
     Discounted,
     Event,

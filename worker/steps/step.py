@@ -16,11 +16,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from sevdesk_client.models import Invoice as SevInvoice
-from worker.invoice import ContactLink, Handback, Invoice
+from worker.invoice import Cancellation, ContactLink, Handback, Invoice
 from worker.jobs import Payload
 from worker.lifecycle import (
     AddressWritten,
-    Cancellation,
     CancellationPdfStored,
     Cancelled,
     ContactLinked,

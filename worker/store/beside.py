@@ -3,9 +3,9 @@
 from typing import Any
 from uuid import UUID
 
+from worker.invoice import Cancellation
 from worker.lifecycle import (
     AddressWritten,
-    Cancellation,
     CancellationMailed,
     CancellationPdfStored,
     Cancelled,
@@ -20,6 +20,21 @@ from worker.lifecycle import (
 )
 from worker.store.connection import QUERIES
 from worker.store.rows import Job
+
+# The events below; a record without one is a single statement.
+BESIDE = (
+    ContactLinked,
+    AddressWritten,
+    EmailWritten,
+    PdfStored,
+    XmlStored,
+    CancellationPdfStored,
+    Mailed,
+    CancellationMailed,
+    Cancelled,
+    CancelledInSevdesk,
+    CreditNoteDrafted,
+)
 
 
 async def write_beside(connection: Any, job: Job, invoice_id: UUID, event: Event) -> None:

@@ -3,15 +3,45 @@
 from __future__ import annotations  # asyncpg's classes are generic in its stubs only
 
 import json
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
 import aiosql
 import asyncpg
+from aiosql.adapters.asyncpg import AsyncPGAdapter
 
 from worker.resources import sql_dir
 
-QUERIES = aiosql.from_path(str(sql_dir() / "queries"), "asyncpg", mandatory_parameters=False)
+
+class _Adapter(AsyncPGAdapter):
+    """Asks the pool as it asks a connection, for asyncpg's pools answer alike.
+
+    aiosql's own acquires one by itself, and looks through `dir(pool)` before every statement to know whether it must
+    (measured: 28 us of CPU, a tenth of what a statement costs this process).
+    """
+
+    def _ordered(self, query_name: str, parameters: Any) -> Any:
+        return self.maybe_order_params(query_name, parameters)  # type: ignore[no-untyped-call] # aiosql has no types
+
+    async def select(
+        self, conn: Any, query_name: str, sql: str, parameters: Any, record_class: Any = None
+    ) -> AsyncIterator[Any]:
+        for row in await conn.fetch(sql, *self._ordered(query_name, parameters)):
+            yield row
+
+    async def select_one(self, conn: Any, query_name: str, sql: str, parameters: Any, record_class: Any = None) -> Any:
+        return await conn.fetchrow(sql, *self._ordered(query_name, parameters))
+
+    async def select_value(self, conn: Any, query_name: str, sql: str, parameters: Any) -> Any:
+        return await conn.fetchval(sql, *self._ordered(query_name, parameters))
+
+    async def insert_update_delete(self, conn: Any, query_name: str, sql: str, parameters: Any) -> Any:
+        return await conn.execute(sql, *self._ordered(query_name, parameters))
+
+
+ADAPTER: Any = _Adapter
+QUERIES = aiosql.from_path(str(sql_dir() / "queries"), ADAPTER, mandatory_parameters=False)
 
 # A dead network peer is noticed after 5 + 3 x 5 s: well within a quarantine, long enough for a hiccup.
 KEEPALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
@@ -24,6 +54,9 @@ LOST = (
     asyncpg.InterfaceError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    # What asyncpg says when it is asked to use a connection that is just breaking (measured: Postgres killed).
+    asyncpg.InternalClientError,
     asyncpg.TooManyConnectionsError,
     OSError,
     TimeoutError,

@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from worker.invoice import ContactLink, Handback, Party, handback_of
-from worker.store.beside import write_beside
+from worker.store.beside import BESIDE, write_beside
 from worker.store.connection import COMMAND_TIMEOUT, KEEPALIVE, QUERIES, prepare
 from worker.store.rows import Arrival, Bell, Change, Ending, Job, bell, columns
 
@@ -153,22 +153,37 @@ class Store:
         if ending is not None and not changes and step is None and intent is None:
             await self._end(self.pool, job, ending)  # one statement is a transaction of its own
             return set()
+        beside = [(c.invoice_id, event) for c in changes for event in c.events if isinstance(event, BESIDE)]
+        if changes and not beside and ending is None:
+            return await self._hand_back(self.pool, job, changes, step, intent, must_fit)  # and so is this one
         async with self.pool.acquire() as connection, connection.transaction():
-            moved = await self._hand_back(connection, job, changes) if changes else set()
-            if must_fit and len(moved) < len(changes):
-                raise Overtaken
-            for change in changes:
-                for event in change.events if change.invoice_id in moved else ():
-                    await write_beside(connection, job, change.invoice_id, event)
-            if intent is not None:
-                await QUERIES.close_intent(connection, intent_id=intent[0], outcome=intent[1])
-            if step is not None:
-                await QUERIES.note_step(connection, job_id=job.job_id, step=step)
+            if changes:
+                moved = await self._hand_back(connection, job, changes, step, intent, must_fit)
+            else:
+                moved = set()
+                await self._settle(connection, job, step, intent)
+            for invoice_id, event in beside:
+                if invoice_id in moved:
+                    await write_beside(connection, job, invoice_id, event)
             if ending is not None:
                 await self._end(connection, job, ending)
         return moved
 
-    async def _hand_back(self, connection: Any, job: Job, changes: Sequence[Change]) -> set[UUID]:
+    async def _settle(self, connection: Any, job: Job, step: str | None, intent: tuple[int, str] | None) -> None:
+        if intent is not None:
+            await QUERIES.close_intent(connection, intent_id=intent[0], outcome=intent[1])
+        if step is not None:
+            await QUERIES.note_step(connection, job_id=job.job_id, step=step)
+
+    async def _hand_back(
+        self,
+        connection: Any,
+        job: Job,
+        changes: Sequence[Change],
+        step: str | None,
+        intent: tuple[int, str] | None,
+        must_fit: bool,
+    ) -> set[UUID]:
         events = [(change.invoice_id, event) for change in changes for event in change.events]
         rows = QUERIES.hand_back(
             connection,
@@ -180,8 +195,15 @@ class Store:
             correlation_id=job.correlation_id,
             job_id=job.job_id,
             kind=job.kind,
+            step=step,
+            intent_id=intent[0] if intent else None,
+            outcome=intent[1] if intent else None,
+            must_fit=must_fit,
         )
-        return {row["id"] async for row in rows}
+        moved = {row["id"] async for row in rows}
+        if must_fit and len(moved) < len(changes):
+            raise Overtaken
+        return moved
 
     async def _end(self, connection: Any, job: Job, ending: Ending) -> None:
         await QUERIES.end_attempt(

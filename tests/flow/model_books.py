@@ -1,0 +1,89 @@
+"""What must hold between sevDesk's books, the billing row, the event log and the intents, written as plain rules."""
+
+from collections import Counter
+from typing import Any
+
+from flow.model_office import Office
+
+PAYMENTS = {
+    "partially_paid": "partially_paid",
+    "paid": "paid",
+    "overpaid": "paid",
+    "discounted": "paid",
+    "payment_reversed": "open",
+}
+
+
+async def check_job(office: Office, job_id: str) -> None:
+    """A job that has just ended says the truth about the invoice."""
+    job, row = await office.billing.job(job_id), await office.billing.row(office.invoice)
+    assert "Unexpected" not in (job["error"] or ""), job["error"]
+    assert "is not allowed while" not in (job["error"] or ""), job["error"]
+    if job["state"] != "done":
+        return
+    match job["kind"]:
+        case "publish_invoice":
+            assert row["accounting_sync_status"] == "synced"
+        case "send_invoice":
+            assert row["document_status"] == "sent"
+        case "cancel_invoice":
+            assert row["accounting_sync_status"] == "cancelled"
+
+
+async def check_books(office: Office) -> None:
+    """Everything, once no job is under way."""
+    row, events = await office.billing.row(office.invoice), await office.billing.events(office.invoice)
+    opened = await office.billing.db.fetch("""
+        SELECT i.step, i.action, j.job_id, j.kind, j.state, j.error FROM sevdesk_intents i JOIN sevdesk_jobs j USING (job_id)
+        WHERE i.closed_at IS NULL""")
+    _check_documents(office, row)
+    await _check_counterpart(office, row)
+    await _check_mails(office, events, opened)
+    _check_log(row, events)
+    for intent in opened:
+        assert intent["state"] == "parked", f"open, and nobody will close it: {dict(intent)}"
+
+
+def _check_documents(office: Office, row: Any) -> None:
+    """One invoice at most; a cancelled one is cancelled on both sides."""
+    invoices, stornos = office.documents(), office.documents("SR")
+    assert len(invoices) <= 1, "two invoices for one"
+    for storno in stornos:
+        origin = office.account.invoices[storno.origin_id]
+        assert storno.letter.sums.gross == -origin.letter.sums.gross and storno.letter.sums.net == -origin.letter.sums.net
+    assert Counter(s.origin_id for s in stornos) == Counter(i.id for i in invoices if i.cancelled_by is not None)
+    if row["accounting_sync_status"] == "cancelled":
+        assert all(each.cancelled_by is not None for each in invoices), "cancelled here, alive in sevDesk"
+
+
+async def _check_counterpart(office: Office, row: Any) -> None:
+    """What we know to stand against the invoice stands there."""
+    made = await office.billing.db.fetchrow("SELECT * FROM sevdesk_cancellations WHERE invoice_id = $1", office.invoice)
+    stornos = {str(each.id): each for each in office.documents("SR")}
+    if made is not None and made["kind"] == "cancellation_invoice":
+        assert made["gross_amount"] == -row["gross_amount"] and made["cancellation_external_id"] in stornos
+    if row["accounting_sync_status"] == "cancelled" and stornos:
+        assert made is not None and made["cancellation_external_id"] in stornos
+
+
+async def _check_mails(office: Office, events: list[str], opened: list[Any]) -> None:
+    """A mail is on record, or asked about; and no job has sent two."""
+    for kind, document, event in (("RE", "invoice", "mailed"), ("SR", "cancellation", "cancellation_mailed")):
+        known = await office.billing.db.fetchval("SELECT count(*) FROM sevdesk_mails WHERE document = $1", document)
+        unknown = sum(each["action"] == "send_via_email" for each in opened)
+        assert events.count(event) == known
+        assert known <= len(office.mails(kind)) <= known + unknown, f"mails of {document}"
+
+
+def _check_log(row: Any, events: list[str]) -> None:
+    """The row is where its log has brought it."""
+    cancelled = sum(each in ("cancelled", "cancelled_in_sevdesk") for each in events)
+    assert cancelled == (row["accounting_sync_status"] == "cancelled")
+    if row["accounting_sync_status"] == "cancelled":
+        assert (row["document_status"], row["claim_status"], row["paid_amount"]) == ("cancelled", "cancelled", 0)
+        return
+    assert (row["document_status"] == "sent") == ("mailed" in events)
+    if row["accounting_sync_status"] == "synced":
+        assert "finalized" in events and row["external_invoice_number"]
+    payments = [PAYMENTS[each] for each in events if each in PAYMENTS]
+    assert row["claim_status"] == (payments[-1] if payments else "open")

@@ -1,0 +1,192 @@
+"""An office without queue and network: one `Runner` on a real Postgres, the sandbox in this process, a person beside.
+
+No quarantine is waited out: `pass_quarantine` lets every write that is still under way take effect, at the last moment
+at which it may, and then makes the intents written so far old enough to be looked into.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import httpx
+from flow.billing import Billing
+from flow.conftest import make_settings
+
+from sevdesk_client.client import SevDeskClient
+from sevdesk_client.sandbox.app import create_app
+from sevdesk_client.sandbox.records import Invoice as Document
+from sevdesk_client.sandbox.state import Account
+from worker.metrics import Metrics
+from worker.runner import Runner
+from worker.steps.desk import Desk
+from worker.store import Bell, LockSession, Store
+
+TOKEN = "0" * 32
+QUARANTINE = 60.0
+ALIVE = ("requested", "queued", "running", "waiting")
+
+
+@dataclass
+class Trouble:
+    """One write that goes wrong: `lost` (done, no answer), `dropped` (not done), `late` (done later); then silence."""
+
+    kind: str
+    after: int = 0  # writes that go well first
+    blind: bool = False  # nothing answers afterwards
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """The sandbox in this process, with trouble on order."""
+
+    def __init__(self, app: Any) -> None:
+        self.inner = httpx.ASGITransport(app=app)
+        self.trouble: Trouble | None = None
+        self.silent = False
+        self.late: list[httpx.Request] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.silent:
+            raise httpx.ConnectError("nobody there") if request.method != "GET" else httpx.ReadError("no answer")
+        trouble = self.trouble
+        if request.method == "GET" or trouble is None:
+            return await self.inner.handle_async_request(request)
+        if trouble.after > 0:
+            trouble.after -= 1
+            return await self.inner.handle_async_request(request)
+        self.trouble, self.silent = None, trouble.blind
+        if trouble.kind == "lost":
+            await self.inner.handle_async_request(request)
+        if trouble.kind == "late":
+            self.late.append(request)
+        raise httpx.ReadError("no answer")
+
+    async def commit_late(self) -> None:
+        """What was under way takes effect."""
+        late, self.late = self.late, []
+        for request in late:
+            await self.inner.handle_async_request(request)
+
+
+class PatientStore(Store):
+    """A store in which intents up to `passed` are past their quarantine."""
+
+    passed = 0
+
+    async def open_intent_of(self, subject: str) -> Any:
+        """As the real one; an old intent is an hour old."""
+        row = await super().open_intent_of(subject)
+        return {**row, "age": row["age"] + 3600} if row and row["id"] <= self.passed else row
+
+
+class Office:
+    """Made once for many histories; the recipient is known in sevDesk from the first one on."""
+
+    def __init__(self, store: PatientStore, locks: LockSession, billing: Billing) -> None:
+        self.store, self.locks, self.billing = store, locks, billing
+        app = create_app(TOKEN)
+        self.account: Account = app.state.sandbox.account
+        self.wire = Wire(app)
+        self.http = httpx.AsyncClient(transport=self.wire)
+        client = SevDeskClient(self.http, TOKEN, base_url="http://sandbox/api/v1", attempts=1)
+        settings = make_settings(database_url="", redis_url="", write_quarantine=QUARANTINE)
+        self.runner = Runner(store, locks, Desk(client), settings, self._rung, Metrics())
+        self.invoice, self.number = UUID(int=0), ""
+        self.deleted: list[Document] = []  # by hand, ours
+
+    @classmethod
+    async def open(cls, database_url: str) -> "Office":
+        """Connect, with one recipient for all invoices."""
+        store = await PatientStore.connect(database_url, size=2)
+        locks = LockSession(database_url, "model", make_settings(database_url="", redis_url="").person_job_limit,
+                            lambda: None, lambda: None)  # fmt: skip
+        await locks.connect()
+        db = await asyncpg.create_pool(database_url, min_size=1, max_size=2)
+        admin = await db.fetchval(
+            "INSERT INTO contacts (last_name, is_internal, is_admin) VALUES ('Chefin', true, true) RETURNING id"
+        )
+        await db.execute("UPDATE sevdesk_config SET template_eb_ar = '57986aee6bd2d53306068da1'")
+        office = cls(store, locks, Billing(db, None, admin))  # type: ignore[arg-type]
+        office.deal = await office.billing.deal(await office.billing.company())
+        return office
+
+    async def close(self) -> None:
+        """Give everything back."""
+        await self.http.aclose()
+        await self.locks.close()
+        await self.store.close()
+        await self.billing.db.close()
+
+    async def begin(self) -> None:
+        """A new history: one approved invoice over 119.00 EUR, and empty books."""
+        await self.billing.db.execute("""
+            DELETE FROM billing_invoices; DELETE FROM sevdesk_intents; DELETE FROM sevdesk_jobs;
+            DELETE FROM sevdesk_mails; DELETE FROM sevdesk_documents; DELETE FROM sevdesk_cancellations;
+            DELETE FROM sevdesk_sync_runs; UPDATE sevdesk_sync_state SET watermark = NULL;
+        """)
+        for each in list(self.account.invoices.values()):
+            self.account.remove(each)
+        self.account.credit_notes.clear()
+        self.account.mails.clear()
+        self.account.transactions.clear()
+        self.wire.trouble, self.wire.silent, self.wire.late = None, False, []
+        self.deleted = []
+        self.invoice = await self.billing.invoice(self.deal)
+        self.number = (await self.billing.row(self.invoice))["invoice_number"]
+
+    async def _rung(self, bell: Bell) -> None:
+        """Nobody listens: `settle` looks into the ledger."""
+
+    # -- jobs ----------------------------------------------------------------------------------------------------------
+
+    async def ask(self, kind: str, **payload: Any) -> str:
+        """A job of the admin's, not begun."""
+        return await self.billing.request(kind, by=self.billing.admin, **payload)
+
+    async def attempt(self) -> str | None:
+        """One attempt of the oldest job that may start now; None when there is none."""
+        job_id = await self.billing.db.fetchval(
+            """SELECT job_id FROM sevdesk_jobs j WHERE state IN ('requested', 'queued', 'waiting')
+                 AND coalesce(not_before, '-infinity') <= clock_timestamp()
+                 AND NOT EXISTS (SELECT FROM sevdesk_jobs e WHERE e.order_key = j.order_key AND e.seq < j.seq
+                                 AND e.state = ANY ($1))
+               ORDER BY seq LIMIT 1""",
+            list(ALIVE),
+        )
+        if job_id is not None:
+            await self.runner.run(job_id)
+        return job_id
+
+    async def pass_quarantine(self) -> None:
+        """The time of every wait is over."""
+        await self.wire.commit_late()
+        self.store.passed = await self.billing.db.fetchval("SELECT coalesce(max(id), 0) FROM sevdesk_intents")
+        await self.billing.db.execute("UPDATE sevdesk_jobs SET not_before = NULL WHERE state = 'waiting'")
+
+    async def settle(self, after: Callable[[str], Awaitable[None]]) -> None:
+        """Until no job can go on without a person."""
+        for _ in range(60):
+            while (job_id := await self.attempt()) is not None:
+                await after(job_id)
+            self.wire.silent = False
+            if not await self.alive():
+                return
+            await self.pass_quarantine()
+        raise AssertionError("a job does not come to an end")
+
+    async def alive(self) -> int:
+        """Jobs that are not at an end, parked ones aside."""
+        return await self.billing.db.fetchval("SELECT count(*) FROM sevdesk_jobs WHERE state = ANY ($1)", list(ALIVE))
+
+    # -- sevDesk -------------------------------------------------------------------------------------------------------
+
+    def documents(self, kind: str = "RE") -> list[Document]:
+        """The invoices (or, with SR, the cancellations) that bear our number as their mark."""
+        ids = self.account.by_note.get(self.number, ())
+        return [self.account.invoices[each] for each in ids if (self.account.invoices[each].type == "SR") == (kind == "SR")]
+
+    def mails(self, kind: str = "RE") -> list[Any]:
+        """What went out for these documents, deleted ones included."""
+        ids = {str(each.id) for each in (*self.documents(kind), *(d for d in self.deleted if d.type == kind))}
+        return [mail for mail in self.account.mails if mail["object"]["id"] in ids]

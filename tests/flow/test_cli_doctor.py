@@ -1,0 +1,142 @@
+"""`doctor` names what is missing before the worker trips over it; each fault is planted by itself."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flow.billing import Billing
+from flow.books import control, order_fault
+from flow.operators import Operator
+from flow.pooler import transaction_pooler
+
+from sevdesk_client.sandbox.server import Running
+from worker.cli.checks_postgres import contract_faults, expected_columns, expected_rights
+from worker.resources import sql_dir
+from worker.settings import Settings
+from worker.store.probe import probe_locks
+
+
+@pytest.fixture
+def operator(settings: Settings, billing: Billing, tmp_path: Path) -> Operator:
+    """At a database with a billing system in it."""
+    return Operator(settings, tmp_path)
+
+
+async def checks(operator: Operator, code: int = 0, **changed: Any) -> dict[str, tuple[str, str]]:
+    """Level and sentence of each check."""
+    found = await operator.json("doctor", code=code, **changed)
+    assert found["ok"] == (code == 0)
+    return {check["name"]: (check["level"], check["said"]) for check in found["checks"]}
+
+
+async def test_sound_installation_passes(operator: Operator) -> None:
+    """Nothing fails; that no worker runs and that this Redis keeps nothing is worth a warning."""
+    found = await checks(operator)
+    assert {name for name, (level, _) in found.items() if level == "warn"} == {"workers", "redis disk"}
+    assert {name for name, (level, _) in found.items() if level == "ok"} == {
+        "postgres", "clock", "session locks", "migrations", "statements", "billing tables", "invoice numbers", "rights",
+        "redis", "redis memory", "sevdesk", "templates",
+    }  # fmt: skip
+    assert all(said.endswith(".") for _, said in found.values())
+    code, said, _ = await operator.run("doctor")
+    assert code == 0 and "Session locks hold on DATABASE_URL." in said
+
+
+# SQL that plants a fault -> the check that fails, and what it says.
+INTEGER_ZIP = "ALTER TABLE companies ALTER COLUMN zip TYPE integer USING 0"
+NUMBER_KEY = "billing_invoices_invoice_number_key"
+FAULTS = {
+    "ALTER TABLE billing_invoices DROP COLUMN foot_text": ("billing tables", "billing_invoices.foot_text is missing"),
+    INTEGER_ZIP: ("billing tables", "companies.zip is integer, not text"),
+    "DROP TABLE hubspot_associations": ("billing tables", "hubspot_associations.id is missing"),
+    f"ALTER TABLE billing_invoices DROP CONSTRAINT {NUMBER_KEY}": ("invoice numbers", "No unique"),
+    "DELETE FROM _yoyo_migration WHERE migration_id LIKE '0005%'": ("migrations", "0005_operator not applied"),
+    "DROP TABLE sevdesk_reconciliations": ("statements", "do not fit the database"),
+    "UPDATE sevdesk_config SET template_kop_sr = 'nope'": ("templates", "template_kop_sr names nope"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("plant", FAULTS)
+async def test_planted_fault_is_named(plant: str, operator: Operator, billing: Billing) -> None:
+    """Exit 1, the right check fails, and the sentence names the thing and what to do."""
+    await billing.db.execute(plant)
+    name, words = FAULTS[plant]
+    level, said = (await checks(operator, 1))[name]
+    assert level == "fail" and words in said
+
+
+async def test_missing_rights_are_named(operator: Operator, billing: Billing, database_url: str) -> None:
+    """A role with what roles.sql grants passes; one column less fails and is named."""
+    script = (sql_dir() / "roles.sql").read_text()
+    await billing.db.execute(script + "ALTER ROLE sevdesk_worker LOGIN PASSWORD 'only-in-tests'")
+    url = database_url.replace(database_url.split("//")[1].split("@")[0], "sevdesk_worker:only-in-tests")
+    assert (await checks(operator, DATABASE_URL=url))["rights"][0] == "ok"
+    await billing.db.execute("REVOKE UPDATE (paid_at) ON billing_invoices FROM sevdesk_worker")
+    level, said = (await checks(operator, 1, DATABASE_URL=url))["rights"]
+    assert level == "fail" and said.startswith("The role lacks UPDATE on billing_invoices.paid_at.")
+
+
+async def test_transaction_pooler_is_noticed(operator: Operator, database_url: str) -> None:
+    """Through a pooler in transaction mode session locks protect nothing; a direct lock address mends it."""
+    assert (await probe_locks(database_url)).works
+    async with transaction_pooler(database_url, servers=4) as pooled:
+        probe = await probe_locks(pooled)
+        assert not probe.works and not probe.same_backend
+        level, said = (await checks(operator, 1, DATABASE_LOCK_URL=pooled))["session locks"]
+        assert level == "fail" and said.startswith("DATABASE_LOCK_URL goes through a pooler in transaction mode")
+
+
+async def test_absent_services_are_named(operator: Operator, sevdesk: Running) -> None:
+    """Postgres, Redis, sevDesk away, a refused token, no token: one sentence each, the others still looked at."""
+    found = await checks(operator, 1, DATABASE_URL="postgresql://nobody:geheim@127.0.0.1:9/none")
+    assert found["postgres"][0] == "fail" and found["redis"][0] == found["sevdesk"][0] == "ok"
+    assert "geheim" not in str(found)
+    found = await checks(operator, 1, REDIS_URL="redis://127.0.0.1:9/0")
+    assert found["redis"] == ("fail", "Redis does not answer (ConnectionError). Check REDIS_URL.")
+    found = await checks(operator, 1, SEVDESK_API_TOKEN="0" * 32)
+    assert found["sevdesk"][1].startswith("sevDesk refuses the API token.") and "0" * 32 not in str(found)
+    found = await checks(operator, SEVDESK_API_TOKEN="")
+    assert found["sevdesk"][0] == "warn" and "is not set" in found["sevdesk"][1]
+    await order_fault(sevdesk, "status", "GET /*", status=503, body="down", times=None)
+    found = await checks(operator, 1, WRITE_QUARANTINE=1)
+    assert found["sevdesk"][0] == "fail" and "HTTP 503" in found["sevdesk"][1]
+    await control(sevdesk, "DELETE", "faults")
+
+
+async def test_redis_that_forgets_is_noticed(operator: Operator, billing: Billing) -> None:
+    """A memory limit with eviction may drop jobs that no worker has seen: a warning, not a failure."""
+    before = await billing.redis.config_get("maxmemory*")
+    try:
+        await billing.redis.config_set("maxmemory", "100mb")
+        await billing.redis.config_set("maxmemory-policy", "allkeys-lru")
+        level, said = (await checks(operator))["redis memory"]
+    finally:
+        for name in ("maxmemory", "maxmemory-policy"):
+            await billing.redis.config_set(name, before[name])
+    assert level == "warn" and "Set it to noeviction" in said
+
+
+def test_contract_is_read_from_the_schema() -> None:
+    """Every column of the reference schema is expected, and kindred types pass."""
+    expected = expected_columns()
+    assert len({table for table, _ in expected}) == 8 and len(expected) == 85
+    assert expected["billing_invoices", "paid_at"] == "timestamptz"
+    there = {
+        key: {"type": "timestamp with time zone" if type_ == "timestamptz" else type_}
+        for key, type_ in expected.items()
+    }
+    assert contract_faults(expected, there) == []
+    there["contacts", "city"] = {"type": "character varying"}
+    there["billing_invoices", "tax_rule"] = {"type": "bigint"}
+    assert contract_faults(expected, there) == []
+    there["contacts", "city"] = {"type": "bytea"}
+    assert contract_faults(expected, there) == ["contacts.city is bytea, not text"]
+
+
+def test_rights_are_read_from_the_grants() -> None:
+    """The rights asked for are those that roles.sql gives: the hand-back columns, the log, and reading."""
+    rights = expected_rights()
+    assert ("UPDATE", "billing_invoices", "paid_amount") in rights
+    assert ("INSERT", "billing_invoice_event_log", "payload") in rights
+    assert {table for _, table, _ in rights} == {table for table, _ in expected_columns()}
+    assert not {name for right, _, name in rights if right == "UPDATE"} & {"gross_amount", "invoice_number"}

@@ -1,0 +1,51 @@
+"""A glance stays a glance in a large book: 100,000 invoices, and a ledger row for each."""
+
+from pathlib import Path
+
+import pytest
+from flow.billing import Billing
+from flow.operators import Operator
+
+from worker.cli.find import Found
+from worker.cli.look import glance
+from worker.cli.scene import gather
+from worker.settings import Settings
+from worker.store import Store
+
+SIZE = 100_000
+BUDGET_MS = 200
+
+INVOICES = """
+INSERT INTO billing_invoices (invoice_number, contact_id, document_kind, document_status, net_amount, tax_amount,
+       gross_amount, issue_date, accounting_provider, external_id, external_invoice_number, accounting_sync_status)
+SELECT 'INV-' || n, $2, 'AR', 'sent', 100, 19, 119, current_date, 'sevdesk', (10000000 + n)::text, 'RE-' || n, 'synced'
+FROM generate_series(1, $1::int) n"""
+JOBS = """
+INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, invoice_id, order_key, state, finished_at, error)
+SELECT 'job-' || row_number() OVER (), 'publish_invoice', '{}', 'outbox', id, 'invoice:' || id, state,
+       CASE WHEN state IN ('done', 'parked') THEN now() END, CASE WHEN state = 'parked' THEN 'Why.' END
+FROM (SELECT id, CASE WHEN row_number() OVER () % 200 = 0 THEN 'parked'
+                      WHEN row_number() OVER () % 20 = 0 THEN 'queued' ELSE 'done' END AS state
+      FROM billing_invoices) AS numbered"""
+
+
+@pytest.mark.long
+async def test_glance_is_quick_in_a_large_book(billing: Billing, settings: Settings, tmp_path: Path) -> None:
+    """status, jobs, why and the search for a number: each within the budget, on a connection that is open."""
+    await billing.db.execute(INVOICES, SIZE, billing.admin)
+    await billing.db.execute(JOBS)
+    await billing.db.execute("ANALYZE billing_invoices")
+    await billing.db.execute("ANALYZE sevdesk_jobs")
+    store = await Store.connect(settings.database_url, size=1)
+    looks = [await glance(store, settings) for _ in range(5)]
+    assert sorted(look["ms"] for look in looks)[2] < BUDGET_MS
+    assert looks[0]["jobs"] == {"parked": SIZE // 200, "queued": SIZE // 20 - SIZE // 200}
+    assert len(looks[0]["parked"]) == 10 and looks[0]["about"]["jobs"] == SIZE
+    invoice = await billing.db.fetchval("SELECT id FROM billing_invoices WHERE invoice_number = 'INV-99999'")
+    assert (await gather(store, Found(invoice), settings)).job is not None
+    await store.close()
+    print("status ms", [look["ms"] for look in looks])
+    operator = Operator(settings, tmp_path)
+    assert (await operator.json("top", "--once"))["ms"] < 2 * BUDGET_MS  # first statements of a process are parsed, too
+    assert len(await operator.json("jobs", "--state", "parked", "--limit", "7")) == 7
+    assert (await operator.json("show", "RE-99999"))["invoice"]["invoice_number"] == "INV-99999"

@@ -1,0 +1,199 @@
+"""Publish, send, pay and cancel in every order and with every loss: the books balance, and nothing hangs in the air."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from flow.model_books import check_books, check_job
+from flow.model_office import Office, Trouble
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from sevdesk_client.sandbox import cancelling, paying, sending
+from sevdesk_client.sandbox.errors import Refusal
+from sevdesk_client.sandbox.records import Invoice as Document
+from worker import jobs
+
+troubles = st.none() | st.builds(
+    Trouble, st.sampled_from(["lost", "dropped", "late"]), st.sampled_from([0, 0, 0, 1, 2]), st.booleans()
+)
+
+
+class Lives(RuleBasedStateMachine):
+    """One invoice's life. A rule may leave its job waiting, so that other things happen before it goes on."""
+
+    office: Office
+    loop: asyncio.Runner
+
+    def _do(self, work: Any) -> Any:
+        return self.loop.run(work)
+
+    @initialize(done=st.sampled_from(["publish_invoice", "publish_invoice", "send_invoice", None]))
+    def begin(self, done: str | None) -> None:
+        """Empty books, one approved invoice, which may be on its way already."""
+        self.over = False
+        self._do(self._begin(done))
+
+    async def _begin(self, done: str | None) -> None:
+        await self.office.begin()
+        for kind in () if done is None else ("publish_invoice", done):
+            await self._ask(kind, None, True, invoice_id=self.office.invoice)
+
+    # -- what the billing system asks ----------------------------------------------------------------------------------
+
+    async def _ask(self, kind: str, trouble: Trouble | None, settle: bool, **payload: Any) -> None:
+        self.office.wire.trouble = trouble
+        await self.office.ask(kind, **payload)
+        if (job_id := await self.office.attempt()) is not None:
+            await check_job(self.office, job_id)
+        if settle:
+            await self._settle()
+
+    async def _settle(self) -> None:
+        await self.office.settle(lambda job_id: check_job(self.office, job_id))
+        self.office.wire.trouble = None
+        await check_books(self.office)
+        self.over = (await self.office.billing.row(self.office.invoice))["accounting_sync_status"] == "cancelled"
+
+    @precondition(lambda self: not self.over)
+    @rule(trouble=troubles, settle=st.booleans())
+    def publish(self, trouble: Trouble | None, settle: bool) -> None:
+        """Asked once, or again."""
+        self._do(self._ask("publish_invoice", trouble, settle, invoice_id=self.office.invoice))
+
+    @precondition(lambda self: not self.over)
+    @rule(trouble=troubles, settle=st.booleans(), resend=st.booleans())
+    def send(self, trouble: Trouble | None, settle: bool, resend: bool) -> None:
+        """By mail."""
+        self._do(self._ask("send_invoice", trouble, settle, invoice_id=self.office.invoice, resend=resend))
+
+    @rule(trouble=troubles, settle=st.booleans(), notify=st.booleans())
+    def cancel(self, trouble: Trouble | None, settle: bool, notify: bool) -> None:
+        """Asked once, or again."""
+        payload = {"invoice_id": self.office.invoice, "reason": "order withdrawn", "notify": notify}
+        self._do(self._ask("cancel_invoice", trouble, settle, **payload))
+
+    @rule(scope=st.sampled_from(["feed", "full", "one"]))
+    def sync(self, scope: str) -> None:
+        """The schedule's, the night's, or one person's."""
+        payload = {"feed": {}, "full": {"full": True}, "one": {"invoice_id": self.office.invoice}}[scope]
+        self._do(self._ask("sync_payments", None, False, **payload))
+
+    @rule()
+    def time_passes(self) -> None:
+        """Everything that waits goes on."""
+        self._do(self._settle())
+
+    @rule(which=st.integers(0, 3), answered=st.booleans())
+    def retry(self, which: int, answered: bool) -> None:
+        """An operator takes up a parked job, with a true answer or without."""
+        self._do(self._retry(which, answered))
+
+    async def _retry(self, which: int, answered: bool) -> None:
+        billing = self.office.billing
+        parked = await billing.db.fetch("SELECT job_id, kind FROM sevdesk_jobs WHERE state = 'parked' ORDER BY seq")
+        if parked:
+            job = parked[which % len(parked)]
+            await billing.retry(job["job_id"], await self._answer(job["kind"]) if answered else None)
+            await self._settle()
+
+    async def _answer(self, kind: str) -> str | None:
+        """What a person finds out about a mail; other writes sevDesk can be asked about."""
+        document = {"send_invoice": "invoice", "cancel_invoice": "cancellation"}.get(kind)
+        if document is None or self.office.wire.late:
+            return None
+        known = await self.office.billing.db.fetchval(
+            "SELECT count(*) FROM sevdesk_mails WHERE document = $1", document
+        )
+        return "done" if len(self.office.mails("RE" if document == "invoice" else "SR")) > known else "not-done"
+
+    # -- what people do in sevDesk -------------------------------------------------------------------------------------
+
+    def _document(self) -> Document | None:
+        return next(iter(self.office.documents()), None)
+
+    @precondition(lambda self: self._document() and not self.over)
+    @rule(amount=st.sampled_from(["119", "19", "100", "-19"]))
+    def pay(self, amount: str) -> None:
+        """Money comes or goes."""
+        account = self.office.account
+        with suppress(Refusal):
+            paying.pay(account, self._document(), Decimal(amount), account.today(), closes=False)
+
+    @precondition(lambda self: self._document() and not self.over)
+    @rule()
+    def unlink(self) -> None:
+        """All of it goes."""
+        document = self._document()
+        if document.cancelled_by is None and document.status > 100:
+            paying.unlink(self.office.account, document)
+
+    @precondition(lambda self: self._document() and not self.over)
+    @rule()
+    def cancel_by_hand(self) -> None:
+        """In sevDesk's own pages."""
+        with suppress(Refusal):
+            cancelling.cancel(self.office.account, self._document())
+
+    @precondition(lambda self: self._document() and not self.over)
+    @rule()
+    def delete_by_hand(self) -> None:
+        """In sevDesk's own pages, as far as they let one: what is cancelled stays."""
+        document = self._document()
+        if document.cancelled_by is None:
+            self.office.deleted.append(document)
+            self.office.account.remove(document)
+
+    @precondition(lambda self: self._document() and not self.over)
+    @rule()
+    def print_by_hand(self) -> None:
+        """sendBy, which finalizes a draft, and else moves only how and when it was sent."""
+        with suppress(Refusal):
+            sending.mark_sent(self.office.account, self._document(), "VPR")
+
+    def teardown(self) -> None:
+        """In the end every question is answered, and nothing is open any more."""
+        self._do(self._last())
+
+    async def _last(self) -> None:
+        await self._settle()
+        for _ in range(3):
+            for which in range(4):
+                await self._retry(which, True)
+        opened = await self.office.billing.db.fetch("SELECT step, action, job_id FROM sevdesk_intents WHERE closed_at IS NULL")
+        assert opened == []
+
+
+@pytest.fixture
+def lives(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Lives]]:
+    """The machine, with an office that lasts for all its histories; jobs give up after one retry."""
+    brief = {name: jobs.Kind(k.name, k.payload, k.who, (1.0,), k.needs_sevdesk) for name, k in jobs.KINDS.items()}
+    monkeypatch.setattr(jobs, "KINDS", brief)
+    with asyncio.Runner() as loop:
+        office = loop.run(Office.open(database_url))
+        try:
+            yield type("Lives", (Lives,), {"office": office, "loop": loop})
+        finally:
+            loop.run(office.close())
+
+
+QUICK = settings(
+    max_examples=40, stateful_step_count=14, derandomize=True, deadline=None, database=None,
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+LONG = settings(QUICK, max_examples=3_000, stateful_step_count=25, derandomize=False)
+
+
+def test_books_balance_in_every_life(lives: type[Lives]) -> None:
+    """Whatever is asked, lost, late or done by hand: one invoice, one counterpart, one mail per intent, no loose end."""
+    run_state_machine_as_test(lives, settings=QUICK)
+
+
+@pytest.mark.long
+def test_books_balance_in_many_lives(lives: type[Lives]) -> None:
+    """The same, with other lives each time."""
+    run_state_machine_as_test(lives, settings=LONG)
