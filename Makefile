@@ -24,8 +24,8 @@ test: $(READY) ## unit, client, flow and house tests and a short sample of the c
 chaos: $(READY) ## kill things at bad moments, for minutes
 	$(RUN) -m pytest -q tests/chaos
 
-bench: $(READY) ## measure: tests/bench/bench_*.py
-	$(RUN) -m pytest -q -s -o python_files="bench_*.py" tests/bench
+bench: $(READY) ## measure, as one table; ARGS="--quick --only B7,B8 --out bench.json"
+	PYTHONPATH=tests $(RUN) -m bench $(ARGS)
 
 check: $(READY) ## ruff and mypy --strict
 	$(RUN) -m ruff check .

@@ -58,6 +58,7 @@ class Sender:
     read_timeout,   seconds one attempt may take as a whole, from waiting for a connection to the last byte
     write_timeout
     attempts        how often a call is tried at most; waits grow from 1 s, with full jitter
+    write_attempts  the same for writes, by default alike. 1 for callers that must know when a write left
     max_wait        seconds between two attempts at most; a longer Retry-After is the caller's to wait. 0 in tests
     observe         called after every HTTP attempt
     correlation     gives the X-Correlation-ID of a call, or None
@@ -72,6 +73,7 @@ class Sender:
         read_timeout: float = 30.0,
         write_timeout: float = 30.0,
         attempts: int = 3,
+        write_attempts: int | None = None,
         max_wait: float = 30.0,
         observe: Callable[[Call], None] | None = None,
         correlation: Callable[[], str | None] | None = None,
@@ -84,6 +86,7 @@ class Sender:
         self._read_timeout = read_timeout
         self._write_timeout = write_timeout
         self._attempts = attempts
+        self._write_attempts = attempts if write_attempts is None else write_attempts
         self._max_wait = max_wait
         self._observe = observe
         self._correlation = correlation
@@ -116,7 +119,7 @@ class Sender:
         retrying = backoff.on_exception(
             _waits,
             (errors.NotSent, errors.Throttled, errors.Unavailable),
-            max_tries=self._attempts,
+            max_tries=self._write_attempts if request.writes else self._attempts,
             giveup=lambda error: (getattr(error, "retry_after", None) or 0.0) > self._max_wait,
             jitter=None,  # _waits has its own, because Retry-After must not be shortened
             logger=None,  # `observe` tells of every attempt

@@ -146,6 +146,8 @@ class App:
             base_url=self.settings.sevdesk_base_url,
             read_timeout=self.settings.write_timeout,
             write_timeout=self.settings.write_timeout,
+            # The quarantine counts from the intent: a write that left later, after waiting here, could outlast it.
+            write_attempts=1,
             observe=self._observe,
             correlation=lambda: get_contextvars().get("correlation_id"),
         )

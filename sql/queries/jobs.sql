@@ -51,10 +51,11 @@ LEFT JOIN LATERAL (
 UPDATE sevdesk_jobs
 SET steps_done = CASE WHEN :step::text IS NULL THEN steps_done ELSE steps_done || :step::text END,
     updated_at = clock_timestamp()
-WHERE job_id = :job_id AND state = 'running';
+WHERE job_id = :job_id AND state = 'running' AND attempt = :attempt;
 
 -- name: end_attempt$
--- The end of one attempt: final (done, parked, rejected) or waiting. Tells whoever listens; no personal data.
+-- The end of one attempt: final (done, parked, rejected) or waiting. Tells whoever listens; no personal data. An
+-- attempt that lost the job to a later one has no say any more.
 WITH ended AS (
     UPDATE sevdesk_jobs
     SET state = :state, error = :error, next_step = :next_step, result = coalesce(:result::jsonb, result),
@@ -63,7 +64,7 @@ WITH ended AS (
                           ELSE clock_timestamp() + make_interval(secs => :after::float8) END,
         finished_at = CASE WHEN :state IN ('done', 'parked', 'rejected') THEN clock_timestamp() END,
         updated_at = clock_timestamp()
-    WHERE job_id = :job_id AND state = 'running'
+    WHERE job_id = :job_id AND state = 'running' AND attempt = :attempt
     RETURNING job_id, kind, invoice_id, state
 )
 SELECT pg_notify('sevdesk_events',

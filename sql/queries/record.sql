@@ -5,6 +5,7 @@
 -- An invoice that no longer is as it was seen stays untouched, and so does its log; the answer lists those that were.
 -- Where nothing changes, events are logged and the row is left alone. Each invoice recorded is told to whoever listens.
 -- With `must_fit` one invoice that does not fit stops all. The intent it settles and the step it ends go with it.
+-- A worker that lost its locks, and the job to another attempt, records nothing any more.
 WITH wanted AS (
     SELECT *
     FROM unnest(:ids::uuid[], :old_sync::text[], :old_document::text[], :old_claim::text[], :old_external::text[],
@@ -12,10 +13,12 @@ WITH wanted AS (
                 :numbers::text[], :paid::numeric[], :paid_at::timestamptz[], :cancelled_at::timestamptz[])
          AS n(id, old_sync, old_document, old_claim, old_external, old_paid, sync_status, document_status,
               claim_status, external_id, external_invoice_number, paid_amount, paid_at, cancelled_at)
+), mine AS (
+    SELECT job_id FROM sevdesk_jobs WHERE job_id = :job_id::text AND state = 'running' AND attempt = :attempt FOR UPDATE
 ), free AS (
     SELECT i.id
     FROM billing_invoices i JOIN wanted n ON n.id = i.id
-    WHERE i.accounting_sync_status = n.old_sync AND i.document_status = n.old_document
+    WHERE EXISTS (SELECT FROM mine) AND i.accounting_sync_status = n.old_sync AND i.document_status = n.old_document
       AND i.claim_status = n.old_claim AND i.paid_amount = n.old_paid
       AND i.external_id IS NOT DISTINCT FROM n.old_external
     FOR UPDATE OF i

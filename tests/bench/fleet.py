@@ -22,7 +22,7 @@ async def bench(ground: Ground, wanted: set[str]) -> list[Row]:
 
 async def _scaling(ground: Ground, place: Place) -> list[Row]:
     """Publications at sevDesk's pace, then jobs that do nothing, which only burn CPU."""
-    count, nothing, times = ground.size(240, 80), ground.size(1000, 200), ground.size(3, 1)
+    count, nothing, times = ground.size(160, 80), ground.size(1000, 200), ground.size(3, 1)
     publisher = await Publisher.prepare(place)
     await place.control("PUT", "latency", {"read_ms": 60, "write_ms": 600})
 

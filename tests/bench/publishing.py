@@ -70,7 +70,7 @@ async def bench(ground: Ground, wanted: set[str]) -> list[Row]:
 
 
 async def _throughput(ground: Ground) -> Row:
-    count, times = ground.size(200, 40), ground.size(5, 1)
+    count, times = ground.size(120, 40), ground.size(5, 1)
     async with ground.place() as place:
         publisher = await Publisher.prepare(place)
         await place.worker()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import time
 from statistics import median, quantiles
 
@@ -62,7 +63,10 @@ async def _ours_latency(place: Place, count: int) -> list[float]:
 
 async def _arq_latency(place: Place, count: int) -> list[float]:
     worker = await place.stock()
-    found = [1000 * await place.stock_jobs(worker, "noop", [()]) for _ in range(count)]
+    found = []
+    for _ in range(count):
+        await asyncio.sleep(0.5 * random.random())  # anywhere between two of its polls
+        found.append(1000 * await place.stock_jobs(worker, "noop", [()]))
     await worker.stop()
     await place.billing.redis.flushdb()
     return found
@@ -89,7 +93,7 @@ async def _blpop_latency(place: Place, count: int) -> list[float]:
 
 async def _rate(ground: Ground, place: Place) -> list[Row]:
     """A burst, enqueued in one pipeline to a worker that is up; until the last has ended (theirs: has started)."""
-    count, times = ground.size(2000, 300), ground.size(5, 1)
+    count, times = ground.size(1500, 300), ground.size(5, 1)
 
     async def ours(slots: int = 20) -> float:
         worker = await place.worker(WORKER_MAX_JOBS=slots)

@@ -65,9 +65,11 @@ class Lane:
         invoice = await billing.invoice(await billing.deal(company), invoice_number=number)
         return Subject(invoice, company, number)
 
-    async def worker(self, act: Act | None = None, *, bug: str | None = None, **changed: Any) -> Child:
+    async def worker(
+        self, act: Act | None = None, *, bug: str | None = None, as_shipped: bool = False, **changed: Any
+    ) -> Child:
         """A worker on its way up. Capitals change its settings, dotted names constants of its modules."""
-        constants = CONSTANTS | {name: value for name, value in changed.items() if "." in name}
+        constants = ({} if as_shipped else CONSTANTS) | {name: value for name, value in changed.items() if "." in name}
         settings = {name: str(value) for name, value in changed.items() if "." not in name}
         return await self.nursery.start({**self.environment, **settings}, act=act, bug=bug, constants=constants)
 

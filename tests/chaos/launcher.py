@@ -1,4 +1,4 @@
-"""Makes worker processes quickly: everything is imported once, and each worker is a fork that then runs the real command.
+"""Makes worker processes quickly: all is imported once, and each worker is a fork that then runs the real command.
 
 Reads one JSON order a line from stdin, answers on stdout with `{"order", "pid"}` and, when that process ends,
 `{"pid", "status"}` (the signal as a negative number). When stdin ends, so do all its workers.

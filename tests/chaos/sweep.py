@@ -52,7 +52,7 @@ class Report:
     def __str__(self) -> str:
         found = ", ".join(f"{name} {count}" for name, count in self.boundaries.items())
         return (
-            f"boundaries {sum(self.boundaries.values())} ({found}); kills {self.kills}, not reached {len(self.missed)}; "
+            f"boundaries {self.boundaries.total()} ({found}); kills {self.kills}, not reached {len(self.missed)}; "
             f"late commits {self.late_commits}, with a new worker already waiting {self.taken_up_before}; "
             f"duplicates {self.count('duplicate')}, losses {self.count('loss')}, odd {self.count('odd')}, "
             f"asked a person {len(self.asked)}; {self.seconds:.0f} s"

@@ -141,6 +141,16 @@ async def test_attempts_follow_the_meaning(
     assert len(httpx_mock.get_requests()) == times
 
 
+async def test_writes_may_be_told_to_leave_once(http: httpx.AsyncClient, httpx_mock: HTTPXMock) -> None:
+    """Who must know when a write left gets the refusal at once; reads are still repeated."""
+    httpx_mock.add_response(status_code=429, is_reusable=True)
+    client = SevDeskClient(http, TOKEN, max_wait=0, write_attempts=1)
+    for call, times in ((a_write, 1), (a_read, 4)):
+        with pytest.raises(errors.Throttled):
+            await call(client)
+        assert len(httpx_mock.get_requests()) == times
+
+
 async def test_second_attempt_may_succeed(http: httpx.AsyncClient, httpx_mock: HTTPXMock) -> None:
     """The caller sees the answer, the observer sees both attempts."""
     seen: list[Call] = []

@@ -212,7 +212,6 @@ async def test_long_retry_after_defers_the_job(billing: Billing, worker: object,
     assert (await state(sevdesk))["invoices"] == []
 
 
-@pytest.mark.xfail(strict=True, reason="the quarantine counts from the intent, but the client repeats the write later")
 async def test_throttled_write_gets_a_whole_quarantine(
     billing: Billing, run_worker: RunWorker, sevdesk: Running
 ) -> None:

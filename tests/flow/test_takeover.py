@@ -163,7 +163,6 @@ async def test_claim_of_the_dead_is_lifted(
         assert (await billing.ended(job_id, seconds=10))["state"] == "done"
 
 
-@pytest.mark.xfail(strict=True, reason="end_attempt and note_step ask for state running, not for the attempt's number")
 async def test_late_word_of_the_lost_is_ignored(billing: Billing, settings: Settings) -> None:
     """A worker that lost its lock ends the attempt it believes in: the one that runs by then is not touched."""
     job_id = await billing.request("publish_invoice", invoice_id=await billing.usual_invoice())

@@ -173,7 +173,7 @@ class Store:
         if intent is not None:
             await QUERIES.close_intent(connection, intent_id=intent[0], outcome=intent[1])
         if step is not None:
-            await QUERIES.note_step(connection, job_id=job.job_id, step=step)
+            await QUERIES.note_step(connection, job_id=job.job_id, attempt=job.attempt, step=step)
 
     async def _hand_back(
         self,
@@ -194,6 +194,7 @@ class Store:
             actor=job.requested_by,
             correlation_id=job.correlation_id,
             job_id=job.job_id,
+            attempt=job.attempt,
             kind=job.kind,
             step=step,
             intent_id=intent[0] if intent else None,
@@ -209,6 +210,7 @@ class Store:
         await QUERIES.end_attempt(
             connection,
             job_id=job.job_id,
+            attempt=job.attempt,
             state=ending.state,
             error=ending.error,
             next_step=ending.next_step,
