@@ -21,8 +21,8 @@ local: $(READY) ## keep a Postgres and a Redis running and print their addresses
 test: $(READY) ## unit, client, flow and house tests and a short sample of the chaos tests
 	$(RUN) -m pytest -q -n logical --maxprocesses 8 -m "not long"
 
-chaos: $(READY) ## kill things at bad moments, for minutes
-	$(RUN) -m pytest -q tests/chaos
+chaos: $(READY) ## kill workers at every await and at random, for a quarter of an hour; prints what it found
+	$(RUN) -m pytest -q -s tests/chaos
 
 bench: $(READY) ## measure, as one table; ARGS="--quick --only B7,B8 --out bench.json"
 	PYTHONPATH=tests $(RUN) -m bench $(ARGS)

@@ -219,10 +219,12 @@ class Runner:
     async def _look_and_leap(self, job: Job, case: Case, step: Step, desk: Desk) -> Case:
         for _ in range(MOST_LOOKS):
             answer = await _discreet(case, step.look(case, desk))
-            settles = (case.open_intent.id, "found_done") if case.open_intent else None
+            settles = None
             if isinstance(answer, Intent):
                 answer, intent_id = await self._leap(job, case, step, answer, desk)
                 settles = (intent_id, "done")
+            elif case.open_intent is not None and answer.known:
+                settles = (case.open_intent.id, "found_done")
             case = await self._record(job, case, step, answer, settles)
             if answer.stop is not None:
                 raise _Stop(answer.stop)

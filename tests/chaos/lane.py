@@ -25,8 +25,10 @@ from sevdesk_client.sandbox.server import Running, running
 from worker import local
 from worker.local import Services
 
-# A write may take two thirds of it on our side; a late commit comes after LATE, well inside and long after the kill.
-QUARANTINE, LATE = 1.8, 1.1
+# Seconds; a write may take two thirds of it on our side. Much longer than any step here takes, even on a busy machine.
+QUARANTINE = 1.8
+# A late commit comes when a new worker has long found the open intent, and well before it may look.
+LATE, LATE_QUARANTINE = 3.0, 4.5
 # In production a dead worker is noticed after two seconds, a lost doorbell rung again after ten.
 CONSTANTS = {
     "worker.app.REAP_SECONDS": 0.3,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaos.children import Nursery
-from chaos.lane import LATE, Lane, Subject, lane
+from chaos.lane import LATE, LATE_QUARANTINE, QUARANTINE, Lane, Subject, lane
 from chaos.ledgers import copies_of, examine, mails_about
 from chaos.points import AFTER, BEFORE, Act
 from chaos.scenarios import SCENARIOS, make_ready
@@ -104,7 +104,8 @@ async def run_case(lane: Lane, case: Case, report: Report, *, bug: str | None = 
         _, method, path = operation.split(" ")
         lane.fail(method, path, case.how, skip=int(nth) - 1, after=LATE if case.how == LATE_COMMIT else 0)
     job_id = await scenario.ask(lane, subject)
-    victim = await lane.worker(Act(case.point), bug=bug)
+    quarantine = LATE_QUARANTINE if case.how == LATE_COMMIT else QUARANTINE
+    victim = await lane.worker(Act(case.point), bug=bug, WRITE_QUARANTINE=quarantine)
     await _until_dead(lane, victim.ended, job_id)
     if victim.ended.done():
         report.kills += 1
@@ -112,7 +113,7 @@ async def run_case(lane: Lane, case: Case, report: Report, *, bug: str | None = 
         report.missed.append(case)
         await victim.kill()
     before = await lane.billing.job(job_id)
-    successor = await lane.worker(bug=bug)
+    successor = await lane.worker(bug=bug, WRITE_QUARANTINE=quarantine)
     try:
         if lane.sevdesk.sandbox.late:
             await lane.settled()

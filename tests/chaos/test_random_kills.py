@@ -22,5 +22,5 @@ async def test_random_kills_leave_one_of_each(
     async with lane(services, template, home, 1) as place:
         storm = await blow(place, kills=kills, workers=4, invoices=invoices, flush_every=flush_every, seed=kills)
     print(f"\n{storm}")
-    assert storm.at_work > kills / 4, "the kills met nobody at work"
+    assert storm.at_work > kills / 10, "the kills met nobody at work"
     assert storm.findings == []

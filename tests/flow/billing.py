@@ -122,7 +122,7 @@ class Billing:
     async def ended(self, job_id: str, *, seconds: float = 20) -> asyncpg.Record:
         """Wait until the job is done, parked or rejected, and answer with its row."""
         async with asyncio.timeout(seconds):
-            while (row := await self.job(job_id)) is None or row["state"] not in FINAL:
+            while (row := await self.job(job_id)) is None or row["state"] not in FINAL:  # noqa: ASYNC110 - nobody tells us
                 await asyncio.sleep(0.02)
         return row
 

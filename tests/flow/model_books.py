@@ -25,7 +25,7 @@ async def check_job(office: Office, job_id: str) -> None:
         case "publish_invoice":
             assert row["accounting_sync_status"] == "synced"
         case "send_invoice":
-            assert row["document_status"] == "sent"
+            assert row["document_status"] in ("sent", "cancelled")  # a sync may have been faster
         case "cancel_invoice":
             assert row["accounting_sync_status"] == "cancelled"
 

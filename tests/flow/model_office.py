@@ -179,6 +179,10 @@ class Office:
         """Jobs that are not at an end, parked ones aside."""
         return await self.billing.db.fetchval("SELECT count(*) FROM sevdesk_jobs WHERE state = ANY ($1)", list(ALIVE))
 
+    async def parked(self) -> list[Any]:
+        """Jobs that wait for a person, in the order asked."""
+        return await self.billing.db.fetch("SELECT job_id, kind FROM sevdesk_jobs WHERE state = 'parked' ORDER BY seq")
+
     # -- sevDesk -------------------------------------------------------------------------------------------------------
 
     def documents(self, kind: str = "RE") -> list[Document]:

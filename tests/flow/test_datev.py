@@ -1,6 +1,5 @@
 """A DATEV package is ordered once, fetched, checked against our documents, and stored."""
 
-import asyncio
 import hashlib
 import io
 import json
@@ -11,7 +10,7 @@ from uuid import UUID
 
 import pytest
 from flow.billing import Billing
-from flow.books import control, order_fault, pay, state
+from flow.books import control, order_fault, pay, state, until
 from flow.conftest import RunWorker
 
 from sevdesk_client.sandbox.server import Running
@@ -127,7 +126,8 @@ async def test_inserted_row_is_taken_up(billing: Billing, worker: object, sevdes
     """The billing system inserts the row and enqueues its id; asking again finds it done."""
     await october(billing, sevdesk)
     export_id = await billing.db.fetchval(
-        "INSERT INTO sevdesk_datev_exports (start_date, end_date) VALUES ('2026-10-01', '2026-10-31') RETURNING export_id"
+        "INSERT INTO sevdesk_datev_exports (start_date, end_date) "
+        "VALUES ('2026-10-01', '2026-10-31') RETURNING export_id"
     )
     assert (await export(billing, export_id=export_id))["export_id"] == export_id
     again = await billing.do("export_datev", export_id=export_id)
@@ -138,11 +138,8 @@ async def test_overlapping_export_is_refused(billing: Billing, worker: object, s
     """The running one is named; a period beside it is welcome."""
     await control(sevdesk, "PUT", "switches", {"datev_job": "hold"})
     first = await billing.enqueue("export_datev", **MONTH)
-    async with asyncio.timeout(10):
-        while not (running := await billing.db.fetchval(
-            "SELECT export_id FROM sevdesk_datev_exports WHERE job_id = $1 AND status = 'running'", first
-        )):  # fmt: skip
-            await asyncio.sleep(0.02)
+    started = "SELECT export_id FROM sevdesk_datev_exports WHERE job_id = $1 AND status = 'running'"
+    running = await until(lambda: billing.db.fetchval(started, first))
     second = await billing.do("export_datev", start_date="2026-10-31", end_date="2026-11-30")
     assert second["state"] == "rejected" and str(running) in second["error"]
     third = await billing.enqueue("export_datev", start_date="2026-11-01", end_date="2026-11-30")
@@ -156,9 +153,7 @@ async def test_restart_fetches_the_same_export(billing: Billing, run_worker: Run
     await control(sevdesk, "PUT", "switches", {"datev_job": "hold"})
     async with run_worker():
         job_id = await billing.enqueue("export_datev", **MONTH)
-        async with asyncio.timeout(10):
-            while not await billing.db.fetchval("SELECT sevdesk_job_id FROM sevdesk_datev_exports"):
-                await asyncio.sleep(0.02)
+        await until(lambda: billing.db.fetchval("SELECT sevdesk_job_id FROM sevdesk_datev_exports"))
     await control(sevdesk, "PUT", "switches", {"datev_job": "run"})
     async with run_worker():
         assert (await billing.ended(job_id))["state"] == "done"

@@ -1,11 +1,10 @@
 """The whole book: what the feed missed, what is gone, and the parts of the book that can be asked for."""
 
-import asyncio
 from datetime import date
 from uuid import UUID
 
 from flow.billing import Billing
-from flow.books import calls, control, forget_calls, pay
+from flow.books import calls, control, forget_calls, pay, until
 
 from sevdesk_client.sandbox.server import Running
 
@@ -91,9 +90,7 @@ async def test_run_under_way_is_joined(billing: Billing, worker: object, sevdesk
         sevdesk, "POST", "faults", {"method": "GET", "path": "/Invoice", "kind": "delay", "after_ms": 700, "times": 1}
     )
     first = await billing.enqueue("sync_payments")
-    async with asyncio.timeout(5):
-        while not await billing.db.fetchval("SELECT count(*) FROM sevdesk_sync_runs WHERE job_id = $1", first):
-            await asyncio.sleep(0.02)
+    await until(lambda: billing.db.fetchval("SELECT count(*) FROM sevdesk_sync_runs WHERE job_id = $1", first))
     second = await billing.enqueue("sync_payments")
     assert "joined" not in (await billing.ended(first))["result"]
     assert f'"joined": "{first}"' in (await billing.ended(second))["result"]

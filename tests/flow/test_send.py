@@ -189,8 +189,11 @@ async def test_mail_in_second_of_publication(billing: Billing, run_worker: RunWo
     assert (await billing.event(invoice, "mailed"))["how"] == "found sent"
 
 
-async def test_untold_outcome_is_parked(billing: Billing, run_worker: RunWorker, sevdesk: Running) -> None:
-    """Somebody else sent the document meanwhile, so nobody can tell: a person is asked, and no mail is risked."""
+@pytest.mark.parametrize(("answer", "sent"), [(None, 1), ("done", 1), ("not-done", 2)])
+async def test_untold_outcome_waits_for_a_person(
+    billing: Billing, run_worker: RunWorker, sevdesk: Running, answer: str | None, sent: int
+) -> None:
+    """Somebody else sent the document meanwhile, so nobody can tell: a person is asked, and the answer is followed."""
     async with run_worker(write_quarantine=QUARANTINE):
         invoice = await published(billing, sevdesk)
         await order_fault(sevdesk, "lose_answer", MAIL)
@@ -201,10 +204,14 @@ async def test_untold_outcome_is_parked(billing: Billing, run_worker: RunWorker,
             printed = {"sendType": "VPR", "sendDraft": False}
             await http.put(f"{sevdesk.base_url}/Invoice/{there}/sendBy", json=printed)
         job = await billing.ended(job_id)
-    assert job["state"] == "parked" and "cannot be told" in job["error"]
-    assert len(await mails(sevdesk)) == 1
-    assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_mails") == 0
-    assert (await billing.row(invoice))["document_status"] == "approved"
+        assert job["state"] == "parked" and "cannot be told" in job["error"]
+        assert len(await mails(sevdesk)) == 1
+        assert (await billing.row(invoice))["document_status"] == "approved"
+        await billing.retry(job_id, answer=answer)
+        job = await billing.ended(job_id)
+    assert (job["state"] == "done") == (answer is not None)
+    assert len(await mails(sevdesk)) == sent
+    assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_mails") == (answer is not None)
 
 
 async def test_refused_mail_is_parked(billing: Billing, worker: object, sevdesk: Running) -> None:

@@ -4,14 +4,17 @@ Never in sevDesk: cancelled here alone. A draft: deleted. Open: sevDesk writes t
 sevDesk answers with a credit note draft, which a person must finish (one report). Partly paid: sevDesk refuses.
 """
 
+from contextlib import suppress
+
 from sevdesk_client.errors import NotFound, Refused
 from sevdesk_client.models import CreditNote
 from sevdesk_client.models import Invoice as SevInvoice
-from worker.invoice import Cancellation, SyncStatus
+from worker.invoice import Cancellation, DocumentStatus, SyncStatus
 from worker.jobs import CancelInvoice
 from worker.lifecycle import Cancelled, CreditNoteDrafted, DraftDeleted
 from worker.outcome import Parked
 from worker.steps.desk import Desk
+from worker.steps.finalize import finalized
 from worker.steps.payments import cancellation_of, cancellations
 from worker.steps.step import Answer, Case, Intent, Step, Told
 
@@ -22,11 +25,16 @@ CREDIT_NOTE_EXISTS, PARTLY_PAID, ALREADY_CANCELLED = 170, 390, 421
 
 async def look(case: Case, desk: Desk) -> Answer:
     """What stands in sevDesk decides; asked by marker, one call shows the invoice and what cancels it."""
+    if case.handback.sync_status is SyncStatus.CANCELLED:
+        return Told()  # a payment sync has found our own cancellation before us
     if case.cancellation is not None:
         return Told(stop=_credit_note_waits(case.cancellation))
     there, against = await _find(case, desk)
     if there is None:
-        return Told((_cancelled(case, desk, "was never in sevDesk"),), None, heard=True)
+        how = "was never in sevDesk" if case.handback.external_id is None else "is no longer in sevDesk"
+        return Told((_cancelled(case, desk, how),), None, heard=True)
+    if there.status != DRAFT and _unheard(case):
+        return Told((finalized(there, "found finalized"),), there, heard=True, finished=False)
     if against is not None:
         return Told((_cancelled(case, desk, "found cancelled", cancellation_of(against)),), there, heard=True)
     if there.status == DRAFT:
@@ -43,13 +51,19 @@ async def _find(case: Case, desk: Desk) -> tuple[SevInvoice | None, SevInvoice |
         return None, None
     hits = await desk.client.find_invoices(case.invoice.number)
     against = cancellations(hits)
-    there = next((i for i in hits if i.invoice_type != "SR" and external_id in (None, i.id)), None)
+    marked = [hit for hit in hits if hit.invoice_type != "SR"]
+    there = next((hit for hit in marked if hit.id == external_id), None)
     if there is None and external_id is not None:
-        try:
+        with suppress(NotFound):  # deleted by hand: an attempt to save it afresh may have left another
             there = await desk.client.get_invoice(external_id)
-        except NotFound:
-            return None, None
+    there = there or next(iter(marked), None)
     return there, against.get(there.id) if there else None
+
+
+def _unheard(case: Case) -> bool:
+    """sevDesk drew a number, and its answer was lost: the books need to know it before they cancel it."""
+    unfinished = case.handback.sync_status is not SyncStatus.SYNCED
+    return unfinished and case.handback.document_status in (DocumentStatus.APPROVED, DocumentStatus.SENT)
 
 
 async def leap(intent: Intent, desk: Desk) -> Told:
@@ -135,8 +149,8 @@ def _not_the_negative(case: Case, made: SevInvoice) -> Parked:
     )
 
 
-def _is_cancelled(case: Case) -> bool:
-    return case.handback.sync_status is SyncStatus.CANCELLED
+def _settled(case: Case) -> bool:
+    return case.handback.sync_status is SyncStatus.CANCELLED and case.open_intent is None
 
 
-CANCEL = Step("cancel", look, leap, settled=_is_cancelled, resolves=("publish", "template", "finalize"))
+CANCEL = Step("cancel", look, leap, settled=_settled, resolves=("publish", "template", "finalize"))

@@ -39,7 +39,7 @@ async def look_mail(case: Case, desk: Desk) -> Answer:
     there = await desk.client.get_invoice(case.cancellation.external_id)
     match was_sent(case.open_intent, there):
         case None:
-            return Told(stop=cannot_tell(f"cancellation {case.cancellation.number}"))
+            return Told(stop=cannot_tell(f"cancellation {case.cancellation.number}"), known=False)
         case False:
             return Intent("send_via_email", mail, case, sending_state(there))
         case how:
@@ -59,7 +59,7 @@ def _mail(case: Case) -> MailDraft | Parked:
         return Parked(
             f"The recipient of cancellation {number} has no e-mail address.", "Add one and retry, or send it on paper."
         )
-    text = MAIL_TEXT.format(number=number, cancelled=case.handback.external_invoice_number)
+    text = MAIL_TEXT.format(number=number, cancelled=case.handback.external_invoice_number or case.invoice.number)
     return MailDraft(to=case.recipient.party.email, subject=f"Stornorechnung {number}", text=text)
 
 

@@ -31,7 +31,7 @@ async def look(case: Case, desk: Desk) -> Answer:
     mail = _mail(case, there)
     match was_sent(case.open_intent, there):
         case None:
-            return Told(stop=cannot_tell(f"invoice {case.invoice.number}"))
+            return Told(stop=cannot_tell(f"invoice {case.invoice.number}"), known=False)
         case False:
             return Intent("send_via_email", mail, case, sending_state(there))
         case how:

@@ -170,4 +170,4 @@ def _settled(case: Case) -> bool:
     return case.handback.sync_status is SyncStatus.SYNCED
 
 
-PUBLISH = Step("publish", look, leap, settled=_settled)
+PUBLISH = Step("publish", look, leap, settled=_settled, resolves=("template", "finalize"))

@@ -137,6 +137,7 @@ class Told:
     heard: bool = False  # `seen` is sevDesk's present word, even when it is None (gone)
     stop: Parked | Rejected | None = None
     finished: bool = True
+    known: bool = True  # False: what became of an open intent cannot be told, so it stays open for a person's answer
 
 
 @dataclass(frozen=True, slots=True)
