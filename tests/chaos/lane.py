@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -34,6 +35,7 @@ CONSTANTS = {
     "worker.app.REAP_SECONDS": 0.3,
     "worker.app.RING_AGAIN_SECONDS": 0.5,
     "worker.app.SWEEP_SECONDS": 0.5,
+    "worker.datev.export.FIRST_POLL": 0.2,
 }
 LAYOUT = "57986aee6bd2d53306068da1"
 NUMBERS = itertools.count(1)
@@ -41,12 +43,17 @@ NUMBERS = itertools.count(1)
 
 @dataclass
 class Subject:
-    """One invoice and what was asked for it."""
+    """One invoice, and a day of its own for exports; `given_up` are those whose ids sevDesk's lost answer kept."""
 
     invoice: UUID
     company: UUID
     number: str
-    jobs: list[str] = field(default_factory=list)
+    given_up: int = 0
+
+    @property
+    def day(self) -> date:
+        """Long before the invoices."""
+        return date(1990, 1, 1) + timedelta(days=int(self.number.removeprefix("INV-")))
 
 
 @dataclass

@@ -33,6 +33,7 @@ class Wanted:
     document: str = "approved"
     claim: str = "open"
     status: int = 200  # sevDesk's
+    exports: int = 0
 
     @property
     def cancelled(self) -> bool:
@@ -65,6 +66,11 @@ def mails_about(lane: Lane, copies: Sequence[Copy]) -> int:
     return sum(mail["object"]["id"] in ids for mail in lane.sevdesk.sandbox.account.mails)
 
 
+def exports_of(lane: Lane, subject: Subject) -> int:
+    """How many exports of the subject's day sevDesk has started."""
+    return sum(export.start == subject.day for export in lane.sevdesk.sandbox.account.exports.values())
+
+
 def _counts(lane: Lane, subject: Subject, copies: list[Copy]) -> dict[str, int]:
     account = lane.sevdesk.sandbox.account
     contacts: list[Contact] = account.contacts.having(f"R1-C-{subject.company}")
@@ -80,13 +86,14 @@ def _counts(lane: Lane, subject: Subject, copies: list[Copy]) -> dict[str, int]:
         "credit note": sum(copy.credit_note_id is not None for copy in originals),
         "mail": mails_about(lane, originals),
         "cancellation mail": mails_about(lane, cancellations),
+        "export": exports_of(lane, subject) - subject.given_up,
     }
 
 
 def _wanted_counts(wanted: Wanted) -> dict[str, int]:
     once = dict.fromkeys(("contact", "address", "e-mail way", "invoice", "number"), 1)
     mails = {"mail": wanted.mails, "cancellation mail": wanted.cancellation_mails}
-    return {**once, **mails, "cancellation": int(wanted.cancelled), "credit note": 0}
+    return {**once, **mails, "cancellation": int(wanted.cancelled), "credit note": 0, "export": wanted.exports}
 
 
 def _compare(found: dict[str, int], wanted: dict[str, int]) -> Iterator[str]:
@@ -114,9 +121,8 @@ async def _records(lane: Lane, subject: Subject, wanted: Wanted) -> list[str]:
     """Our own tables: nothing left open, nothing kept twice."""
     db = lane.billing.db
     intents = await db.fetch(
-        "SELECT action FROM sevdesk_intents WHERE closed_at IS NULL AND (subject = $1 OR subject = $2)",
-        f"invoice:{subject.invoice}",
-        f"contact:{subject.company}",
+        "SELECT action FROM sevdesk_intents WHERE closed_at IS NULL AND subject = ANY ($1)",
+        [f"invoice:{subject.invoice}", f"contact:{subject.company}", "start_export"],
     )
     mails = await db.fetchval("SELECT count(*) FROM sevdesk_mails WHERE invoice_id = $1", subject.invoice)
     kinds = [

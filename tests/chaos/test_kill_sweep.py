@@ -8,17 +8,17 @@ from chaos.sweep import Report, sweep
 from worker.local import Services
 
 # So many points apart: some two dozen deaths besides one at every write, within 25 seconds on two cores.
-SAMPLE = 30
+SAMPLE = 40
 
 
 async def test_deaths_at_some_boundaries_are_survived(services: Services, template: str, home: Nursery) -> None:
     """Every k-th point of each kind of job, and a late commit of each write."""
-    assert_all_is_well(await sweep(services, template, home, every=SAMPLE))
+    assert_all_is_well(await sweep(services, template, home, every=SAMPLE, lanes=5))
 
 
 @pytest.mark.long
 async def test_death_at_every_boundary_is_survived(services: Services, template: str, home: Nursery) -> None:
-    """All points of publish, send, resend, cancel and payment sync."""
+    """All points of publish, send, resend, cancel, payment sync and DATEV export."""
     report = await sweep(services, template, home)
     assert report.boundaries.total() > 400
     assert_all_is_well(report)
@@ -29,7 +29,7 @@ def assert_all_is_well(report: Report) -> None:
     print(f"\n{report}", *report.findings, *report.missed, sep="\n")
     assert set(report.boundaries) == set(SCENARIOS)
     assert report.findings == []
-    assert len(report.missed) <= 0.02 * (report.kills + len(report.missed))
-    # The job's own points are always the same; only the loops beside it keep time by the clock.
+    # The job's own points are always the same; only what goes on beside it keeps time by the clock.
+    assert len(report.missed) <= 0.05 * (report.kills + len(report.missed))
     assert [case for case in report.missed if case.point.startswith("DoorbellWorker.run_job")] == []
     assert report.late_commits > 0 and report.taken_up_before > 0.5 * report.late_commits

@@ -4,7 +4,7 @@ import pytest
 from chaos.children import Nursery
 from chaos.lane import lane
 from chaos.points import AFTER, BEFORE
-from chaos.races import cut_locks_in_mid_look, one_worker_two_jobs, two_workers_one_job
+from chaos.races import one_worker_two_jobs, two_workers_one_job
 from chaos.sweep import KILL, LATE_COMMIT, Case, find_points, sweep, writes
 
 from worker.local import Services
@@ -33,9 +33,10 @@ async def test_bug_is_caught_by_sweep(
 @pytest.mark.long
 @pytest.mark.parametrize("bug", [None, "drop_claim"])
 async def test_dropped_claim_is_caught(bug: str | None, services: Services, template: str, home: Nursery) -> None:
-    """Two workers and no lock: some effect comes twice. With the lock, none."""
+    """A living worker rests between look and leap; without its lock another one takes the job from it."""
     async with lane(services, template, home, 1) as place:
-        found = await two_workers_one_job(place, bug)
+        look = first_look(await find_points(place, "publish"))
+        found = await two_workers_one_job(place, bug, look, cut_locks=False)
     assert _duplicates(found) == (bug is not None), found
 
 
@@ -55,7 +56,7 @@ async def test_life_without_locks_is_caught(bug: str | None, services: Services,
     """A worker whose lock session is cut must stop; one that goes on writes what another has written."""
     async with lane(services, template, home, 1) as place:
         look = first_look(await find_points(place, "publish"))
-        found = await cut_locks_in_mid_look(place, bug, look)
+        found = await two_workers_one_job(place, bug, look, cut_locks=True)
     assert _duplicates(found) == (bug is not None), found
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from flow.model_office import Office
 
+from sevdesk_client.sandbox.records import Invoice as Document
+
 PAYMENTS = {
     "partially_paid": "partially_paid",
     "paid": "paid",
@@ -28,13 +30,24 @@ async def check_job(office: Office, job_id: str) -> None:
             assert row["document_status"] in ("sent", "cancelled")  # a sync may have been faster
         case "cancel_invoice":
             assert row["accounting_sync_status"] == "cancelled"
+        case "sync_payments" if row["accounting_sync_status"] == "synced":
+            for document in office.documents():
+                assert row["claim_status"] == owed(document), "sevDesk says something else"
+
+
+def owed(document: Document) -> str:
+    """What remains of an invoice over 119.00 EUR that is not cancelled."""
+    if document.status == 1000:
+        return "paid"
+    return "partially_paid" if document.paid > 0 else "open"
 
 
 async def check_books(office: Office) -> None:
     """Everything, once no job is under way."""
     row, events = await office.billing.row(office.invoice), await office.billing.events(office.invoice)
     opened = await office.billing.db.fetch("""
-        SELECT i.step, i.action, j.job_id, j.kind, j.state, j.error FROM sevdesk_intents i JOIN sevdesk_jobs j USING (job_id)
+        SELECT i.step, i.action, j.job_id, j.kind, j.state, j.error
+        FROM sevdesk_intents i JOIN sevdesk_jobs j USING (job_id)
         WHERE i.closed_at IS NULL""")
     _check_documents(office, row)
     await _check_counterpart(office, row)
@@ -50,7 +63,9 @@ def _check_documents(office: Office, row: Any) -> None:
     assert len(invoices) <= 1, "two invoices for one"
     for storno in stornos:
         origin = office.account.invoices[storno.origin_id]
-        assert storno.letter.sums.gross == -origin.letter.sums.gross and storno.letter.sums.net == -origin.letter.sums.net
+        assert (
+            storno.letter.sums.gross == -origin.letter.sums.gross and storno.letter.sums.net == -origin.letter.sums.net
+        )
     assert Counter(s.origin_id for s in stornos) == Counter(i.id for i in invoices if i.cancelled_by is not None)
     if row["accounting_sync_status"] == "cancelled":
         assert all(each.cancelled_by is not None for each in invoices), "cancelled here, alive in sevDesk"

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -84,7 +85,8 @@ def possible(belief: Belief, truths: Iterable[Truth], *, by_id: bool, must_see: 
 class Invoice:
     """One invoice of ours in the model: what is believed, and what sevDesk has shown since a sync last began."""
 
-    id: str
+    id: str  # sevDesk's
+    ours: UUID
     belief: Belief
     truths: list[Truth]
     behind: bool = False  # its last change is dated before what sevDesk had stamped already, by more than is promised

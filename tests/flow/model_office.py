@@ -6,6 +6,7 @@ at which it may, and then makes the intents written so far old enough to be look
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -34,7 +35,7 @@ class Trouble:
 
     kind: str
     after: int = 0  # writes that go well first
-    blind: bool = False  # nothing answers afterwards
+    blind: bool = False  # nothing answers afterwards, until every job has given up
 
 
 class Wire(httpx.AsyncBaseTransport):
@@ -85,7 +86,8 @@ class Office:
 
     def __init__(self, store: PatientStore, locks: LockSession, billing: Billing) -> None:
         self.store, self.locks, self.billing = store, locks, billing
-        app = create_app(TOKEN)
+        self.hands = timedelta(0)  # what people have done in sevDesk has taken a second each
+        app = create_app(TOKEN, clock=lambda: datetime.now(UTC) + self.hands)
         self.account: Account = app.state.sandbox.account
         self.wire = Wire(app)
         self.http = httpx.AsyncClient(transport=self.wire)
@@ -131,7 +133,7 @@ class Office:
         self.account.mails.clear()
         self.account.transactions.clear()
         self.wire.trouble, self.wire.silent, self.wire.late = None, False, []
-        self.deleted = []
+        self.deleted, self.hands = [], timedelta(0)
         self.invoice = await self.billing.invoice(self.deal)
         self.number = (await self.billing.row(self.invoice))["invoice_number"]
 
@@ -169,8 +171,8 @@ class Office:
         for _ in range(60):
             while (job_id := await self.attempt()) is not None:
                 await after(job_id)
-            self.wire.silent = False
             if not await self.alive():
+                self.wire.silent = False
                 return
             await self.pass_quarantine()
         raise AssertionError("a job does not come to an end")
@@ -181,14 +183,16 @@ class Office:
 
     async def parked(self) -> list[Any]:
         """Jobs that wait for a person, in the order asked."""
-        return await self.billing.db.fetch("SELECT job_id, kind FROM sevdesk_jobs WHERE state = 'parked' ORDER BY seq")
+        return await self.billing.db.fetch("SELECT * FROM sevdesk_jobs WHERE state = 'parked' ORDER BY seq")
 
     # -- sevDesk -------------------------------------------------------------------------------------------------------
 
     def documents(self, kind: str = "RE") -> list[Document]:
         """The invoices (or, with SR, the cancellations) that bear our number as their mark."""
         ids = self.account.by_note.get(self.number, ())
-        return [self.account.invoices[each] for each in ids if (self.account.invoices[each].type == "SR") == (kind == "SR")]
+        return [
+            self.account.invoices[each] for each in ids if (self.account.invoices[each].type == "SR") == (kind == "SR")
+        ]
 
     def mails(self, kind: str = "RE") -> list[Any]:
         """What went out for these documents, deleted ones included."""

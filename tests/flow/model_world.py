@@ -4,7 +4,6 @@ The sync runs without queue and network: `Sync` on a real Postgres, with the san
 Every call to either is a point at which a run may be stopped, and every page a moment at which sevDesk may change.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -146,7 +145,7 @@ class World:
             if (each.note or "").startswith("INV-")
         ]
         await self.store.pool.executemany(ROWS, rows)
-        self.invoices = [Invoice(there, Belief(number=number), []) for _, _, there, number in rows]
+        self.invoices = [Invoice(there, ours, Belief(number=number), []) for ours, _, there, number in rows]
         self._notice()
 
     async def end(self) -> None:
@@ -261,7 +260,7 @@ class World:
         try:
             return await Sync(self.store, Desk(self.client)).run(job, parse("sync_payments", payload)[1])  # type: ignore[arg-type]
         except (Stopped, Exception) as problem:
-            if isinstance(problem, Stopped) or trouble.fail_at is not None and trouble.requests >= trouble.fail_at:
+            if isinstance(problem, Stopped) or (trouble.fail_at is not None and trouble.requests >= trouble.fail_at):
                 return None
             raise
         finally:
@@ -269,8 +268,8 @@ class World:
 
     async def _job(self, payload: dict[str, Any]) -> Job:
         number = f"sync-{self.syncs}"
-        statement = """INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, order_key, state)
-                       VALUES ($1, 'sync_payments', $2, 'system', 'kind:sync_payments', 'running')"""
+        statement = """INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, order_key, state, attempt)
+                       VALUES ($1, 'sync_payments', $2, 'system', 'kind:sync_payments', 'running', 1)"""
         await self.store.pool.execute(statement, number, payload)
         return Job(number, "sync_payments", payload, "system", None, None, None, "kind:sync_payments", 0, 1, ())
 
@@ -289,9 +288,3 @@ def done(outcome: Outcome | None) -> dict[str, Any]:
     """The counts of a run that succeeded."""
     assert isinstance(outcome, Done), outcome
     return outcome.result
-
-
-def in_loop(work: Callable[[], Any]) -> Any:
-    """Run one coroutine in a loop of its own."""
-    with asyncio.Runner() as runner:
-        return runner.run(work())

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from flow.model_books import check_books, check_job
 from flow.model_office import Office, Trouble
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
@@ -90,21 +91,22 @@ class Lives(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 3), answered=st.booleans())
     def retry(self, which: int, answered: bool) -> None:
-        """An operator takes up a parked job, with a true answer or without."""
+        """An operator takes up a parked job; asked for an answer, they find out the truth or give none."""
         self._do(self._retry(which, answered))
 
     async def _retry(self, which: int, answered: bool) -> None:
         if parked := await self.office.parked():
             job = parked[which % len(parked)]
-            answer = await self._answer(job["kind"]) if answered else None
+            asked = answered and "retry --as" in job["next_step"]
+            answer = await self._answer(job["kind"]) if asked else None
             await self.office.billing.retry(job["job_id"], answer)
             await self._settle()
 
     async def _answer(self, kind: str) -> str | None:
-        """What a person finds out about a mail; other writes sevDesk can be asked about."""
-        document = {"send_invoice": "invoice", "cancel_invoice": "cancellation"}.get(kind)
-        if document is None or self.office.wire.late:
+        """What a person finds out about a mail; it is the only thing that is ever asked."""
+        if self.office.wire.late:
             return None
+        document = {"send_invoice": "invoice", "cancel_invoice": "cancellation"}[kind]
         known = await self.office.billing.db.fetchval(
             "SELECT count(*) FROM sevdesk_mails WHERE document = $1", document
         )
@@ -151,6 +153,7 @@ class Lives(RuleBasedStateMachine):
     @rule()
     def print_by_hand(self) -> None:
         """sendBy, which finalizes a draft, and else moves only how and when it was sent."""
+        self.office.hands += timedelta(seconds=1)
         with suppress(Refusal):
             sending.mark_sent(self.office.account, self._document(), "VPR")
 
@@ -180,15 +183,16 @@ def lives(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[L
             loop.run(office.close())
 
 
+# Shrinking a life takes minutes; the long variant does it, and the quick one fails at once.
 QUICK = settings(
-    max_examples=40, stateful_step_count=14, derandomize=True, deadline=None, database=None,
+    max_examples=40, stateful_step_count=14, derandomize=True, database=None, phases=(Phase.generate,),
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
-LONG = settings(QUICK, max_examples=3_000, stateful_step_count=25, derandomize=False)
+LONG = settings(QUICK, max_examples=2_000, stateful_step_count=25, derandomize=False, phases=tuple(Phase))
 
 
 def test_books_balance_in_every_life(lives: type[Lives]) -> None:
-    """Whatever is asked, lost, late or done by hand: one invoice, one counterpart, one mail per intent, no loose end."""
+    """Whatever is asked, lost, late or done by hand: one invoice, one counterpart, one mail per intent."""
     run_state_machine_as_test(lives, settings=QUICK)
 
 

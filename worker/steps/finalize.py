@@ -1,11 +1,14 @@
 """template, finalize: the draft gets its layout, then its number. After this only a cancellation undoes it."""
 
+from dataclasses import replace
+
 from sevdesk_client.errors import NotFound
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.invoice import SyncStatus
-from worker.lifecycle import Finalized, TemplateSet
-from worker.outcome import Parked
+from worker.lifecycle import Finalized, TemplateSet, apply
+from worker.outcome import Parked, Rejected
 from worker.steps.desk import Desk
+from worker.steps.payments import Claim, cancellations, compare, unclear
 from worker.steps.step import Answer, Case, Intent, Step, Told
 
 DRAFT = 100
@@ -45,7 +48,7 @@ async def look_finalize(case: Case, desk: Desk) -> Answer:
             )
         )
     if there.status != DRAFT:
-        return Told((finalized(there, "found finalized"),), there, heard=True)
+        return await adopted(case, there, desk)
     return Intent("send_by", external_id, case)
 
 
@@ -53,6 +56,15 @@ async def leap_finalize(intent: Intent, desk: Desk) -> Told:
     """PUT sendBy: the number is drawn and the invoice is open."""
     there = await desk.client.send_by(intent.request, send_type=SEND_TYPE)
     return Told((finalized(there, "finalized"),), there, heard=True)
+
+
+async def adopted(case: Case, there: SevInvoice, desk: Desk) -> Told:
+    """Finalized already. What was paid or cancelled since is taken over too: the payment feed may have read past it."""
+    event, number = finalized(there, "found finalized"), case.invoice.number
+    claim = Claim(case.invoice.id, number, case.invoice.gross_amount, apply(case.handback, event))
+    cancelled_by = cancellations(await desk.client.find_invoices(number)) if unclear(there) else {}
+    told = Told((event, *compare(claim, there, cancelled_by)), there, heard=True)
+    return replace(told, stop=Rejected(f"Invoice {number} was cancelled in sevDesk.")) if cancelled_by else told
 
 
 def finalized(there: SevInvoice, how: str) -> Finalized:

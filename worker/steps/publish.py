@@ -12,7 +12,7 @@ from worker.lifecycle import DraftDeleted, Drafted, Event
 from worker.money import Sums, tax_text
 from worker.outcome import Parked
 from worker.steps.desk import Desk
-from worker.steps.finalize import finalized
+from worker.steps.finalize import adopted
 from worker.steps.step import Answer, Case, Intent, Step, Told
 
 DRAFT = 100
@@ -32,7 +32,7 @@ async def look(case: Case, desk: Desk) -> Answer:
     if there is None:
         return Intent("save_invoice", draft, case)
     if there.status != DRAFT:
-        return _adopt_finalized(case, there)
+        return await _adopt_finalized(case, there, desk)
     intent = Intent("save_invoice", draft, case)
     if _sums(there) != _wanted(case.invoice):
         return Intent("delete_draft", there.id, case, {"cause": _different(case.invoice, there)})
@@ -153,10 +153,10 @@ async def _delete(intent: Intent, desk: Desk) -> Told:
     return Told((event,), None, heard=True, stop=parked)
 
 
-def _adopt_finalized(case: Case, there: SevInvoice) -> Told:
+async def _adopt_finalized(case: Case, there: SevInvoice, desk: Desk) -> Told:
     """Somebody, or an earlier attempt, has finalized it already. Ours only if the sums are."""
     if _sums(there) == _wanted(case.invoice):
-        return Told((finalized(there, "found finalized"),), there, heard=True)
+        return await adopted(case, there, desk)
     return Told(
         stop=Parked(
             f"sevDesk invoice {there.id} is marked {case.invoice.number} and finalized, with other sums: "
