@@ -238,6 +238,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def published(billing: Billing, invoice: Any) -> None:
     """Wait for the job nobody asked for, and see that it was one, and done."""
+
     async def jobs() -> Any:
         rows = await billing.db.fetch("SELECT * FROM sevdesk_jobs WHERE invoice_id = $1", invoice)
         return rows if rows and all(row["state"] == "done" for row in rows) else None
