@@ -57,9 +57,10 @@ def _none_if_zero(value: Any) -> Any:
     return None if value in ("", "0", 0) else value
 
 
-# 24 digits hold any sum of money; the bound keeps "1e999999999" from becoming a number nobody can compute with.
-Amount = Annotated[Decimal, BeforeValidator(_number), Field(max_digits=24)]
-AmountOrZero = Annotated[Decimal, BeforeValidator(_zero_if_null), Field(max_digits=24)]
+# 24 digits hold any sum of money; the bound keeps "1e999999999" from becoming a number nobody can compute with. Written
+# before the validator it is checked in pydantic's core, which a page of 1,000 invoices notices.
+Amount = Annotated[Decimal, Field(max_digits=24), BeforeValidator(_number)]
+AmountOrZero = Annotated[Decimal, Field(max_digits=24), BeforeValidator(_zero_if_null)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Day = Annotated[date | None, BeforeValidator(_day)]
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]

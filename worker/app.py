@@ -200,6 +200,7 @@ class App:
                 await locks.connect()
                 log.info("locks.back" if said else "locks.ready")
                 said = True
+                self._nudge.set()  # what was asked for before this session listened
             except LOST:
                 await asyncio.sleep(RECONNECT_SECONDS)
             except Exception:

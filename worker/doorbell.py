@@ -41,6 +41,8 @@ POLL_SECONDS = 0.5
 LEASE_SECONDS = 30.0
 # Due ids read in one command; whole backlogs are read page by page.
 PAGE, MOST_PAGES = 1000, 50
+# A job that ended asks only for the queue's head: this many ids per slot. What runs elsewhere stands there, too.
+HEAD_PER_SLOT = 5
 # While Redis or Postgres is away; and before a job that crashed the runner itself is looked at again.
 OUTAGE_WAIT, CRASH_WAIT = 1.0, 5.0
 # How long a pick under way may take to end at shutdown: as long as Redis may take to answer.
@@ -126,7 +128,7 @@ class DoorbellWorker(Worker):
         self._wake = asyncio.Event()
         self._picking = asyncio.Lock()
         self._known: set[str] = set()
-        self._rung = True
+        self._rung = self._all = True
         self._read = 0.0
         self._renewed = monotonic()
         self._lost: str | None = None
@@ -176,10 +178,14 @@ class DoorbellWorker(Worker):
                 await asyncio.sleep(OUTAGE_WAIT)
 
     async def _iteration(self) -> None:
-        ready = await self._take_in(await self._due())
+        due = await self._due()
+        ready = await self._take_in(due)
         async with self._picking:
             if self.allow_pick_jobs:
                 await self._pick(ready)
+        if not self._all and self.job_counter < self.max_jobs and len(due) == HEAD_PER_SLOT * self.max_jobs:
+            self._rung = True  # the head is others' work: what may run here stands behind it
+            self._wake.set()
         await self._renew()
         await self.record_health()
 
@@ -187,9 +193,9 @@ class DoorbellWorker(Worker):
 
     async def _due(self) -> dict[bytes, float]:
         """Due members and their scores, oldest first. A job that ended only asks for the head of a long queue."""
-        everything = self._rung or monotonic() - self._read > POLL_SECONDS
+        self._all = everything = self._rung or monotonic() - self._read > POLL_SECONDS
         now = timestamp_ms()
-        due, hopeless = await self._first_page(now)
+        due, hopeless = await self._first_page(now, PAGE if everything else HEAD_PER_SLOT * self.max_jobs)
         for page in range(1, MOST_PAGES if everything and len(due) == PAGE else 1):
             more = await self.pool.zrangebyscore(
                 default_queue_name, "-inf", now, start=page * PAGE, num=PAGE, withscores=True
@@ -205,10 +211,10 @@ class DoorbellWorker(Worker):
             self._known &= {member.decode(errors="replace") for member, _ in due}
         return dict(due)
 
-    async def _first_page(self, now: int) -> tuple[list[tuple[bytes, float]], list[bytes]]:
+    async def _first_page(self, now: int, count: int) -> tuple[list[tuple[bytes, float]], list[bytes]]:
         """What is due, and what never will be because its score is not in milliseconds."""
         async with self.pool.pipeline(transaction=False) as pipe:
-            pipe.zrangebyscore(default_queue_name, "-inf", now, start=0, num=PAGE, withscores=True)
+            pipe.zrangebyscore(default_queue_name, "-inf", now, start=0, num=count, withscores=True)
             pipe.zrangebyscore(default_queue_name, now + YEAR_MS, "+inf", start=0, num=PAGE)
             due, hopeless = await pipe.execute()
         return due, hopeless

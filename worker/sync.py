@@ -1,6 +1,8 @@
 """The passage of `sync_payments`: pages of what changed in sevDesk, compared with our claims, recorded page by page."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from functools import reduce
 from typing import Any
@@ -26,6 +28,7 @@ BATCH = 10_000  # rows of ours looked at in one statement: a few hundred kilobyt
 # `update` has whole seconds and is set before the change can be read; a slow write takes seconds (measured: 3-4). Two
 # minutes also cover a hand-over between sevDesk's own servers, and cost a few rows that are compared and left alone.
 OVERLAP = timedelta(minutes=2)
+COUNTS = ("pages", "seen", "changed")  # of a run
 # How often one page is compared again because an invoice's own job moved it meanwhile; each such job takes seconds.
 MOST_LOOKS = 5
 
@@ -44,7 +47,7 @@ class Sync:
         """Everything that changed since the watermark, or the part of the book that was asked for."""
         joined = await self.store.query("run_to_join", scope=payload.scope, job_id=job.job_id)
         if joined is not None:
-            return Done({"joined": joined["job_id"], **{k: joined[k] for k in ("pages", "seen", "changed")}})
+            return await self._join(job, joined)
         if payload.invoice_id is not None:
             return await self._one(job, payload.invoice_id)
         if payload.party_id is not None:
@@ -53,6 +56,11 @@ class Sync:
             return await self._full(job)
         days = (payload.start_date, payload.end_date) if payload.start_date and payload.end_date else None
         return await (self._range(job, payload.scope, {"days": days}) if days else self._feed(job))
+
+    async def _join(self, job: Job, joined: Mapping[str, Any]) -> Done:
+        """The run that was going when we were asked, and what has changed on the pages it had read by then."""
+        since = await self._feed(job)
+        return Done({**since.result, "joined": joined["job_id"]} | {k: joined[k] + since.result[k] for k in COUNTS})
 
     async def _one(self, job: Job, invoice_id: UUID) -> Outcome:
         row = await self.store.query("external_id_of", invoice_id=invoice_id)
@@ -82,23 +90,25 @@ class Sync:
             return Rejected(f"{payload.party_id} has no contact in sevDesk, so none of its invoices was published.")
         return await self._range(job, payload.scope, {"contact_id": link})
 
-    async def _range(self, job: Job, scope: str, asked: Mapping[str, Any]) -> Outcome:
+    async def _range(self, job: Job, scope: str, asked: Mapping[str, Any]) -> Done:
         """A part of the book; the watermark stays where it is."""
         run = await self.store.query("start_run", job_id=job.job_id, scope=scope)
-        async for page in self._pages(asked):
-            await self._note(run["id"], page, await self._page(job, page))
+        async with aclosing(self._pages(asked)) as pages:
+            async for page in pages:
+                await self._note(run["id"], page, await self._page(job, page))
         return await self._finished(run["id"])
 
-    async def _feed(self, job: Job) -> Outcome:
+    async def _feed(self, job: Job) -> Done:
         """What changed since the watermark; without one, everything."""
         since = await self.store.query("watermark")
         run = await self.store.query("start_run", job_id=job.job_id, scope="feed")
         newest: datetime | None = None
-        async for page in self._pages({"update_after": since - OVERLAP if since else None}):
-            # Of the first page: what changes on a page behind us while we read on is younger, by sevDesk's own clock,
-            # and belongs to the next run.
-            newest = newest or max((there.update for there in page if there.update is not None), default=None)
-            await self._note(run["id"], page, await self._page(job, page))
+        async with aclosing(self._pages({"update_after": since - OVERLAP if since else None})) as pages:
+            async for page in pages:
+                # Of the first page: what changes on a page behind us while we read on is younger, by sevDesk's own
+                # clock, and belongs to the next run.
+                newest = newest or max((there.update for there in page if there.update is not None), default=None)
+                await self._note(run["id"], page, await self._page(job, page))
         if newest is not None:
             # Nor past our own start: a clock of sevDesk's that is ahead may be set right.
             await self.store.query("move_watermark", watermark=min(newest, run["started_at"]))
@@ -110,8 +120,9 @@ class Sync:
         watermark = await self.store.query("watermark")
         self.passed = watermark - OVERLAP if watermark else None  # what is younger, its next run would still find
         run = await self.store.query("start_run", job_id=job.job_id, scope="full")
-        async for page in self._pages({}):
-            await self._note(run["id"], page, await self._page(job, page))
+        async with aclosing(self._pages({})) as pages:
+            async for page in pages:
+                await self._note(run["id"], page, await self._page(job, page))
         unseen = 0
         async for external_id in self._not_met():
             unseen += 1
@@ -141,25 +152,38 @@ class Sync:
         totals = await self.store.query("finish_run", run_id=run_id)
         return Done({**totals, "unresolved": len(self.unresolved)})
 
-    async def _pages(self, asked: Mapping[str, Any]) -> AsyncIterator[list[SevInvoice]]:
-        """Pages that overlap by one invoice, which is then left out.
+    async def _pages(self, asked: Mapping[str, Any]) -> AsyncGenerator[list[SevInvoice]]:
+        """Pages that overlap by one invoice, which is then left out. While one is compared, the next is on its way.
 
         When a document is deleted in sevDesk while we read, all behind it move up and the next page would pass some
         over. Then the overlap is missing as well, and we go back until we meet the page that was read last.
         """
+
+        def ask() -> asyncio.Task[list[SevInvoice]]:
+            return asyncio.create_task(self.desk.client.list_invoices(**asked, offset=offset, limit=PAGE))
+
         offset, before = 0, set[str]()
-        while True:
-            page = await self.desk.client.list_invoices(**asked, offset=offset, limit=PAGE)
-            ids = {there.id for there in page}
-            if offset and before.isdisjoint(ids):
-                log.info("payments.page_moved", offset=offset)
-                offset = max(0, offset - PAGE)
-                continue
-            if new := [there for there in page if there.id not in before]:
-                yield new
-            if len(page) < PAGE:
-                return
-            offset, before = offset + PAGE - 1, ids
+        ahead = ask()
+        try:
+            while True:
+                page = await ahead
+                ids = {there.id for there in page}
+                if offset and before.isdisjoint(ids):
+                    log.info("payments.page_moved", offset=offset)
+                    offset = max(0, offset - PAGE)
+                    ahead = ask()
+                    continue
+                if more := len(page) == PAGE:
+                    offset += PAGE - 1
+                    ahead = ask()
+                if new := [there for there in page if there.id not in before]:
+                    yield new
+                if not more:
+                    return
+                before = ids
+        finally:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
 
     async def _page(self, job: Job, page: list[SevInvoice]) -> int:
         """Compare and record one page; answers with how many invoices changed.

@@ -10,6 +10,10 @@ from bench import bare
 from bench.ground import Ground, Place
 from bench.table import Row, compared
 
+from worker.store.connection import QUERIES
+
+FRAME = ("BEGIN;", "COMMIT;", "ROLLBACK;")
+
 # claim_status, gross, ... of an invoice that was published and sent: what a sync works on.
 OPEN_INVOICES = """
     INSERT INTO billing_invoices (invoice_number, document_kind, document_status, net_amount, tax_amount, gross_amount,
@@ -26,7 +30,7 @@ async def bench(ground: Ground, wanted: set[str]) -> list[Row]:
     if wanted & {"A1", "A2"}:
         rows += await _small_book(ground)
     if wanted & {"A3", "A4"}:
-        rows += await _large_book(ground)
+        rows += await _large_book(ground, sweeps="A4" in wanted)
     return rows
 
 
@@ -52,7 +56,7 @@ async def _small_book(ground: Ground) -> list[Row]:
     ]  # fmt: skip
 
 
-async def _large_book(ground: Ground) -> list[Row]:
+async def _large_book(ground: Ground, *, sweeps: bool) -> list[Row]:
     count, changed = ground.size(100_000, 5_000), ground.size(1_000, 50)
     times = ground.size(3, 1)
     async with ground.place() as place:
@@ -65,12 +69,16 @@ async def _large_book(ground: Ground) -> list[Row]:
         after = (await worker.facts())["job_sql"]
         await worker.stop()
         trips = {name: total - before.get(name, 0) for name, total in after.items() if total > before.get(name, 0)}
-        repeated = ", ".join(f"{name} {total}" for name, total in trips.items() if total > 1)
+        # A connection the pool opens is set up, and prepares each statement once; whether a job meets one is chance.
+        asked = {name: total for name, total in trips.items() if name in QUERIES.available_queries or name in FRAME}
+        twice = ", ".join(name for name, total in asked.items() if total > 1)
+        set_up = sum(trips.values()) - sum(asked.values())
         counted = Row(
-            "A3", f"feed, {count:,} open, {changed:,} changed: SQL round trips", sum(trips.values()), "trips",
-            target=("<=", 20), note=f"the whole job, claim to release; more than once: {repeated or 'none'}",
+            "A3", f"feed, {count:,} open, {changed:,} changed: SQL round trips", sum(asked.values()), "trips",
+            target=("<=", 20), note=f"claim to release; {set_up} more to set up a new connection; "
+            f"twice, for two pages: {twice or 'none'}",
         )  # fmt: skip
-        return [counted, *await _sweeps(place, count, changed, times)]
+        return [counted, *(await _sweeps(place, count, changed, times) if sweeps else ())]
 
 
 async def _sweeps(place: Place, count: int, changed: int, times: int) -> list[Row]:

@@ -31,23 +31,26 @@ async def bench(ground: Ground, wanted: set[str]) -> list[Row]:
 async def _latency(ground: Ground, place: Place) -> list[Row]:
     """An idle worker is rung for one job after another."""
     count, times = ground.size(100, 30), ground.size(5, 1)
-    found: dict[str, list[float]] = {"ours": [], "arq": [], "blpop": []}
+    found: dict[str, list[float]] = {"ours": [], "claimed": [], "arq": [], "blpop": []}
     for _ in range(times):
-        found["ours"] += await _ours_latency(place, count)
+        started, claimed = await _ours_latency(place, count)
+        found["ours"] += started
+        found["claimed"] += claimed
         found["arq"] += await _arq_latency(place, count // 3)
         found["blpop"] += await _blpop_latency(place, count)
     rows = []
     for which, cut, bound in (("p50", 49, 5), ("p99", 98, 15)):
-        ours, arq, blpop = (quantiles(found[side], n=100)[cut] for side in ("ours", "arq", "blpop"))
+        ours, claimed, arq, blpop = (quantiles(values, n=100)[cut] for values in found.values())
         rows.append(
             Row("B7", f"enqueue to start, idle, {which}", ours, "ms", other=arq, against="arq as shipped",
                 ratio=ours / arq, target=("<=", bound), samples={"ours": found["ours"], "other": found["arq"]},
-                note=f"BLPOP on a list: {blpop:.2g} ms; start is the handler's first line")
+                note=f"to the handler's first line; to started_at {claimed:.2g} ms; BLPOP on a list {blpop:.2g} ms")
         )  # fmt: skip
     return rows
 
 
-async def _ours_latency(place: Place, count: int) -> list[float]:
+async def _ours_latency(place: Place, count: int) -> tuple[list[float], list[float]]:
+    """Milliseconds until the handler runs, and until the claim that the ledger calls `started_at`."""
     worker = await place.worker()
     orders = await place.noops(count + 10)
     sent = {}
@@ -57,8 +60,13 @@ async def _ours_latency(place: Place, count: int) -> list[float]:
         await asyncio.sleep(0.03)
     rows = await place.ledger(orders)
     await worker.stop()
-    late = {row["job_id"]: 1000 * (json.loads(row["result"])["started"] - sent[row["job_id"]]) for row in rows}
-    return [late[job_id] for job_id, _ in orders[10:]]
+    warm = {job_id for job_id, _ in orders[:10]}
+    late = [
+        (json.loads(row["result"])["started"] - sent[row["job_id"]], row["started"] - sent[row["job_id"]])
+        for row in rows
+        if row["job_id"] not in warm
+    ]
+    return [1000 * started for started, _ in late], [1000 * claimed for _, claimed in late]
 
 
 async def _arq_latency(place: Place, count: int) -> list[float]:
@@ -74,8 +82,9 @@ async def _arq_latency(place: Place, count: int) -> list[float]:
 
 async def _blpop_latency(place: Place, count: int) -> list[float]:
     child, client = await place.start("blpop"), place.billing.redis
-    while not await client.exists("bench:ready"):  # noqa: ASYNC110 - it tells nobody else
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(20):
+        while not await client.exists("bench:ready"):  # noqa: ASYNC110 - it tells nobody else
+            await asyncio.sleep(0.01)
     sent = []
     for _ in range(count):
         await asyncio.sleep(0.03)

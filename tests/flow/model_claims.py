@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 BERLIN = ZoneInfo("Europe/Berlin")
 GROSS = Decimal("119")
 CLOSED = 1000
-# How far behind sevDesk's newest stamp a change may be dated and still be promised to the feed: the worker's overlap.
+# A change is promised to the feed unless it is dated further back than this before both sevDesk's newest stamp and the
+# time of our last reading: only a clock of sevDesk's that is set back does that.
 PROMISED = timedelta(minutes=2)
 
 
@@ -89,7 +90,7 @@ class Invoice:
     ours: UUID
     belief: Belief
     truths: list[Truth]
-    behind: bool = False  # its last change is dated before what sevDesk had stamped already, by more than is promised
+    behind: bool = False  # its last change is dated back further than is promised
 
     @property
     def truth(self) -> Truth:

@@ -131,6 +131,7 @@ class World:
         self.invoices: list[Invoice] = []
         self.newest = START - timedelta(days=1)  # of sevDesk's stamps
         self.syncs = 0
+        self.read: datetime | None = None  # when, by our clock, a feed last began
         store.clock = self.clock
 
     async def begin(self, ours: int, foreign: int) -> None:
@@ -166,6 +167,13 @@ class World:
         if document and document.cancelled_by is None and document.status > 100:
             with self._changing():
                 paying.unlink(self.account, document)
+
+    def rebook(self, which: int, amount: Decimal, later: timedelta) -> None:
+        """A payment is taken back and booked on another day."""
+        self.unlink(which)
+        if document := self._document(which):
+            with self._changing():
+                paying.pay(self.account, document, amount, self.account.today() + later, closes=False)
 
     def cancel(self, which: int) -> None:
         """Cancelled by hand."""
@@ -230,12 +238,13 @@ class World:
 
     def _notice(self) -> None:
         """The model looks at sevDesk after every change."""
-        promised = self.newest - PROMISED
+        promised = min(self.newest, self.read) - PROMISED if self.read else None
         for invoice in self.invoices:
             truth = self._look(invoice)
             if not invoice.truths or truth != invoice.truth:
                 invoice.truths.append(truth)
-                invoice.behind = not truth.gone and truth.update.replace(microsecond=0) <= promised
+                dated = truth.update.replace(microsecond=0)
+                invoice.behind = not truth.gone and promised is not None and dated <= promised
         stamps = [each.update for each in self.account.invoices.values()]
         self.newest = max([self.newest, *stamps])
 
@@ -254,6 +263,7 @@ class World:
         trouble = trouble or Trouble()
         self.store.trouble = self.wire.trouble = trouble
         self.syncs += 1
+        self.read = self.clock.now if not payload else self.read
         job = await self._job(payload)
         for invoice in self.invoices:
             invoice.forget()

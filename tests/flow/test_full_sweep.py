@@ -84,16 +84,21 @@ async def test_range_of_days_is_synced_alone(billing: Billing, worker: object, s
 
 
 async def test_run_under_way_is_joined(billing: Billing, worker: object, sevdesk: Running) -> None:
-    """A second request while a run is going ends with it and asks sevDesk nothing more."""
-    await published(billing)
-    await control(
-        sevdesk, "POST", "faults", {"method": "GET", "path": "/Invoice", "kind": "delay", "after_ms": 700, "times": 1}
-    )
-    first = await billing.enqueue("sync_payments")
-    await until(lambda: billing.db.fetchval("SELECT count(*) FROM sevdesk_sync_runs WHERE job_id = $1", first))
-    second = await billing.enqueue("sync_payments")
+    """A second request ends with the run that is going, and knows of a payment on a page that run had read by then."""
+    ours, deleted = await published(billing), await published(billing)
+    await control(sevdesk, "POST", "delete", {"invoice_id": (await billing.row(deleted))["external_id"]})
+    slow = {"method": "GET", "path": "/Invoice/*", "kind": "delay", "after_ms": 700}
+    await control(sevdesk, "POST", "faults", slow)
+    await forget_calls(sevdesk)
+    first = await billing.enqueue("sync_payments", full=True)
+    await until(lambda: billing.db.fetchval("SELECT pages FROM sevdesk_sync_runs WHERE job_id = $1", first))
+    await pay(sevdesk, (await billing.row(ours))["external_id"], "119.00")
+    second = await billing.enqueue("sync_payments", full=True)
     assert "joined" not in (await billing.ended(first))["result"]
+    assert (await billing.row(ours))["claim_status"] == "open"
     assert f'"joined": "{first}"' in (await billing.ended(second))["result"]
+    assert (await billing.row(ours))["claim_status"] == "paid"
+    assert (await calls(sevdesk)).count("GET /Invoice") == 2
 
 
 async def test_unclear_scope_is_refused(billing: Billing, worker: object) -> None:

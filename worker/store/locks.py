@@ -45,9 +45,13 @@ class LockSession:
             server_settings={"application_name": f"sevdesk-worker locks {self._worker}", **KEEPALIVE},
             command_timeout=COMMAND_TIMEOUT,
         )
-        await prepare(connection)
-        connection.add_termination_listener(self._terminated)
-        await connection.add_listener(REQUESTS, lambda *_: self._on_request())
+        try:
+            await prepare(connection)
+            connection.add_termination_listener(self._terminated)
+            await connection.add_listener(REQUESTS, lambda *_: self._on_request())
+        except BaseException:
+            connection.terminate()  # a worker stopped while it starts leaves no session behind
+            raise
         self._connection = connection
 
     def _terminated(self, connection: Any) -> None:

@@ -35,6 +35,7 @@ class Store:
             command_timeout=COMMAND_TIMEOUT,
             init=prepare,
             reset=_as_it_is,
+            max_cached_statement_lifetime=0,  # asyncpg forgets after 5 min, and would prepare anew for every sync
             server_settings={"application_name": name, **KEEPALIVE},
         )
         return cls(pool)
