@@ -1,7 +1,9 @@
 """SevDeskClient: one method per call, in the order of an invoice's life.
 
-Every method is one call and answers with a model, or raises from the tree in `errors`. A read that got no usable answer
-is repeated a few times; a write is repeated only when it certainly did not happen.
+Every method is one call and answers with a model, or raises from the tree in `errors`: each may raise NotSent,
+Throttled and Refused (or TokenRefused), a read Unavailable, a write OutcomeUnknown. What else a call may raise, and
+what it is refused with, stands with it. A read that got no usable answer is repeated a few times; a write is repeated
+only when it certainly did not happen.
 Money is Decimal in the document's currency; ids are sevDesk's, as strings of digits.
 """
 
@@ -40,13 +42,17 @@ class SevDeskClient(Sender):
     # -- the account ---------------------------------------------------------------------------------------------------
 
     async def bookkeeping_system_version(self) -> str:
-        """Either "1.0" or "2.0"; also the cheapest proof that the token works (official; live, two peers)."""
+        """Either "1.0" or "2.0"; also the cheapest proof that the token works (official; live, two peers).
+
+        Raises TokenRefused otherwise (401: two sources, second-hand).
+        """
         return await self._call(Request("GET", "/Tools/bookkeepingSystemVersion"), readers.version)
 
     async def list_users(self, *, with_account: bool = False) -> list[SevUser]:
         """The account's users; the first is the usual contact person (not in the spec; live, four peers).
 
         `with_account` asks for the account's name, too (inferred; `client_name` stays None where it is not given).
+        Raises TokenRefused as all calls do (401).
         """
         params: dict[str, str | int] = {"embed": "sevClient"} if with_account else {}
         return await self._call(Request("GET", "/SevUser", params=params), readers.many(SevUser))
@@ -64,12 +70,15 @@ class SevDeskClient(Sender):
         return readers.by_age(same)[0]
 
     async def list_templates(self) -> list[Template]:
-        """The invoice templates (official; one report for the wrapper). Heavy: the answer holds HTML and thumbnails."""
+        """The invoice templates (official; one report for the wrapper). Heavy: the answer holds HTML and thumbnails.
+
+        Raises Unavailable when it takes longer than `read_timeout`.
+        """
         request = Request("GET", "/DocServer/getTemplatesWithThumb", params={"type": "Invoice"})
         return await self._call(request, readers.templates)
 
     async def list_payment_methods(self) -> list[PaymentMethod]:
-        """The account's payment methods (not in the spec; captured by one peer)."""
+        """The account's payment methods (not in the spec; captured by one peer). Raises Refused if the path is gone."""
         return await self._call(Request("GET", "/PaymentMethod"), readers.many(PaymentMethod))
 
     # -- contacts ------------------------------------------------------------------------------------------------------
@@ -88,11 +97,14 @@ class SevDeskClient(Sender):
         return await self._call(Request("GET", "/Contact/{id}", id), readers.one(Contact))
 
     async def create_contact(self, draft: ContactDraft) -> Contact:
-        """A second contact with the same number is not known to be refused: look first (not established)."""
+        """A second contact with the same number is not known to be refused: look first (not established).
+
+        Raises Refused for a category that is missing or unknown (official).
+        """
         return await self._call(Request("POST", "/Contact", body=bodies.contact(draft)), readers.one(Contact))
 
     async def update_contact(self, id: str, draft: ContactDraft) -> Contact:
-        """What the draft leaves out stays (measured by one peer)."""
+        """What the draft leaves out stays (measured by one peer). Raises NotFound."""
         return await self._call(Request("PUT", "/Contact/{id}", id, body=bodies.contact(draft)), readers.one(Contact))
 
     async def list_contact_addresses(self, contact_id: str) -> list[ContactAddress]:
@@ -107,12 +119,12 @@ class SevDeskClient(Sender):
         return readers.rechecked(request, found, lambda address: address.contact_id == contact_id, complete=complete)
 
     async def create_contact_address(self, contact_id: str, draft: AddressDraft) -> ContactAddress:
-        """Adds an address; sevDesk keeps any number of them (official)."""
+        """Adds an address; sevDesk keeps any number of them (official). Raises NotFound without the contact."""
         request = Request("POST", "/ContactAddress", body=bodies.contact_address(draft, contact_id))
         return await self._call(request, readers.one(ContactAddress))
 
     async def update_contact_address(self, address_id: str, draft: AddressDraft) -> ContactAddress:
-        """What the draft leaves out stays (measured by one peer)."""
+        """What the draft leaves out stays (measured by one peer). Raises NotFound."""
         request = Request("PUT", "/ContactAddress/{id}", address_id, body=bodies.contact_address(draft))
         return await self._call(request, readers.one(ContactAddress))
 
@@ -120,6 +132,7 @@ class SevDeskClient(Sender):
         """The contact's ways of this type, oldest first.
 
         The type is filtered here: asked for contact, type and main together, some accounts found nothing (one report).
+        Raises FilterIgnored when the page is full of others, too.
         """
         request = Request("GET", "/CommunicationWay", params={**_of_contact(contact_id), "limit": MAX_PAGE})
         found = await self._call(request, readers.many(CommunicationWay))
@@ -130,12 +143,12 @@ class SevDeskClient(Sender):
     async def create_communication_way(
         self, contact_id: str, value: str, type: str = "EMAIL", key_id: int = 8, main: bool = True
     ) -> CommunicationWay:
-        """`key_id` 8 is invoicing, 2 is work (official)."""
+        """`key_id` 8 is invoicing, 2 is work (official). Raises NotFound without the contact."""
         body = bodies.communication_way(contact_id, value, type, key_id, main)
         return await self._call(Request("POST", "/CommunicationWay", body=body), readers.one(CommunicationWay))
 
     async def update_communication_way(self, id: str, value: str) -> CommunicationWay:
-        """Changes the value and nothing else (measured by one peer)."""
+        """Changes the value and nothing else (measured by one peer). Raises NotFound."""
         request = Request("PUT", "/CommunicationWay/{id}", id, body={"value": value})
         return await self._call(request, readers.one(CommunicationWay))
 
@@ -188,7 +201,11 @@ class SevDeskClient(Sender):
         return await self._call(Request("GET", "/Invoice/{id}", id), readers.one(Invoice))
 
     async def save_invoice(self, draft: InvoiceDraft) -> Invoice:
-        """Makes a draft: status 100, no number, sums as sevDesk computed them (live, three peers)."""
+        """Makes a draft: status 100, no number, sums as sevDesk computed them (live, three peers).
+
+        Raises Refused for a body it does not take (400, 422: live, five peers), NotFound without the contact.
+        "Correct number abort", a lock that passes (four code bases), is OutcomeUnknown: read back first.
+        """
         request = Request("POST", "/Invoice/Factory/saveInvoice", body=bodies.save_invoice(draft))
         return await self._call(request, readers.saved_invoice)
 
@@ -208,23 +225,33 @@ class SevDeskClient(Sender):
         """Finalises: status 200, the number, sendDate; VPDF also enshrined it in one account, VPR in another did not.
 
         Against the spec the answer is the invoice, not a log entry (derived from a capture). Repeating it is not proved
-        harmless: read first.
+        harmless: read first. Raises Refused: 7100 for tax rule or sums (measured by two peers), 830 for what an
+        e-invoice lacks (measured), 422 without an address (one report); NotFound.
         """
         body = {"sendType": send_type, "sendDraft": False}
         return await self._call(Request("PUT", "/Invoice/{id}/sendBy", id, body=body), readers.one(Invoice))
 
     async def get_pdf(self, id: str) -> Document:
-        """The PDF. preventSendBy keeps a draft a draft (live, three peers); without it this GET would finalise it."""
+        """The PDF. preventSendBy keeps a draft a draft (live, three peers); without it this GET would finalise it.
+
+        Raises Refused for the draft of an e-invoice (503, measured by one peer), NotFound.
+        """
         params = {"preventSendBy": "true"}
         request = Request("GET", "/Invoice/{id}/getPdf", id, params=params, max_bytes=MAX_PDF_ANSWER_BYTES)
         return await self._call(request, readers.document)
 
     async def get_xml(self, id: str) -> str:
-        """The e-invoice as CII XML (live, two peers). Only finalised e-invoices have one; others are Refused (400)."""
+        """The e-invoice as CII XML (live, two peers).
+
+        Only finalised e-invoices have one; others are Refused (400), and so are all (500) if the company has no IBAN.
+        """
         return await self._call(Request("GET", "/Invoice/{id}/getXml", id), readers.text)
 
     async def send_via_email(self, id: str, draft: MailDraft) -> Email:
-        """Mails the PDF and marks the invoice as sent: sendType VM, sendDate (official; one report for VM)."""
+        """Mails the PDF and marks the invoice as sent: sendType VM, sendDate (official; one report for VM).
+
+        A draft it finalises first (inferred), so it raises Refused for what `send_by` does; NotFound.
+        """
         request = Request("POST", "/Invoice/{id}/sendViaEmail", id, body=bodies.mail(draft))
         return await self._call(request, readers.email)
 
@@ -234,6 +261,20 @@ class SevDeskClient(Sender):
         Raises Refused: 421 already cancelled, 170 a credit note exists, 390 partly paid (with HTTP 200; measured).
         """
         return await self._call(Request("POST", "/Invoice/{id}/cancelInvoice", id), readers.cancellation)
+
+    async def find_credit_notes(self, invoice_id: str) -> list[CreditNote]:
+        """The credit notes whose origin is this invoice, oldest first.
+
+        The filter is official (in the spec's prose); that the answer names the origin is inferred. Raises FilterIgnored
+        when a hit does not.
+        """
+        request = Request("GET", "/CreditNote", params={"origin[id]": invoice_id, "origin[objectName]": "Invoice"})
+        found = await self._call(request, readers.many(CreditNote))
+        return readers.rechecked(request, found, lambda note: note.origin is not None and note.origin.id == invoice_id)
+
+    async def get_credit_note(self, id: str) -> CreditNote:
+        """Raises NotFound for an unknown or deleted id (400 or 404: official)."""
+        return await self._call(Request("GET", "/CreditNote/{id}", id), readers.one(CreditNote))
 
     # -- the DATEV export ----------------------------------------------------------------------------------------------
 
@@ -262,7 +303,10 @@ class SevDeskClient(Sender):
         return await self._call(request, readers.job_id)
 
     async def datev_progress(self, job_id: str) -> Progress:
-        """How far the export is; two calls, for getProgress wants a hash (official). For show: it proves nothing."""
+        """How far the export is; two calls, for getProgress wants a hash (official). For show: it proves nothing.
+
+        Raises NotFound for an unknown job (inferred).
+        """
         request = Request("GET", "/Progress/generateDownloadHash", params={"jobId": job_id})
         found = await self._call(request, readers.hash_or_progress)
         if isinstance(found, Progress):

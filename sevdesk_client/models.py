@@ -150,6 +150,7 @@ class CreditNote(_Model):
     create: Moment = None
     update: Moment = None
     customer_internal_note: str | None = None
+    origin: Ref | None = None  # not in the spec's model, though it has a filter for it
 
 
 class Contact(_Model):

@@ -30,7 +30,7 @@ from sevdesk_client.models import (
 from sevdesk_client.wire import MAX_PDF_BYTES, Json, Reader, Request
 
 M = TypeVar("M", bound=BaseModel)
-Hit = TypeVar("Hit", Contact, ContactAddress, CommunicationWay, Country, Invoice)
+Hit = TypeVar("Hit", Contact, ContactAddress, CommunicationWay, Country, CreditNote, Invoice)
 
 
 def one(model: type[M]) -> Reader[M]:

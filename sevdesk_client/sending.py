@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import backoff
 import httpx
@@ -50,6 +50,22 @@ class Call:
     outcome: str
 
 
+class Gate(Protocol):
+    """Decides when a call may leave; shared by all that call with one token. The client alone needs none.
+
+    A gate that lets nobody through raises `Throttled` without a status: nothing was sent, and nothing is repeated here.
+    """
+
+    async def turn(self) -> None:
+        """Wait for a write's place in line, before anything depends on when it leaves."""
+
+    async def enter(self, request: Request) -> None:
+        """Wait until this attempt may leave, which it does at once."""
+
+    def told(self, call: Call, error: errors.SevDeskError | None) -> None:
+        """What the attempt came to; one that was cancelled, too."""
+
+
 class Sender:
     """Sends requests of one account, each until there is an answer.
 
@@ -62,6 +78,7 @@ class Sender:
     max_wait        seconds between two attempts at most; a longer Retry-After is the caller's to wait. 0 in tests
     observe         called after every HTTP attempt
     correlation     gives the X-Correlation-ID of a call, or None
+    gate            asked before every HTTP attempt at the API
     """
 
     def __init__(
@@ -77,6 +94,7 @@ class Sender:
         max_wait: float = 30.0,
         observe: Callable[[Call], None] | None = None,
         correlation: Callable[[], str | None] | None = None,
+        gate: Gate | None = None,
     ) -> None:
         if not _HEADER_VALUE.fullmatch(token):
             raise ValueError("the API token is empty or holds characters a header cannot carry")
@@ -90,9 +108,15 @@ class Sender:
         self._max_wait = max_wait
         self._observe = observe
         self._correlation = correlation
+        self._gate = gate
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._base_url!r})"
+
+    async def turn(self) -> None:
+        """Wait until a write may be begun, which then leaves without waiting. Raises Throttled without a call."""
+        if self._gate:
+            await self._gate.turn()
 
     async def _call(self, request: Request, reader: Reader[T]) -> T:
         """The answer's `objects`, read."""
@@ -120,16 +144,24 @@ class Sender:
             _waits,
             (errors.NotSent, errors.Throttled, errors.Unavailable),
             max_tries=self._write_attempts if request.writes else self._attempts,
-            giveup=lambda error: (getattr(error, "retry_after", None) or 0.0) > self._max_wait,
+            giveup=self._gives_up,
             jitter=None,  # _waits has its own, because Retry-After must not be shortened
             logger=None,  # `observe` tells of every attempt
             max_wait=self._max_wait,
         )
         return await retrying(attempt)()
 
+    def _gives_up(self, error: Exception) -> bool:
+        """Longer waits are the caller's, and so is what the gate kept back: sevDesk's own answers have a status."""
+        kept_back = isinstance(error, errors.Throttled) and error.status is None
+        return kept_back or (getattr(error, "retry_after", None) or 0.0) > self._max_wait
+
     async def _attempt(self, request: Request, understand: Callable[[Answer], T], number: int) -> T:
+        gate = None if request.link else self._gate  # a link leads to storage, which has a limit of its own
+        if gate:
+            await gate.enter(request)
         started = time.perf_counter()
-        status, outcome = None, "cancelled"
+        status, outcome, problem = None, "cancelled", None
         try:
             answer = await self._send(request)
             status = answer.status
@@ -137,12 +169,15 @@ class Sender:
             outcome = "ok"
             return result
         except errors.SevDeskError as error:
-            outcome = type(error).__name__
+            outcome, problem = type(error).__name__, error
             raise
         finally:
+            ms = (time.perf_counter() - started) * 1000
+            call = Call(request.method, request.path, status, ms, number, outcome)
+            if gate:
+                gate.told(call, problem)
             if self._observe:
-                ms = (time.perf_counter() - started) * 1000
-                self._observe(Call(request.method, request.path, status, ms, number, outcome))
+                self._observe(call)
 
     async def _send(self, request: Request) -> Answer:
         """The only place that sends: bounds time and size of an answer, and names what went wrong by its meaning."""

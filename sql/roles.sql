@@ -13,23 +13,24 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN
 END $$;
 
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM sevdesk_worker;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM sevdesk_worker;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM sevdesk_worker;
 GRANT USAGE ON SCHEMA public TO sevdesk_worker;
 
 -- The billing system's tables: read, column by column, so that what it adds for itself stays its own.
-GRANT SELECT (id, first_name, last_name, email, phone, street, zip, city, country_code, is_internal, is_admin,
-              hubspot_id) ON contacts TO sevdesk_worker;
-GRANT SELECT (id, name, vat_id, email, phone, street, zip, city, country_code, buyer_reference, hubspot_id)
+GRANT SELECT (id, first_name, last_name, email, street, zip, city, country_code, is_internal, is_admin)
+    ON contacts TO sevdesk_worker;
+GRANT SELECT (id, name, vat_id, email, street, zip, city, country_code, buyer_reference)
     ON companies TO sevdesk_worker;
-GRANT SELECT (id, name, deal_type, hubspot_id) ON deals TO sevdesk_worker;
+GRANT SELECT (id, deal_type) ON deals TO sevdesk_worker;
 GRANT SELECT (id, from_type, from_id, to_type, to_id, label) ON hubspot_associations TO sevdesk_worker;
-GRANT SELECT (id, name, deal_type, document_kind, sevdesk_template_id) ON billing_document_templates TO sevdesk_worker;
+GRANT SELECT (id, sevdesk_template_id) ON billing_document_templates TO sevdesk_worker;
 GRANT SELECT (id, invoice_number, deal_id, contact_id, document_template_id, document_kind, document_status,
               claim_status, currency, net_amount, tax_amount, gross_amount, paid_amount, tax_rule, issue_date,
-              service_from, service_to, payment_term_days, head_text, foot_text, is_e_invoice, replaces_invoice_id,
-              paid_at, cancelled_at, accounting_provider, external_id, external_invoice_number, accounting_sync_status,
-              accounting_synced_at, created_at, updated_at) ON billing_invoices TO sevdesk_worker;
-GRANT SELECT (id, invoice_id, position, name, description, quantity, unit, unit_price, tax_rate)
+              service_from, service_to, payment_term_days, head_text, foot_text, is_e_invoice, paid_at, cancelled_at,
+              accounting_provider, external_id, external_invoice_number, accounting_sync_status, accounting_synced_at,
+              updated_at) ON billing_invoices TO sevdesk_worker;
+GRANT SELECT (invoice_id, position, name, description, quantity, unit, unit_price, tax_rate)
     ON billing_invoice_items TO sevdesk_worker;
 GRANT SELECT (id, invoice_id, event_type, payload, actor_contact_id, correlation_id, created_at)
     ON billing_invoice_event_log TO sevdesk_worker;
@@ -58,4 +59,4 @@ BEGIN
 END $$;
 GRANT DELETE ON sevdesk_templates TO sevdesk_worker;
 GRANT SELECT ON _yoyo_migration TO sevdesk_worker;  -- which migrations ran: `doctor` tells what is missing
-REVOKE UPDATE ON sevdesk_mails, sevdesk_config_log FROM sevdesk_worker;
+REVOKE UPDATE ON sevdesk_mails, sevdesk_config_log, sevdesk_reconciliations FROM sevdesk_worker;

@@ -20,6 +20,11 @@ hypothesis.settings.register_profile("calm", deadline=None)
 hypothesis.settings.load_profile("calm")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Two pytest workers a core: half of a test's time is waiting for other processes. Each has servers of its own."""
+    return min(8, 2 * (os.cpu_count() or 1))
+
+
 @pytest.fixture(scope="session")
 def services() -> Iterator[Services]:
     """Both servers, for the whole session of this pytest worker."""

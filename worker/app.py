@@ -29,6 +29,7 @@ from worker.runner import Runner
 from worker.settings import Settings
 from worker.steps.desk import Desk
 from worker.store import LOST, Bell, LockSession, Store
+from worker.throttle import Throttle
 
 log = structlog.get_logger()
 
@@ -98,7 +99,8 @@ class App:
     async def _work(self, stack: contextlib.AsyncExitStack, store: Store) -> None:
         settings = self.settings
         redis = connect_redis(settings.redis_url)
-        desk = await self._desk(stack)
+        throttle = self._throttle(redis)
+        desk = await self._desk(stack, throttle)
         locks = LockSession(settings.lock_url, self.name, settings.person_job_limit, self._locks_lost, self._nudge.set)
         runner = Runner(store, locks, desk, settings, lambda bell: self._ring(redis, [bell]), self.metrics)
         self.metrics.watch_locks(lambda: locks.alive)
@@ -112,6 +114,7 @@ class App:
                 self._every(REAP_SECONDS, partial(self._reap, store, redis)),
                 self._every(SWEEP_SECONDS, partial(self._sweep, store, redis), self._nudge),
                 self._every(FORGOTTEN_SECONDS, partial(self._request_forgotten, store)),
+                *([throttle.listen()] if throttle else []),
                 *([self._every(TICK_SECONDS, partial(self._tick, store))] if desk else []),
                 *([self._every(MEASURE_SECONDS, partial(self._measure, store))] if self._serve_metrics(stack) else []),
             )
@@ -132,17 +135,32 @@ class App:
         await self.worker.close()
         log.info("worker.stopped")
 
-    async def _desk(self, stack: contextlib.AsyncExitStack) -> Desk | None:
+    def _throttle(self, redis: ArqRedis) -> Throttle | None:
         token = self.settings.sevdesk_api_token
-        if token is None or not token.get_secret_value().strip():
+        if token is None:
             return None
-        # As many connections as jobs can use at once; kept alive between a job's calls, for a TLS handshake costs as
-        # much as a read, but no longer: a connection the server closes as we write costs a quarantine.
+        return Throttle(
+            redis,
+            token.get_secret_value(),
+            self.settings.sevdesk_base_url,
+            name=self.name,
+            kind=lambda: get_contextvars().get("kind"),
+            metrics=self.metrics,
+        )
+
+    async def _desk(self, stack: contextlib.AsyncExitStack, gate: Throttle | None) -> Desk | None:
+        token = self.settings.sevdesk_api_token
+        if token is None:
+            return None
+        # A job calls one after the other, so it needs one connection, and a process never more than its slots; so no
+        # call waits for one. Kept alive between a job's calls, for a TLS handshake costs as much as a read, but no
+        # longer: a connection the server closes as we write costs a quarantine. HTTP/1.1 for the same reason: one
+        # HTTP/2 connection that breaks would leave the outcome of every write on it unknown at once.
         limits = httpx.Limits(max_connections=self.settings.worker_max_jobs, keepalive_expiry=5)
         http = await stack.enter_async_context(httpx.AsyncClient(limits=limits, timeout=self.settings.write_timeout))
         client = SevDeskClient(
             http,
-            token.get_secret_value().strip(),
+            token.get_secret_value(),
             base_url=self.settings.sevdesk_base_url,
             read_timeout=self.settings.write_timeout,
             write_timeout=self.settings.write_timeout,
@@ -150,6 +168,7 @@ class App:
             write_attempts=1,
             observe=self._observe,
             correlation=lambda: get_contextvars().get("correlation_id"),
+            gate=gate,
         )
         return Desk(client)
 

@@ -1,9 +1,9 @@
 """Redis as a doorbell, and the only module that talks to arq.
 
 `DoorbellWorker` keeps arq's wire format, keys and bookkeeping, and replaces what is not safe for us: every due job is
-taken into the ledger in bulk before anything runs, unreadable entries are rejected and removed, claims are made in one
-round trip, a PUBLISH wakes the loop at once, and Redis or Postgres may go away and come back. arq's own claim only
-keeps other workers from looking twice; the lock in Postgres decides who acts.
+taken into the ledger in bulk before anything runs, unreadable entries are rejected and removed, people take turns
+(`turns`), claims are made in one round trip, a PUBLISH wakes the loop at once, and Redis or Postgres may go away and
+come back. arq's own claim only keeps other workers from looking twice; the lock in Postgres decides who acts.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import monotonic
 from typing import Any
+from uuid import UUID
 
 import structlog
 from arq import Worker
@@ -29,6 +30,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from worker import jobs
 from worker.arrival import YEAR_MS, far_future, read_member, read_payload
 from worker.store import LOST, Arrival, Bell, Store
+from worker.turns import Turn, Turns
 
 log = structlog.get_logger()
 
@@ -41,7 +43,7 @@ POLL_SECONDS = 0.5
 LEASE_SECONDS = 30.0
 # Due ids read in one command; whole backlogs are read page by page.
 PAGE, MOST_PAGES = 1000, 50
-# A job that ended asks only for the queue's head: this many ids per slot. What runs elsewhere stands there, too.
+# Where several workers take from one queue, each looks so many jobs per slot ahead for what the others have taken.
 HEAD_PER_SLOT = 5
 # While Redis or Postgres is away; and before a job that crashed the runner itself is looked at again.
 OUTAGE_WAIT, CRASH_WAIT = 1.0, 5.0
@@ -127,8 +129,9 @@ class DoorbellWorker(Worker):
         self.store, self.passage, self.name = store, passage, name.encode()
         self._wake = asyncio.Event()
         self._picking = asyncio.Lock()
-        self._known: set[str] = set()
-        self._rung = self._all = True
+        self._known: dict[str, UUID | None] = {}  # jobs the ledger has, and who asked for each
+        self._turns = Turns()
+        self._rung = True
         self._read = 0.0
         self._renewed = monotonic()
         self._lost: str | None = None
@@ -178,25 +181,22 @@ class DoorbellWorker(Worker):
                 await asyncio.sleep(OUTAGE_WAIT)
 
     async def _iteration(self) -> None:
-        due = await self._due()
-        ready = await self._take_in(due)
+        if self._rung or monotonic() - self._read > POLL_SECONDS:
+            ready = await self._take_in(await self._due())
+            self._turns.fill((job_id, self._known[job_id]) for job_id in ready if job_id not in self.tasks)
         async with self._picking:
             if self.allow_pick_jobs:
-                await self._pick(ready)
-        if not self._all and self.job_counter < self.max_jobs and len(due) == HEAD_PER_SLOT * self.max_jobs:
-            self._rung = True  # the head is others' work: what may run here stands behind it
-            self._wake.set()
+                await self._pick()
         await self._renew()
         await self.record_health()
 
     # -- into the ledger -----------------------------------------------------------------------------------------------
 
     async def _due(self) -> dict[bytes, float]:
-        """Due members and their scores, oldest first. A job that ended only asks for the head of a long queue."""
-        self._all = everything = self._rung or monotonic() - self._read > POLL_SECONDS
-        now = timestamp_ms()
-        due, hopeless = await self._first_page(now, PAGE if everything else HEAD_PER_SLOT * self.max_jobs)
-        for page in range(1, MOST_PAGES if everything and len(due) == PAGE else 1):
+        """Due members and their scores, oldest first."""
+        self._rung, now = False, timestamp_ms()
+        due, hopeless = await self._first_page(now)
+        for page in range(1, MOST_PAGES if len(due) == PAGE else 1):
             more = await self.pool.zrangebyscore(
                 default_queue_name, "-inf", now, start=page * PAGE, num=PAGE, withscores=True
             )
@@ -206,42 +206,40 @@ class DoorbellWorker(Worker):
         for member in hopeless:
             job_id = read_member(member)
             await self._reject([(member, far_future(job_id) if isinstance(job_id, str) else job_id)])
-        if everything:
-            self._rung, self._read = False, monotonic()
-            self._known &= {member.decode(errors="replace") for member, _ in due}
+        self._read = monotonic()
+        still = {member.decode(errors="replace") for member, _ in due}
+        self._known = {job_id: who for job_id, who in self._known.items() if job_id in still}
         return dict(due)
 
-    async def _first_page(self, now: int, count: int) -> tuple[list[tuple[bytes, float]], list[bytes]]:
+    async def _first_page(self, now: int) -> tuple[list[tuple[bytes, float]], list[bytes]]:
         """What is due, and what never will be because its score is not in milliseconds."""
         async with self.pool.pipeline(transaction=False) as pipe:
-            pipe.zrangebyscore(default_queue_name, "-inf", now, start=0, num=count, withscores=True)
+            pipe.zrangebyscore(default_queue_name, "-inf", now, start=0, num=PAGE, withscores=True)
             pipe.zrangebyscore(default_queue_name, now + YEAR_MS, "+inf", start=0, num=PAGE)
             due, hopeless = await pipe.execute()
         return due, hopeless
 
-    async def _take_in(self, due: Mapping[bytes, float]) -> dict[str, float]:
-        """Record what is new in bulk; what is left may run. Unreadable entries leave the queue."""
+    async def _take_in(self, due: Mapping[bytes, float]) -> list[str]:
+        """Record what is new in bulk; what is left may run, oldest first. Unreadable entries leave the queue."""
         read = {member: read_member(member) for member in due}
         await self._reject([(m, a) for m, a in read.items() if isinstance(a, Arrival)])
         scores = {job_id: due[member] for member, job_id in read.items() if isinstance(job_id, str)}
         if any(job_id not in self._known for job_id in scores):
             await self._record({job_id: score for job_id, score in scores.items() if job_id not in self._known})
-        return {job_id: score for job_id, score in scores.items() if job_id in self._known}
+        return [job_id for job_id in scores if job_id in self._known]
 
     async def _record(self, new: Mapping[str, float]) -> None:
         raws = await self.pool.mget([job_key_prefix + job_id for job_id in new])
         now = timestamp_ms()
         arrivals = [read_payload(job_id, raw, now) for job_id, raw in zip(new, raws, strict=True)]
-        # A lost or spoilt payload does not matter where the ledger has the job already.
-        spoilt = [a.job_id for a in arrivals if a.error]
-        known = await self.store.known_jobs(spoilt) if spoilt else set()
         good = [a for a in arrivals if not a.error]
         good.sort(key=lambda a: (new[a.job_id], PLACE.get(a.kind, len(PLACE))))
-        if good:
-            await self.store.take_in(good)
-        await self._reject([(a.job_id.encode(), a) for a in arrivals if a.error and a.job_id not in known])
-        self._known.update(a.job_id for a in good)
-        self._known |= known
+        recorded = {row["job_id"] for row in await self.store.take_in(good)} if good else set()
+        self._known.update({a.job_id: a.requested_by for a in good if a.job_id in recorded or a.requested_by})
+        # A lost or spoilt payload does not matter where the ledger has the job already; `ring` sends an empty one.
+        if others := [a.job_id for a in arrivals if a.job_id not in recorded and a.job_id not in self._known]:
+            self._known.update(await self.store.known_jobs(others))
+        await self._reject([(a.job_id.encode(), a) for a in arrivals if a.error and a.job_id not in self._known])
 
     async def _reject(self, poison: Sequence[tuple[bytes, Arrival]]) -> None:
         """A rejected row in the ledger first, then out of Redis."""
@@ -257,23 +255,44 @@ class DoorbellWorker(Worker):
 
     # -- running -------------------------------------------------------------------------------------------------------
 
-    async def _pick(self, ready: Mapping[str, float]) -> None:
-        """Claim as many as there are free slots, and start those we got. Others' running jobs are no obstacle."""
-        free = self.max_jobs - self.job_counter
-        wanted = [job_id for job_id in ready if job_id not in self.tasks][:PAGE]
-        if not wanted or free <= 0:
-            return
-        claims = await self.pool.mget([in_progress_key_prefix + job_id for job_id in wanted])
-        # A claim of ours without a task is what a Redis that went away left behind.
-        wanted = [j for j, claim in zip(wanted, claims, strict=True) if claim in (None, self.name)][:free]
+    async def _pick(self) -> None:
+        """Start whose turn it is, as many as there are free slots. Others' running jobs are no obstacle."""
+        while (free := self.max_jobs - self.job_counter) > 0 and (wanted := self._turns.take(free)):
+            if await self._claim(wanted) < len(wanted):
+                await self._weed()
+
+    async def _claim(self, wanted: Sequence[Turn]) -> int:
+        """Claim them in one round trip and start those we got."""
+        started, now = 0, timestamp_ms()
         async with self.pool.pipeline(transaction=True) as pipe:
-            for job_id in wanted:
-                pipe.set(in_progress_key_prefix + job_id, self.name, nx=True, px=int(LEASE_SECONDS * 1000))
-                pipe.get(in_progress_key_prefix + job_id)
+            for turn in wanted:
+                pipe.set(in_progress_key_prefix + turn.job_id, self.name, nx=True, px=int(LEASE_SECONDS * 1000))
+                pipe.get(in_progress_key_prefix + turn.job_id)
+                pipe.zscore(default_queue_name, turn.job_id)
             answers = await pipe.execute(raise_on_error=False)
-        for job_id, owner in zip(wanted, answers[1::2], strict=True):
-            if owner == self.name:
-                self._start(job_id, int(max(ready[job_id], 0)))
+        for turn, owner, score in zip(wanted, answers[1::3], answers[2::3], strict=True):
+            # A claim of ours without a task is what a Redis that went away left behind.
+            if owner == self.name and isinstance(score, float) and score <= now:
+                self._start(turn.job_id, int(max(score, 0)))
+                started += 1
+            elif owner == self.name:
+                await self.pool.delete(in_progress_key_prefix + turn.job_id)  # another worker has just done it
+        return started
+
+    async def _weed(self) -> None:
+        """Other workers were faster: look in one round trip for what else they have taken since the last poll."""
+        head = self._turns.take(HEAD_PER_SLOT * self.max_jobs)
+        if not head:
+            return
+        now = timestamp_ms()
+        async with self.pool.pipeline(transaction=False) as pipe:
+            pipe.mget([in_progress_key_prefix + turn.job_id for turn in head])
+            pipe.zmscore(default_queue_name, [turn.job_id for turn in head])
+            claims, scores = await pipe.execute()
+        found = zip(head, claims, scores, strict=True)
+        self._turns.back(
+            turn for turn, owner, score in found if owner in (None, self.name) and score is not None and score <= now
+        )
 
     def _start(self, job_id: str, score: int) -> None:
         self.job_counter += 1

@@ -72,6 +72,7 @@ REJECTED: tuple[tuple[str, Advice], ...] = (
     (r"only approved invoices are published", Advice(None, f"Approve the invoice in the billing system, {ASK_AGAIN}.")),
     (r"is not published in sevDesk yet", Advice(None, f"Publish the invoice first, {ASK_AGAIN}.")),
     (r"is cancelled\.$", Advice(None, "Nothing: a cancelled invoice stays so. Issue a new invoice if one is owed.")),
+    (r"there is nothing left to cancel\.$|download it there", Advice(None, "Nothing, unless more is wanted.")),
     (r"sevDesk no longer has invoice", Advice(
         None, "Look into sevDesk's deletion log, and compare the books: sevdesk-worker reconcile.")),
     (r"SHA-256 of the raw payload|must be|payload is missing|key|printable|UTF-8|JSON|NUL", Advice(

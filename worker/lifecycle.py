@@ -1,7 +1,7 @@
 """The lifecycle of an invoice: THE TABLE of (status, event) -> status, and the events themselves. Pure.
 
     not_synced/queued --Drafted--> drafted --Finalized--> synced          (accounting_sync_status)
-    approved --Mailed--> sent                                             (document_status)
+    approved --Mailed--> sent; --Drafted--> approved, if it is published afresh (document_status)
     open <-> partially_paid <-> paid                                      (claim_status; `paid` is never final)
     --Cancelled--> cancelled                                              (all three, and final)
 
@@ -312,7 +312,9 @@ TABLE: Mapping["type[Event]", Moves] = {
     ContactLinked: Moves(),
     AddressWritten: Moves(),
     EmailWritten: Moves(),
-    Drafted: Moves(sync=dict.fromkeys(_UNFINISHED, _S.DRAFTED), document={_D.APPROVED: _D.APPROVED}),
+    Drafted: Moves(  # afresh, where what was sent is gone from sevDesk: the new document was not sent yet
+        sync=dict.fromkeys(_UNFINISHED, _S.DRAFTED), document=dict.fromkeys((_D.APPROVED, _D.SENT), _D.APPROVED)
+    ),
     DraftDeleted: Moves(sync=dict.fromkeys((*_UNFINISHED, _S.SYNCED), _S.NOT_SYNCED)),  # SYNCED: reset by hand
     TemplateSet: Moves(sync={_S.DRAFTED: _S.DRAFTED, _S.PARKED: _S.PARKED, **_SYNCED}),
     Finalized: Moves(
@@ -321,7 +323,10 @@ TABLE: Mapping["type[Event]", Moves] = {
     ),
     PdfStored: Moves(sync=_SYNCED),
     XmlStored: Moves(sync=_SYNCED),
-    Mailed: Moves(sync=_SYNCED, document={_D.APPROVED: _D.SENT, _D.SENT: _D.SENT}),
+    Mailed: Moves(  # a mail whose answer was lost is found also when the invoice was deleted or cancelled since
+        sync={**_SYNCED, _S.PARKED: _S.PARKED, _S.CANCELLED: _S.CANCELLED},
+        document={_D.APPROVED: _D.SENT, _D.SENT: _D.SENT, _D.CANCELLED: _D.CANCELLED},
+    ),
     PartiallyPaid: _pay(_C.PARTIALLY_PAID),
     Paid: _pay(_C.PAID),
     Overpaid: _pay(_C.PAID),

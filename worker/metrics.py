@@ -48,6 +48,9 @@ class Metrics:
             "sevdesk_call_seconds", "Seconds of one HTTP attempt.", "operation", CALL_SECONDS
         )
         self._call_retries = counter("sevdesk_call_retries", "HTTP attempts after the first.", "operation")
+        self._slowed = counter("slowdowns", "Times sevDesk was found overloaded, which halves the speed.", "cause")
+        self._waited = counter("gate_wait_seconds", "Seconds that calls waited for their place in line.")
+        self._token_refused = gauge("token_refused", "Whether the API token is refused (1), so that jobs wait.")
         self._queue = gauge("queue_jobs", "Jobs in the shared ledger by state.", "state")
         self._parked = gauge("parked_jobs", "Jobs that wait for a person.", "kind")
         self._queue_age = gauge("queue_age_seconds", "How long the oldest job that could run has been waiting.")
@@ -67,6 +70,8 @@ class Metrics:
                 self._jobs.labels(kind, outcome)
         for reason in ("busy", "behind", "early", "limited"):
             self._deferred.labels(reason)
+        for cause in ("429", "5xx"):
+            self._slowed.labels(cause)
 
     # -- fed by the runner ---------------------------------------------------------------------------------------------
 
@@ -92,6 +97,20 @@ class Metrics:
         self._call_seconds.labels(operation).observe(call.ms / 1000)
         if call.attempt > 1:
             self._call_retries.labels(operation).inc()
+
+    # -- fed by the gate before sevDesk --------------------------------------------------------------------------------
+
+    def slowed_down(self, cause: str) -> None:
+        """sevDesk could not keep up: 429 or 5xx."""
+        self._slowed.labels(cause).inc()
+
+    def waited(self, seconds: float) -> None:
+        """A call's or a write's wait for its place in line."""
+        self._waited.inc(seconds)
+
+    def watch_token(self, refused: Callable[[], bool]) -> None:
+        """Asked at each scrape."""
+        self._token_refused.set_function(lambda: float(refused()))
 
     # -- fed by the loops beside the jobs ------------------------------------------------------------------------------
 

@@ -33,10 +33,14 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """A person must decide or mend something; `sevdesk-worker retry` goes on from here."""
+    """A person must decide or mend something; `sevdesk-worker retry` goes on from here.
+
+    `asks_about` is set when the reason is a question that `retry --as` answers: did this open intent happen?
+    """
 
     reason: str
     next_step: str
+    asks_about: int | None = None  # the intent's id
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from structlog.contextvars import bound_contextvars
 from sevdesk_client import errors
 from worker import jobs, lifecycle
 from worker.cases import load_case
+from worker.ending import ending_of, mark, spend
 from worker.handlers import HANDLERS, Office
 from worker.jobs import Kind, Payload, Who
 from worker.metrics import Metrics
@@ -24,8 +25,9 @@ from worker.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
 from worker.settings import Settings
 from worker.steps.desk import Desk
 from worker.steps.plan import PLAN
-from worker.steps.step import Case, Intent, OpenIntent, Step, Told
+from worker.steps.step import Answer, Case, Fate, Intent, OpenIntent, Step, Told
 from worker.store import LOST, Bell, Change, Ending, Job, LockSession, Overtaken, Refusal, Store
+from worker.throttle import REFUSED
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -41,6 +43,9 @@ LOST_WAIT = 2.0
 STALE_SHARE = 0.1
 # No step needs more looks: find, delete, save, compare, delete.
 MOST_LOOKS = 6
+# How the intent's row keeps what a look found, and what a leap made.
+FOUND = {Fate.DONE: "found_done", Fate.NOT_DONE: "found_not_done", Fate.MOOT: "moot"}
+MADE = {Fate.DONE: "done", Fate.NOT_DONE: "refused"}
 
 NO_TOKEN = Parked(
     "SEVDESK_API_TOKEN is not set, so nothing can be asked of sevDesk.",
@@ -171,17 +176,17 @@ class Runner:
             return Rejected(f"There is no invoice {invoice_id}. Check the id and ask again.")
         plan = [step for step in PLAN[kind.name] if step.name not in job.steps_done]
         pending = await self._pending(f"invoice:{invoice_id}")
-        if pending is not None and not any(_resolves(step, pending) for step in plan):
+        if pending is not None and not any(step.sees(pending, job.job_id) for step in plan):
             return Parked(
-                f"Whether {pending.action} of an earlier job took effect is not known yet.",
-                "Retry the earlier job first, then this one.",
+                f"Whether {pending.action} of job {pending.job_id} took effect is not known yet.",
+                "Retry that job first, then this one.",
             )
         for step in plan:
             if self.stopping:
                 return NotYet(0.0, "handed back")
-            opened = pending if pending is not None and _resolves(step, pending) else None
+            opened = pending if pending is not None and step.sees(pending, job.job_id) else None
             case = await self._step(job, replace(case, open_intent=opened), step, desk)
-            pending = None if opened else pending
+            pending = case.open_intent if opened else pending  # a step that could not tell leaves it to the next
         return Done(_result(case))
 
     async def _pending(self, subject: str) -> OpenIntent | None:
@@ -193,6 +198,7 @@ class Runner:
             raise _Stop(NotYet(rest, f"{row['action']} may still take effect"))
         return OpenIntent(
             row["id"],
+            row["job_id"],
             row["step"],
             row["action"],
             row["summary"],
@@ -218,13 +224,13 @@ class Runner:
 
     async def _look_and_leap(self, job: Job, case: Case, step: Step, desk: Desk) -> Case:
         for _ in range(MOST_LOOKS):
-            answer = await _discreet(case, step.look(case, desk))
+            answer = _own(step, case, await _discreet(case, step.look(case, desk)))
             settles = None
             if isinstance(answer, Intent):
                 answer, intent_id = await self._leap(job, case, step, answer, desk)
-                settles = (intent_id, "done")
-            elif case.open_intent is not None and answer.known:
-                settles = (case.open_intent.id, "found_done")
+                settles = (intent_id, MADE[answer.fate])
+            elif case.open_intent is not None and answer.fate is not Fate.UNKNOWN:
+                settles = (case.open_intent.id, FOUND[answer.fate])
             case = await self._record(job, case, step, answer, settles)
             if answer.stop is not None:
                 raise _Stop(answer.stop)
@@ -234,6 +240,7 @@ class Runner:
 
     async def _leap(self, job: Job, case: Case, step: Step, intent: Intent, desk: Desk) -> tuple[Told, int]:
         """Intent first, then exactly one write."""
+        await desk.turn()  # what there is to wait for is waited for here: the quarantine counts from the intent
         opened = monotonic()
         intent_id = await self.locks.open_intent(
             subject=step.subject(case),
@@ -243,6 +250,7 @@ class Runner:
             summary=intent.summary,
             request_sha256=intent.request_sha256,
             earlier=case.open_intent.id if case.open_intent else None,
+            found=FOUND[intent.earlier],
         )
         if not self.locks.alive or monotonic() - opened > self.settings.write_quarantine * STALE_SHARE:
             raise _Stop(NotYet(self.settings.write_quarantine, "the worker stalled before the call"))
@@ -273,9 +281,8 @@ class Runner:
 
     async def _end(self, job: Job, outcome: Outcome, started: float) -> float | None:
         """Write the outcome into the ledger and the invoice's event log, and say it in one log line."""
-        if isinstance(outcome, Retry):
-            outcome = _spend(job, outcome)
-        ending = _ending(outcome)
+        outcome = spend(job, outcome)
+        ending = ending_of(outcome)
         await self._record_ending(job, outcome, ending)
         seconds = monotonic() - started
         self.metrics.job_ended(job.kind, ending.state, seconds, retry=ending.costs_retry)
@@ -291,30 +298,20 @@ class Runner:
         return ending.after
 
     async def _record_ending(self, job: Job, outcome: Outcome, ending: Ending) -> None:
-        """Parked and Rejected are also events of the invoice, if there is one."""
+        """With the event of the invoice that goes with it, if any."""
         for _ in range(3):
-            change = await self._mark(job, outcome)
             try:
-                await self.store.record(job, [change] if change else [], ending=ending)
+                await self.store.record(job, await self._marks(job, outcome), ending=ending)
                 return
             except Overtaken:
                 continue
         await self.store.record(job, ending=ending)
 
-    async def _mark(self, job: Job, outcome: Outcome) -> Change | None:
-        match outcome:
-            case Parked(reason, next_step):
-                event: lifecycle.Event = lifecycle.Parked(
-                    job_id=job.job_id, kind=job.kind, reason=reason, next_step=next_step
-                )
-            case Rejected(reason):
-                event = lifecycle.Rejected(job_id=job.job_id, kind=job.kind, reason=reason)
-            case _:
-                return None
-        before = await self.store.handback(job.invoice_id) if job.invoice_id else None
-        if job.invoice_id is None or before is None:
-            return None
-        return Change(job.invoice_id, before, lifecycle.apply(before, event), (event,))
+    async def _marks(self, job: Job, outcome: Outcome) -> list[Change]:
+        if job.invoice_id is None or not isinstance(outcome, Parked | Rejected):
+            return []
+        before = await self.store.handback(job.invoice_id)
+        return [] if before is None else [mark(job, outcome, job.invoice_id, before)]
 
 
 async def _discreet(case: Case, answer: Awaitable[T]) -> T:
@@ -326,8 +323,11 @@ async def _discreet(case: Case, answer: Awaitable[T]) -> T:
         raise
 
 
-def _resolves(step: Step, pending: OpenIntent) -> bool:
-    return pending.step == step.name or pending.step in step.resolves
+def _own(step: Step, case: Case, answer: Answer) -> Answer:
+    """Of what another step left open on the same contact a look knows nothing; that step looks when its turn comes."""
+    if case.open_intent is None or step.sees(case.open_intent, case.job_id):
+        return answer
+    return replace(answer, fate=Fate.MOOT) if isinstance(answer, Told) else replace(answer, earlier=Fate.MOOT)
 
 
 def _wait_of(refusal: Refusal) -> float | None:
@@ -340,32 +340,13 @@ def _wait_of(refusal: Refusal) -> float | None:
             return max(refusal.wait or 0.0, TURN_WAIT)
 
 
-def _spend(job: Job, retry: Retry) -> Retry | Parked:
-    """The kind's next delay, or the end of patience."""
-    kind = jobs.KINDS.get(job.kind)
-    delays = kind.retry_delays if kind else ()
-    if job.retries >= len(delays):
-        return Parked(f"{retry.reason} Given up after {job.retries + 1} tries.", retry.next_step)
-    return retry if retry.after is not None else replace(retry, after=delays[job.retries])
-
-
-def _ending(outcome: Outcome) -> Ending:
-    match outcome:
-        case Done(result):
-            return Ending("done", result=result)
-        case NotYet(after, reason):
-            return Ending("waiting" if after else "queued", error=reason, after=after)
-        case Retry(reason, next_step, after):
-            return Ending("waiting", error=reason, next_step=next_step, after=after, costs_retry=True)
-        case Parked(reason, next_step):
-            return Ending("parked", error=reason, next_step=next_step)
-        case Rejected(reason):
-            return Ending("rejected", error=reason)
-
-
 def _outcome_of(error: errors.SevDeskError) -> Outcome:
     """What an answer outside a leap, or a refusal, means for the job."""
     match error:
+        case errors.Throttled(status=None, retry_after=float(after)):
+            return NotYet(after, error.reason)  # our own gate kept it back
+        case errors.TokenRefused(retry_after=float(after)):
+            return NotYet(after, REFUSED)  # and an earlier job has said so
         case errors.TokenRefused():
             return Parked(
                 "sevDesk refuses the API token.", "Set a valid SEVDESK_API_TOKEN, restart the worker, then retry."

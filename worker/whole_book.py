@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from sevdesk_client.client import SevDeskClient
-from sevdesk_client.models import Invoice as SevInvoice
 from worker.invoice import handback_of
 from worker.reconcile import Book, Drift, Finding, Ours, Pdf, compare
 from worker.steps.payments import Claim
@@ -37,8 +36,7 @@ class Reconciliation:
 async def reconcile(store: Store, client: SevDeskClient) -> Reconciliation:
     """Compare both books whole. Raises `SevDeskError` when sevDesk's cannot be read to the end."""
     started_at: datetime = (await store.query("clock"))["now"]
-    documents, calls = await read_book(client)
-    book = Book(documents)
+    book, calls = await read_book(client)
     # Theirs first: whatever changes on our side from now on is newer than what we compare it with, and left out.
     seen, moving, suspects = 0, 0, list[UUID]()
     async for page in _linked(store, started_at):
@@ -48,27 +46,27 @@ async def reconcile(store: Store, client: SevDeskClient) -> Reconciliation:
     suspects += [ours.claim.invoice_id async for ours in _unlinked(store, book, started_at) if compare(ours, book)]
     findings = [finding async for ours in _again(store, suspects, started_at) for finding in compare(ours, book)]
     settled = tuple(f for f in findings if not _just_changed(book, f, started_at))
-    return Reconciliation(started_at, seen, len(documents), moving, settled, calls)
+    return Reconciliation(started_at, seen, len(book), moving, settled, calls)
 
 
-async def read_book(client: SevDeskClient) -> tuple[list[SevInvoice], int]:
+async def read_book(client: SevDeskClient) -> tuple[Book, int]:
     """Every document, and how many calls that took.
 
     Pages overlap by one: when something is deleted in sevDesk while we read, all behind it move up and the overlap is
     gone; then we go back a page, for otherwise we would report what we skipped as missing.
     """
-    found: dict[str, SevInvoice] = {}
+    book = Book()
     offset, before, calls = 0, set[str](), 0
     while True:
         page = await client.list_invoices(offset=offset, limit=PAGE)
         calls += 1
         ids = {there.id for there in page}
-        found |= {there.id: there for there in page}
+        book.add(page)
         if before and before.isdisjoint(ids):
             offset, before = max(0, offset - PAGE), set()
             continue
         if len(page) < PAGE:
-            return list(found.values()), calls
+            return book, calls
         offset, before = offset + PAGE - 1, ids
 
 
@@ -81,7 +79,7 @@ async def _linked(store: Store, started_at: datetime) -> AsyncIterator[list[Ours
 
 async def _unlinked(store: Store, book: Book, started_at: datetime) -> AsyncIterator[Ours]:
     """Ours that sevDesk knows by their marker, but that we have no id for."""
-    for numbers in _chunks(list(book.by_marker)):
+    for numbers in _chunks(book.markers):
         for row in await store.query("book", after=None, most=None, ids=None, numbers=numbers):
             yield _ours(row, started_at)
 
@@ -119,7 +117,7 @@ def _pdf(row: Mapping[str, Any]) -> Pdf:
 
 def _just_changed(book: Book, finding: Finding, started_at: datetime) -> bool:
     """sevDesk changed it while we read: the payment sync sees that by itself, and the next comparison what is left."""
-    there = book.by_id.get(finding.external_id or "")
+    there = book.get(finding.external_id)
     moved = there is not None and there.update is not None and there.update > started_at
     return moved and finding.drift is not Drift.PDF
 

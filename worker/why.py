@@ -93,14 +93,16 @@ def _why(job: Row, cause: str, next_step: str, *, person: bool = False) -> Why:
 def _parked(scene: Scene, job: Row) -> Why:
     error, next_step = job["error"] or "No reason was recorded.", job["next_step"] or ""
     advice = known.refused(error)
+    # Several parked jobs of an invoice go on together; an answer belongs to one job.
+    again = job["invoice_number"] if job["parked_beside"] > 1 and "--as" not in next_step else job["job_id"]
     if advice is not None:
         error = f"{advice.meaning} In sevDesk's words: {error}"
-        next_step = advice.next_step.format(job=job["job_id"])
+        next_step = advice.next_step.format(job=again)
     elif "SEVDESK_API_TOKEN is not set" in error and scene.account["token_configured"]:
         error = "SEVDESK_API_TOKEN was not set when the job ran; it is set now."
-        next_step = f"Run: sevdesk-worker retry {job['job_id']}."
+        next_step = f"Run: sevdesk-worker retry {again}."
     elif re.search(r"\bretry\b|\bagain\b", next_step, re.I) and "sevdesk-worker" not in next_step:
-        next_step = f"{next_step} The command: sevdesk-worker retry {job['job_id']}."
+        next_step = f"{next_step} The command: sevdesk-worker retry {again}."
     if scene.intent is not None:
         error += f" The write {scene.intent['action']} is still open; a retry asks sevDesk what became of it first."
     return _why(job, error, next_step, person=True)
@@ -155,6 +157,8 @@ def _waiting(scene: Scene, job: Row) -> Why:
     if found := re.match(r"(\w+) may still take effect", error):
         cause = f"It waits {rest} because the write {found[1]} of another job may still take effect."
         return _alive(scene, job, cause, BY_ITSELF)
+    if error.startswith("sevDesk refuses the API token"):
+        return _why(job, f"It waits: {error}.", "Once the token is accepted, it goes on by itself.", person=True)
     if scene.limited_for is not None:
         return _limited(scene, job, scene.limited_for)
     kind = jobs.KINDS.get(job["kind"])

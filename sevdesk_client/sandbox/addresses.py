@@ -54,14 +54,14 @@ def create_address(account: Account, call: Call) -> Answer:
 
 
 def update_address(account: Account, call: Call) -> Answer:
-    """PUT /ContactAddress/{id}: partial (one report)."""
+    """PUT /ContactAddress/{id}: partial (one report), and 201, the only change that answers so (official)."""
     address = _find(account, call.ident)
     fields = _fields(call.body)
     country = known(account, call.body, "country", "StaticCountry", catalogue.COUNTRIES)
     category = known(account, call.body, "category", "Category", catalogue.ADDRESS_CATEGORIES)
     address.fields, address.category_id = {**address.fields, **fields}, category or address.category_id
     address.country_id, address.update = country or address.country_id, account.now()
-    return objects(render_address(account, address, full=True))
+    return objects(render_address(account, address, full=True), 201)
 
 
 def get_address(account: Account, call: Call) -> Answer:

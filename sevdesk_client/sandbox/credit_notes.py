@@ -1,7 +1,7 @@
 """Credit notes, as far as cancelling a paid invoice makes them, or a call that mostly is refused."""
 
 from sevdesk_client.sandbox.calls import Answer, Call, objects
-from sevdesk_client.sandbox.errors import invalid, not_found
+from sevdesk_client.sandbox.errors import Refusal, invalid, not_found
 from sevdesk_client.sandbox.paging import page
 from sevdesk_client.sandbox.reading import amount, listed, mapped
 from sevdesk_client.sandbox.records import CLIENT, CreditNote, Invoice
@@ -23,7 +23,7 @@ def render_credit_note(note: CreditNote) -> Object:
         "creditNoteNumber": note.number,
         "contact": ref(letter.contact_id, "Contact"),
         "creditNoteDate": stamp(note.create),
-        "status": "100",
+        "status": str(note.status),
         "header": f"Gutschrift {note.number}",
         "headText": None,
         "footText": None,
@@ -40,7 +40,7 @@ def render_credit_note(note: CreditNote) -> Object:
         "sendDate": None,
         "address": letter.address,
         "currency": letter.currency,
-        **document_sums(letter),
+        **{key: value for key, value in document_sums(letter).items() if not key.endswith("Accounting")},
         "customerInternalNote": note.note,
         "showNet": flag(letter.show_net),
         "sendType": None,
@@ -86,6 +86,18 @@ def get_credit_note(account: Account, call: Call) -> Answer:
     if call.ident not in account.credit_notes:
         raise not_found("CreditNote", call.ident, account.switches.not_found)
     return objects([render_credit_note(account.credit_notes[call.ident])])
+
+
+def delete_credit_note(account: Account, call: Call) -> Answer:
+    """DELETE /CreditNote/{id}: a draft goes, others are a conflict (official); its invoice is free of it (inferred)."""
+    if call.ident not in account.credit_notes:
+        raise not_found("CreditNote", call.ident, account.switches.not_found)
+    if account.credit_notes[call.ident].status != 100:
+        raise Refusal(409, "CreditNote can only be deleted in status 100", 159)  # code and wording as for invoices
+    invoice = account.invoices.get(account.credit_notes.pop(call.ident).origin_id)
+    if invoice is not None:
+        invoice.credit_note_id = None
+    return objects([None])
 
 
 def list_credit_notes(account: Account, call: Call) -> Answer:

@@ -68,12 +68,12 @@ def whole(data: Object, key: str) -> int | None:
     return None if number is None else int(number)
 
 
-def day(data: Object, key: str) -> datetime | date | None:
+def day(data: Object, key: str, *, zoned: bool = False) -> datetime | date | None:
     """A date in one of the accepted forms, or None."""
     value = data.get(key)
     if value is None:
         return None
-    moment = value if isinstance(value, date) else moment_of(value)
+    moment = value if isinstance(value, date) else moment_of(value, zoned=zoned)
     if moment is None:
         raise invalid(f"{key} is not a valid date")  # wording inferred
     return moment

@@ -149,6 +149,7 @@ class CreditNote:
     letter: Letter
     note: str | None
     number: str
+    status: int = 100
 
 
 @dataclass(slots=True)

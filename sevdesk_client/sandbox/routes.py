@@ -77,6 +77,7 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "/InvoicePos"): invoices.list_positions,
     ("GET", "/CreditNote"): credit_notes.list_credit_notes,
     ("GET", "/CreditNote/{id}"): credit_notes.get_credit_note,
+    ("DELETE", "/CreditNote/{id}"): credit_notes.delete_credit_note,
     ("POST", "/CreditNote/Factory/saveCreditNote"): credit_notes.save_credit_note,
     ("POST", "/Voucher/Factory/saveVoucher"): vouchers.save_voucher,
     ("POST", "/Voucher/Factory/uploadTempFile"): vouchers.upload_temp_file,

@@ -17,6 +17,7 @@ CHOICES: dict[str, tuple[object, ...]] = {
     "repeat_send_by": ("again", "refuse"),
     "duplicate_customer_number": ("accept", "refuse"),
     "over_limit": ("cap", "refuse"),
+    "delivery_dates": ("any", "later", "not_later"),
     "reset_enshrined": ("allow", "refuse"),
     "export_config_access": ("deny", "allow"),
     "datev_chart": ("SKR03", "SKR04"),
@@ -67,7 +68,7 @@ class Switches:
     ignored_filters: list[str] = field(default_factory=list)
     e_invoice_missing: list[str] = field(default_factory=list)
     xml_backend_down: bool = False
-    late_delivery_required: bool = False
+    delivery_dates: str = "any"
     export_config_access: str = "deny"
     datev_chart: str = "SKR03"
     datev_accounts: str = "automatic"

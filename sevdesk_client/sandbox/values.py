@@ -87,10 +87,10 @@ def unix_of(value: Json) -> datetime | None:
     return datetime.fromtimestamp(math.floor(amount), UTC)
 
 
-def moment_of(value: Json) -> datetime | date | None:
+def moment_of(value: Json, *, zoned: bool = False) -> datetime | date | None:
     """A date as sevDesk takes it: dd.mm.yyyy, yyyy-mm-dd, unix seconds, ISO without zone (live, four peers).
 
-    ISO with a zone is not reported by anybody and is refused here.
+    ISO with a zone is not reported by anybody: it is understood only where it is `zoned`, a date-time by specification.
     """
     if isinstance(value, int | float):
         return unix_of(value)
@@ -107,7 +107,9 @@ def moment_of(value: Json) -> datetime | date | None:
         moment = datetime.fromisoformat(value)
     except ValueError:
         return None
-    return moment.replace(tzinfo=BERLIN) if moment.tzinfo is None else None
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=BERLIN)
+    return moment if zoned else None
 
 
 def php_type(value: Json) -> str:

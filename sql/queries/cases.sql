@@ -1,6 +1,7 @@
 -- What a step needs to know about one invoice, in one round trip.
 
 -- name: load_invoice^
+-- Mails and documents are those of the present document: an invoice deleted in sevDesk is published, and sent, afresh.
 SELECT i.id, i.invoice_number, i.document_kind, i.document_status, i.claim_status, i.deal_id, d.deal_type, i.contact_id,
        i.currency, i.net_amount, i.tax_amount, i.gross_amount, i.paid_amount, i.tax_rule, i.issue_date, i.service_from,
        i.service_to, i.payment_term_days, i.head_text, i.foot_text, i.is_e_invoice, i.paid_at, i.cancelled_at,
@@ -20,12 +21,15 @@ SELECT i.id, i.invoice_number, i.document_kind, i.document_status, i.claim_statu
         FROM hubspot_associations a
         WHERE (a.from_type = 'deal' AND a.from_id = i.deal_id)
            OR (a.to_type = 'deal' AND a.to_id = i.deal_id)) AS associations,
-       (SELECT count(*) FROM sevdesk_mails m WHERE m.invoice_id = i.id AND m.document = 'invoice') AS mails,
+       (SELECT count(*) FROM sevdesk_mails m
+        WHERE m.invoice_id = i.id AND m.document = 'invoice' AND m.sent_at > h.known_since) AS mails,
        (SELECT count(*) FROM sevdesk_mails m WHERE m.invoice_id = i.id AND m.document = 'cancellation')
            AS cancellation_mails,
-       (SELECT s.sha256 FROM sevdesk_documents s WHERE s.invoice_id = i.id AND s.kind = 'invoice_pdf'
-        ORDER BY s.id DESC LIMIT 1) AS pdf_sha256,
-       EXISTS (SELECT FROM sevdesk_documents s WHERE s.invoice_id = i.id AND s.kind = 'invoice_xml') AS has_xml,
+       (SELECT s.sha256 FROM sevdesk_documents s
+        WHERE s.invoice_id = i.id AND s.kind = 'invoice_pdf' AND s.fetched_at > h.known_since
+        ORDER BY s.fetched_at DESC LIMIT 1) AS pdf_sha256,
+       EXISTS (SELECT FROM sevdesk_documents s
+               WHERE s.invoice_id = i.id AND s.kind = 'invoice_xml' AND s.fetched_at > h.known_since) AS has_xml,
        (SELECT s.request_sha256 FROM sevdesk_intents s
         WHERE s.subject = 'invoice:' || i.id AND s.action = 'save_invoice' AND s.outcome IN ('done', 'found_done')
         ORDER BY s.id DESC LIMIT 1) AS draft_sha256,
@@ -40,6 +44,10 @@ FROM billing_invoices i
 CROSS JOIN sevdesk_config c
 LEFT JOIN deals d ON d.id = i.deal_id
 LEFT JOIN billing_document_templates t ON t.id = i.document_template_id
+CROSS JOIN LATERAL (SELECT coalesce(min(e.created_at), '-infinity') AS known_since
+                    FROM billing_invoice_event_log e
+                    WHERE e.invoice_id = i.id AND e.event_type IN ('drafted', 'finalized')
+                      AND e.payload ->> 'external_id' = i.external_id) h
 WHERE i.id = :invoice_id;
 
 -- name: load_handback^
@@ -56,5 +64,10 @@ SELECT 'contact', id, last_name, first_name, email, street, zip, city, country_c
 FROM contacts WHERE id = ANY (:contact_ids::uuid[]);
 
 -- name: load_contact_link^
-SELECT contact_id, contact_digest, address_id, address_digest, email_id, email_digest
-FROM sevdesk_contacts WHERE party_kind = :party_kind AND party_id = :party_id;
+-- While a write to the contact is in the air nobody knows what sevDesk has, whatever was written last.
+SELECT c.contact_id, CASE WHEN o.id IS NULL THEN c.contact_digest END AS contact_digest, c.address_id,
+       CASE WHEN o.id IS NULL THEN c.address_digest END AS address_digest, c.email_id,
+       CASE WHEN o.id IS NULL THEN c.email_digest END AS email_digest
+FROM sevdesk_contacts c
+LEFT JOIN sevdesk_intents o ON o.subject = 'contact:' || c.party_id AND o.closed_at IS NULL
+WHERE c.party_kind = :party_kind AND c.party_id = :party_id;

@@ -51,26 +51,27 @@ SET status = :status, progress = 100, filename = :filename, archive = :archive, 
 WHERE export_id = :export_id;
 
 -- name: documents_of_period
--- Our finalized invoices by invoice date, and the cancellations made in the period, as the books must show them.
-SELECT 'invoice' AS kind, i.external_invoice_number AS number, i.issue_date AS day, i.tax_rule, i.currency,
-       NULL AS cancels, i.gross_amount AS gross,
+-- Our finalized invoices by invoice date, and the cancellations made in the period, as the books must show them. `party`
+-- is the recipient they were drafted for; null for adopted ones.
+SELECT d.kind, d.number, d.day, i.tax_rule, i.currency, d.cancels, d.gross, i.document_kind,
        (SELECT jsonb_agg(jsonb_build_object('position', p.position, 'name', p.name, 'description', p.description,
                                             'quantity', p.quantity, 'unit', p.unit, 'unit_price', p.unit_price,
                                             'tax_rate', p.tax_rate) ORDER BY p.position)
-        FROM billing_invoice_items p WHERE p.invoice_id = i.id) AS items
-FROM billing_invoices i
-WHERE i.accounting_provider = 'sevdesk' AND i.external_invoice_number IS NOT NULL
-  AND i.issue_date BETWEEN :first AND :last
-UNION ALL
-SELECT 'cancellation', a.cancellation_number, (i.cancelled_at AT TIME ZONE 'Europe/Berlin')::date, i.tax_rule,
-       i.currency, i.external_invoice_number, a.gross_amount,
-       (SELECT jsonb_agg(jsonb_build_object('position', p.position, 'name', p.name, 'description', p.description,
-                                            'quantity', p.quantity, 'unit', p.unit, 'unit_price', p.unit_price,
-                                            'tax_rate', p.tax_rate) ORDER BY p.position)
-        FROM billing_invoice_items p WHERE p.invoice_id = i.id)
-FROM sevdesk_cancellations a JOIN billing_invoices i ON i.id = a.invoice_id
-WHERE a.kind = 'cancellation_invoice' AND a.cancellation_number IS NOT NULL
-  AND (i.cancelled_at AT TIME ZONE 'Europe/Berlin')::date BETWEEN :first AND :last;
+        FROM billing_invoice_items p WHERE p.invoice_id = i.id) AS items,
+       (SELECT e.payload ->> 'recipient_id' FROM billing_invoice_event_log e
+        WHERE e.invoice_id = i.id AND e.event_type = 'drafted' ORDER BY e.created_at DESC LIMIT 1) AS party
+FROM (SELECT id AS invoice_id, 'invoice' AS kind, external_invoice_number AS number, issue_date AS day, NULL AS cancels,
+             gross_amount AS gross
+      FROM billing_invoices
+      WHERE accounting_provider = 'sevdesk' AND external_invoice_number IS NOT NULL
+        AND issue_date BETWEEN :first AND :last
+      UNION ALL
+      SELECT a.invoice_id, 'cancellation', a.cancellation_number, (c.cancelled_at AT TIME ZONE 'Europe/Berlin')::date,
+             c.external_invoice_number, a.gross_amount
+      FROM sevdesk_cancellations a JOIN billing_invoices c ON c.id = a.invoice_id
+      WHERE a.kind = 'cancellation_invoice' AND a.cancellation_number IS NOT NULL
+        AND (c.cancelled_at AT TIME ZONE 'Europe/Berlin')::date BETWEEN :first AND :last) AS d
+JOIN billing_invoices i ON i.id = d.invoice_id;
 
 -- name: payments_of_period
 -- Money that came or went back for our invoices, by the day sevDesk gave, else the day we learned of it (day null).

@@ -16,8 +16,8 @@ ON CONFLICT (job_id) DO NOTHING
 RETURNING job_id, kind, state, error;
 
 -- name: known_jobs
--- Which of these ids the ledger has a row for.
-SELECT job_id FROM sevdesk_jobs WHERE job_id = ANY (:job_ids::text[]);
+-- Which of these ids the ledger has a row for, and who asked.
+SELECT job_id, requested_by FROM sevdesk_jobs WHERE job_id = ANY (:job_ids::text[]);
 
 -- name: request_job$
 SELECT sevdesk_request_job(:kind, :payload::jsonb, :requested_by::uuid, :correlation_id, :idempotency_key);
@@ -63,6 +63,7 @@ WITH ended AS (
         not_before = CASE WHEN :after::float8 IS NULL THEN NULL
                           ELSE clock_timestamp() + make_interval(secs => :after::float8) END,
         finished_at = CASE WHEN :state IN ('done', 'parked', 'rejected') THEN clock_timestamp() END,
+        asks_about = :asks_about::bigint,
         updated_at = clock_timestamp()
     WHERE job_id = :job_id AND state = 'running' AND attempt = :attempt
     RETURNING job_id, kind, invoice_id, state
@@ -77,10 +78,10 @@ SELECT is_internal, is_admin FROM contacts WHERE id = :person_id;
 
 -- name: open_intent$
 -- Run on the lock session: a process whose locks are gone cannot record an intent, and so cannot act.
--- An older open intent of the subject has been looked into by now and was found not done. Counting what was closed
+-- An older open intent of the subject has been looked into by now; what was found closes it. Counting what was closed
 -- makes Postgres close it first: two open intents on one subject are refused even within one statement.
 WITH closed AS (
-    UPDATE sevdesk_intents SET closed_at = clock_timestamp(), outcome = 'found_not_done'
+    UPDATE sevdesk_intents SET closed_at = clock_timestamp(), outcome = :found
     WHERE id = :earlier::bigint AND closed_at IS NULL
     RETURNING id
 )
@@ -121,11 +122,12 @@ WHERE job_id IN (
     FOR UPDATE SKIP LOCKED)
 RETURNING job_id, kind;
 
--- name: answer_intent!
--- The operator's answer about what the parked job left open.
-UPDATE sevdesk_intents SET answer = :answer
-WHERE closed_at IS NULL
-  AND (job_id = :job_id OR subject = (SELECT order_key FROM sevdesk_jobs WHERE job_id = :job_id AND state = 'parked'));
+-- name: answer_intent$
+-- The answer to what a parked job asks, and to nothing else; null when it asks nothing that is still open.
+UPDATE sevdesk_intents i SET answer = :answer
+FROM sevdesk_jobs j
+WHERE j.job_id = :job_id AND j.state = 'parked' AND i.id = j.asks_about AND i.closed_at IS NULL
+RETURNING i.id;
 
 -- name: request_forgotten$
 -- Invoices the billing system marked queued for which no job exists, and, where auto transfer is on, approved ones
@@ -152,7 +154,7 @@ FROM forgotten f;
 WITH again AS (
     UPDATE sevdesk_jobs
     SET state = 'requested', error = NULL, next_step = NULL, retries = 0, steps_done = '{}', not_before = NULL,
-        finished_at = NULL, updated_at = clock_timestamp()
+        finished_at = NULL, asks_about = NULL, updated_at = clock_timestamp()
     WHERE job_id = :job_id AND state = 'parked'
     RETURNING job_id, kind
 )

@@ -79,13 +79,16 @@ LEFT JOIN billing_invoices i ON i.id = j.invoice_id
 ORDER BY j.seq DESC;
 
 -- name: deciding_job^
--- Of one job id, that job. Of an invoice: what is unfinished (the first of it), else what is parked and was not done by
--- a later job of its kind, else the newest.
+-- Of one job id, that job. Of an invoice: what is unfinished, else what is parked and was not overtaken by a later job of
+-- its kind, else the newest. Of several the publication and then the first, for the others may only follow from it.
+-- parked_beside: how many of an invoice are parked.
 SELECT j.job_id, j.kind, j.state, j.attempt, j.retries, j.worker, j.steps_done, j.error, j.next_step, j.order_key,
        j.seq, j.requested_by, j.started_at, j.invoice_id, i.invoice_number,
        extract(epoch FROM j.not_before - clock_timestamp())::float8 AS again_in,
        extract(epoch FROM clock_timestamp() - j.updated_at)::float8 AS since,
        extract(epoch FROM clock_timestamp() - coalesce(j.not_before, j.created_at))::float8 AS due_for,
+       (SELECT count(*) FROM sevdesk_jobs p
+        WHERE :job_id::text IS NULL AND p.invoice_id = j.invoice_id AND p.state = 'parked')::int AS parked_beside,
        EXISTS (SELECT FROM pg_locks l
                WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
                  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -96,10 +99,11 @@ WHERE j.job_id = :job_id
        AND (j.state <> 'parked'
             OR NOT EXISTS (SELECT FROM sevdesk_jobs l
                            WHERE l.invoice_id = j.invoice_id AND l.kind = j.kind AND l.seq > j.seq
-                             AND l.state = 'done')))
+                             AND l.state IN ('done', 'parked'))))
 ORDER BY CASE WHEN j.state IN ('requested', 'queued', 'running', 'waiting') THEN 0
               WHEN j.state = 'parked' THEN 1 ELSE 2 END,
-         CASE WHEN j.state IN ('requested', 'queued', 'running', 'waiting') THEN j.seq ELSE -j.seq END
+         j.state = 'parked' AND j.kind <> 'publish_invoice',
+         CASE WHEN j.state IN ('done', 'rejected') THEN -j.seq ELSE j.seq END
 LIMIT 1;
 
 -- name: job_ahead^

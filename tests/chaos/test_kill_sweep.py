@@ -7,8 +7,8 @@ from chaos.sweep import Report, sweep
 
 from worker.local import Services
 
-# So many points apart: some two dozen deaths besides one at every write, within 25 seconds on two cores.
-SAMPLE = 40
+# So many points apart: a dozen deaths besides one at every write, within 15 seconds on two cores.
+SAMPLE = 80
 
 
 async def test_deaths_at_some_boundaries_are_survived(services: Services, template: str, home: Nursery) -> None:

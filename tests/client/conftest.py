@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from sevdesk_client.sandbox.server import Running, running
-from tests.client.sandbox_desk import TOKEN, Desk
+from tests.client.sandbox_desk import NO_TLS, TOKEN, Desk
 
 
 @pytest.fixture
@@ -19,5 +19,5 @@ async def sandbox_running() -> AsyncIterator[Running]:
 @pytest.fixture
 async def sandbox_desk(sandbox_running: Running) -> AsyncIterator[Desk]:
     """The same, with a connection that holds the token."""
-    async with httpx.AsyncClient(headers={"Authorization": TOKEN}, timeout=10) as http:
+    async with httpx.AsyncClient(headers={"Authorization": TOKEN}, timeout=10, verify=NO_TLS) as http:
         yield Desk(sandbox_running, http)

@@ -6,13 +6,10 @@ are judged here: query parameters that are not listed; answers wrapped in `objec
 hide the document from its own schema; and `error` in an answer that says success.
 """
 
-import asyncio
 import json
 import os
 import re
-import socket
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -21,17 +18,15 @@ from urllib.parse import parse_qsl
 
 import httpx
 import pytest
-import uvicorn
 import yaml
 from openapi_core import Config, OpenAPI
 from openapi_core.datatypes import RequestParameters
 from openapi_core.templating.media_types.exceptions import MediaTypeNotFound
 from openapi_core.templating.paths.exceptions import PathError
 from openapi_core.validation.request.exceptions import ParameterValidationError, SecurityValidationError
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 
-from sevdesk_client.sandbox.server import HangUpProtocol
 from tests.client.contract_repairs import repaired
 
 VARIABLE = "SEVDESK_OPENAPI"
@@ -189,7 +184,7 @@ class Recorder(httpx.AsyncBaseTransport):
 class ContractProxy:
     """An ASGI app between a worker and a sandbox that remembers each call to /api/v1 and passes all on unchanged.
 
-    A connection the sandbox drops is dropped here as well. `serving` puts the app on a port.
+    A connection the sandbox drops is dropped here as well. `listening` of the sandbox puts the app on a port.
     """
 
     def __init__(self, upstream_url: str, contract: Contract) -> None:
@@ -246,28 +241,6 @@ class ContractProxy:
 def proxy_app(upstream_url: str, spec: Contract) -> ContractProxy:
     """A proxy to a sandbox (its address without /api/v1, so that its control panel is reached through it as well)."""
     return ContractProxy(upstream_url, spec)
-
-
-@asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncIterator[str]:
-    """Serves an app on a free port of this machine; gives its address, http://127.0.0.1:PORT."""
-    # Named TCP, for only then asyncio sends small answers without delay.
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
-        quiet: dict[str, Any] = {"log_level": "critical", "access_log": False, "lifespan": "off"}
-        server = _Server(uvicorn.Config(app, http=HangUpProtocol, timeout_graceful_shutdown=1, **quiet))
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await task
-
-
-class _Server(uvicorn.Server):
-    def capture_signals(self) -> AbstractContextManager[None]:
-        """Signals stay with pytest."""
-        return nullcontext()
 
 
 class _Request:

@@ -116,7 +116,7 @@ def calls() -> Iterator[Call]:
     yield Call("find_invoices", ("INV-1",))
     for method in ("get_contact", "list_contact_addresses", "get_invoice", "delete_draft"):
         yield Call(method, ("7",))
-    for method in ("get_pdf", "get_xml", "cancel_invoice"):
+    for method in ("get_pdf", "get_xml", "cancel_invoice", "find_credit_notes", "get_credit_note"):
         yield Call(method, ("7",))
     for contact in contact_drafts():
         yield Call("create_contact", (contact,))

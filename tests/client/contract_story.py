@@ -141,13 +141,15 @@ class _Teller:
     async def paid_in_parts(self, rule: int, rate: str) -> None:
         """Partly paid, which cannot be cancelled; then in full, which makes a credit note, once."""
         with suppress(SevDeskError):
-            invoice = await self._save(rule, rate)
+            invoice = await self._save(rule, rate, delivery_date=INVOICE.invoice_date + timedelta(days=1))
             await self._try("send_by", invoice.id, "VPR")
             for amount in ({"amount": "1"}, {}):
                 await self.order("POST", "payments", {"invoice_id": invoice.id, **amount})
                 await self._try("get_invoice", invoice.id)
                 await self._try("cancel_invoice", invoice.id)
             await self._try("cancel_invoice", invoice.id)
+            for note in await self.client.find_credit_notes(invoice.id):
+                await self._try("get_credit_note", note.id)
             await self.order("POST", "unlink", {"invoice_id": invoice.id})
             await self._try("get_invoice", invoice.id)
 
@@ -211,6 +213,7 @@ class _Teller:
         """Ids nobody has."""
         for method in ("get_contact", "get_invoice", "get_pdf", "get_xml", "delete_draft", "cancel_invoice", "send_by"):
             await self._try(method, "7")
+        await self._try("get_credit_note", "7")
         await self._try("update_contact", "7", COMPANY)
         await self._try("update_contact_address", "7", ADDRESS)
         await self._try("update_communication_way", "7", "c@example.com")

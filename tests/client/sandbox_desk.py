@@ -1,6 +1,7 @@
 """Plain HTTP to a running sandbox, and the bodies that its tests send. Knows nothing of the project's own client."""
 
 import base64
+import ssl
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,8 @@ import httpx
 from sevdesk_client.sandbox.server import Running
 
 TOKEN = "0123456789abcdef0123456789abcdef"
+# Trusts nobody, for nothing here speaks TLS; loading the usual authorities takes longer than most tests.
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 Json = Any
 
 

@@ -12,8 +12,8 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from sevdesk_client import SevDeskClient
 from sevdesk_client.errors import OutcomeUnknown
-from sevdesk_client.sandbox.server import Running
-from tests.client.contract import ContractProxy, Exchange, official, proxy_app, read_document, serving
+from sevdesk_client.sandbox.server import Running, listening
+from tests.client.contract import ContractProxy, Exchange, official, proxy_app, read_document
 from tests.client.contract_calls import COMPANY
 from tests.client.contract_deviations import DEVIATIONS, unexplained
 from tests.client.contract_repairs import REPAIRS
@@ -124,7 +124,7 @@ async def proxy(sandbox_running: Running) -> ContractProxy:
 @pytest.fixture
 async def proxied(proxy: ContractProxy) -> AsyncIterator[tuple[str, SevDeskClient]]:
     """The proxy's address and a client that talks to it."""
-    async with serving(proxy) as url, httpx.AsyncClient() as http:
+    async with listening(proxy) as url, httpx.AsyncClient() as http:
         yield url, SevDeskClient(http, TOKEN, base_url=f"{url}/api/v1", attempts=1, write_timeout=2)
 
 

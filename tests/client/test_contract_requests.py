@@ -16,7 +16,7 @@ from tests.client.contract_deviations import out_of_date, unexplained
 from tests.client.sandbox_desk import TOKEN
 
 DRAFTS = (ContactDraft, AddressDraft, PositionDraft, InvoiceDraft, MailDraft)
-METHODS = {name: method for name, method in inspect.getmembers(SevDeskClient, inspect.iscoroutinefunction)}
+METHODS = {name: method for name, method in vars(SevDeskClient).items() if inspect.iscoroutinefunction(method)}
 # Downloads go to an address outside the API.
 PUBLIC = {name: method for name, method in METHODS.items() if not name.startswith("_") and name != "download"}
 

@@ -15,7 +15,7 @@ from sevdesk_client.client import SevDeskClient
 from sevdesk_client.models import DownloadInfo, Progress
 from sevdesk_client.sending import Call
 from sevdesk_client.wire import Answer, Request, read_file
-from tests.client.sandbox_desk import TOKEN, Desk
+from tests.client.sandbox_desk import NO_TLS, TOKEN, Desk
 
 OCTOBER = (date(2026, 10, 1), date(2026, 10, 31))
 LINK = "https://storage.example.com/1/zip/a.zip?X-Amz-Signature=5ec7e7"
@@ -30,14 +30,14 @@ async def calls() -> list[Call]:
 @pytest.fixture
 async def client(sandbox_desk: Desk, calls: list[Call]) -> AsyncIterator[SevDeskClient]:
     """A client of the sandbox."""
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(verify=NO_TLS) as http:
         yield SevDeskClient(http, TOKEN, base_url=sandbox_desk.running.base_url, max_wait=0, observe=calls.append)
 
 
 @pytest.fixture
 async def alone() -> AsyncIterator[SevDeskClient]:
     """A client whose network is a mock."""
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(verify=NO_TLS) as http:
         yield SevDeskClient(http, TOKEN, max_wait=0)
 
 

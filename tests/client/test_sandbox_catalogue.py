@@ -225,7 +225,7 @@ async def save_without_positions(desk: Desk) -> Call:
 
 @situation
 async def save_early_delivery(desk: Desk) -> Call:
-    await desk.switch(late_delivery_required=True)
+    await desk.switch(delivery_dates="later")
     await desk.draft_id(deliveryDate="2026-10-02")
     return await saving(desk, deliveryDate="2026-10-01")
 

@@ -122,7 +122,7 @@ async def test_addresses_change_and_go(sandbox_desk: Desk) -> None:
     """PUT is partial, DELETE final."""
     body = address(await sandbox_desk.contact())
     ident = (await sandbox_desk.objects("POST", "/ContactAddress", 201, json=body))["id"]
-    changed = await sandbox_desk.objects("PUT", f"/ContactAddress/{ident}", json={"city": "Köln"})
+    changed = await sandbox_desk.objects("PUT", f"/ContactAddress/{ident}", 201, json={"city": "Köln"})
     assert (changed["street"], changed["city"]) == ("Musterweg 1", "Köln")
     await sandbox_desk.objects("DELETE", f"/ContactAddress/{ident}")
     await sandbox_desk.error("GET", f"/ContactAddress/{ident}", 404)

@@ -39,7 +39,7 @@ def account() -> tuple[Account, list[int]]:
     return found, [*found.invoices, *(each.id for each in found.contacts), 7]
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.sampled_from(sorted(ROUTES)), st.integers(0, 8), QUERIES, BODIES)
 def test_no_route_ever_crashes(route: tuple[str, str], which: int, query: dict[str, str], body: dict[str, Any]) -> None:
     """Each handler answers or refuses."""
@@ -52,7 +52,7 @@ def test_no_route_ever_crashes(route: tuple[str, str], which: int, query: dict[s
         assert answer.status in (200, 201) and answer.content
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.data())
 def test_no_saved_field_ever_crashes(data: st.DataObject) -> None:
     """A good saveInvoice body with some fields exchanged is saved and printed, or refused."""

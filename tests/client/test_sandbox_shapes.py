@@ -100,6 +100,12 @@ async def test_dates_carry_berlin_offset(sandbox_desk: Desk, day: str | int, sho
     assert (await sandbox_desk.draft(invoiceDate=day))["invoice"]["invoiceDate"] == shown
 
 
+@pytest.mark.parametrize("day", ["01.10.2026", 1790805600, "2026-09-30T22:00:00.000Z", "2026-10-01T00:00:00+02:00"])
+async def test_delivery_takes_a_zone(sandbox_desk: Desk, day: str | int) -> None:
+    """Of all the dates this one alone is a date-time in the specification, so generated clients send it so."""
+    assert (await sandbox_desk.draft(deliveryDate=day))["invoice"]["deliveryDate"] == "2026-10-01T00:00:00+02:00"
+
+
 async def test_lists_of_the_account_match(sandbox_desk: Desk) -> None:
     """Users, countries, payment methods, templates and version answer as known."""
     assert_like("users", await sandbox_desk.call("GET", "/SevUser"))

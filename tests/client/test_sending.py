@@ -11,9 +11,10 @@ from pytest_httpx import HTTPXMock
 from sevdesk_client import errors
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sending import Call, _waits
+from sevdesk_client.wire import Request
 from tests.client.samples import answer
+from tests.client.sandbox_desk import NO_TLS, TOKEN
 
-TOKEN = "0123456789abcdef0123456789abcdef"
 VERSION = answer("version")
 Read = Callable[[SevDeskClient], Awaitable[object]]
 
@@ -28,7 +29,7 @@ async def a_write(client: SevDeskClient) -> None:
 
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient() as made:
+    async with httpx.AsyncClient(verify=NO_TLS) as made:
         yield made
 
 
@@ -182,6 +183,59 @@ async def test_short_waits_are_honoured(http: httpx.AsyncClient, httpx_mock: HTT
     started = time.monotonic()
     await a_read(SevDeskClient(http, TOKEN))
     assert time.monotonic() - started >= 1.0
+
+
+class Gatekeeper:
+    """A gate that keeps the first calls back and writes down what it is told."""
+
+    def __init__(self, keeps_back: int = 0) -> None:
+        self.keeps_back, self.entered, self.turns = keeps_back, list[str](), 0
+        self.heard: list[tuple[str, int | None, type[errors.SevDeskError] | None]] = []
+
+    async def turn(self) -> None:
+        self.turns += 1
+
+    async def enter(self, request: Request) -> None:
+        self.entered.append(request.operation)
+        if len(self.entered) <= self.keeps_back:
+            raise errors.Throttled(request.operation, "not now", retry_after=0.01)
+
+    def told(self, call: Call, error: errors.SevDeskError | None) -> None:
+        self.heard.append((call.outcome, call.status, type(error) if error else None))
+
+
+@pytest.mark.parametrize("call", [a_read, a_write])
+async def test_kept_back_is_not_repeated(http: httpx.AsyncClient, call: Read) -> None:
+    """The gate knows better than our own quick retries when to come back; nothing is sent, nobody observes a call."""
+    gate, seen = Gatekeeper(keeps_back=1), list[Call]()
+    with pytest.raises(errors.Throttled) as caught:
+        await call(SevDeskClient(http, TOKEN, gate=gate, observe=seen.append))
+    assert (caught.value.status, caught.value.retry_after) == (None, 0.01)
+    assert len(gate.entered) == 1 and gate.heard == [] and seen == []
+
+
+async def test_gate_hears_of_every_attempt(http: httpx.AsyncClient, httpx_mock: HTTPXMock) -> None:
+    """Each attempt asks first and tells afterwards; a caller who gives up is told of, too."""
+    gate = Gatekeeper()
+    client = SevDeskClient(http, TOKEN, max_wait=0, gate=gate)
+    httpx_mock.add_response(status_code=429)
+    httpx_mock.add_response(content=VERSION)
+    await a_read(client)
+    httpx_mock.add_exception(asyncio.CancelledError())
+    with pytest.raises(asyncio.CancelledError):
+        await a_read(client)
+    assert gate.heard == [("Throttled", 429, errors.Throttled), ("ok", 200, None), ("cancelled", None, None)]
+    assert len(gate.entered) == 3 and gate.turns == 0
+    await client.turn()
+    assert gate.turns == 1
+
+
+async def test_downloads_pass_by_the_gate(http: httpx.AsyncClient, httpx_mock: HTTPXMock) -> None:
+    """A link leads to storage, whose trouble is not sevDesk's."""
+    gate = Gatekeeper(keeps_back=1)
+    httpx_mock.add_response(content=b"PK")
+    assert await SevDeskClient(http, TOKEN, gate=gate).download("https://storage.example/x") == b"PK"
+    assert gate.entered == [] and gate.heard == []
 
 
 def test_waits_grow_with_full_jitter() -> None:

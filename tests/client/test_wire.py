@@ -128,6 +128,14 @@ def test_no_answer_depends_on_the_call(
     assert type(complaint(body, status, request_)) is kind
 
 
+@pytest.mark.parametrize("request_", [GET, PUT])
+@pytest.mark.parametrize("message", ["Missing iban and bic", "wrong HTTP Type"])
+def test_faults_of_ours_with_500(message: str, request_: Request) -> None:
+    """Some refusals look like trouble on sevDesk's side; waiting would not help."""
+    body = json.dumps({"error": {"message": message, "code": None}, "objects": None})
+    assert type(complaint(body, 500, request_)) is errors.Refused
+
+
 def test_number_lock_proves_nothing() -> None:
     """Peers retry "Correct number abort" only after reading back, so for a write it is an open question."""
     body = '{"error": {"message": "Invoice: Correct number abort. Timeout", "code": null}}'

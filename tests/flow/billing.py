@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import redis.asyncio
 
-from worker.store.connection import QUERIES
+from worker.store import Store
 
 FINAL = ("done", "parked", "rejected")
 
@@ -145,9 +145,7 @@ class Billing:
 
     async def retry(self, job_id: str, answer: str | None = None) -> None:
         """What `sevdesk-worker retry [--as ANSWER]` does."""
-        if answer is not None:
-            await QUERIES.answer_intent(self.db, job_id=job_id, answer=answer)
-        assert await QUERIES.unpark(self.db, job_id=job_id) is not None
+        assert await Store(self.db).unpark(job_id, answer=answer) is not None
 
     async def row(self, invoice: UUID) -> asyncpg.Record:
         """The billing invoice as it is now."""

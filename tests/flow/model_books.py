@@ -15,6 +15,17 @@ PAYMENTS = {
     "payment_reversed": "open",
 }
 
+# Our word for a write -> the word that `Wire.done` counts it by.
+WRITES = {
+    "save_invoice": "saveInvoice",
+    "delete_draft": "DELETE",
+    "change_parameter": "changeParameter",
+    "send_by": "sendBy",
+    "send_via_email": "sendViaEmail",
+    "cancel_invoice": "cancelInvoice",
+}
+MADE = ("done", "found_done")
+
 
 async def check_job(office: Office, job_id: str) -> None:
     """A job that has just ended says the truth about the invoice."""
@@ -53,8 +64,13 @@ async def check_books(office: Office) -> None:
     await _check_counterpart(office, row)
     await _check_mails(office, events, opened)
     _check_log(row, events)
+    await _check_intents(office)
     for intent in opened:
         assert intent["state"] == "parked", f"open, and nobody will close it: {dict(intent)}"
+
+
+def _last(events: list[str], event: str) -> int:
+    return max((place for place, each in enumerate(events) if each == event), default=0)
 
 
 def _check_documents(office: Office, row: Any) -> None:
@@ -90,6 +106,21 @@ async def _check_mails(office: Office, events: list[str], opened: list[Any]) -> 
         assert known <= len(office.mails(kind)) <= known + unknown, f"mails of {document}"
 
 
+async def _check_intents(office: Office) -> None:
+    """What is recorded of a write is what became of it, unless people did the same by hand."""
+    if office.touched:
+        return
+    rows = await office.billing.db.fetch("SELECT action, outcome FROM sevdesk_intents")
+    for action, word in WRITES.items():
+        said = [row["outcome"] for row in rows if row["action"] == action]
+        made, untold = sum(each in MADE for each in said), sum(each in (None, "moot") for each in said)
+        assert made <= office.wire.done[word] <= made + untold, f"{action}: {said}, {office.wire.done[word]} in sevDesk"
+    noted = await office.billing.db.fetchval("SELECT count(*) FROM sevdesk_cancellations WHERE kind = 'credit_note'")
+    assert bool(office.account.credit_notes) <= bool(noted) or ("cancel_invoice", None) in {
+        tuple(each) for each in rows
+    }
+
+
 def _check_log(row: Any, events: list[str]) -> None:
     """The row is where its log has brought it."""
     cancelled = sum(each in ("cancelled", "cancelled_in_sevdesk") for each in events)
@@ -97,7 +128,8 @@ def _check_log(row: Any, events: list[str]) -> None:
     if row["accounting_sync_status"] == "cancelled":
         assert (row["document_status"], row["claim_status"], row["paid_amount"]) == ("cancelled", "cancelled", 0)
         return
-    assert (row["document_status"] == "sent") == ("mailed" in events)
+    present = events[_last(events, "drafted") :]  # of the present document; what was sent before it is gone
+    assert (row["document_status"] == "sent") == ("mailed" in present)
     if row["accounting_sync_status"] == "synced":
         assert "finalized" in events and row["external_invoice_number"]
     payments = [PAYMENTS[each] for each in events if each in PAYMENTS]

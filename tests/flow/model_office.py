@@ -4,6 +4,8 @@ No quarantine is waited out: `pass_quarantine` lets every write that is still un
 at which it may, and then makes the intents written so far old enough to be looked into.
 """
 
+import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -46,19 +48,22 @@ class Wire(httpx.AsyncBaseTransport):
         self.trouble: Trouble | None = None
         self.silent = False
         self.late: list[httpx.Request] = []
+        self.done = Counter[
+            str
+        ]()  # writes that took effect, by the last word of their path or, without one, their verb
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self.silent:
             raise httpx.ConnectError("nobody there") if request.method != "GET" else httpx.ReadError("no answer")
         trouble = self.trouble
         if request.method == "GET" or trouble is None:
-            return await self.inner.handle_async_request(request)
+            return await self._carry(request)
         if trouble.after > 0:
             trouble.after -= 1
-            return await self.inner.handle_async_request(request)
+            return await self._carry(request)
         self.trouble, self.silent = None, trouble.blind
         if trouble.kind == "lost":
-            await self.inner.handle_async_request(request)
+            await self._carry(request)
         if trouble.kind == "late":
             self.late.append(request)
         raise httpx.ReadError("no answer")
@@ -67,7 +72,16 @@ class Wire(httpx.AsyncBaseTransport):
         """What was under way takes effect."""
         late, self.late = self.late, []
         for request in late:
-            await self.inner.handle_async_request(request)
+            await self._carry(request)
+
+    async def _carry(self, request: httpx.Request) -> httpx.Response:
+        answer = await self.inner.handle_async_request(request)
+        assert isinstance(answer.stream, httpx.AsyncByteStream)
+        body = b"".join([part async for part in answer.stream])
+        if request.method != "GET" and answer.is_success and "error" not in json.loads(body):
+            word = request.url.path.rpartition("/")[2]
+            self.done[request.method if word.isdigit() else word] += 1
+        return httpx.Response(answer.status_code, headers=answer.headers, stream=httpx.ByteStream(body))
 
 
 class PatientStore(Store):
@@ -96,6 +110,7 @@ class Office:
         self.runner = Runner(store, locks, Desk(client), settings, self._rung, Metrics())
         self.invoice, self.number = UUID(int=0), ""
         self.deleted: list[Document] = []  # by hand, ours
+        self.touched = False  # by hand: what is there, or is not, need not be our work
 
     @classmethod
     async def open(cls, database_url: str) -> "Office":
@@ -123,6 +138,7 @@ class Office:
     async def begin(self) -> None:
         """A new history: one approved invoice over 119.00 EUR, and empty books."""
         await self.billing.db.execute("""
+            UPDATE sevdesk_jobs SET asks_about = NULL;
             DELETE FROM billing_invoices; DELETE FROM sevdesk_intents; DELETE FROM sevdesk_jobs;
             DELETE FROM sevdesk_mails; DELETE FROM sevdesk_documents; DELETE FROM sevdesk_cancellations;
             DELETE FROM sevdesk_sync_runs; UPDATE sevdesk_sync_state SET watermark = NULL;
@@ -133,7 +149,8 @@ class Office:
         self.account.mails.clear()
         self.account.transactions.clear()
         self.wire.trouble, self.wire.silent, self.wire.late = None, False, []
-        self.deleted, self.hands = [], timedelta(0)
+        self.wire.done.clear()
+        self.deleted, self.hands, self.touched = [], timedelta(0), False
         self.invoice = await self.billing.invoice(self.deal)
         self.number = (await self.billing.row(self.invoice))["invoice_number"]
 
@@ -193,6 +210,21 @@ class Office:
         return [
             self.account.invoices[each] for each in ids if (self.account.invoices[each].type == "SR") == (kind == "SR")
         ]
+
+    def delete(self, document: Document) -> None:
+        """By hand, in sevDesk's own pages; its mails stay sent."""
+        self.deleted.append(document)
+        self.touched = True
+        self.account.remove(document)
+
+    async def delete_credit_note(self, id: int) -> None:
+        """By a client of sevDesk's, as its own pages are one."""
+        headers = {"Authorization": TOKEN}
+        self.touched = True
+        answer = await self.wire.inner.handle_async_request(
+            httpx.Request("DELETE", f"http://sandbox/api/v1/CreditNote/{id}", headers=headers)
+        )
+        assert answer.status_code == 200
 
     def mails(self, kind: str = "RE") -> list[Any]:
         """What went out for these documents, deleted ones included."""

@@ -299,25 +299,26 @@ async def test_refused_save_parks_once(billing: Billing, worker: object, sevdesk
     assert len(marked) == 1
 
 
-async def test_refused_token_parks_every_job(
+async def test_refused_token_parks_one_job(
     billing: Billing, run_worker: RunWorker, sevdesk: Running, logs: Logs
 ) -> None:
-    """One sentence without the token; jobs that need no sevDesk go on; the right token and a retry heal it."""
-    invoices = [await billing.usual_invoice() for _ in range(2)]
-    before = [dict(await billing.row(invoice)) for invoice in invoices]
+    """One sentence without the token; the next job waits, others go on; the right token and a retry heal it."""
+    invoice, another = [await billing.usual_invoice() for _ in range(2)]
+    before = dict(await billing.row(invoice))
     wrong = "0123456789abcdef0123456789abcdef"
     async with run_worker(sevdesk_api_token=SecretStr(wrong)):
-        jobs = [await billing.do("publish_invoice", invoice_id=invoice) for invoice in invoices]
+        job = await billing.do("publish_invoice", invoice_id=invoice)
+        waits = await billing.until_state(await billing.enqueue("publish_invoice", invoice_id=another), "waiting")
         rejected = await billing.do("publish_invoice", invoice_id=uuid4())
-    for invoice, row, job in zip(invoices, before, jobs, strict=True):
-        assert (job["state"], job["error"]) == ("parked", "sevDesk refuses the API token.")
-        assert job["next_step"] == "Set a valid SEVDESK_API_TOKEN, restart the worker, then retry."
-        await assert_told_once(billing, invoice, job, logs)
-        assert_only_parked("parked", row, dict(await billing.row(invoice)))
+    assert (job["state"], job["error"]) == ("parked", "sevDesk refuses the API token.")
+    assert job["next_step"] == "Set a valid SEVDESK_API_TOKEN, restart the worker, then retry."
+    await assert_told_once(billing, invoice, job, logs)
+    assert_only_parked("parked", before, dict(await billing.row(invoice)))
+    assert waits["error"].endswith("Set a valid SEVDESK_API_TOKEN and restart the worker") and waits["retries"] == 0
     assert rejected["error"].startswith("There is no invoice")
     assert wrong not in str(logs)
     assert (await state(sevdesk))["contacts"] == []
-    await assert_healed_by_retry(billing, run_worker, jobs[0]["job_id"])
+    await assert_healed_by_retry(billing, run_worker, job["job_id"])
 
 
 async def test_missing_token_parks_every_job(billing: Billing, run_worker: RunWorker, logs: Logs) -> None:

@@ -3,8 +3,11 @@
 import asyncio
 import json
 import signal
+import socket
 import sys
-from asyncio.subprocess import PIPE
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +47,7 @@ async def test_status_shows_the_queue(
     operator: Operator, billing: Billing, run_worker: RunWorker, sevdesk: Running
 ) -> None:
     """Running, waiting, parked and the oldest in line, with causes, but without names and addresses."""
-    await order_fault(sevdesk, "delay", "POST /Invoice/Factory/saveInvoice", after_ms=15_000)
+    await order_fault(sevdesk, "delay", "POST /Invoice/Factory/saveInvoice", after_ms=3_000)
     async with run_worker(write_quarantine=60):
         parked = await billing.do("publish_invoice", invoice_id=await billing.usual_invoice(gross_amount="1.00"))
         slow = await billing.usual_invoice()
@@ -63,6 +66,7 @@ async def test_status_shows_the_queue(
     assert found["parked"][0]["job_id"] == parked["job_id"] and "add up to" in found["parked"][0]["error"]
     assert found["account"]["token_configured"] is True and found["redis"]["reachable"] is True
     assert code == 0 and "1 queued, 1 running, 1 parked" in said and "behind" not in said
+    assert parked["job_id"] in said and "why INVOICE tells the cause" in said  # whole, to be copied
     for text in (json.dumps(found, ensure_ascii=False), said):
         assert not [name for name in NAMES if name in text]
         assert operator.settings.sevdesk_api_token.get_secret_value() not in text  # type: ignore[union-attr]
@@ -82,19 +86,36 @@ async def test_top_looks_once_or_more(operator: Operator, billing: Billing) -> N
     assert (await operator.run("top", "--every", "0"))[0] == 2
 
 
-async def test_top_ends_with_ctrl_c(operator: Operator) -> None:
-    """Line by line until SIGINT, then exit 0 without a word."""
+@asynccontextmanager
+async def watching(operator: Operator, **changed: object) -> AsyncIterator[Process]:
+    """`top --json` in a process of its own."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "worker", "top", "--json", "--every", "2",
-        cwd=operator.folder, env=environment(operator.settings, {}), stdout=PIPE, stderr=PIPE,
+        sys.executable, "-m", "worker", "top", "--json", "--every", "0.1",
+        cwd=operator.folder, env=environment(operator.settings, changed), stdout=PIPE, stderr=PIPE,
     )  # fmt: skip
-    assert process.stdout is not None
     async with asyncio.timeout(30):
-        for _ in range(2):
-            assert json.loads(await process.stdout.readline())["jobs"] == {}
+        yield process
         process.send_signal(signal.SIGINT)
         _, problem = await process.communicate()
     assert (process.returncode, problem) == (0, b"")
+
+
+async def test_top_ends_with_ctrl_c(operator: Operator) -> None:
+    """Line by line until SIGINT, then exit 0 without a word."""
+    async with watching(operator) as process:
+        assert process.stdout is not None
+        for _ in range(2):
+            assert json.loads(await process.stdout.readline())["jobs"] == {}
+
+
+async def test_top_ends_while_it_connects(operator: Operator) -> None:
+    """The same when Postgres has taken the call and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as postgres:
+        postgres.setblocking(False)
+        away = f"postgresql://nobody@127.0.0.1:{postgres.getsockname()[1]}/none"
+        async with watching(operator, DATABASE_URL=away):
+            caller, _ = await asyncio.get_running_loop().sock_accept(postgres)
+        caller.close()
 
 
 async def test_jobs_are_listed_and_filtered(operator: Operator, billing: Billing) -> None:
@@ -154,6 +175,19 @@ async def test_commands_speak_json(operator: Operator, billing: Billing) -> None
     assert "publish_invoice" in await operator.json("schema")
 
 
+async def test_enqueue_takes_invoice_numbers(operator: Operator, billing: Billing) -> None:
+    """Ours, also one of digits only, or the id; what does not exist or is no job is refused before it is asked for."""
+    invoice = await billing.usual_invoice(invoice_number="0042")
+    for name in ("0042", str(invoice)):
+        job_id = (await operator.json("enqueue", "publish_invoice", f"invoice_id={name}"))["job_id"]
+        assert (await billing.job(job_id))["invoice_id"] == invoice
+    code, said, problem = await operator.run("enqueue", "publish_invoice", "invoice_id=0043")
+    assert (code, said) == (1, "") and "No invoice has the number or id '0043'" in problem
+    for wrong in (("publish",), ("publish_invoice",), ("publish_invoice", "invoice_id=0042", "colour=red")):
+        assert (await operator.run("enqueue", *wrong))[0] == 2
+    assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_jobs") == 2
+
+
 async def test_retry_takes_job_invoice_or_all(operator: Operator, billing: Billing) -> None:
     """By job, by invoice number, or everything, in the order asked; an answer belongs to one job only."""
     invoices = [await billing.usual_invoice() for _ in range(3)]
@@ -167,10 +201,25 @@ async def test_retry_takes_job_invoice_or_all(operator: Operator, billing: Billi
     await park()
     assert (await operator.run("retry", number, "--as", "done"))[0] == 2
     assert await operator.json("retry", number) == {"retried": [asked[0], asked[3]]}
+    code, said, problem = await operator.run("retry", asked[1], "--as", "not-done")
+    assert (code, said) == (1, "") and f"{asked[1]} asks nothing" in problem
+    await _ask(billing, asked[1])
     assert await operator.json("retry", asked[1], "--as", "not-done") == {"retried": [asked[1]]}
+    assert await billing.db.fetchval("SELECT answer FROM sevdesk_intents") == "not-done"
     assert await operator.json("retry", "--all-parked") == {"retried": [asked[2]]}
     assert await operator.json("retry", "--all-parked") == {"retried": []}
     for wrong in ((), (asked[0], "--all-parked"), ("--all-parked", "--as", "done")):
         assert (await operator.run("retry", *wrong))[0] == 2
     code, said, problem = await operator.run("retry", asked[0])
     assert (code, said) == (1, "") and "is not parked" in problem
+
+
+async def _ask(billing: Billing, job_id: str) -> None:
+    """The parked job has a question."""
+    await billing.db.execute(
+        """WITH opened AS (INSERT INTO sevdesk_intents (subject, job_id, step, action, request_sha256, worker)
+                           SELECT order_key, job_id, 'email', 'send_via_email', '', 'test'
+                           FROM sevdesk_jobs WHERE job_id = $1 RETURNING id)
+           UPDATE sevdesk_jobs SET asks_about = (SELECT id FROM opened) WHERE job_id = $1""",
+        job_id,
+    )

@@ -354,6 +354,21 @@ async def test_dead_worker_is_noticed(stage: Stage) -> None:
     assert "Start a worker" in answer.next_step
 
 
+async def test_first_cause_is_told(stage: Stage) -> None:
+    """Of two parked jobs the one the other waits for; the newest try of it; and one command takes both up again."""
+    invoice = await stage.billing.usual_invoice(gross_amount="120.00")
+    async with stage.working():
+        jobs = [await stage.billing.do(kind, invoice_id=invoice) for kind in ("publish_invoice", "send_invoice")]
+        jobs.append(await stage.billing.do("publish_invoice", invoice_id=invoice))
+    assert {job["state"] for job in jobs} == {"parked"}
+    sent, published = await stage.why(jobs[1]["job_id"]), await stage.why(invoice)
+    assert "is not published in sevDesk yet" in sent.cause and f"retry {jobs[1]['job_id']}" in sent.next_step
+    number = (await stage.billing.row(invoice))["invoice_number"]
+    assert published.next_step.endswith(f"sevdesk-worker retry {number}.") and "add up to" in published.cause
+    await stage.billing.db.execute("UPDATE sevdesk_jobs SET state = 'done' WHERE job_id = $1", jobs[2]["job_id"])
+    assert (await stage.why(invoice)).subject == sent.subject
+
+
 async def test_token_that_came_later_is_noticed(stage: Stage) -> None:
     """Parked for want of a token that is there by now: only the retry is missing."""
     answer = await no_token(stage)

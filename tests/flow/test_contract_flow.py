@@ -1,15 +1,21 @@
-"""The life of three invoices, overheard between worker and sevDesk and held against sevDesk's own specification."""
+"""The life of three invoices, overheard between worker and sevDesk and held against sevDesk's own specification.
 
+And the same with everything the demo does, whose worker is a process of its own.
+"""
+
+from collections import Counter
 from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 from flow.billing import Billing
 from flow.books import pay
 from flow.conftest import RunWorker
+from flow.test_demo import play, table, wrong
 
-from sevdesk_client.sandbox.server import Running
-from tests.client.contract import ContractProxy, official, proxy_app, serving
+from sevdesk_client.sandbox.server import Running, listening
+from tests.client.contract import ContractProxy, official, proxy_app
 from tests.client.contract_deviations import unexplained
 
 HEARD = {
@@ -35,7 +41,7 @@ HEARD = {
 async def overheard(sevdesk: Running, run_worker: RunWorker) -> AsyncIterator[ContractProxy]:
     """A worker that takes the proxy for sevDesk."""
     proxy = proxy_app(sevdesk.url, official())
-    async with serving(proxy) as url, run_worker(sevdesk_base_url=f"{url}/api/v1"):
+    async with listening(proxy) as url, run_worker(sevdesk_base_url=f"{url}/api/v1"):
         yield proxy
 
 
@@ -72,3 +78,17 @@ async def test_worker_keeps_the_contract(billing: Billing, overheard: ContractPr
         assert (job["state"], job["error"]) == ("done", None)
     assert {exchange.operation for exchange in overheard.exchanges} >= HEARD
     assert unexplained(overheard.violations()) == ""
+
+
+@pytest.mark.long
+async def test_demo_keeps_the_contract(sevdesk: Running, tmp_path: Path) -> None:
+    """A whole billing month through the proxy ends as it should, and nothing but the listed deviations is heard."""
+    proxy = proxy_app(sevdesk.url, official())
+    async with listening(proxy) as url:
+        code, said = await play("--out", tmp_path, "--sevdesk-url", f"{url}/api/v1", SEVDESK_API_TOKEN=sevdesk.token)
+    assert (code, wrong(said)) == (0, {}), said
+    heard = Counter(exchange.operation for exchange in proxy.exchanges)
+    assert len(table(said)) == 27
+    assert (heard["POST /Invoice/Factory/saveInvoice"], heard["POST /Invoice/{id}/sendViaEmail"]) == (27, 26)
+    assert heard.total() == len(sevdesk.sandbox.requests) > 200  # nobody went round the proxy
+    assert unexplained(proxy.violations()) == ""

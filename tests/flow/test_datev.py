@@ -14,15 +14,19 @@ from flow.books import control, order_fault, pay, state, until
 from flow.conftest import RunWorker
 
 from sevdesk_client.sandbox.server import Running
+from worker import doorbell
 from worker.datev import export as datev_export
+from worker.store.connection import QUERIES
 
 MONTH = {"start_date": "2026-10-01", "end_date": "2026-10-31"}
 
 
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Poll quickly."""
-    monkeypatch.setattr(datev_export, "FIRST_POLL", 0.1)
+    """Poll without a pause, and look often whether the pause is over."""
+    monkeypatch.setattr(datev_export, "FIRST_POLL", 0.0)
+    monkeypatch.setattr(datev_export, "POLL_SHARE", 0.0)
+    monkeypatch.setattr(doorbell, "POLL_SECONDS", 0.02)
 
 
 async def october(billing: Billing, sevdesk: Running) -> list[UUID]:
@@ -94,15 +98,45 @@ async def test_cancellations_and_payments_agree(billing: Billing, worker: object
     assert (row["status"], json.loads(row["report"])["counts"]) == ("accepted", {})
 
 
-@pytest.mark.parametrize("fault", ["posting_missing", "posting_doubled", "wrong_amount", "wrong_side", "wrong_date"])
-async def test_planted_fault_is_a_finding(billing: Billing, worker: object, sevdesk: Running, fault: str) -> None:
-    """The package is stored all the same, and says what is wrong with it."""
+async def test_export_knows_whose_documents(billing: Billing, worker: object) -> None:
+    """A Storno is its invoice's customer's, so that both have to stand on one debtor."""
+    invoice = await billing.usual_invoice()
+    await billing.do("publish_invoice", invoice_id=invoice)
+    await billing.do("cancel_invoice", invoice_id=invoice, reason="test")
+    row, today = await billing.row(invoice), date.today()
+    async with billing.db.acquire() as connection:
+        found = QUERIES.documents_of_period(connection, first=min(today, row["issue_date"]), last=today)
+        documents = [(each["kind"], each["party"], each["document_kind"]) async for each in found]
+    drafted = "SELECT payload ->> 'recipient_id' FROM billing_invoice_event_log WHERE event_type = 'drafted'"
+    party = await billing.db.fetchval(drafted)
+    assert party and sorted(documents) == [("cancellation", party, "AR"), ("invoice", party, "AR")]
+
+
+FAULTS = [
+    "posting_missing", "posting_doubled", "posting_unknown", "wrong_amount", "wrong_account", "wrong_side",
+    "wrong_date", "wrong_number", "wrong_period", "wrong_encoding", "cut_csv", "extra_file",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("layout", "accounts", "faults"),
+    [("official", "automatic", FAULTS), ("observed", "automatic", FAULTS[:6]), ("observed", "keyed", FAULTS[4:5])],
+)
+async def test_planted_faults_are_findings(
+    billing: Billing, worker: object, sevdesk: Running, layout: str, accounts: str, faults: list[str]
+) -> None:
+    """Accepted as it is; with each fault it is stored all the same, and the report says what is wrong."""
     await october(billing, sevdesk)
-    await control(sevdesk, "PUT", "switches", {"datev_faults": [fault]})
-    row = await export(billing)
-    assert row["status"] == "accepted_with_findings"
-    assert json.loads(row["report"])["counts"]
-    assert row["archive"] is not None
+    await control(sevdesk, "PUT", "switches", {"datev_layout": layout, "datev_accounts": accounts})
+    assert (await export(billing))["status"] == "accepted"
+    missed = []
+    for fault in faults:
+        await control(sevdesk, "PUT", "switches", {"datev_faults": [fault]})
+        row = await export(billing)
+        assert row["archive"] is not None
+        if row["status"] != "accepted_with_findings" or not json.loads(row["report"])["counts"]:
+            missed.append((fault, row["status"]))
+    assert missed == []
 
 
 async def test_wrong_chart_is_a_finding(billing: Billing, worker: object, sevdesk: Running) -> None:
@@ -168,6 +202,22 @@ async def test_lost_start_is_a_question(billing: Billing, worker: object, sevdes
     assert len((await state(sevdesk))["exports"]) == 1
     await billing.retry(job["job_id"], answer="not-done")
     assert (await billing.ended(job["job_id"]))["state"] == "done"
+
+
+async def test_lost_export_that_runs_is_left(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """A person finds it in sevDesk: it is downloaded there, and other exports, which waited for the answer, go on."""
+    await order_fault(sevdesk, "lose_answer", "GET /Export/createDatevCsvZipExportJob", times=1)
+    lost = await billing.do("export_datev", **MONTH)
+    other = await billing.do("export_datev", start_date="2026-11-01", end_date="2026-11-30")
+    assert other["state"] == "parked" and lost["job_id"] in other["error"] and other["asks_about"] is None
+    await billing.retry(lost["job_id"], answer="done")
+    lost = await billing.ended(lost["job_id"])
+    assert lost["state"] == "rejected" and "download it there" in lost["error"]
+    status = "SELECT status FROM sevdesk_datev_exports WHERE job_id = $1"
+    assert await billing.db.fetchval(status, lost["job_id"]) == "failed"
+    await billing.retry(other["job_id"])
+    assert (await billing.ended(other["job_id"]))["state"] == "done"
+    assert len((await state(sevdesk))["exports"]) == 2
 
 
 async def test_expired_link_is_asked_anew(billing: Billing, worker: object, sevdesk: Running) -> None:

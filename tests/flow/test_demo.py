@@ -113,6 +113,7 @@ async def test_every_difference_is_named(sevdesk: Running, tmp_path: Path) -> No
     assert len(re.findall(r"Invoice \d+", stray)) == 1
 
 
+@pytest.mark.long
 async def test_wrong_cent_fails_every_row(sevdesk: Running, tmp_path: Path) -> None:
     """When sevDesk computes other sums nothing is published, and each invoice says so."""
     await control(sevdesk, "PUT", "switches", {"cent_off": True})
@@ -185,7 +186,9 @@ def lives(pid: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(
+    ("number", "code"), [pytest.param(signal.SIGINT, 0, marks=pytest.mark.long), (signal.SIGKILL, -9)]
+)
 async def test_kept_demo_takes_everything_along(number: signal.Signals, code: int, tmp_path: Path) -> None:
     """With --keep all of it runs on, and dies with the demo: on Ctrl-C as on kill -9."""
     async with demo("--keep", "--out", tmp_path) as process:
@@ -193,6 +196,8 @@ async def test_kept_demo_takes_everything_along(number: signal.Signals, code: in
         db = await asyncpg.connect(address["DATABASE_URL"])
         assert await db.fetchval("SELECT count(*) FROM billing_invoices WHERE document_status = 'sent'") == 26
         worker = int((await db.fetchval("SELECT worker FROM sevdesk_jobs LIMIT 1")).split(":")[-2])
+        sessions = "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'sevdesk-worker%'"
+        assert [row["usename"] for row in await db.fetch(sessions)] == ["sevdesk_worker"]  # with no more rights
         await db.close()
         assert await answers(address) and lives(worker)
         process.send_signal(number)

@@ -97,7 +97,8 @@ class Lives(RuleBasedStateMachine):
     async def _retry(self, which: int, answered: bool) -> None:
         if parked := await self.office.parked():
             job = parked[which % len(parked)]
-            asked = answered and "retry --as" in job["next_step"]
+            assert ("retry --as" in job["next_step"]) == (job["asks_about"] is not None)
+            asked = answered and job["asks_about"] is not None
             answer = await self._answer(job["kind"]) if asked else None
             await self.office.billing.retry(job["job_id"], answer)
             await self._settle()
@@ -139,6 +140,7 @@ class Lives(RuleBasedStateMachine):
         """In sevDesk's own pages."""
         with suppress(Refusal):
             cancelling.cancel(self.office.account, self._document())
+            self.office.touched = True
 
     @precondition(lambda self: self._document() and not self.over)
     @rule()
@@ -146,8 +148,13 @@ class Lives(RuleBasedStateMachine):
         """In sevDesk's own pages, as far as they let one: what is cancelled stays."""
         document = self._document()
         if document.cancelled_by is None:
-            self.office.deleted.append(document)
-            self.office.account.remove(document)
+            self.office.delete(document)
+
+    @precondition(lambda self: self.office.account.credit_notes and not self.over)
+    @rule()
+    def delete_credit_note(self) -> None:
+        """In sevDesk's own pages, while it is a draft."""
+        self._do(self.office.delete_credit_note(next(iter(self.office.account.credit_notes))))
 
     @precondition(lambda self: self._document() and not self.over)
     @rule()

@@ -15,6 +15,7 @@ import asyncpg
 import pytest
 from flow.billing import Billing, time_to_day
 from flow.books import control, pay
+from flow.operators import Operator
 from flow.processes import Process, environment, worker_process
 from flow.test_metrics import free_port
 from pydantic import SecretStr
@@ -281,9 +282,11 @@ async def test_unusable_settings_are_not_repeated(
     settings: Settings, sevdesk: Running, tmp_path: Path, changed: dict[str, Any]
 ) -> None:
     """A password that breaks its URL is a common mistake; the worker names the setting and shows no part of it."""
-    async with started(settings.model_copy(update=changed), tmp_path) as process, asyncio.timeout(15):
-        assert await process.process.wait() == 2
-    said = process.path.read_text()
+    operator = Operator(settings.model_copy(update=changed), tmp_path)
+    lock_url = operator.settings.database_lock_url or ""
+    code, said, problem = await operator.run("run", LOG_LEVEL="DEBUG", DATABASE_LOCK_URL=lock_url)
+    said += problem
+    assert code == 2
     assert f"Setting {next(iter(changed)).upper()}: " in said
     assert leaks({"output": said}, sevdesk) == []
 

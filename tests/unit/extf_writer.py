@@ -6,7 +6,7 @@ The titles and the header's 31 fields follow DATEV's published sample (developer
 import io
 import random
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -149,6 +149,7 @@ class Habits:
     storno: str = "swapped"  # or `negative`, `reversal`, `origin` (under the cancelled number)
     collective: bool = False
     length: int = 4
+    keyed: bool = False  # general revenue accounts, the tax by BU-Schlüssel
 
 
 @dataclass
@@ -176,6 +177,7 @@ def month(seed: int, invoices: int = 30, habits: Habits | None = None) -> Month:
         storno=chance.choice(["swapped", "negative", "reversal", "origin"]),
         collective=chance.random() < 0.3,
         length=chance.choice([4, 4, 5, 6]),
+        keyed=chance.random() < 0.3,
     )
     year, number = chance.choice([2025, 2026]), chance.randint(1, 12)
     first = date(year, number, 1)
@@ -199,8 +201,9 @@ def _add_invoice(made: Month, chance: random.Random, index: int) -> None:
     ]
     day = made.head.first + timedelta(days=chance.randrange(made.head.last.day))
     taxed = [(rate, net, (net * rate / 100).quantize(CENT, ROUND_HALF_UP)) for rate, net in positions]
-    document = _document(f"RE-{1000 + index}", "invoice", day, taxed, rule)
-    debtor = _debtor(made.habits, index)
+    customer = chance.randrange(2 * index + 2) // 2  # some come again
+    document = _document(f"RE-{1000 + index}", "invoice", day, taxed, rule, customer)
+    debtor = _debtor(made.habits, customer)
     made.documents.append(document)
     made.lines += _claim(made.habits, document, taxed, debtor, 1)
     if chance.random() < 0.15:
@@ -218,20 +221,26 @@ def _add_cancellation(
     day = document.day + timedelta(days=chance.randrange((made.head.last - document.day).days + 1))
     number = f"SR-{document.number}"
     negative = [(rate, -net, -tax) for rate, net, tax in taxed]
-    against = _document(number, "cancellation", day, negative, document.tax_rule, cancels=document.number)
+    against = _document(number, "cancellation", day, negative, document.tax_rule, document.party, document.number)
     made.documents.append(against)
     made.lines += _claim(made.habits, against, taxed, debtor, -1)
 
 
 def _document(
-    number: str, kind: str, day: date, taxed: list[tuple[int, Decimal, Decimal]], rule: int, cancels: str | None = None
+    number: str,
+    kind: str,
+    day: date,
+    taxed: list[tuple[int, Decimal, Decimal]],
+    rule: int,
+    party: Hashable,
+    cancels: str | None = None,
 ) -> Document:
     none = Decimal(0)
     sums: dict[int, tuple[Decimal, Decimal]] = {}
     for rate, net, tax in taxed:
         sums[rate] = sums.get(rate, (none, none))[0] + net, sums.get(rate, (none, none))[1] + tax
     shares = tuple(Share(Decimal(rate), *sums[rate]) for rate in sorted(sums))
-    return Document(number, kind, day, sum((s.net + s.tax for s in shares), none), shares, rule, cancels=cancels)
+    return Document(number, kind, day, sum((s.net + s.tax for s in shares), none), shares, rule, "EUR", cancels, party)
 
 
 def _parts(gross: Decimal, chance: random.Random) -> list[Decimal]:
@@ -272,12 +281,15 @@ def _amounts(
     parts = taxed if habits.split == "position" else by_rate
     for rate, net, tax in parts:
         account = revenue(rate, document.tax_rule, habits.chart)
+        general = habits.keyed and bool(tax) and document.tax_rule == 1
+        if general:
+            account = ("8" if habits.chart == "03" else "4") + "200"
         if habits.split == "net" and tax:
-            yield net, account, "40"
+            yield net, account, "" if general else "40"
             tail = {19: ("1776", "3806"), 7: ("1771", "3801")}[rate]
             yield tax, tail[habits.chart == "04"], ""
         else:
-            yield net + tax, account, ""
+            yield net + tax, account, {19: "3", 7: "2"}[rate] if general else ""
 
 
 def _debtor(habits: Habits, index: int) -> str:

@@ -148,63 +148,6 @@ def test_swapped_sides_are_named() -> None:
     assert "Soll und Haben sind vertauscht" in report.findings.found[0].text
 
 
-@pytest.mark.parametrize(
-    ("contra", "key", "words"),
-    [
-        # Revenue at the other rate, without tax, of another chart, and no revenue at all.
-        ("8300", "", "Konto 8300 steht für 7 %"),
-        ("8125", "", "Konto 8125 steht für 0 %"),
-        ("4400", "", "Konto 4400 ist kein Erlöskonto"),
-        ("4980", "", "Konto 4980 ist kein Erlöskonto"),
-        # A general account whose key says the other rate; an automatic account with a contradicting key.
-        ("8200", "2", "Konto 8200 steht für 7 %"),
-        ("8400", "2", "widerspricht dem Automatikkonto"),
-    ],
-)
-def test_wrong_account_is_named(contra: str, key: str, words: str) -> None:
-    """An account that contradicts the tax rate is a finding although the sum is right."""
-    day = date(2026, 10, 5)
-    document = Document("RE-1", "invoice", day, Decimal(119), (Share(Decimal(19), Decimal(100), Decimal(19)),), 1)
-    line = Line(Decimal(119), "S", "10001", contra, day, "RE-1", key)
-    report = judged(Month(Head(), Habits(), [document]), [line])
-    assert report.kinds == {"account": 1}
-    assert words in report.findings.found[0].text
-
-
-@pytest.mark.parametrize(
-    ("contra", "key"),
-    [
-        ("8200", "3"),  # a general account with the key for 19 %
-        ("8405", ""),  # automatic accounts beside 8400
-        ("8315", ""),  # EU deliveries taxed here
-        ("8401", "3"),  # a superfluous key
-        ("8450", ""),  # an individual account, for instance of a cost centre
-        ("1718", ""),  # an advance payment
-    ],
-)
-def test_plausible_accounts_are_no_findings(contra: str, key: str) -> None:
-    """Where several accounts are plausible, all are taken; unknown ones are noted at most."""
-    day = date(2026, 10, 5)
-    document = Document("RE-1", "invoice", day, Decimal(119), (Share(Decimal(19), Decimal(100), Decimal(19)),), 1)
-    line = Line(Decimal(119), "S", "10001", contra, day, "RE-1", key)
-    report = judged(Month(Head(), Habits(), [document]), [line])
-    assert report.findings.found == []
-    assert report.matched == 1
-
-
-def test_zero_rate_grounds_exclude_each_other() -> None:
-    """An export on the account for reverse charge is wrong; on a general tax-free account it is noted."""
-    day = date(2026, 10, 5)
-    document = Document("RE-1", "invoice", day, Decimal(100), (Share(Decimal(0), Decimal(100), Decimal(0)),), 2)
-    made = Month(Head(), Habits(), [document])
-    line = Line(Decimal(100), "S", "10001", "8120", day, "RE-1")
-    assert judged(made, [line]).findings.notes == []
-    assert judged(made, [replace(line, contra="8337")]).kinds == {"account": 1}
-    general = judged(made, [replace(line, contra="8100")])
-    assert general.findings.found == []
-    assert len(general.findings.notes) == 1
-
-
 @pytest.mark.parametrize(("days", "words"), [(1, "richtig ist"), (40, "außerhalb des Zeitraums")])
 def test_wrong_date_is_named(days: int, words: str) -> None:
     """Another day of the month, and a day outside the period."""

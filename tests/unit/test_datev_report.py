@@ -2,9 +2,14 @@
 
 import io
 import json
+import tracemalloc
 from dataclasses import replace
+from time import monotonic
+
+import pytest
 
 from tests.unit.extf_writer import Habits, Head, Line, Month, archive, month, table
+from worker.datev.accounts import CHARTS
 from worker.datev.check import Period, Report, Status, accept, check
 from worker.datev.extf import Stack
 
@@ -95,3 +100,23 @@ def test_texts_never_reach_the_report() -> None:
     report = judged(made, [replace(made.lines[0], number="X-1", account="10001", contra="8400"), *made.lines[5:]])
     assert report.findings.found
     assert "Größer" not in json.dumps(report.as_dict(), ensure_ascii=False) + report.as_text()
+
+
+@pytest.mark.long
+def test_fifty_thousand_postings_stay_small() -> None:
+    """Accepted without a finding; what the check itself takes beside the documents it is given is bounded by them."""
+    made = month(1, 25_000)
+    content = archive({"EXTF_Buchungsstapel.csv": table(made.lines, made.head)})
+    postings, documents = len(made.lines), len(made.documents)
+    made.lines.clear()
+    period = Period(made.head.first, made.head.last)
+    tracemalloc.start()
+    try:
+        began = monotonic()
+        report = accept(io.BytesIO(content), made.documents, made.payments, period, CHARTS[made.head.chart])
+        seconds, peak = monotonic() - began, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    print(f"{postings} postings of {documents} documents: {peak / 2**20:.0f} MB, {seconds:.0f} s while traced")
+    assert (report.status, report.postings) == (Status.ACCEPTED, postings)
+    assert postings >= 50_000 and peak < 150 * 2**20

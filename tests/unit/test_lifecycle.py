@@ -98,13 +98,13 @@ FORBIDDEN: list[tuple[tuple[type[Event], ...], str, set[str]]] = [
      "claim_status", {"cancelled"}),
     # Nobody drafts what is synced already, or what was not approved.
     ((lifecycle.Drafted,), "sync_status", {"synced", "cancelled"}),
-    ((lifecycle.Drafted,), "document_status", {"draft", "sent", "cancelled"}),
+    ((lifecycle.Drafted,), "document_status", {"draft", "cancelled"}),
     ((lifecycle.DraftDeleted,), "sync_status", {"cancelled"}),
     ((lifecycle.Finalized,), "document_status", {"draft", "cancelled"}),
-    # No mail and no document of what has no number.
-    ((lifecycle.Mailed, lifecycle.PdfStored),
-     "sync_status", {"not_synced", "queued", "drafted", "parked", "cancelled"}),
-    ((lifecycle.Mailed,), "document_status", {"draft", "cancelled"}),
+    # No mail and no document of what has no number; that a mail went out may be learnt when all is over.
+    ((lifecycle.PdfStored,), "sync_status", {"not_synced", "queued", "drafted", "parked", "cancelled"}),
+    ((lifecycle.Mailed,), "sync_status", {"not_synced", "queued", "drafted"}),
+    ((lifecycle.Mailed,), "document_status", {"draft"}),
     # Cancelled once.
     ((lifecycle.CancelledInSevdesk,), "sync_status", {"cancelled"}),
 ]  # fmt: skip

@@ -17,7 +17,7 @@ ACCOUNT: Mapping[str, Any] = {
 JOB: Mapping[str, Any] = {
     "job_id": "j1", "kind": "publish_invoice", "state": "queued", "attempt": 1, "retries": 0, "worker": "w1",
     "steps_done": [], "error": None, "next_step": None, "invoice_number": "INV-1", "again_in": None, "since": 1.0,
-    "due_for": 1.0, "locked": True,
+    "due_for": 1.0, "locked": True, "parked_beside": 1,
 }  # fmt: skip
 INVOICE: Mapping[str, Any] = {
     "id": "i1", "invoice_number": "INV-1", "document_status": "sent", "accounting_sync_status": "synced",

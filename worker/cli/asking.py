@@ -9,8 +9,8 @@ import typer
 
 from worker import jobs
 from worker.cli.base import USAGE, AsJson, cli, dump, fail, settings, show, with_store
-from worker.cli.find import resolve
-from worker.store import Store
+from worker.cli.find import invoice_id_of, resolve
+from worker.store import AsksNothing, Store
 
 
 @cli.command()
@@ -39,17 +39,20 @@ def enqueue(
     values: Annotated[list[str] | None, typer.Argument(help="key=value ..., JSON values or plain text.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask for a job through the outbox and print its id."""
+    """Ask for a job through the outbox and print its id; invoice_id may be the invoice's number."""
     payload = _payload(values or [])
     requested_by = payload.pop("requested_by", None)
     correlation_id = payload.pop("correlation_id", None)
+    invoice = payload.get("invoice_id")
     try:
-        jobs.parse(kind, payload)
+        jobs.parse(kind, payload if invoice is None else payload | {"invoice_id": str(UUID(int=0))})
         person = UUID(requested_by) if requested_by else None
     except (jobs.BadJob, ValueError) as error:
         fail(str(error), USAGE)
 
     async def ask(store: Store) -> str:
+        if invoice is not None:
+            payload["invoice_id"] = str(await invoice_id_of(store, invoice))
         return await store.request_job(kind, payload, requested_by=person, correlation_id=correlation_id)
 
     job_id = with_store(ask)
@@ -82,14 +85,20 @@ def retry(
         wanted = await _parked(store, subject)
         if known and len(wanted) > 1:
             fail(f"--as answers the question of one job, and {len(wanted)} are parked: {', '.join(wanted)}.", USAGE)
-        answer = known.value if known else None
-        return [job_id for job_id in wanted if await store.unpark(job_id, answer=answer) is not None]
+        return [job_id for job_id in wanted if await _unpark(store, job_id, known)]
 
     taken = with_store(again)
     if subject is not None and not taken:
         fail(f"Job {subject} is not parked, so there is nothing to retry.")
     said = [f"Job {job_id} is requested again." for job_id in taken] or ["No job is parked."]
     show(as_json, {"retried": taken}, lambda out: out.print("\n".join(said), soft_wrap=True))
+
+
+async def _unpark(store: Store, job_id: str, known: Known | None) -> bool:
+    try:
+        return await store.unpark(job_id, answer=known.value if known else None) is not None
+    except AsksNothing:
+        fail(f"Job {job_id} asks nothing that --as could answer; without it: sevdesk-worker retry {job_id}.")
 
 
 async def _parked(store: Store, subject: str | None) -> list[str]:
@@ -120,7 +129,8 @@ def _payload(values: list[str]) -> dict[str, Any]:
         if not sign:
             fail(f"{pair!r} is not key=value.", USAGE)
         try:
-            payload[key] = json.loads(text)
+            # An invoice number made of digits stays what it is.
+            payload[key] = text if key == "invoice_id" else json.loads(text)
         except ValueError:
             payload[key] = text
     return payload

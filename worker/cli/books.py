@@ -23,15 +23,18 @@ def reconcile(
     as_json: AsJson = False,
 ) -> None:
     """Compare every linked invoice with sevDesk; changes nothing. Exit 0: both agree, 3: they differ."""
-    from worker.cli.sevdesk import desk, said
+    import structlog
+
+    from worker.cli.sevdesk import patient_desk, said
     from worker.reconcile_report import report
     from worker.whole_book import ask_repairs, remember
     from worker.whole_book import reconcile as compare
 
     given = settings()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))  # the command says what matters itself
 
     async def look(store: Store) -> tuple["Reconciliation", list[str]]:
-        async with desk(given) as account:
+        async with patient_desk(given) as account:
             found = await compare(store, account.client)
         run = await remember(store, found)
         return found, await ask_repairs(store, found, run) if fix else []

@@ -1,10 +1,10 @@
 """Commands that look at the whole: status, top, jobs, health. None of them shows personal data."""
 
 import asyncio
+import signal
 from collections.abc import Mapping
-from contextlib import suppress
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -76,6 +76,9 @@ def top(
     if not 0.1 <= every <= 3600:
         fail("--every must be 0.1 to 3600 seconds.", USAGE)
 
+    # A handler of our own: asyncio's would make Ctrl-C during a look a cancelled connection, and that a failure.
+    signal.signal(signal.SIGINT, _leave)
+
     def look() -> "Status":
         return with_store(lambda store: glance(store, given), given)
 
@@ -83,15 +86,18 @@ def top(
         seen = look()
         show(as_json, seen, lambda out: out.print(page(seen)))
         return
-    with suppress(KeyboardInterrupt):
-        while as_json:
-            typer.echo(dump(look(), indent=None))
+    while as_json:
+        typer.echo(dump(look(), indent=None))
+        sleep(every)
+    out = console()
+    with Live(page(look()), console=out, screen=out.is_terminal, auto_refresh=False) as live:
+        while True:
             sleep(every)
-        out = console()
-        with Live(page(look()), console=out, screen=out.is_terminal, auto_refresh=False) as live:
-            while True:
-                sleep(every)
-                live.update(page(look()), refresh=True)
+            live.update(page(look()), refresh=True)
+
+
+def _leave(*_: object) -> NoReturn:
+    raise SystemExit(0)  # what asyncio lets through from wherever it is
 
 
 @cli.command()

@@ -36,6 +36,7 @@ def page(found: Status) -> RenderableType:
     if found["parked"]:
         title = f"parked ({found['jobs'].get('parked', 0)}), newest first"
         parts.append(_table(title, found["parked"], ("since", "kind", "invoice", "why", "next step", "job"), _parked))
+        parts.append(Text("why INVOICE tells the cause and the next step; mended, retry INVOICE takes it up again."))
     return Group(*parts)
 
 
@@ -112,7 +113,8 @@ def job_table(found: Sequence[Mapping[str, Any]]) -> Table:
 def _table(title: str | None, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], cells: Any) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        # A job's id is there to be copied.
+        table.add_column(column, overflow="fold", no_wrap=column == "job")
     for row in rows:
         table.add_row(*(Text(str(cell if cell is not None else "-")) for cell in cells(row)))
     return table

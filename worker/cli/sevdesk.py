@@ -1,5 +1,7 @@
 """A connection to sevDesk for one command."""
 
+import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -7,13 +9,15 @@ import httpx
 
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.errors import SevDeskError
+from sevdesk_client.sending import Gate
+from worker.cli import redis
 from worker.cli.base import FAILED, USAGE, fail
 from worker.settings import Settings
 from worker.steps.desk import Desk
 
 
 @asynccontextmanager
-async def desk(settings: Settings) -> AsyncIterator[Desk]:
+async def desk(settings: Settings, gate: Gate | None = None) -> AsyncIterator[Desk]:
     """The account, with the worker's own time-outs; without a token exit 2."""
     token = settings.sevdesk_api_token
     if token is None:
@@ -26,8 +30,37 @@ async def desk(settings: Settings) -> AsyncIterator[Desk]:
                 base_url=settings.sevdesk_base_url,
                 read_timeout=settings.write_timeout,
                 write_timeout=settings.write_timeout,
+                gate=gate,
             )
         )
+
+
+@asynccontextmanager
+async def patient_desk(settings: Settings) -> AsyncIterator[Desk]:
+    """The same for long reading: it keeps to what sevDesk has asked of the workers, and steps back for them."""
+    from worker.metrics import Metrics
+    from worker.throttle import Throttle
+
+    token = settings.sevdesk_api_token
+    if token is None:
+        async with desk(settings) as account:
+            yield account
+        return
+    async with redis.connected(settings.redis_url) as client:
+        gate = Throttle(
+            client, token.get_secret_value(), settings.sevdesk_base_url,
+            name=f"reconcile:{os.getpid()}", kind=lambda: "reconcile", metrics=Metrics(),
+        )  # fmt: skip
+        await gate.catch_up()
+        listening = asyncio.create_task(gate.listen())
+        try:
+            async with desk(settings, gate) as account:
+                yield account
+        finally:
+            await gate.told_all()
+            while not listening.done():  # redis-py can swallow a cancellation
+                listening.cancel()
+                await asyncio.wait([listening], timeout=0.2)
 
 
 @asynccontextmanager

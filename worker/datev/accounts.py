@@ -4,8 +4,9 @@ Sources, and how strong they are: DATEV's charts (SKR03 article 11174, SKR04 art
 numbers here were taken from two public transcriptions that agree (Odoo's `l10n_de` templates, Haufe's "Das richtige
 Konto") and, for money accounts 1200/1800 and clearing accounts 1723/3320, from sevDesk's OpenAPI document (official).
 Which account sevDesk picks for a tax rule is *not established*; its help says that it picks an automatic account for
-the ordinary cases, and a general account with a tax key, or the account of a cost centre, for the others. So: only what
-contradicts the tax rate (or the legal ground of a zero rate) is wrong; whatever else could be meant is noted.
+the ordinary cases, and a general account with a tax key, or the account of a cost centre, for the others. So: what
+contradicts the tax rate (or the legal ground of a zero rate) is wrong; what the chart does not name for it is odd, and
+wrong unless it is the export's habit (`worker/datev/usual.py`).
 
 The revenue accounts of both charts end in the same three digits (8400 and 4400, 8125 and 4125), small businesses aside.
 """
@@ -38,6 +39,7 @@ class Account:
     rate: Decimal | None = None
     rules: frozenset[int] = frozenset()
     named: bool = True  # by the chart itself, not only through the range it lies in
+    advance: bool = False  # money received for what is yet to be delivered
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,14 @@ _REVENUE: list[tuple[range, Decimal | None, frozenset[int]]] = [
     (range(315, 320), _19, _GERMAN),
     (range(320, 335), None, frozenset({17, 18, 19, 20})),  # the rate of the customer's country
     (range(335, 336), _0, frozenset({5})),
-    (range(336, 337), _0, frozenset({5, 17, 21})),
-    (range(337, 338), _0, frozenset({5, 21})),
+    (range(336, 337), _0, frozenset({17, 21})),
+    (range(337, 338), _0, frozenset({5})),
     (range(338, 339), _0, frozenset({17})),
     (range(339, 340), _0, frozenset({17, 20, 21})),
     (range(340, 350), _16, _GERMAN),
     (range(400, 411), _19, _GERMAN),
 ]
+_GENERAL = 200  # Erlöse: computes no tax unless a tax key says so
 # The accounts that the charts name themselves; those between them belong to the range, but few would pick them.
 _NAMED = frozenset({
     100, 105, 110, 120, 125, 130, 135, 139, 140, 150, 160, 165, 290, 300, 310, 315, 320, 331, 335, 336, 337, 338, 339,
@@ -80,7 +83,8 @@ _NAMED = frozenset({
 _EXCLUSIVE = frozenset({2, 3, 5, 11, 21})
 
 # Tax keys whose meaning has been the same for decades (DATEV; agreed by every transcription seen).
-_KEY_RATES = {"1": _0, "2": _7, "3": _19, "11": _0}
+_KEY_RATES = {"1": _0, "2": _7, "3": _19, "5": _16, "11": _0}
+_INPUT_TAX_KEYS = ("7", "8", "9")
 _AUTOMATIC_OFF = "40"
 
 
@@ -131,10 +135,10 @@ def classify(number: str, length: int, chart: str) -> Account:
     if whole in book.tax:
         return Account(Kind.TAX, book.fixed.get(whole))
     if whole in _ADVANCES[chart]:
-        return Account(Kind.REVENUE, book.fixed.get(whole))
+        return Account(Kind.REVENUE, book.fixed.get(whole), named=whole in book.fixed, advance=True)
     # Allowances (700-799) reduce a payment; 800 and above is assets sold, withdrawals and other income.
     if book.revenue <= whole < book.revenue + 700:
-        return Account(Kind.REVENUE) if own else _revenue(whole, book)
+        return Account(Kind.REVENUE, named=False) if own else _revenue(whole, book)
     return Account(Kind.OTHER)
 
 
@@ -144,22 +148,36 @@ def _revenue(whole: int, book: _Chart) -> Account:
     for span, rate, rules in _REVENUE:
         if whole - book.revenue in span:
             return Account(Kind.REVENUE, rate, rules, whole - book.revenue in _NAMED)
-    return Account(Kind.REVENUE)
+    return Account(Kind.REVENUE, named=whole - book.revenue == _GENERAL)
 
 
-def judge(account: Account, number: str, key: str, rule: int, rates: frozenset[Decimal]) -> Verdict:
-    """A posting on this account with this tax key (BU-Schlüssel), for a document of this tax rule and these rates."""
+def tax_key(written: str) -> str:
+    """A BU-Schlüssel without leading zeros and the mark of a Generalumkehr: 2x is the tax key x turned round."""
+    key = written.lstrip("0")
+    return key[1:] if len(key) == 2 and key.startswith("2") else key
+
+
+def judge(
+    account: Account, number: str, key: str, rule: int, rates: frozenset[Decimal], *, tax_beside: bool = False
+) -> Verdict:
+    """A posting on this account with this `tax_key`, for a document of this tax rule and these rates.
+
+    `tax_beside` says that the document's tax has postings of its own.
+    """
     if account.kind not in (Kind.REVENUE, Kind.TAX):
         return Verdict(None, fault=f"Konto {number} ist kein Erlöskonto")
-    key = key.lstrip("0")
-    key = key[1:] if len(key) == 2 and key.startswith("2") else key  # 2x: Generalumkehr and the tax key x
+    if key in _INPUT_TAX_KEYS:
+        return Verdict(account.rate, fault=f"BU-Schlüssel {key} auf Konto {number} steht für Vorsteuer")
     by_key = _KEY_RATES.get(key)
     if account.rate is not None and by_key is not None and account.rate != by_key:
         return Verdict(account.rate, fault=f"BU-Schlüssel {key} widerspricht dem Automatikkonto {number}")
     rate = by_key if account.rate is None else account.rate
+    if account.kind is Kind.REVENUE and (fault := _tax_fault(account, number, key, by_key, rates, tax_beside)):
+        return Verdict(rate, fault=fault)
     if rate is None:
-        known = account.rules and rule in account.rules
-        return Verdict(None, note=None if known else f"Konto {number} legt keinen Steuersatz fest")
+        general = account.kind is Kind.REVENUE and account.named and not account.rules and not key
+        meant = rule in account.rules or (tax_beside and general)
+        return Verdict(None, note=None if meant else f"Konto {number} legt keinen Steuersatz fest")
     if rate not in rates:
         return Verdict(rate, fault=f"Konto {number} steht für {_percent(rate)}, der Beleg für {_listed(rates)}")
     if account.rules and rule not in account.rules:
@@ -167,9 +185,30 @@ def judge(account: Account, number: str, key: str, rule: int, rates: frozenset[D
         if account.rules & _EXCLUSIVE and rule in _EXCLUSIVE and rate == 0:
             return Verdict(rate, fault=told)
         return Verdict(rate, note=told)
-    if account.rate is not None and key and key != _AUTOMATIC_OFF:
-        return Verdict(rate, note=f"BU-Schlüssel {key} auf dem Automatikkonto {number} ist überflüssig")
+    if account.rate is not None and key and not (key == _AUTOMATIC_OFF and _computes(account) and tax_beside):
+        return Verdict(rate, note=f"BU-Schlüssel {key} gehört nicht auf das Konto {number}")
     return Verdict(rate, note=None if account.named else f"Konto {number} ist im Kontenrahmen nicht benannt")
+
+
+def _computes(account: Account) -> bool:
+    """Whether it is an automatic account that takes tax out of what is posted to it."""
+    return account.kind is Kind.REVENUE and bool(account.rate)
+
+
+def _tax_fault(
+    account: Account, number: str, key: str, by_key: Decimal | None, rates: frozenset[Decimal], tax_beside: bool
+) -> str | None:
+    """The tax is computed once: by the account, by the key, or in postings beside it."""
+    off = key == _AUTOMATIC_OFF
+    if tax_beside and ((_computes(account) and not off) or by_key):
+        return f"Konto {number} errechnet die Steuer, die daneben noch einmal gebucht ist"
+    if tax_beside or not all(rates):
+        return None
+    if off and _computes(account):
+        return f"BU-Schlüssel {key} hebt die Automatik von Konto {number} auf, und die Steuer ist nicht gebucht"
+    if account.rate is None and account.named and not account.rules and key in ("", _AUTOMATIC_OFF):
+        return f"Konto {number} errechnet ohne BU-Schlüssel keine Steuer"
+    return None
 
 
 def _percent(rate: Decimal) -> str:

@@ -5,52 +5,21 @@ Kept for each document number are sums, not postings, so memory grows with the d
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from worker.datev.accounts import Account, Kind, judge
+from worker.datev.accounts import Account, Kind, Verdict, judge, tax_key
+from worker.datev.documents import Document, Payment, rates_of, share_of
 from worker.datev.extf import Posting
 from worker.datev.findings import Finding, Findings
 from worker.datev.report import Period, Total, euros
+from worker.datev.usual import Debtors, Usual
 
 ZERO = Decimal(0)
 # sevDesk may share the rounding among tax rates otherwise than we do, as long as the whole document is right.
 _ROUNDING = Decimal("0.02")
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """The part of a document at one tax rate (per cent)."""
-
-    rate: Decimal
-    net: Decimal
-    tax: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A finalized invoice or a cancellation of it (`gross` and shares negative then), as the books must show it."""
-
-    number: str  # sevDesk's, expected as Belegfeld 1
-    kind: str  # `invoice` or `cancellation`
-    day: date  # a Berlin day
-    gross: Decimal
-    shares: tuple[Share, ...]
-    tax_rule: int  # sevDesk's rule id
-    currency: str = "EUR"
-    cancels: str | None = None  # number of the cancelled invoice
-
-
-@dataclass(frozen=True, slots=True)
-class Payment:
-    """Money that came (or, negative, went back) for a document in the period. `day` None: not known to the day."""
-
-    number: str  # sevDesk's document number
-    amount: Decimal
-    day: date | None = None
-    currency: str = "EUR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +85,8 @@ class Books:
         self._totals: dict[tuple[str, str], Total] = {}
         self._uncounted: Counter[str] = Counter()
         self._odd: Counter[str] = Counter()
+        self._usual, self.debtors = Usual(), Debtors()
+        self._astray: dict[str, str] = {}
         self.expected = sum(period.holds(d.day) and d.gross != 0 for d in self._documents.values())
         self.expected_payments = len(self._payments or ())
         self.matched = self.matched_payments = 0
@@ -136,15 +107,17 @@ class Books:
             return
         column = self._claims.setdefault(known, _Column(entry.file, posting.line))
         column.enter(entry, account, number, amount)
+        other = posting.contra if number == posting.account else posting.account
+        self._see_debtor(known, against, other)
         if against.kind not in (Kind.DEBTOR, Kind.RECEIVABLE):
-            other = posting.contra if number == posting.account else posting.account
             self._find("account", f"Gegenkonto {other} ist kein Debitor", known, entry, note=against.kind is Kind.MONEY)
         if against.kind is Kind.MONEY and self._payments is not None:
             self._settlements.setdefault(known, _Column(entry.file, posting.line)).enter(entry, against, other, amount)
 
-    def enter_settlement(self, entry: Entry, account: Account, number: str, amount: Decimal) -> None:
+    def enter_settlement(self, entry: Entry, account: Account, number: str, amount: Decimal, debtor: Account) -> None:
         """A debtor against something else than revenue: money, a deduction, or revenue on a wrong account."""
         posting, known = entry.posting, self._number_of(entry.posting, payment=True)
+        self._see_debtor(known, debtor, posting.contra if number == posting.account else posting.account)
         document = self._documents.get(known)
         if account.kind is not Kind.MONEY and document is not None and (amount < 0) == (document.gross >= 0):
             column = self._claims.setdefault(known, _Column(entry.file, posting.line))
@@ -165,13 +138,21 @@ class Books:
 
     def settle(self) -> None:
         """Compares every number once all postings are entered."""
-        self._fold_cancellations()
+        claims = list(self._folded())
         for number, column in self._claims.items():
             if number not in self._documents:  # a payment's number, whose invoice is of an earlier period
                 where = Finding("extra", "", column.file, column.line)
                 self._find("extra", f"Erlös über {euros(column.total)}, den wir nicht kennen", number, where)
-        for number, document in self._documents.items():
-            self._settle_claim(number, (document,), self._claims.get(number))
+        claims += [(number, (each,), self._claims.get(number)) for number, each in self._documents.items()]
+        self._astray = dict(self.debtors.odd())
+        for _, documents, found in claims:
+            for sort, way, verdict in self._verdicts(documents, found):
+                if verdict.fault is None:
+                    self._usual.see(sort, way)
+        for number, documents, found in claims:
+            self._settle_claim(number, documents, found)
+        for number, told in self._astray.items():  # only payments of theirs are here
+            self._find("account", told, number)
         if self._payments is not None:
             for number in {*self._payments, *self._settlements}:
                 self._settle_payment(number, self._payments.get(number, []), self._settlements.get(number))
@@ -206,7 +187,15 @@ class Books:
                 return known
         return self._origins.get(posting.number, "")
 
-    def _fold_cancellations(self) -> None:
+    def _see_debtor(self, number: str, account: Account, written: str) -> None:
+        document = self._documents.get(number)
+        whole = document.cancels if document is not None and document.cancels else number
+        if whole and account.kind is Kind.DEBTOR:
+            self.debtors.see(whole, written, document.party if document else None)
+        elif whole and account.kind is Kind.RECEIVABLE:
+            self.debtors.see(whole, written, account.kind)  # stands for everybody
+
+    def _folded(self) -> Iterator[tuple[str, tuple[Document, ...], _Column | None]]:
         """Cancellations posted under the number of the invoice they cancel: their sums stand there together."""
         for origin_number, number in self._origins.items():
             origin, document = self._documents.get(origin_number), self._documents[number]
@@ -216,7 +205,7 @@ class Books:
             due = origin.gross if self._period.holds(origin.day) else ZERO
             if column.total == due + document.gross:
                 del self._documents[origin_number], self._documents[number], self._claims[origin_number]
-                self._settle_claim(origin_number, (origin, document) if due else (document,), column)
+                yield origin_number, (origin, document) if due else (document,), column
 
     def _settle_claim(self, number: str, documents: tuple[Document, ...], column: _Column | None) -> None:
         due = sum((d.gross for d in documents), ZERO)
@@ -239,6 +228,9 @@ class Books:
             return
         good = self._judge_days(number, _by_day((d.day, d.gross) for d in documents), column, where)
         good = self._judge_sums(number, documents, due, column, where) and good
+        if told := self._astray.pop(documents[0].cancels or number, ""):
+            self._find("account", told, number, where)
+            good = False
         if good:
             self.matched += len(documents)
             self._count(column)
@@ -257,13 +249,11 @@ class Books:
     def _judge_sums(
         self, number: str, documents: tuple[Document, ...], due: Decimal, column: _Column, where: Finding
     ) -> bool:
-        rates = frozenset(share.rate for d in documents for share in d.shares)
-        by_rate: dict[Decimal, Decimal] = dict.fromkeys(rates, ZERO)
+        by_rate: dict[Decimal, Decimal] = dict.fromkeys(rates_of(documents), ZERO)
         certain, good = True, True
-        for (account, key), amount in column.sums.items():
-            verdict = judge(column.account_of[account, key], account, key, documents[0].tax_rule, rates)
-            if verdict.fault:
-                self._find("account", verdict.fault, number, where)
+        for (sort, way, verdict), amount in zip(self._verdicts(documents, column), column.sums.values(), strict=True):
+            if fault := verdict.fault or self._strange(sort, way, verdict):
+                self._find("account", fault, number, where)
                 good = False
             elif verdict.note:
                 self._odd[verdict.note] += 1
@@ -272,9 +262,29 @@ class Books:
             else:
                 certain = False
         wrong = _difference(documents, due, column, by_rate if certain else None)
+        wrong = wrong or _tax_difference(documents, column)
         if wrong is not None:
             self._find(wrong[0], wrong[1], number, where)
         return good and wrong is None
+
+    def _verdicts(
+        self, documents: tuple[Document, ...], column: _Column | None
+    ) -> Iterator[tuple[Hashable, tuple[str, str], Verdict]]:
+        """(sort of documents, way, verdict) for each account and tax key, in the order of the column's sums."""
+        if column is None:
+            return
+        first, rates = documents[0], rates_of(documents)
+        beside = any(account.kind is Kind.TAX for account in column.account_of.values())
+        for (number, written), account in column.account_of.items():
+            key = tax_key(written)
+            verdict = judge(account, number, key, first.tax_rule, rates, tax_beside=beside)
+            yield (first.tax_rule, first.advance, account.kind, verdict.rate, beside), (number, key), verdict
+
+    def _strange(self, sort: Hashable, way: tuple[str, str], verdict: Verdict) -> str | None:
+        """What is odd by the chart, or done otherwise than usual; not when it is a habit of this export."""
+        if self._usual.is_habit(sort, way):
+            return None
+        return verdict.note or self._usual.other_habit(sort, way)
 
     def _settle_payment(self, number: str, payments: list[Payment], column: _Column | None) -> None:
         due = sum((payment.amount for payment in payments), ZERO)
@@ -327,9 +337,18 @@ def _difference(
             return "doubled", f"Der Beleg ist {found / due:f}-mal gebucht: {told}"
         return _part(documents, by_rate, told) or ("amount", f"Falscher Betrag: {told}")
     for rate, amount in (by_rate or {}).items():
-        share = _share(documents, rate)
+        share = share_of(documents, rate)
         if abs(amount - share) > _ROUNDING:
             return "amount", f"Zum Satz {rate.normalize():f} % sind {euros(amount)} gebucht statt {euros(share)}"
+    return None
+
+
+def _tax_difference(documents: tuple[Document, ...], column: _Column) -> tuple[str, str] | None:
+    """Where tax is posted beside the revenue, all of it is."""
+    taxes = [column.sums[key] for key, account in column.account_of.items() if account.kind is Kind.TAX]
+    due = sum((share.tax for document in documents for share in document.shares), ZERO)
+    if taxes and abs(sum(taxes) - due) > _ROUNDING:
+        return "account", f"Auf Steuerkonten stehen {euros(sum(taxes, ZERO))}, die Steuer des Belegs ist {euros(due)}"
     return None
 
 
@@ -337,11 +356,11 @@ def _part(documents: tuple[Document, ...], by_rate: dict[Decimal, Decimal] | Non
     """A document of several tax rates of which one part is missing or doubled."""
     if by_rate is None or len(by_rate) < 2:
         return None
-    wrong = {rate: amount for rate, amount in by_rate.items() if abs(amount - _share(documents, rate)) > _ROUNDING}
+    wrong = {rate: amount for rate, amount in by_rate.items() if abs(amount - share_of(documents, rate)) > _ROUNDING}
     for rate, amount in wrong.items():
         if len(wrong) == 1 and amount == 0:
             return "missing", f"Der Teil zum Satz {rate.normalize():f} % fehlt: {told}"
-        if len(wrong) == 1 and amount == 2 * _share(documents, rate):
+        if len(wrong) == 1 and amount == 2 * share_of(documents, rate):
             return "doubled", f"Der Teil zum Satz {rate.normalize():f} % ist doppelt: {told}"
     return None
 
@@ -351,10 +370,6 @@ def _by_day(amounts: Iterable[tuple[date, Decimal]]) -> dict[date, Decimal]:
     for day, amount in amounts:
         sums[day] = sums.get(day, ZERO) + amount
     return sums
-
-
-def _share(documents: tuple[Document, ...], rate: Decimal) -> Decimal:
-    return sum((s.net + s.tax for d in documents for s in d.shares if s.rate == rate), ZERO)
 
 
 def _spelling(number: str) -> str:

@@ -18,7 +18,8 @@ from typing import BinaryIO
 from worker.datev.accounts import CHARTS, Account, Kind, classify
 from worker.datev.archive import LIMITS, Archive, ArchiveRefused, Limits, shown
 from worker.datev.archive import Kind as MemberKind
-from worker.datev.books import Books, Document, Entry, Payment, Share
+from worker.datev.books import Books, Entry
+from worker.datev.documents import Document, Payment, Share
 from worker.datev.extf import Posting, Stack
 from worker.datev.extf_head import BOOKINGS
 from worker.datev.findings import Finding, Findings
@@ -110,6 +111,7 @@ class _Acceptance:
             self._files.append(FileSeen(stack.name, "unreadable"))
             self._findings.add(Finding("file", stack.refused or "Die Datei ist nicht lesbar.", stack.name))
         elif header.category != BOOKINGS:
+            self._books.debtors.listed.update(stack.accounts())
             self._files.append(FileSeen(stack.name, f"category {header.category}"))
         else:
             before = self._postings
@@ -200,7 +202,7 @@ class _Acceptance:
                 return
         for sides in (there, back):
             if _is_claim_on(sides.other) and not _is_claim_on(sides.account):
-                self._books.enter_settlement(entry, sides.account, sides.number, -sides.effect)
+                self._books.enter_settlement(entry, sides.account, sides.number, -sides.effect, sides.other)
                 return
         self._others["Umbuchungen" if _is_claim_on(konto) else "sonstige Buchungen"] += 1
 

@@ -100,8 +100,8 @@ class Export:
         )
         if other is not None:
             return Rejected(f"Export {other} of an overlapping period is still running. Wait for it, then ask again.")
-        earlier = await self._earlier()
-        if isinstance(earlier, Parked | NotYet):
+        earlier = await self._earlier(job, row)
+        if isinstance(earlier, Outcome):
             return earlier
         opened = monotonic()
         wanted = _wanted(row)
@@ -140,25 +140,31 @@ class Export:
         log.info("export.started", export_id=str(row["export_id"]))
         return None
 
-    async def _earlier(self) -> int | Parked | NotYet | None:
+    async def _earlier(self, job: Job, row: Mapping[str, Any]) -> int | Outcome | None:
         """The id of an open start that a person said did not happen; the question, while nobody has said anything."""
         pending = await self.store.open_intent_of(SUBJECT)
         if pending is None:
             return None
         if (rest := self.settings.write_quarantine - pending["age"]) > 0:
             return NotYet(rest, "the start of an export may still take effect")
-        if pending["answer"] == "not-done":
-            number: int = pending["id"]
-            return number
+        number: int = pending["id"]
         period = f"{pending['summary'].get('start_date')} to {pending['summary'].get('end_date')}"
-        if pending["answer"] == "done":
+        if pending["job_id"] != job.job_id:
             return Parked(
-                f"sevDesk runs the export of {period}, but its job id was lost, so it cannot be fetched from here.",
-                "Download it in sevDesk; or, if nothing is to be enshrined, start a new one: retry --as not-done.",
+                f"Whether job {pending['job_id']} has started its export of {period} in sevDesk is not known yet.",
+                "Retry that job first, then this one.",
             )
+        if pending["answer"] == "not-done":
+            return number
+        if pending["answer"] == "done":
+            await self.store.record(job, intent=(number, "found_done"))
+            return await self._failed(row, Rejected(
+                f"sevDesk runs the export of {period}, but its job id was lost: download it there, or ask for a new "
+                "export."))  # fmt: skip
         return Parked(
             f"Whether sevDesk has started the export of {period} cannot be told: its answer was lost.",
             "Look under exports in sevDesk, then answer: retry --as done, or retry --as not-done.",
+            asks_about=number,
         )
 
     async def _close_leftover(self, job: Job) -> None:
@@ -219,7 +225,8 @@ class Export:
     async def _check(self, row: Mapping[str, Any], content: bytes) -> Report:
         """In a thread of its own: a large package takes seconds, and the loop must go on."""
         days = {"first": row["start_date"], "last": row["end_date"]}
-        documents = [_document(found) for found in await self.store.query("documents_of_period", **days)]
+        types = {"AR": self.settings.sevdesk_invoice_type_ar, "SR": self.settings.sevdesk_invoice_type_sr}
+        documents = [_document(found, types) for found in await self.store.query("documents_of_period", **days)]
         payments = None
         if "T" in row["scope"]:
             payments = [Payment(**found) for found in await self.store.query("payments_of_period", **days)]
@@ -228,7 +235,7 @@ class Export:
             accept, io.BytesIO(content), documents, payments, Period(**days), config["datev_chart_of_accounts"]
         )
 
-    async def _failed(self, row: Mapping[str, Any], outcome: Parked) -> Parked:
+    async def _failed(self, row: Mapping[str, Any], outcome: Parked | Rejected) -> Outcome:
         await self.store.query("export_failed", export_id=row["export_id"], error=outcome.reason)
         return outcome
 
@@ -251,7 +258,7 @@ def _why_refused(error: errors.Refused) -> Parked:
     return Parked(str(error), "Correct what sevDesk names, then retry.")
 
 
-def _document(row: Mapping[str, Any]) -> Document:
+def _document(row: Mapping[str, Any], types: Mapping[str, str]) -> Document:
     """Per tax rate as sevDesk rounds: each position by itself. A cancellation is the exact negative."""
     sign = -1 if row["kind"] == "cancellation" else 1
     shares = []
@@ -267,6 +274,8 @@ def _document(row: Mapping[str, Any]) -> Document:
         tax_rule=row["tax_rule"],
         currency=row["currency"],
         cancels=row["cancels"],
+        party=row["party"],
+        advance=types[row["document_kind"]] == "AR",
     )
 
 

@@ -16,7 +16,7 @@ from datetime import date
 from decimal import Decimal
 from typing import BinaryIO
 
-from worker.datev.extf_head import BOOKINGS, Header, Unreadable, dated, read_header
+from worker.datev.extf_head import BOOKINGS, DEBTORS, Header, Unreadable, dated, read_header
 from worker.datev.findings import Finding, Findings
 
 # A full line of 125 columns at their longest is below 10,000 characters; this bounds what one line may cost us.
@@ -99,6 +99,16 @@ class Stack:
         for line, fields in self._lines:
             if fields and any(fields) and (posting := self._posting(line, fields, self.header)):
                 yield posting
+
+    def accounts(self) -> Iterator[str]:
+        """The accounts of a file of debtors and creditors; nothing of any other file."""
+        if self.header is None or self.header.category != DEBTORS:
+            return
+        _, titles = next(self._lines, (2, []))
+        column = next((at for at, title in enumerate(titles) if title.strip().lower() == "konto"), None)
+        for _, fields in self._lines:
+            if column is not None and column < len(fields) and _ACCOUNT.fullmatch(fields[column].strip()):
+                yield fields[column].strip()
 
     def find(self, kind: str, text: str, line: int | None = None) -> None:
         """Something is wrong here."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-BOOKINGS = 21  # field 3 (official): 16 is debtors and creditors, 20 labels of accounts, ...
+BOOKINGS, DEBTORS = 21, 16  # field 3 (official): postings; debtors and creditors; 20 is labels of accounts, ...
 FIELDS = 31
 
 # Bookings 12 and 13 are what DATEV asks for since 2022 (official: "mindestens 12").

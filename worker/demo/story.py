@@ -2,7 +2,8 @@
 
     approved -> published -> mailed -> paid (in full, in part, not yet) -> synced -> one payment taken back -> synced
 
-The worker is the real one, in a process of its own with nothing but environment settings.
+The worker is the real one, in a process of its own with nothing but environment settings and the rights of
+`sql/roles.sql`; the billing system and the check stand outside, as the owner of the tables.
 """
 
 import importlib.util
@@ -30,6 +31,7 @@ from worker.demo.books import Books
 from worker.demo.cases import Ending
 from worker.demo.child import Child, DemoError, environment
 from worker.demo.month import Month, billing_month
+from worker.demo.role import least_privileged
 from worker.demo.screen import Screen, Tell
 from worker.demo.sevdesk import SevDesk, address_of
 from worker.local import ServiceError, Services
@@ -117,12 +119,13 @@ def _set_up(stack: ExitStack, screen: Screen, month: Month, folder: Path, sevdes
         sevdesk = _given(sevdesk_url, month) if sevdesk_url else _own_sandbox(stack, home)
         services = stack.enter_context(local.services(home / "servers", durable=True))
         migrate(services.database_url, billing_reference=True)
+        worker_url = least_privileged(services.database_url)
         desk = sevdesk()
         stack.callback(desk.close)
         desk.prove()
     screen.act("Postgres, Redis and a local sevDesk are running")
     settings = {
-        "DATABASE_URL": services.database_url,
+        "DATABASE_URL": worker_url,
         "REDIS_URL": services.redis_url,
         "SEVDESK_BASE_URL": desk.base_url,
         "SEVDESK_API_TOKEN": desk.token,

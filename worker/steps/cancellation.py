@@ -8,13 +8,16 @@ from worker.lifecycle import CancellationMailed, CancellationPdfStored
 from worker.outcome import Parked
 from worker.recipients import Recipient
 from worker.steps.desk import Desk
-from worker.steps.email import cannot_tell, sending_state, was_sent
-from worker.steps.step import Answer, Case, Intent, Step, Told
+from worker.steps.email import cannot_tell, mailed_document, sending_state, was_sent
+from worker.steps.payments import STORNO
+from worker.steps.step import Answer, Case, Fate, Intent, Step, Told
 
 MAIL_TEXT = (
     "Guten Tag,\n\nanbei erhalten Sie die Stornorechnung {number}. "
     "Sie hebt unsere Rechnung {cancelled} auf.\n\nMit freundlichen Grüßen"
 )
+
+GONE = "Find out in sevDesk who deleted it; its PDF is in sevdesk_documents, to be sent by hand."
 
 
 async def look_pdf(case: Case, desk: Desk) -> Told:
@@ -33,17 +36,19 @@ async def look_pdf(case: Case, desk: Desk) -> Told:
 async def look_mail(case: Case, desk: Desk) -> Answer:
     """Mailed by an attempt whose answer was lost, or to be mailed now; see `email` for how that is told apart."""
     assert case.cancellation is not None
-    mail = _mail(case)
+    mail, opened, number = _mail(case), case.open_intent, case.cancellation.number
     if isinstance(mail, Parked):
-        return Told(stop=mail)
-    there = await desk.client.get_invoice(case.cancellation.external_id)
-    match was_sent(case.open_intent, there):
-        case None:
-            return Told(stop=cannot_tell(f"cancellation {case.cancellation.number}"), known=False)
-        case False:
-            return Intent("send_via_email", mail, case, sending_state(there))
-        case how:
+        return Told(stop=mail, fate=Fate.UNKNOWN)
+    there = await mailed_document(case.cancellation.external_id, opened, desk)
+    match was_sent(opened, there):
+        case None if opened is not None:
+            return Told(stop=cannot_tell(f"cancellation {number}", opened), fate=Fate.UNKNOWN)
+        case str(how):
             return Told((_mailed(case, mail, how),))
+    if there is None:
+        gone = Parked(f"Cancellation {number} was not mailed, and sevDesk no longer has it.", GONE)
+        return Told(stop=gone, fate=Fate.NOT_DONE)
+    return Intent("send_via_email", mail, case, sending_state(there))
 
 
 async def leap_mail(intent: Intent, desk: Desk) -> Told:
@@ -76,7 +81,7 @@ def _mailed(case: Case, mail: MailDraft, how: str) -> CancellationMailed:
 
 
 def _no_document(case: Case) -> bool:
-    return case.cancellation is None
+    return case.cancellation is None or case.cancellation.kind != STORNO
 
 
 def _pdf_settled(case: Case) -> bool:
@@ -91,4 +96,4 @@ def _mail_settled(case: Case) -> bool:
 
 
 CANCELLATION_PDF = Step("cancellation_pdf", look_pdf, settled=_pdf_settled)
-CANCELLATION_MAIL = Step("cancellation_mail", look_mail, leap_mail, settled=_mail_settled)
+CANCELLATION_MAIL = Step("cancellation_mail", look_mail, leap_mail, settled=_mail_settled, own=True)

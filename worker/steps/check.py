@@ -5,17 +5,21 @@ from worker.invoice import DocumentStatus, SyncStatus
 from worker.outcome import Parked, Rejected
 from worker.recipients import Unresolved, missing_address_fields
 from worker.steps.desk import Desk
-from worker.steps.step import Case, Step, Told
+from worker.steps.step import Case, Fate, Step, Told
 
 
 async def look_publishable(case: Case, desk: Desk) -> Told:
-    """Only approved invoices with a recipient and exact sums go out."""
-    return Told(stop=_why_not_publishable(case))
+    """Only approved invoices with a recipient and exact sums go out; a sent one only if sevDesk lost its document."""
+    stop = _why_not_publishable(case)
+    if isinstance(stop, Rejected) and case.open_intent is not None:
+        # Rejected is the end, and nobody would look any more what became of the write.
+        stop = Parked(stop.reason, "Retry once it is approved again, or cancel it: both find what is in sevDesk.")
+    return Told(stop=stop, fate=Fate.UNKNOWN)
 
 
 def _why_not_publishable(case: Case) -> Parked | Rejected | None:
     number = case.invoice.number
-    if case.handback.document_status is not DocumentStatus.APPROVED:
+    if case.handback.document_status is not DocumentStatus.APPROVED and not _gone(case):
         return Rejected(
             f"Invoice {number} is {case.handback.document_status.value}; only approved invoices are published. "
             "Approve it and ask again."
@@ -39,6 +43,13 @@ def _why_not_publishable(case: Case) -> Parked | Rejected | None:
     return Parked(refusal.reason, refusal.next_step) if refusal else None
 
 
+def _gone(case: Case) -> bool:
+    """It was sent, and its document, which had a number, is no longer in sevDesk: it may be published afresh."""
+    here = case.handback
+    known_gone = here.sync_status is not SyncStatus.SYNCED and here.external_invoice_number is not None
+    return here.document_status is DocumentStatus.SENT and known_gone
+
+
 async def look_published(case: Case, desk: Desk) -> Told:
     """For what needs the finalized document: it must be there."""
     number = case.invoice.number
@@ -54,25 +65,27 @@ async def look_published(case: Case, desk: Desk) -> Told:
 
 
 async def look_sendable(case: Case, desk: Desk) -> Told:
-    """A published invoice whose recipient has an e-mail address."""
+    """A published invoice whose recipient has an e-mail address. A mail in the air is not looked for here."""
     told = await look_published(case, desk)
-    if told.stop:
+    if told.stop and case.open_intent is None:  # else `email` finds out, whatever became of the invoice since
         return told
+    return Told(stop=_why_no_mail(case), fate=Fate.UNKNOWN)
+
+
+def _why_no_mail(case: Case) -> Parked | None:
     if isinstance(case.recipient, Unresolved):
-        return Told(stop=Parked(case.recipient.reason, case.recipient.next_step))
+        return Parked(case.recipient.reason, case.recipient.next_step)
     party = case.who.party
-    if not party.email:
-        problem = (
-            f"The recipient of invoice {case.invoice.number} ({party.kind.value} {party.id}) has no e-mail address."
-        )
-        return Told(stop=Parked(problem, "Add one and retry."))
-    return Told()
+    if party.email:
+        return None
+    problem = f"The recipient of invoice {case.invoice.number} ({party.kind.value} {party.id}) has no e-mail address."
+    return Parked(problem, "Add one and retry.")
 
 
 def _published(case: Case) -> bool:
     return case.handback.sync_status is SyncStatus.SYNCED
 
 
-PUBLISHABLE = Step("check", look_publishable, settled=_published)
+PUBLISHABLE = Step("check", look_publishable, settled=_published, resolves=("publish", "template", "finalize"))
 PUBLISHED = Step("check", look_published)
-SENDABLE = Step("check", look_sendable)
+SENDABLE = Step("check", look_sendable, resolves=("email",), own=True)

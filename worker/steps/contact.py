@@ -11,7 +11,7 @@ from worker.lifecycle import AddressWritten, ContactLinked, EmailWritten
 from worker.outcome import Parked
 from worker.recipients import customer_number
 from worker.steps.desk import Desk
-from worker.steps.step import Answer, Case, Intent, Step, Told, by_party, digest
+from worker.steps.step import Answer, Case, Fate, Intent, Step, Told, by_party, digest
 
 INVOICE_ADDRESS = 47  # ContactAddress category; measured by two
 INVOICING_KEY = 8  # CommunicationWayKey "invoicing"; official
@@ -37,7 +37,7 @@ async def look_contact(case: Case, desk: Desk) -> Answer:
     """Linked: write what changed (a PUT may be repeated). Else found by customer number, or to be created."""
     draft = _draft(case.who.party, e_invoice=case.invoice.is_e_invoice)
     if case.link is not None:
-        return Intent("update_contact", draft, case)
+        return Intent("update_contact", draft, case, earlier=Fate.MOOT)
     hits = await desk.client.find_contacts(draft.customer_number)
     match hits:
         case []:
@@ -50,7 +50,8 @@ async def look_contact(case: Case, desk: Desk) -> Answer:
                 stop=Parked(
                     f"sevDesk has {len(hits)} contacts with customer number {draft.customer_number}: {ids}.",
                     "Merge or renumber them in sevDesk so that one is left, then retry.",
-                )
+                ),
+                fate=Fate.UNKNOWN,
             )
 
 
@@ -68,7 +69,8 @@ async def leap_contact(intent: Intent, desk: Desk) -> Told:
             stop=Parked(
                 f"The linked sevDesk contact {link.contact_id} no longer exists.",
                 "Restore it in sevDesk, or delete its row in sevdesk_contacts so that a new one is made; then retry.",
-            )
+            ),
+            fate=Fate.NOT_DONE,
         )
     return Told((_linked(intent.case, contact, "updated", intent.request_sha256),))
 
@@ -98,8 +100,8 @@ async def look_address(case: Case, desk: Desk) -> Answer:
             address.country_id
         ) == str(draft.country_id):
             return Told((_address_written(case, address.id),))
-        return Intent("update_contact_address", (address.id, draft), case)
-    return Intent("update_contact_address", (link.address_id, draft), case)
+        return Intent("update_contact_address", (address.id, draft), case, earlier=Fate.MOOT)
+    return Intent("update_contact_address", (link.address_id, draft), case, earlier=Fate.MOOT)
 
 
 async def leap_address(intent: Intent, desk: Desk) -> Told:
@@ -130,7 +132,7 @@ async def look_email(case: Case, desk: Desk) -> Answer:
     email, link = case.who.party.email, case.link
     assert link is not None and email
     if link.email_id is not None:
-        return Intent("update_communication_way", (link.email_id, email), case)
+        return Intent("update_communication_way", (link.email_id, email), case, earlier=Fate.MOOT)
     ways = await desk.client.list_communication_ways(link.contact_id, type="EMAIL")
     ours = next((way for way in ways if way.value == email), None)
     if ours is not None:

@@ -21,6 +21,10 @@ class Desk:
         self._facts: dict[str, tuple[float, Any]] = {}
         self._asking: dict[str, asyncio.Lock] = {}
 
+    async def turn(self) -> None:
+        """Before a write's intent: wait until it may leave at once. Raises `Throttled` when it cannot for long."""
+        await self.client.turn()
+
     async def contact_person_id(self) -> str:
         """The account's first user, whom sevDesk wants named on each invoice (measured by two)."""
         users = await self._fact("users", self.client.list_users)

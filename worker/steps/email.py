@@ -6,14 +6,15 @@ mail went out (one report), both unchanged means it did not; anything else canno
 
 from typing import Literal
 
+from sevdesk_client.errors import NotFound
 from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.models import MailDraft
-from worker.invoice import DocumentStatus
+from worker.invoice import DocumentStatus, SyncStatus
 from worker.jobs import SendInvoice
 from worker.lifecycle import Mailed
-from worker.outcome import Parked
+from worker.outcome import Parked, Rejected
 from worker.steps.desk import Desk
-from worker.steps.step import Answer, Case, Intent, OpenIntent, Step, Told
+from worker.steps.step import Answer, Case, Fate, Intent, OpenIntent, Step, Told
 
 BY_MAIL = "VM"
 CLOSE_SECONDS = 5.0
@@ -27,23 +28,42 @@ async def look(case: Case, desk: Desk) -> Answer:
     """Mailed already; mailed by the attempt whose answer was lost; or to be mailed now."""
     external_id = case.handback.external_id
     assert external_id is not None
-    there = await desk.client.get_invoice(external_id)
+    opened, number = case.open_intent, case.invoice.number
+    there = await mailed_document(external_id, opened, desk)
     mail = _mail(case, there)
-    match was_sent(case.open_intent, there):
-        case None:
-            return Told(stop=cannot_tell(f"invoice {case.invoice.number}"), known=False)
-        case False:
-            return Intent("send_via_email", mail, case, sending_state(there))
-        case how:
+    match was_sent(opened, there):
+        case None if opened is not None:
+            return Told(stop=cannot_tell(f"invoice {number}", opened), fate=Fate.UNKNOWN)
+        case str(how):
             return Told((_mailed(case, mail, how),), there, heard=True)
+    if case.handback.sync_status is SyncStatus.CANCELLED:
+        return Told(stop=Rejected(f"It was not mailed. Invoice {number} is cancelled."), fate=Fate.NOT_DONE)
+    if there is None:
+        gone = Parked(
+            f"Invoice {number} was not mailed, and sevDesk no longer has it.", "Publish it again, then retry."
+        )
+        return Told(stop=gone, fate=Fate.NOT_DONE)
+    return Intent("send_via_email", mail, case, sending_state(there))
 
 
-def was_sent(earlier: OpenIntent | None, there: SevInvoice) -> str | Literal[False] | None:
+async def mailed_document(id: str, opened: OpenIntent | None, desk: Desk) -> SevInvoice | None:
+    """SevDesk's copy; None when it was deleted there after an attempt to mail it. Raises NotFound without one."""
+    try:
+        return await desk.client.get_invoice(id)
+    except NotFound:
+        if opened is None:
+            raise
+        return None
+
+
+def was_sent(earlier: OpenIntent | None, there: SevInvoice | None) -> str | Literal[False] | None:
     """How we know that an earlier attempt's mail went out; False: it did not; None: nobody can tell from here."""
     if earlier is None or earlier.answer == "not-done":
         return False
     if earlier.answer == "done":
         return "sent, as an operator found"
+    if there is None:
+        return None
     now, before = sending_state(there), earlier.summary
     # sendDate has whole seconds: where the invoice was finalized in the same one, sendType alone has changed.
     if there.send_type == BY_MAIL and now != before:
@@ -59,11 +79,12 @@ def _too_close(earlier: OpenIntent, there: SevInvoice) -> bool:
     return mailed is not None and abs((earlier.at - mailed).total_seconds()) < CLOSE_SECONDS
 
 
-def cannot_tell(what: str) -> Parked:
+def cannot_tell(what: str, opened: OpenIntent) -> Parked:
     """The question only a person can answer."""
     return Parked(
         f"Whether the mail for {what} went out cannot be told from what sevDesk shows.",
         "Ask the recipient or look into the mail account, then answer: retry --as done, or retry --as not-done.",
+        asks_about=opened.id,
     )
 
 
@@ -75,10 +96,10 @@ async def leap(intent: Intent, desk: Desk) -> Told:
     return Told((_mailed(intent.case, intent.request, "sent"),))
 
 
-def _mail(case: Case, there: SevInvoice) -> MailDraft:
+def _mail(case: Case, there: SevInvoice | None) -> MailDraft:
     asked = case.payload
     assert isinstance(asked, SendInvoice) and case.who.party.email is not None
-    number = there.invoice_number or case.invoice.number
+    number = (there and there.invoice_number) or case.handback.external_invoice_number or case.invoice.number
     return MailDraft(
         to=case.who.party.email,
         subject=asked.subject or f"Rechnung {number}",
@@ -112,4 +133,4 @@ def _settled(case: Case) -> bool:
     return sent and not asked.resend and case.open_intent is None
 
 
-EMAIL = Step("email", look, leap, settled=_settled)
+EMAIL = Step("email", look, leap, settled=_settled, own=True)

@@ -9,16 +9,17 @@ from worker.lifecycle import Finalized, TemplateSet, apply
 from worker.outcome import Parked, Rejected
 from worker.steps.desk import Desk
 from worker.steps.payments import Claim, cancellations, compare, unclear
-from worker.steps.step import Answer, Case, Intent, Step, Told
+from worker.steps.step import DRAFT, Answer, Case, Fate, Intent, Step, Told, became
 
-DRAFT = 100
 # Downloaded as PDF: the document goes out through our own mail step or on paper; sendDate is set, no mail is sent.
 SEND_TYPE = "VPDF"
 
 
 async def look_template(case: Case, desk: Desk) -> Answer:
     """The billing template's sevDesk layout, else the one configured for deal type and document kind, else none."""
-    return Told() if case.template_id is None else Intent("change_parameter", case.template_id, case)
+    if case.template_id is None:
+        return Told(fate=Fate.MOOT)
+    return Intent("change_parameter", case.template_id, case, earlier=Fate.MOOT)
 
 
 async def leap_template(intent: Intent, desk: Desk) -> Told:
@@ -37,7 +38,8 @@ async def look_finalize(case: Case, desk: Desk) -> Answer:
         there = case.seen or await desk.client.get_invoice(external_id)
     except NotFound:
         return Told(
-            stop=Parked(f"The draft {external_id} is no longer in sevDesk.", "Retry to save and finalize it afresh.")
+            stop=Parked(f"The draft {external_id} is no longer in sevDesk.", "Retry to save and finalize it afresh."),
+            fate=became(case.open_intent, None),
         )
     if there.sum_gross != case.invoice.gross_amount:
         return Told(
@@ -45,7 +47,8 @@ async def look_finalize(case: Case, desk: Desk) -> Answer:
                 f"The draft {external_id} was changed in sevDesk: gross {there.sum_gross} {there.currency} there, "
                 f"{case.invoice.gross_amount} {case.invoice.currency} here.",
                 "Delete the draft in sevDesk, then retry.",
-            )
+            ),
+            fate=became(case.open_intent, there),
         )
     if there.status != DRAFT:
         return await adopted(case, there, desk)
@@ -63,7 +66,8 @@ async def adopted(case: Case, there: SevInvoice, desk: Desk) -> Told:
     event, number = finalized(there, "found finalized"), case.invoice.number
     claim = Claim(case.invoice.id, number, case.invoice.gross_amount, apply(case.handback, event))
     cancelled_by = cancellations(await desk.client.find_invoices(number)) if unclear(there) else {}
-    told = Told((event, *compare(claim, there, cancelled_by)), there, heard=True)
+    fate = became(case.open_intent, there)
+    told = Told((event, *compare(claim, there, cancelled_by)), there, heard=True, fate=fate)
     return replace(told, stop=Rejected(f"Invoice {number} was cancelled in sevDesk.")) if cancelled_by else told
 
 

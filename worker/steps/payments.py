@@ -31,6 +31,7 @@ from worker.lifecycle import (
 BERLIN = ZoneInfo("Europe/Berlin")
 DRAFT, OPEN, PARTLY_PAID, CLOSED = 100, 200, 750, 1000
 CANCELLATION = "SR"
+STORNO, CREDIT_NOTE = "cancellation_invoice", "credit_note"  # kinds of what may stand against an invoice
 ZERO = Decimal(0)
 
 
@@ -81,7 +82,7 @@ def _cancelled(there: SevInvoice, cancellation: SevInvoice) -> CancelledInSevdes
 def cancellation_of(document: SevInvoice) -> Cancellation:
     """sevDesk's SR in our words."""
     return Cancellation(
-        kind="cancellation_invoice",
+        kind=STORNO,
         external_id=document.id,
         number=document.invoice_number,
         net=document.sum_net,

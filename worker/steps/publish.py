@@ -13,9 +13,8 @@ from worker.money import Sums, tax_text
 from worker.outcome import Parked
 from worker.steps.desk import Desk
 from worker.steps.finalize import adopted
-from worker.steps.step import Answer, Case, Intent, Step, Told
+from worker.steps.step import DRAFT, Answer, Case, Fate, Intent, Step, Told, became, digest
 
-DRAFT = 100
 CANCELLATION = "SR"  # sevDesk's letters for a cancellation invoice, not our Schlussrechnung
 HEADERS = {"AR": "Abschlagsrechnung", "SR": "Schlussrechnung"}
 UNITS = {"h": 9, "Std": 9, "Std.": 9, "Stunde": 9, "Stunden": 9}  # Unity ids: 1 piece, 9 hour; official
@@ -27,18 +26,23 @@ async def look(case: Case, desk: Desk) -> Answer:
     """Ours already; a stale or wrong draft to delete; or nothing there, so save it."""
     there, problem = await _find(case, desk)
     if problem is not None:
-        return Told(stop=problem)
-    draft = await _draft(case, desk)
+        return Told(stop=problem, fate=Fate.UNKNOWN)
+    draft, fate = await _draft(case, desk), became(case.open_intent, there)
     if there is None:
-        return Intent("save_invoice", draft, case)
+        return Intent("save_invoice", draft, case, earlier=fate)
     if there.status != DRAFT:
         return await _adopt_finalized(case, there, desk)
-    intent = Intent("save_invoice", draft, case)
     if _sums(there) != _wanted(case.invoice):
-        return Intent("delete_draft", there.id, case, {"cause": _different(case.invoice, there)})
-    if case.draft_sha256 is not None and case.draft_sha256 != intent.request_sha256 and case.open_intent is None:
-        return Intent("delete_draft", there.id, case, {"cause": "The billing system changed the invoice."})
-    return Told((_drafted(case, there, "found"),), there, heard=True)
+        return Intent("delete_draft", there.id, case, {"cause": _different(case.invoice, there)}, fate)
+    if _written(case) not in (None, digest(draft)):
+        return Intent("delete_draft", there.id, case, {"cause": "The billing system changed the invoice."}, fate)
+    return Told((_drafted(case, there, "found"),), there, heard=True, fate=fate)
+
+
+def _written(case: Case) -> str | None:
+    """Digest of the request that made the draft which is there, if we know it."""
+    opened = case.open_intent
+    return opened.request_sha256 if opened is not None and opened.action == "save_invoice" else case.draft_sha256
 
 
 async def leap(intent: Intent, desk: Desk) -> Told:
@@ -162,7 +166,8 @@ async def _adopt_finalized(case: Case, there: SevInvoice, desk: Desk) -> Told:
             f"sevDesk invoice {there.id} is marked {case.invoice.number} and finalized, with other sums: "
             + _different(case.invoice, there),
             "Cancel it in sevDesk or correct the billing invoice, then retry.",
-        )
+        ),
+        fate=became(case.open_intent, there),
     )
 
 

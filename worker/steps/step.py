@@ -11,6 +11,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel
@@ -34,6 +35,16 @@ from worker.steps.desk import Desk
 
 # Shorter texts name nobody, and would be found inside of other words.
 SHORTEST_PRIVATE = 3
+DRAFT = 100  # sevDesk's status of an invoice without a number (official)
+
+
+class Fate(StrEnum):
+    """What became of a write: of the open one, as a look finds, or of the one that was just made."""
+
+    DONE = "done"
+    NOT_DONE = "not done"  # of one just made: refused
+    MOOT = "moot"  # it is made again, which changes nothing, or what it was about is gone: nobody has to know
+    UNKNOWN = "unknown"  # cannot be told, so it stays open
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,7 @@ class OpenIntent:
     """A write that may or may not have happened; its quarantine is over, so sevDesk can be asked."""
 
     id: int
+    job_id: str
     step: str
     action: str
     summary: Mapping[str, Any]
@@ -94,7 +106,10 @@ class Case:
     def after(self, handback: Handback, told: "Told") -> "Case":
         """The case once `told` is recorded."""
         seen = told.seen if told.heard else self.seen
-        case = replace(self, handback=handback, open_intent=None, seen=seen)
+        opened = self.open_intent if told.fate is Fate.UNKNOWN else None
+        case = replace(self, handback=handback, open_intent=opened, seen=seen)
+        if handback.external_id != self.handback.external_id:  # another document, of which nothing was kept or mailed
+            case = replace(case, pdf_sha256=None, has_xml=False, mails=0)
         for event in told.events:
             case = replace(case, **_learnt(case.link, event))
         return case
@@ -137,7 +152,7 @@ class Told:
     heard: bool = False  # `seen` is sevDesk's present word, even when it is None (gone)
     stop: Parked | Rejected | None = None
     finished: bool = True
-    known: bool = True  # False: what became of an open intent cannot be told, so it stays open for a person's answer
+    fate: Fate = Fate.DONE  # of the open intent, or of the write just made
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +163,28 @@ class Intent:
     request: Any
     case: Case = field(repr=False)
     summary: Mapping[str, Any] = field(default_factory=dict)  # JSON values, no personal data
+    earlier: Fate = Fate.NOT_DONE  # of the open intent that this one follows
 
     @property
     def request_sha256(self) -> str:
         """Digest of the request, to tell later whether the same would be asked again."""
         return digest(self.request)
+
+
+def became(opened: OpenIntent | None, there: SevInvoice | None, *, cancelled: bool = False) -> Fate:
+    """What sevDesk's copy of an invoice, or its absence, says of an open write on it."""
+    match opened.action if opened else None:
+        case "save_invoice":
+            done = there is not None
+        case "delete_draft":
+            done = there is None
+        case "send_by":
+            done = there is not None and there.status != DRAFT
+        case "cancel_invoice" if there is not None:
+            done = cancelled
+        case _:
+            return Fate.MOOT
+    return Fate.DONE if done else Fate.NOT_DONE
 
 
 def digest(value: Any) -> str:
@@ -197,3 +229,8 @@ class Step:
     subject: Callable[[Case], str] = by_invoice
     settled: Callable[[Case], bool] = never
     resolves: tuple[str, ...] = ()  # steps whose open intents this look sees the outcome of, too
+    own: bool = False  # only those of its own job: another job's mail is not this one's
+
+    def sees(self, opened: OpenIntent, job_id: str) -> bool:
+        """Whether the look finds out what became of the open intent."""
+        return opened.step in (self.name, *self.resolves) and (not self.own or opened.job_id == job_id)

@@ -2,12 +2,13 @@
 
 from worker.store.connection import LOST
 from worker.store.locks import LockSession
-from worker.store.pool import Overtaken, Store
+from worker.store.pool import AsksNothing, Overtaken, Store
 from worker.store.rows import Arrival, Bell, Change, Ending, Job, Refusal
 
 __all__ = [
     "LOST",
     "Arrival",
+    "AsksNothing",
     "Bell",
     "Change",
     "Ending",

@@ -152,8 +152,12 @@ class LockSession:
         return bell(row) if row["job_id"] is not None else None
 
     async def open_intent(self, *, subject: str, job_id: str, step: str, action: str, summary: Mapping[str, Any],
-                          request_sha256: str, earlier: int | None) -> int:  # fmt: skip
-        """Record what is about to be done. Raises when the session, and with it the subject's lock, is gone."""
+                          request_sha256: str, earlier: int | None,
+                          found: str = "found_not_done") -> int:  # fmt: skip
+        """Record what is about to be done; what was found of the `earlier` open intent closes that.
+
+        Raises when the session, and with it the subject's lock, is gone.
+        """
         async with self._session() as connection:
             if subject not in self.held:
                 raise asyncpg.InterfaceError("the subject is not locked any more")
@@ -167,5 +171,6 @@ class LockSession:
                 request_sha256=request_sha256,
                 worker=self._worker,
                 earlier=earlier,
+                found=found,
             )
             return number

@@ -19,6 +19,10 @@ class Overtaken(Exception):
     """The invoice is no longer as the step saw it; nothing was recorded. Look again."""
 
 
+class AsksNothing(Exception):
+    """The parked job has no open question, so it cannot be answered."""
+
+
 class Store:
     """The ledger, the cases, the hand-back."""
 
@@ -65,9 +69,10 @@ class Store:
             )
         )
 
-    async def known_jobs(self, job_ids: Sequence[str]) -> set[str]:
-        """Those of the ids that have a ledger row."""
-        return {row["job_id"] async for row in QUERIES.known_jobs(self.pool, job_ids=list(job_ids))}
+    async def known_jobs(self, job_ids: Sequence[str]) -> dict[str, UUID | None]:
+        """Those of the ids that have a ledger row, and who asked for each."""
+        rows = QUERIES.known_jobs(self.pool, job_ids=list(job_ids))
+        return {row["job_id"]: row["requested_by"] async for row in rows}
 
     async def request_job(self, kind: str, payload: Mapping[str, Any], *, requested_by: UUID | None = None,
                           correlation_id: str | None = None, key: str | None = None) -> str:  # fmt: skip
@@ -96,11 +101,16 @@ class Store:
         return [b async for row in QUERIES.due_jobs(self.pool, grace=grace, most=most) if (b := bell(row))]
 
     async def unpark(self, job_id: str, *, answer: str | None = None) -> Bell | None:
-        """Back to `requested`, with a person's answer (`done`, `not-done`); None when the job is not parked."""
+        """Back to `requested`, with a person's answer (`done`, `not-done`) to what it asks; None when it is not parked.
+
+        Raises `AsksNothing`, and the job stays parked, when there is nothing (any more) that the answer could be for.
+        """
         async with self.pool.acquire() as connection, connection.transaction():
-            if answer is not None:
-                await QUERIES.answer_intent(connection, job_id=job_id, answer=answer)
-            return bell(await QUERIES.unpark(connection, job_id=job_id))
+            answered = answer and await QUERIES.answer_intent(connection, job_id=job_id, answer=answer)
+            again = bell(await QUERIES.unpark(connection, job_id=job_id))
+            if again is not None and answer and not answered:
+                raise AsksNothing
+            return again
 
     async def open_intent_of(self, subject: str) -> Mapping[str, Any] | None:
         """The write on `subject` whose outcome nobody knows, with its age in seconds."""
@@ -215,6 +225,7 @@ class Store:
             state=ending.state,
             error=ending.error,
             next_step=ending.next_step,
+            asks_about=ending.asks_about,
             result=None if ending.result is None else dict(ending.result),
             after=ending.after,
             retries=int(ending.costs_retry),

@@ -78,6 +78,7 @@ class Ending:
     result: Mapping[str, Any] | None = None
     after: float | None = None  # seconds until it may be tried again
     costs_retry: bool = False
+    asks_about: int | None = None  # the open intent a parked job asks a person about
 
 
 def bell(row: Mapping[str, Any] | None) -> Bell | None:

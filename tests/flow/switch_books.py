@@ -1,0 +1,137 @@
+"""What has to come of the switch story: every job's end, every row, every document and mail, to the cent."""
+
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+
+from flow.switch_story import Setting, Story, Told
+
+from sevdesk_client.sandbox.switches import Switches
+
+DONE = ("done", "")
+Row = tuple[str, str, str, Decimal]
+CANCELLED: Row = ("cancelled", "cancelled", "cancelled", Decimal(0))
+GROSS = {**dict.fromkeys(("paid", "dated", "ahead", "electronic", "gone"), Decimal(119)), "cents": Decimal("0.12")}
+WITHDRAWN = ("cents", "dated", "ahead")
+
+
+class Expected:
+    """Read off the switches, one by one."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.switches = Switches()
+        self.switches.change(dict(setting))
+        unpublished = {
+            "cents": self.switches.rounding == "total",
+            "dated": self.switches.delivery_dates == "later",
+            "ahead": self.switches.delivery_dates == "not_later",
+        }
+        self.published = ["paid", *(name for name, no in unpublished.items() if not no), "electronic", "gone"]
+
+    def told(self) -> Told:
+        """Each job's state, and what its sentence has to say."""
+        by_cancel: dict[str, tuple[str, str]] = {
+            "credit_note": ("parked", "sevDesk made the credit note draft"),
+            "storno": DONE,
+            "refuse": ("parked", "POST /Invoice/{id}/cancelInvoice failed with “Paid invoices can not be canceled”"),
+        }
+        saves = self.switches.tax_rule_check == "save"
+        asked = "POST /Invoice/Factory/saveInvoice" if saves else "PUT /Invoice/{id}/sendBy"
+        told: Told = {
+            **{f"paid: {moment}": DONE for moment in ("publish", "send", "sync part", "sync rest")},
+            "paid: cancel part": ("parked", "is partly paid; sevDesk does not cancel it."),
+            "paid: cancel rest": by_cancel[self.switches.cancel_paid],
+            "paid: fetch": ("rejected", "is cancelled.") if self.switches.cancel_paid == "storno" else DONE,
+            "small: publish": ("parked", f"{asked} failed with “Tax rule 11 is not allowed for this account”"),
+            "small: cancel": DONE,
+            "electronic: publish": DONE,
+            "gone: publish": DONE,
+            "gone: fetch": ("parked", "sevDesk does not know this object, so nothing happened."),
+            "gone: sync": DONE,
+        }
+        for name, sentence in (
+            ("cents", "sevDesk computes net 0.09, tax 0.02, gross 0.11 EUR; the invoice says net 0.09, tax 0.03"),
+            ("dated", "must be before the deliveryDate"),
+            ("ahead", "must not be after the invoiceDate"),
+        ):
+            there = name in self.published
+            told[f"{name}: publish"] = DONE if there else ("parked", sentence)
+            told[f"{name}: send"] = DONE if there else ("parked", "is not published in sevDesk yet.")
+            told[f"{name}: cancel"] = DONE
+        return told
+
+    def rows(self) -> dict[str, Row]:
+        """Statuses and money on our side."""
+        paid: Row = ("synced", "sent", "paid", Decimal(119))
+        gone: Row = ("parked", "approved", "open", Decimal(0))
+        electronic: Row = ("synced", "approved", "open", Decimal(0))
+        ended = CANCELLED if self.switches.cancel_paid == "storno" else paid
+        return {
+            "paid": ended,
+            **dict.fromkeys((*WITHDRAWN, "small"), CANCELLED),
+            "electronic": electronic,
+            "gone": gone,
+        }
+
+    def cancellations(self) -> list[str]:
+        """Whose there are, one each."""
+        ended = ["paid"] if self.switches.cancel_paid == "storno" else []
+        return ended + [name for name in WITHDRAWN if name in self.published]
+
+
+def check_jobs(story: Story, expected: Expected) -> None:
+    """Every job is done, or says why not."""
+    told = expected.told()
+    assert story.told.keys() == told.keys()
+    for moment, (state, sentence) in story.told.items():
+        assert (moment, state) == (moment, told[moment][0]), sentence
+        assert told[moment][1] in sentence and bool(sentence) == (state != "done"), (moment, sentence)
+
+
+async def check_rows(story: Story, expected: Expected) -> None:
+    """The billing system's rows, and the numbers they were given."""
+    numbers = []
+    for name, wanted in expected.rows().items():
+        row = await story.office.billing.row(story.invoices[name])
+        columns = ("accounting_sync_status", "document_status", "claim_status", "paid_amount")
+        assert (name, tuple(row[each] for each in columns)) == (name, wanted)
+        assert (row["external_invoice_number"] is not None) == (name in expected.published), name
+        numbers += [row["external_invoice_number"]] if name in expected.published else []
+    taken = [each.number for name in story.invoices for each in story.documents(name, "SR")]
+    assert len({*numbers, *taken}) == len(numbers) + len(taken) == len(expected.published + expected.cancellations())
+    kinds = await story.office.billing.db.fetch(
+        "SELECT kind FROM sevdesk_documents WHERE invoice_id = $1 ORDER BY kind", story.invoices["electronic"]
+    )
+    assert [each["kind"] for each in kinds] == ["invoice_pdf", "invoice_xml"]
+
+
+async def check_sevdesk(story: Story, expected: Expected) -> None:
+    """One document per invoice, one Storno per cancellation, exactly its negative; one mail each; a credit note."""
+    switches = expected.switches
+    kept = [name for name in expected.published if name != "gone"]
+    assert [name for name in story.invoices for _ in story.documents(name)] == kept
+    assert [name for name in story.invoices for _ in story.documents(name, "SR")] == expected.cancellations()
+    for name in kept:
+        [document] = story.documents(name)
+        assert document.letter.sums.gross == GROSS[name]
+        assert [-each.letter.sums.gross for each in story.documents(name, "SR")] in ([], [GROSS[name]])
+        told = await story.office.billing.event(story.invoices[name], "finalized")
+        assert told["enshrined"] == (switches.send_by_enshrines in (True, "VPDF"))
+        assert told["number"] == document.number
+    notes = Counter(str(each.origin_id) for each in story.office.account.credit_notes.values())
+    paid = str(story.documents("paid")[0].id)
+    assert notes == ({paid: 1} if switches.cancel_paid == "credit_note" else {})
+    mails = Counter(mail["object"]["id"] for mail in story.office.account.mails)
+    stornos = [each for name in WITHDRAWN for each in story.documents(name, "SR")]  # `notify` was asked
+    mailed = [story.documents(name)[0] for name in kept if name != "electronic"]
+    assert mails == Counter(str(each.id) for each in [*mailed, *stornos])
+
+
+async def check(story: Story, setting: Setting) -> None:
+    """All of it, and that nothing hangs in the air."""
+    expected = Expected(setting)
+    check_jobs(story, expected)
+    await check_rows(story, expected)
+    await check_sevdesk(story, expected)
+    opened: list[Any] = await story.office.billing.db.fetch("SELECT 1 FROM sevdesk_intents WHERE closed_at IS NULL")
+    assert opened == []

@@ -1,0 +1,331 @@
+"""sevDesk says slower, wait, or no: every worker hears it, jobs wait without being spent, and Redis is not needed."""
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flow.billing import Billing
+from flow.books import control, order_fault, state, until
+from flow.conftest import RunWorker
+from flow.operators import Operator
+from flow.waiting import asked, wait_for
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
+from sevdesk_client import errors
+from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sending import Call
+from sevdesk_client.wire import Request
+from worker import breaker as breaker_module
+from worker.app import App
+from worker.cli.sevdesk import patient_desk
+from worker.doorbell import connect_redis, end
+from worker.metrics import Metrics
+from worker.notices import account_of
+from worker.settings import Settings
+from worker.throttle import Throttle
+
+READ, WRITE = Request("GET", "/Invoice"), Request("POST", "/Invoice/Factory/saveInvoice")
+HEARD = 0.1  # seconds until a notice has certainly come from one worker to the other
+KIND: ContextVar[str | None] = ContextVar("kind", default=None)
+Lines = list[dict[str, Any]]
+MakeGate = Callable[..., Throttle]
+
+
+class StampedLog(deque[dict[str, Any]]):
+    """sevDesk's request log with the time of each arrival."""
+
+    def append(self, entry: dict[str, Any]) -> None:
+        entry["at"] = time.monotonic()
+        super().append(entry)
+
+
+@pytest.fixture
+def logs() -> Iterator[Lines]:
+    """Every log line."""
+    with capture_logs() as lines:
+        yield lines
+
+
+@pytest.fixture
+def quick_probes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused token is tried again after a tenth of a second, not after ten."""
+    monkeypatch.setattr(breaker_module, "FIRST_PROBE", 0.1)
+
+
+async def jobs_of(billing: Billing, count: int) -> list[str]:
+    """Publications for one customer each."""
+    return [await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice()) for _ in range(count)]
+
+
+async def states(billing: Billing) -> Counter[str]:
+    """Jobs by state."""
+    return Counter(row["state"] for row in await billing.db.fetch("SELECT state FROM sevdesk_jobs"))
+
+
+async def test_pause_holds_all_workers(billing: Billing, run_worker: RunWorker, sevdesk: Running, logs: Lines) -> None:
+    """One worker gets the 429; within its Retry-After sevDesk hears from neither of the two, and then it does."""
+    sevdesk.sandbox.requests = seen = StampedLog()
+    async with AsyncExitStack() as stack:
+        names = {(await stack.enter_async_context(run_worker(worker_max_jobs=1))).name for _ in range(2)}
+        await control(sevdesk, "PUT", "latency", {"write_ms": 20})
+        jobs = await jobs_of(billing, 2)
+        running = [await billing.until_state(job_id, "running") for job_id in jobs]
+        await asked(sevdesk, "/saveInvoice")
+        await control(sevdesk, "POST", "faults", {"kind": "status", "status": 429, "headers": {"Retry-After": "1"}})
+        await wait_for(lambda: any(entry["status"] == 429 for entry in seen))
+        told = next(entry["at"] for entry in seen if entry["status"] == 429)
+        await wait_for(lambda: seen[-1]["at"] > told + 1.0)
+    assert {job["worker"] for job in running} == names
+    assert [entry["path"] for entry in seen if told + HEARD < entry["at"] < told + 1.0] == []
+    slowed = [line for line in logs if line["event"] == "sevdesk.slowed"]
+    assert [(line["status"], line["pause"]) for line in slowed] == [(429, 1.0)]
+
+
+async def test_waiting_costs_neither_try_nor_intent(billing: Billing, worker: App, sevdesk: Running) -> None:
+    """In a long pause a job says what it waits for, and nothing is begun that could not be finished."""
+    await order_fault(sevdesk, "status", "GET /*", status=429, headers={"Retry-After": "60"})
+    first, second = [await billing.until_state(job_id, "waiting") for job_id in await jobs_of(billing, 2)]
+    early, late = sorted((first, second), key=lambda job: job["retries"], reverse=True)
+    assert "slow down" in early["error"] and early["retries"] == 1
+    assert late["error"] == "sevDesk asked for a pause" and late["retries"] == 0
+    assert 50 < (late["not_before"] - late["updated_at"]).total_seconds() <= 60
+    assert len(sevdesk.sandbox.requests) == 1
+    assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_intents") == 0
+
+
+async def test_pause_is_over_before_the_intent(billing: Billing, worker: App, sevdesk: Running) -> None:
+    """A pause that comes between two writes of a job is waited for first; the second then leaves at once."""
+    await order_fault(sevdesk, "delay", "POST /Invoice/Factory/saveInvoice", after_ms=400)
+    job_id = (await jobs_of(billing, 1))[0]
+    await wait_for(lambda: not any(fault.times for fault in sevdesk.sandbox.faults))  # the first is under way
+    await order_fault(sevdesk, "status", "GET /Tools/*", status=429, headers={"Retry-After": "1"})
+    await billing.enqueue("test_connection")
+    await wait_for(lambda: any(entry["status"] == 429 for entry in sevdesk.sandbox.requests))
+    assert (await billing.ended(job_id))["state"] == "done"
+    intents = await billing.db.fetch("SELECT action, outcome FROM sevdesk_intents WHERE job_id = $1", job_id)
+    assert {row["outcome"] for row in intents} == {"done"} and len(intents) == len({row["action"] for row in intents})
+
+
+async def test_refused_token_is_asked_once(
+    billing: Billing, run_worker: RunWorker, sevdesk: Running, logs: Lines
+) -> None:
+    """Fifty jobs with a wrong token: one call, one parked job; the others wait, and the right token takes them up."""
+    jobs = await jobs_of(billing, 50)
+    async with run_worker(sevdesk_api_token=SecretStr("0123456789abcdef0123456789abcdef")):
+        async with asyncio.timeout(10):
+            while await states(billing) != {"parked": 1, "waiting": 49}:  # noqa: ASYNC110 - another task
+                await asyncio.sleep(0.02)
+        assert (await billing.do("update_config", auto_transfer_invoices=False))["state"] == "done"
+    assert [entry["status"] for entry in sevdesk.sandbox.requests] == [401]
+    rows = [await billing.job(job_id) for job_id in jobs]
+    assert {row["error"] for row in rows if row["state"] == "parked"} == {"sevDesk refuses the API token."}
+    waiting = [row for row in rows if row["state"] == "waiting"]
+    assert all("refuses the API token" in row["error"] and row["retries"] == 0 for row in waiting)
+    assert [line["event"] for line in logs if line["event"].startswith("token.")] == ["token.refused"]
+    await billing.db.execute("UPDATE sevdesk_jobs SET not_before = now() WHERE job_id = $1", waiting[0]["job_id"])
+    await billing.redis.zadd("arq:queue", {waiting[0]["job_id"]: 1})
+    async with run_worker():
+        assert (await billing.ended(waiting[0]["job_id"]))["state"] == "done"
+
+
+async def test_one_probe_reopens_for_all(
+    billing: Billing, run_worker: RunWorker, sevdesk: Running, logs: Lines, quick_probes: None
+) -> None:
+    """Two workers, a token refused twice and then accepted: two calls are refused, and every waiting job is done."""
+    await order_fault(sevdesk, "status", "GET /*", status=401, times=2)
+    async with AsyncExitStack() as stack:
+        jobs = [*(await jobs_of(billing, 1)), *(await jobs_of(billing, 7))]
+        await stack.enter_async_context(run_worker(worker_max_jobs=3))
+        await wait_for(lambda: any(line["event"] == "token.refused" for line in logs))
+        await stack.enter_async_context(run_worker(worker_max_jobs=3))
+        ended = Counter([(await billing.ended(job_id))["state"] for job_id in jobs])
+    assert ended == {"parked": 1, "done": 7}
+    refused = [entry["status"] for entry in sevdesk.sandbox.requests].count(401)
+    assert refused == 2
+    assert [line["event"] for line in logs if line["event"].startswith("token.")] == ["token.refused", "token.accepted"]
+    assert len((await state(sevdesk))["invoices"]) == 7
+
+
+async def test_asking_for_connection_is_answered(
+    billing: Billing, run_worker: RunWorker, sevdesk: Running, logs: Lines
+) -> None:
+    """While the token counts as refused, an admin's test asks sevDesk all the same, and its answer frees the others."""
+    await order_fault(sevdesk, "status", "GET /*", status=401)
+    async with run_worker():
+        assert (await billing.ended((await jobs_of(billing, 1))[0]))["state"] == "parked"
+        tested = await billing.do("test_connection")
+        assert '"connected": true' in tested["result"]
+        assert (await billing.ended((await jobs_of(billing, 1))[0]))["state"] == "done"
+    assert [line["event"] for line in logs if line["event"].startswith("token.")] == ["token.refused", "token.accepted"]
+
+
+async def test_why_names_the_token(
+    billing: Billing, run_worker: RunWorker, settings: Settings, tmp_path: Path, quick_probes: None
+) -> None:
+    """A job that waits for a valid token needs a person, and says what for."""
+    wrong = SecretStr("0123456789abcdef0123456789abcdef")
+    async with run_worker(sevdesk_api_token=wrong):
+        await billing.ended((await jobs_of(billing, 1))[0])
+        waits = (await billing.until_state((await jobs_of(billing, 1))[0], "waiting"))["job_id"]
+        code, said, _ = await Operator(settings, tmp_path).run("why", waits)
+    assert code == 3 and "Set a valid SEVDESK_API_TOKEN" in said
+
+
+async def test_reconcile_keeps_the_pause(billing: Billing, settings: Settings, sevdesk: Running, worker: App) -> None:
+    """The command's pages keep to what sevDesk has asked of the workers."""
+    await order_fault(sevdesk, "status", "GET /*", status=429, headers={"Retry-After": "60"})
+    await billing.until_state((await jobs_of(billing, 1))[0], "waiting")
+    await asyncio.sleep(HEARD)
+    async with patient_desk(settings) as account:
+        with pytest.raises(errors.Throttled, match="asked for a pause"):
+            await account.client.list_invoices()
+    assert len(sevdesk.sandbox.requests) == 1
+
+
+async def test_forbidden_call_stops_nobody(billing: Billing, worker: App, sevdesk: Running, logs: Lines) -> None:
+    """A 403 forbids one thing to a good token: that job is parked, and the next one is done."""
+    forbidden = {"error": {"message": "The API token is not allowed to do this", "code": None}}
+    await order_fault(sevdesk, "status", "GET /Invoice", status=403, body=forbidden)
+    first, second = [await billing.ended(job_id) for job_id in await jobs_of(billing, 2)]
+    assert {first["state"], second["state"]} == {"parked", "done"}
+    assert not any(line["event"].startswith("token.") for line in logs)
+
+
+# -- the gate alone ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def gate_of(redis_url: str) -> AsyncIterator[MakeGate]:
+    """Makes gates as of processes of their own; each listens until the end of the test."""
+    async with AsyncExitStack() as stack:
+
+        def make(name: str = "one", url: str = redis_url) -> Throttle:
+            redis = connect_redis(url)
+            gate = Throttle(redis, "secret", "https://x", name=name, kind=KIND.get, metrics=Metrics())
+            stack.push_async_callback(redis.aclose, close_connection_pool=True)
+            stack.push_async_callback(end, asyncio.create_task(gate.listen()))
+            stack.push_async_callback(gate.told_all)
+            return gate
+
+        yield make
+
+
+def answered(status: int, error: errors.SevDeskError | None = None) -> tuple[Call, errors.SevDeskError | None]:
+    """A call that took no time."""
+    return Call("GET", "/Invoice", status, 0.0, 1, type(error).__name__ if error else "ok"), error
+
+
+def throttled(retry_after: float | None = None) -> tuple[Call, errors.SevDeskError]:
+    """A 429."""
+    error = errors.Throttled("GET /Invoice", "slow down", status=429, retry_after=retry_after)
+    return answered(429, error)[0], error
+
+
+async def opened(gate: Throttle, calls: int = 1) -> Throttle:
+    """After its first answers."""
+    for _ in range(calls):
+        await gate.enter(READ)
+        gate.told(*answered(200))
+    return gate
+
+
+async def test_gate_goes_on_without_redis(gate_of: MakeGate, logs: Lines) -> None:
+    """Nobody can be told of the 429s: said once, and this process slows down by itself."""
+    gate = await opened(gate_of(url="redis://127.0.0.1:1"))
+    for _ in range(3):
+        gate.told(*throttled(0.01))
+    await wait_for(lambda: any(line["event"] == "throttle.alone" for line in logs))
+    began = time.monotonic()
+    await gate.enter(READ)
+    assert time.monotonic() - began < 2.5
+    assert gate.pace.limit(time.monotonic()) is not None
+    assert [line["event"] for line in logs].count("throttle.alone") == 1
+
+
+async def test_write_never_waits_after_its_intent(gate_of: MakeGate) -> None:
+    """In a pause `turn` waits, but a write whose intent is recorded is told at once that it was not sent."""
+    gate = await opened(gate_of(), calls=10)
+    gate.told(*throttled(0.3))
+    began = time.monotonic()
+    with pytest.raises(errors.Throttled) as kept_back:
+        await gate.enter(WRITE)
+    assert time.monotonic() - began < 0.05 and kept_back.value.status is None
+    await gate.turn()
+    assert time.monotonic() - began >= 0.25
+    await gate.enter(WRITE)
+
+
+async def test_sync_steps_back_for_people(gate_of: MakeGate) -> None:
+    """A page of the payment sync was first in line, and leaves after everything that people wait for."""
+    gate = await opened(gate_of(), calls=40)
+    gate.told(*throttled(0.05))
+    left: list[str] = []
+
+    async def call(kind: str) -> None:
+        KIND.set(kind)
+        await (gate.enter(READ) if kind == "sync_payments" else gate.turn())
+        left.append(kind)
+
+    page = asyncio.create_task(call("sync_payments"))
+    await asyncio.sleep(0)
+    await asyncio.gather(page, *(call("publish_invoice") for _ in range(8)))
+    assert left == ["publish_invoice"] * 8 + ["sync_payments"]
+
+
+async def test_cut_reaches_the_others(gate_of: MakeGate) -> None:
+    """An idle worker meets the 429; the busy one slows to half of its own speed, and both keep to that."""
+    idle, busy = await opened(gate_of("idle")), await opened(gate_of("busy"), calls=60)
+    await asyncio.sleep(0.1)
+    idle.told(*throttled())
+    await asyncio.sleep(HEARD)
+    limits = [gate.pace.limit(time.monotonic()) for gate in (idle, busy)]
+    assert limits == [pytest.approx(30, rel=0.1)] * 2
+    assert busy.pace.held(time.monotonic()) > 0.5
+
+
+async def test_trouble_outlives_its_witness(gate_of: MakeGate) -> None:
+    """A worker that starts in mid-trouble knows the speed, the pause and the refused token before it calls."""
+    old = await opened(gate_of("old"), calls=40)
+    old.told(*throttled(30.0))
+    old.told(*answered(401, errors.TokenRefused("GET /Invoice", "no", status=401)))
+    await asyncio.sleep(HEARD)
+    new = gate_of("new")
+    await wait_for(lambda: new.breaker.rest(time.monotonic()) > 0 and new.pace.held(time.monotonic()) > 25)
+    assert new.pace.limit(time.monotonic()) == pytest.approx(20, rel=0.1)
+
+
+async def test_lone_server_error_slows_nobody(gate_of: MakeGate, logs: Lines) -> None:
+    """sevDesk answers some mistakes of ours with 500; two within seconds are taken for trouble."""
+    gate = await opened(gate_of(), calls=20)
+    gate.told(*answered(500, errors.Unavailable("GET /Invoice", "no", status=500)))
+    assert gate.pace.limit(time.monotonic()) is None
+    gate.told(*answered(502, errors.Unavailable("GET /Invoice", "no", status=502)))
+    assert gate.pace.limit(time.monotonic()) == pytest.approx(10, rel=0.1)
+
+
+async def test_nonsense_in_redis_is_survived(gate_of: MakeGate, billing: Billing) -> None:
+    """Whatever stands under our names, the gate listens on."""
+    account = f"sevdesk:throttle:{account_of('secret', 'https://x')}"
+    await billing.redis.set(f"{account}:pace", '{"rate": NaN, "seconds": 1e999}', px=5000)
+    gate = gate_of()
+    await asyncio.sleep(0.05)
+    await billing.redis.delete(f"{account}:pace")
+    for nonsense in ("[]", "{", '{"from": 1, "subject": "pace", "values": {"rate": "x"}}', "\xff"):
+        await billing.redis.publish(account, nonsense)
+    await asyncio.sleep(0.05)
+    assert gate.pace.limit(time.monotonic()) is None
+    other = await opened(gate_of("other"), calls=20)
+
+    async def heard() -> bool:
+        other.told(*throttled(0.01))
+        await asyncio.sleep(HEARD)
+        return gate.pace.limit(time.monotonic()) is not None
+
+    assert await until(heard, seconds=3)

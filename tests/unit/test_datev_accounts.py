@@ -1,0 +1,215 @@
+"""Accounts, tax keys and debtors: what contradicts the chart or the export's own habits is found, what fits is not."""
+
+import io
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from random import Random
+
+import pytest
+
+from tests.unit.extf_writer import Habits, Head, Line, Month, month, table
+from tests.unit.test_datev_check import first_claim, judged, ordinary
+from worker.datev.check import Document, Payment, Period, Report, Share, check
+from worker.datev.extf import Stack
+
+TAXED = (Share(Decimal(19), Decimal(100), Decimal(19)),)  # one position at 19 %
+
+
+@pytest.mark.parametrize(
+    ("contra", "key", "words"),
+    [
+        # Revenue at the other rate, without tax, of another chart, and no revenue at all.
+        ("8300", "", "Konto 8300 steht für 7 %"),
+        ("8125", "", "Konto 8125 steht für 0 %"),
+        ("4400", "", "Konto 4400 ist kein Erlöskonto"),
+        ("4980", "", "Konto 4980 ist kein Erlöskonto"),
+        # A general account whose key says the other rate; an automatic account with a contradicting key.
+        ("8200", "2", "Konto 8200 steht für 7 %"),
+        ("8400", "2", "widerspricht dem Automatikkonto"),
+    ],
+)
+def test_wrong_account_is_named(contra: str, key: str, words: str) -> None:
+    """An account that contradicts the tax rate is a finding although the sum is right."""
+    day = date(2026, 10, 5)
+    document = Document("RE-1", "invoice", day, Decimal(119), TAXED, 1)
+    line = Line(Decimal(119), "S", "10001", contra, day, "RE-1", key)
+    report = judged(Month(Head(), Habits(), [document]), [line])
+    assert report.kinds == {"account": 1}
+    assert words in report.findings.found[0].text
+
+
+def booked(count: int, contra: str, key: str = "", *, usual: int = 0, shares: tuple[Share, ...] = TAXED) -> Report:
+    """A month of documents of one kind: the first `usual` on 8400, then `count` on another account or key."""
+    day, gross = date(2026, 10, 5), sum((share.net + share.tax for share in shares), Decimal(0))
+    made = Month(Head(), Habits())
+    for number in range(usual + count):
+        rule = 1 if shares is TAXED else 2
+        made.documents.append(Document(f"RE-{number}", "invoice", day, gross, shares, rule, party=number))
+        line = Line(gross, "S", f"{10001 + number}", "8400", day, f"RE-{number}")
+        made.lines.append(line if number < usual else replace(line, contra=contra, key=key))
+    return judged(made)
+
+
+@pytest.mark.parametrize(
+    ("contra", "key"),
+    [
+        ("8200", "3"),  # a general account with the key for 19 %
+        ("8200", "0003"),
+        ("8410", ""),  # another automatic account
+        ("8315", ""),  # EU deliveries taxed here
+        ("1718", ""),  # an advance payment
+    ],
+)
+def test_accounts_named_for_it_are_right(contra: str, key: str) -> None:
+    """Where the chart names several accounts, all are taken, unless the export usually takes another one."""
+    assert booked(1, contra, key).kinds == {}
+    assert booked(2, contra, key, usual=2).kinds == {}
+    slip = booked(2, contra, key, usual=3)
+    assert slip.kinds == {"account": 2} and slip.matched == 3
+    assert "3 gleichartige Belege stehen auf Konto 8400" in slip.findings.found[0].text
+    assert booked(3, contra, key, usual=5).kinds == {}
+
+
+@pytest.mark.parametrize(
+    ("contra", "key"),
+    [
+        ("8401", ""),  # next to the one meant
+        ("8201", "3"),
+        ("8405", "3"),  # a key where the account knows its tax
+        ("8400", "3"),
+        ("8400", "40"),  # tells the account not to know its tax
+        ("8450", ""),  # an individual account, for instance of a cost centre
+        ("8200", "101"),  # a key that we do not know
+    ],
+)
+def test_odd_accounts_need_company(contra: str, key: str) -> None:
+    """What the chart does not name for it is a finding, until three documents share it: then it is a habit."""
+    for others in (0, 5):
+        assert booked(2, contra, key, usual=others).kinds == {"account": 2}
+    if key != "40":  # without tax nothing is right, however often
+        habit = booked(3, contra, key, usual=5)
+        assert (habit.kinds, habit.findings.noted["account"]) == ({}, 1)
+
+
+@pytest.mark.parametrize(
+    ("lines", "fault"),
+    [
+        ([("100", "8400", "40"), ("19", "1776", "")], None),
+        ([("100", "8200", ""), ("19", "1776", "")], None),
+        ([("100", "8400", ""), ("19", "1776", "")], "errechnet die Steuer, die daneben noch einmal gebucht ist"),
+        ([("100", "8200", "3"), ("19", "1776", "")], "errechnet die Steuer, die daneben noch einmal gebucht ist"),
+        ([("119", "8400", "40")], "hebt die Automatik"),
+        ([("119", "8200", "")], "errechnet ohne BU-Schlüssel keine Steuer"),
+        ([("119", "8400", "9")], "steht für Vorsteuer"),
+        ([("101", "8400", "40"), ("18", "1776", "")], "Auf Steuerkonten stehen 18,00"),
+    ],
+)
+def test_tax_is_computed_once(lines: list[tuple[str, str, str]], fault: str | None) -> None:
+    """By the account, by its key, or beside it: not twice, and not never."""
+    day = date(2026, 10, 5)
+    made = Month(Head(), Habits(), [Document("RE-1", "invoice", day, Decimal(119), TAXED, 1)])
+    found = judged(made, [Line(Decimal(amount), "S", "10001", to, day, "RE-1", key) for amount, to, key in lines])
+    assert [fault in finding.text for finding in found.findings.found if fault] == [True] * bool(fault)
+    assert bool(found.kinds) is bool(fault)
+
+
+def test_zero_rate_grounds_exclude_each_other() -> None:
+    """An export on the account for reverse charge is wrong; on a general tax-free account it is odd."""
+    free = (Share(Decimal(0), Decimal(100), Decimal(0)),)
+    assert booked(1, "8120", shares=free).kinds == {}
+    assert booked(3, "8337", shares=free).kinds == {"account": 3}
+    assert booked(1, "8100", shares=free).kinds == {"account": 1}
+    assert booked(3, "8100", shares=free).kinds == {}
+
+
+def customers(*documents: tuple[int, str, str]) -> Report:
+    """Invoices as (customer, debtor of the invoice, debtor of its payment or empty), and three customers more."""
+    day = date(2026, 10, 5)
+    made = Month(Head(), Habits())
+    for at, (customer, debtor, payer) in enumerate((*documents, *((n, str(10000 + n), "") for n in (91, 92, 93)))):
+        made.documents.append(Document(f"RE-{at}", "invoice", day, Decimal(119), TAXED, 1, party=customer))
+        made.lines.append(Line(Decimal(119), "S", debtor, "8400", day, f"RE-{at}"))
+        if payer:
+            made.payments.append(Payment(f"RE-{at}", Decimal(119), day))
+            made.lines.append(Line(Decimal(119), "S", "1200", payer, day, f"RE-{at}"))
+    return judged(made)
+
+
+@pytest.mark.parametrize(
+    ("documents", "words"),
+    [
+        ([(1, "10001", "10001"), (1, "10001", ""), (2, "10002", "10002")], None),
+        ([(1, "10001", "10002")], "Beleg und Zahlungen stehen auf verschiedenen Debitoren: 10001, 10002"),
+        ([(1, "10001", ""), (1, "10001", ""), (1, "10077", "")], "Debitor 10077; sonst stehen solche Belege auf 10001"),
+        ([(1, "10001", ""), (2, "10001", "")], "Debitor 10001 steht für zwei Kunden: RE-0, RE-1"),
+        ([(1, "10000", ""), (2, "10000", ""), (3, "10000", "")], None),  # a collective debtor
+        ([(1, "1400", ""), (2, "1400", ""), (3, "1401", "")], "Debitor 1401; sonst stehen solche Belege auf 1400"),
+        ([(1, "10001", "")] * 3 + [(1, "10002", "")] * 3, None),  # two accounts for one customer, by habit
+    ],
+)
+def test_debtors_belong_to_customers(documents: list[tuple[int, str, str]], words: str | None) -> None:
+    """One customer has one account, and an account has one customer, as far as the export can show it."""
+    report = customers(*documents)
+    assert [finding.text for finding in report.findings.found] == ([f"{words}."] if words else [])
+    assert report.matched == report.documents - bool(words)
+
+
+def test_master_data_name_the_debtors() -> None:
+    """A debtor whom the export's own list does not know; a list that plainly holds only some proves nothing."""
+    made = ordinary()
+    listed = {line.account for line in made.lines if line.account.startswith("10")}
+    debtors = Head(category="16", name="Debitoren/Kreditoren").written() + "\r\nName;Konto\r\n"
+    at = first_claim(made)
+    period = Period(made.head.first, made.head.last)
+
+    def with_list(accounts: Iterable[str]) -> dict[str, int]:
+        content = debtors + "".join(f"x;{account}\r\n" for account in accounts)
+        files = content.encode(), table(made.replaced(at, text="x"), made.head)
+        stacks = [Stack(io.BytesIO(each), "x") for each in files]
+        return check(stacks, made.documents, made.payments, period, "SKR03").kinds
+
+    assert with_list(listed) == {}
+    assert with_list(listed - {made.lines[at].account})["account"] >= 1
+    assert with_list(["10999"]) == {}
+
+
+SLIPS = ("next account", "other rate", "any account", "tax key", "payer")
+
+
+def slipped(made: Month, slip: str, chance: Random) -> list[Line] | None:
+    """The month with one wrong account or tax key; None where it has nothing to spoil."""
+    main = "contra" if made.habits.debtor_first else "account"
+    # Of rule 17 the chart names two accounts; which one is right depends on the customer's country.
+    vague = {document.number for document in made.documents if document.tax_rule == 17}
+    payments = [i for i, line in enumerate(made.lines) if line.text == "Zahlung"]
+    ours = [i for i, x in enumerate(made.lines) if x.number[:2] in ("RE", "SR") and x.number not in vague]
+    at = chance.choice((payments if slip == "payer" else sorted({*ours} - {*payments})) or [-1])
+    if at < 0:
+        return None
+    line, zeros = made.lines[at], "0" * (made.habits.length - 4)
+    account = int(getattr(line, main))
+    if slip == "payer":
+        return made.replaced(at, contra=str(int(line.contra) + 1))
+    if slip == "tax key":
+        return made.replaced(at, key=chance.choice([key for key in ("", "2", "3", "8", "9", "40") if key != line.key]))
+    if slip == "other rate":
+        other = {"400": "300", "300": "400"}.get(str(account)[1:4], "400")
+        return made.replaced(at, **{main: f"{account}"[0] + other + zeros})
+    step = 1 if slip == "next account" else chance.randrange(1, 600) * 10 ** len(zeros)
+    return made.replaced(at, **{main: str(account + step)})
+
+
+def test_wrong_accounts_are_found_in_any_month() -> None:
+    """Fifty months, as all exporters book: no alarm as they are, and a finding for one slip of each kind."""
+    tried = 0
+    for seed in range(50):
+        made, chance = month(seed, 15), Random(seed)
+        assert judged(made).kinds == {}
+        for slip in SLIPS:
+            lines = slipped(made, slip, chance)
+            if lines is not None:
+                assert judged(made, lines).kinds, (seed, slip)
+                tried += 1
+    assert tried > 45 * len(SLIPS)

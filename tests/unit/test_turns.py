@@ -1,0 +1,61 @@
+"""Whose job is next, where slots are short."""
+
+from uuid import uuid4
+
+from worker.turns import Turns
+
+ANNA, BERT = uuid4(), uuid4()
+
+
+def order(turns: Turns, most: int = 1000) -> str:
+    """Whose jobs are started, one after another."""
+    return "".join({ANNA: "A", BERT: "B", None: "."}[turn.who] for n in range(most) for turn in turns.take(1))
+
+
+def test_people_take_turns() -> None:
+    """Another person's single job does not wait for a month end; within one's own, the oldest is first."""
+    turns = Turns()
+    turns.fill([*((f"a{n}", ANNA) for n in range(50)), ("b", BERT)])
+    assert [turn.job_id for turn in turns.take(4)] == ["a0", "b", "a1", "a2"]
+
+
+def test_people_before_systems() -> None:
+    """What nobody asked for comes after them, and at least one turn in five."""
+    turns = Turns()
+    turns.fill([*((f"s{n}", None) for n in range(20)), *((f"a{n}", ANNA) for n in range(20))])
+    assert order(turns, 16) == "AAAAA.AAAA.AAAA."
+
+
+def test_person_overtakes_systems_at_work() -> None:
+    """A sweep that has been running alone is overtaken at the next free slot."""
+    turns = Turns()
+    turns.fill([(f"s{n}", None) for n in range(100)])
+    assert order(turns, 30) == "." * 30
+    turns.fill([*((f"s{n}", None) for n in range(30, 100)), ("a", ANNA), ("b", BERT)])
+    assert order(turns, 4) == "AB.."
+
+
+def test_turns_outlive_a_poll() -> None:
+    """A line that is filled anew for each single pick still lets the others have their turn."""
+    turns, started = Turns(), ""
+    for n in range(20):
+        turns.fill([("s", None), (f"a{n}", ANNA)])
+        started += order(turns, 1)
+    assert started.count(".") == 4 - 1
+
+
+def test_given_back_turns_are_next() -> None:
+    """What was only looked at keeps its place and costs no turn."""
+    turns = Turns()
+    turns.fill([*((f"a{n}", ANNA) for n in range(3)), *((f"b{n}", BERT) for n in range(3))])
+    head = turns.take(4)
+    turns.back(head[1:])
+    assert [turn.job_id for turn in turns.take(9)] == ["b0", "a1", "b1", "a2", "b2"]
+
+
+def test_nobody_waits_is_nobody_taken() -> None:
+    """Empty lines are no error."""
+    turns = Turns()
+    assert turns.take(3) == []
+    turns.fill([])
+    assert turns.take(1) == []

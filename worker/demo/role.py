@@ -1,0 +1,22 @@
+"""The demo's worker lives with the least rights, as an installation should: the role of `sql/roles.sql`."""
+
+import secrets
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg import sql
+
+from worker.resources import sql_dir
+
+ROLE = "sevdesk_worker"
+
+
+def least_privileged(owner_url: str) -> str:
+    """Makes the role in a migrated database, with a password of its own, and answers with its DATABASE_URL."""
+    password = secrets.token_hex(16)
+    with psycopg.connect(owner_url) as owner:
+        owner.execute((sql_dir() / "roles.sql").read_bytes())
+        login = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(ROLE), sql.Literal(password))
+        owner.execute(login)
+    parts = urlsplit(owner_url)
+    return parts._replace(netloc=f"{ROLE}:{password}@{parts.hostname}:{parts.port}").geturl()
