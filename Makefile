@@ -19,10 +19,10 @@ local: $(READY) ## keep a Postgres and a Redis running and print their addresses
 	$(RUN) -m worker local
 
 test: $(READY) ## unit, client, flow and house tests and a short sample of the chaos tests
-	$(RUN) -m pytest -q -n auto -m "not long"
+	$(RUN) -m pytest -q -n auto --dist worksteal -m "not long"
 
 long: $(READY) ## the tests that `make test` leaves out because they take longer, the chaos tests aside
-	$(RUN) -m pytest -q -n auto -m long --ignore=tests/chaos
+	$(RUN) -m pytest -q -n auto --dist worksteal -m long --ignore=tests/chaos
 
 chaos: $(READY) ## kill workers at every await and at random, for a quarter of an hour; prints what it found
 	$(RUN) -m pytest -q -s tests/chaos
