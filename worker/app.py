@@ -8,9 +8,10 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any
 from uuid import uuid4
 
@@ -157,7 +158,9 @@ class App:
         # longer: a connection the server closes as we write costs a quarantine. HTTP/1.1 for the same reason: one
         # HTTP/2 connection that breaks would leave the outcome of every write on it unknown at once.
         limits = httpx.Limits(max_connections=self.settings.worker_max_jobs, keepalive_expiry=5)
-        http = await stack.enter_async_context(httpx.AsyncClient(limits=limits, timeout=self.settings.write_timeout))
+        http = await stack.enter_async_context(
+            httpx.AsyncClient(verify=_tls(), limits=limits, timeout=self.settings.write_timeout)
+        )
         client = SevDeskClient(
             http,
             token.get_secret_value(),
@@ -295,6 +298,12 @@ class App:
             self._nudge.set()
         elif due is None or due > upcoming or not schedule.on_beat(minutes, due):
             await store.query("set_schedule", name=name, next_run_at=upcoming)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """The certificates, read once: it takes longer than everything else at the start."""
+    return httpx.create_ssl_context()
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

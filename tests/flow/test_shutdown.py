@@ -32,7 +32,7 @@ async def assert_nothing_left(billing: Billing) -> None:
     assert await billing.redis.keys("arq:queue:health-check:*") == []
 
 
-@pytest.mark.parametrize("rounds", [4, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("rounds", [3, pytest.param(100, marks=pytest.mark.long)])
 async def test_sigterm_in_stream_duplicates_nothing(
     rounds: int, billing: Billing, settings: Settings, sevdesk: Running, tmp_path: Path
 ) -> None:
