@@ -35,8 +35,12 @@ def ending_of(outcome: Outcome) -> Ending:
             return Ending("rejected", error=reason)
 
 
+# A mail asked for too early leaves what is not published as it is: it may still be transferred by itself.
+MOVES_INVOICE = ("publish_invoice", "cancel_invoice")
+
+
 def mark(job: Job, outcome: Parked | Rejected, invoice_id: UUID, before: Handback) -> Change:
-    """The event of the invoice that tells of it."""
+    """The event of the invoice that tells of it; an unfinished publication or cancellation also marks the invoice."""
     match outcome:
         case Parked(reason, next_step):
             event: lifecycle.Event = lifecycle.Parked(
@@ -44,4 +48,5 @@ def mark(job: Job, outcome: Parked | Rejected, invoice_id: UUID, before: Handbac
             )
         case Rejected(reason):
             event = lifecycle.Rejected(job_id=job.job_id, kind=job.kind, reason=reason)
-    return Change(invoice_id, before, lifecycle.apply(before, event), (event,))
+    after = lifecycle.apply(before, event) if job.kind in MOVES_INVOICE else before
+    return Change(invoice_id, before, after, (event,))

@@ -335,8 +335,8 @@ TABLE: Mapping["type[Event]", Moves] = {
     PaymentSynced: Moves(),
     Cancelled: Moves(
         sync=dict.fromkeys((*_UNFINISHED, _S.SYNCED), _S.CANCELLED),
-        document=dict.fromkeys((_D.DRAFT, _D.APPROVED, _D.SENT), _D.CANCELLED),
-        claim=dict.fromkeys(_LIVE, _C.CANCELLED),
+        document=dict.fromkeys(_D, _D.CANCELLED),
+        claim=dict.fromkeys(_C, _C.CANCELLED),
     ),
     CancelledInSevdesk: Moves(
         sync={_S.SYNCED: _S.CANCELLED},

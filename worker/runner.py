@@ -126,7 +126,9 @@ class Runner:
     async def _passage(self, job: Job) -> Outcome:
         try:
             kind, payload = jobs.parse(job.kind, job.payload)
-            if refusal := await self._rights(job, kind):
+            if (refusal := await self._rights(job, kind)) and not await self.store.query(
+                "has_open_intent", job_id=job.job_id
+            ):
                 return refusal
             if self.desk is None and kind.needs_sevdesk:
                 return NO_TOKEN
@@ -174,7 +176,7 @@ class Runner:
         case = await load_case(self.store, job, payload, invoice_id, self.settings)
         if case is None:
             return Rejected(f"There is no invoice {invoice_id}. Check the id and ask again.")
-        plan = [step for step in PLAN[kind.name] if step.name not in job.steps_done]
+        plan, document = PLAN[kind.name], case.handback.external_id
         pending = await self._pending(f"invoice:{invoice_id}")
         if pending is not None and not any(step.sees(pending, job.job_id) for step in plan):
             return Parked(
@@ -184,6 +186,8 @@ class Runner:
         for step in plan:
             if self.stopping:
                 return NotYet(0.0, "handed back")
+            if step.name in job.steps_done and not step.fresh and case.handback.external_id == document:
+                continue
             opened = pending if pending is not None and step.sees(pending, job.job_id) else None
             case = await self._step(job, replace(case, open_intent=opened), step, desk)
             pending = case.open_intent if opened else pending  # a step that could not tell leaves it to the next
@@ -327,7 +331,9 @@ def _own(step: Step, case: Case, answer: Answer) -> Answer:
     """Of what another step left open on the same contact a look knows nothing; that step looks when its turn comes."""
     if case.open_intent is None or step.sees(case.open_intent, case.job_id):
         return answer
-    return replace(answer, fate=Fate.MOOT) if isinstance(answer, Told) else replace(answer, earlier=Fate.MOOT)
+    if isinstance(answer, Intent):
+        return replace(answer, earlier=Fate.MOOT)
+    return replace(answer, fate=Fate.UNKNOWN)
 
 
 def _wait_of(refusal: Refusal) -> float | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import datetime, timedelta
 from functools import reduce
 from typing import Any
@@ -42,6 +42,8 @@ class Sync:
         self.met: set[str] = set()  # external ids of ours that a full sweep has seen
         self.passed: datetime | None = None  # the feed asks no more for changes up to this instant
         self.missed = 0
+        self.began: datetime | None = None
+        self.moved: set[str] = set()  # external ids of ours that somebody has moved since
 
     async def run(self, job: Job, payload: SyncPayments) -> Outcome:
         """Everything that changed since the watermark, or the part of the book that was asked for."""
@@ -92,7 +94,7 @@ class Sync:
 
     async def _range(self, job: Job, scope: str, asked: Mapping[str, Any]) -> Done:
         """A part of the book; the watermark stays where it is."""
-        run = await self.store.query("start_run", job_id=job.job_id, scope=scope)
+        run = await self._begin(job, scope)
         async with aclosing(self._pages(asked)) as pages:
             async for page in pages:
                 await self._note(run["id"], page, await self._page(job, page))
@@ -101,7 +103,7 @@ class Sync:
     async def _feed(self, job: Job) -> Done:
         """What changed since the watermark; without one, everything."""
         since = await self.store.query("watermark")
-        run = await self.store.query("start_run", job_id=job.job_id, scope="feed")
+        run = await self._begin(job, "feed")
         newest: datetime | None = None
         async with aclosing(self._pages({"update_after": since - OVERLAP if since else None})) as pages:
             async for page in pages:
@@ -119,7 +121,7 @@ class Sync:
         """The whole book, then by id what it does not show; proves that the feed is complete."""
         watermark = await self.store.query("watermark")
         self.passed = watermark - OVERLAP if watermark else None  # what is younger, its next run would still find
-        run = await self.store.query("start_run", job_id=job.job_id, scope="full")
+        run = await self._begin(job, "full")
         async with aclosing(self._pages({})) as pages:
             async for page in pages:
                 await self._note(run["id"], page, await self._page(job, page))
@@ -143,6 +145,11 @@ class Sync:
             if len(ids) < BATCH:
                 return
             last = ids[-1]
+
+    async def _begin(self, job: Job, scope: str) -> Mapping[str, Any]:
+        run: Mapping[str, Any] = await self.store.query("start_run", job_id=job.job_id, scope=scope)
+        self.began = run["started_at"]
+        return run
 
     async def _note(self, run_id: int, page: list[SevInvoice], changed: int) -> None:
         await self.store.query("note_page", run_id=run_id, seen=len(page), changed=changed)
@@ -208,13 +215,30 @@ class Sync:
         self.met |= claims.keys()
         found = []
         for there in page:
-            if there.id in claims and (change := await self._change(claims[there.id], there, cancelled_by)):
+            if there.id not in claims:
+                continue
+            change = await self._change(claims[there.id], there, cancelled_by)
+            if change and there.id in self.moved:
+                change = await self._change_now(claims[there.id], there.id, cancelled_by)
+            if change:
                 self.missed += self.passed is not None and there.update is not None and there.update <= self.passed
                 found.append(change)
         return found
 
+    async def _change_now(
+        self, claim: Claim, external_id: str, cancelled_by: Mapping[str, SevInvoice]
+    ) -> Change | None:
+        """An invoice's own job was faster than its page, which may be older than what we know by now."""
+        with suppress(NotFound):  # the next run finds out
+            return await self._change(claim, await self.desk.client.get_invoice(external_id), cancelled_by)
+        return None
+
     async def _claims(self, external_ids: Sequence[str]) -> dict[str, Claim]:
         rows = await self.store.query("claims_by_external_id", external_ids=list(external_ids))
+        if self.began is not None:
+            self.moved |= {
+                row["external_id"] for row in rows if (row["accounting_synced_at"] or self.began) > self.began
+            }
         return {
             row["external_id"]: Claim(row["id"], row["invoice_number"], row["gross_amount"], handback_of(row))
             for row in rows
@@ -230,6 +254,10 @@ class Sync:
             )
             self._ask(reason, "Look at the invoice in sevDesk, then sync it by its id.")
         events = payments.compare(claim, there, cancelled_by)
+        if there.id in cancelled_by and claim.handback.paid_amount > 0:
+            paid = f"{claim.handback.paid_amount} {there.currency}"
+            reason = f"Invoice {claim.number} was cancelled in sevDesk, and {paid} had been paid on it."
+            self._ask(reason, "Pay the money back, or set it off in sevDesk.")
         try:
             after = reduce(lifecycle.apply, events, claim.handback)
         except lifecycle.IllegalMove as conflict:

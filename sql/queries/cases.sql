@@ -64,10 +64,10 @@ SELECT 'contact', id, last_name, first_name, email, street, zip, city, country_c
 FROM contacts WHERE id = ANY (:contact_ids::uuid[]);
 
 -- name: load_contact_link^
--- While a write to the contact is in the air nobody knows what sevDesk has, whatever was written last.
-SELECT c.contact_id, CASE WHEN o.id IS NULL THEN c.contact_digest END AS contact_digest, c.address_id,
-       CASE WHEN o.id IS NULL THEN c.address_digest END AS address_digest, c.email_id,
-       CASE WHEN o.id IS NULL THEN c.email_digest END AS email_digest
+-- While a write to one of the three is in the air nobody knows what sevDesk has there, whatever was written last.
+SELECT c.contact_id, CASE WHEN o.step IS DISTINCT FROM 'contact' THEN c.contact_digest END AS contact_digest,
+       c.address_id, CASE WHEN o.step IS DISTINCT FROM 'contact_address' THEN c.address_digest END AS address_digest,
+       c.email_id, CASE WHEN o.step IS DISTINCT FROM 'contact_email' THEN c.email_digest END AS email_digest
 FROM sevdesk_contacts c
 LEFT JOIN sevdesk_intents o ON o.subject = 'contact:' || c.party_id AND o.closed_at IS NULL
 WHERE c.party_kind = :party_kind AND c.party_id = :party_id;

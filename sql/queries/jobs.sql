@@ -99,6 +99,9 @@ SELECT id, job_id, step, action, summary, request_sha256, answer, intent_at,
        extract(epoch FROM clock_timestamp() - intent_at)::float8 AS age
 FROM sevdesk_intents WHERE subject = :subject AND closed_at IS NULL;
 
+-- name: has_open_intent$
+SELECT EXISTS (SELECT FROM sevdesk_intents WHERE job_id = :job_id AND closed_at IS NULL);
+
 -- name: reap
 -- Running jobs whose process is gone go back to the queue. Taking the lock ourselves until the end of the statement
 -- proves that nobody holds it, and keeps everybody from claiming the job in between.

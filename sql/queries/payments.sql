@@ -3,7 +3,7 @@
 -- name: claims_by_external_id
 -- Finalized invoices of ours among a page of sevDesk's.
 SELECT id, invoice_number, gross_amount, paid_amount, paid_at, cancelled_at, claim_status, document_status,
-       accounting_sync_status, external_id, external_invoice_number
+       accounting_sync_status, external_id, external_invoice_number, accounting_synced_at
 FROM billing_invoices
 WHERE accounting_provider = 'sevdesk' AND external_id = ANY (:external_ids::text[])
   AND accounting_sync_status = 'synced';

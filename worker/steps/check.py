@@ -86,6 +86,8 @@ def _published(case: Case) -> bool:
     return case.handback.sync_status is SyncStatus.SYNCED
 
 
-PUBLISHABLE = Step("check", look_publishable, settled=_published, resolves=("publish", "template", "finalize"))
+PUBLISHABLE = Step(
+    "check", look_publishable, settled=_published, resolves=("publish", "template", "finalize", "template_of_e_invoice")
+)
 PUBLISHED = Step("check", look_published)
 SENDABLE = Step("check", look_sendable, resolves=("email",), own=True)

@@ -186,6 +186,6 @@ def _email_settled(case: Case) -> bool:
     return same or _published(case)
 
 
-CONTACT = Step("contact", look_contact, leap_contact, by_party, _contact_settled)
-ADDRESS = Step("contact_address", look_address, leap_address, by_party, _address_settled)
-EMAIL = Step("contact_email", look_email, leap_email, by_party, _email_settled)
+CONTACT = Step("contact", look_contact, leap_contact, by_party, _contact_settled, fresh=True)
+ADDRESS = Step("contact_address", look_address, leap_address, by_party, _address_settled, fresh=True)
+EMAIL = Step("contact_email", look_email, leap_email, by_party, _email_settled, fresh=True)

@@ -41,7 +41,8 @@ async def look_finalize(case: Case, desk: Desk) -> Answer:
             stop=Parked(f"The draft {external_id} is no longer in sevDesk.", "Retry to save and finalize it afresh."),
             fate=became(case.open_intent, None),
         )
-    if there.sum_gross != case.invoice.gross_amount:
+    ours = case.invoice
+    if (there.sum_net, there.sum_tax, there.sum_gross) != (ours.net_amount, ours.tax_amount, ours.gross_amount):
         return Told(
             stop=Parked(
                 f"The draft {external_id} was changed in sevDesk: gross {there.sum_gross} {there.currency} there, "
@@ -68,7 +69,11 @@ async def adopted(case: Case, there: SevInvoice, desk: Desk) -> Told:
     cancelled_by = cancellations(await desk.client.find_invoices(number)) if unclear(there) else {}
     fate = became(case.open_intent, there)
     told = Told((event, *compare(claim, there, cancelled_by)), there, heard=True, fate=fate)
-    return replace(told, stop=Rejected(f"Invoice {number} was cancelled in sevDesk.")) if cancelled_by else told
+    return (
+        replace(told, stop=Rejected(f"Invoice {number} was cancelled in sevDesk."))
+        if there.id in cancelled_by
+        else told
+    )
 
 
 def finalized(there: SevInvoice, how: str) -> Finalized:
@@ -92,7 +97,7 @@ def _not_now(case: Case) -> bool:
 
 
 def _not_later(case: Case) -> bool:
-    return not case.invoice.is_e_invoice or case.pdf_sha256 is not None
+    return not case.invoice.is_e_invoice or (case.pdf_sha256 is not None and case.open_intent is None)
 
 
 TEMPLATE = Step("template", look_template, leap_template, settled=_not_now)

@@ -36,7 +36,9 @@ async def look(case: Case, desk: Desk) -> Answer:
         return Intent("delete_draft", there.id, case, {"cause": _different(case.invoice, there)}, fate)
     if _written(case) not in (None, digest(draft)):
         return Intent("delete_draft", there.id, case, {"cause": "The billing system changed the invoice."}, fate)
-    return Told((_drafted(case, there, "found"),), there, heard=True, fate=fate)
+    opened = case.open_intent is not None and case.open_intent.step == PUBLISH.name
+    known = case.handback.external_id == there.id and not opened
+    return Told(() if known else (_drafted(case, there, "found"),), there, heard=True, fate=fate)
 
 
 def _written(case: Case) -> str | None:
@@ -175,4 +177,6 @@ def _settled(case: Case) -> bool:
     return case.handback.sync_status is SyncStatus.SYNCED
 
 
-PUBLISH = Step("publish", look, leap, settled=_settled, resolves=("template", "finalize"))
+PUBLISH = Step(
+    "publish", look, leap, settled=_settled, resolves=("template", "finalize", "template_of_e_invoice"), fresh=True
+)

@@ -229,6 +229,7 @@ class Step:
     subject: Callable[[Case], str] = by_invoice
     settled: Callable[[Case], bool] = never
     resolves: tuple[str, ...] = ()  # steps whose open intents this look sees the outcome of, too
+    fresh: bool = False  # looked at in every attempt: what it wrote may have changed here since
     own: bool = False  # only those of its own job: another job's mail is not this one's
 
     def sees(self, opened: OpenIntent, job_id: str) -> bool:
