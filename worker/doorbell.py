@@ -258,12 +258,12 @@ class DoorbellWorker(Worker):
     async def _pick(self) -> None:
         """Start whose turn it is, as many as there are free slots. Others' running jobs are no obstacle."""
         while (free := self.max_jobs - self.job_counter) > 0 and (wanted := self._turns.take(free)):
-            if await self._claim(wanted) < len(wanted):
+            if not await self._claim(wanted):
                 await self._weed()
 
-    async def _claim(self, wanted: Sequence[Turn]) -> int:
-        """Claim them in one round trip and start those we got."""
-        started, now = 0, timestamp_ms()
+    async def _claim(self, wanted: Sequence[Turn]) -> bool:
+        """Claim them in one round trip and start those we got; whether that was all of them."""
+        now, lost = timestamp_ms(), list[Turn]()
         async with self.pool.pipeline(transaction=True) as pipe:
             for turn in wanted:
                 pipe.set(in_progress_key_prefix + turn.job_id, self.name, nx=True, px=int(LEASE_SECONDS * 1000))
@@ -274,10 +274,12 @@ class DoorbellWorker(Worker):
             # A claim of ours without a task is what a Redis that went away left behind.
             if owner == self.name and isinstance(score, float) and score <= now:
                 self._start(turn.job_id, int(max(score, 0)))
-                started += 1
-            elif owner == self.name:
+                continue
+            lost.append(turn)
+            if owner == self.name:
                 await self.pool.delete(in_progress_key_prefix + turn.job_id)  # another worker has just done it
-        return started
+        self._turns.forgive(lost)
+        return not lost
 
     async def _weed(self) -> None:
         """Other workers were faster: look in one round trip for what else they have taken since the last poll."""
@@ -289,10 +291,13 @@ class DoorbellWorker(Worker):
             pipe.mget([in_progress_key_prefix + turn.job_id for turn in head])
             pipe.zmscore(default_queue_name, [turn.job_id for turn in head])
             claims, scores = await pipe.execute()
-        found = zip(head, claims, scores, strict=True)
-        self._turns.back(
-            turn for turn, owner, score in found if owner in (None, self.name) and score is not None and score <= now
-        )
+        ours = {
+            turn.job_id
+            for turn, owner, score in zip(head, claims, scores, strict=True)
+            if owner in (None, self.name) and score is not None and score <= now
+        }
+        self._turns.back(turn for turn in head if turn.job_id in ours)
+        self._turns.forgive(turn for turn in head if turn.job_id not in ours)
 
     def _start(self, job_id: str, score: int) -> None:
         self.job_counter += 1

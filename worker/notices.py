@@ -24,8 +24,6 @@ Notice = Mapping[str, float]
 SUBJECTS = ("pace", "hold", "refused")
 # Before a lost channel is subscribed to again.
 AGAIN_SECONDS = 1.0
-# Redis is away, or somebody else writes under our names.
-UNHEARD = (RedisError, OSError, ValueError, LookupError, TypeError, AttributeError)
 
 
 class Notices:
@@ -81,17 +79,17 @@ class Notices:
             try:
                 async with self._redis.pubsub() as channel:
                     await channel.subscribe(self._prefix)
-                    await self._read()
+                    await self.catch_up()
                     while True:
                         message = await channel.get_message(ignore_subscribe_messages=True, timeout=5.0)
                         if message:
                             self._told(json.loads(message["data"]))
-            except UNHEARD:
+            except Exception:  # Redis is away, or somebody else writes under our names
                 await asyncio.sleep(AGAIN_SECONDS)
 
     async def catch_up(self) -> None:
         """Hear what was told before, once; without Redis, nothing."""
-        with contextlib.suppress(*UNHEARD):
+        with contextlib.suppress(Exception):
             await self._read()
 
     async def _read(self) -> None:
@@ -99,9 +97,9 @@ class Notices:
             for subject in SUBJECTS:
                 pipe.get(f"{self._prefix}:{subject}")
                 pipe.pttl(f"{self._prefix}:{subject}")
-            answers = await pipe.execute()
+            answers = await pipe.execute(raise_on_error=False)
         for subject, raw, left in zip(SUBJECTS, answers[::2], answers[1::2], strict=True):
-            if raw is not None and left > 0:
+            if isinstance(raw, bytes) and left > 0:
                 values = _numbers(json.loads(raw))
                 self._hear(subject, {**values, "age": values["seconds"] - left / 1000})
 

@@ -99,7 +99,8 @@ class Pace:
         longer = until > self._held_until + SAME_CUT_SECONDS
         self._held_until = max(self._held_until, until)
         if limit:
-            self._next = max(self._next, until + (BURST - 1) / limit)
+            then = self._rate * (1 + (until - self._cut_at) / RECOVER_SECONDS)  # as `wait` will reckon by that time
+            self._next = max(self._next, until + (BURST - 1) / then)
         return longer
 
     def _measured(self, now: float) -> float:

@@ -351,7 +351,7 @@ def _outcome_of(error: errors.SevDeskError) -> Outcome:
     match error:
         case errors.Throttled(status=None, retry_after=float(after)):
             return NotYet(after, error.reason)  # our own gate kept it back
-        case errors.TokenRefused(retry_after=float(after)):
+        case errors.TokenRefused(status=401, retry_after=float(after)):
             return NotYet(after, REFUSED)  # and an earlier job has said so
         case errors.TokenRefused():
             return Parked(

@@ -15,6 +15,7 @@ from the intent. Who would wait too long is told when to come back, and the job 
 
 import asyncio
 from collections.abc import Callable
+from random import uniform
 from time import monotonic
 from typing import Any
 
@@ -23,7 +24,7 @@ import structlog
 from sevdesk_client.errors import SevDeskError, Throttled, TokenRefused
 from sevdesk_client.sending import Call
 from sevdesk_client.wire import Request
-from worker.breaker import AHEAD_SECONDS, LAST_PROBE, Breaker, Token
+from worker.breaker import AHEAD_SECONDS, FIRST_PROBE, LAST_PROBE, Breaker, Token
 from worker.metrics import Metrics
 from worker.notices import Notice, Notices, account_of
 from worker.pace import FORGET_SECONDS, SLOWEST, SLOWEST_FOR_LOAD, Pace
@@ -111,15 +112,17 @@ class Throttle:
                 breaker.hear_refusal(monotonic(), breaker.interval, seconds)  # another worker's call goes ahead
 
     async def _in_line(self, operation: str) -> None:
-        began, places = monotonic(), 1
+        began, places, most = monotonic(), 1, MOST_WAIT
         if self._kind() in PATIENT_KINDS:
-            places = PATIENT_PLACES
+            places, most = PATIENT_PLACES, 2 * MOST_WAIT  # a line that is always full must not turn it away each time
             while 0 < (wait := self.pace.wait(monotonic())) < began + PATIENCE_SECONDS - monotonic():  # noqa: ASYNC110
                 await asyncio.sleep(max(wait, 0.01))  # the line moves with the clock
-        wait = self.pace.reserve(monotonic(), most=MOST_WAIT, places=places)
+        wait = self.pace.reserve(monotonic(), most=most, places=places)
         while wait:
-            if wait > MOST_WAIT:
-                raise _kept_back(operation, PAUSE if self.pace.held(monotonic()) else SLOWED, wait)
+            if wait > most:
+                reason = PAUSE if self.pace.held(monotonic()) else SLOWED
+                # Were all to come back when the first of them may leave, a long queue would be busy with nothing else.
+                raise _kept_back(operation, reason, min(wait * uniform(1, 4), max(wait, LOOK_AGAIN)))  # noqa: S311
             await asyncio.sleep(wait)
             wait = self.pace.held(monotonic())  # sevDesk may have asked for more meanwhile
         self._metrics.waited(monotonic() - began)
@@ -135,7 +138,7 @@ class Throttle:
         left_at = now - call.ms / 1000
         if isinstance(error, TokenRefused) and call.status == 401:  # 403 forbids one call, not the token
             self._token_refused(now, left_at, error)
-        elif call.status is None or call.status >= 500:
+        elif call.status is None or call.status == 429 or call.status >= 500:
             self.breaker.nothing(now)
         elif self.breaker.accepted(now, left_at):
             log.info("token.accepted")
@@ -150,6 +153,7 @@ class Throttle:
     def _token_refused(self, now: float, left_at: float, error: TokenRefused) -> None:
         before = self.breaker.interval, self.breaker.token
         if self.breaker.refused(now, left_at):
+            error.retry_after = None  # this job is the one that tells a person
             log.warning(
                 "token.refused",
                 again_in=self.breaker.interval,
@@ -182,7 +186,8 @@ class Throttle:
             case "hold":
                 self.pace.hold(now, min(seconds - age, LONGEST_HOLD))
             case "refused" if seconds:
-                self.breaker.hear_refusal(now, min(notice["interval"], LAST_PROBE), min(seconds - age, LAST_PROBE))
+                interval = min(max(notice["interval"], FIRST_PROBE), LAST_PROBE)
+                self.breaker.hear_refusal(now, interval, min(seconds - age, LAST_PROBE))
             case "refused":
                 self.breaker.accepted(now, now)
 

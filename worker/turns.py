@@ -51,8 +51,14 @@ class Turns:
                 del self._lines[who]
         return taken
 
-    def back(self, turns: Iterable[Turn]) -> None:
-        """Those were not taken after all; in the order in which they were."""
-        for turn in reversed(list(turns)):
-            self._lines.setdefault(turn.who, deque()).appendleft(turn)
+    def forgive(self, turns: Iterable[Turn]) -> None:
+        """Another worker has those jobs: they leave their lines, and cost nobody a turn here."""
+        for turn in turns:
             self._spent[turn.who] -= PERSON if turn.who else SYSTEM
+
+    def back(self, turns: Iterable[Turn]) -> None:
+        """Those were only looked at; in the order in which they were taken."""
+        turns = list(turns)
+        self.forgive(turns)
+        for turn in reversed(turns):
+            self._lines.setdefault(turn.who, deque()).appendleft(turn)

@@ -1,8 +1,8 @@
 """Whose job is next, where slots are short."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-from worker.turns import Turns
+from worker.turns import Turn, Turns
 
 ANNA, BERT = uuid4(), uuid4()
 
@@ -59,3 +59,25 @@ def test_nobody_waits_is_nobody_taken() -> None:
     assert turns.take(3) == []
     turns.fill([])
     assert turns.take(1) == []
+
+
+def share(system: int, people: int, elsewhere: list[tuple[str, UUID | None]]) -> str:
+    """Whose jobs start in 100 slots that are freed one by one, each after a poll, while others run elsewhere."""
+    turns, started = Turns(), list[Turn]()
+    running = {job_id for job_id, _ in elsewhere}
+    waiting = [*((f"s{n}", None) for n in range(system)), *((f"a{n}", ANNA) for n in range(people))]
+    for _ in range(100):
+        begun = {turn.job_id for turn in started}
+        turns.fill([*elsewhere, *(job for job in waiting if job[0] not in begun)])
+        while taken := turns.take(1):
+            if taken[0].job_id not in running:
+                started += taken
+                break
+            turns.forgive(taken)
+    return "".join("A" if turn.who else "." for turn in started)
+
+
+def test_job_elsewhere_costs_no_turn_here() -> None:
+    """What runs on another worker stays in the queue, and its asker is not charged for it at every poll."""
+    assert share(100, 200, [("sweep", None)]).count(".") == 19
+    assert share(200, 50, [(f"x{n}", ANNA) for n in range(10)]).count("A") == 50
