@@ -39,8 +39,9 @@ WAKE_CHANNEL = "arq:wake"
 PAYLOAD_TTL_MS = 7 * 24 * 3600 * 1000
 # Fallback poll; normally the PUBLISH wakes the loop. Two commands a poll make an idle worker cost next to nothing.
 POLL_SECONDS = 0.5
-# arq's claim on a running job. Renewed while it runs; after a kill the reaper frees it, this is only the backstop.
-LEASE_SECONDS = 30.0
+# arq's claim on a running job, renewed every third of it. After a kill the reaper frees what Postgres knows to be
+# running; a kill between the two claims leaves only this one, and nobody should wait long for it.
+LEASE_SECONDS = 6.0
 # Due ids read in one command; whole backlogs are read page by page.
 PAGE, MOST_PAGES = 1000, 50
 # Where several workers take from one queue, each looks so many jobs per slot ahead for what the others have taken.

@@ -291,7 +291,7 @@ async def test_refused_save_parks_once(billing: Billing, worker: object, sevdesk
     )
     assert job["next_step"] == "Correct what sevDesk names, then retry."
     await assert_told_once(billing, invoice, job, logs)
-    assert_only_parked("parked", before, dict(await billing.row(invoice)))
+    assert_only_parked(job, before, dict(await billing.row(invoice)))
     outcomes = "SELECT outcome FROM sevdesk_intents WHERE job_id = $1 AND action = 'save_invoice'"
     assert [row["outcome"] for row in await billing.db.fetch(outcomes, job["job_id"])] == ["refused"]
     await billing.retry(job["job_id"])
@@ -314,7 +314,7 @@ async def test_refused_token_parks_one_job(
     assert (job["state"], job["error"]) == ("parked", "sevDesk refuses the API token.")
     assert job["next_step"] == "Set a valid SEVDESK_API_TOKEN, restart the worker, then retry."
     await assert_told_once(billing, invoice, job, logs)
-    assert_only_parked("parked", before, dict(await billing.row(invoice)))
+    assert_only_parked(job, before, dict(await billing.row(invoice)))
     assert waits["error"].endswith("Set a valid SEVDESK_API_TOKEN and restart the worker") and waits["retries"] == 0
     assert rejected["error"].startswith("There is no invoice")
     assert wrong not in str(logs)
@@ -345,7 +345,7 @@ async def test_missing_token_parks_every_job(billing: Billing, run_worker: RunWo
     assert (config["state"], config["error"]) == ("done", None), "settings need no sevDesk"
     assert await billing.db.fetchval("SELECT payment_sync_interval_minutes FROM sevdesk_config") == 15
     await assert_told_once(billing, invoice, job, logs)
-    assert_only_parked("parked", before, dict(await billing.row(invoice)))
+    assert_only_parked(job, before, dict(await billing.row(invoice)))
     await assert_healed_by_retry(billing, run_worker, job["job_id"])
     assert await billing.db.fetchval("SELECT token_configured FROM sevdesk_config") is True
     assert "payments" in [row["name"] for row in await billing.db.fetch("SELECT name FROM sevdesk_schedules")]

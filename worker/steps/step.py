@@ -4,6 +4,17 @@
 write it wants to make. The runner stores the intent and calls `leap`, which makes exactly that one write call and
 answers with `Told`. A `Told` that is not `finished` asks to be looked at again. So a crash leaves one of three
 pictures (no intent; open intent; events recorded), and the next attempt has one way to go on from each.
+
+An open intent is a write whose outcome nobody heard. The look that sees it (`Case.open_intent`) says its `fate`:
+
+    what sevDesk shows               answer of the look                    the intent's row
+    it happened                      Told(events)                          found_done
+    it did not, and is still wanted  Intent(..., earlier=NOT_DONE)         found_not_done, and a new one is open
+    it did not, and must not now     Told(stop=..., fate=NOT_DONE)         found_not_done
+    repeating it changes nothing     Intent(..., earlier=MOOT)             moot, and a new one is open
+    nothing that would tell          Told(stop=question, fate=UNKNOWN)     stays open until `retry --as` answers it
+
+Finished steps are left out at the next attempt, unless they are `fresh` or the document has become another one.
 """
 
 import hashlib
