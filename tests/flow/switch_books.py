@@ -32,7 +32,7 @@ class Expected:
         """Each job's state, and what its sentence has to say."""
         by_cancel: dict[str, tuple[str, str]] = {
             "credit_note": ("parked", "sevDesk made the credit note draft"),
-            "storno": DONE,
+            "storno": ("parked", "EUR had been paid on it."),
             "refuse": ("parked", "POST /Invoice/{id}/cancelInvoice failed with “Paid invoices can not be canceled”"),
         }
         saves = self.switches.tax_rule_check == "save"
