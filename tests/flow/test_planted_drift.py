@@ -1,0 +1,75 @@
+"""A thousand invoices, ten of each kind of drift: the sweep finds all of them, and nothing else."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from flow.billing import Billing
+from flow.books import control
+
+from sevdesk_client.sandbox import cancelling, paying
+from sevdesk_client.sandbox.records import Invoice
+from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.state import Account
+
+BOOK, EACH = 1000, 10
+PUBLISHED = """
+    INSERT INTO billing_invoices (invoice_number, document_kind, document_status, net_amount, tax_amount, gross_amount,
+                                  issue_date, accounting_provider, accounting_sync_status, external_id,
+                                  external_invoice_number)
+    SELECT 'SEED-' || lpad(n::text, 6, '0'), 'AR', 'sent', 100, 19, 119, current_date, 'sevdesk', 'synced', id, number
+    FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS sent(id, number, n)"""
+BELIEVED_PAID = """
+    UPDATE billing_invoices SET claim_status = 'paid', paid_amount = 119, paid_at = now()
+    WHERE external_id = ANY ($1::text[])"""
+
+
+def booked(amount: str, *, closes: bool = False) -> Callable[[Account, Invoice], None]:
+    """So much money came that nobody here heard of."""
+    return lambda account, invoice: paying.pay(account, invoice, Decimal(amount), account.today(), closes=closes)
+
+
+def renumber(account: Account, invoice: Invoice) -> None:
+    """A person gives it another number."""
+    invoice.number = f"X-{invoice.id}"
+    account.touch(invoice)
+
+
+def nothing(account: Account, invoice: Invoice) -> None:
+    """It is open in sevDesk, while here it counts as paid: the money was unlinked."""
+
+
+DRIFT: dict[str, tuple[Callable[[Account, Invoice], object], str]] = {
+    "paid": (booked("119"), "paid"),
+    "partially_paid": (booked("40"), "partially_paid"),
+    "overpaid": (booked("120"), "paid"),
+    "discounted": (booked("116.62", closes=True), "paid"),
+    "payment_reversed": (nothing, "open"),
+    "cancelled_in_sevdesk": (cancelling.cancel, "cancelled"),
+    "deleted_in_sevdesk": (Account.remove, "open"),
+    "renumbered": (renumber, "open"),
+}
+
+
+async def test_every_drift_is_found(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """Each by its own event, exactly once; the others keep their rows and their silence."""
+    account = sevdesk.sandbox.account
+    await control(sevdesk, "POST", "seed", {"invoices": BOOK})
+    documents = list(account.invoices.values())
+    await billing.db.execute(PUBLISHED, [str(each.id) for each in documents], [each.number for each in documents])
+    await billing.db.execute("UPDATE sevdesk_sync_state SET watermark = now() + interval '1 hour'")
+    wanted = {}
+    for place, (event, (drift, claim)) in enumerate(DRIFT.items()):
+        for document in documents[place * 100 : place * 100 + EACH]:
+            drift(account, document)
+            wanted[str(document.id)] = (event, claim)
+    reversed_ = [external_id for external_id, (event, _) in wanted.items() if event == "payment_reversed"]
+    await billing.db.execute(BELIEVED_PAID, reversed_)
+    job = await billing.do("sync_payments", full=True)
+    assert job["state"] == "done" and f'"changed": {len(wanted)}' in job["result"]
+    found = await billing.db.fetch(
+        """SELECT i.external_id, e.event_type, i.claim_status
+           FROM billing_invoice_event_log e JOIN billing_invoices i ON i.id = e.invoice_id
+           WHERE e.event_type <> 'payment_synced'"""
+    )
+    assert {row["external_id"]: (row["event_type"], row["claim_status"]) for row in found} == wanted
+    assert len(found) == len(wanted) == EACH * len(DRIFT)
