@@ -90,6 +90,6 @@ class Breaker:
 
     def hear_refusal(self, now: float, interval: float, rest: float) -> None:
         """What this or another worker found: refused, to be tried again after `rest` seconds."""
-        self.token, self.interval = Token.REFUSED, interval
+        self.token, self.interval = Token.REFUSED, min(max(interval, FIRST_PROBE), LAST_PROBE)
         self._changed_at, self._until = now, now + rest
         self.step_back()

@@ -24,7 +24,7 @@ import structlog
 from sevdesk_client.errors import SevDeskError, Throttled, TokenRefused
 from sevdesk_client.sending import Call
 from sevdesk_client.wire import Request
-from worker.breaker import AHEAD_SECONDS, FIRST_PROBE, LAST_PROBE, Breaker, Token
+from worker.breaker import AHEAD_SECONDS, LAST_PROBE, Breaker, Token
 from worker.metrics import Metrics
 from worker.notices import Notice, Notices, account_of
 from worker.pace import FORGET_SECONDS, SLOWEST, SLOWEST_FOR_LOAD, Pace
@@ -186,8 +186,7 @@ class Throttle:
             case "hold":
                 self.pace.hold(now, min(seconds - age, LONGEST_HOLD))
             case "refused" if seconds:
-                interval = min(max(notice["interval"], FIRST_PROBE), LAST_PROBE)
-                self.breaker.hear_refusal(now, interval, min(seconds - age, LAST_PROBE))
+                self.breaker.hear_refusal(now, notice["interval"], min(seconds - age, LAST_PROBE))
             case "refused":
                 self.breaker.accepted(now, now)
 
