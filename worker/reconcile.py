@@ -16,7 +16,8 @@ from worker import lifecycle
 from worker.invoice import SyncStatus
 from worker.lifecycle import CancelledInSevdesk, PaymentEvent, Renumbered
 from worker.steps import payments
-from worker.steps.payments import CANCELLATION, DRAFT, Claim
+from worker.steps.payments import CANCELLATION, Claim
+from worker.steps.step import DRAFT
 
 
 class Drift(StrEnum):

@@ -38,6 +38,7 @@ async def desk(settings: Settings, gate: Gate | None = None) -> AsyncIterator[De
 @asynccontextmanager
 async def patient_desk(settings: Settings) -> AsyncIterator[Desk]:
     """The same for long reading: it keeps to what sevDesk has asked of the workers, and steps back for them."""
+    from worker.doorbell import end
     from worker.metrics import Metrics
     from worker.throttle import Throttle
 
@@ -58,9 +59,7 @@ async def patient_desk(settings: Settings) -> AsyncIterator[Desk]:
                 yield account
         finally:
             await gate.told_all()
-            while not listening.done():  # redis-py can swallow a cancellation
-                listening.cancel()
-                await asyncio.wait([listening], timeout=0.2)
+            await end(listening)
 
 
 @asynccontextmanager

@@ -16,8 +16,8 @@ from worker.lifecycle import Cancelled, CreditNoteDrafted, DraftDeleted
 from worker.outcome import Parked, Rejected
 from worker.steps.desk import Desk
 from worker.steps.finalize import finalized
-from worker.steps.payments import CREDIT_NOTE, cancellation_of, cancellations
-from worker.steps.step import DRAFT, Answer, Case, Fate, Intent, OpenIntent, Step, Told, became
+from worker.steps.payments import CANCELLATION, CREDIT_NOTE, cancellation_of, cancellations
+from worker.steps.step import DRAFT, DRAFT_WRITES, Answer, Case, Fate, Intent, OpenIntent, Step, Told, became
 
 # sevDesk's own numbers (measured).
 CREDIT_NOTE_EXISTS, PARTLY_PAID, ALREADY_CANCELLED = 170, 390, 421
@@ -53,7 +53,7 @@ async def _find(case: Case, desk: Desk) -> tuple[SevInvoice | None, SevInvoice |
         return None, None
     hits = await desk.client.find_invoices(case.invoice.number)
     against = cancellations(hits)
-    marked = [hit for hit in hits if hit.invoice_type != "SR"]
+    marked = [hit for hit in hits if hit.invoice_type != CANCELLATION]
     there = next((hit for hit in marked if hit.id == external_id), None)
     if there is None and external_id is not None:
         with suppress(NotFound):  # deleted by hand: an attempt to save it afresh may have left another
@@ -202,6 +202,4 @@ def _settled(case: Case) -> bool:
     return case.handback.sync_status is SyncStatus.CANCELLED and case.open_intent is None
 
 
-CANCEL = Step(
-    "cancel", look, leap, settled=_settled, resolves=("publish", "template", "finalize", "template_of_e_invoice")
-)
+CANCEL = Step("cancel", look, leap, settled=_settled, resolves=("publish", *DRAFT_WRITES))

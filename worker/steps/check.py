@@ -5,7 +5,7 @@ from worker.invoice import DocumentStatus, SyncStatus
 from worker.outcome import Parked, Rejected
 from worker.recipients import Unresolved, missing_address_fields
 from worker.steps.desk import Desk
-from worker.steps.step import Case, Fate, Step, Told
+from worker.steps.step import DRAFT_WRITES, Case, Fate, Step, Told
 
 
 async def look_publishable(case: Case, desk: Desk) -> Told:
@@ -86,8 +86,6 @@ def _published(case: Case) -> bool:
     return case.handback.sync_status is SyncStatus.SYNCED
 
 
-PUBLISHABLE = Step(
-    "check", look_publishable, settled=_published, resolves=("publish", "template", "finalize", "template_of_e_invoice")
-)
+PUBLISHABLE = Step("check", look_publishable, settled=_published, resolves=("publish", *DRAFT_WRITES))
 PUBLISHED = Step("check", look_published)
 SENDABLE = Step("check", look_sendable, resolves=("email",), own=True)

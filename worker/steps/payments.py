@@ -27,10 +27,11 @@ from worker.lifecycle import (
     PaymentSynced,
     Renumbered,
 )
+from worker.steps.step import DRAFT
 
 BERLIN = ZoneInfo("Europe/Berlin")
-DRAFT, OPEN, PARTLY_PAID, CLOSED = 100, 200, 750, 1000
-CANCELLATION = "SR"
+OPEN, PARTLY_PAID, CLOSED = 200, 750, 1000
+CANCELLATION = "SR"  # sevDesk's letters for a cancellation invoice, not our Schlussrechnung
 STORNO, CREDIT_NOTE = "cancellation_invoice", "credit_note"  # kinds of what may stand against an invoice
 ZERO = Decimal(0)
 

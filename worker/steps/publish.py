@@ -13,9 +13,9 @@ from worker.money import Sums, tax_text
 from worker.outcome import Parked
 from worker.steps.desk import Desk
 from worker.steps.finalize import adopted
-from worker.steps.step import DRAFT, Answer, Case, Fate, Intent, Step, Told, became, digest
+from worker.steps.payments import CANCELLATION
+from worker.steps.step import DRAFT, DRAFT_WRITES, Answer, Case, Fate, Intent, Step, Told, became, digest
 
-CANCELLATION = "SR"  # sevDesk's letters for a cancellation invoice, not our Schlussrechnung
 HEADERS = {"AR": "Abschlagsrechnung", "SR": "Schlussrechnung"}
 UNITS = {"h": 9, "Std": 9, "Std.": 9, "Stunde": 9, "Stunden": 9}  # Unity ids: 1 piece, 9 hour; official
 PIECE = 1
@@ -177,6 +177,4 @@ def _settled(case: Case) -> bool:
     return case.handback.sync_status is SyncStatus.SYNCED
 
 
-PUBLISH = Step(
-    "publish", look, leap, settled=_settled, resolves=("template", "finalize", "template_of_e_invoice"), fresh=True
-)
+PUBLISH = Step("publish", look, leap, settled=_settled, resolves=DRAFT_WRITES, fresh=True)

@@ -47,6 +47,8 @@ from worker.steps.desk import Desk
 # Shorter texts name nobody, and would be found inside of other words.
 SHORTEST_PRIVATE = 3
 DRAFT = 100  # sevDesk's status of an invoice without a number (official)
+# Steps that write to the draft: what became of them, whoever finds sevDesk's copy can see.
+DRAFT_WRITES = ("template", "finalize", "template_of_e_invoice")
 
 
 class Fate(StrEnum):
