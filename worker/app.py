@@ -23,14 +23,14 @@ from structlog.contextvars import get_contextvars
 
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sending import Call
-from worker import schedule
-from worker.doorbell import DoorbellWorker, connect_redis, end, ring
-from worker.metrics import Metrics
-from worker.runner import Runner
+from worker.domain import schedule
+from worker.gate.gate import Throttle
+from worker.observability.metrics import Metrics
+from worker.queue.inbox import DoorbellWorker, connect_redis, end, ring
+from worker.runner.runner import Runner
 from worker.settings import Settings
-from worker.steps.desk import Desk
+from worker.steps.account import Desk
 from worker.store import LOST, Bell, LockSession, Store
-from worker.throttle import Throttle
 
 log = structlog.get_logger()
 

@@ -10,10 +10,10 @@ from flow.operators import Operator
 from flow.pooler import transaction_pooler
 
 from sevdesk_client.sandbox.server import Running
-from worker.cli.checks_postgres import contract_faults, expected_columns, expected_rights
-from worker.resources import sql_dir
+from worker.operator.checks_postgres import contract_faults, expected_columns, expected_rights
 from worker.settings import Settings
 from worker.store.probe import probe_locks
+from worker.store.sql_files import sql_dir
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from flow.operators import Operator
 from sevdesk_client.sandbox.records import Invoice as SandboxInvoice
 from sevdesk_client.sandbox.server import Running
 from worker.cli.sevdesk import desk
+from worker.reconcile.read import Reconciliation, ask_repairs, read_book, reconcile, remember
 from worker.settings import Settings
 from worker.store import Store
-from worker.whole_book import Reconciliation, ask_repairs, read_book, reconcile, remember
 
 
 class Books:

@@ -23,7 +23,7 @@ from sevdesk_client.sandbox.server import Running
 from sevdesk_client.sending import Call
 from worker import app as app_module
 from worker.app import App
-from worker.metrics import Metrics
+from worker.observability.metrics import Metrics
 from worker.settings import JobLimit
 
 FOLDER = Path(package.__file__).parent / "observability"

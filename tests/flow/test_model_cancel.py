@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from sevdesk_client.sandbox import cancelling, paying, sending
 from sevdesk_client.sandbox.errors import Refusal
 from sevdesk_client.sandbox.records import Invoice as Document
-from worker import jobs
+from worker.domain import jobs
 
 troubles = st.none() | st.builds(
     Trouble, st.sampled_from(["lost", "dropped", "late"]), st.sampled_from([0, 0, 0, 1, 2]), st.booleans()

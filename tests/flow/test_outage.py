@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from sevdesk_client.sandbox.server import Running
 from worker import app
-from worker.local import Services
+from worker.local.services import Services
 
 JOBS = 20
 AWAY = 1.0  # seconds; longer than the quick retries of a command

@@ -13,7 +13,7 @@ from flow.conftest import RunWorker
 
 from sevdesk_client.sandbox.server import Running
 from worker import app
-from worker.schedule import next_run
+from worker.domain.schedule import next_run
 
 BEAT = 0.05
 

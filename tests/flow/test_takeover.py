@@ -14,7 +14,8 @@ from flow.processes import Process, worker_process
 from flow.waiting import asked
 
 from sevdesk_client.sandbox.server import Running
-from worker import app, doorbell
+from worker import app
+from worker.queue import inbox as doorbell
 from worker.settings import Settings
 from worker.store import Ending, Job, LockSession, Store
 

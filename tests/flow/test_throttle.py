@@ -22,14 +22,14 @@ from sevdesk_client import errors
 from sevdesk_client.sandbox.server import Running
 from sevdesk_client.sending import Call
 from sevdesk_client.wire import Request
-from worker import breaker as breaker_module
 from worker.app import App
 from worker.cli.sevdesk import patient_desk
-from worker.doorbell import connect_redis, end
-from worker.metrics import Metrics
-from worker.notices import account_of
+from worker.gate import breaker as breaker_module
+from worker.gate.broadcast import account_of
+from worker.gate.gate import Throttle
+from worker.observability.metrics import Metrics
+from worker.queue.inbox import connect_redis, end
 from worker.settings import Settings
-from worker.throttle import Throttle
 
 READ, WRITE = Request("GET", "/Invoice"), Request("POST", "/Invoice/Factory/saveInvoice")
 HEARD = 0.1  # seconds until a notice has certainly come from one worker to the other

@@ -21,20 +21,20 @@ FORBIDDEN = {
     "sevdesk_client": ("worker", "asyncpg", "arq", "redis", "aiosql", "structlog"),
     "sevdesk_client.sandbox": ("sevdesk_client.client", "sevdesk_client.wire", "sevdesk_client.models", "httpx"),
     "sevdesk_client.wire": ("httpx", "asyncio"),
-    "worker.invoice": (*IO, "sevdesk_client"),
-    "worker.lifecycle": (*IO, "sevdesk_client"),
-    "worker.money": (*IO, "sevdesk_client"),
-    "worker.recipients": (*IO, "sevdesk_client"),
-    "worker.jobs": (*IO, "sevdesk_client"),
-    "worker.schedule": IO,
-    "worker.pace": IO,
-    "worker.breaker": IO,
-    "worker.turns": IO,
+    "worker.domain.invoice": (*IO, "sevdesk_client"),
+    "worker.domain.lifecycle": (*IO, "sevdesk_client"),
+    "worker.domain.money": (*IO, "sevdesk_client"),
+    "worker.domain.recipients": (*IO, "sevdesk_client"),
+    "worker.domain.jobs": (*IO, "sevdesk_client"),
+    "worker.domain.schedule": IO,
+    "worker.gate.aimd": IO,
+    "worker.gate.breaker": IO,
+    "worker.queue.fairness": IO,
     "worker.steps": (*IO, "worker.runner"),
 }
 # library -> the only modules that may import it
 ONLY_IN = {
-    "arq": ("worker.doorbell", "worker.app"),
+    "arq": ("worker.queue.inbox", "worker.app"),
     "asyncpg": ("worker.store",),
     "aiosql": ("worker.store",),
     "httpx": ("sevdesk_client.sending", "worker.app", "worker.cli.sevdesk", "worker.demo"),
@@ -107,7 +107,7 @@ def test_no_sql_outside_its_files() -> None:
         name_of(path)
         for path in MODULES
         if pattern.search(path.read_text())
-        and not name_of(path).startswith(("worker.local", "worker.demo", "worker.migrate", "worker.store.locks"))
+        and not name_of(path).startswith(("worker.local", "worker.demo", "worker.store.migrate", "worker.store.locks"))
     }
     assert wrong == set()
 
