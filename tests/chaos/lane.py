@@ -32,9 +32,9 @@ QUARANTINE = 1.8
 LATE, LATE_QUARANTINE = 3.0, 4.5
 # In production a dead worker is noticed after two seconds, a lost doorbell rung again after ten.
 CONSTANTS = {
-    "worker.app.REAP_SECONDS": 0.3,
-    "worker.app.RING_AGAIN_SECONDS": 0.5,
-    "worker.app.SWEEP_SECONDS": 0.5,
+    "worker.maintenance.maintenance.REAP_SECONDS": 0.3,
+    "worker.maintenance.maintenance.RING_AGAIN_SECONDS": 0.5,
+    "worker.maintenance.maintenance.SWEEP_SECONDS": 0.5,
     "worker.handlers.datev_export.FIRST_POLL": 0.2,
 }
 LAYOUT = "57986aee6bd2d53306068da1"

@@ -26,7 +26,7 @@ async def checks(operator: Operator, code: int = 0, **changed: Any) -> dict[str,
     """Level and sentence of each check."""
     found = await operator.json("doctor", code=code, **changed)
     assert found["ok"] == (code == 0)
-    return {check["name"]: (check["level"], check["said"]) for check in found["checks"]}
+    return {check["name"]: (check["level"], check["detail"]) for check in found["checks"]}
 
 
 async def test_sound_installation_passes(operator: Operator) -> None:

@@ -34,10 +34,10 @@ FORBIDDEN = {
 }
 # library -> the only modules that may import it
 ONLY_IN = {
-    "arq": ("worker.queue.inbox", "worker.app"),
+    "arq": ("worker.queue.inbox", "worker.app", "worker.maintenance.maintenance"),
     "asyncpg": ("worker.store",),
     "aiosql": ("worker.store",),
-    "httpx": ("sevdesk_client.sending", "worker.app", "worker.cli.sevdesk", "worker.demo"),
+    "httpx": ("sevdesk_client.sending", "worker.app", "worker.operator.connections", "worker.demo"),
     "pydantic_settings": ("worker.settings",),
     "worker.local": ("worker.cli.services", "worker.demo", "worker.local"),
 }

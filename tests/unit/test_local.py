@@ -261,7 +261,7 @@ def test_default_folder_follows_the_user(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 def test_scratch_vanishes_after_a_kill() -> None:
     """The folder for throw-away data is removed although its owner was killed -9."""
-    code = "import time\nfrom worker.local import services as local\nwith local.scratch() as d: print(d, flush=True); time.sleep(60)"
+    code = "import time\nfrom worker.local.services import scratch\nwith scratch() as d:\n print(d, flush=True)\n time.sleep(60)"
     with other_process(code) as owner:
         (directory,) = map(Path, said(owner))
         assert directory.is_dir()
@@ -271,7 +271,7 @@ def test_scratch_vanishes_after_a_kill() -> None:
 
 def test_serve_prints_and_stays(directory: Path) -> None:
     """`sevdesk-worker local` prints two lines, answers until it is signalled, then ends with success."""
-    code = "import sys; from pathlib import Path; from worker.local import services as local; local.serve(Path(sys.argv[1]))"
+    code = "import sys; from pathlib import Path; from worker.local.services import serve; serve(Path(sys.argv[1]))"
     with other_process(code, directory) as owner:
         (database,), (queue,) = said(owner), said(owner)
         insert(database.removeprefix("DATABASE_URL="), 1)
