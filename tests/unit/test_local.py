@@ -261,7 +261,10 @@ def test_default_folder_follows_the_user(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 def test_scratch_vanishes_after_a_kill() -> None:
     """The folder for throw-away data is removed although its owner was killed -9."""
-    code = "import time\nfrom worker.local.services import scratch\nwith scratch() as d:\n print(d, flush=True)\n time.sleep(60)"
+    code = (
+        "import time\nfrom worker.local.services import scratch\n"
+        "with scratch() as d:\n    print(d, flush=True)\n    time.sleep(60)"
+    )
     with other_process(code) as owner:
         (directory,) = map(Path, said(owner))
         assert directory.is_dir()
