@@ -73,7 +73,7 @@ class SevDeskError(Exception):
         self.retry_after = retry_after
         super().__init__(self._sentence())
 
-    def conceal(self, words: Iterable[str]) -> None:
+    def redact(self, words: Iterable[str]) -> None:
         """Take these out of the reason, in either case; sevDesk's messages may repeat what it knows of a customer."""
         for word in sorted(words, key=len, reverse=True):
             self.reason = re.sub(re.escape(" ".join(word.split())), "[…]", self.reason, flags=re.IGNORECASE)

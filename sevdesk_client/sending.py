@@ -56,7 +56,7 @@ class Gate(Protocol):
     A gate that lets nobody through raises `Throttled` without a status: nothing was sent, and nothing is repeated here.
     """
 
-    async def turn(self) -> None:
+    async def wait_for_turn(self) -> None:
         """Wait for a write's place in line, before anything depends on when it leaves."""
 
     async def enter(self, request: Request) -> None:
@@ -113,10 +113,10 @@ class Sender:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._base_url!r})"
 
-    async def turn(self) -> None:
+    async def wait_for_turn(self) -> None:
         """Wait until a write may be begun, which then leaves without waiting. Raises Throttled without a call."""
         if self._gate:
-            await self._gate.turn()
+            await self._gate.wait_for_turn()
 
     async def _call(self, request: Request, reader: Reader[T]) -> T:
         """The answer's `objects`, read."""

@@ -19,15 +19,15 @@ from structlog.contextvars import get_contextvars
 
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sending import Call
-from worker.gate.gate import Throttle
+from worker.gate.gate import SevdeskGate
 from worker.maintenance.loop import RECONNECT_SECONDS, wait_for
-from worker.maintenance.maintenance import Maintenance, ring_if_possible
+from worker.maintenance.maintenance import Maintenance, wake_if_possible
 from worker.observability.metrics import Metrics
-from worker.queue.inbox import DoorbellWorker, connect_redis, end
+from worker.queue.inbox import InboxWorker, cancel_all, connect_redis
 from worker.runner.runner import Runner
 from worker.settings import Settings
-from worker.steps.account import Desk
-from worker.store import LOST, LockSession, Store
+from worker.steps.account import SevdeskAccount
+from worker.store import CONNECTION_LOST, LockSession, Store
 
 log = structlog.get_logger()
 
@@ -70,7 +70,7 @@ class App:
                 except BaseException:
                     await store.close()
                     raise
-            except LOST as error:
+            except CONNECTION_LOST as error:
                 if not said:
                     log.warning(
                         "postgres.unreachable", error=type(error).__name__, next_step="Trying until it answers."
@@ -83,11 +83,11 @@ class App:
         settings = self.settings
         redis = connect_redis(settings.redis_url)
         throttle = self._throttle(redis)
-        desk = await self._desk(stack, throttle)
+        account = await self._desk(stack, throttle)
         locks = LockSession(settings.lock_url, self.name, settings.person_job_limit, self._locks_lost, self._nudge.set)
-        runner = Runner(store, locks, desk, settings, lambda bell: ring_if_possible(redis, bell), self.metrics)
+        runner = Runner(store, locks, account, settings, lambda job_ref: wake_if_possible(redis, job_ref), self.metrics)
         self.metrics.watch_locks(lambda: locks.alive)
-        self.worker = DoorbellWorker(redis, store, runner.run, name=self.name, slots=settings.worker_max_jobs)
+        self.worker = InboxWorker(redis, store, runner.run, name=self.name, slots=settings.worker_max_jobs)
         upkeep = Maintenance(store, redis, self.metrics, self._nudge)
         loops = [
             asyncio.create_task(loop)
@@ -95,12 +95,14 @@ class App:
                 self.worker.main(),
                 self.worker.listen(),
                 self._keep_locks(locks),
-                *upkeep.loops(scheduled=desk is not None, measured=self._serve_metrics(stack)),
+                *upkeep.loops(scheduled=account is not None, measured=self._serve_metrics(stack)),
                 *([throttle.listen()] if throttle else []),
             )
         ]
-        log.info("worker.started", worker=self.name, slots=settings.worker_max_jobs, token_configured=desk is not None)
-        if desk is None:
+        log.info(
+            "worker.started", worker=self.name, slots=settings.worker_max_jobs, token_configured=account is not None
+        )
+        if account is None:
             log.warning(
                 "token.missing",
                 reason="SEVDESK_API_TOKEN is not set: no payment sync; jobs that need sevDesk are parked.",
@@ -110,16 +112,16 @@ class App:
         log.info("worker.stopping", grace=settings.shutdown_grace)
         runner.stopping = True
         await self.worker.drain(settings.shutdown_grace)
-        await end(*loops)
+        await cancel_all(*loops)
         await locks.close()
         await self.worker.close()
         log.info("worker.stopped")
 
-    def _throttle(self, redis: ArqRedis) -> Throttle | None:
+    def _throttle(self, redis: ArqRedis) -> SevdeskGate | None:
         token = self.settings.sevdesk_api_token
         if token is None:
             return None
-        return Throttle(
+        return SevdeskGate(
             redis,
             token.get_secret_value(),
             self.settings.sevdesk_base_url,
@@ -128,7 +130,7 @@ class App:
             metrics=self.metrics,
         )
 
-    async def _desk(self, stack: contextlib.AsyncExitStack, gate: Throttle | None) -> Desk | None:
+    async def _desk(self, stack: contextlib.AsyncExitStack, gate: SevdeskGate | None) -> SevdeskAccount | None:
         token = self.settings.sevdesk_api_token
         if token is None:
             return None
@@ -152,7 +154,7 @@ class App:
             correlation=lambda: get_contextvars().get("correlation_id"),
             gate=gate,
         )
-        return Desk(client)
+        return SevdeskAccount(client)
 
     def _observe(self, call: Call) -> None:
         _say_call(call)
@@ -202,7 +204,7 @@ class App:
                 log.info("locks.back" if said else "locks.ready")
                 said = True
                 self._nudge.set()  # what was asked for before this session listened
-            except LOST:
+            except CONNECTION_LOST:
                 await asyncio.sleep(RECONNECT_SECONDS)
             except Exception:
                 log.exception("loop.unexpected")

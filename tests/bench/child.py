@@ -40,7 +40,7 @@ def tell(*_: Any) -> None:
         "cpu": time.process_time(),
         "peak_rss": peak_rss(),
         "job_sql": dict(counting.JOBS),
-        "beside_sql": dict(counting.BESIDE),
+        "beside_sql": dict(counting.SIDE_TABLE_EVENTS),
         "starts": STARTS,
         **ANSWER,
     }

@@ -9,12 +9,12 @@ import asyncpg
 # Whether a job runs in this task; the loops beside the jobs (reaper, sweep, polls) are counted apart.
 IN_JOB: ContextVar[bool] = ContextVar("in_job", default=False)
 JOBS: Counter[str] = Counter()
-BESIDE: Counter[str] = Counter()
+SIDE_TABLE_EVENTS: Counter[str] = Counter()
 
 
 def note(what: str) -> None:
     """One round trip."""
-    (JOBS if IN_JOB.get() else BESIDE)[what] += 1
+    (JOBS if IN_JOB.get() else SIDE_TABLE_EVENTS)[what] += 1
 
 
 class _Protocol(asyncpg.protocol.Protocol):  # type: ignore[misc]

@@ -293,7 +293,7 @@ async def _sandbox(latency: str, folder: Path) -> tuple[asyncio.subprocess.Proce
 async def interleaved(times: int, **sides: Callable[[], Awaitable[float]]) -> dict[str, list[float]]:
     """Each side in turn, `times` over; every second round the other way round, so that drift hits all alike."""
     samples: dict[str, list[float]] = {name: [] for name in sides}
-    for turn in range(times):
-        for name in list(sides) if turn % 2 == 0 else list(sides)[::-1]:
+    for wait_for_turn in range(times):
+        for name in list(sides) if wait_for_turn % 2 == 0 else list(sides)[::-1]:
             samples[name].append(await sides[name]())
     return samples

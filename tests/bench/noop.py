@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from worker.domain import jobs
-from worker.domain.jobs import Id, Kind, Payload, Who
+from worker.domain.jobs import Id, Kind, Payload, Role
 from worker.domain.outcome import Done, Outcome
 from worker.runner import registry as handlers
 from worker.runner.registry import Office
@@ -33,5 +33,5 @@ def register() -> None:
     """In this process only."""
     kinds: Any = jobs.KINDS
     known: Any = handlers.HANDLERS
-    kinds[NAME] = Kind(NAME, Noop, Who.INTERNAL, needs_sevdesk=False)
+    kinds[NAME] = Kind(NAME, Noop, Role.INTERNAL, needs_sevdesk=False)
     known[NAME] = noop

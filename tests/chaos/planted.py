@@ -54,8 +54,8 @@ def skip_quarantine() -> None:
 def write_before_intent() -> None:
     """The call is made first, and put on record when it has answered."""
 
-    async def leap(self: Runner, job: Any, case: Any, step: Any, intent: Any, desk: Any) -> Any:
-        told = await step.leap(intent, desk)
+    async def leap(self: Runner, job: Any, case: Any, step: Any, intent: Any, account: Any) -> Any:
+        told = await step.leap(intent, account)
         intent_id = await self.locks.open_intent(
             subject=step.subject(case),
             job_id=job.job_id,

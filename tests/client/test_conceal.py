@@ -9,7 +9,7 @@ WORDS = {"Müller & Söhne GmbH", "Müller", "Hauptstraße 5"}
 
 def concealed(reason: str) -> errors.Refused:
     error = errors.Refused("POST /Contact", reason, status=422, code=42)
-    error.conceal(WORDS)
+    error.redact(WORDS)
     return error
 
 

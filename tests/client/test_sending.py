@@ -192,7 +192,7 @@ class Gatekeeper:
         self.keeps_back, self.entered, self.turns = keeps_back, list[str](), 0
         self.heard: list[tuple[str, int | None, type[errors.SevDeskError] | None]] = []
 
-    async def turn(self) -> None:
+    async def wait_for_turn(self) -> None:
         self.turns += 1
 
     async def enter(self, request: Request) -> None:
@@ -226,7 +226,7 @@ async def test_gate_hears_of_every_attempt(http: httpx.AsyncClient, httpx_mock: 
         await a_read(client)
     assert gate.heard == [("Throttled", 429, errors.Throttled), ("ok", 200, None), ("cancelled", None, None)]
     assert len(gate.entered) == 3 and gate.turns == 0
-    await client.turn()
+    await client.wait_for_turn()
     assert gate.turns == 1
 
 

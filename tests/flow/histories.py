@@ -22,7 +22,7 @@ def pay(office: Office, amount: str) -> None:
 @pytest.fixture
 async def open_office(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Office]:
     """One approved invoice; a job gives up after one retry. A module calls it `office`."""
-    brief = {name: jobs.Kind(k.name, k.payload, k.who, (1.0,), k.needs_sevdesk) for name, k in jobs.KINDS.items()}
+    brief = {name: jobs.Kind(k.name, k.payload, k.role, (1.0,), k.needs_sevdesk) for name, k in jobs.KINDS.items()}
     monkeypatch.setattr(jobs, "KINDS", brief)
     office = await Office.open(database_url)
     await office.begin()

@@ -23,8 +23,8 @@ from sevdesk_client.sandbox.records import Invoice as Document
 from sevdesk_client.sandbox.state import Account
 from worker.observability.metrics import Metrics
 from worker.runner.runner import Runner
-from worker.steps.account import Desk
-from worker.store import Bell, LockSession, Store
+from worker.steps.account import SevdeskAccount
+from worker.store import JobRef, LockSession, Store
 
 TOKEN = "0" * 32
 QUARANTINE = 60.0
@@ -107,7 +107,7 @@ class Office:
         self.http = httpx.AsyncClient(transport=self.wire)
         client = SevDeskClient(self.http, TOKEN, base_url="http://sandbox/api/v1", attempts=1)
         settings = make_settings(database_url="", redis_url="", write_quarantine=QUARANTINE)
-        self.runner = Runner(store, locks, Desk(client), settings, self._rung, Metrics())
+        self.runner = Runner(store, locks, SevdeskAccount(client), settings, self._notified, Metrics())
         self.invoice, self.number = UUID(int=0), ""
         self.deleted: list[Document] = []  # by hand, ours
         self.touched = False  # by hand: what is there, or is not, need not be our work
@@ -154,7 +154,7 @@ class Office:
         self.invoice = await self.billing.invoice(self.deal)
         self.number = (await self.billing.row(self.invoice))["invoice_number"]
 
-    async def _rung(self, bell: Bell) -> None:
+    async def _notified(self, job_ref: JobRef) -> None:
         """Nobody listens: `settle` looks into the ledger."""
 
     # -- jobs ----------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from sevdesk_client.sandbox.state import Account
 from worker.domain.jobs import parse
 from worker.domain.outcome import Done, Outcome
 from worker.handlers.payment_sync import Sync
-from worker.steps.account import Desk
+from worker.steps.account import SevdeskAccount
 from worker.store import Job, Store
 
 TOKEN = "0" * 32
@@ -268,7 +268,7 @@ class World:
         for invoice in self.invoices:
             invoice.forget()
         try:
-            return await Sync(self.store, Desk(self.client)).run(job, parse("sync_payments", payload)[1])  # type: ignore[arg-type]
+            return await Sync(self.store, SevdeskAccount(self.client)).run(job, parse("sync_payments", payload)[1])  # type: ignore[arg-type]
         except (Stopped, Exception) as problem:
             if isinstance(problem, Stopped) or (trouble.fail_at is not None and trouble.requests >= trouble.fail_at):
                 return None

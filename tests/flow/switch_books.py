@@ -4,7 +4,7 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any
 
-from flow.switch_story import Setting, Story, Told
+from flow.switch_story import Setting, StepResult, Story
 
 from sevdesk_client.sandbox.switches import Switches
 
@@ -28,7 +28,7 @@ class Expected:
         }
         self.published = ["paid", *(name for name, no in unpublished.items() if not no), "electronic", "gone"]
 
-    def told(self) -> Told:
+    def told(self) -> StepResult:
         """Each job's state, and what its sentence has to say."""
         by_cancel: dict[str, tuple[str, str]] = {
             "credit_note": ("parked", "sevDesk made the credit note draft"),
@@ -37,7 +37,7 @@ class Expected:
         }
         saves = self.switches.tax_rule_check == "save"
         asked = "POST /Invoice/Factory/saveInvoice" if saves else "PUT /Invoice/{id}/sendBy"
-        told: Told = {
+        told: StepResult = {
             **{f"paid: {moment}": DONE for moment in ("publish", "send", "sync part", "sync rest")},
             "paid: cancel part": ("parked", "is partly paid; sevDesk does not cancel it."),
             "paid: cancel rest": by_cancel[self.switches.cancel_paid],

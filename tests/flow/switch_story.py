@@ -20,7 +20,7 @@ from sevdesk_client.sandbox.records import Invoice as Document
 from sevdesk_client.sandbox.switches import CHOICES, Switches
 
 Setting = Mapping[str, Any]
-Told = dict[str, tuple[str, str]]  # by moment: the job's state, and its sentence or a part of it
+StepResult = dict[str, tuple[str, str]]  # by moment: the job's state, and its sentence or a part of it
 
 YES_NO = (False, True)
 # What the reports contradict each other in, where it touches a call of this story: saving, finalising, reading,
@@ -85,7 +85,7 @@ class Story:
 
     def __init__(self, office: Office, setting: Setting) -> None:
         self.office, self.setting = office, setting
-        self.told: Told = {}
+        self.told: StepResult = {}
         self.invoices: dict[str, UUID] = {}
         self.marks: dict[str, str] = {}
 

@@ -149,7 +149,7 @@ async def test_credit_note_by_hand_ends_it(office: Office, paid: str | None) -> 
 async def test_old_page_takes_no_payment_back(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page is read, then the invoice is paid and its own job finds that: the page does not count any more."""
     publish = await do(office, "publish_invoice", Trouble("lost", FINALIZE, **BLIND))
-    client = office.runner.desk.client  # type: ignore[union-attr]
+    client = office.runner.account.client  # type: ignore[union-attr]
     read = client.list_invoices
 
     async def slow(**asked: Any) -> Any:

@@ -15,7 +15,7 @@ from flow.operators import Operator
 
 from sevdesk_client.sandbox.server import Running
 from worker.cli.lookup import resolve
-from worker.operator.diagnosis import Why, explain
+from worker.operator.diagnosis import Diagnosis, explain
 from worker.operator.situation import gather
 from worker.settings import JobLimit, Settings
 from worker.store import Store
@@ -30,7 +30,7 @@ class Stage:
     settings: Settings
     run_worker: RunWorker
 
-    async def why(self, subject: object) -> Why:
+    async def why(self, subject: object) -> Diagnosis:
         """What the command says, without the process around it."""
         store = await Store.connect(self.settings.database_url, size=1)
         try:
@@ -50,7 +50,7 @@ class Stage:
     async def _reported(self) -> bool:
         return [key async for key in self.billing.redis.scan_iter("arq:queue:health-check:*")] != []
 
-    async def ended(self, kind: str, worker: dict[str, Any] | None = None, **payload: Any) -> Why:
+    async def ended(self, kind: str, worker: dict[str, Any] | None = None, **payload: Any) -> Diagnosis:
         """Ask for a job, wait until it has ended, and ask why."""
         async with self.working(**worker or {}):
             job = await self.billing.do(kind, **payload)
@@ -70,45 +70,45 @@ def stage(billing: Billing, sevdesk: Running, settings: Settings, run_worker: Ru
     return Stage(billing, sevdesk, settings, run_worker)
 
 
-async def no_token(stage: Stage) -> Why:
+async def no_token(stage: Stage) -> Diagnosis:
     invoice = await stage.billing.usual_invoice()
     return await stage.ended("publish_invoice", {"sevdesk_api_token": None}, invoice_id=invoice)
 
 
-async def token_refused(stage: Stage) -> Why:
+async def token_refused(stage: Stage) -> Diagnosis:
     await order_fault(stage.sevdesk, "status", "GET /*", status=401, body={"status": 401, "message": "no"}, times=None)
     return await stage.ended("publish_invoice", invoice_id=await stage.billing.usual_invoice())
 
 
-async def no_recipient(stage: Stage) -> Why:
+async def no_recipient(stage: Stage) -> Diagnosis:
     return await stage.ended("publish_invoice", invoice_id=await stage.billing.invoice(await stage.billing.deal()))
 
 
-async def two_recipients(stage: Stage) -> Why:
+async def two_recipients(stage: Stage) -> Diagnosis:
     deal = await stage.billing.deal(await stage.billing.company())
     await stage.billing.associate(deal, "company", await stage.billing.company(), "primary")
     return await stage.ended("publish_invoice", invoice_id=await stage.billing.invoice(deal))
 
 
-async def no_address(stage: Stage) -> Why:
+async def no_address(stage: Stage) -> Diagnosis:
     deal = await stage.billing.deal(await stage.billing.company(zip=None))
     return await stage.ended("publish_invoice", invoice_id=await stage.billing.invoice(deal))
 
 
-async def wrong_sums(stage: Stage) -> Why:
+async def wrong_sums(stage: Stage) -> Diagnosis:
     return await stage.ended("publish_invoice", invoice_id=await stage.billing.usual_invoice(gross_amount="120.00"))
 
 
-async def wrong_tax_rule(stage: Stage) -> Why:
+async def wrong_tax_rule(stage: Stage) -> Diagnosis:
     return await stage.ended("publish_invoice", invoice_id=await stage.billing.usual_invoice(tax_rule=11))
 
 
-async def cent_off(stage: Stage) -> Why:
+async def cent_off(stage: Stage) -> Diagnosis:
     await control(stage.sevdesk, "PUT", "switches", {"cent_off": True})
     return await stage.ended("publish_invoice", invoice_id=await stage.billing.usual_invoice())
 
 
-async def marked_twice(stage: Stage) -> Why:
+async def marked_twice(stage: Stage) -> Diagnosis:
     number = f"TWICE-{uuid4().hex[:6]}-"
     for _ in range(2):
         await control(stage.sevdesk, "POST", "seed", {"invoices": 1, "prefix": number})
@@ -117,18 +117,18 @@ async def marked_twice(stage: Stage) -> Why:
     )
 
 
-async def refused_at_finalizing(stage: Stage) -> Why:
+async def refused_at_finalizing(stage: Stage) -> Diagnosis:
     body = {"error": {"message": "not allowed", "code": 7100}, "objects": None}
     await order_fault(stage.sevdesk, "status", "PUT /Invoice/*/sendBy", status=422, body=body)
     return await stage.ended("publish_invoice", invoice_id=await stage.billing.usual_invoice())
 
 
-async def e_invoice_incomplete(stage: Stage) -> Why:
+async def e_invoice_incomplete(stage: Stage) -> Diagnosis:
     await control(stage.sevdesk, "PUT", "switches", {"e_invoice_missing": ["sevClient_bankIban"]})
     return await stage.ended("publish_invoice", invoice_id=await stage.billing.usual_invoice(is_e_invoice=True))
 
 
-async def contact_gone(stage: Stage) -> Why:
+async def contact_gone(stage: Stage) -> Diagnosis:
     company = await stage.billing.company()
     deal = await stage.billing.deal(company)
     async with stage.run_worker():
@@ -139,16 +139,16 @@ async def contact_gone(stage: Stage) -> Why:
     return await stage.ended("publish_invoice", invoice_id=await stage.billing.invoice(deal))
 
 
-async def unknown_country(stage: Stage) -> Why:
+async def unknown_country(stage: Stage) -> Diagnosis:
     deal = await stage.billing.deal(await stage.billing.company(country_code="QQ"))
     return await stage.ended("publish_invoice", invoice_id=await stage.billing.invoice(deal))
 
 
-async def not_published_yet(stage: Stage) -> Why:
+async def not_published_yet(stage: Stage) -> Diagnosis:
     return await stage.ended("send_invoice", invoice_id=await stage.billing.usual_invoice())
 
 
-async def no_mail_address(stage: Stage) -> Why:
+async def no_mail_address(stage: Stage) -> Diagnosis:
     deal = await stage.billing.deal(await stage.billing.company(email=None))
     invoice = await stage.billing.invoice(deal)
     async with stage.run_worker():
@@ -156,7 +156,7 @@ async def no_mail_address(stage: Stage) -> Why:
     return await stage.ended("send_invoice", invoice_id=invoice)
 
 
-async def cannot_tell_mail(stage: Stage) -> Why:
+async def cannot_tell_mail(stage: Stage) -> Diagnosis:
     invoice = await stage.published()
     external_id = (await stage.billing.row(invoice))["external_id"]
     await order_fault(stage.sevdesk, "drop_before", "POST /Invoice/*/sendViaEmail")
@@ -170,44 +170,44 @@ async def cannot_tell_mail(stage: Stage) -> Why:
     return await stage.why(job_id)
 
 
-async def partly_paid(stage: Stage) -> Why:
+async def partly_paid(stage: Stage) -> Diagnosis:
     invoice = await stage.published()
     await pay(stage.sevdesk, (await stage.billing.row(invoice))["external_id"], "50")
     return await stage.ended("cancel_invoice", invoice_id=invoice, reason="Doppelt")
 
 
-async def paid_already(stage: Stage) -> Why:
+async def paid_already(stage: Stage) -> Diagnosis:
     invoice = await stage.published()
     await pay(stage.sevdesk, (await stage.billing.row(invoice))["external_id"], "119")
     return await stage.ended("cancel_invoice", invoice_id=invoice, reason="Doppelt")
 
 
-async def not_approved(stage: Stage) -> Why:
+async def not_approved(stage: Stage) -> Diagnosis:
     return await stage.ended("publish_invoice", invoice_id=await stage.billing.usual_invoice(document_status="draft"))
 
 
-async def not_an_admin(stage: Stage) -> Why:
+async def not_an_admin(stage: Stage) -> Diagnosis:
     person = await stage.billing.person(is_internal=True)
     return await stage.ended("sync_payments", by=person)
 
 
-async def nobody_known(stage: Stage) -> Why:
+async def nobody_known(stage: Stage) -> Diagnosis:
     return await stage.ended("publish_invoice", by=uuid4(), invoice_id=await stage.billing.usual_invoice())
 
 
-async def no_such_invoice(stage: Stage) -> Why:
+async def no_such_invoice(stage: Stage) -> Diagnosis:
     return await stage.ended("publish_invoice", invoice_id=uuid4())
 
 
-async def no_such_kind(stage: Stage) -> Why:
+async def no_such_kind(stage: Stage) -> Diagnosis:
     return await stage.ended("publish_invoices", invoice_id=uuid4())
 
 
-async def misspelt_option(stage: Stage) -> Why:
+async def misspelt_option(stage: Stage) -> Diagnosis:
     return await stage.ended("send_invoice", invoice_id=await stage.billing.usual_invoice(), resent=True)
 
 
-async def poison(stage: Stage) -> Why:
+async def poison(stage: Stage) -> Diagnosis:
     job_id = str(uuid4())
     async with stage.working():
         await stage.billing.enqueue_raw(job_id, b"\x80\x04pickle", 1.0)
@@ -216,7 +216,7 @@ async def poison(stage: Stage) -> Why:
 
 
 # What waits for a person -> what `why` must say: pieces of the cause, then of the next step.
-TROUBLES: dict[Callable[[Stage], Awaitable[Why]], tuple[str, str]] = {
+TROUBLES: dict[Callable[[Stage], Awaitable[Diagnosis]], tuple[str, str]] = {
     no_token: ("SEVDESK_API_TOKEN is not set", "Set the token"),
     token_refused: ("refuses the API token", "Set a valid SEVDESK_API_TOKEN"),
     no_recipient: ("has neither an invoice_recipient nor a primary company", "Associate a company or person"),
@@ -246,7 +246,7 @@ TROUBLES: dict[Callable[[Stage], Awaitable[Why]], tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.__name__)
-async def test_trouble_has_cause_and_next_step(trouble: Callable[[Stage], Awaitable[Why]], stage: Stage) -> None:
+async def test_trouble_has_cause_and_next_step(trouble: Callable[[Stage], Awaitable[Diagnosis]], stage: Stage) -> None:
     """What a person must act on says so, in the words the table above expects."""
     answer = await trouble(stage)
     cause, next_step = TROUBLES[trouble]

@@ -11,9 +11,9 @@ from flow.model_office import Office, Trouble
 
 from sevdesk_client.sandbox import cancelling
 from worker.cli.lookup import Found
-from worker.operator.diagnosis import Why, explain
+from worker.operator.diagnosis import Diagnosis, explain
 from worker.operator.situation import gather
-from worker.store import AsksNothing
+from worker.store import NoOpenQuestion
 
 office = open_office
 
@@ -162,7 +162,7 @@ async def test_answer_reaches_only_its_question(office: Office) -> None:
     asking = await untold_resend(office)
     other = await do(office, "cancel_invoice", reason="withdrawn")
     assert other["state"] == "parked" and asking["job_id"] in other["error"]
-    with pytest.raises(AsksNothing):
+    with pytest.raises(NoOpenQuestion):
         await office.billing.retry(other["job_id"], "not-done")
     assert (await office.billing.job(other["job_id"]))["state"] == "parked"
     assert await office.billing.db.fetchval("SELECT count(*) FROM sevdesk_intents WHERE answer IS NOT NULL") == 0
@@ -176,7 +176,7 @@ async def test_settled_question_takes_no_answer(office: Office) -> None:
     asking = await untold_resend(office)
     await office.billing.db.execute("""
         UPDATE sevdesk_intents SET closed_at = now(), outcome = 'found_done' WHERE closed_at IS NULL""")
-    with pytest.raises(AsksNothing):
+    with pytest.raises(NoOpenQuestion):
         await office.billing.retry(asking["job_id"], "not-done")
 
 
@@ -269,7 +269,7 @@ async def test_mail_waits_for_an_address(office: Office) -> None:
     assert len(office.mails()) == 1
 
 
-async def told(office: Office) -> Why:
+async def told(office: Office) -> Diagnosis:
     """What `why` says of the invoice."""
     found = Found(office.invoice)
     return explain(await gather(office.store, found, make_settings(database_url="", redis_url="redis://127.0.0.1:9")))

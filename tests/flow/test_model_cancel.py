@@ -180,7 +180,7 @@ class Lives(RuleBasedStateMachine):
 @pytest.fixture
 def lives(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Lives]]:
     """The machine, with an office that lasts for all its histories; jobs give up after one retry."""
-    brief = {name: jobs.Kind(k.name, k.payload, k.who, (1.0,), k.needs_sevdesk) for name, k in jobs.KINDS.items()}
+    brief = {name: jobs.Kind(k.name, k.payload, k.role, (1.0,), k.needs_sevdesk) for name, k in jobs.KINDS.items()}
     monkeypatch.setattr(jobs, "KINDS", brief)
     with asyncio.Runner() as loop:
         office = loop.run(Office.open(database_url))

@@ -26,7 +26,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing waits before it is tried again, and a sync is tried once."""
     monkeypatch.setattr("worker.app.SevDeskClient", partial(SevDeskClient, max_wait=0))
     kind = jobs.KINDS["sync_payments"]
-    hasty = jobs.Kind(kind.name, kind.payload, kind.who, retry_delays=())
+    hasty = jobs.Kind(kind.name, kind.payload, kind.role, retry_delays=())
     monkeypatch.setattr(jobs, "KINDS", {**jobs.KINDS, kind.name: hasty})
 
 

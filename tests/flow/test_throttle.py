@@ -25,7 +25,7 @@ from sevdesk_client.wire import Request
 from worker.app import App
 from worker.gate import breaker as breaker_module
 from worker.gate.broadcast import account_of
-from worker.gate.gate import Throttle
+from worker.gate.gate import SevdeskGate
 from worker.observability.metrics import Metrics
 from worker.operator.connections import open_account_gated
 from worker.queue.inbox import connect_redis, end
@@ -35,7 +35,7 @@ READ, WRITE = Request("GET", "/Invoice"), Request("POST", "/Invoice/Factory/save
 HEARD = 0.1  # seconds until a notice has certainly come from one worker to the other
 KIND: ContextVar[str | None] = ContextVar("kind", default=None)
 Lines = list[dict[str, Any]]
-MakeGate = Callable[..., Throttle]
+MakeGate = Callable[..., SevdeskGate]
 
 
 class StampedLog(deque[dict[str, Any]]):
@@ -206,9 +206,9 @@ async def gate_of(redis_url: str) -> AsyncIterator[MakeGate]:
     """Makes gates as of processes of their own; each listens until the end of the test."""
     async with AsyncExitStack() as stack:
 
-        def make(name: str = "one", url: str = redis_url) -> Throttle:
+        def make(name: str = "one", url: str = redis_url) -> SevdeskGate:
             redis = connect_redis(url)
-            gate = Throttle(redis, "secret", "https://x", name=name, kind=KIND.get, metrics=Metrics())
+            gate = SevdeskGate(redis, "secret", "https://x", name=name, kind=KIND.get, metrics=Metrics())
             stack.push_async_callback(redis.aclose, close_connection_pool=True)
             stack.push_async_callback(end, asyncio.create_task(gate.listen()))
             stack.push_async_callback(gate.told_all)
@@ -228,7 +228,7 @@ def throttled(retry_after: float | None = None) -> tuple[Call, errors.SevDeskErr
     return answered(429, error)[0], error
 
 
-async def opened(gate: Throttle, calls: int = 1) -> Throttle:
+async def opened(gate: SevdeskGate, calls: int = 1) -> SevdeskGate:
     """After its first answers."""
     for _ in range(calls):
         await gate.enter(READ)
@@ -250,14 +250,14 @@ async def test_gate_goes_on_without_redis(gate_of: MakeGate, logs: Lines) -> Non
 
 
 async def test_write_never_waits_after_its_intent(gate_of: MakeGate) -> None:
-    """In a pause `turn` waits, but a write whose intent is recorded is told at once that it was not sent."""
+    """In a pause `wait_for_turn` waits, but a write whose intent is recorded is told at once that it was not sent."""
     gate = await opened(gate_of(), calls=10)
     gate.told(*throttled(0.3))
     began = time.monotonic()
     with pytest.raises(errors.Throttled) as kept_back:
         await gate.enter(WRITE)
     assert time.monotonic() - began < 0.05 and kept_back.value.status is None
-    await gate.turn()
+    await gate.wait_for_turn()
     assert time.monotonic() - began >= 0.25
     await gate.enter(WRITE)
 
@@ -270,7 +270,7 @@ async def test_sync_steps_back_for_people(gate_of: MakeGate) -> None:
 
     async def call(kind: str) -> None:
         KIND.set(kind)
-        await (gate.enter(READ) if kind == "sync_payments" else gate.turn())
+        await (gate.enter(READ) if kind == "sync_payments" else gate.wait_for_turn())
         left.append(kind)
 
     page = asyncio.create_task(call("sync_payments"))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.queue.message import MAX_BYTES, MAX_DEPTH, far_future, read_member, read_payload
-from worker.store import Arrival
+from worker.store import IncomingJob
 
 NOW = 1_795_000_000_000  # milliseconds; late in 2026
 INVOICE, PERSON = UUID(int=0xA1), UUID(int=0xB2)
@@ -24,17 +24,17 @@ USUAL: dict[str, Any] = {
 }
 
 
-def read(raw: bytes | None) -> Arrival:
+def read(raw: bytes | None) -> IncomingJob:
     return read_payload("job-1", raw, NOW)
 
 
-def read_with(**changed: Any) -> Arrival:
+def read_with(**changed: Any) -> IncomingJob:
     return read(json.dumps(USUAL | changed).encode())
 
 
 def test_good_payload_is_understood() -> None:
     """Requester and correlation become columns; the rest stays the payload."""
-    assert read_with() == Arrival(
+    assert read_with() == IncomingJob(
         "job-1",
         "publish_invoice",
         {"invoice_id": str(INVOICE)},
@@ -201,7 +201,7 @@ def test_printable_member_is_an_id(member: bytes) -> None:
 def test_odd_member_goes_by_digest(member: bytes) -> None:
     """What cannot be printed in a log or kept as text gets a name that can."""
     arrival = read_member(member)
-    assert isinstance(arrival, Arrival)
+    assert isinstance(arrival, IncomingJob)
     assert arrival.job_id == f"sha256:{hashlib.sha256(member).hexdigest()}"
     assert arrival.error is not None and arrival.error.startswith("The job id ")
 
@@ -213,7 +213,7 @@ JSON_VALUES = st.recursive(
 )
 
 
-def assert_storable(arrival: Arrival) -> None:
+def assert_storable(arrival: IncomingJob) -> None:
     """jsonb and text take no NUL, no half surrogates, no NaN; and the ledger reads back what was given."""
     text = json.dumps([arrival.payload, arrival.job_id, arrival.kind, arrival.correlation_id, arrival.error],
                       ensure_ascii=False, allow_nan=False)  # fmt: skip

@@ -15,7 +15,7 @@ from sevdesk_client.models import Ref
 from worker.domain import lifecycle
 from worker.domain.events import CancelledInSevdesk, PaymentEvent, PaymentSynced
 from worker.domain.invoice import ClaimStatus, DocumentStatus, Handback, SyncStatus
-from worker.steps.payments import Claim, berlin_midnight, cancellations, compare, unclear, unexplained
+from worker.steps.payments import Receivable, berlin_midnight, cancellations, compare, unclear, unexplained
 
 ID, NUMBER = "135000007", "RE-1007"
 MAY = datetime(2026, 5, 3, 22, tzinfo=UTC)  # Berlin midnight of the 4th, in summer time
@@ -24,9 +24,9 @@ NOTED = datetime(2026, 5, 9, 23, 30, tzinfo=UTC)  # sevDesk's last change: the 1
 NOTED_DAY = datetime(2026, 5, 9, 22, tzinfo=UTC)
 
 
-def claim(
+def receivable(
     status: str = "open", paid: str = "0", paid_at: datetime | None = None, *, gross: str = "119.00", **more: object
-) -> Claim:
+) -> Receivable:
     """Our side: finalized and mailed, 119.00 EUR gross."""
     handback = Handback(
         sync_status=SyncStatus.SYNCED,
@@ -37,7 +37,7 @@ def claim(
         paid_amount=Decimal(paid),
         paid_at=paid_at,
     )
-    return Claim(UUID(int=7), "INV-7", Decimal(gross), replace(handback, **more))  # type: ignore[arg-type]
+    return Receivable(UUID(int=7), "INV-7", Decimal(gross), replace(handback, **more))  # type: ignore[arg-type]
 
 
 def there(status: int = 200, paid: str = "0", pay_date: date | None = None, **more: object) -> SevInvoice:
@@ -69,7 +69,7 @@ def storno(of: str = ID) -> SevInvoice:
 class Row:
     """From our claim and sevDesk's word to the events, and to what we believe then."""
 
-    ours: Claim
+    ours: Receivable
     sevdesk: SevInvoice
     events: tuple[str, ...] = ()
     after: tuple[str, str, datetime | None] | None = None  # None: as before
@@ -79,72 +79,76 @@ SYNCED = "payment_synced"
 DAY = date(2026, 5, 4)
 ROWS = [
     # nothing came, nothing was expected
-    Row(claim(), there()),
+    Row(receivable(), there()),
     # the first part of the money
-    Row(claim(), there(750, "40"), ("partially_paid", SYNCED), ("partially_paid", "40", None)),
+    Row(receivable(), there(750, "40"), ("partially_paid", SYNCED), ("partially_paid", "40", None)),
     # before June 2024 sevDesk kept 200 for partly paid
-    Row(claim(), there(200, "40"), ("partially_paid", SYNCED), ("partially_paid", "40", None)),
+    Row(receivable(), there(200, "40"), ("partially_paid", SYNCED), ("partially_paid", "40", None)),
     # the same part again is no news
-    Row(claim("partially_paid", "40"), there(750, "40")),
+    Row(receivable("partially_paid", "40"), there(750, "40")),
     # the same sum written with other decimals is no news
-    Row(claim("partially_paid", "40.00"), there(750, "40.0")),
+    Row(receivable("partially_paid", "40.00"), there(750, "40.0")),
     # a second part
-    Row(claim("partially_paid", "40"), there(750, "80"), ("partially_paid", SYNCED), ("partially_paid", "80", None)),
+    Row(
+        receivable("partially_paid", "40"), there(750, "80"), ("partially_paid", SYNCED), ("partially_paid", "80", None)
+    ),
     # a part went back to the customer
-    Row(claim("partially_paid", "80"), there(750, "40"), ("partially_paid", SYNCED), ("partially_paid", "40", None)),
+    Row(
+        receivable("partially_paid", "80"), there(750, "40"), ("partially_paid", SYNCED), ("partially_paid", "40", None)
+    ),
     # all the money, in summer
-    Row(claim(), there(1000, "119", DAY), ("paid", SYNCED), ("paid", "119", MAY)),
+    Row(receivable(), there(1000, "119", DAY), ("paid", SYNCED), ("paid", "119", MAY)),
     # all the money, in winter
-    Row(claim(), there(1000, "119", date(2026, 1, 4)), ("paid", SYNCED), ("paid", "119", JANUARY)),
+    Row(receivable(), there(1000, "119", date(2026, 1, 4)), ("paid", SYNCED), ("paid", "119", JANUARY)),
     # the rest of the money
-    Row(claim("partially_paid", "40"), there(1000, "119", DAY), ("paid", SYNCED), ("paid", "119", MAY)),
+    Row(receivable("partially_paid", "40"), there(1000, "119", DAY), ("paid", SYNCED), ("paid", "119", MAY)),
     # paid already, on the same day
-    Row(claim("paid", "119", MAY), there(1000, "119", DAY)),
+    Row(receivable("paid", "119", MAY), there(1000, "119", DAY)),
     # the accountant corrected the day
-    Row(claim("paid", "119", JANUARY), there(1000, "119", DAY), ("paid", SYNCED), ("paid", "119", MAY)),
+    Row(receivable("paid", "119", JANUARY), there(1000, "119", DAY), ("paid", SYNCED), ("paid", "119", MAY)),
     # a cent too much
-    Row(claim(), there(1000, "119.01", DAY), ("overpaid", SYNCED), ("paid", "119.01", MAY)),
+    Row(receivable(), there(1000, "119.01", DAY), ("overpaid", SYNCED), ("paid", "119.01", MAY)),
     # Skonto: closed with 2 % less
-    Row(claim(), there(1000, "116.62", DAY), ("discounted", SYNCED), ("paid", "116.62", MAY)),
+    Row(receivable(), there(1000, "116.62", DAY), ("discounted", SYNCED), ("paid", "116.62", MAY)),
     # closed without any money: written off by hand
-    Row(claim(), there(1000, "0", DAY), ("discounted", SYNCED), ("paid", "0", MAY)),
+    Row(receivable(), there(1000, "0", DAY), ("discounted", SYNCED), ("paid", "0", MAY)),
     # Skonto that is known already
-    Row(claim("paid", "116.62", MAY), there(1000, "116.62", DAY)),
+    Row(receivable("paid", "116.62", MAY), there(1000, "116.62", DAY)),
     # all the money though sevDesk still says open: its last change is the day we know
-    Row(claim(), there(200, "119"), ("paid", SYNCED), ("paid", "119", NOTED_DAY)),
+    Row(receivable(), there(200, "119"), ("paid", SYNCED), ("paid", "119", NOTED_DAY)),
     # more than all the money though sevDesk says partly paid
-    Row(claim(), there(750, "120"), ("overpaid", SYNCED), ("paid", "120", NOTED_DAY)),
+    Row(receivable(), there(750, "120"), ("overpaid", SYNCED), ("paid", "120", NOTED_DAY)),
     # the same, once it is known, stays on its day
-    Row(claim("paid", "120", MAY), there(750, "120")),
+    Row(receivable("paid", "120", MAY), there(750, "120")),
     # closed with all the money and no day
-    Row(claim(), there(1000, "119"), ("paid", SYNCED), ("paid", "119", NOTED_DAY)),
+    Row(receivable(), there(1000, "119"), ("paid", SYNCED), ("paid", "119", NOTED_DAY)),
     # an unlinked payment: open again, and no day
-    Row(claim("paid", "119", MAY), there(200, "0"), ("payment_reversed", SYNCED), ("open", "0", None)),
+    Row(receivable("paid", "119", MAY), there(200, "0"), ("payment_reversed", SYNCED), ("open", "0", None)),
     # a part unlinked
-    Row(claim("partially_paid", "40"), there(200, "0"), ("payment_reversed", SYNCED), ("open", "0", None)),
+    Row(receivable("partially_paid", "40"), there(200, "0"), ("payment_reversed", SYNCED), ("open", "0", None)),
     # of all the money a part is left: the day is gone too
-    Row(claim("paid", "119", MAY), there(750, "40"), ("partially_paid", SYNCED), ("partially_paid", "40", None)),
+    Row(receivable("paid", "119", MAY), there(750, "40"), ("partially_paid", SYNCED), ("partially_paid", "40", None)),
     # more went back than came
-    Row(claim("paid", "119", MAY), there(200, "-1"), ("payment_reversed", SYNCED), ("open", "0", None)),
+    Row(receivable("paid", "119", MAY), there(200, "-1"), ("payment_reversed", SYNCED), ("open", "0", None)),
     # reset to draft by hand: nothing can be paid on a draft
-    Row(claim("paid", "119", MAY), there(100, "0"), ("payment_reversed", SYNCED), ("open", "0", None)),
+    Row(receivable("paid", "119", MAY), there(100, "0"), ("payment_reversed", SYNCED), ("open", "0", None)),
     # closed without a day and with too little money: not for us to tell
-    Row(claim(), there(1000, "0")),
+    Row(receivable(), there(1000, "0")),
     # the same for what was paid before: unknown is no reversal
-    Row(claim("paid", "119", MAY), there(1000, "0")),
+    Row(receivable("paid", "119", MAY), there(1000, "0")),
     # a status nobody has documented changes nothing
-    Row(claim("paid", "119", MAY), there(900, "0")),
+    Row(receivable("paid", "119", MAY), there(900, "0")),
     # an invoice over nothing is not paid by nothing
-    Row(claim(gross="0"), there(200, "0")),
+    Row(receivable(gross="0"), there(200, "0")),
     # another number is told, and the money too
     Row(
-        claim(),
+        receivable(),
         there(750, "40", invoice_number="RE-2000"),
         ("renumbered", "partially_paid", SYNCED),
         ("partially_paid", "40", None),
     ),
     # no number is no other number
-    Row(claim(), there(100, "0", invoice_number=None)),
+    Row(receivable(), there(100, "0", invoice_number=None)),
 ]
 
 
@@ -166,16 +170,16 @@ def test_word_becomes_right_events(row: Row) -> None:
     "ours, sevdesk",
     [
         # cancelled while open: 1000 and no money (captured)
-        (claim(), there(1000, "0")),
+        (receivable(), there(1000, "0")),
         # cancelled after it was paid, as some accounts may allow
-        (claim("paid", "119", MAY), there(1000, "0")),
+        (receivable("paid", "119", MAY), there(1000, "0")),
         # the money still shown: a cancellation counts more
-        (claim("paid", "119", MAY), there(1000, "119", DAY)),
+        (receivable("paid", "119", MAY), there(1000, "119", DAY)),
         # the cancellation is there a second before the invoice is closed (captured)
-        (claim(), there(200, "0")),
+        (receivable(), there(200, "0")),
     ],
 )
-def test_cancellation_is_never_paid(ours: Claim, sevdesk: SevInvoice) -> None:
+def test_cancellation_is_never_paid(ours: Receivable, sevdesk: SevInvoice) -> None:
     """With an SR against it the claim is cancelled, with nothing paid, from the time of the SR on."""
     [event] = compare(ours, sevdesk, cancellations([sevdesk, storno()]))
     assert isinstance(event, CancelledInSevdesk)
@@ -186,7 +190,7 @@ def test_cancellation_is_never_paid(ours: Claim, sevdesk: SevInvoice) -> None:
 
 def test_cancellation_of_another_invoice() -> None:
     """An SR counts only for the invoice it comes from."""
-    assert compare(claim(), there(1000, "0"), cancellations([storno(of="135000008")])) == ()
+    assert compare(receivable(), there(1000, "0"), cancellations([storno(of="135000008")])) == ()
 
 
 @pytest.mark.parametrize(
@@ -201,13 +205,13 @@ def test_cancellation_of_another_invoice() -> None:
 def test_closed_without_day_asks(sevdesk: SevInvoice, asks: bool, puzzle: bool) -> None:
     """Only a closed invoice without a day needs another question; only without the money it stays a puzzle."""
     assert unclear(sevdesk) is asks
-    assert unexplained(claim(), sevdesk, {}) is puzzle
-    assert unexplained(claim(), sevdesk, {ID: storno()}) is False
+    assert unexplained(receivable(), sevdesk, {}) is puzzle
+    assert unexplained(receivable(), sevdesk, {ID: storno()}) is False
 
 
 def test_payment_events_tell_amounts() -> None:
     """The specific event carries before and after; the general one what the original integration logged."""
-    special, synced = compare(claim("partially_paid", "40"), there(1000, "119", DAY), {})
+    special, synced = compare(receivable("partially_paid", "40"), there(1000, "119", DAY), {})
     assert isinstance(special, PaymentEvent) and isinstance(synced, PaymentSynced)
     assert special.payload() == {
         "gross": "119.00",
@@ -238,8 +242,8 @@ def test_day_begins_in_berlin(day: date, hour: int) -> None:
 
 amounts = st.decimals(min_value="-5", max_value="250", places=2)
 days = st.none() | st.dates(date(2024, 1, 1), date(2027, 12, 31))
-claims = st.builds(
-    claim,
+receivables = st.builds(
+    receivable,
     st.sampled_from(["open", "partially_paid", "paid"]),
     amounts.map(str),
     days.map(lambda day: day and berlin_midnight(day)),
@@ -248,8 +252,8 @@ claims = st.builds(
 words = st.builds(there, st.sampled_from([100, 200, 750, 900, 1000]), amounts.map(str), days, update=st.just(NOTED))
 
 
-@given(claims, words, st.booleans())
-def test_second_compare_finds_nothing(ours: Claim, sevdesk: SevInvoice, cancelled: bool) -> None:
+@given(receivables, words, st.booleans())
+def test_second_compare_finds_nothing(ours: Receivable, sevdesk: SevInvoice, cancelled: bool) -> None:
     """After the events are applied, sevDesk's same word is no news: a sync may be repeated at will."""
     known = cancellations([storno()] if cancelled else [])
     events = compare(ours, sevdesk, known)
@@ -259,8 +263,8 @@ def test_second_compare_finds_nothing(ours: Claim, sevdesk: SevInvoice, cancelle
         assert compare(after, later, known) == ()
 
 
-@given(claims, words)
-def test_claim_agrees_with_money(ours: Claim, sevdesk: SevInvoice) -> None:
+@given(receivables, words)
+def test_claim_agrees_with_money(ours: Receivable, sevdesk: SevInvoice) -> None:
     """Open means nothing paid, paid has a day, and nothing is ever paid on a draft."""
     events = compare(ours, sevdesk, {})
     if not events:

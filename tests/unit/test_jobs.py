@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from worker.domain.jobs import KINDS, BadJob, SendInvoice, SyncPayments, Who, parse
+from worker.domain.jobs import KINDS, BadJob, Role, SendInvoice, SyncPayments, parse
 
 INVOICE = UUID(int=0xA1)
 FOR_AN_INVOICE = ["publish_invoice", "send_invoice", "fetch_invoice_pdf"]
@@ -111,9 +111,9 @@ def test_unknown_kind_names_the_known() -> None:
 
 def test_only_admins_sync() -> None:
     """What any internal user may ask for, and what only an admin may."""
-    allowed = {name: kind.who for name, kind in KINDS.items()}
-    assert {allowed[name] for name in FOR_AN_INVOICE} == {Who.INTERNAL}
-    assert allowed["sync_payments"] is Who.ADMIN
+    allowed = {name: kind.role for name, kind in KINDS.items()}
+    assert {allowed[name] for name in FOR_AN_INVOICE} == {Role.INTERNAL}
+    assert allowed["sync_payments"] is Role.ADMIN
 
 
 def test_every_id_has_one_spelling() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from worker.domain import events
 from worker.domain.events import Event
 from worker.domain.invoice import ClaimStatus, DocumentStatus, Handback, PartyKind, SyncStatus
-from worker.domain.lifecycle import TABLE, IllegalMove, apply
+from worker.domain.lifecycle import TABLE, IllegalTransition, apply
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SAMPLES: dict[Any, Any] = {
@@ -84,7 +84,7 @@ def test_move_is_legal_by_the_table(kind: type[Event]) -> None:
             assert after.document_status is (moves.document or {document: document})[document]
             assert after.claim_status is (moves.claim or {claim: claim})[claim]
         else:
-            with pytest.raises(IllegalMove, match=f"^{event.type} is not allowed while the invoice is [a-z_]+$"):
+            with pytest.raises(IllegalTransition, match=f"^{event.type} is not allowed while the invoice is [a-z_]+$"):
                 apply(before, event)
         assert before == kept, "an event never changes what it is applied to"
     assert True in outcomes, "an event that is never legal has no place in the table"
@@ -118,7 +118,7 @@ def test_forbidden_moves_stay_forbidden(kinds: tuple[type[Event], ...], column: 
     there = [before for before in everywhere if getattr(before, column) in statuses]
     assert there
     for kind, before in itertools.product(kinds, there):
-        with pytest.raises(IllegalMove):
+        with pytest.raises(IllegalTransition):
             apply(before, sample(kind))
 
 
@@ -183,7 +183,7 @@ def test_any_history_keeps_the_rules(history: list[type[Event]]) -> None:
         before = now
         try:
             now = apply(before, sample(kind))
-        except IllegalMove:
+        except IllegalTransition:
             assert now is before
         if now.sync_status is SyncStatus.SYNCED:
             assert now.external_id and now.external_invoice_number

@@ -5,13 +5,13 @@ from itertools import count, pairwise
 
 import pytest
 
-from worker.gate.aimd import BURST, FORGET_SECONDS, RECOVER_SECONDS, SLOWEST, SLOWEST_FOR_LOAD, Pace
-from worker.gate.breaker import AHEAD_SECONDS, FIRST_PROBE, LAST_PROBE, Breaker, Token
+from worker.gate.aimd import BURST, FORGET_SECONDS, RECOVER_SECONDS, SLOWEST, SLOWEST_FOR_LOAD, CallRate
+from worker.gate.breaker import AHEAD_SECONDS, FIRST_PROBE, LAST_PROBE, Token, TokenBreaker
 
 
-def busy(rate: int, now: float = 100.0) -> Pace:
+def busy(rate: int, now: float = 100.0) -> CallRate:
     """A process that has made `rate` calls within the last second."""
-    pace = Pace()
+    pace = CallRate()
     for n in range(rate):
         pace.left(now - 1 + (n + 0.5) / rate)
     return pace
@@ -19,7 +19,7 @@ def busy(rate: int, now: float = 100.0) -> Pace:
 
 def test_without_trouble_nothing_waits() -> None:
     """A thousand calls at one instant: no limit, no wait."""
-    pace = Pace()
+    pace = CallRate()
     assert all(pace.free(5.0) and pace.reserve(5.0, most=0) == 0 for _ in range(1000))
     assert pace.limit(5.0) is None
 
@@ -104,7 +104,7 @@ def test_later_cut_counts_for_all() -> None:
 
 def test_newcomer_adopts_an_old_cut() -> None:
     """A worker that starts in mid-trouble goes as fast as the others do by now."""
-    old, new = busy(40), Pace()
+    old, new = busy(40), CallRate()
     rate = old.cut(100.0, left_at=99.9)
     assert rate is not None and new.adopt(107.0, rate, age=7.0) is None
     assert new.limit(107.0) == old.limit(107.0)
@@ -112,20 +112,20 @@ def test_newcomer_adopts_an_old_cut() -> None:
 
 async def test_first_call_goes_ahead() -> None:
     """Until the token has been answered once, one call decides and the others wait for it."""
-    breaker = Breaker()
+    breaker = TokenBreaker()
     ahead, beside = await asyncio.gather(*(asyncio.create_task(asks(breaker, 1.0)) for _ in range(2)))
     assert (ahead, beside) == (True, False)
     assert not breaker.accepted(1.1, left_at=1.0)  # no news to the others, who have not been told otherwise
     assert breaker.token is Token.ACCEPTED
 
 
-async def asks(breaker: Breaker, now: float) -> bool:
+async def asks(breaker: TokenBreaker, now: float) -> bool:
     return breaker.go_ahead(now)
 
 
 async def test_silent_call_is_replaced() -> None:
     """A task that went ahead and never called does not keep everybody waiting."""
-    breaker = Breaker()
+    breaker = TokenBreaker()
     assert await asyncio.create_task(asks(breaker, 1.0))
     assert not await asyncio.create_task(asks(breaker, 1.0 + AHEAD_SECONDS - 0.1))
     assert await asyncio.create_task(asks(breaker, 1.0 + AHEAD_SECONDS))
@@ -133,7 +133,7 @@ async def test_silent_call_is_replaced() -> None:
 
 def test_refusals_make_probes_rarer() -> None:
     """Each refused probe doubles the wait, up to the longest; what was in flight meanwhile does not."""
-    breaker = Breaker()
+    breaker = TokenBreaker()
     assert breaker.refused(0.0, left_at=0.0)
     now, waits = 0.0, []
     for _ in range(7):
@@ -146,7 +146,7 @@ def test_refusals_make_probes_rarer() -> None:
 
 def test_only_a_later_answer_reopens() -> None:
     """An answer that left before the refusal proves nothing; the probe's does."""
-    breaker = Breaker()
+    breaker = TokenBreaker()
     breaker.refused(10.0, left_at=9.0)
     assert not breaker.accepted(10.5, left_at=9.5) and breaker.token is Token.REFUSED
     assert breaker.accepted(21.0, left_at=20.0)
@@ -155,7 +155,7 @@ def test_only_a_later_answer_reopens() -> None:
 
 def test_probe_without_answer_is_repeated() -> None:
     """sevDesk was down: that says nothing of the token, and the wait does not grow."""
-    breaker = Breaker()
+    breaker = TokenBreaker()
     breaker.refused(0.0, left_at=0.0)
     breaker.nothing(FIRST_PROBE)
     assert breaker.token is Token.REFUSED and breaker.rest(FIRST_PROBE) == FIRST_PROBE
@@ -163,7 +163,7 @@ def test_probe_without_answer_is_repeated() -> None:
 
 def test_pause_ends_when_it_was_to() -> None:
     """Cut and paused by one answer: after the pause the first leaves at once, however slow the speed had become."""
-    pace = Pace()
+    pace = CallRate()
     pace.left(99.9)
     pace.cut(100.0, 99.9)
     pace.hold(100.0, 60.0)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.domain.invoice import Association, Invoice, Party, PartyKind
-from worker.domain.recipients import PartyKey, Recipient, Unresolved, customer_number, missing_address_fields, resolve
+from worker.domain.recipients import NoRecipient, PartyKey, Recipient, customer_number, missing_address_fields, resolve
 
 DEAL, OTHER_DEAL = UUID(int=0xD1), UUID(int=0xD2)
 COMPANY, SECOND_COMPANY, GONE_COMPANY = UUID(int=0xC1), UUID(int=0xC2), UUID(int=0xC9)
@@ -182,7 +182,7 @@ def test_doubt_is_never_guessed_away(
 ) -> None:
     """Two candidates, a missing row or nobody ends unresolved, with the ids and what to do."""
     found = resolve(invoice(contact_id=contact_id), associations, PARTIES)
-    assert isinstance(found, Unresolved)
+    assert isinstance(found, NoRecipient)
     assert found.reason == reason
     assert found.candidates == tuple(candidates)
     assert found.next_step.endswith("retry.")
@@ -198,7 +198,7 @@ def test_without_deal_the_contact_counts() -> None:
 def test_without_deal_and_contact_unresolved() -> None:
     """An invoice that names neither deal nor contact has no recipient."""
     found = resolve(invoice(deal_id=None), [out("company", COMPANY, "primary")], PARTIES)
-    assert isinstance(found, Unresolved)
+    assert isinstance(found, NoRecipient)
     assert found.reason == "The invoice has neither a deal nor a contact."
     assert found.candidates == ()
 
@@ -219,7 +219,7 @@ def test_reasons_hold_ids_only() -> None:
     assert rows
     for associations, contact in rows:
         found = resolve(invoice(contact_id=contact), associations, PARTIES)
-        text = found.reason + (found.next_step if isinstance(found, Unresolved) else "")
+        text = found.reason + (found.next_step if isinstance(found, NoRecipient) else "")
         assert not any(private in text for private in ("Größer", "Hauptstraße", "Köln"))
 
 

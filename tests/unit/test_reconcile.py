@@ -12,19 +12,19 @@ import pytest
 from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.models import Ref
 from worker.domain.invoice import ClaimStatus, DocumentStatus, Handback, SyncStatus
-from worker.reconcile.compare import Book, Drift, Ours, Pdf, compare
+from worker.reconcile.compare import Drift, OurInvoice, Pdf, SevdeskBook, compare
 from worker.reconcile.html import report
 from worker.reconcile.read import Reconciliation
-from worker.steps.payments import Claim
+from worker.steps.payments import Receivable
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HANDBACK = Handback(SyncStatus.SYNCED, DocumentStatus.SENT, ClaimStatus.OPEN, "7", "RE-7")
 
 
-def ours(*, handback: dict[str, Any] | None = None, **changed: Any) -> Ours:
+def ours(*, handback: dict[str, Any] | None = None, **changed: Any) -> OurInvoice:
     """A sent invoice over 119 EUR, id 7 in sevDesk."""
-    claim = Claim(UUID(int=1), "INV-1", Decimal(119), replace(HANDBACK, **handback or {}))
-    row = Ours(claim, frozenset({"11"}), Pdf.INTACT, None, in_motion=False)
+    receivable = Receivable(UUID(int=1), "INV-1", Decimal(119), replace(HANDBACK, **handback or {}))
+    row = OurInvoice(receivable, frozenset({"11"}), Pdf.INTACT, None, in_motion=False)
     return replace(row, **changed)
 
 
@@ -78,21 +78,21 @@ DELETED = {"sync_status": SyncStatus.CANCELLED, "claim_status": ClaimStatus.CANC
          [Drift.GROSS, Drift.CONTACT, Drift.NUMBER]),
     ],
 )  # fmt: skip
-def test_differences_are_found(here: Ours, documents: list[SevInvoice], drifts: list[Drift]) -> None:
+def test_differences_are_found(here: OurInvoice, documents: list[SevInvoice], drifts: list[Drift]) -> None:
     """Each under its own name, each with a next step; sound pairs give none."""
-    findings = compare(here, Book(documents))
+    findings = compare(here, SevdeskBook(documents))
     assert [finding.drift for finding in findings] == drifts
     assert all(finding.next_step.endswith(".") for finding in findings)
 
 
 def test_repairs_are_offered_where_they_work() -> None:
     """What the payment sync can take over, and no more: a billing system that closed the invoice itself must decide."""
-    (found,) = compare(ours(), Book([there(invoice_number="RE-9")]))
+    (found,) = compare(ours(), SevdeskBook([there(invoice_number="RE-9")]))
     assert found.repair == "sync_payments"
     closed = ours(handback={"claim_status": ClaimStatus.CANCELLED})
-    (stuck,) = compare(closed, Book([there(paid_amount=50, status=750)]))
+    (stuck,) = compare(closed, SevdeskBook([there(paid_amount=50, status=750)]))
     assert stuck.repair is None and "Correct the invoice's status on one side" in stuck.next_step
-    (lost,) = compare(ours(pdf=Pdf.MISSING), Book([there()]))
+    (lost,) = compare(ours(pdf=Pdf.MISSING), SevdeskBook([there()]))
     assert lost.repair == "fetch_invoice_pdf"
 
 
@@ -113,7 +113,7 @@ class Text(HTMLParser):
 
 def test_report_stands_alone() -> None:
     """No script, no link, nothing from elsewhere; hostile texts stay texts."""
-    findings = tuple(compare(ours(), Book([there(invoice_number="<script>alert(1)</script>")])))
+    findings = tuple(compare(ours(), SevdeskBook([there(invoice_number="<script>alert(1)</script>")])))
     page = Text()
     page.feed(report(Reconciliation(NOW, 1, 1, 0, findings, 1)))
     assert page.tags.isdisjoint({"script", "link", "img", "iframe", "a"})

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from worker.domain import known
-from worker.operator.diagnosis import Scene, explain, span
+from worker.operator.diagnosis import Situation, explain, span
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ACCOUNT: Mapping[str, Any] = {
@@ -25,13 +25,13 @@ INVOICE: Mapping[str, Any] = {
 }  # fmt: skip
 
 
-def scene(job: Mapping[str, Any] | None = None, **changed: Any) -> Scene:
+def scene(job: Mapping[str, Any] | None = None, **changed: Any) -> Situation:
     """One worker, a quiet queue, and whatever the test changes."""
     usual: dict[str, Any] = {
         "now": NOW, "invoice": INVOICE, "job": None if job is None else JOB | job, "ahead": None, "intent": None,
         "limited_for": None, "limit": "20/60", "quarantine": 45.0, "account": ACCOUNT, "workers": 1,
     }  # fmt: skip
-    return Scene(**usual | changed)
+    return Situation(**usual | changed)
 
 
 def refusal(message: str, *, code: int | None = None) -> str:

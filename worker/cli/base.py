@@ -54,7 +54,7 @@ def fail(text: str, code: int = FAILED) -> NoReturn:
 
 def with_store(act: Callable[["Store"], Awaitable[T]], given: Settings | None = None) -> T:
     """Run one command on a single connection; an absent, closed or unmigrated database is said in one sentence."""
-    from worker.store import LOST, Store
+    from worker.store import CONNECTION_LOST, Store
     from worker.store.probe import NOT_MIGRATED, PostgresError
 
     url = (given or settings()).database_url
@@ -68,7 +68,7 @@ def with_store(act: Callable[["Store"], Awaitable[T]], given: Settings | None = 
 
     try:
         return asyncio.run(work())
-    except LOST as error:
+    except CONNECTION_LOST as error:
         fail(f"Cannot reach Postgres ({type(error).__name__}). Check DATABASE_URL.")
     except NOT_MIGRATED:
         fail("The database lacks a table or column that this command needs. Run: sevdesk-worker migrate.")

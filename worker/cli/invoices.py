@@ -48,12 +48,12 @@ def why(
     as_json: AsJson = False,
 ) -> None:
     """Say in plain words why an invoice or job is where it is, and what comes next. Exit 3: a person must act."""
-    from worker.operator.diagnosis import Why, explain
+    from worker.operator.diagnosis import Diagnosis, explain
     from worker.operator.situation import gather
 
     given = settings()
 
-    async def look(store: Store) -> Why:
+    async def look(store: Store) -> Diagnosis:
         found = await resolve(store, subject)
         if found is None:
             fail(

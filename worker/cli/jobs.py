@@ -10,7 +10,7 @@ import typer
 from worker.cli.base import USAGE, AsJson, cli, fail, show, with_store
 from worker.cli.lookup import invoice_id_of, resolve
 from worker.domain import jobs as contract
-from worker.store import AsksNothing, Store
+from worker.store import NoOpenQuestion, Store
 
 STATES = ("requested", "queued", "running", "waiting", "done", "parked", "rejected")
 
@@ -98,7 +98,7 @@ def retry(
 async def _unpark(store: Store, job_id: str, known: Known | None) -> bool:
     try:
         return await store.unpark(job_id, answer=known.value if known else None) is not None
-    except AsksNothing:
+    except NoOpenQuestion:
         fail(f"Job {job_id} asks nothing that --as could answer; without it: sevdesk-worker retry {job_id}.")
 
 

@@ -10,7 +10,7 @@ from worker.domain import jobs
 def schema(as_json: AsJson = False) -> None:
     """Print the JSON Schema of every job's payload (always JSON)."""
     shown = {
-        kind.name: {"asked_by": kind.who.value, "payload": kind.payload.model_json_schema()}
+        kind.name: {"asked_by": kind.role.value, "payload": kind.payload.model_json_schema()}
         for kind in jobs.KINDS.values()
     }
     typer.echo(dump(shown))

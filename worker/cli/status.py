@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from worker.cli.status_view import Status
 
 # What fits on a screen; `jobs` lists the rest.
-MOST_SHOWN = 10
+MAX_SHOWN = 10
 # Enough to see a trend, and read in a millisecond.
 NEWEST = 1000
 
@@ -32,8 +32,8 @@ async def glance(store: Store, given: Settings) -> "Status":
     found: Status = {
         "jobs": {row["state"]: row["jobs"] for row in await store.query("queue_states")},
         "newest_jobs": {row["state"]: row["jobs"] for row in await store.query("recent_states", most=NEWEST)},
-        "running": _rows(await store.query("running_jobs", most=MOST_SHOWN)),
-        "parked": _rows(await store.query("parked_jobs", most=MOST_SHOWN)),
+        "running": _rows(await store.query("running_jobs", most=MAX_SHOWN)),
+        "parked": _rows(await store.query("parked_jobs", most=MAX_SHOWN)),
         "oldest_waiting": dict(waiting) if waiting else None,
         "account": dict(account) | {"token_here": given.sevdesk_api_token is not None},
         "last_reconciliation": dict(drift) if drift else None,

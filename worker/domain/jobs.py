@@ -24,7 +24,7 @@ UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # A field's name is shown if it looks like one; anything else might be data.
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}|[0-9]{1,6}")
 # Whoever reads the message mends these first; a hostile payload may have thousands.
-MOST_PROBLEMS = 5
+MAX_PROBLEMS = 5
 
 
 def _canonical(value: object) -> object:
@@ -36,7 +36,7 @@ def _canonical(value: object) -> object:
 Id = Annotated[UUID, BeforeValidator(_canonical)]
 
 
-class Who(StrEnum):
+class Role(StrEnum):
     """Who may ask for a job. System jobs (cron, sweeps, outbox rows without a person) may do everything."""
 
     INTERNAL = "internal"
@@ -193,7 +193,7 @@ class Kind:
 
     name: str
     payload: type[Payload]
-    who: Who
+    role: Role
     retry_delays: tuple[float, ...] = PATIENT
     needs_sevdesk: bool = True  # without a token such a job is parked
 
@@ -201,15 +201,15 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("publish_invoice", PublishInvoice, Who.INTERNAL),
-        Kind("send_invoice", SendInvoice, Who.INTERNAL),
-        Kind("fetch_invoice_pdf", FetchInvoicePdf, Who.INTERNAL),
-        Kind("cancel_invoice", CancelInvoice, Who.INTERNAL),
-        Kind("sync_payments", SyncPayments, Who.ADMIN, BRIEF),
-        Kind("export_datev", ExportDatev, Who.ADMIN),
-        Kind("test_connection", TestConnection, Who.ADMIN, BRIEF),
-        Kind("refresh_templates", RefreshTemplates, Who.ADMIN, BRIEF),
-        Kind("update_config", UpdateConfig, Who.ADMIN, BRIEF, needs_sevdesk=False),
+        Kind("publish_invoice", PublishInvoice, Role.INTERNAL),
+        Kind("send_invoice", SendInvoice, Role.INTERNAL),
+        Kind("fetch_invoice_pdf", FetchInvoicePdf, Role.INTERNAL),
+        Kind("cancel_invoice", CancelInvoice, Role.INTERNAL),
+        Kind("sync_payments", SyncPayments, Role.ADMIN, BRIEF),
+        Kind("export_datev", ExportDatev, Role.ADMIN),
+        Kind("test_connection", TestConnection, Role.ADMIN, BRIEF),
+        Kind("refresh_templates", RefreshTemplates, Role.ADMIN, BRIEF),
+        Kind("update_config", UpdateConfig, Role.ADMIN, BRIEF, needs_sevdesk=False),
     )
 }
 
@@ -232,8 +232,8 @@ def parse(kind_name: str, payload: Mapping[str, Any]) -> tuple[Kind, Payload]:
 def _problems(error: ValidationError) -> str:
     """Field and rule of each problem; never the value, which may be personal data."""
     found = [f"{_where(e['loc'])}: {e['msg']}" for e in error.errors(include_url=False, include_input=False)]
-    more = [f"and {len(found) - MOST_PROBLEMS} more"] if len(found) > MOST_PROBLEMS else []
-    return "; ".join(found[:MOST_PROBLEMS] + more)
+    more = [f"and {len(found) - MAX_PROBLEMS} more"] if len(found) > MAX_PROBLEMS else []
+    return "; ".join(found[:MAX_PROBLEMS] + more)
 
 
 def _where(loc: tuple[int | str, ...]) -> str:

@@ -5,7 +5,7 @@
     open <-> partially_paid <-> paid                                      (claim_status; `paid` is never final)
     --Cancelled--> cancelled                                              (all three, and final)
 
-Every legal change of the three status columns is a row of `TABLE`; whatever is not there raises `IllegalMove` and
+Every legal change of the three status columns is a row of `TABLE`; whatever is not there raises `IllegalTransition` and
 changes nothing. `Parked` and `Rejected` are events too: they are logged, and only `Parked` marks an unfinished sync.
 """
 
@@ -49,7 +49,7 @@ from worker.domain.invoice import ClaimStatus, DocumentStatus, Handback, SyncSta
 _Status = TypeVar("_Status", bound=StrEnum)
 
 
-class IllegalMove(Exception):
+class IllegalTransition(Exception):
     """The event is not allowed in this status; nothing was changed."""
 
     def __init__(self, event: "Event", status: StrEnum) -> None:
@@ -57,7 +57,7 @@ class IllegalMove(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Moves:
+class Transitions:
     """One event's rows of the table. An empty mapping: the event does not care about that column."""
 
     sync: Mapping[SyncStatus, SyncStatus] = field(default_factory=dict)
@@ -71,27 +71,27 @@ _LIVE = (_C.OPEN, _C.PARTIALLY_PAID, _C.PAID)
 _SYNCED = {_S.SYNCED: _S.SYNCED}
 
 
-def _pay(to: ClaimStatus) -> Moves:
+def _pay(to: ClaimStatus) -> Transitions:
     """Payment moves freely between open, partly paid and paid, but only on what sevDesk has finalized."""
-    return Moves(sync=_SYNCED, claim=dict.fromkeys(_LIVE, to))
+    return Transitions(sync=_SYNCED, claim=dict.fromkeys(_LIVE, to))
 
 
-TABLE: Mapping["type[Event]", Moves] = {
-    ContactLinked: Moves(),
-    AddressWritten: Moves(),
-    EmailWritten: Moves(),
-    Drafted: Moves(  # afresh, where what was sent is gone from sevDesk: the new document was not sent yet
+TABLE: Mapping["type[Event]", Transitions] = {
+    ContactLinked: Transitions(),
+    AddressWritten: Transitions(),
+    EmailWritten: Transitions(),
+    Drafted: Transitions(  # afresh, where what was sent is gone from sevDesk: the new document was not sent yet
         sync=dict.fromkeys(_UNFINISHED, _S.DRAFTED), document=dict.fromkeys((_D.APPROVED, _D.SENT), _D.APPROVED)
     ),
-    DraftDeleted: Moves(sync=dict.fromkeys((*_UNFINISHED, _S.SYNCED), _S.NOT_SYNCED)),  # SYNCED: reset by hand
-    TemplateSet: Moves(sync={_S.DRAFTED: _S.DRAFTED, _S.PARKED: _S.PARKED, **_SYNCED}),
-    Finalized: Moves(
+    DraftDeleted: Transitions(sync=dict.fromkeys((*_UNFINISHED, _S.SYNCED), _S.NOT_SYNCED)),  # SYNCED: reset by hand
+    TemplateSet: Transitions(sync={_S.DRAFTED: _S.DRAFTED, _S.PARKED: _S.PARKED, **_SYNCED}),
+    Finalized: Transitions(
         sync={**dict.fromkeys(_UNFINISHED, _S.SYNCED), **_SYNCED},
         document={_D.APPROVED: _D.APPROVED, _D.SENT: _D.SENT},
     ),
-    PdfStored: Moves(sync=_SYNCED),
-    XmlStored: Moves(sync=_SYNCED),
-    Mailed: Moves(  # a mail whose answer was lost is found also when the invoice was deleted or cancelled since
+    PdfStored: Transitions(sync=_SYNCED),
+    XmlStored: Transitions(sync=_SYNCED),
+    Mailed: Transitions(  # a mail whose answer was lost is found also when the invoice was deleted or cancelled since
         sync={**_SYNCED, _S.PARKED: _S.PARKED, _S.CANCELLED: _S.CANCELLED},
         document={_D.APPROVED: _D.SENT, _D.SENT: _D.SENT, _D.CANCELLED: _D.CANCELLED},
     ),
@@ -100,31 +100,31 @@ TABLE: Mapping["type[Event]", Moves] = {
     Overpaid: _pay(_C.PAID),
     Discounted: _pay(_C.PAID),
     PaymentReversed: _pay(_C.OPEN),
-    PaymentSynced: Moves(),
-    Cancelled: Moves(
+    PaymentSynced: Transitions(),
+    Cancelled: Transitions(
         sync=dict.fromkeys((*_UNFINISHED, _S.SYNCED), _S.CANCELLED),
         document=dict.fromkeys(_D, _D.CANCELLED),
         claim=dict.fromkeys(_C, _C.CANCELLED),
     ),
-    CancelledInSevdesk: Moves(
+    CancelledInSevdesk: Transitions(
         sync={_S.SYNCED: _S.CANCELLED},
         document=dict.fromkeys((_D.APPROVED, _D.SENT, _D.CANCELLED), _D.CANCELLED),
         claim=dict.fromkeys((*_LIVE, _C.CANCELLED), _C.CANCELLED),
     ),
-    CreditNoteDrafted: Moves(sync=_SYNCED),
-    CancellationPdfStored: Moves(sync={_S.CANCELLED: _S.CANCELLED}),
-    CancellationMailed: Moves(sync={_S.CANCELLED: _S.CANCELLED}),
-    DeletedInSevdesk: Moves(sync={_S.SYNCED: _S.PARKED}),
-    Renumbered: Moves(sync=_SYNCED),
-    Parked: Moves(
+    CreditNoteDrafted: Transitions(sync=_SYNCED),
+    CancellationPdfStored: Transitions(sync={_S.CANCELLED: _S.CANCELLED}),
+    CancellationMailed: Transitions(sync={_S.CANCELLED: _S.CANCELLED}),
+    DeletedInSevdesk: Transitions(sync={_S.SYNCED: _S.PARKED}),
+    Renumbered: Transitions(sync=_SYNCED),
+    Parked: Transitions(
         sync={**dict.fromkeys(_UNFINISHED, _S.PARKED), **_SYNCED, _S.CANCELLED: _S.CANCELLED},
     ),
-    Rejected: Moves(),
+    Rejected: Transitions(),
 }
 
 
 def apply(before: Handback, event: Event) -> Handback:
-    """What the hand-back columns are after `event`. Raises `IllegalMove` when the table has no row for it."""
+    """What the hand-back columns are after `event`. Raises `IllegalTransition` when the table has no row for it."""
     moves = TABLE[type(event)]
     moved = replace(
         before,
@@ -141,7 +141,7 @@ def _move(moves: Mapping[_Status, _Status], status: _Status, event: Event) -> _S
     try:
         return moves[status]
     except KeyError:
-        raise IllegalMove(event, status) from None
+        raise IllegalTransition(event, status) from None
 
 
 def _data(event: Event) -> dict[str, Any]:

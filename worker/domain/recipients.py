@@ -28,7 +28,7 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True)
-class Unresolved:
+class NoRecipient:
     """Nobody, or more than one. `candidates` are the parties named, in the order of their ids; texts hold ids only."""
 
     reason: str
@@ -38,7 +38,7 @@ class Unresolved:
 
 def resolve(
     invoice: Invoice, associations: Iterable[Association], parties: Mapping[PartyKey, Party]
-) -> Recipient | Unresolved:
+) -> Recipient | NoRecipient:
     """The recipient of an invoice, from the associations around its deal (either direction; others are passed over).
 
     `parties` holds the rows that exist. A party without address is still the recipient: see `missing_address_fields`.
@@ -108,30 +108,30 @@ def _of(kind: PartyKind, keys: set[PartyKey]) -> list[PartyKey]:
     return sorted((key for key in keys if key[0] is kind), key=lambda key: key[1])
 
 
-def _found(key: PartyKey, way: str, parties: Mapping[PartyKey, Party]) -> Recipient | Unresolved:
+def _found(key: PartyKey, way: str, parties: Mapping[PartyKey, Party]) -> Recipient | NoRecipient:
     if party := parties.get(key):
         return Recipient(party, f"{_named(key)} is the {way}.")
-    return Unresolved(
+    return NoRecipient(
         f"{_named(key)} is the {way}, but there is no such row.",
         "Bring the missing row back or name another recipient, then retry.",
         (key,),
     )
 
 
-def _ambiguous(keys: list[PartyKey], way: str) -> Unresolved:
-    return Unresolved(
+def _ambiguous(keys: list[PartyKey], way: str) -> NoRecipient:
+    return NoRecipient(
         f"{len(keys)} parties are each the {way}: {', '.join(_named(key) for key in keys)}.",
         "Leave that label on one of them only, then retry.",
         tuple(keys),
     )
 
 
-def _nobody(invoice: Invoice) -> Unresolved:
+def _nobody(invoice: Invoice) -> NoRecipient:
     if invoice.deal_id is None:
-        return Unresolved(
+        return NoRecipient(
             "The invoice has neither a deal nor a contact.", "Set the invoice's deal or contact, then retry."
         )
-    return Unresolved(
+    return NoRecipient(
         f"Deal {invoice.deal_id} has neither an {RECIPIENT_LABEL} nor a {PRIMARY_LABEL} company, "
         "and the invoice has no contact.",
         f"Associate a company or person with the deal as {RECIPIENT_LABEL}, or set the invoice's contact; then retry.",

@@ -23,7 +23,7 @@ BURST = 5
 SAME_CUT_SECONDS = 1.0
 
 
-class Pace:
+class CallRate:
     """One process's share; after a cut all processes have the same, so the account's speed is the sum.
 
     `reserve` hands out places in line, `cut` slows down, `hold` stops everything until an instant.

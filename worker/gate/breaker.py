@@ -22,7 +22,7 @@ class Token(Enum):
     REFUSED = "refused"
 
 
-class Breaker:
+class TokenBreaker:
     """One process's knowledge; the others' comes in through `refused` and `accepted`."""
 
     def __init__(self) -> None:

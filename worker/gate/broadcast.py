@@ -26,7 +26,7 @@ SUBJECTS = ("pace", "hold", "refused")
 AGAIN_SECONDS = 1.0
 
 
-class Notices:
+class Broadcast:
     """`put` tells, `hear` is called with what others tell, including what was told before we came."""
 
     def __init__(self, redis: Redis, account: str, name: str, hear: Callable[[str, Notice], None]) -> None:

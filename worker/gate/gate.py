@@ -9,8 +9,8 @@ Redis command on every call to do so; sevDesk's is not known, so it has to be fe
 only; the adaptive ones on the package index are young, or measure tokens of language models. Breakers (`purgatory`,
 `pybreaker`) count failures and let the failing callers through to find out; ours must let nobody through.
 
-A write takes its place in line before its intent is recorded (`turn`), and never waits after it: the quarantine counts
-from the intent. Who would wait too long is told when to come back, and the job gives its slot away.
+A write waits for its turn before its intent is recorded (`wait_for_turn`) and never after it, since the quarantine
+counts from the intent. A job that would wait too long is told when to come back, and gives its slot away.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ import structlog
 from sevdesk_client.errors import SevDeskError, Throttled, TokenRefused
 from sevdesk_client.sending import Call
 from sevdesk_client.wire import Request
-from worker.gate.aimd import FORGET_SECONDS, SLOWEST, SLOWEST_FOR_LOAD, Pace
-from worker.gate.breaker import AHEAD_SECONDS, LAST_PROBE, Breaker, Token
-from worker.gate.broadcast import Notice, Notices, account_of
+from worker.gate.aimd import FORGET_SECONDS, SLOWEST, SLOWEST_FOR_LOAD, CallRate
+from worker.gate.breaker import AHEAD_SECONDS, LAST_PROBE, Token, TokenBreaker
+from worker.gate.broadcast import Broadcast, Notice, account_of
 from worker.observability.metrics import Metrics
 
 log = structlog.get_logger()
 
 # Longer waits are spent in the ledger, where they can be seen, and not in a slot.
-MOST_WAIT = 5.0
+MAX_WAIT = 5.0
 # What nobody waits for steps back while others are in line, but not for ever.
 PATIENT_KINDS, PATIENCE_SECONDS = frozenset({"sync_payments", "reconcile"}), 30.0
 # It takes a place in line for itself and three for the writes that other processes may be holding back.
@@ -55,15 +55,15 @@ REFUSED = (
 FIRST_ANSWER = "the first answer of sevDesk is awaited"
 
 
-class Throttle:
+class SevdeskGate:
     """The client's gate (see `sevdesk_client.sending.Gate`). `kind` tells which kind of job is calling."""
 
     def __init__(
         self, redis: Any, token: str, base_url: str, *, name: str, kind: Callable[[], str | None], metrics: Metrics
     ) -> None:
-        self.pace, self.breaker = Pace(), Breaker()
+        self.pace, self.breaker = CallRate(), TokenBreaker()
         self._kind, self._metrics = kind, metrics
-        self._notices = Notices(redis, account_of(token, base_url), name, self._hear)
+        self._notices = Broadcast(redis, account_of(token, base_url), name, self._hear)
         self._trouble = -TROUBLE_SECONDS
         self.listen, self.catch_up = self._notices.listen, self._notices.catch_up
         self.told_all = self._notices.sent
@@ -71,7 +71,7 @@ class Throttle:
 
     # -- before a call -------------------------------------------------------------------------------------------------
 
-    async def turn(self) -> None:
+    async def wait_for_turn(self) -> None:
         """A write's place in line, before its intent. Raises `Throttled` when it had better come back later."""
         if self.breaker.token is not Token.ACCEPTED:
             await self._admitted("a write")
@@ -79,7 +79,7 @@ class Throttle:
             await self._in_line("a write")
 
     async def enter(self, request: Request) -> None:
-        """A read waits here. A write has waited in `turn`, and leaves now or not at all."""
+        """A read waits here. A write has waited in `wait_for_turn`, and leaves now or not at all."""
         if self.breaker.token is not Token.ACCEPTED:
             if not request.writes:
                 await self._admitted(request.operation)
@@ -112,9 +112,9 @@ class Throttle:
                 breaker.hear_refusal(monotonic(), breaker.interval, seconds)  # another worker's call goes ahead
 
     async def _in_line(self, operation: str) -> None:
-        began, places, most = monotonic(), 1, MOST_WAIT
+        began, places, most = monotonic(), 1, MAX_WAIT
         if self._kind() in PATIENT_KINDS:
-            places, most = PATIENT_PLACES, 2 * MOST_WAIT  # a line that is always full must not turn it away each time
+            places, most = PATIENT_PLACES, 2 * MAX_WAIT  # a line that is always full must not turn it away each time
             while 0 < (wait := self.pace.wait(monotonic())) < began + PATIENCE_SECONDS - monotonic():  # noqa: ASYNC110
                 await asyncio.sleep(max(wait, 0.01))  # the line moves with the clock
         wait = self.pace.reserve(monotonic(), most=most, places=places)

@@ -60,7 +60,7 @@ class Export:
     """One attempt at one export."""
 
     def __init__(self, context: HandlerContext) -> None:
-        self.store, self.locks, self.desk, self.settings = (
+        self.store, self.locks, self.account, self.settings = (
             context.store,
             context.locks,
             context.sevdesk,
@@ -127,7 +127,7 @@ class Export:
 
     async def _order(self, job: Job, row: Mapping[str, Any], intent_id: int, opened: float) -> Outcome | None:
         try:
-            sevdesk_job_id = await self.desk.client.create_datev_export(
+            sevdesk_job_id = await self.account.client.create_datev_export(
                 row["start_date"],
                 row["end_date"],
                 row["scope"],
@@ -189,7 +189,7 @@ class Export:
         if info is None:
             return await self._poll_later(row)
         try:
-            content = await self.desk.client.download(info.link)
+            content = await self.account.client.download(info.link)
         except errors.Refused as error:
             # The link has run out, or the file is too large; a new link is asked for with each attempt.
             return Retry(str(error), "A new link is asked for; if it goes on, fetch the archive in sevDesk by hand.")
@@ -209,7 +209,7 @@ class Export:
 
     async def _download_info(self, sevdesk_job_id: str) -> DownloadInfo | None:
         try:
-            return await self.desk.client.datev_download_info(sevdesk_job_id)
+            return await self.account.client.datev_download_info(sevdesk_job_id)
         except errors.NotFound:
             return None  # whether a running job answers like this is not established
 
@@ -223,7 +223,7 @@ class Export:
                 ),
             )
         try:
-            progress = await self.desk.client.datev_progress(row["sevdesk_job_id"])
+            progress = await self.account.client.datev_progress(row["sevdesk_job_id"])
             percent = min(99, 100 * progress.current // progress.total) if progress.total > 0 else 0
             await self.store.query("export_progress", export_id=row["export_id"], progress=percent)
         except errors.SevDeskError:

@@ -8,25 +8,25 @@ from typing import Any
 
 from worker.domain.outcome import Outcome
 from worker.settings import Settings
-from worker.steps.account import Desk
+from worker.steps.account import SevdeskAccount
 from worker.store import Job, LockSession, Store
 
 
 @dataclass(frozen=True, slots=True)
 class HandlerContext:
-    """The process's resources. `desk` is None only for kinds that need no sevDesk."""
+    """The process's resources. `account` is None only for kinds that need no sevDesk."""
 
     store: Store
     locks: LockSession
-    desk: Desk | None
+    account: SevdeskAccount | None
     settings: Settings
     stopping: Callable[[], bool]  # between two steps: hand back with `NotYet(0.0, ...)`
 
     @property
-    def sevdesk(self) -> Desk:
+    def sevdesk(self) -> SevdeskAccount:
         """For the kinds the runner lets through only with a token."""
-        assert self.desk is not None
-        return self.desk
+        assert self.account is not None
+        return self.account
 
 
 Handler = Callable[[HandlerContext, Job, Any], Awaitable[Outcome]]

@@ -18,9 +18,9 @@ from worker.domain.jobs import SyncPayments
 from worker.domain.outcome import Done, Outcome, Parked, Rejected
 from worker.handlers.handler import HandlerContext
 from worker.steps import payments
-from worker.steps.account import Desk
-from worker.steps.payments import Claim
-from worker.store import Change, Job, Overtaken, Store
+from worker.steps.account import SevdeskAccount
+from worker.steps.payments import Receivable
+from worker.store import Change, InvoiceChanged, Job, Store
 from worker.store.rows import handback_of
 
 log = structlog.get_logger()
@@ -32,7 +32,7 @@ BATCH = 10_000  # rows of ours looked at in one statement: a few hundred kilobyt
 OVERLAP = timedelta(minutes=2)
 COUNTS = ("pages", "seen", "changed")  # of a run
 # How often one page is compared again because an invoice's own job moved it meanwhile; each such job takes seconds.
-MOST_LOOKS = 5
+MAX_LOOKS = 5
 
 
 async def sync_payments(context: HandlerContext, job: Job, payload: SyncPayments) -> Outcome:
@@ -43,8 +43,8 @@ async def sync_payments(context: HandlerContext, job: Job, payload: SyncPayments
 class Sync:
     """One run. Safe to repeat at any point: the watermark moves last, and what is known already changes nothing."""
 
-    def __init__(self, store: Store, desk: Desk) -> None:
-        self.store, self.desk = store, desk
+    def __init__(self, store: Store, account: SevdeskAccount) -> None:
+        self.store, self.account = store, account
         self.unresolved: list[Parked] = []  # what only a person can explain
         self.met: set[str] = set()  # external ids of ours that a full sweep has seen
         self.passed: datetime | None = None  # the feed asks no more for changes up to this instant
@@ -83,15 +83,15 @@ class Sync:
     async def _by_id(self, job: Job, external_id: str) -> int:
         """One invoice, asked for alone. That sevDesk no longer has it is an event, too."""
         try:
-            return await self._page(job, [await self.desk.client.get_invoice(external_id)])
+            return await self._page(job, [await self.account.client.get_invoice(external_id)])
         except NotFound:
-            claims = await self._claims([external_id])
-            changes = [self._gone(claim) for claim in claims.values()]
+            receivables = await self._receivables([external_id])
+            changes = [self._gone(receivable) for receivable in receivables.values()]
             return len(await self.store.record(job, changes)) if changes else 0
 
-    def _gone(self, claim: Claim) -> Change:
-        event = DeletedInSevdesk(external_id=claim.handback.external_id or "")
-        return Change(claim.invoice_id, claim.handback, lifecycle.apply(claim.handback, event), (event,))
+    def _gone(self, receivable: Receivable) -> Change:
+        event = DeletedInSevdesk(external_id=receivable.handback.external_id or "")
+        return Change(receivable.invoice_id, receivable.handback, lifecycle.apply(receivable.handback, event), (event,))
 
     async def _customer(self, job: Job, payload: SyncPayments) -> Outcome:
         link = await self.store.query("contact_of_party", party_id=payload.party_id)
@@ -174,7 +174,7 @@ class Sync:
         """
 
         def ask() -> asyncio.Task[list[SevInvoice]]:
-            return asyncio.create_task(self.desk.client.list_invoices(**asked, offset=offset, limit=PAGE))
+            return asyncio.create_task(self.account.client.list_invoices(**asked, offset=offset, limit=PAGE))
 
         offset, before = 0, set[str]()
         ahead = ask()
@@ -203,11 +203,11 @@ class Sync:
         """Compare and record one page; answers with how many invoices changed.
 
         An invoice that its own job moves at the same moment is compared again, so that the watermark passes nothing
-        that is not stored. Raises `Overtaken` when that does not come to an end.
+        that is not stored. Raises `InvoiceChanged` when that does not come to an end.
         """
         cancelled_by = payments.cancellations(page)
         left, changed = page, 0
-        for _ in range(MOST_LOOKS):
+        for _ in range(MAX_LOOKS):
             changes = await self._changes(left, cancelled_by)
             recorded = await self.store.record(job, changes, must_fit=False) if changes else set()
             changed += len(recorded)
@@ -215,64 +215,64 @@ class Sync:
             left = [there for there in left if there.id in overtaken]
             if not left:
                 return changed
-        raise Overtaken
+        raise InvoiceChanged
 
     async def _changes(self, page: list[SevInvoice], cancelled_by: Mapping[str, SevInvoice]) -> list[Change]:
-        claims = await self._claims([there.id for there in page])
-        self.met |= claims.keys()
+        receivables = await self._receivables([there.id for there in page])
+        self.met |= receivables.keys()
         found = []
         for there in page:
-            if there.id not in claims:
+            if there.id not in receivables:
                 continue
-            change = await self._change(claims[there.id], there, cancelled_by)
+            change = await self._change(receivables[there.id], there, cancelled_by)
             if change and there.id in self.moved:
-                change = await self._change_now(claims[there.id], there.id, cancelled_by)
+                change = await self._change_now(receivables[there.id], there.id, cancelled_by)
             if change:
                 self.missed += self.passed is not None and there.update is not None and there.update <= self.passed
                 found.append(change)
         return found
 
     async def _change_now(
-        self, claim: Claim, external_id: str, cancelled_by: Mapping[str, SevInvoice]
+        self, receivable: Receivable, external_id: str, cancelled_by: Mapping[str, SevInvoice]
     ) -> Change | None:
         """An invoice's own job was faster than its page, which may be older than what we know by now."""
         with suppress(NotFound):  # the next run finds out
-            return await self._change(claim, await self.desk.client.get_invoice(external_id), cancelled_by)
+            return await self._change(receivable, await self.account.client.get_invoice(external_id), cancelled_by)
         return None
 
-    async def _claims(self, external_ids: Sequence[str]) -> dict[str, Claim]:
+    async def _receivables(self, external_ids: Sequence[str]) -> dict[str, Receivable]:
         rows = await self.store.query("claims_by_external_id", external_ids=list(external_ids))
         if self.began is not None:
             self.moved |= {
                 row["external_id"] for row in rows if (row["accounting_synced_at"] or self.began) > self.began
             }
         return {
-            row["external_id"]: Claim(row["id"], row["invoice_number"], row["gross_amount"], handback_of(row))
+            row["external_id"]: Receivable(row["id"], row["invoice_number"], row["gross_amount"], handback_of(row))
             for row in rows
         }
 
-    async def _change(self, claim: Claim, there: SevInvoice, cancelled_by: Mapping[str, SevInvoice]) -> Change | None:
+    async def _change(
+        self, receivable: Receivable, there: SevInvoice, cancelled_by: Mapping[str, SevInvoice]
+    ) -> Change | None:
         """What one invoice's claim becomes; None when it stays, or when only a person can tell."""
         if payments.unclear(there) and there.id not in cancelled_by:
-            cancelled_by = payments.cancellations(await self.desk.client.find_invoices(claim.number))
-        if payments.unexplained(claim, there, cancelled_by):
-            reason = (
-                f"sevDesk closed invoice {claim.number} without a payment date, and no cancellation is to be found."
-            )
+            cancelled_by = payments.cancellations(await self.account.client.find_invoices(receivable.number))
+        if payments.unexplained(receivable, there, cancelled_by):
+            reason = f"sevDesk closed invoice {receivable.number} without a payment date, and shows no cancellation for it."
             self._ask(reason, "Look at the invoice in sevDesk, then sync it by its id.")
-        events = payments.compare(claim, there, cancelled_by)
-        if there.id in cancelled_by and claim.handback.paid_amount > 0:
-            paid = f"{claim.handback.paid_amount} {there.currency}"
-            reason = f"Invoice {claim.number} was cancelled in sevDesk, and {paid} had been paid on it."
+        events = payments.compare(receivable, there, cancelled_by)
+        if there.id in cancelled_by and receivable.handback.paid_amount > 0:
+            paid = f"{receivable.handback.paid_amount} {there.currency}"
+            reason = f"Invoice {receivable.number} was cancelled in sevDesk, and {paid} had been paid on it."
             self._ask(reason, "Pay the money back, or set it off in sevDesk.")
         try:
-            after = reduce(lifecycle.apply, events, claim.handback)
-        except lifecycle.IllegalMove as conflict:
+            after = reduce(lifecycle.apply, events, receivable.handback)
+        except lifecycle.IllegalTransition as conflict:
             # One invoice that the billing system closed by itself must not hold up everybody else's payments.
-            reason = f"sevDesk's word on invoice {claim.number} does not fit: {conflict}."
+            reason = f"sevDesk's word on invoice {receivable.number} does not fit: {conflict}."
             self._ask(reason, "Correct the invoice's status on one side, then sync it by its id.")
             return None
-        return Change(claim.invoice_id, claim.handback, after, events) if events else None
+        return Change(receivable.invoice_id, receivable.handback, after, events) if events else None
 
     def _ask(self, reason: str, next_step: str) -> None:
         log.warning("payment.unresolved", reason=reason, next_step=next_step)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from redis.exceptions import RedisError
 
-from worker.store import LOST
+from worker.store import CONNECTION_LOST
 
 log = structlog.get_logger()
 
@@ -25,7 +25,7 @@ async def run_every(seconds: float, act: Callable[[], Awaitable[None]], wake: as
             wake.clear()
         try:
             await act()
-        except (RedisError, *LOST):
+        except (RedisError, *CONNECTION_LOST):
             await asyncio.sleep(RECONNECT_SECONDS)
         except Exception:
             log.exception("loop.unexpected")

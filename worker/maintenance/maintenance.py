@@ -12,8 +12,8 @@ from redis.exceptions import RedisError
 from worker.maintenance.loop import run_every
 from worker.maintenance.scheduler import start_due
 from worker.observability.metrics import Metrics
-from worker.queue.inbox import ring
-from worker.store import Bell, Store
+from worker.queue.inbox import wake_jobs
+from worker.store import JobRef, Store
 
 log = structlog.get_logger()
 
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 REAP_SECONDS = 2.0
 # Outbox requests are relayed by NOTIFY at once; the sweep is for what was missed. Ten seconds without a sign is long
 # enough for a healthy worker to have claimed the job, and short enough to be unnoticed after FLUSHALL.
-SWEEP_SECONDS, RING_AGAIN_SECONDS, MAX_RINGS = 5.0, 10.0, 500
+SWEEP_SECONDS, WAKE_AGAIN_SECONDS, MAX_WAKES = 5.0, 10.0, 500
 TICK_SECONDS = 5.0
 # Invoices marked `queued` whose job was lost before a worker polled it. A producer's own MULTI comes within the grace.
 FORGOTTEN_SECONDS, FORGOTTEN_GRACE_SECONDS = 15.0, 60.0
@@ -49,17 +49,17 @@ class Maintenance:
     async def _reap(self) -> None:
         reaped = await self.store.reap()
         self.metrics.jobs_reaped(len(reaped))
-        for bell in reaped:
-            log.warning("job.reaped", job_id=bell.job_id, kind=bell.kind, reason="Its worker is gone.")
-        await ring(self.redis, reaped, free=True)
+        for job_ref in reaped:
+            log.warning("job.reaped", job_id=job_ref.job_id, kind=job_ref.kind, reason="Its worker is gone.")
+        await wake_jobs(self.redis, reaped, clear_claim=True)
 
     async def _relay(self) -> None:
         # Not running, and silent for long: a claim that is left in Redis is a dead worker's.
-        due = await self.store.due_jobs(grace=RING_AGAIN_SECONDS, most=MAX_RINGS)
-        await ring(self.redis, due, free=True)
+        due = await self.store.due_jobs(grace=WAKE_AGAIN_SECONDS, most=MAX_WAKES)
+        await wake_jobs(self.redis, due, clear_claim=True)
 
     async def _request_forgotten(self) -> None:
-        asked = await self.store.query("request_forgotten", grace=FORGOTTEN_GRACE_SECONDS, most=MAX_RINGS)
+        asked = await self.store.query("request_forgotten", grace=FORGOTTEN_GRACE_SECONDS, most=MAX_WAKES)
         if asked:
             log.info("jobs.requested", kind="publish_invoice", count=asked)
 
@@ -73,7 +73,7 @@ class Maintenance:
         self.metrics.ledger_seen(jobs, queue["age"], queue["last_sync"])
 
 
-async def ring_if_possible(redis: ArqRedis, bell: Bell) -> None:
+async def wake_if_possible(redis: ArqRedis, job_ref: JobRef) -> None:
     """Enqueue one job now; if Redis is away, the relay does it later."""
     with contextlib.suppress(RedisError, OSError):
-        await ring(redis, [bell])
+        await wake_jobs(redis, [job_ref])

@@ -9,7 +9,7 @@ from typing import Any
 from worker.domain.check import Check, judged
 from worker.operator.checks import guarded
 from worker.settings import Settings
-from worker.store import LOST, Store
+from worker.store import CONNECTION_LOST, Store
 from worker.store.probe import PostgresError, probe_locks, unfit_statements
 from worker.store.sql_files import sql_dir
 
@@ -22,7 +22,7 @@ NAMES = {"timestamptz": ("timestamp with time zone",), "text": ("text", "charact
 COLUMN = re.compile(r"^ +([a-z_]+) +(uuid|text|numeric|date|integer|boolean|timestamptz|jsonb)\b", re.M)
 TABLE = re.compile(r"CREATE TABLE (\w+) \((.*?)^\);", re.M | re.S)
 GRANT = re.compile(r"GRANT (SELECT|INSERT|UPDATE) \(([^)]*)\)\s+ON (\w+) TO", re.S)
-AWAY = (*LOST, PostgresError, ValueError)  # asyncpg raises ValueError for an address it cannot read
+AWAY = (*CONNECTION_LOST, PostgresError, ValueError)  # asyncpg raises ValueError for an address it cannot read
 
 Columns = Mapping[tuple[str, str], Mapping[str, Any]]
 

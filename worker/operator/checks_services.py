@@ -6,8 +6,8 @@ from sevdesk_client.errors import SevDeskError, TokenRefused
 from worker.domain.check import Check, judged
 from worker.operator.connections import living_workers, open_account, redis_client
 from worker.settings import Settings
-from worker.steps.account import Desk
-from worker.store import LOST, Store
+from worker.steps.account import SevdeskAccount
+from worker.store import CONNECTION_LOST, Store
 from worker.store.probe import PostgresError
 
 OLDEST_REDIS = (6, 2)
@@ -82,7 +82,7 @@ async def sevdesk_checks(settings: Settings) -> list[Check]:
         return [judged("sevdesk", version == NEEDED_VERSION, good, bad), await _templates(settings, account)]
 
 
-async def _templates(settings: Settings, account: Desk) -> Check:
+async def _templates(settings: Settings, account: SevdeskAccount) -> Check:
     try:
         store = await Store.connect(settings.database_url, size=1, name="sevdesk-worker doctor")
         try:
@@ -90,7 +90,7 @@ async def _templates(settings: Settings, account: Desk) -> Check:
         finally:
             await store.close()
         known = {template.id for template in await account.client.list_templates()}
-    except (*LOST, PostgresError, ValueError) as error:
+    except (*CONNECTION_LOST, PostgresError, ValueError) as error:
         return Check("templates", "warn", f"Which templates are named cannot be read ({type(error).__name__}).")
     except SevDeskError as error:
         return Check("templates", "warn", f"sevDesk's templates cannot be read: {error}")

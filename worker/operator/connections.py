@@ -11,7 +11,7 @@ import httpx
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sending import Gate
 from worker.settings import Settings
-from worker.steps.account import Desk
+from worker.steps.account import SevdeskAccount
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -59,13 +59,13 @@ async def redis_state(url: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def open_account(settings: Settings, gate: Gate | None = None) -> AsyncIterator[Desk]:
+async def open_account(settings: Settings, gate: Gate | None = None) -> AsyncIterator[SevdeskAccount]:
     """The sevDesk account, with the worker's own time-outs. Raises `TokenMissing`."""
     token = settings.sevdesk_api_token
     if token is None:
         raise TokenMissing
     async with httpx.AsyncClient(timeout=settings.write_timeout) as http:
-        yield Desk(
+        yield SevdeskAccount(
             SevDeskClient(
                 http,
                 token.get_secret_value(),
@@ -78,20 +78,20 @@ async def open_account(settings: Settings, gate: Gate | None = None) -> AsyncIte
 
 
 @asynccontextmanager
-async def open_account_gated(settings: Settings) -> AsyncIterator[Desk]:
+async def open_account_gated(settings: Settings) -> AsyncIterator[SevdeskAccount]:
     """The same for long reading: it obeys the workers' shared gate, and lets their calls go first.
 
     Raises `TokenMissing`.
     """
-    from worker.gate.gate import Throttle
+    from worker.gate.gate import SevdeskGate
     from worker.observability.metrics import Metrics
-    from worker.queue.inbox import end
+    from worker.queue.inbox import cancel_all
 
     token = settings.sevdesk_api_token
     if token is None:
         raise TokenMissing
     async with redis_client(settings.redis_url) as client:
-        gate = Throttle(
+        gate = SevdeskGate(
             client, token.get_secret_value(), settings.sevdesk_base_url,
             name=f"reconcile:{os.getpid()}", kind=lambda: "reconcile", metrics=Metrics(),
         )  # fmt: skip
@@ -102,4 +102,4 @@ async def open_account_gated(settings: Settings) -> AsyncIterator[Desk]:
                 yield account
         finally:
             await gate.told_all()
-            await end(listening)
+            await cancel_all(listening)

@@ -1,4 +1,4 @@
-"""Why an invoice or a job is where it is, and what comes next, in plain words. Pure: rows in, a `Why` out.
+"""Why an invoice or a job is where it is, and what comes next, in plain words. Pure: rows in, a `Diagnosis` out.
 
 Healthy states are explained as well: most questions of the kind "why is it stuck?" end with "it is not; it waits 12 s".
 """
@@ -22,7 +22,7 @@ BY_ITSELF = "Nothing to do; it goes on by itself."
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class Situation:
     """Everything known at one moment. Rows are those of `sql/queries/operator.sql`; times are in seconds."""
 
     now: datetime
@@ -38,7 +38,7 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class Diagnosis:
     """`needs_person`: it stays as it is until somebody acts."""
 
     subject: str
@@ -48,7 +48,7 @@ class Why:
     needs_person: bool = False
 
 
-def explain(scene: Scene) -> Why:
+def explain(scene: Situation) -> Diagnosis:
     """The one answer: cause and next step."""
     job = scene.job
     if job is None:
@@ -83,14 +83,14 @@ def _subject(job: Row) -> str:
     return f"{job['kind']}{about} (job {job['job_id']})"
 
 
-def _why(job: Row, cause: str, next_step: str, *, person: bool = False) -> Why:
-    return Why(_subject(job), job["state"], cause, next_step, person)
+def _why(job: Row, cause: str, next_step: str, *, person: bool = False) -> Diagnosis:
+    return Diagnosis(_subject(job), job["state"], cause, next_step, person)
 
 
 # -- ended -------------------------------------------------------------------------------------------------------------
 
 
-def _parked(scene: Scene, job: Row) -> Why:
+def _parked(scene: Situation, job: Row) -> Diagnosis:
     error, next_step = job["error"] or "No reason was recorded.", job["next_step"] or ""
     advice = known.refused(error)
     # Several parked jobs of an invoice go on together; an answer belongs to one job.
@@ -108,21 +108,21 @@ def _parked(scene: Scene, job: Row) -> Why:
     return _why(job, error, next_step, person=True)
 
 
-def _rejected(scene: Scene, job: Row) -> Why:
+def _rejected(scene: Situation, job: Row) -> Diagnosis:
     error = job["error"] or "No reason was recorded."
     advice = known.rejected(error)
     cause = f"{advice.meaning} {error}" if advice.meaning else error
     return _why(job, f"{cause} Nothing was changed.", advice.next_step, person=True)
 
 
-def _done(job: Row) -> Why:
+def _done(job: Row) -> Diagnosis:
     return _why(job, "Everything that was asked is done.", NOTHING)
 
 
 # -- on its way --------------------------------------------------------------------------------------------------------
 
 
-def _running(scene: Scene, job: Row) -> Why:
+def _running(scene: Situation, job: Row) -> Diagnosis:
     if not job["locked"]:
         cause = f"Its worker {job['worker']} is gone; Postgres has freed its lock."
         step = _takers(scene, "Nothing to do: a worker takes it up within seconds, and reads sevDesk first.")
@@ -136,7 +136,7 @@ def _steps(job: Row) -> str:
     return f"the steps {', '.join(job['steps_done'])}" if job["steps_done"] else "no finished step yet"
 
 
-def _takers(scene: Scene, otherwise: str) -> str:
+def _takers(scene: Situation, otherwise: str) -> str:
     if scene.workers:
         return otherwise
     if scene.workers is None:
@@ -144,7 +144,7 @@ def _takers(scene: Scene, otherwise: str) -> str:
     return "Start a worker: sevdesk-worker run."
 
 
-def _waiting(scene: Scene, job: Row) -> Why:
+def _waiting(scene: Situation, job: Row) -> Diagnosis:
     """Its time has not come; the row says when."""
     rest = span(job["again_in"])
     error = job["error"] or ""
@@ -169,7 +169,7 @@ def _waiting(scene: Scene, job: Row) -> Why:
     return _alive(scene, job, f"It goes on in {rest}: {error.rstrip('.') or 'it was handed back'}.", BY_ITSELF)
 
 
-def _alive(scene: Scene, job: Row, cause: str, next_step: str) -> Why:
+def _alive(scene: Situation, job: Row, cause: str, next_step: str) -> Diagnosis:
     """Waiting is healthy only while somebody is there to go on."""
     if scene.workers:
         return _why(job, cause, next_step)
@@ -177,7 +177,7 @@ def _alive(scene: Scene, job: Row, cause: str, next_step: str) -> Why:
     return _why(job, f"{cause} But {missing}.", _takers(scene, next_step), person=True)
 
 
-def _in_line(scene: Scene, job: Row) -> Why:
+def _in_line(scene: Situation, job: Row) -> Diagnosis:
     """Requested, queued, or waiting past its time: due, so somebody or something is in front of it."""
     if (ahead := scene.ahead) is not None:
         others = f" and {ahead['jobs_ahead'] - 1} more" if ahead["jobs_ahead"] > 1 else ""
@@ -197,7 +197,7 @@ def _in_line(scene: Scene, job: Row) -> Why:
     return _why(job, cause, "Wait, or start more workers or raise WORKER_MAX_JOBS; sevdesk-worker top shows them.")
 
 
-def _limited(scene: Scene, job: Row, seconds: float) -> Why:
+def _limited(scene: Situation, job: Row, seconds: float) -> Diagnosis:
     most, _, window = scene.limit.partition("/")
     cause = f"Whoever asked has started {most} jobs within {window} s, as many as PERSON_JOB_LIMIT allows; "
     return _alive(scene, job, f"{cause}the next may start in {span(seconds)}.", BY_ITSELF)
@@ -206,7 +206,7 @@ def _limited(scene: Scene, job: Row, seconds: float) -> Why:
 # -- no job in the way -------------------------------------------------------------------------------------------------
 
 
-def _of_invoice(scene: Scene) -> Why:
+def _of_invoice(scene: Situation) -> Diagnosis:
     row = scene.invoice
     assert row is not None  # a subject is a job or an invoice
     match row["accounting_sync_status"]:
@@ -218,12 +218,12 @@ def _of_invoice(scene: Scene) -> Why:
             return _unpublished(scene, row, status)
 
 
-def _invoice(row: Row, cause: str, next_step: str, *, person: bool = False) -> Why:
+def _invoice(row: Row, cause: str, next_step: str, *, person: bool = False) -> Diagnosis:
     state = f"{row['document_status']}, {row['accounting_sync_status']}, {row['claim_status']}"
-    return Why(f"invoice {row['invoice_number']}", state, cause, next_step, person)
+    return Diagnosis(f"invoice {row['invoice_number']}", state, cause, next_step, person)
 
 
-def _unpublished(scene: Scene, row: Row, status: str) -> Why:
+def _unpublished(scene: Situation, row: Row, status: str) -> Diagnosis:
     publish = f"sevdesk-worker enqueue publish_invoice invoice_id={row['id']}"
     if row["document_status"] == "draft":
         return _invoice(
@@ -242,7 +242,7 @@ def _unpublished(scene: Scene, row: Row, status: str) -> Why:
     return _invoice(row, cause, f"Publish it again, finished work is found: {publish}.", person=True)
 
 
-def _published(scene: Scene, row: Row) -> Why:
+def _published(scene: Situation, row: Row) -> Diagnosis:
     number = f"Published as {row['external_invoice_number']}"
     if row["document_status"] == "approved":
         send = f"sevdesk-worker enqueue send_invoice invoice_id={row['id']}"
@@ -264,7 +264,7 @@ def _published(scene: Scene, row: Row) -> Why:
     return _invoice(row, f"{owed} {after}", BY_ITSELF)
 
 
-def _next(scene: Scene) -> str:
+def _next(scene: Situation) -> str:
     due = scene.account["next_sync_at"]
     seconds = (due - scene.now).total_seconds() if due is not None else 0
     return f", next in {span(seconds)}" if seconds > 0 else ""

@@ -26,13 +26,13 @@ async def health_checks(settings: Settings, *, here: bool, sync_within: float | 
 async def _guarded(name: str, look: Callable[[], Awaitable[list[Check]]]) -> list[Check]:
     from redis.exceptions import RedisError
 
-    from worker.store import LOST
+    from worker.store import CONNECTION_LOST
     from worker.store.probe import PostgresError
 
     try:
         async with asyncio.timeout(SECONDS):
             return await look()
-    except (RedisError, PostgresError, ValueError, *LOST) as error:
+    except (RedisError, PostgresError, ValueError, *CONNECTION_LOST) as error:
         return [Check(name, "fail", f"does not answer ({type(error).__name__}).")]
 
 

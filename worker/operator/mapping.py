@@ -29,10 +29,10 @@ from worker.domain.invoice import (
 from worker.domain.jobs import SendInvoice
 from worker.domain.lifecycle import apply
 from worker.domain.recipients import Recipient
-from worker.operator.preview import EmptyBook, PreviewDesk, save_body
+from worker.operator.preview import EmptyBook, PreviewAccount, save_body
 from worker.steps import contact, email, finalize, payments
-from worker.steps.payments import Claim
-from worker.steps.step import Case, Intent
+from worker.steps.payments import Receivable
+from worker.steps.step import Intent, StepContext
 
 ID, OTHER_ID = UUID(int=1), UUID(int=2)
 DAY, OTHER_DAY = date(2026, 1, 2), date(2026, 3, 4)
@@ -63,7 +63,7 @@ async def field_mapping() -> list[Row]:
 
 # -- out ---------------------------------------------------------------------------------------------------------------
 
-Build = Callable[[Case], Awaitable[dict[str, Any]]]
+Build = Callable[[StepContext], Awaitable[dict[str, Any]]]
 
 
 async def _out() -> AsyncIterator[Row]:
@@ -74,40 +74,40 @@ async def _out() -> AsyncIterator[Row]:
                 yield Row(ours, "->", call, theirs)
 
 
-async def _intent(step: Any, case: Case) -> Any:
-    wanted = await step.look(case, PreviewDesk(_Account()))
+async def _intent(step: Any, context: StepContext) -> Any:
+    wanted = await step.look(context, PreviewAccount(_Account()))
     assert isinstance(wanted, Intent)
     return wanted.request
 
 
-async def _contact(case: Case) -> dict[str, Any]:
-    return bodies.contact(await _intent(contact.CONTACT, replace(case, link=None)))
+async def _contact(context: StepContext) -> dict[str, Any]:
+    return bodies.contact(await _intent(contact.CONTACT, replace(context, link=None)))
 
 
-async def _address(case: Case) -> dict[str, Any]:
-    return bodies.contact_address(await _intent(contact.ADDRESS, case))
+async def _address(context: StepContext) -> dict[str, Any]:
+    return bodies.contact_address(await _intent(contact.ADDRESS, context))
 
 
-async def _way(case: Case) -> dict[str, Any]:
-    return {"value": await _intent(contact.EMAIL, case)}
+async def _way(context: StepContext) -> dict[str, Any]:
+    return {"value": await _intent(contact.EMAIL, context)}
 
 
-async def _invoice(case: Case) -> dict[str, Any]:
-    return await save_body(case, PreviewDesk(_Account()))
+async def _invoice(context: StepContext) -> dict[str, Any]:
+    return await save_body(context, PreviewAccount(_Account()))
 
 
-async def _template(case: Case) -> dict[str, Any]:
-    return {"value": await _intent(finalize.TEMPLATE, case)}
+async def _template(context: StepContext) -> dict[str, Any]:
+    return {"value": await _intent(finalize.TEMPLATE, context)}
 
 
-async def _mail(case: Case) -> dict[str, Any]:
-    class Book(EmptyBook):
+async def _mail(context: StepContext) -> dict[str, Any]:
+    class SevdeskBook(EmptyBook):
         async def get_invoice(self, id: str) -> SevInvoice:
-            return _there(invoice_number=case.handback.external_invoice_number)
+            return _there(invoice_number=context.handback.external_invoice_number)
 
-    desk = PreviewDesk(_Account())
-    desk.client = Book()  # type: ignore[assignment]  # it answers all that the step asks
-    wanted = await email.EMAIL.look(replace(case, payload=SendInvoice(invoice_id=ID)), desk)
+    account = PreviewAccount(_Account())
+    account.client = SevdeskBook()  # type: ignore[assignment]  # it answers all that the step asks
+    wanted = await email.EMAIL.look(replace(context, payload=SendInvoice(invoice_id=ID)), account)
     assert isinstance(wanted, Intent) and isinstance(wanted.request, MailDraft)
     return bodies.mail(wanted.request)
 
@@ -122,7 +122,7 @@ REQUESTS: Mapping[str, Build] = {
 }
 
 
-class _Account(PreviewDesk):
+class _Account(PreviewAccount):
     """Facts that follow what is asked, so that a changed code gives a changed id."""
 
     def __init__(self) -> None:
@@ -138,7 +138,7 @@ class _Account(PreviewDesk):
         return electronic_invoice_id
 
 
-def _case() -> Case:
+def _case() -> StepContext:
     """An invoice in which every field is set."""
     item = Item(1, "Name", "Text", Decimal(1), "Stk", Decimal(100), Decimal(19))
     invoice = Invoice(
@@ -148,7 +148,7 @@ def _case() -> Case:
     party = Party(
         PartyKind.COMPANY, ID, "GmbH", "Vorname", "a@example.com", "Street 1", "10115", "Berlin", "DE", "DE1", "L-1"
     )
-    return Case(
+    return StepContext(
         job_id="mapping", payload=SendInvoice(invoice_id=ID), invoice=invoice,
         handback=Handback(SyncStatus.SYNCED, DocumentStatus.APPROVED, ClaimStatus.OPEN, "1", "RE-1"),
         recipient=Recipient(party, "marked"), link=ContactLink("11"), template_id="layout", contact_person_id="21",
@@ -157,27 +157,31 @@ def _case() -> Case:
     )  # fmt: skip
 
 
-def _changes(case: Case) -> Iterator[tuple[str, Case, Case]]:
+def _changes(context: StepContext) -> Iterator[tuple[str, StepContext, StepContext]]:
     """Each field by the column it comes from, with the case before and after it is changed."""
-    for name, invoice in _others(case.invoice):
+    for name, invoice in _others(context.invoice):
         column = "invoice_number" if name == "number" else name
-        yield f"billing_invoices.{column}", case, replace(case, invoice=invoice)
-    for name, item in _others(case.invoice.items[0]):
-        yield f"billing_invoice_items.{name}", case, replace(case, invoice=replace(case.invoice, items=(item,)))
-    yield from _of_party(case, "companies", replace(case.who.party, first_name=None))
-    person = replace(case.who.party, kind=PartyKind.CONTACT, vat_id=None, buyer_reference=None)
-    yield from _of_party(case, "contacts", person)
-    yield "sevdesk_contacts.contact_id", case, replace(case, link=ContactLink("12"))
-    yield "sevdesk_config.contact_person_id", case, replace(case, contact_person_id="22")
+        yield f"billing_invoices.{column}", context, replace(context, invoice=invoice)
+    for name, item in _others(context.invoice.items[0]):
+        yield (
+            f"billing_invoice_items.{name}",
+            context,
+            replace(context, invoice=replace(context.invoice, items=(item,))),
+        )
+    yield from _of_party(context, "companies", replace(context.addressee.party, first_name=None))
+    person = replace(context.addressee.party, kind=PartyKind.CONTACT, vat_id=None, buyer_reference=None)
+    yield from _of_party(context, "contacts", person)
+    yield "sevdesk_contacts.contact_id", context, replace(context, link=ContactLink("12"))
+    yield "sevdesk_config.contact_person_id", context, replace(context, contact_person_id="22")
     template = "billing_document_templates.sevdesk_template_id, sevdesk_config.template_*"
-    yield template, case, replace(case, template_id="other")
-    yield "setting SEVDESK_INVOICE_TYPE_AR, _SR", case, replace(case, sevdesk_type="ER")
-    handback = replace(case.handback, external_invoice_number="RE-2")
-    yield "billing_invoices.external_invoice_number", case, replace(case, handback=handback)
+    yield template, context, replace(context, template_id="other")
+    yield "setting SEVDESK_INVOICE_TYPE_AR, _SR", context, replace(context, sevdesk_type="ER")
+    handback = replace(context.handback, external_invoice_number="RE-2")
+    yield "billing_invoices.external_invoice_number", context, replace(context, handback=handback)
 
 
-def _of_party(case: Case, table: str, party: Party) -> Iterator[tuple[str, Case, Case]]:
-    start = replace(case, recipient=Recipient(party, "marked"))
+def _of_party(context: StepContext, table: str, party: Party) -> Iterator[tuple[str, StepContext, StepContext]]:
+    start = replace(context, recipient=Recipient(party, "marked"))
     for name, other in _others(party):
         column = "last_name" if (table, name) == ("contacts", "name") else name
         yield f"{table}.{column}", start, replace(start, recipient=Recipient(other, "marked"))
@@ -233,19 +237,19 @@ def _back() -> Iterator[Row]:
     for theirs, other in (("id", _there(id="2")), ("invoiceNumber", _there(invoice_number="RE-2"))):
         for ours in _moved(drawn, apply(first, finalize.finalized(other, "finalized"))):
             yield Row(f"billing_invoices.{ours}", "<-", "PUT /Invoice/{id}/sendBy", theirs)
-    seen = set()
+    remote = set()
     for before, after in STORIES:
         then, now = _heard(_there(**before)), _heard(_there(**after))
         changed = [key for key in after if after[key] != before.get(key)]
         for row in (Row(f"billing_invoices.{ours}", "<-", "GET /Invoice", _key(changed)) for ours in _moved(then, now)):
-            if row not in seen:
-                seen.add(row)
+            if row not in remote:
+                remote.add(row)
                 yield row
 
 
-def _heard(there: SevInvoice) -> Handback:
+def _heard(remote: SevInvoice) -> Handback:
     start = Handback(SyncStatus.SYNCED, DocumentStatus.SENT, ClaimStatus.OPEN, "1", "RE-1")
-    events = payments.compare(Claim(ID, "INV-1", Decimal(119), start), there, {})
+    events = payments.compare(Receivable(ID, "INV-1", Decimal(119), start), remote, {})
     return reduce(apply, events, start)
 
 

@@ -13,12 +13,12 @@ from worker.domain.jobs import PublishInvoice
 from worker.domain.money import Sums
 from worker.domain.outcome import Parked
 from worker.domain.recipients import Recipient, customer_number
-from worker.runner.context import load_case
+from worker.runner.context import load_context
 from worker.settings import Settings
-from worker.steps.account import Desk
+from worker.steps.account import SevdeskAccount
 from worker.steps.check import PUBLISHABLE
 from worker.steps.publish import PUBLISH
-from worker.steps.step import Case, Intent
+from worker.steps.step import Intent, StepContext
 from worker.store import Job, Store
 
 UNKNOWN = "0"  # stands for an id that only sevDesk knows
@@ -42,10 +42,10 @@ class EmptyBook:
         return []
 
 
-class PreviewDesk(Desk):
+class PreviewAccount(SevdeskAccount):
     """Facts about the account come from `real` by reads, or, without it, are what is known or UNKNOWN."""
 
-    def __init__(self, real: Desk | None) -> None:
+    def __init__(self, real: SevdeskAccount | None) -> None:
         super().__init__(cast(SevDeskClient, EmptyBook()))
         self.real = real
         self.unknown: list[str] = []
@@ -63,16 +63,16 @@ class PreviewDesk(Desk):
             return await self.real.payment_method_id(electronic_invoice_id)
         return self._unknown("paymentMethod: the account's id of credit transfer")
 
-    async def contact_link(self, case: Case) -> ContactLink:
+    async def contact_link(self, context: StepContext) -> ContactLink:
         """The sevDesk contact the invoice will be written to."""
-        if case.link is not None:
-            return case.link
+        if context.link is not None:
+            return context.link
         if self.real:
-            hits = await self.real.client.find_contacts(customer_number(case.who.party))
+            hits = await self.real.client.find_contacts(customer_number(context.addressee.party))
             if hits:
                 return ContactLink(hits[0].id)
         return ContactLink(
-            self._unknown(f"contact: found by customer number {customer_number(case.who.party)} or made")
+            self._unknown(f"contact: found by customer number {customer_number(context.addressee.party)} or made")
         )
 
     def _unknown(self, what: str) -> str:
@@ -96,44 +96,44 @@ class Preview:
     body: dict[str, object] | None
 
 
-async def preview_of(store: Store, invoice_id: UUID, settings: Settings, real: Desk | None) -> Preview:
+async def preview_of(store: Store, invoice_id: UUID, settings: Settings, real: SevdeskAccount | None) -> Preview:
     """Read our rows and, through `real`, a few facts of sevDesk's. Raises `SevDeskError` where those cannot be read."""
     job = Job("preview", "publish_invoice", {}, "operator", invoice_id, None, None, "", 0, 0, ())
-    case = await load_case(store, job, PublishInvoice(invoice_id=invoice_id), invoice_id, settings)
-    assert case is not None  # just found by its number or id
-    return await preview_case(case, PreviewDesk(real))
+    context = await load_context(store, job, PublishInvoice(invoice_id=invoice_id), invoice_id, settings)
+    assert context is not None  # just found by its number or id
+    return await preview_context(context, PreviewAccount(real))
 
 
-async def preview_case(case: Case, desk: PreviewDesk) -> Preview:
+async def preview_context(context: StepContext, account: PreviewAccount) -> Preview:
     """The check and publish steps' own answers about the case."""
-    invoice, who = case.invoice, case.recipient
-    stop = (await PUBLISHABLE.look(case, desk)).stop  # type: ignore[union-attr]  # a check never writes
-    party = who.party if isinstance(who, Recipient) else None
+    invoice, addressee = context.invoice, context.recipient
+    stop = (await PUBLISHABLE.look(context, account)).stop  # type: ignore[union-attr]  # a check never writes
+    party = addressee.party if isinstance(addressee, Recipient) else None
     return Preview(
         invoice_number=invoice.number,
         recipient=f"{party.display_name} ({party.kind.value} {party.id})" if party else None,
-        recipient_reason=who.reason,
+        recipient_reason=addressee.reason,
         refusal=stop.reason if stop else None,
         next_step=stop.next_step if isinstance(stop, Parked) else None,
         stated=Sums(invoice.net_amount, invoice.tax_amount, invoice.gross_amount),
-        predicted=_predicted(case),
-        template_id=case.template_id,
-        body=await save_body(case, desk) if party and party.country_code else None,
-        unknown=tuple(desk.unknown),
+        predicted=_predicted(context),
+        template_id=context.template_id,
+        body=await save_body(context, account) if party and party.country_code else None,
+        unknown=tuple(account.unknown),
     )
 
 
-def _predicted(case: Case) -> Sums | None:
-    figures = [number for item in case.invoice.items for number in (item.quantity, item.unit_price, item.tax_rate)]
+def _predicted(context: StepContext) -> Sums | None:
+    figures = [number for item in context.invoice.items for number in (item.quantity, item.unit_price, item.tax_rate)]
     if not all(figure.is_finite() and abs(figure) < Decimal(10**9) for figure in figures):
         return None  # beyond what can be computed; the refusal names the position
-    return money.predict(case.invoice.items, case.invoice.currency)
+    return money.predict(context.invoice.items, context.invoice.currency)
 
 
-async def save_body(case: Case, desk: PreviewDesk) -> dict[str, object]:
+async def save_body(context: StepContext, account: PreviewAccount) -> dict[str, object]:
     """The JSON of POST saveInvoice, as the client would send it."""
-    fresh = replace(case, link=await desk.contact_link(case), seen=None, open_intent=None)
-    fresh = replace(fresh, handback=replace(case.handback, external_id=None))
-    wanted = await PUBLISH.look(fresh, desk)
+    every_attempt = replace(context, link=await account.contact_link(context), remote=None, open_intent=None)
+    every_attempt = replace(every_attempt, handback=replace(context.handback, external_id=None))
+    wanted = await PUBLISH.look(every_attempt, account)
     assert isinstance(wanted, Intent)  # an empty book has nothing to find
     return bodies.save_invoice(wanted.request)

@@ -5,17 +5,17 @@ from typing import Any
 
 from worker.cli.lookup import Found
 from worker.operator.connections import redis_state
-from worker.operator.diagnosis import Scene
+from worker.operator.diagnosis import Situation
 from worker.settings import Settings
 from worker.store import Store
 
 
-async def gather(store: Store, found: Found, settings: Settings) -> Scene:
+async def gather(store: Store, found: Found, settings: Settings) -> Situation:
     """The scene of a job, or of the job that decides about an invoice."""
     job: Any = await store.query("deciding_job", job_id=found.job_id, invoice_id=found.invoice_id)
     near_redis = await redis_state(settings.redis_url)
     subject = job["order_key"] if job else f"invoice:{found.invoice_id}"
-    return Scene(
+    return Situation(
         now=datetime.now(UTC),
         invoice=await store.query("invoice_head", invoice_id=found.invoice_id) if found.invoice_id else None,
         job=job,

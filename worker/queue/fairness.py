@@ -1,7 +1,7 @@
-"""Whose job is next. Pure.
+"""Which waiting job is started next. Pure.
 
-People take turns, one job each, oldest first; what nobody asked for (schedules, sweeps) comes after them, and once in
-five turns all the same. So the month end that one person starts is not in another's way, and both go on.
+People take turns, one job each, oldest first. Jobs that nobody asked for (schedules, sweeps) come after them, but get
+one start in five all the same. So a month's end that one person starts does not delay another person.
 """
 
 from collections import deque
@@ -9,56 +9,56 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-# A turn costs a person one, and the system four: where slots are short, people get four jobs of five.
+# What a start costs a person and the system. The lowest cost is next, so people get four starts of five.
 PERSON, SYSTEM = 1, 4
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """A job whose turn it is; `place` is its place among all, by age."""
+class WaitingJob:
+    """A job that may be started; `position` is its rank by age among all that wait."""
 
     job_id: str
-    who: UUID | None
-    place: int
+    requested_by: UUID | None
+    position: int
 
 
-class Turns:
-    """The jobs that may run, in a line for each who asked. One process's view, filled anew at each poll."""
+class FairQueue:
+    """The jobs that may run, in one queue per person. One process's view, refilled at each poll."""
 
     def __init__(self) -> None:
-        self._lines: dict[UUID | None, deque[Turn]] = {}
-        self._spent: dict[UUID | None, int] = {}  # whoever has spent least is next
-        self._least = 0
+        self._queues: dict[UUID | None, deque[WaitingJob]] = {}
+        self._cost: dict[UUID | None, int] = {}
+        self._lowest = 0
 
-    def fill(self, jobs: Iterable[tuple[str, UUID | None]]) -> None:
-        """These jobs, oldest first, instead of those that were left. Turns taken before are not forgotten."""
-        self._lines = {}
-        for place, (job_id, who) in enumerate(jobs):
-            self._lines.setdefault(who, deque()).append(Turn(job_id, who, place))
-        self._spent = {who: spent for who, spent in self._spent.items() if who in self._lines or spent > self._least}
-        for who in self._lines:
-            self._spent.setdefault(who, self._least + (0 if who else SYSTEM))
+    def refill(self, jobs: Iterable[tuple[str, UUID | None]]) -> None:
+        """Replace the waiting jobs by these, oldest first. What each person has been charged so far stays."""
+        self._queues = {}
+        for position, (job_id, who) in enumerate(jobs):
+            self._queues.setdefault(who, deque()).append(WaitingJob(job_id, who, position))
+        self._cost = {who: cost for who, cost in self._cost.items() if who in self._queues or cost > self._lowest}
+        for who in self._queues:
+            self._cost.setdefault(who, self._lowest + (0 if who else SYSTEM))
 
-    def take(self, count: int) -> list[Turn]:
-        """The next ones, which leave their lines."""
-        taken: list[Turn] = []
-        while self._lines and len(taken) < count:
-            who = min(self._lines, key=lambda who: (self._spent[who], who is None, self._lines[who][0].place))
-            taken.append(self._lines[who].popleft())
-            self._least = self._spent[who]
-            self._spent[who] += PERSON if who else SYSTEM
-            if not self._lines[who]:
-                del self._lines[who]
+    def take(self, count: int) -> list[WaitingJob]:
+        """Remove up to `count` jobs from the queues, next ones first."""
+        taken: list[WaitingJob] = []
+        while self._queues and len(taken) < count:
+            who = min(self._queues, key=lambda who: (self._cost[who], who is None, self._queues[who][0].position))
+            taken.append(self._queues[who].popleft())
+            self._lowest = self._cost[who]
+            self._cost[who] += PERSON if who else SYSTEM
+            if not self._queues[who]:
+                del self._queues[who]
         return taken
 
-    def forgive(self, turns: Iterable[Turn]) -> None:
-        """Another worker has those jobs: they leave their lines, and cost nobody a turn here."""
-        for turn in turns:
-            self._spent[turn.who] -= PERSON if turn.who else SYSTEM
+    def refund(self, jobs: Iterable[WaitingJob]) -> None:
+        """Refund the cost of jobs that another worker claimed first."""
+        for job in jobs:
+            self._cost[job.requested_by] -= PERSON if job.requested_by else SYSTEM
 
-    def back(self, turns: Iterable[Turn]) -> None:
-        """Those were only looked at; in the order in which they were taken."""
-        turns = list(turns)
-        self.forgive(turns)
-        for turn in reversed(turns):
-            self._lines.setdefault(turn.who, deque()).appendleft(turn)
+    def put_back(self, jobs: Iterable[WaitingJob]) -> None:
+        """Undo `take` for these jobs, given in the order in which they were taken."""
+        jobs = list(jobs)
+        self.refund(jobs)
+        for job in reversed(jobs):
+            self._queues.setdefault(job.requested_by, deque()).appendleft(job)

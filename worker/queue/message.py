@@ -1,4 +1,4 @@
-"""Reads what a producer wrote into Redis. Pure: bytes in, an `Arrival` out, never an exception.
+"""Reads what a producer wrote into Redis. Pure: bytes in, an `IncomingJob` out, never an exception.
 
 The object is arq's own: `t` try or null, `f` function, `a` list, `k` object, `et` enqueue time in epoch milliseconds.
 Whatever cannot be understood becomes an arrival with an `error`, which the ledger keeps as a rejected job; it names the
@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from worker.domain.jobs import UUID_TEXT
-from worker.store import Arrival
+from worker.store import IncomingJob
 
 # A payload is ids and a few options; a mail text may be 20,000 characters of up to 6 escaped bytes each.
 MAX_BYTES = 200_000
@@ -30,7 +30,7 @@ class Unreadable(Exception):
     """Why a payload cannot be understood."""
 
 
-def read_member(member: bytes) -> str | Arrival:
+def read_member(member: bytes) -> str | IncomingJob:
     """A job id out of the queue; a member that is none is rejected under its digest."""
     try:
         job_id = member.decode()
@@ -39,10 +39,10 @@ def read_member(member: bytes) -> str | Arrival:
         problem = f"The job id must have 1 to {MAX_ID} printable characters."
     except UnicodeDecodeError:
         problem = "The job id is not UTF-8."
-    return Arrival(f"sha256:{_sha256(member)}", "unreadable", {}, error=problem)
+    return IncomingJob(f"sha256:{_sha256(member)}", "unreadable", {}, error=problem)
 
 
-def read_payload(job_id: str, raw: bytes | None, now_ms: int) -> Arrival:
+def read_payload(job_id: str, raw: bytes | None, now_ms: int) -> IncomingJob:
     """The job behind an id."""
     if raw is None:
         return _rejected(job_id, b"", "The payload is missing: expired, of the wrong type, or never written.")
@@ -52,17 +52,17 @@ def read_payload(job_id: str, raw: bytes | None, now_ms: int) -> Arrival:
         return _rejected(job_id, raw, str(error))
 
 
-def far_future(job_id: str) -> Arrival:
+def far_future(job_id: str) -> IncomingJob:
     """A score that will never be due."""
     return _rejected(job_id, b"", "The queue score must be epoch milliseconds; this one lies years ahead.")
 
 
-def _rejected(job_id: str, raw: bytes, problem: str) -> Arrival:
+def _rejected(job_id: str, raw: bytes, problem: str) -> IncomingJob:
     trace = f" (SHA-256 of the raw payload: {_sha256(raw)})" if raw else ""
-    return Arrival(job_id, "unreadable", {}, error=problem + trace)
+    return IncomingJob(job_id, "unreadable", {}, error=problem + trace)
 
 
-def _read(job_id: str, raw: bytes, now_ms: int) -> Arrival:
+def _read(job_id: str, raw: bytes, now_ms: int) -> IncomingJob:
     fields = _json_object(raw)
     if set(fields) != FIELDS:
         raise Unreadable("The job must be a JSON object with exactly the keys t, f, a, k, et.")
@@ -77,7 +77,7 @@ def _read(job_id: str, raw: bytes, now_ms: int) -> Arrival:
         raise Unreadable("a must be an empty list; all options go into k.")
     if not isinstance(payload, dict):
         raise Unreadable("k must be an object.")
-    return Arrival(
+    return IncomingJob(
         job_id,
         kind,
         {name: value for name, value in payload.items() if name not in ("requested_by", "correlation_id")},

@@ -16,7 +16,7 @@ from worker.domain import lifecycle
 from worker.domain.events import CancelledInSevdesk, Event, PaymentEvent, Renumbered
 from worker.domain.invoice import SyncStatus
 from worker.steps import payments
-from worker.steps.payments import CANCELLATION, Claim
+from worker.steps.payments import CANCELLATION, Receivable
 from worker.steps.step import DRAFT
 
 
@@ -41,10 +41,10 @@ class Pdf(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ours:
+class OurInvoice:
     """One billing invoice and what the worker remembers of it."""
 
-    claim: Claim
+    receivable: Receivable
     contacts: frozenset[str]  # every sevDesk contact that has stood for the recipient; empty: not known
     pdf: Pdf
     cancellation_id: str | None  # the SR we know of
@@ -52,11 +52,11 @@ class Ours:
 
     @property
     def external_id(self) -> str | None:
-        return self.claim.handback.external_id
+        return self.receivable.handback.external_id
 
     @property
     def sync_status(self) -> SyncStatus:
-        return self.claim.handback.sync_status
+        return self.receivable.handback.sync_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Finding:
     repair: str | None = None
 
 
-class Book:
+class SevdeskBook:
     """sevDesk's documents by id and by marker. Kept packed: as models a hundred thousand would take 400 MB."""
 
     def __init__(self, documents: Iterable[SevInvoice] = ()) -> None:
@@ -128,7 +128,7 @@ def _unpack(packed: bytes) -> SevInvoice:
     return SevInvoice.model_construct(**dict(zip(_FIELDS, values, strict=True)))
 
 
-def compare(ours: Ours, book: Book) -> list[Finding]:
+def compare(ours: OurInvoice, book: SevdeskBook) -> list[Finding]:
     """Every difference of one invoice; none while it is in motion."""
     if ours.in_motion:
         return []
@@ -140,13 +140,15 @@ def compare(ours: Ours, book: Book) -> list[Finding]:
 
 
 def _found(
-    ours: Ours, drift: Drift, here: object, theirs: object, next_step: str, repair: str | None = None
+    ours: OurInvoice, drift: Drift, here: object, theirs: object, next_step: str, repair: str | None = None
 ) -> Finding:
-    claim = ours.claim
-    return Finding(drift, claim.invoice_id, claim.number, ours.external_id, str(here), str(theirs), next_step, repair)
+    receivable = ours.receivable
+    return Finding(
+        drift, receivable.invoice_id, receivable.number, ours.external_id, str(here), str(theirs), next_step, repair
+    )
 
 
-def _missing(ours: Ours) -> Iterator[Finding]:
+def _missing(ours: OurInvoice) -> Iterator[Finding]:
     """Cancelled without a document of its own: the draft was deleted, so nothing is missing."""
     deleted = ours.sync_status is SyncStatus.CANCELLED and ours.cancellation_id is None
     if ours.external_id is not None and not deleted:
@@ -154,8 +156,8 @@ def _missing(ours: Ours) -> Iterator[Finding]:
                      "Look into sevDesk's deletion log; restore it there or cancel the invoice here.")  # fmt: skip
 
 
-def _others(ours: Ours, book: Book) -> Iterator[Finding]:
-    others = book.others(ours.claim.number, ours.external_id)
+def _others(ours: OurInvoice, book: SevdeskBook) -> Iterator[Finding]:
+    others = book.others(ours.receivable.number, ours.external_id)
     if not others:
         return
     theirs = ", ".join(f"id {there.id} ({there.invoice_number or 'draft'})" for there in others)
@@ -165,13 +167,13 @@ def _others(ours: Ours, book: Book) -> Iterator[Finding]:
     elif ours.sync_status is SyncStatus.CANCELLED:
         yield _found(ours, Drift.EXISTENCE, "cancelled", theirs, "Cancel it in sevDesk, or delete the draft there.")
     else:
-        step = f"Publish it, the copy is taken over: enqueue publish_invoice invoice_id={ours.claim.invoice_id}."
+        step = f"Publish it, the copy is taken over: enqueue publish_invoice invoice_id={ours.receivable.invoice_id}."
         yield _found(ours, Drift.EXISTENCE, "not linked", theirs, step)
 
 
-def _content(ours: Ours, there: SevInvoice) -> Iterator[Finding]:
-    if there.sum_gross != ours.claim.gross:
-        yield _found(ours, Drift.GROSS, ours.claim.gross, there.sum_gross,
+def _content(ours: OurInvoice, there: SevInvoice) -> Iterator[Finding]:
+    if there.sum_gross != ours.receivable.gross:
+        yield _found(ours, Drift.GROSS, ours.receivable.gross, there.sum_gross,
                      "Correct the wrong side; what is finalized in sevDesk, by a cancellation.")  # fmt: skip
     if ours.contacts and there.contact_id not in ours.contacts:
         known = ", ".join(sorted(ours.contacts))
@@ -179,44 +181,45 @@ def _content(ours: Ours, there: SevInvoice) -> Iterator[Finding]:
                      "Set the contact in sevDesk back, or cancel and publish for the right recipient.")  # fmt: skip
 
 
-def _state(ours: Ours, there: SevInvoice, book: Book) -> Iterator[Finding]:
+def _state(ours: OurInvoice, there: SevInvoice, book: SevdeskBook) -> Iterator[Finding]:
     match ours.sync_status:
         case SyncStatus.SYNCED:
             yield from _synced(ours, there, book.cancelled_by)
         case SyncStatus.DRAFTED if there.status != DRAFT:
-            step = f"Publish it, the number is taken over: enqueue publish_invoice invoice_id={ours.claim.invoice_id}."
+            id_ = ours.receivable.invoice_id
+            step = f"Publish it, the number is taken over: enqueue publish_invoice invoice_id={id_}."
             yield _found(ours, Drift.STATUS, "draft", f"finalized as {there.invoice_number}", step)
         case SyncStatus.CANCELLED if there.id not in book.cancelled_by:
             theirs = f"status {there.status}, no cancellation invoice"
             yield _found(ours, Drift.STATUS, "cancelled", theirs, "Cancel it in sevDesk.")
 
 
-def _synced(ours: Ours, there: SevInvoice, cancelled_by: Mapping[str, SevInvoice]) -> Iterator[Finding]:
-    claim = ours.claim
+def _synced(ours: OurInvoice, there: SevInvoice, cancelled_by: Mapping[str, SevInvoice]) -> Iterator[Finding]:
+    receivable = ours.receivable
     if there.status == DRAFT:
         yield _found(ours, Drift.STATUS, "finalized", "draft", "Finalize it in sevDesk again: it was reset there.")
         return
-    if payments.unexplained(claim, there, cancelled_by):
-        yield _found(ours, Drift.STATUS, claim.handback.claim_status, "closed, neither paid nor cancelled",
+    if payments.unexplained(receivable, there, cancelled_by):
+        yield _found(ours, Drift.STATUS, receivable.handback.claim_status, "closed, neither paid nor cancelled",
                      "Look at the invoice in sevDesk.")  # fmt: skip
-    events = payments.compare(claim, there, cancelled_by)
+    events = payments.compare(receivable, there, cancelled_by)
     repair: str | None = "sync_payments"
     step = "sync_payments for this invoice brings it over."
     try:
-        reduce(lifecycle.apply, events, claim.handback)
-    except lifecycle.IllegalMove as conflict:
+        reduce(lifecycle.apply, events, receivable.handback)
+    except lifecycle.IllegalTransition as conflict:
         repair, step = None, f"Correct the invoice's status on one side: {conflict}."
     for event in events:
         if found := _of_event(ours, event, step, repair):
             yield found
 
 
-def _of_event(ours: Ours, event: Event, step: str, repair: str | None) -> Finding | None:
+def _of_event(ours: OurInvoice, event: Event, step: str, repair: str | None) -> Finding | None:
     match event:
         case Renumbered(before=before, number=number):
             return _found(ours, Drift.NUMBER, before or "none", number, step, repair)
         case CancelledInSevdesk(cancellation=cancellation):
-            return _found(ours, Drift.STATUS, ours.claim.handback.claim_status,
+            return _found(ours, Drift.STATUS, ours.receivable.handback.claim_status,
                           f"cancelled by {cancellation.number}", step, repair)  # fmt: skip
         case PaymentEvent():
             here = f"{event.paid_before}, {event.claim_before}"
@@ -227,7 +230,7 @@ def _of_event(ours: Ours, event: Event, step: str, repair: str | None) -> Findin
             return None
 
 
-def _pdf(ours: Ours) -> Iterator[Finding]:
+def _pdf(ours: OurInvoice) -> Iterator[Finding]:
     if ours.sync_status is SyncStatus.SYNCED and ours.pdf is not Pdf.INTACT:
         said = {Pdf.MISSING: "no PDF stored", Pdf.SPOILT: "the stored PDF does not match its SHA-256"}[ours.pdf]
         yield _found(ours, Drift.PDF, said, "has one", "fetch_invoice_pdf fetches it again.", "fetch_invoice_pdf")

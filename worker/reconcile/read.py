@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from sevdesk_client.client import SevDeskClient
-from worker.reconcile.compare import Book, Drift, Finding, Ours, Pdf, compare
-from worker.steps.payments import Claim
+from worker.reconcile.compare import Drift, Finding, OurInvoice, Pdf, SevdeskBook, compare
+from worker.steps.payments import Receivable
 from worker.store import Store
 from worker.store.rows import handback_of
 
@@ -42,20 +42,20 @@ async def reconcile(store: Store, client: SevDeskClient) -> Reconciliation:
     async for page in _linked(store, started_at):
         seen += len(page)
         moving += sum(ours.in_motion for ours in page)
-        suspects += [ours.claim.invoice_id for ours in page if compare(ours, book)]
-    suspects += [ours.claim.invoice_id async for ours in _unlinked(store, book, started_at) if compare(ours, book)]
+        suspects += [ours.receivable.invoice_id for ours in page if compare(ours, book)]
+    suspects += [ours.receivable.invoice_id async for ours in _unlinked(store, book, started_at) if compare(ours, book)]
     findings = [finding async for ours in _again(store, suspects, started_at) for finding in compare(ours, book)]
     settled = tuple(f for f in findings if not _just_changed(book, f, started_at))
     return Reconciliation(started_at, seen, len(book), moving, settled, calls)
 
 
-async def read_book(client: SevDeskClient) -> tuple[Book, int]:
+async def read_book(client: SevDeskClient) -> tuple[SevdeskBook, int]:
     """Every document, and how many calls that took.
 
     Pages overlap by one: when something is deleted in sevDesk while we read, all behind it move up and the overlap is
     gone; then we go back a page, for otherwise we would report what we skipped as missing.
     """
-    book = Book()
+    book = SevdeskBook()
     offset, before, calls = 0, set[str](), 0
     while True:
         page = await client.list_invoices(offset=offset, limit=PAGE)
@@ -70,21 +70,21 @@ async def read_book(client: SevDeskClient) -> tuple[Book, int]:
         offset, before = offset + PAGE - 1, ids
 
 
-async def _linked(store: Store, started_at: datetime) -> AsyncIterator[list[Ours]]:
+async def _linked(store: Store, started_at: datetime) -> AsyncIterator[list[OurInvoice]]:
     after: UUID | None = None
     while rows := await store.query("book", after=after, most=PAGE, ids=None, numbers=None):
         yield [_ours(row, started_at) for row in rows]
         after = rows[-1]["id"]
 
 
-async def _unlinked(store: Store, book: Book, started_at: datetime) -> AsyncIterator[Ours]:
+async def _unlinked(store: Store, book: SevdeskBook, started_at: datetime) -> AsyncIterator[OurInvoice]:
     """Ours that sevDesk knows by their marker, but that we have no id for."""
     for numbers in _chunks(book.markers):
         for row in await store.query("book", after=None, most=None, ids=None, numbers=numbers):
             yield _ours(row, started_at)
 
 
-async def _again(store: Store, ids: Sequence[UUID], started_at: datetime) -> AsyncIterator[Ours]:
+async def _again(store: Store, ids: Sequence[UUID], started_at: datetime) -> AsyncIterator[OurInvoice]:
     """The suspects as they are now, with every contact that has stood for their recipient."""
     for chunk in _chunks(list(dict.fromkeys(ids))):
         rows = await store.query("book", after=None, most=None, ids=chunk, numbers=None)
@@ -97,11 +97,11 @@ async def _again(store: Store, ids: Sequence[UUID], started_at: datetime) -> Asy
             yield replace(ours, contacts=ours.contacts | known.get(row["recipient_id"], set()))
 
 
-def _ours(row: Mapping[str, Any], started_at: datetime) -> Ours:
-    claim = Claim(row["id"], row["invoice_number"], row["gross_amount"], handback_of(row))
+def _ours(row: Mapping[str, Any], started_at: datetime) -> OurInvoice:
+    receivable = Receivable(row["id"], row["invoice_number"], row["gross_amount"], handback_of(row))
     contact_id = row["contact_id"]
-    return Ours(
-        claim=claim,
+    return OurInvoice(
+        receivable=receivable,
         contacts=frozenset([contact_id] if contact_id else []),
         pdf=_pdf(row),
         cancellation_id=row["cancellation_external_id"],
@@ -115,7 +115,7 @@ def _pdf(row: Mapping[str, Any]) -> Pdf:
     return Pdf.INTACT if row["pdf_intact"] and row["pdf_as_logged"] else Pdf.SPOILT
 
 
-def _just_changed(book: Book, finding: Finding, started_at: datetime) -> bool:
+def _just_changed(book: SevdeskBook, finding: Finding, started_at: datetime) -> bool:
     """sevDesk changed it while we read: the payment sync sees that by itself, and the next comparison what is left."""
     there = book.get(finding.external_id)
     moved = there is not None and there.update is not None and there.update > started_at

@@ -1,4 +1,4 @@
-"""From rows to nouns: builds the `Case` a step works on."""
+"""From rows to nouns: builds the `StepContext` a step works on."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -9,12 +9,14 @@ from worker.domain.invoice import Association, Cancellation, Invoice, Party, Par
 from worker.domain.jobs import Payload
 from worker.domain.recipients import Recipient, resolve
 from worker.settings import Settings
-from worker.steps.step import Case
+from worker.steps.step import StepContext
 from worker.store import Job, Store
 from worker.store.rows import handback_of, invoice_of
 
 
-async def load_case(store: Store, job: Job, payload: Payload, invoice_id: UUID, settings: Settings) -> Case | None:
+async def load_context(
+    store: Store, job: Job, payload: Payload, invoice_id: UUID, settings: Settings
+) -> StepContext | None:
     """Everything the steps need, in three round trips; None when there is no such invoice."""
     row = await store.load_invoice(invoice_id)
     if row is None:
@@ -25,7 +27,7 @@ async def load_case(store: Store, job: Job, payload: Payload, invoice_id: UUID, 
     recipient = resolve(invoice, associations, {(p.kind, p.id): p for p in map(_party, parties)})
     link = await store.load_contact_link(recipient.party) if isinstance(recipient, Recipient) else None
     kinds = {"AR": settings.sevdesk_invoice_type_ar, "SR": settings.sevdesk_invoice_type_sr}
-    return Case(
+    return StepContext(
         job_id=job.job_id,
         payload=payload,
         invoice=invoice,

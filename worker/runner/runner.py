@@ -16,19 +16,19 @@ from structlog.contextvars import bound_contextvars
 
 from sevdesk_client import errors
 from worker.domain import jobs, lifecycle
-from worker.domain.jobs import Kind, Payload, Who
+from worker.domain.jobs import Kind, Payload, Role
 from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
 from worker.gate.gate import REFUSED
 from worker.handlers.handler import HandlerContext
 from worker.observability.metrics import Metrics
-from worker.runner.context import load_case
+from worker.runner.context import load_context
 from worker.runner.registry import HANDLERS
 from worker.runner.retry import ending_of, mark, spend
 from worker.settings import Settings
-from worker.steps.account import Desk
+from worker.steps.account import SevdeskAccount
 from worker.steps.plan import PLAN
-from worker.steps.step import Answer, Case, Fate, Intent, OpenIntent, Step, Told
-from worker.store import LOST, Bell, Change, Ending, Job, LockSession, Overtaken, Refusal, Store
+from worker.steps.step import Intent, LookResult, OpenIntent, Step, StepContext, StepResult, WriteOutcome
+from worker.store import CONNECTION_LOST, Change, Ending, InvoiceChanged, Job, JobRef, LockSession, Refusal, Store
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -43,10 +43,10 @@ LOST_WAIT = 2.0
 # may have lost its locks without knowing, and others may look as soon as the quarantine ends.
 STALE_SHARE = 0.1
 # No step needs more looks: find, delete, save, compare, delete.
-MOST_LOOKS = 6
+MAX_LOOKS = 6
 # How the intent's row keeps what a look found, and what a leap made.
-FOUND = {Fate.DONE: "found_done", Fate.NOT_DONE: "found_not_done", Fate.MOOT: "moot"}
-MADE = {Fate.DONE: "done", Fate.NOT_DONE: "refused"}
+FOUND = {WriteOutcome.DONE: "found_done", WriteOutcome.NOT_DONE: "found_not_done", WriteOutcome.MOOT: "moot"}
+MADE = {WriteOutcome.DONE: "done", WriteOutcome.NOT_DONE: "refused"}
 
 NO_TOKEN = Parked(
     "SEVDESK_API_TOKEN is not set, so nothing can be asked of sevDesk.",
@@ -62,18 +62,18 @@ class _Stop(Exception):
 
 
 class Runner:
-    """Runs claimed jobs. `ring` is called for the job that waited for the one just ended."""
+    """Runs claimed jobs. `wake_jobs` is called for the job that waited for the one just ended."""
 
     def __init__(
         self,
         store: Store,
         locks: LockSession,
-        desk: Desk | None,
+        account: SevdeskAccount | None,
         settings: Settings,
-        ring: Callable[[Bell], Awaitable[None]],
+        wake_jobs: Callable[[JobRef], Awaitable[None]],
         metrics: Metrics,
     ) -> None:
-        self.store, self.locks, self.desk, self.settings, self.ring = store, locks, desk, settings, ring
+        self.store, self.locks, self.account, self.settings, self.wake_jobs = store, locks, account, settings, wake_jobs
         self.metrics = metrics
         self.stopping = False
 
@@ -81,7 +81,7 @@ class Runner:
         """One attempt. Answers with the seconds after which to ring again, or None when there is nothing to do."""
         try:
             job = await self.locks.claim(job_id)
-        except LOST:
+        except CONNECTION_LOST:
             return LOST_WAIT
         if isinstance(job, Refusal):
             if job.verdict == "limited":
@@ -97,7 +97,7 @@ class Runner:
         ):
             try:
                 return await self._attempt(job)
-            except LOST as error:
+            except CONNECTION_LOST as error:
                 log.warning("job.interrupted", error=type(error).__name__, next_step="It is taken up again by itself.")
                 return LOST_WAIT
             finally:
@@ -118,8 +118,8 @@ class Runner:
         try:
             waiting = await asyncio.shield(self.locks.release_job(job))
             if waiting is not None:
-                await self.ring(waiting)
-        except LOST:
+                await self.wake_jobs(waiting)
+        except CONNECTION_LOST:
             log.warning("lock.lost", next_step="Postgres frees the lock by itself.")
 
     # -- what is asked, and by whom ------------------------------------------------------------------------------------
@@ -131,9 +131,9 @@ class Runner:
                 "has_open_intent", job_id=job.job_id
             ):
                 return refusal
-            if self.desk is None and kind.needs_sevdesk:
+            if self.account is None and kind.needs_sevdesk:
                 return NO_TOKEN
-            office = HandlerContext(self.store, self.locks, self.desk, self.settings, lambda: self.stopping)
+            office = HandlerContext(self.store, self.locks, self.account, self.settings, lambda: self.stopping)
             if handler := HANDLERS.get(kind.name):
                 return await handler(office, job, payload)
             return await self._steps(job, kind, payload, office.sevdesk)
@@ -141,13 +141,13 @@ class Runner:
             return Rejected(str(error))
         except _Stop as stop:
             return stop.outcome
-        except Overtaken:
+        except InvoiceChanged:
             return NotYet(TURN_WAIT, "the billing system changed the invoice meanwhile")
-        except lifecycle.IllegalMove as error:
+        except lifecycle.IllegalTransition as error:
             return Parked(f"{error}.", "Check the invoice's status in the billing system, then retry.")
         except errors.SevDeskError as error:
             return _outcome_of(error)
-        except LOST:
+        except CONNECTION_LOST:
             raise
         except Exception as error:
             log.exception("job.unexpected")
@@ -165,21 +165,21 @@ class Runner:
         if person is None:
             return Rejected(f"requested_by {job.requested_by} is not a known contact.")
         is_internal, is_admin = person
-        if not (is_admin or (is_internal and kind.who is Who.INTERNAL)):
-            needed = "an admin" if kind.who is Who.ADMIN else "an internal user"
+        if not (is_admin or (is_internal and kind.role is Role.INTERNAL)):
+            needed = "an admin" if kind.role is Role.ADMIN else "an internal user"
             return Rejected(f"{kind.name} may only be asked for by {needed}; {job.requested_by} is not one.")
         return None
 
     # -- the steps -----------------------------------------------------------------------------------------------------
 
-    async def _steps(self, job: Job, kind: Kind, payload: Payload, desk: Desk) -> Outcome:
+    async def _steps(self, job: Job, kind: Kind, payload: Payload, account: SevdeskAccount) -> Outcome:
         invoice_id: UUID = payload.invoice_id  # type: ignore[attr-defined]  # every invoice job has one
-        case = await load_case(self.store, job, payload, invoice_id, self.settings)
-        if case is None:
+        context = await load_context(self.store, job, payload, invoice_id, self.settings)
+        if context is None:
             return Rejected(f"There is no invoice {invoice_id}. Check the id and ask again.")
-        plan, document = PLAN[kind.name], case.handback.external_id
+        plan, document = PLAN[kind.name], context.handback.external_id
         pending = await self._pending(f"invoice:{invoice_id}")
-        if pending is not None and not any(step.sees(pending, job.job_id) for step in plan):
+        if pending is not None and not any(step.can_resolve(pending, job.job_id) for step in plan):
             return Parked(
                 f"Whether {pending.action} of job {pending.job_id} took effect is not known yet.",
                 "Retry that job first, then this one.",
@@ -187,12 +187,12 @@ class Runner:
         for step in plan:
             if self.stopping:
                 return NotYet(0.0, "handed back")
-            if step.name in job.steps_done and not step.fresh and case.handback.external_id == document:
+            if step.name in job.steps_done and not step.every_attempt and context.handback.external_id == document:
                 continue
-            opened = pending if pending is not None and step.sees(pending, job.job_id) else None
-            case = await self._step(job, replace(case, open_intent=opened), step, desk)
-            pending = case.open_intent if opened else pending  # a step that could not tell leaves it to the next
-        return Done(_result(case))
+            opened = pending if pending is not None and step.can_resolve(pending, job.job_id) else None
+            context = await self._step(job, replace(context, open_intent=opened), step, account)
+            pending = context.open_intent if opened else pending  # a step that could not tell leaves it to the next
+        return Done(_result(context))
 
     async def _pending(self, subject: str) -> OpenIntent | None:
         """The subject's open intent, once its quarantine is over."""
@@ -212,55 +212,59 @@ class Runner:
             row["answer"],
         )
 
-    async def _step(self, job: Job, case: Case, step: Step, desk: Desk) -> Case:
-        if step.settled(case):
-            return case
-        subject = step.subject(case)
+    async def _step(self, job: Job, context: StepContext, step: Step, account: SevdeskAccount) -> StepContext:
+        if step.already_done(context):
+            return context
+        subject = step.subject(context)
         if subject == job.order_key:
-            return await self._look_and_leap(job, case, step, desk)
+            return await self._look_and_leap(job, context, step, account)
         if not await self.locks.hold(subject):
             raise _Stop(NotYet(CONTACT_WAIT, "another job writes the same contact"))
         try:
-            link = await self.store.load_contact_link(case.who.party)
-            case = replace(case, link=link, open_intent=await self._pending(subject))
-            return case if step.settled(case) else await self._look_and_leap(job, case, step, desk)
+            link = await self.store.load_contact_link(context.addressee.party)
+            context = replace(context, link=link, open_intent=await self._pending(subject))
+            return context if step.already_done(context) else await self._look_and_leap(job, context, step, account)
         finally:
             await asyncio.shield(self.locks.release(subject))
 
-    async def _look_and_leap(self, job: Job, case: Case, step: Step, desk: Desk) -> Case:
-        for _ in range(MOST_LOOKS):
-            answer = _own(step, case, await _discreet(case, step.look(case, desk)))
+    async def _look_and_leap(self, job: Job, context: StepContext, step: Step, account: SevdeskAccount) -> StepContext:
+        for _ in range(MAX_LOOKS):
+            answer = _own(step, context, await _discreet(context, step.look(context, account)))
             settles = None
             if isinstance(answer, Intent):
-                answer, intent_id = await self._leap(job, case, step, answer, desk)
-                settles = (intent_id, MADE[answer.fate])
-            elif case.open_intent is not None and answer.fate is not Fate.UNKNOWN:
-                settles = (case.open_intent.id, FOUND[answer.fate])
-            case = await self._record(job, case, step, answer, settles)
+                answer, intent_id = await self._leap(job, context, step, answer, account)
+                settles = (intent_id, MADE[answer.outcome])
+            elif context.open_intent is not None and answer.outcome is not WriteOutcome.UNKNOWN:
+                settles = (context.open_intent.id, FOUND[answer.outcome])
+            context = await self._record(job, context, step, answer, settles)
             if answer.stop is not None:
                 raise _Stop(answer.stop)
             if answer.finished:
-                return case
+                return context
         raise RuntimeError(f"step {step.name} does not come to an end")
 
-    async def _leap(self, job: Job, case: Case, step: Step, intent: Intent, desk: Desk) -> tuple[Told, int]:
+    async def _leap(
+        self, job: Job, context: StepContext, step: Step, intent: Intent, account: SevdeskAccount
+    ) -> tuple[StepResult, int]:
         """Intent first, then exactly one write."""
-        await desk.turn()  # what there is to wait for is waited for here: the quarantine counts from the intent
+        await (
+            account.wait_for_turn()
+        )  # what there is to wait for is waited for here: the quarantine counts from the intent
         opened = monotonic()
         intent_id = await self.locks.open_intent(
-            subject=step.subject(case),
+            subject=step.subject(context),
             job_id=job.job_id,
             step=step.name,
             action=intent.action,
             summary=intent.summary,
             request_sha256=intent.request_sha256,
-            earlier=case.open_intent.id if case.open_intent else None,
-            found=FOUND[intent.earlier],
+            earlier=context.open_intent.id if context.open_intent else None,
+            found=FOUND[intent.earlier_outcome],
         )
         if not self.locks.alive or monotonic() - opened > self.settings.write_quarantine * STALE_SHARE:
             raise _Stop(NotYet(self.settings.write_quarantine, "the worker stalled before the call"))
         try:
-            return await _discreet(case, step.leap(intent, desk)), intent_id
+            return await _discreet(context, step.leap(intent, account)), intent_id
         except (errors.NotSent, errors.Throttled):
             await self.store.record(job, intent=(intent_id, "not_sent"))
             raise
@@ -272,15 +276,17 @@ class Runner:
             raise _Stop(Retry(str(error), "sevDesk is asked what became of it before anything is repeated.",
                               max(rest, 0.0))) from error  # fmt: skip
 
-    async def _record(self, job: Job, case: Case, step: Step, told: Told, settles: tuple[int, str] | None) -> Case:
-        after = case.handback
-        for event in told.events:
+    async def _record(
+        self, job: Job, context: StepContext, step: Step, result: StepResult, settles: tuple[int, str] | None
+    ) -> StepContext:
+        after = context.handback
+        for event in result.events:
             after = lifecycle.apply(after, event)
-        if told.events or settles:
-            change = [Change(case.invoice.id, case.handback, after, told.events)] if told.events else []
-            done = step.name if told.finished and told.stop is None else None
+        if result.events or settles:
+            change = [Change(context.invoice.id, context.handback, after, result.events)] if result.events else []
+            done = step.name if result.finished and result.stop is None else None
             await self.store.record(job, change, step=done, intent=settles)
-        return case.after(after, told)
+        return context.after(after, result)
 
     # -- the end of an attempt -----------------------------------------------------------------------------------------
 
@@ -308,7 +314,7 @@ class Runner:
             try:
                 await self.store.record(job, await self._marks(job, outcome), ending=ending)
                 return
-            except Overtaken:
+            except InvoiceChanged:
                 continue
         await self.store.record(job, ending=ending)
 
@@ -319,22 +325,22 @@ class Runner:
         return [] if before is None else [mark(job, outcome, job.invoice_id, before)]
 
 
-async def _discreet(case: Case, answer: Awaitable[T]) -> T:
+async def _discreet(context: StepContext, answer: Awaitable[T]) -> T:
     """What sevDesk says goes into the ledger, the event log and the log; what it repeats of people does not."""
     try:
         return await answer
     except errors.SevDeskError as error:
-        error.conceal(case.private)
+        error.redact(context.private_texts)
         raise
 
 
-def _own(step: Step, case: Case, answer: Answer) -> Answer:
+def _own(step: Step, context: StepContext, answer: LookResult) -> LookResult:
     """Of what another step left open on the same contact a look knows nothing; that step looks when its turn comes."""
-    if case.open_intent is None or step.sees(case.open_intent, case.job_id):
+    if context.open_intent is None or step.can_resolve(context.open_intent, context.job_id):
         return answer
     if isinstance(answer, Intent):
-        return replace(answer, earlier=Fate.MOOT)
-    return replace(answer, fate=Fate.UNKNOWN)
+        return replace(answer, earlier_outcome=WriteOutcome.MOOT)
+    return replace(answer, outcome=WriteOutcome.UNKNOWN)
 
 
 def _wait_of(refusal: Refusal) -> float | None:
@@ -366,11 +372,11 @@ def _outcome_of(error: errors.SevDeskError) -> Outcome:
             return Retry(str(error), "Nothing to do; it is tried again.")
 
 
-def _result(case: Case) -> dict[str, str | None]:
+def _result(context: StepContext) -> dict[str, str | None]:
     """What the caller may want to know, without reading the invoice."""
     return {
-        "external_id": case.handback.external_id,
-        "external_invoice_number": case.handback.external_invoice_number,
-        "accounting_sync_status": case.handback.sync_status.value,
-        "document_status": case.handback.document_status.value,
+        "external_id": context.handback.external_id,
+        "external_invoice_number": context.handback.external_invoice_number,
+        "accounting_sync_status": context.handback.sync_status.value,
+        "document_status": context.handback.document_status.value,
     }

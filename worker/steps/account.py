@@ -13,7 +13,7 @@ from sevdesk_client.errors import NotFound
 REMEMBER_SECONDS = 3600.0
 
 
-class Desk:
+class SevdeskAccount:
     """One per process. Concurrent askers of the same fact share one call."""
 
     def __init__(self, client: SevDeskClient, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -21,9 +21,9 @@ class Desk:
         self._facts: dict[str, tuple[float, Any]] = {}
         self._asking: dict[str, asyncio.Lock] = {}
 
-    async def turn(self) -> None:
+    async def wait_for_turn(self) -> None:
         """Before a write's intent: wait until it may leave at once. Raises `Throttled` when it cannot for long."""
-        await self.client.turn()
+        await self.client.wait_for_turn()
 
     async def contact_person_id(self) -> str:
         """The account's first user, whom sevDesk wants named on each invoice (measured by two)."""

@@ -13,8 +13,8 @@ from worker.domain.events import Mailed
 from worker.domain.invoice import DocumentStatus, SyncStatus
 from worker.domain.jobs import SendInvoice
 from worker.domain.outcome import Parked, Rejected
-from worker.steps.account import Desk
-from worker.steps.step import Answer, Case, Fate, Intent, OpenIntent, Step, Told
+from worker.steps.account import SevdeskAccount
+from worker.steps.step import Intent, LookResult, OpenIntent, Step, StepContext, StepResult, WriteOutcome
 
 BY_MAIL = "VM"
 CLOSE_SECONDS = 5.0
@@ -24,59 +24,61 @@ TEXT = (
 )
 
 
-async def look(case: Case, desk: Desk) -> Answer:
+async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
     """Mailed already; mailed by the attempt whose answer was lost; or to be mailed now."""
-    external_id = case.handback.external_id
+    external_id = context.handback.external_id
     assert external_id is not None
-    opened, number = case.open_intent, case.invoice.number
-    there = await mailed_document(external_id, opened, desk)
-    mail = _mail(case, there)
-    match was_sent(opened, there):
+    opened, number = context.open_intent, context.invoice.number
+    remote = await mailed_document(external_id, opened, account)
+    mail = _mail(context, remote)
+    match was_sent(opened, remote):
         case None if opened is not None:
-            return Told(stop=cannot_tell(f"invoice {number}", opened), fate=Fate.UNKNOWN)
+            return StepResult(stop=cannot_tell(f"invoice {number}", opened), outcome=WriteOutcome.UNKNOWN)
         case str(how):
-            return Told((_mailed(case, mail, how),), there, heard=True)
-    if case.handback.sync_status is SyncStatus.CANCELLED:
-        return Told(stop=Rejected(f"It was not mailed. Invoice {number} is cancelled."), fate=Fate.NOT_DONE)
-    if there is None:
+            return StepResult((_mailed(context, mail, how),), remote)
+    if context.handback.sync_status is SyncStatus.CANCELLED:
+        return StepResult(
+            stop=Rejected(f"It was not mailed. Invoice {number} is cancelled."), outcome=WriteOutcome.NOT_DONE
+        )
+    if remote is None:
         gone = Parked(
             f"Invoice {number} was not mailed, and sevDesk no longer has it.", "Publish it again, then retry."
         )
-        return Told(stop=gone, fate=Fate.NOT_DONE)
-    return Intent("send_via_email", mail, case, sending_state(there))
+        return StepResult(stop=gone, outcome=WriteOutcome.NOT_DONE)
+    return Intent("send_via_email", mail, context, sending_state(remote))
 
 
-async def mailed_document(id: str, opened: OpenIntent | None, desk: Desk) -> SevInvoice | None:
+async def mailed_document(id: str, opened: OpenIntent | None, account: SevdeskAccount) -> SevInvoice | None:
     """SevDesk's copy; None when it was deleted there after an attempt to mail it. Raises NotFound without one."""
     try:
-        return await desk.client.get_invoice(id)
+        return await account.client.get_invoice(id)
     except NotFound:
         if opened is None:
             raise
         return None
 
 
-def was_sent(earlier: OpenIntent | None, there: SevInvoice | None) -> str | Literal[False] | None:
+def was_sent(earlier_outcome: OpenIntent | None, remote: SevInvoice | None) -> str | Literal[False] | None:
     """How we know that an earlier attempt's mail went out; False: it did not; None: nobody can tell from here."""
-    if earlier is None or earlier.answer == "not-done":
+    if earlier_outcome is None or earlier_outcome.answer == "not-done":
         return False
-    if earlier.answer == "done":
+    if earlier_outcome.answer == "done":
         return "sent, as an operator found"
-    if there is None:
+    if remote is None:
         return None
-    now, before = sending_state(there), earlier.summary
+    now, before = sending_state(remote), earlier_outcome.summary
     # sendDate has whole seconds: where the invoice was finalized in the same one, sendType alone has changed.
-    if there.send_type == BY_MAIL and now != before:
+    if remote.send_type == BY_MAIL and now != before:
         return "found sent"
-    if now != before or _too_close(earlier, there):
+    if now != before or _too_close(earlier_outcome, remote):
         return None
     return False
 
 
-def _too_close(earlier: OpenIntent, there: SevInvoice) -> bool:
+def _too_close(earlier_outcome: OpenIntent, remote: SevInvoice) -> bool:
     """A resend right after another mail would not have moved sendDate; a few seconds cover two clocks that differ."""
-    mailed = there.send_date if there.send_type == BY_MAIL else None
-    return mailed is not None and abs((earlier.at - mailed).total_seconds()) < CLOSE_SECONDS
+    mailed = remote.send_date if remote.send_type == BY_MAIL else None
+    return mailed is not None and abs((earlier_outcome.at - mailed).total_seconds()) < CLOSE_SECONDS
 
 
 def cannot_tell(what: str, opened: OpenIntent) -> Parked:
@@ -88,49 +90,49 @@ def cannot_tell(what: str, opened: OpenIntent) -> Parked:
     )
 
 
-async def leap(intent: Intent, desk: Desk) -> Told:
+async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
     """POST sendViaEmail."""
-    external_id = intent.case.handback.external_id
+    external_id = intent.context.handback.external_id
     assert external_id is not None
-    await desk.client.send_via_email(external_id, intent.request)
-    return Told((_mailed(intent.case, intent.request, "sent"),))
+    await account.client.send_via_email(external_id, intent.request)
+    return StepResult((_mailed(intent.context, intent.request, "sent"),))
 
 
-def _mail(case: Case, there: SevInvoice | None) -> MailDraft:
-    asked = case.payload
-    assert isinstance(asked, SendInvoice) and case.who.party.email is not None
-    number = (there and there.invoice_number) or case.handback.external_invoice_number or case.invoice.number
+def _mail(context: StepContext, remote: SevInvoice | None) -> MailDraft:
+    asked = context.payload
+    assert isinstance(asked, SendInvoice) and context.addressee.party.email is not None
+    number = (remote and remote.invoice_number) or context.handback.external_invoice_number or context.invoice.number
     return MailDraft(
-        to=case.who.party.email,
+        to=context.addressee.party.email,
         subject=asked.subject or f"Rechnung {number}",
         text=asked.text or TEXT.format(number=number),
     )
 
 
-def sending_state(there: SevInvoice) -> dict[str, str | None]:
+def sending_state(remote: SevInvoice) -> dict[str, str | None]:
     """What an attempt to mail would change."""
-    return {"send_type": there.send_type, "send_date": there.send_date.isoformat() if there.send_date else None}
+    return {"send_type": remote.send_type, "send_date": remote.send_date.isoformat() if remote.send_date else None}
 
 
-def _mailed(case: Case, mail: MailDraft, how: str) -> Mailed:
-    who = case.who
+def _mailed(context: StepContext, mail: MailDraft, how: str) -> Mailed:
+    addressee = context.addressee
     return Mailed(
-        recipient_kind=who.party.kind,
-        recipient_id=who.party.id,
-        recipient_reason=who.reason,
+        recipient_kind=addressee.party.kind,
+        recipient_id=addressee.party.id,
+        recipient_reason=addressee.reason,
         how=how,
-        pdf_sha256=case.pdf_sha256,
+        pdf_sha256=context.pdf_sha256,
         recipient=mail.to,
         subject=mail.subject,
     )
 
 
-def _settled(case: Case) -> bool:
+def _settled(context: StepContext) -> bool:
     """Sent before, and nobody asked for a deliberate resend."""
-    asked = case.payload
+    asked = context.payload
     assert isinstance(asked, SendInvoice)
-    sent = case.mails > 0 or case.handback.document_status is DocumentStatus.SENT
-    return sent and not asked.resend and case.open_intent is None
+    sent = context.mails > 0 or context.handback.document_status is DocumentStatus.SENT
+    return sent and not asked.resend and context.open_intent is None
 
 
-EMAIL = Step("email", look, leap, settled=_settled, own=True)
+EMAIL = Step("email", look, leap, already_done=_settled, own_job_only=True)

@@ -8,99 +8,108 @@ from worker.domain.events import Finalized, TemplateSet
 from worker.domain.invoice import SyncStatus
 from worker.domain.lifecycle import apply
 from worker.domain.outcome import Parked, Rejected
-from worker.steps.account import Desk
-from worker.steps.payments import Claim, cancellations, compare, unclear
-from worker.steps.step import DRAFT, Answer, Case, Fate, Intent, Step, Told, became
+from worker.steps.account import SevdeskAccount
+from worker.steps.payments import Receivable, cancellations, compare, unclear
+from worker.steps.step import (
+    DRAFT,
+    Intent,
+    LookResult,
+    Step,
+    StepContext,
+    StepResult,
+    WriteOutcome,
+    write_outcome,
+)
 
 # Downloaded as PDF: the document goes out through our own mail step or on paper; sendDate is set, no mail is sent.
 SEND_TYPE = "VPDF"
 
 
-async def look_template(case: Case, desk: Desk) -> Answer:
+async def look_template(context: StepContext, account: SevdeskAccount) -> LookResult:
     """The billing template's sevDesk layout, else the one configured for deal type and document kind, else none."""
-    if case.template_id is None:
-        return Told(fate=Fate.MOOT)
-    return Intent("change_parameter", case.template_id, case, earlier=Fate.MOOT)
+    if context.template_id is None:
+        return StepResult(outcome=WriteOutcome.MOOT)
+    return Intent("change_parameter", context.template_id, context, earlier_outcome=WriteOutcome.MOOT)
 
 
-async def leap_template(intent: Intent, desk: Desk) -> Told:
+async def leap_template(intent: Intent, account: SevdeskAccount) -> StepResult:
     """PUT changeParameter. Setting the same layout twice changes nothing, so an unknown outcome is simply repeated."""
-    external_id = intent.case.handback.external_id
+    external_id = intent.context.handback.external_id
     assert external_id is not None
-    await desk.client.change_parameter(external_id, "template", intent.request)
-    return Told((TemplateSet(template_id=intent.request),))
+    await account.client.change_parameter(external_id, "template", intent.request)
+    return StepResult((TemplateSet(template_id=intent.request),))
 
 
-async def look_finalize(case: Case, desk: Desk) -> Answer:
+async def look_finalize(context: StepContext, account: SevdeskAccount) -> LookResult:
     """A draft with our sums is finalized; what is finalized already is taken over."""
-    external_id = case.handback.external_id
+    external_id = context.handback.external_id
     assert external_id is not None
     try:
-        there = case.seen or await desk.client.get_invoice(external_id)
+        remote = context.remote or await account.client.get_invoice(external_id)
     except NotFound:
-        return Told(
+        return StepResult(
             stop=Parked(f"The draft {external_id} is no longer in sevDesk.", "Retry to save and finalize it afresh."),
-            fate=became(case.open_intent, None),
+            outcome=write_outcome(context.open_intent, None),
         )
-    ours = case.invoice
-    if (there.sum_net, there.sum_tax, there.sum_gross) != (ours.net_amount, ours.tax_amount, ours.gross_amount):
-        return Told(
+    ours = context.invoice
+    if (remote.sum_net, remote.sum_tax, remote.sum_gross) != (ours.net_amount, ours.tax_amount, ours.gross_amount):
+        return StepResult(
             stop=Parked(
-                f"The draft {external_id} was changed in sevDesk: gross {there.sum_gross} {there.currency} there, "
-                f"{case.invoice.gross_amount} {case.invoice.currency} here.",
+                f"The draft {external_id} was changed in sevDesk: gross {remote.sum_gross} {remote.currency} there, "
+                f"{context.invoice.gross_amount} {context.invoice.currency} here.",
                 "Delete the draft in sevDesk, then retry.",
             ),
-            fate=became(case.open_intent, there),
+            outcome=write_outcome(context.open_intent, remote),
         )
-    if there.status != DRAFT:
-        return await adopted(case, there, desk)
-    return Intent("send_by", external_id, case)
+    if remote.status != DRAFT:
+        return await adopted(context, remote, account)
+    return Intent("send_by", external_id, context)
 
 
-async def leap_finalize(intent: Intent, desk: Desk) -> Told:
+async def leap_finalize(intent: Intent, account: SevdeskAccount) -> StepResult:
     """PUT sendBy: the number is drawn and the invoice is open."""
-    there = await desk.client.send_by(intent.request, send_type=SEND_TYPE)
-    return Told((finalized(there, "finalized"),), there, heard=True)
+    remote = await account.client.send_by(intent.request, send_type=SEND_TYPE)
+    return StepResult((finalized(remote, "finalized"),), remote)
 
 
-async def adopted(case: Case, there: SevInvoice, desk: Desk) -> Told:
+async def adopted(context: StepContext, remote: SevInvoice, account: SevdeskAccount) -> StepResult:
     """Finalized already. What was paid or cancelled since is taken over too: the payment feed may have read past it."""
-    event, number = finalized(there, "found finalized"), case.invoice.number
-    claim = Claim(case.invoice.id, number, case.invoice.gross_amount, apply(case.handback, event))
-    cancelled_by = cancellations(await desk.client.find_invoices(number)) if unclear(there) else {}
-    fate = became(case.open_intent, there)
-    told = Told((event, *compare(claim, there, cancelled_by)), there, heard=True, fate=fate)
+    event, number = finalized(remote, "found finalized"), context.invoice.number
+    receivable = Receivable(context.invoice.id, number, context.invoice.gross_amount, apply(context.handback, event))
+    cancelled_by = cancellations(await account.client.find_invoices(number)) if unclear(remote) else {}
+    outcome = write_outcome(context.open_intent, remote)
+    result = StepResult((event, *compare(receivable, remote, cancelled_by)), remote, outcome=outcome)
     return (
-        replace(told, stop=Rejected(f"Invoice {number} was cancelled in sevDesk."))
-        if there.id in cancelled_by
-        else told
+        replace(result, stop=Rejected(f"Invoice {number} was cancelled in sevDesk."))
+        if remote.id in cancelled_by
+        else result
     )
 
 
-def finalized(there: SevInvoice, how: str) -> Finalized:
+def finalized(remote: SevInvoice, how: str) -> Finalized:
     """The event for sevDesk's finalized copy; its number may differ from any we had in mind (one report)."""
     return Finalized(
-        external_id=there.id,
-        number=there.invoice_number or "",
-        gross=there.sum_gross,
-        enshrined=there.enshrined is not None,
+        external_id=remote.id,
+        number=remote.invoice_number or "",
+        gross=remote.sum_gross,
+        enshrined=remote.enshrined is not None,
         how=how,
     )
 
 
-def _settled(case: Case) -> bool:
-    return case.handback.sync_status is SyncStatus.SYNCED
+def _settled(context: StepContext) -> bool:
+    return context.handback.sync_status is SyncStatus.SYNCED
 
 
-def _not_now(case: Case) -> bool:
+def _not_now(context: StepContext) -> bool:
     """An e-invoice takes its layout only once it has a number; before, sevDesk answers 503 (one report)."""
-    return case.invoice.is_e_invoice or _settled(case)
+    return context.invoice.is_e_invoice or _settled(context)
 
 
-def _not_later(case: Case) -> bool:
-    return not case.invoice.is_e_invoice or (case.pdf_sha256 is not None and case.open_intent is None)
+def _not_later(context: StepContext) -> bool:
+    return not context.invoice.is_e_invoice or (context.pdf_sha256 is not None and context.open_intent is None)
 
 
-TEMPLATE = Step("template", look_template, leap_template, settled=_not_now)
-TEMPLATE_OF_E_INVOICE = Step("template_of_e_invoice", look_template, leap_template, settled=_not_later)
-FINALIZE = Step("finalize", look_finalize, leap_finalize, settled=_settled)
+TEMPLATE = Step("template", look_template, leap_template, already_done=_not_now)
+TEMPLATE_OF_E_INVOICE = Step("template_of_e_invoice", look_template, leap_template, already_done=_not_later)
+FINALIZE = Step("finalize", look_finalize, leap_finalize, already_done=_settled)

@@ -37,7 +37,7 @@ ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Receivable:
     """What we believe about one finalized invoice."""
 
     invoice_id: UUID
@@ -51,33 +51,35 @@ def cancellations(invoices: list[SevInvoice]) -> dict[str, SevInvoice]:
     return {i.origin.id: i for i in invoices if i.invoice_type == CANCELLATION and i.origin is not None}
 
 
-def unclear(there: SevInvoice) -> bool:
+def unclear(remote: SevInvoice) -> bool:
     """Closed without a payment date: a cancellation would explain it, and it may stand on another page."""
-    return there.status == CLOSED and there.pay_date is None
+    return remote.status == CLOSED and remote.pay_date is None
 
 
-def unexplained(claim: Claim, there: SevInvoice, cancelled_by: Mapping[str, SevInvoice]) -> bool:
+def unexplained(receivable: Receivable, remote: SevInvoice, cancelled_by: Mapping[str, SevInvoice]) -> bool:
     """Closed, and neither a cancellation nor the money says why."""
-    return unclear(there) and there.id not in cancelled_by and _kind(claim, there) is None
+    return unclear(remote) and remote.id not in cancelled_by and _kind(receivable, remote) is None
 
 
-def compare(claim: Claim, there: SevInvoice, cancelled_by: Mapping[str, SevInvoice]) -> tuple[Event, ...]:
+def compare(receivable: Receivable, remote: SevInvoice, cancelled_by: Mapping[str, SevInvoice]) -> tuple[Event, ...]:
     """The events that bring our claim to what sevDesk says; empty when they agree already."""
     events: list[Event] = []
-    if there.invoice_number and there.invoice_number != claim.handback.external_invoice_number:
-        events.append(Renumbered(before=claim.handback.external_invoice_number or "", number=there.invoice_number))
-    if (cancellation := cancelled_by.get(there.id)) is not None:
-        return (*events, _cancelled(there, cancellation))
-    payment = _payment(claim, there)
+    if remote.invoice_number and remote.invoice_number != receivable.handback.external_invoice_number:
+        events.append(
+            Renumbered(before=receivable.handback.external_invoice_number or "", number=remote.invoice_number)
+        )
+    if (cancellation := cancelled_by.get(remote.id)) is not None:
+        return (*events, _cancelled(remote, cancellation))
+    payment = _payment(receivable, remote)
     if payment is not None:
         events += [payment, _synced(payment)]
     return tuple(events)
 
 
-def _cancelled(there: SevInvoice, cancellation: SevInvoice) -> CancelledInSevdesk:
+def _cancelled(remote: SevInvoice, cancellation: SevInvoice) -> CancelledInSevdesk:
     at = cancellation.create or cancellation.update
     assert at is not None  # every captured document carries both
-    return CancelledInSevdesk(external_id=there.id, at=at, cancellation=cancellation_of(cancellation))
+    return CancelledInSevdesk(external_id=remote.id, at=at, cancellation=cancellation_of(cancellation))
 
 
 def cancellation_of(document: SevInvoice) -> Cancellation:
@@ -92,42 +94,42 @@ def cancellation_of(document: SevInvoice) -> Cancellation:
     )
 
 
-def _payment(claim: Claim, there: SevInvoice) -> PaymentEvent | None:
-    kind = _kind(claim, there)
+def _payment(receivable: Receivable, remote: SevInvoice) -> PaymentEvent | None:
+    kind = _kind(receivable, remote)
     if kind is None:
         return None
-    before = claim.handback
+    before = receivable.handback
     event = kind(
-        gross=claim.gross,
+        gross=receivable.gross,
         paid_before=before.paid_amount,
-        paid_now=ZERO if kind is PaymentReversed else there.paid_amount,
-        sevdesk_status=there.status,
-        paid_on=there.pay_date,
+        paid_now=ZERO if kind is PaymentReversed else remote.paid_amount,
+        sevdesk_status=remote.status,
+        paid_on=remote.pay_date,
         claim_before=before.claim_status,
-        paid_at=None if kind in (PartiallyPaid, PaymentReversed) else _paid_at(before, there),
+        paid_at=None if kind in (PartiallyPaid, PaymentReversed) else _paid_at(before, remote),
     )
     known = (before.claim_status, before.paid_amount, before.paid_at)
     return None if known == (_status_of(event), event.paid_now, event.paid_at) else event
 
 
-def _kind(claim: Claim, there: SevInvoice) -> type[PaymentEvent] | None:
-    paid = there.paid_amount
-    if there.status not in (DRAFT, OPEN, PARTLY_PAID, CLOSED):
+def _kind(receivable: Receivable, remote: SevInvoice) -> type[PaymentEvent] | None:
+    paid = remote.paid_amount
+    if remote.status not in (DRAFT, OPEN, PARTLY_PAID, CLOSED):
         return None
-    if paid >= claim.gross > ZERO or (there.status == CLOSED and there.pay_date is not None):
-        return Overpaid if paid > claim.gross else Paid if paid == claim.gross else Discounted
-    if there.status == CLOSED:
+    if paid >= receivable.gross > ZERO or (remote.status == CLOSED and remote.pay_date is not None):
+        return Overpaid if paid > receivable.gross else Paid if paid == receivable.gross else Discounted
+    if remote.status == CLOSED:
         return None
     return PartiallyPaid if paid > ZERO else PaymentReversed
 
 
-def _paid_at(before: Handback, there: SevInvoice) -> datetime | None:
+def _paid_at(before: Handback, remote: SevInvoice) -> datetime | None:
     """The payment's day; where sevDesk names none, the day it learnt of it, which later changes do not move."""
-    if there.pay_date is not None:
-        return berlin_midnight(there.pay_date)
-    if before.paid_at is not None or there.update is None:
+    if remote.pay_date is not None:
+        return berlin_midnight(remote.pay_date)
+    if before.paid_at is not None or remote.update is None:
         return before.paid_at
-    return berlin_midnight(there.update.astimezone(BERLIN).date())
+    return berlin_midnight(remote.update.astimezone(BERLIN).date())
 
 
 def _status_of(event: PaymentEvent) -> ClaimStatus:

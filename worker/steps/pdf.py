@@ -3,19 +3,19 @@
 import hashlib
 
 from worker.domain.events import PdfStored, XmlStored
-from worker.steps.account import Desk
-from worker.steps.step import Case, Step, Told
+from worker.steps.account import SevdeskAccount
+from worker.steps.step import Step, StepContext, StepResult
 
 
-async def look(case: Case, desk: Desk) -> Told:
+async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
     """GET getPdf with preventSendBy: a pure read, repeated at will."""
-    external_id = case.handback.external_id
+    external_id = context.handback.external_id
     assert external_id is not None
-    document = await desk.client.get_pdf(external_id)
-    return Told(
+    document = await account.client.get_pdf(external_id)
+    return StepResult(
         (
             PdfStored(
-                filename=document.filename or f"{case.handback.external_invoice_number}.pdf",
+                filename=document.filename or f"{context.handback.external_invoice_number}.pdf",
                 sha256=hashlib.sha256(document.content).hexdigest(),
                 content=document.content,
             ),
@@ -23,23 +23,23 @@ async def look(case: Case, desk: Desk) -> Told:
     )
 
 
-async def look_xml(case: Case, desk: Desk) -> Told:
+async def look_xml(context: StepContext, account: SevdeskAccount) -> StepResult:
     """GET getXml: a read. The flag on sevDesk's side is unreliable in reads (live, two peers), so ours decides."""
-    external_id = case.handback.external_id
+    external_id = context.handback.external_id
     assert external_id is not None
-    content = (await desk.client.get_xml(external_id)).encode()
-    name = case.handback.external_invoice_number or external_id
-    return Told((XmlStored(filename=f"{name}.xml", sha256=hashlib.sha256(content).hexdigest(), content=content),))
+    content = (await account.client.get_xml(external_id)).encode()
+    name = context.handback.external_invoice_number or external_id
+    return StepResult((XmlStored(filename=f"{name}.xml", sha256=hashlib.sha256(content).hexdigest(), content=content),))
 
 
-def _no_xml_wanted(case: Case) -> bool:
-    return not case.invoice.is_e_invoice or case.has_xml
+def _no_xml_wanted(context: StepContext) -> bool:
+    return not context.invoice.is_e_invoice or context.has_xml
 
 
-def _stored(case: Case) -> bool:
-    return case.pdf_sha256 is not None
+def _stored(context: StepContext) -> bool:
+    return context.pdf_sha256 is not None
 
 
-XML = Step("xml", look_xml, settled=_no_xml_wanted)
-PDF = Step("pdf", look, settled=_stored)
+XML = Step("xml", look_xml, already_done=_no_xml_wanted)
+PDF = Step("pdf", look, already_done=_stored)
 FETCH_PDF = Step("pdf", look)

@@ -11,10 +11,21 @@ from worker.domain.events import DraftDeleted, Drafted, Event
 from worker.domain.invoice import Invoice, Item, SyncStatus
 from worker.domain.money import Sums, tax_text
 from worker.domain.outcome import Parked
-from worker.steps.account import Desk
+from worker.steps.account import SevdeskAccount
 from worker.steps.finalize import adopted
 from worker.steps.payments import CANCELLATION
-from worker.steps.step import DRAFT, DRAFT_WRITES, Answer, Case, Fate, Intent, Step, Told, became, digest
+from worker.steps.step import (
+    DRAFT,
+    DRAFT_WRITES,
+    Intent,
+    LookResult,
+    Step,
+    StepContext,
+    StepResult,
+    WriteOutcome,
+    digest,
+    write_outcome,
+)
 
 HEADERS = {"AR": "Abschlagsrechnung", "SR": "Schlussrechnung"}
 UNITS = {"h": 9, "Std": 9, "Std.": 9, "Stunde": 9, "Stunden": 9}  # Unity ids: 1 piece, 9 hour; official
@@ -22,52 +33,56 @@ PIECE = 1
 CREDIT_TRANSFER = "58"  # electronicInvoiceId (UNTDID 4461): our invoices are paid by bank transfer
 
 
-async def look(case: Case, desk: Desk) -> Answer:
+async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
     """Ours already; a stale or wrong draft to delete; or nothing there, so save it."""
-    there, problem = await _find(case, desk)
+    remote, problem = await _find(context, account)
     if problem is not None:
-        return Told(stop=problem, fate=Fate.UNKNOWN)
-    draft, fate = await _draft(case, desk), became(case.open_intent, there)
-    if there is None:
-        return Intent("save_invoice", draft, case, earlier=fate)
-    if there.status != DRAFT:
-        return await _adopt_finalized(case, there, desk)
-    if _sums(there) != _wanted(case.invoice):
-        return Intent("delete_draft", there.id, case, {"cause": _different(case.invoice, there)}, fate)
-    if _written(case) not in (None, digest(draft)):
-        return Intent("delete_draft", there.id, case, {"cause": "The billing system changed the invoice."}, fate)
-    opened = case.open_intent is not None and case.open_intent.step == PUBLISH.name
-    known = case.handback.external_id == there.id and not opened
-    return Told(() if known else (_drafted(case, there, "found"),), there, heard=True, fate=fate)
+        return StepResult(stop=problem, outcome=WriteOutcome.UNKNOWN)
+    draft, outcome = await _draft(context, account), write_outcome(context.open_intent, remote)
+    if remote is None:
+        return Intent("save_invoice", draft, context, earlier_outcome=outcome)
+    if remote.status != DRAFT:
+        return await _adopt_finalized(context, remote, account)
+    if _sums(remote) != _wanted(context.invoice):
+        return Intent("delete_draft", remote.id, context, {"cause": _different(context.invoice, remote)}, outcome)
+    if _written(context) not in (None, digest(draft)):
+        return Intent("delete_draft", remote.id, context, {"cause": "The billing system changed the invoice."}, outcome)
+    opened = context.open_intent is not None and context.open_intent.step == PUBLISH.name
+    known = context.handback.external_id == remote.id and not opened
+    return StepResult(
+        () if known else (_drafted(context, remote, "found"),),
+        remote,
+        outcome=outcome,
+    )
 
 
-def _written(case: Case) -> str | None:
+def _written(context: StepContext) -> str | None:
     """Digest of the request that made the draft which is there, if we know it."""
-    opened = case.open_intent
-    return opened.request_sha256 if opened is not None and opened.action == "save_invoice" else case.draft_sha256
+    opened = context.open_intent
+    return opened.request_sha256 if opened is not None and opened.action == "save_invoice" else context.draft_sha256
 
 
-async def leap(intent: Intent, desk: Desk) -> Told:
+async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
     """POST saveInvoice, or DELETE of a draft that must not stay."""
-    case = intent.case
+    context = intent.context
     if intent.action == "delete_draft":
-        return await _delete(intent, desk)
-    saved = await desk.client.save_invoice(intent.request)
-    right = _sums(saved) == _wanted(case.invoice)
-    return Told((_drafted(case, saved, "created"),), saved, heard=True, finished=right)
+        return await _delete(intent, account)
+    saved = await account.client.save_invoice(intent.request)
+    right = _sums(saved) == _wanted(context.invoice)
+    return StepResult((_drafted(context, saved, "created"),), saved, finished=right)
 
 
-async def _find(case: Case, desk: Desk) -> tuple[SevInvoice | None, Parked | None]:
+async def _find(context: StepContext, account: SevdeskAccount) -> tuple[SevInvoice | None, Parked | None]:
     """sevDesk's copy: as just seen, by the id we handed back, else by the marker."""
-    if case.seen is not None:
-        return case.seen, None
-    if case.handback.external_id is not None and case.open_intent is None:
+    if context.remote is not None:
+        return context.remote, None
+    if context.handback.external_id is not None and context.open_intent is None:
         try:
-            return await desk.client.get_invoice(case.handback.external_id), None
+            return await account.client.get_invoice(context.handback.external_id), None
         except NotFound:
             pass  # deleted by hand: the marker tells whether another copy exists
-    number = case.invoice.number
-    hits = [hit for hit in await desk.client.find_invoices(number) if hit.invoice_type != CANCELLATION]
+    number = context.invoice.number
+    hits = [hit for hit in await account.client.find_invoices(number) if hit.invoice_type != CANCELLATION]
     if len(hits) > 1:
         ids = ", ".join(sorted(hit.id for hit in hits))
         return None, Parked(
@@ -77,19 +92,19 @@ async def _find(case: Case, desk: Desk) -> tuple[SevInvoice | None, Parked | Non
     return (hits[0] if hits else None), None
 
 
-async def _draft(case: Case, desk: Desk) -> InvoiceDraft:
+async def _draft(context: StepContext, account: SevdeskAccount) -> InvoiceDraft:
     """The request. The address block is sent explicitly: sevDesk copies nothing by itself (measured)."""
-    invoice, party, link = case.invoice, case.who.party, case.link
+    invoice, party, link = context.invoice, context.addressee.party, context.link
     assert link is not None and party.country_code is not None
     return InvoiceDraft(
         contact_id=link.contact_id,
-        contact_person_id=case.contact_person_id or await desk.contact_person_id(),
+        contact_person_id=context.contact_person_id or await account.contact_person_id(),
         invoice_date=invoice.issue_date,
         header=f"{HEADERS[invoice.document_kind]} {invoice.number}",
         tax_rule=invoice.tax_rule,
         tax_text=tax_text(invoice),
         currency=invoice.currency,
-        invoice_type=case.sevdesk_type,
+        invoice_type=context.sevdesk_type,
         time_to_pay=invoice.payment_term_days,
         delivery_date=invoice.service_from,
         delivery_date_until=invoice.service_to,
@@ -100,9 +115,9 @@ async def _draft(case: Case, desk: Desk) -> InvoiceDraft:
         address_street=party.street,
         address_zip=party.zip,
         address_city=party.city,
-        address_country_id=await desk.country_id(party.country_code),
+        address_country_id=await account.country_id(party.country_code),
         positions=tuple(_position(item) for item in invoice.items),
-        payment_method_id=await desk.payment_method_id(CREDIT_TRANSFER) if invoice.is_e_invoice else None,
+        payment_method_id=await account.payment_method_id(CREDIT_TRANSFER) if invoice.is_e_invoice else None,
         is_e_invoice=invoice.is_e_invoice,
     )
 
@@ -119,62 +134,62 @@ def _position(item: Item) -> PositionDraft:
     )
 
 
-def _sums(there: SevInvoice) -> Sums:
-    return Sums(there.sum_net, there.sum_tax, there.sum_gross)
+def _sums(remote: SevInvoice) -> Sums:
+    return Sums(remote.sum_net, remote.sum_tax, remote.sum_gross)
 
 
 def _wanted(invoice: Invoice) -> Sums:
     return Sums(invoice.net_amount, invoice.tax_amount, invoice.gross_amount)
 
 
-def _drafted(case: Case, there: SevInvoice, how: str) -> Event:
-    who = case.who
+def _drafted(context: StepContext, remote: SevInvoice, how: str) -> Event:
+    addressee = context.addressee
     return Drafted(
-        external_id=there.id,
-        net=there.sum_net,
-        tax=there.sum_tax,
-        gross=there.sum_gross,
-        recipient_kind=who.party.kind,
-        recipient_id=who.party.id,
-        recipient_reason=who.reason,
+        external_id=remote.id,
+        net=remote.sum_net,
+        tax=remote.sum_tax,
+        gross=remote.sum_gross,
+        recipient_kind=addressee.party.kind,
+        recipient_id=addressee.party.id,
+        recipient_reason=addressee.reason,
         how=how,
     )
 
 
-def _different(invoice: Invoice, there: SevInvoice) -> str:
+def _different(invoice: Invoice, remote: SevInvoice) -> str:
     return (
-        f"sevDesk computes net {there.sum_net}, tax {there.sum_tax}, gross {there.sum_gross} {invoice.currency}; "
+        f"sevDesk computes net {remote.sum_net}, tax {remote.sum_tax}, gross {remote.sum_gross} {invoice.currency}; "
         f"the invoice says net {invoice.net_amount}, tax {invoice.tax_amount}, gross {invoice.gross_amount}."
     )
 
 
-async def _delete(intent: Intent, desk: Desk) -> Told:
+async def _delete(intent: Intent, account: SevdeskAccount) -> StepResult:
     """Away with the draft: for wrong sums the job stops here, for a changed invoice it saves afresh."""
-    case, cause = intent.case, str(intent.summary["cause"])
-    await desk.client.delete_draft(intent.request)
+    context, cause = intent.context, str(intent.summary["cause"])
+    await account.client.delete_draft(intent.request)
     event = DraftDeleted(external_id=intent.request, cause=cause)
-    if case.seen is None or _sums(case.seen) == _wanted(case.invoice):
-        return Told((event,), None, heard=True, finished=False)
+    if context.remote is None or _sums(context.remote) == _wanted(context.invoice):
+        return StepResult((event,), None, finished=False)
     parked = Parked(f"{cause} The draft was deleted again.", "Correct the sums in the billing system, then retry.")
-    return Told((event,), None, heard=True, stop=parked)
+    return StepResult((event,), None, stop=parked)
 
 
-async def _adopt_finalized(case: Case, there: SevInvoice, desk: Desk) -> Told:
+async def _adopt_finalized(context: StepContext, remote: SevInvoice, account: SevdeskAccount) -> StepResult:
     """Somebody, or an earlier attempt, has finalized it already. Ours only if the sums are."""
-    if _sums(there) == _wanted(case.invoice):
-        return await adopted(case, there, desk)
-    return Told(
+    if _sums(remote) == _wanted(context.invoice):
+        return await adopted(context, remote, account)
+    return StepResult(
         stop=Parked(
-            f"sevDesk invoice {there.id} is marked {case.invoice.number} and finalized, with other sums: "
-            + _different(case.invoice, there),
+            f"sevDesk invoice {remote.id} is marked {context.invoice.number} and finalized, with other sums: "
+            + _different(context.invoice, remote),
             "Cancel it in sevDesk or correct the billing invoice, then retry.",
         ),
-        fate=became(case.open_intent, there),
+        outcome=write_outcome(context.open_intent, remote),
     )
 
 
-def _settled(case: Case) -> bool:
-    return case.handback.sync_status is SyncStatus.SYNCED
+def _settled(context: StepContext) -> bool:
+    return context.handback.sync_status is SyncStatus.SYNCED
 
 
-PUBLISH = Step("publish", look, leap, settled=_settled, resolves=DRAFT_WRITES, fresh=True)
+PUBLISH = Step("publish", look, leap, already_done=_settled, also_resolves=DRAFT_WRITES, every_attempt=True)

@@ -1,20 +1,20 @@
 """What a step is: two halves that never touch the database.
 
-`look` reads (our row, sevDesk) and answers with `Told` (events; perhaps a reason to stop) or with an `Intent`, the one
-write it wants to make. The runner stores the intent and calls `leap`, which makes exactly that one write call and
-answers with `Told`. A `Told` that is not `finished` asks to be looked at again. So a crash leaves one of three
-pictures (no intent; open intent; events recorded), and the next attempt has one way to go on from each.
+`look` reads (our row, sevDesk) and answers with a `StepResult` (events; perhaps a reason to stop) or with an `Intent`,
+the one write it wants to make. The runner stores the intent and calls `leap`, which makes exactly that one write call
+and answers with a `StepResult`. After a result that is not `finished`, `look` is called again. So a crash leaves one of
+three states (no intent; open intent; events recorded), and the next attempt has one way to go on from each.
 
-An open intent is a write whose outcome nobody heard. The look that sees it (`Case.open_intent`) says its `fate`:
+An open intent is a write whose outcome is not known. The look that finds out (`StepContext.open_intent`) says it:
 
-    what sevDesk shows               answer of the look                    the intent's row
-    it happened                      Told(events)                          found_done
-    it did not, and is still wanted  Intent(..., earlier=NOT_DONE)         found_not_done, and a new one is open
-    it did not, and must not now     Told(stop=..., fate=NOT_DONE)         found_not_done
-    repeating it changes nothing     Intent(..., earlier=MOOT)             moot, and a new one is open
-    nothing that would tell          Told(stop=question, fate=UNKNOWN)     stays open until `retry --as` answers it
+    what sevDesk shows               answer of the look                         the intent's row
+    it happened                      StepResult(events)                         found_done
+    it did not, and is still wanted  Intent(..., earlier_outcome=NOT_DONE)      found_not_done, and a new one is open
+    it did not, and must not now     StepResult(stop=..., outcome=NOT_DONE)     found_not_done
+    repeating it changes nothing     Intent(..., earlier_outcome=MOOT)          moot, and a new one is open
+    nothing that would tell          StepResult(stop=question, outcome=UNKNOWN) open until `retry --as` answers it
 
-Finished steps are left out at the next attempt, unless they are `fresh` or the document has become another one.
+Finished steps are left out at the next attempt, unless they are `every_attempt` or the document has become another one.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any
 
 from pydantic import BaseModel
@@ -41,8 +41,8 @@ from worker.domain.events import (
 from worker.domain.invoice import Cancellation, ContactLink, Handback, Invoice
 from worker.domain.jobs import Payload
 from worker.domain.outcome import Parked, Rejected
-from worker.domain.recipients import Recipient, Unresolved
-from worker.steps.account import Desk
+from worker.domain.recipients import NoRecipient, Recipient
+from worker.steps.account import SevdeskAccount
 
 # Shorter texts name nobody, and would be found inside of other words.
 SHORTEST_PRIVATE = 3
@@ -51,7 +51,7 @@ DRAFT = 100  # sevDesk's status of an invoice without a number (official)
 DRAFT_WRITES = ("template", "finalize", "template_of_e_invoice")
 
 
-class Fate(StrEnum):
+class WriteOutcome(StrEnum):
     """What became of a write: of the open one, as a look finds, or of the one that was just made."""
 
     DONE = "done"
@@ -75,14 +75,14 @@ class OpenIntent:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class StepContext:
     """Everything a step may know about one invoice. Made by the store, carried forward by the runner."""
 
     job_id: str
     payload: Payload
     invoice: Invoice
     handback: Handback
-    recipient: Recipient | Unresolved
+    recipient: Recipient | NoRecipient
     link: ContactLink | None
     template_id: str | None
     contact_person_id: str | None
@@ -96,16 +96,16 @@ class Case:
     cancellation_pdf_sha256: str | None
     cancellation_mails: int
     open_intent: OpenIntent | None = None
-    seen: SevInvoice | None = None  # sevDesk's latest answer about the invoice in this attempt
+    remote: SevInvoice | None = None  # sevDesk's latest answer about the invoice in this attempt
 
     @property
-    def who(self) -> Recipient:
+    def addressee(self) -> Recipient:
         """The recipient; only after the check step has refused the unresolved."""
         assert isinstance(self.recipient, Recipient)
         return self.recipient
 
     @property
-    def private(self) -> set[str]:
+    def private_texts(self) -> set[str]:
         """Texts about people and for them, which must not come back in a message of sevDesk's."""
         given: list[str | None] = [self.invoice.head_text, self.invoice.foot_text]
         given += [text for item in self.invoice.items for text in (item.name, item.description)]
@@ -116,16 +116,16 @@ class Case:
             given += [party.vat_id, party.buyer_reference]
         return {text.strip() for text in given if text and len(text.strip()) >= SHORTEST_PRIVATE}
 
-    def after(self, handback: Handback, told: "Told") -> "Case":
-        """The case once `told` is recorded."""
-        seen = told.seen if told.heard else self.seen
-        opened = self.open_intent if told.fate is Fate.UNKNOWN else None
-        case = replace(self, handback=handback, open_intent=opened, seen=seen)
+    def after(self, handback: Handback, result: "StepResult") -> "StepContext":
+        """The case once `result` is recorded."""
+        remote = self.remote if isinstance(result.remote, Remote) else result.remote
+        opened = self.open_intent if result.outcome is WriteOutcome.UNKNOWN else None
+        context = replace(self, handback=handback, open_intent=opened, remote=remote)
         if handback.external_id != self.handback.external_id:  # another document, of which nothing was kept or mailed
-            case = replace(case, pdf_sha256=None, has_xml=False, mails=0)
-        for event in told.events:
-            case = replace(case, **_learnt(case.link, event))
-        return case
+            context = replace(context, pdf_sha256=None, has_xml=False, mails=0)
+        for event in result.events:
+            context = replace(context, **_learnt(context.link, event))
+        return context
 
 
 def _learnt(link: ContactLink | None, event: Event) -> dict[str, Any]:
@@ -156,16 +156,21 @@ def _relinked(link: ContactLink | None, event: Event) -> ContactLink | None:
             return link
 
 
+class Remote(Enum):
+    """Stands for sevDesk's copy of the invoice where a step has learnt nothing new about it."""
+
+    UNCHANGED = "unchanged"
+
+
 @dataclass(frozen=True, slots=True)
-class Told:
+class StepResult:
     """A step's answer. `stop` ends the job there; otherwise the next step follows once this one is `finished`."""
 
     events: tuple[Event, ...] = ()
-    seen: SevInvoice | None = None
-    heard: bool = False  # `seen` is sevDesk's present word, even when it is None (gone)
+    remote: SevInvoice | Remote | None = Remote.UNCHANGED  # None: deleted in sevDesk
     stop: Parked | Rejected | None = None
     finished: bool = True
-    fate: Fate = Fate.DONE  # of the open intent, or of the write just made
+    outcome: WriteOutcome = WriteOutcome.DONE  # of the open intent, or of the write just made
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +179,9 @@ class Intent:
 
     action: str
     request: Any
-    case: Case = field(repr=False)
+    context: StepContext = field(repr=False)
     summary: Mapping[str, Any] = field(default_factory=dict)  # JSON values, no personal data
-    earlier: Fate = Fate.NOT_DONE  # of the open intent that this one follows
+    earlier_outcome: WriteOutcome = WriteOutcome.NOT_DONE  # of the open intent that this one follows
 
     @property
     def request_sha256(self) -> str:
@@ -184,20 +189,20 @@ class Intent:
         return digest(self.request)
 
 
-def became(opened: OpenIntent | None, there: SevInvoice | None, *, cancelled: bool = False) -> Fate:
+def write_outcome(opened: OpenIntent | None, remote: SevInvoice | None, *, cancelled: bool = False) -> WriteOutcome:
     """What sevDesk's copy of an invoice, or its absence, says of an open write on it."""
     match opened.action if opened else None:
         case "save_invoice":
-            done = there is not None
+            done = remote is not None
         case "delete_draft":
-            done = there is None
+            done = remote is None
         case "send_by":
-            done = there is not None and there.status != DRAFT
-        case "cancel_invoice" if there is not None:
+            done = remote is not None and remote.status != DRAFT
+        case "cancel_invoice" if remote is not None:
             done = cancelled
         case _:
-            return Fate.MOOT
-    return Fate.DONE if done else Fate.NOT_DONE
+            return WriteOutcome.MOOT
+    return WriteOutcome.DONE if done else WriteOutcome.NOT_DONE
 
 
 def digest(value: Any) -> str:
@@ -209,42 +214,42 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
-Answer = Told | Intent
+LookResult = StepResult | Intent
 
 
-async def no_leap(intent: Intent, desk: Desk) -> Told:
+async def no_leap(intent: Intent, account: SevdeskAccount) -> StepResult:
     """For steps that only read."""
     raise AssertionError(f"{intent.action} has no leap")
 
 
-def by_invoice(case: Case) -> str:
+def invoice_subject(context: StepContext) -> str:
     """The subject of most intents: the invoice, whose lock the job holds anyway."""
-    return f"invoice:{case.invoice.id}"
+    return f"invoice:{context.invoice.id}"
 
 
-def by_party(case: Case) -> str:
+def party_subject(context: StepContext) -> str:
     """The subject of contact writes: several invoices may share a recipient."""
-    return f"contact:{case.who.party.id}"
+    return f"contact:{context.addressee.party.id}"
 
 
-def never(case: Case) -> bool:
+def never_done(context: StepContext) -> bool:
     """Only sevDesk can tell."""
     return False
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A verb. `settled` answers from our own rows alone that there is nothing to do, before any lock or call."""
+    """A verb. `already_done` answers from our own rows alone that there is nothing to do, before any lock or call."""
 
     name: str
-    look: Callable[[Case, Desk], Awaitable[Answer]]
-    leap: Callable[[Intent, Desk], Awaitable[Told]] = no_leap
-    subject: Callable[[Case], str] = by_invoice
-    settled: Callable[[Case], bool] = never
-    resolves: tuple[str, ...] = ()  # steps whose open intents this look sees the outcome of, too
-    fresh: bool = False  # looked at in every attempt: what it wrote may have changed here since
-    own: bool = False  # only those of its own job: another job's mail is not this one's
+    look: Callable[[StepContext, SevdeskAccount], Awaitable[LookResult]]
+    leap: Callable[[Intent, SevdeskAccount], Awaitable[StepResult]] = no_leap
+    subject: Callable[[StepContext], str] = invoice_subject
+    already_done: Callable[[StepContext], bool] = never_done
+    also_resolves: tuple[str, ...] = ()  # steps whose open intents this look sees the outcome of, too
+    every_attempt: bool = False  # looked at in every attempt: what it wrote may have changed here since
+    own_job_only: bool = False  # only those of its own job: another job's mail is not this one's
 
-    def sees(self, opened: OpenIntent, job_id: str) -> bool:
+    def can_resolve(self, opened: OpenIntent, job_id: str) -> bool:
         """Whether the look finds out what became of the open intent."""
-        return opened.step in (self.name, *self.resolves) and (not self.own or opened.job_id == job_id)
+        return opened.step in (self.name, *self.also_resolves) and (not self.own_job_only or opened.job_id == job_id)

@@ -49,7 +49,7 @@ KEEPALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "5", "tcp_ke
 COMMAND_TIMEOUT = 30.0
 
 # What a caller may see when Postgres is away. None of it says whether the last statement was carried out.
-LOST = (
+CONNECTION_LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.CannotConnectNowError,

@@ -10,8 +10,8 @@ from typing import Any
 import asyncpg
 
 from worker.settings import JobLimit
-from worker.store.connection import COMMAND_TIMEOUT, KEEPALIVE, LOST, QUERIES, prepare
-from worker.store.records import Bell, Job, Refusal, bell
+from worker.store.connection import COMMAND_TIMEOUT, CONNECTION_LOST, KEEPALIVE, QUERIES, prepare
+from worker.store.records import Job, JobRef, Refusal, job_ref
 
 REQUESTS = "sevdesk_requests"  # NOTIFY channel of sevdesk_request_job
 CLOSE_SECONDS = 5.0
@@ -66,7 +66,7 @@ class LockSession:
         self.held.clear()
         if connection is None:
             return
-        with suppress(*LOST):
+        with suppress(*CONNECTION_LOST):
             async with asyncio.timeout(CLOSE_SECONDS), self._one_at_a_time:
                 await connection.close()
         connection.terminate()
@@ -142,14 +142,14 @@ class LockSession:
                 await QUERIES.unlock_subject(connection, subject=subject)
                 self.held.discard(subject)
 
-    async def release_job(self, job: Job) -> Bell | None:
+    async def release_job(self, job: Job) -> JobRef | None:
         """Give a job's order key back, and learn which job waited for it."""
         if not self.alive or job.order_key not in self.held:
             return None
         async with self._session() as connection:
             row = await QUERIES.release_job(connection, order_key=job.order_key, job_id=job.job_id)
             self.held.discard(job.order_key)
-        return bell(row) if row["job_id"] is not None else None
+        return job_ref(row) if row["job_id"] is not None else None
 
     async def open_intent(self, *, subject: str, job_id: str, step: str, action: str, summary: Mapping[str, Any],
                           request_sha256: str, earlier: int | None,

@@ -11,16 +11,16 @@ import asyncpg
 
 from worker.domain.invoice import ContactLink, Handback, Party
 from worker.store.connection import COMMAND_TIMEOUT, KEEPALIVE, QUERIES, prepare
-from worker.store.records import Arrival, Bell, Change, Ending, Job, bell, columns
+from worker.store.records import Change, Ending, IncomingJob, Job, JobRef, columns, job_ref
 from worker.store.rows import handback_of
-from worker.store.side_tables import BESIDE, write_beside
+from worker.store.side_tables import SIDE_TABLE_EVENTS, write_side_tables
 
 
-class Overtaken(Exception):
+class InvoiceChanged(Exception):
     """The invoice is no longer as the step saw it; nothing was recorded. Look again."""
 
 
-class AsksNothing(Exception):
+class NoOpenQuestion(Exception):
     """The parked job has no open question, so it cannot be answered."""
 
 
@@ -54,7 +54,7 @@ class Store:
 
     # The ledger
 
-    async def take_in(self, arrivals: Sequence[Arrival]) -> list[Mapping[str, Any]]:
+    async def take_in(self, arrivals: Sequence[IncomingJob]) -> list[Mapping[str, Any]]:
         """Bulk insert of what Redis brought; answers with the new rows only."""
         return await _all(
             QUERIES.take_in(
@@ -93,24 +93,24 @@ class Store:
         row = await QUERIES.person(self.pool, person_id=person_id)
         return None if row is None else (row["is_internal"], row["is_admin"])
 
-    async def reap(self) -> list[Bell]:
+    async def reap(self) -> list[JobRef]:
         """Take running jobs back whose process is gone."""
-        return [b async for row in QUERIES.reap(self.pool) if (b := bell(row))]
+        return [b async for row in QUERIES.reap(self.pool) if (b := job_ref(row))]
 
-    async def due_jobs(self, *, grace: float, most: int) -> list[Bell]:
+    async def due_jobs(self, *, grace: float, most: int) -> list[JobRef]:
         """Jobs that should have rung by now (see the statement)."""
-        return [b async for row in QUERIES.due_jobs(self.pool, grace=grace, most=most) if (b := bell(row))]
+        return [b async for row in QUERIES.due_jobs(self.pool, grace=grace, most=most) if (b := job_ref(row))]
 
-    async def unpark(self, job_id: str, *, answer: str | None = None) -> Bell | None:
+    async def unpark(self, job_id: str, *, answer: str | None = None) -> JobRef | None:
         """Back to `requested`, with a person's answer (`done`, `not-done`) to what it asks; None when it is not parked.
 
-        Raises `AsksNothing`, and the job stays parked, when there is nothing (any more) that the answer could be for.
+        Raises `NoOpenQuestion`, and the job stays parked, when it asks nothing that the answer could be for.
         """
         async with self.pool.acquire() as connection, connection.transaction():
             answered = answer and await QUERIES.answer_intent(connection, job_id=job_id, answer=answer)
-            again = bell(await QUERIES.unpark(connection, job_id=job_id))
+            again = job_ref(await QUERIES.unpark(connection, job_id=job_id))
             if again is not None and answer and not answered:
-                raise AsksNothing
+                raise NoOpenQuestion
             return again
 
     async def open_intent_of(self, subject: str) -> Mapping[str, Any] | None:
@@ -158,14 +158,14 @@ class Store:
     ) -> set[UUID]:
         """The one function that moves statuses and inserts event-log rows; all in one transaction.
 
-        An invoice that is no longer as the worker saw it raises `Overtaken` and nothing at all is recorded; with
+        An invoice that is no longer as the worker saw it raises `InvoiceChanged` and nothing at all is recorded; with
         `must_fit=False` just that invoice is left out. Answers with the invoices recorded. `intent` is (id, outcome)
         of the open intent this settles.
         """
         if ending is not None and not changes and step is None and intent is None:
             await self._end(self.pool, job, ending)  # one statement is a transaction of its own
             return set()
-        beside = [(c.invoice_id, event) for c in changes for event in c.events if isinstance(event, BESIDE)]
+        beside = [(c.invoice_id, event) for c in changes for event in c.events if isinstance(event, SIDE_TABLE_EVENTS)]
         if changes and not beside and ending is None:
             return await self._hand_back(self.pool, job, changes, step, intent, must_fit)  # and so is this one
         async with self.pool.acquire() as connection, connection.transaction():
@@ -176,7 +176,7 @@ class Store:
                 await self._settle(connection, job, step, intent)
             for invoice_id, event in beside:
                 if invoice_id in moved:
-                    await write_beside(connection, job, invoice_id, event)
+                    await write_side_tables(connection, job, invoice_id, event)
             if ending is not None:
                 await self._end(connection, job, ending)
         return moved
@@ -215,7 +215,7 @@ class Store:
         )
         moved = {row["id"] async for row in rows}
         if must_fit and len(moved) < len(changes):
-            raise Overtaken
+            raise InvoiceChanged
         return moved
 
     async def _end(self, connection: Any, job: Job, ending: Ending) -> None:

@@ -37,7 +37,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Bell:
+class JobRef:
     """What a doorbell needs to know of a job."""
 
     job_id: str
@@ -45,7 +45,7 @@ class Bell:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class IncomingJob:
     """A job as Redis brought it. `error` set: it cannot be understood and is rejected at once."""
 
     job_id: str
@@ -81,8 +81,8 @@ class Ending:
     asks_about: int | None = None  # the open intent a parked job asks a person about
 
 
-def bell(row: Mapping[str, Any] | None) -> Bell | None:
-    return None if row is None else Bell(row["job_id"], row["kind"])
+def job_ref(row: Mapping[str, Any] | None) -> JobRef | None:
+    return None if row is None else JobRef(row["job_id"], row["kind"])
 
 
 def columns(changes: Sequence[Change]) -> dict[str, list[Any]]:

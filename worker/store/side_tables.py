@@ -22,7 +22,7 @@ from worker.store.connection import QUERIES
 from worker.store.records import Job
 
 # The events below; a record without one is a single statement.
-BESIDE = (
+SIDE_TABLE_EVENTS = (
     ContactLinked,
     AddressWritten,
     EmailWritten,
@@ -37,7 +37,7 @@ BESIDE = (
 )
 
 
-async def write_beside(connection: Any, job: Job, invoice_id: UUID, event: Event) -> None:
+async def write_side_tables(connection: Any, job: Job, invoice_id: UUID, event: Event) -> None:
     """In the transaction that records the event."""
     match event:
         case ContactLinked() | AddressWritten() | EmailWritten():
