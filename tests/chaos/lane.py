@@ -33,7 +33,7 @@ LATE, LATE_QUARANTINE = 3.0, 4.5
 # In production a dead worker is noticed after two seconds, a lost doorbell rung again after ten.
 CONSTANTS = {
     "worker.maintenance.maintenance.REAP_SECONDS": 0.3,
-    "worker.maintenance.maintenance.RING_AGAIN_SECONDS": 0.5,
+    "worker.maintenance.maintenance.WAKE_AGAIN_SECONDS": 0.5,
     "worker.maintenance.maintenance.SWEEP_SECONDS": 0.5,
     "worker.handlers.datev_export.FIRST_POLL": 0.2,
 }

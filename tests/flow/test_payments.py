@@ -153,7 +153,7 @@ async def test_closed_without_reason_waits(billing: Billing, worker: object, sev
     await control(sevdesk, "POST", "delete", {"invoice_id": storno["id"]})
     assert (await sync(billing))["unresolved"] == 1
     job = await billing.do("sync_payments", invoice_id=invoice)
-    assert job["state"] == "parked" and "no cancellation is to be found" in job["error"]
+    assert job["state"] == "parked" and "shows no cancellation for it" in job["error"]
     assert await claim(billing, invoice) == ("open", Decimal("0"), None)
 
 

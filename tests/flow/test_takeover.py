@@ -156,7 +156,7 @@ async def test_claim_of_the_dead_is_lifted(
     billing: Billing, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker died between its claim in Redis and the one in Postgres: nobody waits for the claim to expire."""
-    monkeypatch.setattr(maintenance, "RING_AGAIN_SECONDS", 0.5)
+    monkeypatch.setattr(maintenance, "WAKE_AGAIN_SECONDS", 0.5)
     monkeypatch.setattr(maintenance, "SWEEP_SECONDS", 0.5)
     job_id = await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice())
     await billing.redis.set(f"arq:in-progress:{job_id}", b"somebody else", px=30_000)

@@ -28,7 +28,7 @@ from worker.gate.broadcast import account_of
 from worker.gate.gate import SevdeskGate
 from worker.observability.metrics import Metrics
 from worker.operator.connections import open_account_gated
-from worker.queue.inbox import connect_redis, end
+from worker.queue.inbox import cancel_all, connect_redis
 from worker.settings import Settings
 
 READ, WRITE = Request("GET", "/Invoice"), Request("POST", "/Invoice/Factory/saveInvoice")
@@ -210,7 +210,7 @@ async def gate_of(redis_url: str) -> AsyncIterator[MakeGate]:
             redis = connect_redis(url)
             gate = SevdeskGate(redis, "secret", "https://x", name=name, kind=KIND.get, metrics=Metrics())
             stack.push_async_callback(redis.aclose, close_connection_pool=True)
-            stack.push_async_callback(end, asyncio.create_task(gate.listen()))
+            stack.push_async_callback(cancel_all, asyncio.create_task(gate.listen()))
             stack.push_async_callback(gate.told_all)
             return gate
 
