@@ -51,19 +51,20 @@ class Call:
 
 
 class Gate(Protocol):
-    """Decides when a call may leave; shared by all that call with one token. The client alone needs none.
+    """Decides when a call may be sent, for all callers that share one token. Optional.
 
-    A gate that lets nobody through raises `Throttled` without a status: nothing was sent, and nothing is repeated here.
+    `wait_for_turn` and `before_call` raise `Throttled` without a status to hold a call back: it was not sent, and the
+    client does not repeat it.
     """
 
     async def wait_for_turn(self) -> None:
-        """Wait for a write's place in line, before anything depends on when it leaves."""
+        """Wait for a write's place in line; the caller then starts whatever counts from the moment of sending."""
 
-    async def enter(self, request: Request) -> None:
-        """Wait until this attempt may leave, which it does at once."""
+    async def before_call(self, request: Request) -> None:
+        """Wait until this attempt may be sent. It is sent as soon as this returns."""
 
-    def told(self, call: Call, error: errors.SevDeskError | None) -> None:
-        """What the attempt came to; one that was cancelled, too."""
+    def after_call(self, call: Call, error: errors.SevDeskError | None) -> None:
+        """Called with the outcome of each attempt, cancelled ones included. May change the error's `retry_after`."""
 
 
 class Sender:
@@ -114,7 +115,7 @@ class Sender:
         return f"{type(self).__name__}({self._base_url!r})"
 
     async def wait_for_turn(self) -> None:
-        """Wait until a write may be begun, which then leaves without waiting. Raises Throttled without a call."""
+        """Wait until a write may start, which is then sent at once. Raises Throttled without a status if held back."""
         if self._gate:
             await self._gate.wait_for_turn()
 
@@ -152,14 +153,14 @@ class Sender:
         return await retrying(attempt)()
 
     def _gives_up(self, error: Exception) -> bool:
-        """Longer waits are the caller's, and so is what the gate kept back: sevDesk's own answers have a status."""
-        kept_back = isinstance(error, errors.Throttled) and error.status is None
-        return kept_back or (getattr(error, "retry_after", None) or 0.0) > self._max_wait
+        """True for calls the gate held back (no status), and for a Retry-After longer than `max_wait`."""
+        held_back = isinstance(error, errors.Throttled) and error.status is None
+        return held_back or (getattr(error, "retry_after", None) or 0.0) > self._max_wait
 
     async def _attempt(self, request: Request, understand: Callable[[Answer], T], number: int) -> T:
         gate = None if request.link else self._gate  # a link leads to storage, which has a limit of its own
         if gate:
-            await gate.enter(request)
+            await gate.before_call(request)
         started = time.perf_counter()
         status, outcome, problem = None, "cancelled", None
         try:
@@ -175,7 +176,7 @@ class Sender:
             ms = (time.perf_counter() - started) * 1000
             call = Call(request.method, request.path, status, ms, number, outcome)
             if gate:
-                gate.told(call, problem)
+                gate.after_call(call, problem)
             if self._observe:
                 self._observe(call)
 
