@@ -201,13 +201,13 @@ class App:
                     # What ran under the old session must have ended before the new one can be mistaken for it.
                     await asyncio.wait(list(self.worker.tasks.values()))
                 await locks.connect()
-                log.info("locks.back" if said else "locks.ready")
+                log.info("locks.restored" if said else "locks.ready")
                 said = True
                 self._nudge.set()  # what was asked for before this session listened
             except CONNECTION_LOST:
                 await asyncio.sleep(RECONNECT_SECONDS)
             except Exception:
-                log.exception("loop.unexpected")
+                log.exception("maintenance.unexpected_error")
                 await asyncio.sleep(RECONNECT_SECONDS)
 
 

@@ -146,7 +146,7 @@ class Export:
             return Retry(str(error), "It may run or not; a person is asked next.", max(rest, 0.0))
         await self.store.query("export_started", export_id=row["export_id"], sevdesk_job_id=sevdesk_job_id)
         await self.store.record(job, intent=(intent_id, "done"))
-        log.info("export.started", export_id=str(row["export_id"]))
+        log.info("datev_export.started", export_id=str(row["export_id"]))
         return None
 
     async def _earlier(self, job: Job, row: Mapping[str, Any]) -> int | Outcome | None:
@@ -204,7 +204,7 @@ class Export:
             report=report.as_dict(),
             report_archive=_with_report(content, report),
         )
-        log.info("export.finished", export_id=str(row["export_id"]), status=report.status.value)
+        log.info("datev_export.finished", export_id=str(row["export_id"]), status=report.status.value)
         return Done({"export_id": str(row["export_id"]), "status": report.status.value, "findings": report.kinds})
 
     async def _download_info(self, sevdesk_job_id: str) -> DownloadInfo | None:

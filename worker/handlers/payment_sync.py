@@ -137,7 +137,7 @@ class Sync:
             unseen += 1
             await self._note(run["id"], [], await self._by_id(job, external_id))
         if self.missed:
-            log.warning("payments.missed", missed=self.missed, next_step="The feed overlooked changes; report this.")
+            log.warning("payment_sync.missed_changes", missed=self.missed, next_step="The feed overlooked changes; report this.")
         outcome = await self._finished(run["id"])
         return Done({**outcome.result, "missed": self.missed, "by_id": unseen})
 
@@ -160,7 +160,7 @@ class Sync:
 
     async def _note(self, run_id: int, page: list[SevInvoice], changed: int) -> None:
         await self.store.query("note_page", run_id=run_id, seen=len(page), changed=changed)
-        log.info("payments.page", seen=len(page), changed=changed)
+        log.info("payment_sync.page", seen=len(page), changed=changed)
 
     async def _finished(self, run_id: int) -> Done:
         totals = await self.store.query("finish_run", run_id=run_id)
@@ -183,7 +183,7 @@ class Sync:
                 page = await ahead
                 ids = {there.id for there in page}
                 if offset and before.isdisjoint(ids):
-                    log.info("payments.page_moved", offset=offset)
+                    log.info("payment_sync.page_shifted", offset=offset)
                     offset = max(0, offset - PAGE)
                     ahead = ask()
                     continue
@@ -275,5 +275,5 @@ class Sync:
         return Change(receivable.invoice_id, receivable.handback, after, events) if events else None
 
     def _ask(self, reason: str, next_step: str) -> None:
-        log.warning("payment.unresolved", reason=reason, next_step=next_step)
+        log.warning("payment_sync.unresolved", reason=reason, next_step=next_step)
         self.unresolved.append(Parked(reason, next_step))

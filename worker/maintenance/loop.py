@@ -28,7 +28,7 @@ async def run_every(seconds: float, act: Callable[[], Awaitable[None]], wake: as
         except (RedisError, *CONNECTION_LOST):
             await asyncio.sleep(RECONNECT_SECONDS)
         except Exception:
-            log.exception("loop.unexpected")
+            log.exception("maintenance.unexpected_error")
         await wait_for(wake or asyncio.Event(), seconds)
 
 

@@ -150,7 +150,7 @@ class InboxWorker(Worker):
                 self._connection_lost(error)
                 await asyncio.sleep(OUTAGE_WAIT)
             except Exception:
-                log.exception("doorbell.unexpected")
+                log.exception("inbox.unexpected_error")
                 await asyncio.sleep(OUTAGE_WAIT)
             with contextlib.suppress(TimeoutError):
                 # Not wait_for: on Python 3.11 it can swallow a cancellation that meets the event (measured).
@@ -165,7 +165,7 @@ class InboxWorker(Worker):
 
     def _connection_restored(self) -> None:
         if self._lost is not None:
-            log.info(f"{self._lost}.back")
+            log.info(f"{self._lost}.restored")
             self._lost = None
 
     async def listen(self) -> None:

@@ -85,7 +85,7 @@ class Runner:
             return LOST_WAIT
         if isinstance(job, Refusal):
             if job.verdict == "limited":
-                log.info("job.limited", job_id=job_id, again_in=job.wait, reason=job.reason)
+                log.info("job.person_limited", job_id=job_id, again_in=job.wait, reason=job.reason)
             self.metrics.job_deferred(job.verdict)
             return _wait_of(job)
         with bound_contextvars(
@@ -120,7 +120,7 @@ class Runner:
             if waiting is not None:
                 await self.wake_jobs(waiting)
         except CONNECTION_LOST:
-            log.warning("lock.lost", next_step="Postgres frees the lock by itself.")
+            log.warning("locks.release_failed", next_step="Postgres frees the lock by itself.")
 
     # -- what is asked, and by whom ------------------------------------------------------------------------------------
 
@@ -150,9 +150,9 @@ class Runner:
         except CONNECTION_LOST:
             raise
         except Exception as error:
-            log.exception("job.unexpected")
+            log.exception("job.unexpected_error")
             return Retry(
-                f"Unexpected {type(error).__name__} in the worker.", "The log line job.unexpected has the traceback."
+                f"Unexpected {type(error).__name__} in the worker.", "The log line job.unexpected_error has the traceback."
             )
 
     async def _rights(self, job: Job, kind: Kind) -> Rejected | None:
