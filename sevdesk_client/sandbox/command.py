@@ -5,9 +5,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from sevdesk_client.sandbox.comparing import report
-from sevdesk_client.sandbox.recording import ROOT, recording, upstream_of
-from sevdesk_client.sandbox.server import announce, serve, stop_signal
+from sevdesk_client.sandbox.http.recording import ROOT, recording, upstream_of
+from sevdesk_client.sandbox.http.replay import report
+from sevdesk_client.sandbox.http.server import announce, serve, stop_signal
 
 
 def run(

@@ -21,8 +21,8 @@ from chaos.children import Child, Nursery
 from chaos.points import Act
 from flow.billing import FINAL, Billing
 
-from sevdesk_client.sandbox.faults import Fault
-from sevdesk_client.sandbox.server import Running, running
+from sevdesk_client.sandbox.http.faults import Fault
+from sevdesk_client.sandbox.http.server import Running, running
 from worker import local
 from worker.local import Services
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from chaos.lane import Lane, Subject
 
-from sevdesk_client.sandbox.records import Contact
-from sevdesk_client.sandbox.records import Invoice as Copy
+from sevdesk_client.sandbox.account.records import Contact
+from sevdesk_client.sandbox.account.records import Invoice as Copy
 from worker import lifecycle
 
 EVENTS = {kind.__new__(kind).type: kind for kind in lifecycle.TABLE}

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from sevdesk_client.sandbox.server import Running, running
+from sevdesk_client.sandbox.http.server import Running, running
 from tests.client.sandbox_desk import NO_TLS, TOKEN, Desk
 
 

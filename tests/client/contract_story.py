@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 
 from sevdesk_client import Contact, Invoice, SevDeskClient, SevDeskError
-from sevdesk_client.sandbox.app import create_app
-from sevdesk_client.sandbox.switches import CHOICES, Switches
+from sevdesk_client.sandbox.account.switches import CHOICES, Switches
+from sevdesk_client.sandbox.http.app import create_app
 from tests.client.contract import Exchange, Recorder
 from tests.client.contract_calls import ADDRESS, COMPANY, INVOICE, INVOICE_ADDRESS, MAIL, OPTIONS, PERSON, POSITION
 from tests.client.sandbox_desk import TOKEN

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 # Trusts nobody, for nothing here speaks TLS; loading the usual authorities takes longer than most tests.

@@ -12,7 +12,7 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from sevdesk_client import SevDeskClient
 from sevdesk_client.errors import OutcomeUnknown
-from sevdesk_client.sandbox.server import Running, listening
+from sevdesk_client.sandbox.http.server import Running, listening
 from tests.client.contract import ContractProxy, Exchange, official, proxy_app, read_document
 from tests.client.contract_calls import COMPANY
 from tests.client.contract_deviations import DEVIATIONS, unexplained

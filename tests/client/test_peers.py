@@ -16,7 +16,7 @@ import pytest
 import requests
 from pydantic import BaseModel
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 from tests.client.sandbox_desk import Desk
 
 Peer = Any

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from sevdesk_client.sandbox.archive import BOMB_BYTES
-from sevdesk_client.sandbox.switches import ITEMS
+from sevdesk_client.sandbox.account.switches import ITEMS
+from sevdesk_client.sandbox.documents.archive import BOMB_BYTES
 from tests.client.datev_archive import SPAN, Line, fetch, files_of, lines_of, link_of, order, read_lines, unpack
 from tests.client.sandbox_desk import Desk, Json
 

@@ -6,7 +6,7 @@ import time
 import httpx
 import pytest
 
-from sevdesk_client.sandbox.app import create_app
+from sevdesk_client.sandbox.http.app import create_app
 from tests.client.sandbox_desk import TOKEN, Desk, Json, ref
 
 CONTACT = {"name": "Muster GmbH", "category": ref(3, "Category")}

@@ -5,12 +5,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sevdesk_client.sandbox.calls import Call
-from sevdesk_client.sandbox.errors import Refusal
-from sevdesk_client.sandbox.records import USER_ID
-from sevdesk_client.sandbox.routes import ROUTES
-from sevdesk_client.sandbox.seed import seed
-from sevdesk_client.sandbox.state import Account
+from sevdesk_client.sandbox.account.records import USER_ID
+from sevdesk_client.sandbox.account.seed import seed
+from sevdesk_client.sandbox.account.state import Account
+from sevdesk_client.sandbox.endpoints.calls import Call
+from sevdesk_client.sandbox.endpoints.errors import Refusal
+from sevdesk_client.sandbox.http.routes import ROUTES
 from tests.client.sandbox_desk import line, save_body
 
 KEY_NAMES = """

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from sevdesk_client.sandbox.server import running
+from sevdesk_client.sandbox.http.server import running
 from tests.client.sandbox_desk import TOKEN, Desk, ref
 
 

@@ -14,15 +14,15 @@ import httpx
 import pytest
 
 from sevdesk_client.sandbox import command
-from sevdesk_client.sandbox.addresses import render_address
-from sevdesk_client.sandbox.comparing import Difference, compare
-from sevdesk_client.sandbox.errors import not_found
-from sevdesk_client.sandbox.recording import recording, upstream_of
-from sevdesk_client.sandbox.records import Address, Contact
-from sevdesk_client.sandbox.scrubbing import Scrubber
-from sevdesk_client.sandbox.seed import seed
-from sevdesk_client.sandbox.shapes import render_invoice
-from sevdesk_client.sandbox.state import Account
+from sevdesk_client.sandbox.account.records import Address, Contact
+from sevdesk_client.sandbox.account.seed import seed
+from sevdesk_client.sandbox.account.state import Account
+from sevdesk_client.sandbox.endpoints.contact_addresses import render_address
+from sevdesk_client.sandbox.endpoints.errors import not_found
+from sevdesk_client.sandbox.endpoints.invoice_json import render_invoice
+from sevdesk_client.sandbox.http.recording import recording, upstream_of
+from sevdesk_client.sandbox.http.replay import Difference, compare
+from sevdesk_client.sandbox.http.scrubbing import Scrubber
 from tests.client.datev_archive import SPAN
 from tests.client.sandbox_desk import TOKEN, Desk, line, ref
 

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 import sevdesk_client.sandbox
-from sevdesk_client.sandbox.app import create_app
-from sevdesk_client.sandbox.server import running
-from sevdesk_client.sandbox.switches import Switches
+from sevdesk_client.sandbox.account.switches import Switches
+from sevdesk_client.sandbox.http.app import create_app
+from sevdesk_client.sandbox.http.server import running
 from tests.client.sandbox_desk import TOKEN
 
 FOLDER = Path(sevdesk_client.sandbox.__file__).parent
@@ -55,7 +55,7 @@ def test_sandbox_knows_no_client() -> None:
     """It imports nothing of the client or the worker: both are checked against sevDesk, not against each other."""
     imported = {
         name
-        for path in FOLDER.glob("*.py")
+        for path in FOLDER.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [])
         + ([each.name for each in node.names] if isinstance(node, ast.Import) else [])

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 from tests.client.contract import VARIABLE
 
 SOURCES = Path(__file__).parent / "typescript"

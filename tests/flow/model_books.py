@@ -5,7 +5,7 @@ from typing import Any
 
 from flow.model_office import Office
 
-from sevdesk_client.sandbox.records import Invoice as Document
+from sevdesk_client.sandbox.account.records import Invoice as Document
 
 PAYMENTS = {
     "partially_paid": "partially_paid",

@@ -16,12 +16,12 @@ import httpx
 from flow.model_claims import PROMISED, Belief, Invoice, Truth
 
 from sevdesk_client.client import SevDeskClient
-from sevdesk_client.sandbox import cancelling, paying
-from sevdesk_client.sandbox.app import create_app
-from sevdesk_client.sandbox.errors import Refusal
-from sevdesk_client.sandbox.records import Invoice as Document
-from sevdesk_client.sandbox.seed import seed
-from sevdesk_client.sandbox.state import Account
+from sevdesk_client.sandbox.account.records import Invoice as Document
+from sevdesk_client.sandbox.account.seed import seed
+from sevdesk_client.sandbox.account.state import Account
+from sevdesk_client.sandbox.endpoints import cancelling, paying
+from sevdesk_client.sandbox.endpoints.errors import Refusal
+from sevdesk_client.sandbox.http.app import create_app
 from worker.jobs import parse
 from worker.outcome import Done, Outcome
 from worker.steps.desk import Desk

@@ -6,7 +6,7 @@ from typing import Any
 
 from flow.switch_story import Setting, Story, Told
 
-from sevdesk_client.sandbox.switches import Switches
+from sevdesk_client.sandbox.account.switches import Switches
 
 DONE = ("done", "")
 Row = tuple[str, str, str, Decimal]

@@ -7,7 +7,7 @@ import pytest
 from flow.histories import BLIND, begin, do, nothing_open, open_office, outcomes, pay, retried, settle
 from flow.model_office import Office, Trouble
 
-from sevdesk_client.sandbox.credit_notes import add_credit_note
+from sevdesk_client.sandbox.endpoints.credit_notes import add_credit_note
 
 office = open_office
 

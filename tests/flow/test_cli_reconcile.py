@@ -14,8 +14,8 @@ from flow.books import calls, control, forget_calls, pay
 from flow.conftest import RunWorker
 from flow.operators import Operator
 
-from sevdesk_client.sandbox.records import Invoice as SandboxInvoice
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.account.records import Invoice as SandboxInvoice
+from sevdesk_client.sandbox.http.server import Running
 from worker.cli.sevdesk import desk
 from worker.settings import Settings
 from worker.store import Store

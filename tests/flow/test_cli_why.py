@@ -13,7 +13,7 @@ from flow.books import control, order_fault, pay, until
 from flow.conftest import RunWorker
 from flow.operators import Operator
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 from worker.cli.find import resolve
 from worker.cli.scene import gather
 from worker.settings import JobLimit, Settings

@@ -11,7 +11,7 @@ from flow.books import control, state
 from flow.conftest import RunWorker
 from flow.waiting import wait_for
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 
 QUARANTINE = 1.2  # seconds; a late commit after 0.7 s lies well inside, and long after the answer was lost
 LATE_MS = 700

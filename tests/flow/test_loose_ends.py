@@ -9,7 +9,7 @@ from flow.histories import BLIND, begin, do, nothing_open, open_office, outcomes
 from flow.model_books import check_job
 from flow.model_office import Office, Trouble
 
-from sevdesk_client.sandbox import cancelling
+from sevdesk_client.sandbox.endpoints import cancelling
 from worker.cli.find import Found
 from worker.cli.scene import gather
 from worker.store import AsksNothing

@@ -1,0 +1,87 @@
+"""Positions as answers carry them."""
+
+from sevdesk_client.sandbox.account import master_data
+from sevdesk_client.sandbox.account.formats import Object, number, ref, stamp, sum_text
+from sevdesk_client.sandbox.account.records import CLIENT, Invoice, Position
+from sevdesk_client.sandbox.account.sums import Sums
+
+
+def render_saved_position(position: Position, invoice: Object, show_net: bool) -> Object:
+    """A position in the save answer: real numbers, taxRate "19.00", and quantity true when it is 1 (capture)."""
+    prices = _prices(position, show_net)
+    sums = position.sums
+    return {
+        "id": str(position.id),
+        "objectName": "InvoicePos",
+        "additionalInformation": None,
+        "create": None,
+        "update": None,
+        "invoice": invoice,
+        "quantity": True if position.quantity == 1 else number(position.quantity),
+        "price": number(position.price),
+        "name": position.name,
+        "priority": 100,
+        "unity": master_data.unity(position.unity_id),
+        "sevClient": CLIENT,
+        "positionNumber": position.number,
+        "text": position.text,
+        "discount": number(position.discount),
+        "isPercentage": True,
+        "discountedValue": None,
+        "taxRate": f"{position.tax_rate:.2f}",
+        "temporary": None,
+        "sumNet": number(sums.net),
+        "sumGross": number(sums.gross),
+        "sumDiscount": number(sums.discount),
+        "sumTax": number(sums.tax),
+        "sumNetAccounting": number(sums.net),
+        "sumTaxAccounting": number(sums.tax),
+        "sumGrossAccounting": number(sums.gross),
+        "priceNet": number(prices.net),
+        "priceGross": number(prices.gross),
+        "priceTax": number(prices.tax),
+        "sumNetForeignCurrency": 0,
+        "sumTaxForeignCurrency": 0,
+        "sumGrossForeignCurrency": 0,
+        "sumDiscountForeignCurrency": 0,
+        "createNextPart": False,
+    }
+
+
+def render_position(invoice: Invoice, position: Position) -> Object:
+    """A position in a read answer: everything a string, unit prices unrounded (2023 capture)."""
+    prices, sums = _prices(position, invoice.letter.show_net), position.sums
+    return {
+        "id": str(position.id),
+        "objectName": "InvoicePos",
+        "additionalInformation": None,
+        "create": stamp(invoice.create),
+        "update": stamp(invoice.update),
+        "invoice": ref(invoice.id, "Invoice"),
+        "quantity": sum_text(position.quantity),
+        "price": sum_text(position.price),
+        "name": position.name,
+        "priority": "100",
+        "unity": ref(position.unity_id, "Unity"),
+        "sevClient": CLIENT,
+        "positionNumber": str(position.number),
+        "text": position.text,
+        "discount": sum_text(position.discount),
+        "isPercentage": "1",
+        "taxRate": sum_text(position.tax_rate),
+        "sumDiscount": sum_text(sums.discount),
+        "sumNetAccounting": sum_text(sums.net),
+        "sumTaxAccounting": sum_text(sums.tax),
+        "sumGrossAccounting": sum_text(sums.gross),
+        "priceNet": sum_text(prices.net),
+        "priceGross": sum_text(prices.gross),
+        "priceTax": sum_text(prices.tax),
+    }
+
+
+def _prices(position: Position, show_net: bool) -> Sums:
+    """Net, tax and gross of one piece, unrounded (live, two captures); divisions end after eight decimals."""
+    factor = 1 + position.tax_rate / 100
+    net = position.price if show_net else round(position.price / factor, 8)
+    gross = position.price if not show_net else net * factor
+    return Sums(net, gross - net, gross)
