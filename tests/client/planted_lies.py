@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 TESTS = "tests/client"
+SANDBOX_TESTS = "tests/sandbox"
 
 
 @dataclass(frozen=True)
@@ -73,42 +74,42 @@ LIES = (
         "sandbox/endpoints/invoice_json.py",
         '"paidAmount": number(invoice.paid)',
         '"paidAmount": sum_text(invoice.paid)',
-        f"{TESTS}/test_sandbox_shapes.py::test_reads_answer_strings_throughout",
+        f"{SANDBOX_TESTS}/test_answers.py::test_reads_answer_strings_throughout",
     ),
     Lie(
         "sums are rounded once, on the total",
         "sandbox/endpoints/save_positions.py",
         'account.switches.rounding == "total"',
         'account.switches.rounding != "total"',
-        f"{TESTS}/test_sandbox_sums.py::test_sums_follow_the_notes",
+        f"{SANDBOX_TESTS}/test_sums.py::test_sums_follow_the_notes",
     ),
     Lie(
         "a draft has its number already",
         "sandbox/endpoints/invoices.py",
         "saved.note, saved.number, type=saved.type)",
         "saved.note, saved.number or account.draw_number(), type=saved.type)",
-        f"{TESTS}/test_sandbox_sending.py::test_numbers_run_without_gaps",
+        f"{SANDBOX_TESTS}/test_finalising.py::test_numbers_run_without_gaps",
     ),
     Lie(
         "the marker is found by the specification's spelling",
         "sandbox/endpoints/invoice_filters.py",
         "chosen = _candidates(account, query)",
         'chosen = _candidates(account, {key.replace("Intenal", "Internal"): each for key, each in query.items()})',
-        f"{TESTS}/test_sandbox_listing.py::test_notes_match_exactly",
+        f"{SANDBOX_TESTS}/test_lists.py::test_notes_match_exactly",
     ),
     Lie(
         "a partly paid invoice can be cancelled",
         "sandbox/endpoints/cancelling.py",
         "if invoice.status < 1000 and invoice.paid != 0:",
         "if False:",
-        f"{TESTS}/test_sandbox_money.py::test_partly_paid_cancel_hides_error",
+        f"{SANDBOX_TESTS}/test_paying.py::test_partly_paid_cancel_hides_error",
     ),
     Lie(
         "midnight in Berlin is an hour before midnight, all year",
         "sandbox/account/formats.py",
         'instant(moment).astimezone(BERLIN).isoformat(timespec="seconds")',
         'instant(moment).astimezone(ZoneInfo("Etc/GMT-1")).isoformat(timespec="seconds")',
-        f"{TESTS}/test_sandbox_shapes.py::test_dates_carry_berlin_offset",
+        f"{SANDBOX_TESTS}/test_answers.py::test_dates_carry_berlin_offset",
     ),
     Lie(
         "an invoice has a key that neither specification nor recordings know",

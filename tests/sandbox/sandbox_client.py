@@ -16,7 +16,7 @@ Json = Any
 
 
 @dataclass
-class Desk:
+class SandboxClient:
     """One sandbox and one connection to it."""
 
     running: Running

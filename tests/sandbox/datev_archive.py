@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from tests.client.sandbox_desk import Desk
+from tests.sandbox.sandbox_client import SandboxClient
 
 # September to November 2026, in Berlin's seconds.
 SPAN = {"startDate": 1788213600, "endDate": 1796079599}
@@ -39,16 +39,16 @@ def _line(row: list[str]) -> Line:
     return Line(amount, int(row[6]), int(row[7]), row[9], row[10], row[8], tuple(row))
 
 
-async def order(desk: Desk, scope: str = "ET", **more: Any) -> str:
+async def order(sandbox: SandboxClient, scope: str = "ET", **more: Any) -> str:
     """A job's id."""
     query = {**SPAN, "scope": scope, **more}
-    return str(await desk.objects("GET", "/Export/createDatevCsvZipExportJob", params=query))
+    return str(await sandbox.objects("GET", "/Export/createDatevCsvZipExportJob", params=query))
 
 
-async def link_of(desk: Desk, job: str) -> str:
+async def link_of(sandbox: SandboxClient, job: str) -> str:
     """A fresh link."""
     while True:
-        if found := await desk.objects("GET", "/ExportJob/jobDownloadInfo", params={"jobId": job}):
+        if found := await sandbox.objects("GET", "/ExportJob/jobDownloadInfo", params={"jobId": job}):
             [info] = found
             return str(info["link"])
 
@@ -59,9 +59,9 @@ async def fetch(link: str, **headers: str) -> httpx.Response:
         return await http.get(link, headers=headers)
 
 
-async def files_of(desk: Desk, job: str) -> dict[str, bytes]:
+async def files_of(sandbox: SandboxClient, job: str) -> dict[str, bytes]:
     """The archive's files."""
-    return unpack((await fetch(await link_of(desk, job))).content)
+    return unpack((await fetch(await link_of(sandbox, job))).content)
 
 
 def unpack(content: bytes) -> dict[str, bytes]:
@@ -70,7 +70,7 @@ def unpack(content: bytes) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-async def lines_of(desk: Desk, scope: str = "ET", **more: Any) -> list[Line]:
+async def lines_of(sandbox: SandboxClient, scope: str = "ET", **more: Any) -> list[Line]:
     """The postings of a new export."""
-    files = await files_of(desk, await order(desk, scope, **more))
+    files = await files_of(sandbox, await order(sandbox, scope, **more))
     return read_lines(files["EXTF_Buchungsstapel.csv"])[2]

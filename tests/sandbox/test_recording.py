@@ -23,8 +23,8 @@ from sevdesk_client.sandbox.endpoints.invoice_json import render_invoice
 from sevdesk_client.sandbox.http.recording import recording, upstream_of
 from sevdesk_client.sandbox.http.replay import Difference, compare
 from sevdesk_client.sandbox.http.scrubbing import Scrubber
-from tests.client.datev_archive import SPAN
-from tests.client.sandbox_desk import TOKEN, Desk, line, ref
+from tests.sandbox.datev_archive import SPAN
+from tests.sandbox.sandbox_client import TOKEN, SandboxClient, line, ref
 
 PRIVATE = (
     "Käthe Geheim GmbH",
@@ -40,51 +40,51 @@ PRIVATE = (
 
 
 @pytest.fixture
-async def recorded(tmp_path: Path) -> AsyncIterator[tuple[Desk, Path]]:
-    """A desk whose calls pass the recorder, and the file."""
+async def recorded(tmp_path: Path) -> AsyncIterator[tuple[SandboxClient, Path]]:
+    """A sandbox whose calls pass the recorder, and the file."""
     file = tmp_path / "recording.jsonl"
     async with recording(file, token=TOKEN) as (url, token, inner):
         assert token == TOKEN and inner is not None
         async with httpx.AsyncClient(headers={"Authorization": TOKEN}, timeout=10) as http:
-            # The desk calls the proxy; its control calls pass the proxy too.
-            yield Desk(type(inner)(url, TOKEN, inner.sandbox), http), file
+            # The sandbox calls the proxy; its control calls pass the proxy too.
+            yield SandboxClient(type(inner)(url, TOKEN, inner.sandbox), http), file
 
 
-async def story(desk: Desk) -> str:
+async def story(sandbox: SandboxClient) -> str:
     """An invoice's life, with as much of people in it as there may be."""
     name, street, code, city, mail, service, note, number, vat = PRIVATE
-    contact = await desk.contact(name=name, customerNumber=number, vatNumber=vat, buyerReference="-")
+    contact = await sandbox.contact(name=name, customerNumber=number, vatNumber=vat, buyerReference="-")
     of = {"contact": ref(contact, "Contact")}
     place = {"street": street, "zip": code, "city": city, "country": ref(1, "StaticCountry")}
-    await desk.objects("POST", "/ContactAddress", 201, json={**of, **place, "category": ref(47, "Category")})
+    await sandbox.objects("POST", "/ContactAddress", 201, json={**of, **place, "category": ref(47, "Category")})
     key = ref(8, "CommunicationWayKey")
-    await desk.objects("POST", "/CommunicationWay", 201, json={**of, "type": "EMAIL", "value": mail, "key": key})
+    await sandbox.objects("POST", "/CommunicationWay", 201, json={**of, "type": "EMAIL", "value": mail, "key": key})
     address = {"addressName": name, "addressStreet": street, "addressZip": code, "addressCity": city}
-    ident = await desk.draft_id(
+    ident = await sandbox.draft_id(
         **of, **address, customerInternalNote=note, headText=service, lines=[line(name=service)]
     )
-    assert await desk.objects("GET", "/Invoice", params={"customerInternalNote": note})
-    assert await desk.objects("GET", "/Contact", params={"customerNumber": number, "depth": 1})
+    assert await sandbox.objects("GET", "/Invoice", params={"customerInternalNote": note})
+    assert await sandbox.objects("GET", "/Contact", params={"customerNumber": number, "depth": 1})
     change = {"key": "template", "value": "573ef2706bd2d50366786471"}
-    await desk.objects("PUT", f"/Invoice/{ident}/changeParameter", json=change)
-    await desk.send_by(ident)
-    await desk.pdf(ident)
+    await sandbox.objects("PUT", f"/Invoice/{ident}/changeParameter", json=change)
+    await sandbox.send_by(ident)
+    await sandbox.pdf(ident)
     letter = {"toEmail": mail, "subject": service, "text": service}
-    await desk.objects("POST", f"/Invoice/{ident}/sendViaEmail", 201, json=letter)
-    await desk.objects("POST", f"/Invoice/{ident}/cancelInvoice", 201)
-    await desk.error("POST", f"/Invoice/{ident}/cancelInvoice", 422)
-    await desk.error("GET", "/Invoice/7", 404, params={"note": f"token {TOKEN}"})
+    await sandbox.objects("POST", f"/Invoice/{ident}/sendViaEmail", 201, json=letter)
+    await sandbox.objects("POST", f"/Invoice/{ident}/cancelInvoice", 201)
+    await sandbox.error("POST", f"/Invoice/{ident}/cancelInvoice", 422)
+    await sandbox.error("GET", "/Invoice/7", 404, params={"note": f"token {TOKEN}"})
     return ident
 
 
-async def test_recordings_hold_no_people(recorded: tuple[Desk, Path]) -> None:
+async def test_recordings_hold_no_people(recorded: tuple[SandboxClient, Path]) -> None:
     """No name, address, mail, note, text or number of theirs, and no token; ids and structure are all there."""
-    desk, file = recorded
-    ident = await story(desk)
+    sandbox, file = recorded
+    ident = await story(sandbox)
     text = file.read_text()
     assert [private for private in (*PRIVATE, TOKEN) if private in text] == []
     exchanges = [json.loads(each) for each in text.splitlines()]
-    assert len(exchanges) == len(await desk.control("GET", "/requests")) == 13
+    assert len(exchanges) == len(await sandbox.control("GET", "/requests")) == 13
     saved = next(each for each in exchanges if each["path"].endswith("saveInvoice"))
     assert saved["answer"]["objects"]["invoice"]["id"] == ident
     assert saved["answer"]["objects"]["invoice"]["sumGross"] == "119"
@@ -94,15 +94,15 @@ async def test_recordings_hold_no_people(recorded: tuple[Desk, Path]) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-async def test_sandbox_equals_itself(recorded: tuple[Desk, Path]) -> None:
+async def test_sandbox_equals_itself(recorded: tuple[SandboxClient, Path]) -> None:
     """Played to another sandbox, whose ids are others, the same story has no difference."""
-    desk, file = recorded
-    await desk.control("POST", "/seed", json={"invoices": 50})
-    await story(desk)
-    job = await desk.objects("GET", "/Export/createDatevCsvZipExportJob", params={**SPAN, "scope": "ET"})
-    found = await desk.objects("GET", "/Progress/generateDownloadHash", params={"jobId": job})
-    await desk.objects("GET", "/Progress/getProgress", params={"hash": found})
-    assert await desk.objects("GET", "/ExportJob/jobDownloadInfo", params={"jobId": job})
+    sandbox, file = recorded
+    await sandbox.control("POST", "/seed", json={"invoices": 50})
+    await story(sandbox)
+    job = await sandbox.objects("GET", "/Export/createDatevCsvZipExportJob", params={**SPAN, "scope": "ET"})
+    found = await sandbox.objects("GET", "/Progress/generateDownloadHash", params={"jobId": job})
+    await sandbox.objects("GET", "/Progress/getProgress", params={"hash": found})
+    assert await sandbox.objects("GET", "/ExportJob/jobDownloadInfo", params={"jobId": job})
     lines = file.read_text().splitlines()
     assert len(lines) == 17
     assert compare(lines) == Counter()
@@ -205,12 +205,12 @@ async def test_silent_upstreams_are_told(tmp_path: Path) -> None:
     assert file.read_text() == ""
 
 
-async def test_answers_pass_unchanged(recorded: tuple[Desk, Path]) -> None:
+async def test_answers_pass_unchanged(recorded: tuple[SandboxClient, Path]) -> None:
     """Status, headers and bytes, also of what is no JSON; of that, the file tells the size."""
-    desk, file = recorded
-    ident = await desk.open_id()
-    path = f"{desk.running.base_url}/Invoice/{ident}/getPdf?preventSendBy=true&download=true"
-    response = await desk.http.get(path)
+    sandbox, file = recorded
+    ident = await sandbox.open_id()
+    path = f"{sandbox.running.base_url}/Invoice/{ident}/getPdf?preventSendBy=true&download=true"
+    response = await sandbox.http.get(path)
     assert response.headers["content-disposition"] == 'attachment; filename="RE-1000.pdf"'
     assert response.headers["content-type"] == "application/pdf" and response.content.startswith(b"%PDF")
     last = json.loads(file.read_text().splitlines()[-1])

@@ -11,7 +11,7 @@ from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.calls import Call
 from sevdesk_client.sandbox.endpoints.errors import Refusal
 from sevdesk_client.sandbox.http.routes import ROUTES
-from tests.client.sandbox_desk import line, save_body
+from tests.sandbox.sandbox_client import line, save_body
 
 KEY_NAMES = """
     id objectName mapAll category contact key type value main country amount date checkAccount sendType sendDraft

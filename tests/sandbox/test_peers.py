@@ -17,7 +17,7 @@ import requests
 from pydantic import BaseModel
 
 from sevdesk_client.sandbox.http.server import Running
-from tests.client.sandbox_desk import Desk
+from tests.sandbox.sandbox_client import SandboxClient
 
 Peer = Any
 
@@ -27,7 +27,7 @@ class Body(BaseModel, extra="allow"):
 
 
 @pytest.fixture
-def peer(sandbox_running: Running) -> Iterator[Peer]:
+def peer(running_sandbox: Running) -> Iterator[Peer]:
     """The other client, at the sandbox's address; it loads its modules here, with pydantic's old ways in them."""
     with requests.Session() as session:
         session.trust_env = False  # the sandbox is on this machine, whatever proxy the environment names
@@ -35,7 +35,7 @@ def peer(sandbox_running: Running) -> Iterator[Peer]:
             warnings.simplefilter("ignore", DeprecationWarning)
             import sevdesk
 
-            client = sevdesk.Client(sandbox_running.token, api_base=sandbox_running.base_url, session=session)
+            client = sevdesk.Client(running_sandbox.token, api_base=running_sandbox.base_url, session=session)
         yield client
 
 
@@ -73,7 +73,7 @@ async def finalise(peer: Peer, invoice: int) -> None:
     await calling(peer.request, "put", "/Invoice/{invoiceId}/sendBy", {"invoiceId": invoice, "body": body})
 
 
-async def test_peer_makes_an_invoice(peer: Peer, sandbox_desk: Desk) -> None:
+async def test_peer_makes_an_invoice(peer: Peer, sandbox: SandboxClient) -> None:
     """It makes contact, address, e-mail and invoice, and reads back what it meant."""
     ident = await saved(peer)
     [listed] = await calling(peer.invoice.getInvoices)
@@ -82,7 +82,7 @@ async def test_peer_makes_an_invoice(peer: Peer, sandbox_desk: Desk) -> None:
     [line] = await calling(peer.invoiceHelper.get_positions, ident)
     assert (line.name, line.price) == ("Beratung", "100")
     found = await calling(peer.contactHelper.find_by_mail, "rechnung@example.com")
-    assert found.id_ == (await sandbox_desk.invoice(str(ident)))["contact"]["id"]
+    assert found.id_ == (await sandbox.invoice(str(ident)))["contact"]["id"]
 
 
 async def test_peer_finalises_and_downloads(peer: Peer) -> None:
@@ -110,22 +110,22 @@ async def test_peer_cancels(peer: Peer) -> None:
     assert (left.status, left.payDate, left.paidAmount) == ("1000", None, 0)
 
 
-async def test_peer_download_finalises_draft(peer: Peer, sandbox_desk: Desk) -> None:
+async def test_peer_download_finalises_draft(peer: Peer, sandbox: SandboxClient) -> None:
     """Its download knows no preventSendBy, so that looking at a draft gives it a number."""
     ident = await saved(peer)
     assert (await calling(peer.invoiceHelper.get_pdf, ident)).startswith(b"%PDF")
-    seen = await sandbox_desk.invoice(str(ident))
+    seen = await sandbox.invoice(str(ident))
     assert (seen["status"], seen["invoiceNumber"]) == ("200", "RE-1000")
 
 
-async def test_peer_throws_draft_away(peer: Peer, sandbox_desk: Desk) -> None:
+async def test_peer_throws_draft_away(peer: Peer, sandbox: SandboxClient) -> None:
     """Its undocumented DELETE takes a draft, and leaves an open invoice alone."""
     first, second = await saved(peer), await saved(peer)
     await finalise(peer, second)
     for ident in (first, second):
         await calling(peer.undocumented.invoice.deleteInvoice, ident)
     assert [each.id_ for each in await calling(peer.invoice.getInvoices)] == [str(second)]
-    assert (await sandbox_desk.counts())["invoices"] == 1
+    assert (await sandbox.counts())["invoices"] == 1
 
 
 async def test_peer_with_wrong_token(peer: Peer) -> None:

@@ -4,20 +4,20 @@ from typing import Any
 
 import pytest
 
-from tests.client.sandbox_desk import Desk, line, ref, save_body, without
+from tests.sandbox.sandbox_client import SandboxClient, line, ref, save_body, without
 
 SAVE = "/Invoice/Factory/saveInvoice"
 
 
-async def refused(desk: Desk, status: int, body: Any) -> Any:
+async def refused(sandbox: SandboxClient, status: int, body: Any) -> Any:
     """The error of a save that changed nothing."""
-    error = await desk.error("POST", SAVE, status, json=body)
-    assert (await desk.counts())["invoices"] == 0
+    error = await sandbox.error("POST", SAVE, status, json=body)
+    assert (await sandbox.counts())["invoices"] == 0
     return error
 
 
-async def body(desk: Desk, **invoice: Any) -> Any:
-    contact = ref(await desk.contact(), "Contact")
+async def body(sandbox: SandboxClient, **invoice: Any) -> Any:
+    contact = ref(await sandbox.contact(), "Contact")
     return save_body(**{"contact": contact, **invoice})
 
 
@@ -46,27 +46,25 @@ async def body(desk: Desk, **invoice: Any) -> Any:
         ({"invoiceType": "AR", "taxRule": ref(17, "TaxRule")}, 422, "invoiceType AR is not supported"),
     ],
 )
-async def test_wrong_heads_are_refused(sandbox_desk: Desk, change: Any, status: int, message: str) -> None:
+async def test_wrong_heads_are_refused(sandbox: SandboxClient, change: Any, status: int, message: str) -> None:
     """Each refusal with its status and text, and nothing was saved."""
-    error = await refused(sandbox_desk, status, await body(sandbox_desk, **change))
+    error = await refused(sandbox, status, await body(sandbox, **change))
     assert error["message"].startswith(message)
 
 
 @pytest.mark.parametrize(
     "key", ["taxRate", "invoiceDate", "taxText", "currency", "contact", "contactPerson", "taxRule", "invoiceType"]
 )
-async def test_missing_heads_are_refused(sandbox_desk: Desk, key: str) -> None:
+async def test_missing_heads_are_refused(sandbox: SandboxClient, key: str) -> None:
     """Every key that live use found necessary is."""
-    response = await sandbox_desk.http.post(
-        sandbox_desk.running.base_url + SAVE, json=without(await body(sandbox_desk), key)
-    )
+    response = await sandbox.http.post(sandbox.running.base_url + SAVE, json=without(await body(sandbox), key))
     assert response.status_code >= 400 and "error" in response.json()
 
 
 @pytest.mark.parametrize("key", ["taxType", "addressCountry", "header", "timeToPay", "showNet", "customerInternalNote"])
-async def test_optional_heads_may_be_missing(sandbox_desk: Desk, key: str) -> None:
+async def test_optional_heads_may_be_missing(sandbox: SandboxClient, key: str) -> None:
     """What the specification demands and live use does not is not needed."""
-    saved = await sandbox_desk.objects("POST", SAVE, 201, json=without(await body(sandbox_desk), key))
+    saved = await sandbox.objects("POST", SAVE, 201, json=without(await body(sandbox), key))
     assert saved["invoice"]["status"] == "100"
 
 
@@ -86,21 +84,21 @@ async def test_optional_heads_may_be_missing(sandbox_desk: Desk, key: str) -> No
         (["text"], 400, "array expected"),
     ],
 )
-async def test_wrong_positions_are_refused(sandbox_desk: Desk, lines: Any, status: int, message: str) -> None:
+async def test_wrong_positions_are_refused(sandbox: SandboxClient, lines: Any, status: int, message: str) -> None:
     """Positions need their keys, a unit, a name and numbers; one at least."""
-    whole = {**await body(sandbox_desk), "invoicePosSave": lines}
-    assert (await refused(sandbox_desk, status, whole))["message"].startswith(message)
+    whole = {**await body(sandbox), "invoicePosSave": lines}
+    assert (await refused(sandbox, status, whole))["message"].startswith(message)
 
 
-async def test_reference_errors_are_short(sandbox_desk: Desk) -> None:
+async def test_reference_errors_are_short(sandbox: SandboxClient) -> None:
     """The misleading reference error comes in the short envelope, without responseCode."""
-    error = await refused(sandbox_desk, 400, {"invoice": {"objectName": "Invoice"}})
+    error = await refused(sandbox, 400, {"invoice": {"objectName": "Invoice"}})
     assert sorted(error) == ["code", "data", "exceptionUUID", "message"]
 
 
-async def test_forms_save_like_json(sandbox_desk: Desk) -> None:
+async def test_forms_save_like_json(sandbox: SandboxClient) -> None:
     """A form-urlencoded body is read with PHP's bracket keys."""
-    contact = await sandbox_desk.contact()
+    contact = await sandbox.contact()
     form = {
         "name": "Formular GmbH",
         "category[id]": "3",
@@ -108,81 +106,81 @@ async def test_forms_save_like_json(sandbox_desk: Desk) -> None:
         "parent[id]": contact,
         "parent[objectName]": "Contact",
     }
-    made = await sandbox_desk.objects("POST", "/Contact", 201, data=form)
+    made = await sandbox.objects("POST", "/Contact", 201, data=form)
     assert (made["name"], made["category"]["id"], made["parent"]["id"]) == ("Formular GmbH", "3", contact)
 
 
-async def test_drafts_can_be_changed(sandbox_desk: Desk) -> None:
+async def test_drafts_can_be_changed(sandbox: SandboxClient) -> None:
     """saveInvoice with an id keeps what is not sent, adds, changes and deletes positions."""
-    saved = await sandbox_desk.draft(lines=[line(10), line(20)], header="Alt", customerInternalNote="INV-1")
+    saved = await sandbox.draft(lines=[line(10), line(20)], header="Alt", customerInternalNote="INV-1")
     ident, (first, second) = saved["invoice"]["id"], [each["id"] for each in saved["invoicePos"]]
     change = {
         "invoice": {"id": ident, "objectName": "Invoice", "mapAll": True, "header": "Neu"},
         "invoicePosSave": [line(30), {**line(40), "id": first}],
         "invoicePosDelete": ref(second, "InvoicePos"),
     }
-    changed = await sandbox_desk.objects("POST", SAVE, 201, json=change)
+    changed = await sandbox.objects("POST", SAVE, 201, json=change)
     assert (changed["invoice"]["header"], changed["invoice"]["customerInternalNote"]) == ("Neu", "INV-1")
     assert sorted(each["price"] for each in changed["invoicePos"]) == [30, 40]
     assert changed["invoice"]["sumNet"] == "70"
-    assert (await sandbox_desk.counts())["invoices"] == 1
+    assert (await sandbox.counts())["invoices"] == 1
 
 
-async def test_final_invoices_stay_unchanged(sandbox_desk: Desk) -> None:
+async def test_final_invoices_stay_unchanged(sandbox: SandboxClient) -> None:
     """saveInvoice with the id of an open invoice is refused."""
-    ident = await sandbox_desk.open_id()
+    ident = await sandbox.open_id()
     change = {"invoice": {"id": ident, "objectName": "Invoice", "mapAll": True, "header": "Neu"}}
-    await sandbox_desk.error("POST", SAVE, 422, json=change)
-    assert (await sandbox_desk.invoice(ident))["header"] is None
+    await sandbox.error("POST", SAVE, 422, json=change)
+    assert (await sandbox.invoice(ident))["header"] is None
 
 
-async def test_default_address_is_copied(sandbox_desk: Desk) -> None:
+async def test_default_address_is_copied(sandbox: SandboxClient) -> None:
     """takeDefaultAddress takes the contact's first address, and nothing where there is none."""
     keys = ("addressName", "addressStreet", "addressZip", "addressCity")
-    contact = await sandbox_desk.contact()
+    contact = await sandbox.contact()
     bare = {**without(save_body(contact=ref(contact, "Contact")), *keys), "takeDefaultAddress": True}
-    assert (await sandbox_desk.objects("POST", SAVE, 201, json=bare))["invoice"]["address"] is None
+    assert (await sandbox.objects("POST", SAVE, 201, json=bare))["invoice"]["address"] is None
     home = {"contact": ref(contact, "Contact"), "country": ref(2, "StaticCountry"), "category": ref(47, "Category")}
     place = {"street": "Ring 1", "zip": "1010", "city": "Wien"}
-    await sandbox_desk.objects("POST", "/ContactAddress", 201, json={**home, **place})
-    invoice = (await sandbox_desk.objects("POST", SAVE, 201, json=bare))["invoice"]
+    await sandbox.objects("POST", "/ContactAddress", 201, json={**home, **place})
+    invoice = (await sandbox.objects("POST", SAVE, 201, json=bare))["invoice"]
     assert invoice["address"] == "Muster GmbH\nRing 1\n1010 Wien" and invoice["addressCountry"]["id"] == "2"
 
 
-async def test_drafts_can_be_deleted(sandbox_desk: Desk) -> None:
+async def test_drafts_can_be_deleted(sandbox: SandboxClient) -> None:
     """DELETE answers [null] for a draft, which is gone then, and 409/159 for anything else."""
-    draft, final = await sandbox_desk.draft_id(), await sandbox_desk.open_id()
-    assert await sandbox_desk.objects("DELETE", f"/Invoice/{draft}") == [None]
-    error = await sandbox_desk.error("GET", f"/Invoice/{draft}", 404)
+    draft, final = await sandbox.draft_id(), await sandbox.open_id()
+    assert await sandbox.objects("DELETE", f"/Invoice/{draft}") == [None]
+    error = await sandbox.error("GET", f"/Invoice/{draft}", 404)
     assert (error["code"], error["message"]) == (151, f"No Model_Invoice with the id {draft} was found")
-    error = await sandbox_desk.error("DELETE", f"/Invoice/{final}", 409)
+    error = await sandbox.error("DELETE", f"/Invoice/{final}", 409)
     assert (error["code"], error["responseCode"]) == (159, 409)
     assert error["message"] == "Invoice can only be deleted in status 100 but is status 200"
 
 
-async def test_taken_number_is_refused(sandbox_desk: Desk) -> None:
+async def test_taken_number_is_refused(sandbox: SandboxClient) -> None:
     """By switch a duplicate number is the number lock's time-out at saveInvoice."""
-    await sandbox_desk.switch(duplicate_number="refuse")
-    await sandbox_desk.draft(invoiceNumber="R-1")
-    error = await sandbox_desk.error("POST", SAVE, 422, json=await body(sandbox_desk, invoiceNumber="R-1"))
+    await sandbox.switch(duplicate_number="refuse")
+    await sandbox.draft(invoiceNumber="R-1")
+    error = await sandbox.error("POST", SAVE, 422, json=await body(sandbox, invoiceNumber="R-1"))
     assert error["message"] == "Invoice: Correct number abort. Timeout"
 
 
-async def test_trailing_keys_by_switch(sandbox_desk: Desk) -> None:
+async def test_trailing_keys_by_switch(sandbox: SandboxClient) -> None:
     """As documented, but not as lived: the four trailing keys are demanded."""
-    whole = await body(sandbox_desk)
-    await sandbox_desk.switch(trailing_keys_required=True)
-    await sandbox_desk.objects("POST", SAVE, 201, json=whole)
+    whole = await body(sandbox)
+    await sandbox.switch(trailing_keys_required=True)
+    await sandbox.objects("POST", SAVE, 201, json=whole)
     del whole["takeDefaultAddress"]
-    await sandbox_desk.error("POST", SAVE, 422, json=whole)
+    await sandbox.error("POST", SAVE, 422, json=whole)
 
 
-async def test_open_address_can_change(sandbox_desk: Desk) -> None:
+async def test_open_address_can_change(sandbox: SandboxClient) -> None:
     """The undocumented PUT changes the address of an invoice that is not enshrined, and no other."""
-    await sandbox_desk.switch(send_by_enshrines=False)
-    ident = await sandbox_desk.open_id()
-    changed = await sandbox_desk.objects("PUT", f"/Invoice/{ident}", json={"addressCity": "Köln"})
+    await sandbox.switch(send_by_enshrines=False)
+    ident = await sandbox.open_id()
+    changed = await sandbox.objects("PUT", f"/Invoice/{ident}", json={"addressCity": "Köln"})
     assert changed["addressCity"] == "Köln"
-    await sandbox_desk.call("PUT", f"/Invoice/{ident}/enshrine")
-    error = await sandbox_desk.error("PUT", f"/Invoice/{ident}", 422, json={"addressCity": "Bonn"})
+    await sandbox.call("PUT", f"/Invoice/{ident}/enshrine")
+    error = await sandbox.error("PUT", f"/Invoice/{ident}", 422, json={"addressCity": "Bonn"})
     assert error["message"] == "Already enshrined"

@@ -16,7 +16,7 @@ import sevdesk_client.sandbox
 from sevdesk_client.sandbox.account.switches import Switches
 from sevdesk_client.sandbox.http.app import create_app
 from sevdesk_client.sandbox.http.server import running
-from tests.client.sandbox_desk import TOKEN
+from tests.sandbox.sandbox_client import TOKEN
 
 FOLDER = Path(sevdesk_client.sandbox.__file__).parent
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from tests.client.sandbox_desk import Desk, line, ref, save_body
+from tests.sandbox.sandbox_client import SandboxClient, line, ref, save_body
 
 
-async def sums(desk: Desk, lines: list[Any], **invoice: Any) -> tuple[str, str, str]:
+async def sums(sandbox: SandboxClient, lines: list[Any], **invoice: Any) -> tuple[str, str, str]:
     """Net, tax and gross of a saved draft."""
-    saved = (await desk.draft(lines=lines, **invoice))["invoice"]
+    saved = (await sandbox.draft(lines=lines, **invoice))["invoice"]
     return saved["sumNet"], saved["sumTax"], saved["sumGross"]
 
 
@@ -35,29 +35,29 @@ async def sums(desk: Desk, lines: list[Any], **invoice: Any) -> tuple[str, str, 
     ],
 )
 async def test_sums_follow_the_notes(
-    sandbox_desk: Desk, show_net: str, lines: list[Any], expected: tuple[str, str, str]
+    sandbox: SandboxClient, show_net: str, lines: list[Any], expected: tuple[str, str, str]
 ) -> None:
     """Per position, half up, then added; written without padding."""
-    assert await sums(sandbox_desk, lines, showNet=show_net) == expected
+    assert await sums(sandbox, lines, showNet=show_net) == expected
 
 
-async def test_rounding_on_the_total(sandbox_desk: Desk) -> None:
+async def test_rounding_on_the_total(sandbox: SandboxClient) -> None:
     """By switch sums are rounded once per rate, which differs by a cent."""
-    await sandbox_desk.switch(rounding="total")
-    assert await sums(sandbox_desk, [line("0.333", rate=19)] * 3) == ("1", "0.19", "1.19")
-    assert await sums(sandbox_desk, [line("4.94"), line("-2.47")], showNet="0") == ("2.08", "0.39", "2.47")
+    await sandbox.switch(rounding="total")
+    assert await sums(sandbox, [line("0.333", rate=19)] * 3) == ("1", "0.19", "1.19")
+    assert await sums(sandbox, [line("4.94"), line("-2.47")], showNet="0") == ("2.08", "0.39", "2.47")
 
 
-async def test_document_discount_on_the_total(sandbox_desk: Desk) -> None:
+async def test_document_discount_on_the_total(sandbox: SandboxClient) -> None:
     """discountSave deducts from the total: 2.08 and 0.39, a cent off the same deduction as a position (live)."""
-    contact = ref(await sandbox_desk.contact(), "Contact")
+    contact = ref(await sandbox.contact(), "Contact")
     off = {"objectName": "Discounts", "mapAll": True, "discount": True, "percentage": False, "value": "2.47"}
     whole = {**save_body([line("4.94")], contact=contact, showNet="0"), "discountSave": [off]}
-    saved = (await sandbox_desk.objects("POST", "/Invoice/Factory/saveInvoice", 201, json=whole))["invoice"]
+    saved = (await sandbox.objects("POST", "/Invoice/Factory/saveInvoice", 201, json=whole))["invoice"]
     assert (saved["sumNet"], saved["sumTax"], saved["sumGross"]) == ("2.08", "0.39", "2.47")
 
 
-async def test_sums_a_cent_off(sandbox_desk: Desk) -> None:
+async def test_sums_a_cent_off(sandbox: SandboxClient) -> None:
     """By switch tax and gross are wrong by a cent, for the callers that compare."""
-    await sandbox_desk.switch(cent_off=True)
-    assert await sums(sandbox_desk, [line(100)]) == ("100", "19.01", "119.01")
+    await sandbox.switch(cent_off=True)
+    assert await sums(sandbox, [line(100)]) == ("100", "19.01", "119.01")

@@ -64,9 +64,9 @@ async def tell(program: Path, sandbox: Running) -> Told:
 
 
 @pytest.mark.long
-async def test_generated_client_lives_through_it(program: Path, sandbox_running: Running) -> None:
+async def test_generated_client_lives_through_it(program: Path, running_sandbox: Running) -> None:
     """Contact, invoices, sendBy, PDF, mail, two payments, cancellation, lists, refusals: all as sevDesk tells them."""
-    told = await tell(program, sandbox_running)
+    told = await tell(program, running_sandbox)
     refused = {"cancelled: again": 422, "stranger": 401}
     created = {"contact", "address", "way", "paid: mailed", "cancelled: storno", *(f"{a}: saved" for a in PAIR)}
     assert {name: status for name, (status, _) in told.items()} == {
