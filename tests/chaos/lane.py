@@ -99,7 +99,7 @@ class Lane:
 
     async def settled(self) -> None:
         """Wait until sevDesk has committed all that was still to come."""
-        while self.sevdesk.sandbox.late:  # noqa: ASYNC110 - the sandbox tells nobody
+        while self.sevdesk.sandbox.late_commits:  # noqa: ASYNC110 - the sandbox tells nobody
             await asyncio.sleep(0.02)
 
     async def afresh(self) -> None:

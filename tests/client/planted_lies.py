@@ -73,7 +73,7 @@ LIES = (
         "paidAmount is text like all other sums",
         "sandbox/endpoints/invoice_json.py",
         '"paidAmount": number(invoice.paid)',
-        '"paidAmount": sum_text(invoice.paid)',
+        '"paidAmount": decimal_text(invoice.paid)',
         f"{SANDBOX_TESTS}/test_answers.py::test_reads_answer_strings_throughout",
     ),
     Lie(
@@ -87,7 +87,7 @@ LIES = (
         "a draft has its number already",
         "sandbox/endpoints/invoices.py",
         "saved.note, saved.number, type=saved.type)",
-        "saved.note, saved.number or account.draw_number(), type=saved.type)",
+        "saved.note, saved.number or account.take_number(), type=saved.type)",
         f"{SANDBOX_TESTS}/test_finalising.py::test_numbers_run_without_gaps",
     ),
     Lie(
@@ -107,15 +107,15 @@ LIES = (
     Lie(
         "midnight in Berlin is an hour before midnight, all year",
         "sandbox/account/formats.py",
-        'instant(moment).astimezone(BERLIN).isoformat(timespec="seconds")',
-        'instant(moment).astimezone(ZoneInfo("Etc/GMT-1")).isoformat(timespec="seconds")',
+        'as_datetime(moment).astimezone(BERLIN).isoformat(timespec="seconds")',
+        'as_datetime(moment).astimezone(ZoneInfo("Etc/GMT-1")).isoformat(timespec="seconds")',
         f"{SANDBOX_TESTS}/test_answers.py::test_dates_carry_berlin_offset",
     ),
     Lie(
         "an invoice has a key that neither specification nor recordings know",
         "sandbox/endpoints/invoice_json.py",
-        '"payDate": stamp(invoice.pay_date),',
-        '"payDate": stamp(invoice.pay_date), "paid": invoice.status == 1000,',
+        '"payDate": timestamp(invoice.pay_date),',
+        '"payDate": timestamp(invoice.pay_date), "paid": invoice.status == 1000,',
         f"{TESTS}/test_contract_answers.py::test_answers_deviate_as_listed",
     ),
 )

@@ -128,7 +128,7 @@ async def paid_only_here(books: Books, invoice: UUID) -> None:
 
 async def other_contact(books: Books, invoice: UUID) -> None:
     there = await books.there(invoice)
-    there.letter = replace(there.letter, contact_id=there.letter.contact_id + 100_000)
+    there.fields = replace(there.fields, contact_id=there.fields.contact_id + 100_000)
 
 
 async def pdf_lost(books: Books, invoice: UUID) -> None:

@@ -80,7 +80,7 @@ async def test_draft_of_old_words_is_not_kept(office: Office) -> None:
     await office.billing.db.execute("UPDATE billing_invoices SET head_text = 'Neu.'")
     assert (await retried(office, job))["state"] == "done"
     [document] = office.documents()
-    assert document.letter.head_text == "Neu."
+    assert document.fields.head_text == "Neu."
     assert await outcomes(office, "save_invoice") == ["found_done", "done"]
 
 

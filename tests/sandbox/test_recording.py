@@ -17,10 +17,10 @@ from sevdesk_client.sandbox import command
 from sevdesk_client.sandbox.account.records import Address, Contact
 from sevdesk_client.sandbox.account.seed import seed
 from sevdesk_client.sandbox.account.state import Account
-from sevdesk_client.sandbox.endpoints.contact_addresses import render_address
+from sevdesk_client.sandbox.endpoints.contact_addresses import address_json
 from sevdesk_client.sandbox.endpoints.errors import not_found
-from sevdesk_client.sandbox.endpoints.invoice_json import render_invoice
-from sevdesk_client.sandbox.http.recording import recording, upstream_of
+from sevdesk_client.sandbox.endpoints.invoice_json import invoice_json
+from sevdesk_client.sandbox.http.recording import parse_upstream, recording
 from sevdesk_client.sandbox.http.replay import Difference, compare
 from sevdesk_client.sandbox.http.scrubbing import Scrubber
 from tests.sandbox.datev_archive import SPAN
@@ -118,7 +118,7 @@ def shown_invoice(status: int) -> dict[str, Any]:
     """An invoice of some account, as its reads show it."""
     account = Account()
     made = seed(account, 1, status)
-    return render_invoice(account.invoices[int(made["ids"][0])])
+    return invoice_json(account.invoices[int(made["ids"][0])])
 
 
 def test_differences_are_told() -> None:
@@ -157,7 +157,7 @@ def test_old_objects_have_stand_ins() -> None:
     account = Account()
     contact = account.contacts.put(Contact(4711123, account.now(), account.now(), {"name": "X"}, 3))
     place = Address(4711124, account.now(), account.now(), contact.id, 1, 47, {})
-    created = {"objects": render_address(account, place, full=True)}
+    created = {"objects": address_json(account, place, full=True)}
     lines = [
         exchange("GET", "/Invoice/135000777", draft),
         exchange("DELETE", "/Invoice/135000777", deleted),
@@ -181,9 +181,9 @@ def test_other_files_are_refused(tmp_path: Path, text: str, capsys: pytest.Captu
 def test_tokens_do_not_travel_openly(url: str) -> None:
     """Plain http only within this machine."""
     with pytest.raises(ValueError, match="https"):
-        upstream_of(url)
+        parse_upstream(url)
     assert command.run(upstream=url, record=Path("never")) == 2
-    assert upstream_of("https://my.sevdesk.de/api/v1/").path == "/api/v1"
+    assert parse_upstream("https://my.sevdesk.de/api/v1/").path == "/api/v1"
 
 
 def test_upstream_needs_a_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,11 +1,11 @@
-"""A table with one secondary index, so that a look-up costs the same with ten rows and with ten thousand."""
+"""Records by id and by one more key, so that a look-up costs the same with ten records and with ten thousand."""
 
 from collections.abc import Callable, Hashable, Iterator
 from typing import Generic, Protocol, TypeVar
 
 
 class HasId(Protocol):
-    """Anything sevDesk numbers."""
+    """A record with sevDesk's id."""
 
     id: int
 
@@ -13,42 +13,42 @@ class HasId(Protocol):
 T = TypeVar("T", bound=HasId)
 
 
-class Shelf(Generic[T]):
-    """Things by id, and by what `key` says of them; `put` again after changing one."""
+class IndexedTable(Generic[T]):
+    """Records by id, with an index on `key(record)`. Call `put` again after changing a record."""
 
     def __init__(self, key: Callable[[T], Hashable]) -> None:
         self._key = key
-        self._items: dict[int, T] = {}
+        self._records: dict[int, T] = {}
         self._keys: dict[int, Hashable] = {}
         self._index: dict[Hashable, dict[int, T]] = {}
 
-    def put(self, item: T) -> T:
-        """Remember an item, or that it has changed."""
-        if item.id in self._items:
-            del self._index[self._keys[item.id]][item.id]
-        key = self._keys[item.id] = self._key(item)
-        self._items[item.id] = self._index.setdefault(key, {})[item.id] = item
-        return item
+    def put(self, record: T) -> T:
+        """Add a record, or index it again after a change."""
+        if record.id in self._records:
+            del self._index[self._keys[record.id]][record.id]
+        key = self._keys[record.id] = self._key(record)
+        self._records[record.id] = self._index.setdefault(key, {})[record.id] = record
+        return record
 
-    def drop(self, item: T) -> None:
-        """Forget an item."""
-        del self._items[item.id], self._index[self._keys.pop(item.id)][item.id]
+    def remove(self, record: T) -> None:
+        """Delete a record."""
+        del self._records[record.id], self._index[self._keys.pop(record.id)][record.id]
 
-    def having(self, key: Hashable) -> list[T]:
-        """The items of one key, oldest first."""
+    def with_key(self, key: Hashable) -> list[T]:
+        """The records with this key, oldest first."""
         return list(self._index.get(key, {}).values())
 
     def __contains__(self, ident: object) -> bool:
-        return ident in self._items
+        return ident in self._records
 
     def __getitem__(self, ident: int) -> T:
-        return self._items[ident]
+        return self._records[ident]
 
     def __iter__(self) -> Iterator[T]:
-        return iter(self._items.values())
+        return iter(self._records.values())
 
     def __reversed__(self) -> Iterator[T]:
-        return reversed(self._items.values())
+        return reversed(self._records.values())
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._records)

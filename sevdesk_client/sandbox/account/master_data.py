@@ -5,7 +5,7 @@ from typing import Final
 from sevdesk_client.sandbox.account.formats import Object
 from sevdesk_client.sandbox.account.records import CLIENT, CLIENT_ID, USER_ID
 
-# A made-up company: what an expanded sevClient holds in real write answers, so that log scrubbing can be tested.
+# A made-up company: an expanded sevClient in real write answers holds these keys, so log scrubbing can be tested.
 FULL_CLIENT: Final = {
     "id": str(CLIENT_ID),
     "objectName": "SevClient",
@@ -16,7 +16,7 @@ FULL_CLIENT: Final = {
     "lastLoginIp": "192.0.2.7",
 }
 USERS: Final = {USER_ID: "Erika Beispiel", USER_ID + 1: "Max Beispiel"}
-# 1 to 3 are live (two peers), the other ids are the sandbox's own; GB is duplicated (live). Codes in lower case.
+# Ids 1 to 3 and that GB exists twice are live (two peers); the other ids are invented. Codes in lower case.
 COUNTRIES: Final = {
     1: ("de", "Deutschland"),
     2: ("at", "Österreich"),
@@ -54,7 +54,7 @@ PAYMENT_METHODS: Final = {
     21923: ("Scheck", "20", "20"),
     114251: ("Online-Zahlung (z.B. PayPal)", "68", "68"),
 }
-# The first of each is official; the others are the sandbox's own, 24 hex digits like it.
+# The first template and the letter paper are official; the others are invented, 24 hex digits like them.
 TEMPLATES: Final = {
     "57986aee6bd2d53306068da1": ("SEVDOC_TEMPLATE_STANDARD", "0"),
     "573ef2706bd2d50366786471": ("SEVDOC_TEMPLATE_MODERN", "0"),
@@ -65,7 +65,7 @@ TEMPLATES: Final = {
 }
 LETTERPAPERS: Final = {"57d7ff34f23ada297d265f21": "Blanko"}
 CHECK_ACCOUNTS: Final = {5000001: ("Verrechnungskonto", "offline"), 5000002: ("Bank", "online")}
-WAY_KEYS: Final = {
+COMMUNICATION_WAY_KEYS: Final = {
     1: "Privat",
     2: "Arbeit",
     3: "Fax",

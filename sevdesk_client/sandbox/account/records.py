@@ -1,4 +1,4 @@
-"""What an account holds, one plain class per kind of thing."""
+"""The account's records, one dataclass per sevDesk model."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -17,7 +17,7 @@ DEFAULT_LAYOUT = {"template": DEFAULT_TEMPLATE, "letterpaper": DEFAULT_PAPER, "l
 
 @dataclass(slots=True)
 class Contact:
-    """An organisation (name) or a person (surename, familyname)."""
+    """An organisation (`name`) or a person (`surename`, `familyname`)."""
 
     id: int
     create: datetime
@@ -28,7 +28,7 @@ class Contact:
 
     @property
     def is_person(self) -> bool:
-        """Persons appear in GET /Contact only with depth=1 (official)."""
+        """True without `name`; GET /Contact lists persons only with depth=1 (official)."""
         return not self.fields.get("name") and bool(self.fields.get("familyname") or self.fields.get("surename"))
 
 
@@ -46,8 +46,8 @@ class Address:
 
 
 @dataclass(slots=True)
-class Way:
-    """One e-mail address, phone number or web page of a contact."""
+class CommunicationWay:
+    """An e-mail address, telephone number or web page of a contact."""
 
     id: int
     create: datetime
@@ -61,7 +61,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """One line of an invoice; price is net or gross as the letter's show_net says."""
+    """One position of an invoice; `price` is net if the document's `show_net` is set, else gross."""
 
     id: int
     name: str
@@ -76,8 +76,8 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """What its author wrote: shared between seeded invoices, replaced as a whole when a draft is changed."""
+class DocumentFields:
+    """A document's text, dates, address, tax, positions and sums. Immutable: seeded invoices share one instance."""
 
     contact_id: int
     contact_person_id: int
@@ -106,23 +106,23 @@ class Letter:
     is_e_invoice: bool
     positions: tuple[Position, ...]
     discounts: tuple[Discount, ...]
-    rates: tuple[tuple[Decimal, Sums], ...]  # the sums of each tax rate; together they are `sums`
+    rates: tuple[tuple[Decimal, Sums], ...]  # (tax rate, its sums), which add up to `sums`
     sums: Sums
 
     @property
     def has_address(self) -> bool:
-        """Whether a reader of the letter can tell where it goes."""
+        """Whether any part of an address is set; a name alone does not count."""
         return bool(self.address or self.address_street or self.address_city)
 
 
 @dataclass(slots=True)
 class Invoice:
-    """One invoice's life around its letter. Status 100 draft, 200 open, 750 partly paid, 1000 paid or cancelled."""
+    """An invoice and its state. Status 100 draft, 200 open, 750 partly paid, 1000 paid or cancelled."""
 
     id: int
     create: datetime
     update: datetime
-    letter: Letter
+    fields: DocumentFields
     note: str | None
     number: str | None
     type: str = "RE"
@@ -135,18 +135,18 @@ class Invoice:
     origin_id: int | None = None
     cancelled_by: int | None = None
     credit_note_id: int | None = None
-    layout: dict[str, str] = field(default_factory=lambda: DEFAULT_LAYOUT)  # replaced, never changed in place
+    layout: dict[str, str] = field(default_factory=lambda: DEFAULT_LAYOUT)  # shared default: replace, do not mutate
 
 
 @dataclass(slots=True)
 class CreditNote:
-    """The draft that cancelling a paid invoice leaves (one report)."""
+    """The credit note draft that cancelling a paid invoice creates (one report)."""
 
     id: int
     create: datetime
     update: datetime
     origin_id: int
-    letter: Letter
+    fields: DocumentFields
     note: str | None
     number: str
     status: int = 100
@@ -154,7 +154,7 @@ class CreditNote:
 
 @dataclass(slots=True)
 class Transaction:
-    """Money on an account: status 100 unbooked, 400 booked."""
+    """A bank transaction: status 100 unbooked, 400 booked."""
 
     id: int
     create: datetime

@@ -1,12 +1,12 @@
-"""Many invoices at once, for benchmarks: one letter per batch is shared, only what differs is stored per invoice."""
+"""Create many invoices at once, for benchmarks; those of one call share one DocumentFields to save memory."""
 
 from datetime import timedelta
 from decimal import Decimal
 
 from sevdesk_client.sandbox.account.formats import Object
-from sevdesk_client.sandbox.account.records import USER_ID, Contact, Invoice, Letter, Position
+from sevdesk_client.sandbox.account.records import USER_ID, Contact, DocumentFields, Invoice, Position
 from sevdesk_client.sandbox.account.state import Account
-from sevdesk_client.sandbox.account.sums import ZERO, line
+from sevdesk_client.sandbox.account.sums import ZERO, position_sums
 
 STATUSES = (100, 200, 750, 1000)
 
@@ -22,35 +22,38 @@ def seed(
     paid: str | None = None,
     age_seconds: int = 0,
 ) -> Object:
-    """`invoices` of them, with notes `prefix` + six digits from `start` on, and contiguous ids.
+    """Create `invoices` invoices with contiguous ids and notes `prefix` + six digits counted from `start`.
 
-    `paid` is the amount paid of each (default: all at status 1000, one unit at 750). `age_seconds` dates create and
-    update back, so that a later change stands out for updateAfter. Answers first and last id, note and number.
+    `paid` is the amount paid on each (default: all at status 1000, one euro at 750). `age_seconds` dates create and
+    update back, so that updateAfter can tell a later change. Returns first and last id, note and number.
     """
     if status not in STATUSES:
         raise ValueError(f"status must be one of {STATUSES}")
-    letter = _letter(account, Decimal(net), Decimal(tax_rate))
-    default = {1000: letter.sums.gross, 750: Decimal(1)}.get(status, ZERO)
+    fields = _document_fields(account, Decimal(net), Decimal(tax_rate))
+    default = {1000: fields.sums.gross, 750: Decimal(1)}.get(status, ZERO)
     amount = default if paid is None else Decimal(paid)
-    made = [_one(account, letter, status, f"{prefix}{count:06d}", amount) for count in range(start, start + invoices)]
+    made = [
+        _add_invoice(account, fields, status, f"{prefix}{count:06d}", amount)
+        for count in range(start, start + invoices)
+    ]
     if age_seconds:
-        _age(account, made, age_seconds)
+        _date_back(account, made, age_seconds)
     ends = [made[0], made[-1]] if made else []
     return {
         "created": len(made),
         "ids": [str(each.id) for each in ends],
         "notes": [each.note for each in ends],
         "numbers": [each.number for each in ends],
-        "contact_id": str(letter.contact_id),
-        "sum_gross": str(letter.sums.gross),
+        "contact_id": str(fields.contact_id),
+        "sum_gross": str(fields.sums.gross),
     }
 
 
-def _one(account: Account, letter: Letter, status: int, note: str, paid: Decimal) -> Invoice:
+def _add_invoice(account: Account, fields: DocumentFields, status: int, note: str, paid: Decimal) -> Invoice:
     now = account.now()
-    invoice = Invoice(account.new_id(), now, now, letter, note, None, status=status, paid=paid)
+    invoice = Invoice(account.new_id(), now, now, fields, note, None, status=status, paid=paid)
     if status > 100:
-        invoice.number = account.draw_number()
+        invoice.number = account.take_number()
         invoice.send_date = invoice.enshrined = now
         invoice.send_type = "VPDF"
     if status == 1000:
@@ -58,13 +61,13 @@ def _one(account: Account, letter: Letter, status: int, note: str, paid: Decimal
     return account.add(invoice)
 
 
-def _letter(account: Account, net: Decimal, rate: Decimal) -> Letter:
+def _document_fields(account: Account, net: Decimal, rate: Decimal) -> DocumentFields:
     now = account.now()
     contact = Contact(account.new_id(), now, now, {"name": "Seed GmbH", "customerNumber": f"SEED-{account.last_id}"}, 3)
     account.contacts.put(contact)
-    sums = line(Decimal(1), net, ZERO, rate, True)
+    sums = position_sums(Decimal(1), net, ZERO, rate, True)
     position = Position(account.new_id(), "Leistung", None, Decimal(1), net, rate, ZERO, 1, 1, sums)
-    return Letter(
+    return DocumentFields(
         contact_id=contact.id,
         contact_person_id=USER_ID,
         invoice_date=account.today(),
@@ -97,7 +100,7 @@ def _letter(account: Account, net: Decimal, rate: Decimal) -> Letter:
     )
 
 
-def _age(account: Account, made: list[Invoice], seconds: int) -> None:
+def _date_back(account: Account, made: list[Invoice], seconds: int) -> None:
     for each in made:
         each.create = each.update = each.create - timedelta(seconds=seconds)
     account.by_update = {each.id: each for each in sorted(account.invoices.values(), key=lambda each: each.update)}

@@ -1,4 +1,4 @@
-"""What the reports contradict each other in, or leave open: one switch each. README.md names the sources."""
+"""One switch for each behaviour on which the sources disagree or are silent. README.md names the sources."""
 
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -29,7 +29,7 @@ CHOICES: dict[str, tuple[object, ...]] = {
     "datev_not_ready": ("empty", "null", "not_found"),
     "datev_conflict": ("never", "running", "always"),
 }
-# What the lists may hold; those not named here take any text.
+# Allowed items of list switches; those not named here take any text.
 ITEMS: dict[str, frozenset[str]] = {
     "datev_faults": frozenset(
         [
@@ -44,7 +44,7 @@ ITEMS: dict[str, frozenset[str]] = {
 
 @dataclass(slots=True)
 class Switches:
-    """Defaults follow the better source; where sources are equal, the choice that hurts a careless client more."""
+    """Defaults follow the better source; between equal ones, the behaviour that a careless client handles worse."""
 
     send_by_enshrines: bool | str = True
     duplicate_number: str = "replace"
@@ -104,5 +104,5 @@ class Switches:
             raise ValueError(f"{name} takes {', '.join(sorted(ITEMS[name]))}")
 
     def as_json(self) -> Object:
-        """Every switch with its present value."""
+        """All switches and their values."""
         return asdict(self)

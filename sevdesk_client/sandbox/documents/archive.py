@@ -1,4 +1,4 @@
-"""The ZIP of an export, sound or with faults planted on order."""
+"""The ZIP archive of a DATEV export, correct or spoilt as switch datev_faults says."""
 
 import io
 import re
@@ -10,15 +10,15 @@ from decimal import Decimal
 
 from sevdesk_client.sandbox.account.export_records import ExportJob, Posting
 from sevdesk_client.sandbox.account.formats import berlin_day
-from sevdesk_client.sandbox.documents.extf import debtor_file, document_list, stack_file, stacks
+from sevdesk_client.sandbox.documents.extf import batch_file, batches, debtor_file, document_list
 from sevdesk_client.sandbox.documents.pdf import invoice_pdf
 
-BOMB_BYTES = 256 * 2**20  # unpacked; a thousandth of it packed
+BOMB_BYTES = 256 * 2**20  # unpacked; about a thousandth of it packed
 _ZEROS = bytes(2**20)
 
 
 def build(job: ExportJob, *, layout: str = "official", faults: Collection[str] = ()) -> bytes:
-    """The archive's bytes. Reads nothing but the job, so it may be built in a thread."""
+    """The archive's bytes. Reads nothing but the job, so it can run in a thread."""
     files = _files(job, layout, faults)
     if "extra_file" in faults:
         files["liesmich.txt"] = b"Bitte beachten Sie unsere neuen Preise.\r\n"
@@ -31,10 +31,10 @@ def build(job: ExportJob, *, layout: str = "official", faults: Collection[str] =
 
 
 def _files(job: ExportJob, layout: str, faults: Collection[str]) -> dict[str, bytes]:
-    parts = stacks(job, plant(job, faults))
+    parts = batches(job, with_faults(job, faults))
     files = {}
     for start, end, postings in parts:
-        text = stack_file(job, start, end, postings, layout=layout, faults=faults)
+        text = batch_file(job, start, end, postings, layout=layout, faults=faults)
         period = f"_{start:%Y%m%d}_bis_{end:%Y%m%d}" if layout == "observed" or len(parts) > 1 else ""
         files[f"EXTF_Buchungsstapel{period}.csv"] = _encoded(text, faults)
     if "no_stack" in faults:
@@ -50,12 +50,12 @@ def _encoded(text: str, faults: Collection[str]) -> bytes:
 
 
 def _images(job: ExportJob, layout: str) -> dict[str, bytes]:
-    """document.xml and a PDF per invoice; in the observed layout packed once more, for DATEV's Belegtransfer."""
+    """document.xml and one PDF per invoice; in layout "observed" in a ZIP of their own, for DATEV Belegtransfer."""
     if not job.images:
         return {}
-    names = {guid: f"{_name(each.number or str(each.id))}.pdf" for guid, (each, _) in job.images.items()}
+    names = {guid: f"{_file_name(each.number or str(each.id))}.pdf" for guid, (each, _) in job.images.items()}
     if layout == "observed":
-        days = {guid: berlin_day(each.letter.invoice_date) for guid, (each, _) in job.images.items()}
+        days = {guid: berlin_day(each.fields.invoice_date) for guid, (each, _) in job.images.items()}
         names = {guid: f"{days[guid]}_Einnahmebeleg_{name[:-4]}_{guid[-12:]}.pdf" for guid, name in names.items()}
     files = {"document.xml": document_list(names, job.create).encode()}
     files |= {names[guid]: invoice_pdf(*printed) for guid, printed in job.images.items()}
@@ -64,7 +64,7 @@ def _images(job: ExportJob, layout: str) -> dict[str, bytes]:
     return {f"DATEV_Rechnungsausgang_{job.start:%Y%m%d}_bis_{job.end:%Y%m%d}.zip": _zip(files)}
 
 
-def _name(number: str) -> str:
+def _file_name(number: str) -> str:
     return re.sub(r"[^\w.-]", "_", number, flags=re.ASCII)
 
 
@@ -80,22 +80,22 @@ def _zip(files: dict[str, bytes], *, bomb: bool = False) -> bytes:
     return stream.getvalue()
 
 
-def plant(job: ExportJob, faults: Collection[str]) -> Iterable[Posting]:
-    """The postings, the first of them spoilt as ordered. Nothing is spoilt where there is none."""
+def with_faults(job: ExportJob, faults: Collection[str]) -> Iterable[Posting]:
+    """The postings with the faults that concern them applied to the first; unchanged if there are none."""
     if not job.postings:
         return job.postings
     first, *rest = job.postings
     if "wrong_amount" in faults:
         first = replace(first, amount=first.amount + Decimal("0.01"))
     if "wrong_account" in faults:
-        first = replace(first, contra=first.contra + 1)
+        first = replace(first, contra_account=first.contra_account + 1)
     if "wrong_side" in faults:
         first = replace(first, side="H" if first.side == "S" else "S")
     if "wrong_date" in faults:
         first = replace(first, day=first.day + timedelta(days=1 if first.day < job.end else -1))
     if "wrong_number" in faults:
         first = replace(first, number=f"{first.number}9")
-    firsts = {"posting_missing": [], "posting_doubled": [first, first]}
-    chosen = next((firsts[name] for name in firsts if name in faults), [first])
-    stray = [replace(first, number="FREMD-1", text="Unbekannt")] if "posting_unknown" in faults else []
-    return [*chosen, *rest, *stray]
+    replacements = {"posting_missing": [], "posting_doubled": [first, first]}
+    chosen = next((replacements[name] for name in replacements if name in faults), [first])
+    unknown = [replace(first, number="FREMD-1", text="Unbekannt")] if "posting_unknown" in faults else []
+    return [*chosen, *rest, *unknown]

@@ -1,6 +1,6 @@
-"""The columns of DATEV's two formats that an export holds, in their order (developer.datev.de)."""
+"""Column titles of the two EXTF formats in an export, in order (developer.datev.de)."""
 
-_STACK = """
+_BATCH = """
 Umsatz (ohne Soll/Haben-Kz);Soll/Haben-Kennzeichen;WKZ Umsatz;Kurs;Basis-Umsatz;WKZ Basis-Umsatz;Konto
 Gegenkonto (ohne BU-Schlüssel);BU-Schlüssel;Belegdatum;Belegfeld 1;Belegfeld 2;Skonto;Buchungstext;Postensperre
 Diverse Adressnummer;Geschäftspartnerbank;Sachverhalt;Zinssperre;Beleglink;8 Beleginfo
@@ -14,7 +14,7 @@ Postensperre bis;Bezeichnung SoBil-Sachverhalt;Kennzeichen SoBil-Buchung;Festsch
 Datum Zuord. Steuerperiode;Fälligkeit;Generalumkehr (GU);Steuersatz;Land;Abrechnungsreferenz;BVV-Position
 EU-Land u. UStID (Ursprung);EU-Steuersatz (Ursprung);Abw. Skontokonto
 """
-# The first 40 of Debitoren/Kreditoren's 254: all that sevDesk could know.
+# The first 40 of Debitoren/Kreditoren's 254 columns; sevDesk has data for no others.
 _DEBTOR = """
 Konto;Name (Adressattyp Unternehmen);Unternehmensgegenstand;Name (Adressattyp natürl. Person)
 Vorname (Adressattyp natürl. Person);Name (Adressattyp keine Angabe);Adressattyp;Kurzbezeichnung;EU-Land;EU-UStID
@@ -26,7 +26,7 @@ Bemerkung (E-Mail);Internet;Bemerkung (Internet);Fax;Bemerkung (Fax);Sonstige;Be
 
 
 def _titles(text: str) -> list[str]:
-    """One title per entry; "8 Beleginfo" stands for eight pairs of Art and Inhalt."""
+    """One title per entry; "8 Beleginfo" means eight pairs of Art and Inhalt."""
     found = []
     for entry in text.strip().replace("\n", ";").split(";"):
         count, _, name = entry.partition(" ")
@@ -35,10 +35,10 @@ def _titles(text: str) -> list[str]:
     return found
 
 
-STACK_TITLES = _titles(_STACK)  # 125, of version 13
+BATCH_TITLES = _titles(_BATCH)  # 125, of version 13
 DEBTOR_TITLES = _titles(_DEBTOR)
-# Column numbers, from 1 on, that hold texts and hence are quoted even when empty (official).
-STACK_TEXTS = frozenset(
+# Numbers (from 1) of the text columns, which are quoted even when empty (official).
+BATCH_TEXTS = frozenset(
     [
         *(2, 3, 6, 9, 11, 12, 14, 16, *range(20, 39), 40, 42, *range(48, 88), 91, 95, 96, 98),
         *(102, 103, 105, 107, 109, 110, 112, 118, 120, 121, 123),

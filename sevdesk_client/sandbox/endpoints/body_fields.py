@@ -1,70 +1,70 @@
-"""Single fields of a request body: what comes out, or the refusal it earns."""
+"""Reads single fields of a request body, or raises sevDesk's refusal for a wrong one."""
 
 from collections.abc import Container
 from datetime import date, datetime
 from decimal import Decimal
 
-from sevdesk_client.sandbox.account.formats import Json, Object, amount_of, ident_of, moment_of, php_type, truthy
+from sevdesk_client.sandbox.account.formats import Json, Object, is_true, parse_date, parse_decimal, parse_id, php_type
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.errors import Refusal, bad_reference, invalid, not_found, null_column
 
 
-def mapped(data: Json, key: str, model: str) -> Object:
-    """An object with objectName and mapAll, the two keys sevDesk always needs (live, three peers)."""
-    if not isinstance(data, dict) or data.get("objectName") != model or not truthy(data.get("mapAll")):
+def model_object(data: Json, key: str, model: str) -> Object:
+    """An object with objectName `model` and mapAll true, both of which sevDesk always requires (live, three peers)."""
+    if not isinstance(data, dict) or data.get("objectName") != model or not is_true(data.get("mapAll")):
         raise bad_reference(key, php_type(data))
     return data
 
 
 def reference(data: Object, key: str, model: str) -> int | None:
-    """A {id, objectName} pair; None when absent. An id alone, or another objectName, is refused (live)."""
+    """The id of a {id, objectName} reference, None when absent; an id alone or another objectName is refused (live)."""
     value = data.get(key)
     if value is None:
         return None
-    ident = ident_of(value.get("id")) if isinstance(value, dict) else None
+    ident = parse_id(value.get("id")) if isinstance(value, dict) else None
     if ident is None or value.get("objectName") != model:
         raise bad_reference(key, php_type(value))
     return ident
 
 
-def known(account: Account, data: Object, key: str, model: str, idents: Container[int]) -> int | None:
-    """A reference that leads somewhere if it is there (404/151 otherwise, inferred)."""
+def optional_reference(account: Account, data: Object, key: str, model: str, idents: Container[int]) -> int | None:
+    """A reference that, if present, must be one of `idents` (404/151 otherwise, inferred)."""
     ident = reference(data, key, model)
     if ident is not None and ident not in idents:
         raise not_found(model, ident, account.switches.not_found)
     return ident
 
 
-def required(account: Account, data: Object, key: str, model: str, idents: Container[int]) -> int:
-    """A reference that must be there and lead somewhere."""
-    ident = known(account, data, key, model, idents)
+def required_reference(account: Account, data: Object, key: str, model: str, idents: Container[int]) -> int:
+    """A reference that must be present and one of `idents`."""
+    ident = optional_reference(account, data, key, model, idents)
     if ident is None:
         raise bad_reference(key, php_type(data.get(key)))
     return ident
 
 
 def text(data: Object, key: str) -> str | None:
-    """A text, or None. Numbers become texts, as PHP does."""
+    """A text, or None; numbers become texts, as in PHP."""
     value = data.get(key)
     return None if value is None else str(value)
 
 
 def amount(data: Object, key: str, default: Decimal | None = None) -> Decimal:
-    """A number; where there is no default, SQL refuses its absence (live for taxRate, inferred for others)."""
+    """A number; without a default its absence is an SQL error (live for taxRate, inferred for others)."""
     value = data.get(key)
     if value is None:
         if default is None:
             raise null_column(key)
         return default
-    number = amount_of(value)
+    number = parse_decimal(value)
     if number is None:
         raise invalid(f"{key} is not a number")  # wording inferred
     return number
 
 
-def whole(data: Object, key: str) -> int | None:
+def integer(data: Object, key: str) -> int | None:
     """A whole number, or None."""
-    number = amount_of(data.get(key))
+    number = parse_decimal(data.get(key))
     return None if number is None else int(number)
 
 
@@ -73,14 +73,14 @@ def day(data: Object, key: str, *, zoned: bool = False) -> datetime | date | Non
     value = data.get(key)
     if value is None:
         return None
-    moment = value if isinstance(value, date) else moment_of(value, zoned=zoned)
-    if moment is None:
+    parsed = value if isinstance(value, date) else parse_date(value, zoned=zoned)
+    if parsed is None:
         raise invalid(f"{key} is not a valid date")  # wording inferred
-    return moment
+    return parsed
 
 
-def listed(value: Json) -> list[Object]:
-    """Nothing, one object, or a list of objects."""
+def object_list(value: Json) -> list[Object]:
+    """Nothing, one object or a list of objects, as a list."""
     if value is None or value == "" or value == "null":
         return []
     items = value if isinstance(value, list) else [value]

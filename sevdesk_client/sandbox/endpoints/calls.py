@@ -1,4 +1,4 @@
-"""A request and an answer as handlers see them, and sevDesk's wrappers around `objects`."""
+"""A request and an answer as endpoints see them, and sevDesk's wrapper `objects`."""
 
 import json
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from sevdesk_client.sandbox.account.formats import Json, Object
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request: the id taken from its path (0 if none), its query and its body."""
+    """One request: the id in its path (0 if none), its query, body and headers."""
 
     ident: int
     query: dict[str, str]
@@ -18,13 +18,13 @@ class Call:
     headers: dict[str, str] = field(default_factory=dict)
 
     def reference(self, key: str, model: str) -> str | None:
-        """`key[id]`, understood only beside `key[objectName]` (official; live, three peers); otherwise ignored."""
+        """`key[id]` of the query; ignored unless `key[objectName]` is `model` (official; live, three peers)."""
         return self.query.get(f"{key}[id]") if self.query.get(f"{key}[objectName]") == model else None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back: bytes and their type."""
+    """One answer: status, body bytes, their media type, further headers."""
 
     status: int
     content: bytes
@@ -32,22 +32,22 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def answer(payload: Json, status: int = 200) -> Answer:
-    """Any JSON answer."""
+def json_answer(payload: Json, status: int = 200) -> Answer:
+    """An answer with a JSON body."""
     return Answer(status, json.dumps(payload, separators=(",", ":")).encode())
 
 
 def objects(value: Json, status: int = 200) -> Answer:
-    """The usual wrapper: `objects` may be an array, object, string, boolean or null (live)."""
-    return answer({"objects": value}, status)
+    """An answer in the usual wrapper; `objects` may be an array, object, string, boolean or null (live)."""
+    return json_answer({"objects": value}, status)
 
 
-def read_body(content: bytes, headers: dict[str, str]) -> Object:
-    """A JSON or form-urlencoded body (official: both) or a form with files; what is not an object reads as empty."""
+def parse_body(content: bytes, headers: dict[str, str]) -> Object:
+    """A JSON, form-urlencoded (official: both) or multipart body; anything that is no object reads as empty."""
     if "multipart/form-data" in headers.get("content-type", ""):
-        return _form(content, headers["content-type"])
+        return _multipart(content, headers["content-type"])
     if "form-urlencoded" in headers.get("content-type", ""):
-        return _unflatten(parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True))
+        return _nested(parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True))
     try:
         body = json.loads(content) if content else {}
     except (ValueError, RecursionError):
@@ -55,8 +55,8 @@ def read_body(content: bytes, headers: dict[str, str]) -> Object:
     return body if isinstance(body, dict) else {}
 
 
-def _form(content: bytes, content_type: str) -> Object:
-    """Type and size of each part: nothing here looks into a file."""
+def _multipart(content: bytes, content_type: str) -> Object:
+    """Media type and size of each part by its name; the content is not read."""
     whole = message_from_bytes(b"Content-Type: " + content_type.encode("latin-1", "replace") + b"\r\n\r\n" + content)
     parts = [part for part in whole.walk() if not part.is_multipart()]
     names = [part.get_param("name", header="content-disposition") for part in parts]
@@ -66,8 +66,8 @@ def _form(content: bytes, content_type: str) -> Object:
     }
 
 
-def _unflatten(pairs: list[tuple[str, str]]) -> Object:
-    """PHP's `a[b][0]=c` keys as nested objects and lists."""
+def _nested(pairs: list[tuple[str, str]]) -> Object:
+    """Keys such as `a[b][0]` as nested objects and lists, as PHP reads them."""
     root: Object = {}
     for key, value in pairs:
         steps = key.replace("]", "").split("[")
@@ -76,12 +76,12 @@ def _unflatten(pairs: list[tuple[str, str]]) -> Object:
             inner = node.setdefault(step, {})
             node = inner if isinstance(inner, dict) else {}
         node[steps[-1]] = value
-    return {key: _listed(value) for key, value in root.items()}
+    return {key: _with_lists(value) for key, value in root.items()}
 
 
-def _listed(value: Json) -> Json:
-    """An object keyed 0, 1, 2 ... is a list."""
+def _with_lists(value: Json) -> Json:
+    """Objects whose keys are all numbers become lists."""
     if not isinstance(value, dict):
         return value
-    inner = {key: _listed(each) for key, each in value.items()}
+    inner = {key: _with_lists(each) for key, each in value.items()}
     return list(inner.values()) if inner and all(key.isdigit() for key in inner) else inner

@@ -1,10 +1,10 @@
-"""Where archives are fetched: a bucket with signed links, as sevDesk's lie in S3 (official example)."""
+"""Download of DATEV archives by signed link, like the S3 bucket that sevDesk uses (official example)."""
 
 import asyncio
 from xml.sax.saxutils import escape
 
 from sevdesk_client.sandbox.account.export_records import ExportJob
-from sevdesk_client.sandbox.account.formats import stamp
+from sevdesk_client.sandbox.account.formats import timestamp
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.documents import archive
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call
@@ -12,7 +12,7 @@ from sevdesk_client.sandbox.endpoints.datev_export import storage_path
 
 
 async def fetch(account: Account, method: str, path: str, call: Call) -> Answer:
-    """The archive, or S3's refusal. Faults are planted as the switches stand now, not when the job was ordered."""
+    """The archive, or S3's refusal. Switches datev_layout and datev_faults apply at download time."""
     signature = call.query.get("X-Amz-Signature", "")
     job = next((each for each in account.exports.values() if signature in each.links), None)
     reply = _refused(account, method, path, call, job)
@@ -23,12 +23,12 @@ async def fetch(account: Account, method: str, path: str, call: Call) -> Answer:
     assert reply is not None
     if job is not None:
         authorized = "authorization" in call.headers
-        job.downloads.append({"at": stamp(account.now()), "status": reply.status, "authorization": authorized})
+        job.downloads.append({"at": timestamp(account.now()), "status": reply.status, "authorization": authorized})
     return reply
 
 
 def _refused(account: Account, method: str, path: str, call: Call, job: ExportJob | None) -> Answer | None:
-    """In S3's words: a second way to prove oneself, a wrong signature, a link that is too old."""
+    """S3's refusal of another method, an Authorization header, a wrong signature or an expired link; else None."""
     if method != "GET":
         return _error(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
     if "authorization" in call.headers:

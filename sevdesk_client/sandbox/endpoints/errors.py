@@ -1,7 +1,7 @@
 """sevDesk's refusals: status, code and literal message, as peers recorded them.
 
-Codes are sevDesk's own numbers. A message marked inferred is ours: the refusal is known
-or likely, its wording is not.
+Codes are sevDesk's own numbers. "Wording inferred" marks a message that is the sandbox's own: the refusal is known
+or likely, its text is not.
 """
 
 from sevdesk_client.sandbox.account.formats import Json, Object
@@ -10,7 +10,7 @@ NO_UUID = "00000000-0000-0000-0000-000000000000"
 
 
 class Refusal(Exception):
-    """The call is refused; nothing was changed."""
+    """sevDesk refuses the call; nothing was changed."""
 
     def __init__(
         self, status: int, message: str, code: int | str | None = None, data: Json = None, *, short: bool = False
@@ -19,7 +19,7 @@ class Refusal(Exception):
         self.status, self.message, self.code, self.data, self.short = status, message, code, data, short
 
     def envelope(self) -> Object:
-        """The usual envelope, or the short one that reference errors come in (one capture each)."""
+        """The JSON body: the usual envelope, or the short one of reference errors (one capture each)."""
         if self.short:
             error: Object = {"message": self.message, "code": None, "data": None, "exceptionUUID": NO_UUID}
             return {"objects": None, "error": error}
@@ -35,7 +35,7 @@ class Refusal(Exception):
 
 
 def not_found(model: str, ident: object, status: int = 404) -> Refusal:
-    """404/151 (captured); one peer saw 400 with the code NOT_FOUND instead: switch `not_found`."""
+    """404/151 (captured); one peer saw 400 with the code NOT_FOUND instead (switch not_found)."""
     code: int | str = 151 if status == 404 else "NOT_FOUND"
     return Refusal(status, f"No Model_{model} with the id {ident} was found", code)
 
@@ -46,16 +46,16 @@ def bad_reference(key: str, kind: str) -> Refusal:
 
 
 def null_column(column: str) -> Refusal:
-    """500 with an SQL state, what a forgotten column answers (live, two peers; full wording inferred)."""
+    """500 with an SQL state for a missing required column (live, two peers; full wording inferred)."""
     text = f"SQLSTATE[23000]: Integrity constraint violation: 1048 Column '{column}' cannot be null"
     return Refusal(500, text)
 
 
 def invalid(message: str, code: int | None = None) -> Refusal:
-    """422, the status nearly all validation refusals carry."""
+    """422, the status of nearly all validation refusals."""
     return Refusal(422, message, code)
 
 
 def wrong_route() -> Refusal:
-    """500, not 404: a wrong action path or method (one report)."""
+    """500, not 404, for a wrong action path or method (one report)."""
     return Refusal(500, "wrong HTTP Type")

@@ -1,16 +1,16 @@
-"""getPdf, render, changeParameter and getXml."""
+"""getPdf, getXml, render and changeParameter of an invoice."""
 
 import base64
 import hashlib
 from collections.abc import Container
 
 from sevdesk_client.sandbox.account import master_data
-from sevdesk_client.sandbox.account.formats import Object, truthy
+from sevdesk_client.sandbox.account.formats import Object, is_true
 from sevdesk_client.sandbox.account.records import Invoice
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.documents.cii import embedded_xml
 from sevdesk_client.sandbox.documents.pdf import invoice_pdf
-from sevdesk_client.sandbox.endpoints.calls import Answer, Call, answer, objects
+from sevdesk_client.sandbox.endpoints.calls import Answer, Call, json_answer, objects
 from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
 from sevdesk_client.sandbox.endpoints.invoices import find
 from sevdesk_client.sandbox.endpoints.sending import check_e_invoice, mark_sent
@@ -23,15 +23,15 @@ PARAMETERS = ("language", "template", "letterpaper", "payPal")  # official
 def get_pdf(account: Account, call: Call) -> Answer:
     """GET /Invoice/{id}/getPdf: finalises a draft unless preventSendBy=true (live, two peers).
 
-    Raw bytes with download=true (one report) and by switch; otherwise JSON, spelt as in the capture.
+    Answers bytes with download=true (one report) or switch pdf_raw, otherwise JSON with the keys of the capture.
     """
     invoice = find(account, call.ident)
     _refuse_e_draft(invoice)
-    if invoice.status == 100 and not truthy(call.query.get("preventSendBy")):
+    if invoice.status == 100 and not is_true(call.query.get("preventSendBy")):
         mark_sent(account, invoice, "VPDF")
     content = invoice_pdf(invoice, embedded_xml(account, invoice))
     filename = f"{invoice.number if invoice.status > 100 else ''}.pdf"
-    if account.switches.pdf_raw or truthy(call.query.get("download")):
+    if account.switches.pdf_raw or is_true(call.query.get("download")):
         return Answer(200, content, "application/pdf", {"content-disposition": f'attachment; filename="{filename}"'})
     document = {
         "base64Encoded": True,
@@ -43,14 +43,14 @@ def get_pdf(account: Account, call: Call) -> Answer:
 
 
 def render(account: Account, call: Call) -> Answer:
-    """POST /Invoice/{id}/render: 201 with meta data, unwrapped as the spec has it; changes nothing (one report)."""
+    """POST /Invoice/{id}/render: 201 with metadata, not in `objects` (specification); changes nothing (one report)."""
     invoice = find(account, call.ident)
-    meta = {**_meta(invoice), "parameters": [{**_language(), "visible": True, "value": invoice.layout["language"]}]}
-    return answer({**meta, "thumbs": [None]}, 201)
+    language = {**_language(), "visible": True, "value": invoice.layout["language"]}
+    return json_answer({**_metadata(invoice), "parameters": [language], "thumbs": [None]}, 201)
 
 
 def change_parameter(account: Account, call: Call) -> Answer:
-    """PUT /Invoice/{id}/changeParameter: before or after sendBy, without render (one report)."""
+    """PUT /Invoice/{id}/changeParameter: works before and after sendBy, without render (one report)."""
     invoice = find(account, call.ident)
     _refuse_e_draft(invoice)
     key, value = call.body.get("key"), call.body.get("value")
@@ -61,32 +61,32 @@ def change_parameter(account: Account, call: Call) -> Answer:
         raise invalid(f"Unknown {key}")  # inferred
     invoice.layout = {**invoice.layout, str(key): str(value)}
     account.touch(invoice)
-    return objects({"result": "1", "metadaten": {**_meta(invoice), "thumbs": [_language()]}})
+    return objects({"result": "1", "metadaten": {**_metadata(invoice), "thumbs": [_language()]}})
 
 
 def get_xml(account: Account, call: Call) -> Answer:
-    """GET /Invoice/{id}/getXml: final e-invoices only (measured)."""
+    """GET /Invoice/{id}/getXml: finalised e-invoices only (measured)."""
     invoice = find(account, call.ident)
-    if not invoice.letter.is_e_invoice:
+    if not invoice.fields.is_e_invoice:
         raise Refusal(400, "This invoice is not an electronic invoice")
     if account.switches.xml_backend_down:
         raise Refusal(503, "Exception when requesting invoices service")
     if "sevClient_bankIban" in account.switches.e_invoice_missing:
         raise Refusal(500, "Missing iban and bic")
     _refuse_e_draft(invoice)
-    check_e_invoice(account, invoice.letter)
+    check_e_invoice(account, invoice.fields)
     return objects(embedded_xml(account, invoice))
 
 
 def _refuse_e_draft(invoice: Invoice) -> None:
-    """503 for drafts of e-invoices, which have no number yet (measured)."""
-    if invoice.letter.is_e_invoice and invoice.status == 100:
+    """503 for e-invoice drafts, which have no number yet (measured)."""
+    if invoice.fields.is_e_invoice and invoice.status == 100:
         raise Refusal(503, "Invoice number is required")
 
 
-def _meta(invoice: Invoice) -> Object:
-    """Page count estimated: rendering for it would cost more than everything else these calls do."""
-    pages = 1 + len(invoice.letter.positions) // LINES_ON_A_PAGE
+def _metadata(invoice: Invoice) -> Object:
+    """Page count and document id; the count is estimated, because rendering only for it would be slow."""
+    pages = 1 + len(invoice.fields.positions) // LINES_ON_A_PAGE
     return {"pages": pages, "docId": hashlib.sha256(str(invoice.id).encode()).hexdigest()[:32]}
 
 

@@ -1,9 +1,9 @@
-"""GET /Invoice: which filters exist, and that all others silently match everything (live, two peers)."""
+"""The filters of GET /Invoice; unknown ones are silently ignored (live, two peers)."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
 
-from sevdesk_client.sandbox.account.formats import berlin_day, instant, truthy, unix_of
+from sevdesk_client.sandbox.account.formats import as_datetime, berlin_day, is_true, parse_unix
 from sevdesk_client.sandbox.account.records import Invoice
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.calls import Call
@@ -11,8 +11,8 @@ from sevdesk_client.sandbox.endpoints.calls import Call
 Test = Callable[[Invoice], bool]
 
 
-def select(account: Account, call: Call) -> Iterable[Invoice]:
-    """The invoices a list request means, newest first."""
+def matching_invoices(account: Account, call: Call) -> Iterable[Invoice]:
+    """The invoices that match all known filters of the query, newest first unless ordered otherwise."""
     query = call.query
     tests = list(_tests(account, call))
     chosen = _candidates(account, query)
@@ -25,12 +25,12 @@ def select(account: Account, call: Call) -> Iterable[Invoice]:
 
 
 def _candidates(account: Account, query: dict[str, str]) -> Iterable[Invoice]:
-    """A first narrowing through an index; the documented customerIntenalNote is ignored (measured)."""
+    """Candidates by note, number or update from one index; the documented customerIntenalNote is ignored (measured)."""
     if "customerInternalNote" in query:
         return _newest(account, account.by_note.get(query["customerInternalNote"], []))
     if "invoiceNumber" in query:
         return _newest(account, account.by_number.get(query["invoiceNumber"], []))
-    if since := unix_of(query.get("updateAfter")):
+    if since := parse_unix(query.get("updateAfter")):
         return sorted(_updated_after(account, since), key=lambda each: -each.id)
     return reversed(account.invoices.values())
 
@@ -40,19 +40,19 @@ def _newest(account: Account, idents: list[int]) -> list[Invoice]:
 
 
 def _updated_after(account: Account, since: datetime) -> Iterator[Invoice]:
-    """Changed in a later second than `since`: stamps have no fractions."""
+    """Invoices changed in a later second than `since`; timestamps have no fractions."""
     for invoice in reversed(account.by_update.values()):
-        if not _second(invoice.update) > since:
+        if not _whole_second(invoice.update) > since:
             return
         yield invoice
 
 
-def _second(moment: datetime) -> datetime:
+def _whole_second(moment: datetime) -> datetime:
     return moment.replace(microsecond=0)
 
 
 def _tests(account: Account, call: Call) -> Iterator[Test]:
-    """One test per known filter. Documented but unmeasured ones follow the documentation's words."""
+    """One test per known filter of the query. Filters that nobody measured follow the documentation."""
     query = call.query
     yield from _state_tests(query)
     yield from _reference_tests(call)
@@ -60,7 +60,7 @@ def _tests(account: Account, call: Call) -> Iterator[Test]:
     if number := query.get("invoiceNumber"):
         yield lambda each: each.number == number
     if prefix := query.get("headerStartsWith"):
-        yield lambda each: (each.letter.header or "").startswith(prefix)
+        yield lambda each: (each.fields.header or "").startswith(prefix)
 
 
 def _state_tests(query: dict[str, str]) -> Iterator[Test]:
@@ -73,33 +73,33 @@ def _state_tests(query: dict[str, str]) -> Iterator[Test]:
         yield lambda each: each.type == kind
     if send_type := query.get("sendType"):
         yield lambda each: each.send_type == send_type
-    if truthy(query.get("partiallyPaid")):
+    if is_true(query.get("partiallyPaid")):
         yield lambda each: each.status < 1000 and each.paid > 0
 
 
 def _reference_tests(call: Call) -> Iterator[Test]:
-    """x[id] counts only beside x[objectName] (live, three peers)."""
+    """Filters x[id], ignored without x[objectName] (live, three peers)."""
     if contact := call.reference("contact", "Contact"):
-        yield lambda each: str(each.letter.contact_id) == contact
+        yield lambda each: str(each.fields.contact_id) == contact
     if origin := call.reference("origin", "Invoice"):
         yield lambda each: str(each.origin_id) == origin
     if method := call.reference("paymentMethod", "PaymentMethod"):
-        yield lambda each: str(each.letter.payment_method_id) == method
+        yield lambda each: str(each.fields.payment_method_id) == method
 
 
 def _date_tests(account: Account, query: dict[str, str]) -> Iterator[Test]:
-    """Unix seconds; an ISO date gives an empty list (one report)."""
+    """Date filters in unix seconds; an ISO date matches nothing (one report)."""
     bounds: dict[str, Callable[[Invoice, datetime], bool]] = {
-        "startDate": lambda each, at: instant(each.letter.invoice_date) >= at,
-        "endDate": lambda each, at: instant(each.letter.invoice_date) <= at,
-        "createAfter": lambda each, at: _second(each.create) > at,
-        "createBefore": lambda each, at: _second(each.create) < at,
-        "updateAfter": lambda each, at: _second(each.update) > at,
-        "updateBefore": lambda each, at: _second(each.update) < at,
+        "startDate": lambda each, at: as_datetime(each.fields.invoice_date) >= at,
+        "endDate": lambda each, at: as_datetime(each.fields.invoice_date) <= at,
+        "createAfter": lambda each, at: _whole_second(each.create) > at,
+        "createBefore": lambda each, at: _whole_second(each.create) < at,
+        "updateAfter": lambda each, at: _whole_second(each.update) > at,
+        "updateBefore": lambda each, at: _whole_second(each.update) < at,
     }
     for key in bounds.keys() & query.keys():
-        yield _bound(bounds[key], unix_of(query[key]))
-    if "delinquent" in query and truthy(query["delinquent"]):
+        yield _bound(bounds[key], parse_unix(query[key]))
+    if "delinquent" in query and is_true(query["delinquent"]):
         today = account.today()
         yield lambda each: each.status in (200, 750) and _due(each) < today
 
@@ -109,4 +109,4 @@ def _bound(holds: Callable[[Invoice, datetime], bool], at: datetime | None) -> T
 
 
 def _due(invoice: Invoice) -> date:
-    return berlin_day(invoice.letter.invoice_date) + timedelta(days=invoice.letter.time_to_pay or 0)
+    return berlin_day(invoice.fields.invoice_date) + timedelta(days=invoice.fields.time_to_pay or 0)

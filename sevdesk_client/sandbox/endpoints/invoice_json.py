@@ -1,12 +1,12 @@
-"""Invoices, credit notes and positions as answers carry them, key by key after the captures."""
+"""The JSON of an invoice in read and write answers, with the keys and order of the captures."""
 
 from sevdesk_client.sandbox.account import master_data
-from sevdesk_client.sandbox.account.formats import Object, flag, number, ref, stamp, sum_text
-from sevdesk_client.sandbox.account.records import CLIENT, Invoice, Letter
+from sevdesk_client.sandbox.account.formats import Object, decimal_text, flag, number, ref, timestamp
+from sevdesk_client.sandbox.account.records import CLIENT, DocumentFields, Invoice
 from sevdesk_client.sandbox.account.state import Account
-from sevdesk_client.sandbox.endpoints.contacts import render_contact
+from sevdesk_client.sandbox.endpoints.contacts import contact_json
 
-# Keys of kinds of invoice that the sandbox does not make, in the order of the captures.
+# Keys of features that the sandbox lacks (recurrence, reminders), in the order of the captures.
 _NO_RECURRENCE = {
     **dict.fromkeys(("accountIntervall", "accountLastInvoice", "accountNextInvoice")),
     **dict.fromkeys(("reminderTotal", "reminderDebit", "reminderDeadline")),
@@ -19,83 +19,83 @@ _NO_DISCOUNT = dict.fromkeys(
 )
 
 
-def render_invoice(invoice: Invoice) -> Object:
-    """An invoice as a read answers it: everything a string, paidAmount a number (live, two peers)."""
-    letter = invoice.letter
+def invoice_json(invoice: Invoice) -> Object:
+    """An invoice in a read answer: all values are strings, except paidAmount (live, two peers)."""
+    fields = invoice.fields
     return {
         "id": str(invoice.id),
         "objectName": "Invoice",
         "additionalInformation": None,
         "invoiceNumber": invoice.number,
-        "contact": ref(letter.contact_id, "Contact"),
-        "create": stamp(invoice.create),
-        "update": stamp(invoice.update),
+        "contact": ref(fields.contact_id, "Contact"),
+        "create": timestamp(invoice.create),
+        "update": timestamp(invoice.update),
         "sevClient": CLIENT,
-        **_head(letter),
-        "payDate": stamp(invoice.pay_date),
-        "createUser": ref(letter.contact_person_id, "SevUser"),
-        "deliveryDate": stamp(letter.delivery_date),
+        **_head(fields),
+        "payDate": timestamp(invoice.pay_date),
+        "createUser": ref(fields.contact_person_id, "SevUser"),
+        "deliveryDate": timestamp(fields.delivery_date),
         "status": str(invoice.status),
-        "smallSettlement": flag(letter.small_settlement),
-        "contactPerson": ref(letter.contact_person_id, "SevUser"),
-        "taxRate": sum_text(letter.tax_rate),
-        "taxText": letter.tax_text,
+        "smallSettlement": flag(fields.small_settlement),
+        "contactPerson": ref(fields.contact_person_id, "SevUser"),
+        "taxRate": decimal_text(fields.tax_rate),
+        "taxText": fields.tax_text,
         "dunningLevel": None,
         "addressParentName": None,
         "taxType": None,
-        **_only_when_set("paymentMethod", ref(letter.payment_method_id, "PaymentMethod")),
-        "sendDate": stamp(invoice.send_date),
+        **_only_when_set("paymentMethod", ref(fields.payment_method_id, "PaymentMethod")),
+        "sendDate": timestamp(invoice.send_date),
         **_only_when_set("origin", ref(invoice.origin_id, "Invoice")),
         "invoiceType": invoice.type,
         **_NO_RECURRENCE,
-        "address": letter.address,
-        "currency": letter.currency,
-        **document_sums(letter),
+        "address": fields.address,
+        "currency": fields.currency,
+        **document_sums(fields),
         "paidAmount": number(invoice.paid),
         "customerInternalNote": invoice.note,
         **_NO_E_INVOICE,
-        "showNet": flag(letter.show_net),
-        "enshrined": stamp(invoice.enshrined),
+        "showNet": flag(fields.show_net),
+        "enshrined": timestamp(invoice.enshrined),
         "sendType": invoice.send_type,
-        "deliveryDateUntil": stamp(letter.delivery_date_until),
+        "deliveryDateUntil": timestamp(fields.delivery_date_until),
         "sendPaymentReceivedNotificationDate": None,
         **_NO_DISCOUNT,
-        "taxRule": ref(letter.tax_rule, "TaxRule"),
+        "taxRule": ref(fields.tax_rule, "TaxRule"),
     }
 
 
-def _head(letter: Letter) -> Object:
-    """Date, texts, terms and address."""
+def _head(fields: DocumentFields) -> Object:
+    """Invoice date, texts, payment terms and address."""
     return {
-        "invoiceDate": stamp(letter.invoice_date),
-        "header": letter.header,
-        "headText": letter.head_text,
-        "footText": letter.foot_text,
-        "timeToPay": None if letter.time_to_pay is None else str(letter.time_to_pay),
-        "discountTime": None if letter.discount_time is None else str(letter.discount_time),
-        "discount": sum_text(letter.discount),
-        "addressName": letter.address_name,
-        "addressStreet": letter.address_street,
-        "addressZip": letter.address_zip,
-        "addressCity": letter.address_city,
-        "addressCountry": ref(letter.address_country_id, "StaticCountry"),
+        "invoiceDate": timestamp(fields.invoice_date),
+        "header": fields.header,
+        "headText": fields.head_text,
+        "footText": fields.foot_text,
+        "timeToPay": None if fields.time_to_pay is None else str(fields.time_to_pay),
+        "discountTime": None if fields.discount_time is None else str(fields.discount_time),
+        "discount": decimal_text(fields.discount),
+        "addressName": fields.address_name,
+        "addressStreet": fields.address_street,
+        "addressZip": fields.address_zip,
+        "addressCity": fields.address_city,
+        "addressCountry": ref(fields.address_country_id, "StaticCountry"),
     }
 
 
 def _only_when_set(key: str, value: Object | None) -> Object:
-    """Some keys appear only when set (captures)."""
+    """The key only if it has a value (captures)."""
     return {} if value is None else {key: value}
 
 
-def document_sums(letter: Letter) -> Object:
-    """Sums three times: plain, foreign currency (0 for EUR), accounting (the same for EUR) (captures)."""
-    sums = letter.sums
-    net, tax, gross = sum_text(sums.net), sum_text(sums.tax), sum_text(sums.gross)
+def document_sums(fields: DocumentFields) -> Object:
+    """Sums in the document's currency, as foreign currency (0 for EUR) and for accounting (same for EUR) (captures)."""
+    sums = fields.sums
+    net, tax, gross = decimal_text(sums.net), decimal_text(sums.tax), decimal_text(sums.gross)
     return {
         "sumNet": net,
         "sumTax": tax,
         "sumGross": gross,
-        "sumDiscounts": sum_text(sums.discount),
+        "sumDiscounts": decimal_text(sums.discount),
         "sumNetForeignCurrency": "0",
         "sumTaxForeignCurrency": "0",
         "sumGrossForeignCurrency": "0",
@@ -106,14 +106,14 @@ def document_sums(letter: Letter) -> Object:
     }
 
 
-def render_written(account: Account, invoice: Invoice) -> Object:
-    """An invoice as a write answers it: the e-invoice flag shows only here; the switch expands references."""
-    shown = render_invoice(invoice)
-    if invoice.letter.is_e_invoice:
+def written_invoice_json(account: Account, invoice: Invoice) -> Object:
+    """An invoice in a write answer: also the e-invoice flag; references in full with switch expand_references."""
+    shown = invoice_json(invoice)
+    if invoice.fields.is_e_invoice:
         shown["propertyIsEInvoice"] = "1"
     if account.switches.expand_references:
-        person = {**master_data.user(invoice.letter.contact_person_id), "lastLoginIp": "192.0.2.7"}
-        contact = render_contact(account.contacts[invoice.letter.contact_id])
+        person = {**master_data.user(invoice.fields.contact_person_id), "lastLoginIp": "192.0.2.7"}
+        contact = contact_json(account.contacts[invoice.fields.contact_id])
         shown |= {
             "contact": contact,
             "sevClient": master_data.FULL_CLIENT,
@@ -124,28 +124,28 @@ def render_written(account: Account, invoice: Invoice) -> Object:
 
 
 def embed(account: Account, shown: Object, wanted: str) -> Object:
-    """References named in `embed` in full (live)."""
+    """Replace the references named in `wanted`, the query's `embed`, by full objects (live)."""
     for key in wanted.split(","):
         short = shown.get(key)
         if not isinstance(short, dict):
             continue
         ident = int(short["id"])
         if key == "contact" and ident in account.contacts:
-            shown[key] = render_contact(account.contacts[ident])
+            shown[key] = contact_json(account.contacts[ident])
         elif key == "addressCountry":
             shown[key] = master_data.country(ident)
         elif key in ("contactPerson", "createUser"):
             shown[key] = master_data.user(ident)
         elif key == "origin" and ident in account.invoices:
-            shown[key] = render_invoice(account.invoices[ident])
+            shown[key] = invoice_json(account.invoices[ident])
     return shown
 
 
-def render_cancellation(account: Account, invoice: Invoice) -> Object:
-    """The answer of cancelInvoice has a few keys more, contact and taxRule in full (capture)."""
-    shown = render_invoice(invoice)
+def cancellation_json(account: Account, invoice: Invoice) -> Object:
+    """The invoice in cancelInvoice's answer: a few more keys, contact and taxRule in full (capture)."""
+    shown = invoice_json(invoice)
     rule = {
-        "id": str(invoice.letter.tax_rule),
+        "id": str(invoice.fields.tax_rule),
         "objectName": "TaxRule",
         "additionalInformation": None,
         "name": "Umsatzsteuerpflichtige Umsätze",
@@ -161,6 +161,6 @@ def render_cancellation(account: Account, invoice: Invoice) -> Object:
         "propertyIsEInvoice": None,
         "propertyUseNewCalculation": "1",
         "propertyIsBookkeepingV1": None,
-        "contact": render_contact(account.contacts[invoice.letter.contact_id]),
-        "taxRule": rule if invoice.letter.tax_rule == 1 else shown["taxRule"],
+        "contact": contact_json(account.contacts[invoice.fields.contact_id]),
+        "taxRule": rule if invoice.fields.tax_rule == 1 else shown["taxRule"],
     }

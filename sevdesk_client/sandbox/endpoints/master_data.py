@@ -3,20 +3,20 @@
 from sevdesk_client.sandbox.account.formats import Object
 from sevdesk_client.sandbox.account.master_data import (
     CHECK_ACCOUNTS,
+    COMMUNICATION_WAY_KEYS,
     COUNTRIES,
     LETTERPAPERS,
     PAYMENT_METHODS,
     TEMPLATES,
     UNITIES,
     USERS,
-    WAY_KEYS,
     country,
     unity,
     user,
 )
 from sevdesk_client.sandbox.account.records import CLIENT, CLIENT_ID
 from sevdesk_client.sandbox.account.state import Account
-from sevdesk_client.sandbox.endpoints.calls import Answer, Call, answer, objects
+from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.errors import Refusal, not_found
 from sevdesk_client.sandbox.endpoints.paging import page
 
@@ -56,7 +56,7 @@ def _check_account(ident: int) -> Object:
 
 
 def system_version(account: Account, call: Call) -> Answer:
-    """Bookkeeping 2.0; refuses any X-Version (measured, one report; wording inferred)."""
+    """GET /Tools/bookkeepingSystemVersion: "2.0"; refuses any X-Version (measured, one report; wording inferred)."""
     if "x-version" in call.headers:
         raise Refusal(400, "This version does not exist. Available versions: []")
     return objects({"version": "2.0"})
@@ -72,7 +72,7 @@ def list_users(account: Account, call: Call) -> Answer:
 
 
 def list_countries(account: Account, call: Call) -> Answer:
-    """GET /StaticCountry, narrowed by `code` in either case (live for 1 to 3)."""
+    """GET /StaticCountry, filtered by `code` in upper or lower case (live for ids 1 to 3)."""
     code = call.query.get("code")
     return page(
         account, [country(each) for each in COUNTRIES if code is None or COUNTRIES[each][0] == code.lower()], call
@@ -94,9 +94,12 @@ def list_check_accounts(account: Account, call: Call) -> Answer:
     return page(account, [_check_account(each) for each in CHECK_ACCOUNTS], call)
 
 
-def list_way_keys(account: Account, call: Call) -> Answer:
+def list_communication_way_keys(account: Account, call: Call) -> Answer:
     """GET /CommunicationWayKey (official)."""
-    keys = [{"id": str(ident), "objectName": "CommunicationWayKey", "name": name} for ident, name in WAY_KEYS.items()]
+    keys = [
+        {"id": str(ident), "objectName": "CommunicationWayKey", "name": name}
+        for ident, name in COMMUNICATION_WAY_KEYS.items()
+    ]
     return page(account, keys, call)
 
 
@@ -109,7 +112,7 @@ def list_templates(account: Account, call: Call) -> Answer:
             "translationCode": name if owner == "0" else None,
             "sevClient": owner,
             "type": call.query.get("type", "Invoice"),
-            "html": "<html>" + "<p>Vorlage</p>" * 200 + "</html>",  # heavy, as the real one must be
+            "html": "<html>" + "<p>Vorlage</p>" * 200 + "</html>",  # large on purpose: real answers hold whole layouts
             "default": int(position == 0),
             "premium": False,
         }
@@ -119,7 +122,7 @@ def list_templates(account: Account, call: Call) -> Answer:
 
 
 def list_letterpapers(account: Account, call: Call) -> Answer:
-    """GET /DocServer/getLetterpapersWithThumb, wrapped likewise."""
+    """GET /DocServer/getLetterpapersWithThumb, wrapped in the same way."""
     papers = [
         {"id": ident, "pdf": "...", "sevClient": "0", "name": name, "default": 1, "img": "..."}
         for ident, name in LETTERPAPERS.items()
@@ -128,7 +131,7 @@ def list_letterpapers(account: Account, call: Call) -> Answer:
 
 
 def sequence(account: Account, call: Call) -> Answer:
-    """GET /SevSequence/Factory/getByType: the format with its placeholders, and the next count (test data)."""
+    """GET /SevSequence/Factory/getByType: the number format with placeholders and the next count (test data)."""
     kind = (call.query.get("objectType"), call.query.get("type"))
     counts = {("Invoice", "RE"): account.next_number, ("CreditNote", "CN"): account.next_credit_note}
     if kind not in counts:
@@ -147,5 +150,5 @@ def sequence(account: Account, call: Call) -> Answer:
 
 
 def next_invoice_number(account: Account, call: Call) -> Answer:
-    """GET /Invoice/Factory/getNextInvoiceNumber (undocumented); two drafts see the same number (live)."""
-    return answer({"objects": account.peek_number()})
+    """GET /Invoice/Factory/getNextInvoiceNumber (undocumented); does not reserve the number (live)."""
+    return objects(account.peek_number())

@@ -1,12 +1,12 @@
-"""limit, offset and countAll, alike for every list."""
+"""limit, offset and countAll, the same for every list."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from sevdesk_client.sandbox.account.formats import Object, truthy
+from sevdesk_client.sandbox.account.formats import Object, is_true
 from sevdesk_client.sandbox.account.state import Account
-from sevdesk_client.sandbox.endpoints.calls import Answer, Call, answer
+from sevdesk_client.sandbox.endpoints.calls import Answer, Call, json_answer
 from sevdesk_client.sandbox.endpoints.errors import Refusal
 
 T = TypeVar("T")
@@ -15,17 +15,17 @@ LARGEST_LIMIT = 1000  # official; what happens above it is not established: swit
 
 
 def page(account: Account, items: Iterable[T], call: Call, render: Callable[[T], Object] | None = None) -> Answer:
-    """One page. There is no "has more" flag; `total` is a string and appears with countAll=true (official)."""
+    """One page of `items`; with countAll=true also `total`, a string. There is no "has more" flag (official)."""
     limit = _whole(call.query.get("limit"), DEFAULT_LIMIT)
     offset = _whole(call.query.get("offset"), 0)
     if not 1 <= limit <= LARGEST_LIMIT:
         if account.switches.over_limit == "refuse":
             raise Refusal(400, "limit must be between 1 and 1000")  # wording inferred
         limit = max(1, min(limit, LARGEST_LIMIT))
-    if not truthy(call.query.get("countAll")):
-        return answer({"objects": _shown(items, offset, limit, render)})
+    if not is_true(call.query.get("countAll")):
+        return json_answer({"objects": _shown(items, offset, limit, render)})
     items = items if isinstance(items, Sequence) else list(items)
-    return answer({"total": str(len(items)), "objects": _shown(items, offset, limit, render)})
+    return json_answer({"total": str(len(items)), "objects": _shown(items, offset, limit, render)})
 
 
 def _shown(items: Iterable[T], offset: int, limit: int, render: Callable[[T], Object] | None) -> list[Object | T]:

@@ -1,13 +1,13 @@
-"""Positions as answers carry them."""
+"""The JSON of an invoice position in read and save answers."""
 
 from sevdesk_client.sandbox.account import master_data
-from sevdesk_client.sandbox.account.formats import Object, number, ref, stamp, sum_text
+from sevdesk_client.sandbox.account.formats import Object, decimal_text, number, ref, timestamp
 from sevdesk_client.sandbox.account.records import CLIENT, Invoice, Position
 from sevdesk_client.sandbox.account.sums import Sums
 
 
-def render_saved_position(position: Position, invoice: Object, show_net: bool) -> Object:
-    """A position in the save answer: real numbers, taxRate "19.00", and quantity true when it is 1 (capture)."""
+def saved_position_json(position: Position, invoice: Object, show_net: bool) -> Object:
+    """A position in the save answer: JSON numbers, taxRate "19.00", quantity true when it is 1 (capture)."""
     prices = _prices(position, show_net)
     sums = position.sums
     return {
@@ -48,39 +48,39 @@ def render_saved_position(position: Position, invoice: Object, show_net: bool) -
     }
 
 
-def render_position(invoice: Invoice, position: Position) -> Object:
-    """A position in a read answer: everything a string, unit prices unrounded (2023 capture)."""
-    prices, sums = _prices(position, invoice.letter.show_net), position.sums
+def position_json(invoice: Invoice, position: Position) -> Object:
+    """A position in a read answer: all values are strings, unit prices unrounded (2023 capture)."""
+    prices, sums = _prices(position, invoice.fields.show_net), position.sums
     return {
         "id": str(position.id),
         "objectName": "InvoicePos",
         "additionalInformation": None,
-        "create": stamp(invoice.create),
-        "update": stamp(invoice.update),
+        "create": timestamp(invoice.create),
+        "update": timestamp(invoice.update),
         "invoice": ref(invoice.id, "Invoice"),
-        "quantity": sum_text(position.quantity),
-        "price": sum_text(position.price),
+        "quantity": decimal_text(position.quantity),
+        "price": decimal_text(position.price),
         "name": position.name,
         "priority": "100",
         "unity": ref(position.unity_id, "Unity"),
         "sevClient": CLIENT,
         "positionNumber": str(position.number),
         "text": position.text,
-        "discount": sum_text(position.discount),
+        "discount": decimal_text(position.discount),
         "isPercentage": "1",
-        "taxRate": sum_text(position.tax_rate),
-        "sumDiscount": sum_text(sums.discount),
-        "sumNetAccounting": sum_text(sums.net),
-        "sumTaxAccounting": sum_text(sums.tax),
-        "sumGrossAccounting": sum_text(sums.gross),
-        "priceNet": sum_text(prices.net),
-        "priceGross": sum_text(prices.gross),
-        "priceTax": sum_text(prices.tax),
+        "taxRate": decimal_text(position.tax_rate),
+        "sumDiscount": decimal_text(sums.discount),
+        "sumNetAccounting": decimal_text(sums.net),
+        "sumTaxAccounting": decimal_text(sums.tax),
+        "sumGrossAccounting": decimal_text(sums.gross),
+        "priceNet": decimal_text(prices.net),
+        "priceGross": decimal_text(prices.gross),
+        "priceTax": decimal_text(prices.tax),
     }
 
 
 def _prices(position: Position, show_net: bool) -> Sums:
-    """Net, tax and gross of one piece, unrounded (live, two captures); divisions end after eight decimals."""
+    """Net, tax and gross of one unit, unrounded (live, two captures); quotients have eight decimals."""
     factor = 1 + position.tax_rate / 100
     net = position.price if show_net else round(position.price / factor, 8)
     gross = position.price if not show_net else net * factor

@@ -1,4 +1,4 @@
-"""The ASGI app: sevDesk under /api/v1, the files it made under /storage, its control panel under /_sandbox."""
+"""The ASGI app: the API under /api/v1, export archives under /storage, control endpoints under /_sandbox."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -15,7 +15,7 @@ from sevdesk_client.sandbox.http.pipeline import Sandbox
 def create_app(
     token: str, *, latency: tuple[float, float] = (0, 0), clock: Callable[[], datetime] | None = None
 ) -> Starlette:
-    """A fresh account behind `token`; latency in milliseconds for reads and writes; `clock` answers aware times."""
+    """A new account behind `token`; latency of reads and writes in milliseconds; `clock` returns aware datetimes."""
     if not token:
         raise ValueError("the sandbox needs a token")
     account = Account(clock=clock) if clock else Account()

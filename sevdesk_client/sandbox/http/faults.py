@@ -1,4 +1,4 @@
-"""Trouble on order: which requests fail how, and how often."""
+"""Faults: which requests fail, how, and how often."""
 
 import json
 import re
@@ -13,24 +13,24 @@ KINDS = ("drop_before", "lose_answer", "late_commit", "status", "delay", "body")
 
 @dataclass(slots=True)
 class Fault:
-    """One order. `path` is matched below /api/v1: a shell pattern (`*` crosses slashes), or a regex starting with ^."""
+    """One fault. `path`, below /api/v1, is a shell pattern (`*` crosses slashes) or a regex that starts with ^."""
 
     kind: str
     method: str = "*"
     path: str = "*"
-    times: int | None = 1  # how often it strikes; null for always
-    skip: int = 0  # matching requests that pass unharmed first
+    times: int | None = 1  # how many requests it hits; None for all
+    skip: int = 0  # matching requests that pass first
     after_ms: int = 0
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     body: Json = None
-    commit: bool | None = None  # carry the request out and replace only the answer; default: body yes, status no
-    hang: bool = False  # drop_before, lose_answer, late_commit: keep the connection open in silence, for a time-out
+    commit: bool | None = None  # whether kinds status and body have the effect; default: body yes, status no
+    hang: bool = False  # kinds without an answer: keep the connection open until the client gives up
 
     @classmethod
-    def read(cls, order: Object) -> "Fault":
-        """From JSON; ValueError or TypeError says what is wrong with it."""
-        fault = cls(**order)
+    def from_json(cls, data: Object) -> "Fault":
+        """A fault from JSON; ValueError or TypeError for a wrong one."""
+        fault = cls(**data)
         if fault.kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}")
         if fault.kind == "status" and not isinstance(fault.status, int):
@@ -39,9 +39,9 @@ class Fault:
             re.compile(fault.path)
         return fault
 
-    def strikes(self, method: str, path: str) -> bool:
-        """Whether this request is hit; counts down skip and times."""
-        if self.times == 0 or self.method not in ("*", method) or not self._matches(path):
+    def applies_to(self, method: str, path: str) -> bool:
+        """Whether this fault hits the request; counts down `skip` and `times`."""
+        if self.times == 0 or self.method not in ("*", method) or not self._path_matches(path):
             return False
         if self.skip > 0:
             self.skip -= 1
@@ -50,16 +50,16 @@ class Fault:
         return True
 
     def as_json(self) -> Object:
-        """The order as it stands now."""
+        """The fault with its remaining `times` and `skip`."""
         return asdict(self)
 
     @property
     def carries_out(self) -> bool:
-        """Whether a status or body fault still lets the request have its effect."""
+        """Whether the request has its effect under a status or body fault."""
         return self.kind == "body" if self.commit is None else self.commit
 
-    def replaced(self, real: Answer | None) -> Answer:
-        """The answer to show instead: what is not ordered stays as it really was."""
+    def replacement(self, real: Answer | None) -> Answer:
+        """The answer sent instead; what the fault does not set is taken from the real one."""
         status = self.status or (real.status if real else 200)
         if self.body is None:
             content, kind = (real.content, real.media_type) if real else (b"", "text/html")
@@ -70,5 +70,5 @@ class Fault:
         headers = {key.lower(): value for key, value in self.headers.items()}
         return Answer(status, content, headers.pop("content-type", kind), headers)
 
-    def _matches(self, path: str) -> bool:
+    def _path_matches(self, path: str) -> bool:
         return bool(re.search(self.path, path)) if self.path.startswith("^") else fnmatchcase(path, self.path)

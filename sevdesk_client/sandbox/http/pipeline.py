@@ -1,8 +1,8 @@
-"""Token, log, latency and faults around handlers that never wait.
+"""The request pipeline: log, faults, latency and token around the endpoints.
 
-    request -> log -> fault -> latency -> token -> handler (one step nobody can interrupt) -> answer
+    request -> log -> fault -> latency -> token -> endpoint (never awaits, so requests do not interleave) -> answer
 
-A request whose body has arrived is carried out even if its client is gone.
+A request whose body has arrived is carried out even if its client has disconnected.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from sevdesk_client.sandbox.account.formats import Object
 from sevdesk_client.sandbox.account.state import Account
-from sevdesk_client.sandbox.endpoints.calls import Answer, Call, answer, read_body
+from sevdesk_client.sandbox.endpoints.calls import Answer, Call, json_answer, parse_body
 from sevdesk_client.sandbox.endpoints.datev_download import fetch
 from sevdesk_client.sandbox.endpoints.datev_export import STORAGE
 from sevdesk_client.sandbox.endpoints.errors import Refusal, wrong_route
@@ -26,17 +26,17 @@ from sevdesk_client.sandbox.http.faults import Fault
 from sevdesk_client.sandbox.http.routes import resolve
 
 T = TypeVar("T")
-Work = Callable[[], Awaitable[Answer]]  # what a request does, as soon as it is called
-LOG_LENGTH = 500_000  # entries; a benchmark of 100,000 invoices stays below, and memory stays bounded
+Work = Callable[[], Awaitable[Answer]]  # carries the request out when called
+LOG_LENGTH = 500_000  # entries, to bound memory; a benchmark of 100,000 invoices needs fewer
 
 
 class ConnectionDropped(Exception):
-    """Ends a request without an answer where no server connection can be closed (in-process transports)."""
+    """No answer, for in-process transports, which have no connection to close."""
 
 
 @dataclass(slots=True)
 class Sandbox:
-    """One running sandbox: the account, and what stands between it and its callers."""
+    """One sandbox: the account, and the state of its request pipeline."""
 
     token: str = field(repr=False)
     account: Account = field(default_factory=Account)
@@ -44,19 +44,19 @@ class Sandbox:
     requests: deque[Object] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
     read_ms: float = 0
     write_ms: float = 0
-    late: int = 0  # late commits still to come
+    late_commits: int = 0  # pending ones
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The ASGI app that plays sevDesk."""
-        body = await whole_body(receive)
+        """The ASGI app for /api/v1 and /storage."""
+        body = await read_whole_body(receive)
         if body is None:
-            return  # gone before the request was complete: it never reached sevDesk
+            return  # disconnected before the request was complete: it never reached sevDesk
         root = scope.get("root_path", "")
         path, stored = scope["path"].removeprefix(root), root.endswith(STORAGE)
         query = scope["query_string"].decode("latin-1")
         headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
-        call = Call(0, dict(parse_qsl(query, keep_blank_values=True)), read_body(body, headers), headers)
+        call = Call(0, dict(parse_qsl(query, keep_blank_values=True)), parse_body(body, headers), headers)
         method = scope["method"]
         entry = self._log(method, STORAGE + path if stored else path, query, headers)
         if stored:
@@ -64,19 +64,19 @@ class Sandbox:
         work = partial(fetch, self.account) if stored else self._at_once
         reply = await asyncio.shield(self.start(self._answer(method, entry, partial(work, method, path, call))))
         if isinstance(reply, Fault):
-            await _drop(scope, receive, reply.hang)
+            await _close_connection(scope, receive, reply.hang)
         else:
             await send_answer(send, reply)
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """A task that outlives the request it came from."""
+        """Run `work` as a task that outlives its request."""
         task = asyncio.create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return task
 
     def _log(self, method: str, path: str, query: str, headers: dict[str, str]) -> Object:
-        """One entry per request in order of arrival; the token is cut out wherever it might stand."""
+        """Append an entry for the request, without the token wherever it occurs."""
         entry: Object = {"method": method, "path": path, "query": query, "status": None}
         if "x-correlation-id" in headers:
             entry["correlation_id"] = headers["x-correlation-id"][:200]
@@ -85,75 +85,75 @@ class Sandbox:
         return entry
 
     async def _answer(self, method: str, entry: Object, work: Work) -> Answer | Fault:
-        """What to send back; a Fault means: nothing, drop the connection. entry learns what the client will see."""
+        """The answer, or the Fault that closes the connection without one; `entry` gets what the client will see."""
         wait = (self.read_ms if method == "GET" else self.write_ms) / 1000
-        fault = next((each for each in self.faults if each.strikes(method, entry["path"])), None)
+        fault = next((each for each in self.faults if each.applies_to(method, entry["path"])), None)
         if fault is None:
-            reply = await _after(wait, work)
+            reply = await _delayed(wait, work)
         else:
             entry["fault"] = fault.kind
             after = fault.after_ms / 1000
             if fault.kind in ("drop_before", "lose_answer", "late_commit"):
-                await self._lose(fault, work, wait + after)
+                await self._lose_answer(fault, work, wait + after)
                 return fault
             reply = await self._replace(fault, work, wait + after)
         entry["status"] = reply.status
         return reply
 
     async def _at_once(self, method: str, path: str, call: Call) -> Answer:
-        """Waits for nothing, so it is one step for all others."""
+        """carry_out as Work; it never awaits, so no other request can interleave."""
         return self.carry_out(method, path, call)
 
     def carry_out(self, method: str, path: str, call: Call) -> Answer:
-        """A request's effect on the account, and its answer.
+        """Check the token, call the endpoint, and turn refusals into answers.
 
-        Raw token, no scheme (official; live, ten peers); the refusal has no envelope (second-hand, two sources).
+        The token has no scheme before it (official; live, ten peers); 401 has no envelope (second-hand, two sources).
         """
         if not hmac.compare_digest(call.headers.get("authorization", "").encode(), self.token.encode()):
-            return answer({"status": 401, "message": "Authentication required"}, 401)
-        handler, ident = resolve(method, path)
+            return json_answer({"status": 401, "message": "Authentication required"}, 401)
+        endpoint, ident = resolve(method, path)
         try:
-            if handler is None:
+            if endpoint is None:
                 raise wrong_route()
             ignored = self.account.switches.ignored_filters
             query = {key: value for key, value in call.query.items() if key not in ignored}
-            return handler(self.account, Call(ident, query, call.body, call.headers))
+            return endpoint(self.account, Call(ident, query, call.body, call.headers))
         except Refusal as refusal:
-            return answer(refusal.envelope(), refusal.status)
+            return json_answer(refusal.envelope(), refusal.status)
 
-    async def _lose(self, fault: Fault, work: Work, wait: float) -> None:
-        """Let the effect happen not at all, now, or later, as the fault says."""
+    async def _lose_answer(self, fault: Fault, work: Work, wait: float) -> None:
+        """No answer; the effect happens now (lose_answer), later (late_commit) or never (drop_before)."""
         if fault.kind == "lose_answer":
-            await _after(wait, work)
+            await _delayed(wait, work)
         elif fault.kind == "late_commit":
-            self.late += 1
+            self.late_commits += 1
             self.start(self._later(work, wait))
 
     async def _later(self, work: Work, wait: float) -> None:
         try:
-            await _after(wait, work)
+            await _delayed(wait, work)
         finally:
-            self.late -= 1
+            self.late_commits -= 1
 
     async def _replace(self, fault: Fault, work: Work, wait: float) -> Answer:
-        """Only slower, or another answer, with or without the effect."""
+        """A delayed answer, or another answer with or without the effect."""
         if fault.kind == "delay":
-            return await _after(wait, work)
+            return await _delayed(wait, work)
         if fault.carries_out:
-            return fault.replaced(await _after(wait, work))
+            return fault.replacement(await _delayed(wait, work))
         await asyncio.sleep(fault.after_ms / 1000)
-        return fault.replaced(None)
+        return fault.replacement(None)
 
 
-async def _after(wait: float, work: Work) -> Answer:
-    """The request's effect, after `wait` seconds."""
+async def _delayed(wait: float, work: Work) -> Answer:
+    """Carry the request out after `wait` seconds."""
     if wait:
         await asyncio.sleep(wait)
     return await work()
 
 
-async def whole_body(receive: Receive) -> bytes | None:
-    """A request's body, or None if the client left before it was complete."""
+async def read_whole_body(receive: Receive) -> bytes | None:
+    """The request's body, or None if the client disconnected before it was complete."""
     parts = []
     while True:
         message = await receive()
@@ -165,7 +165,7 @@ async def whole_body(receive: Receive) -> bytes | None:
 
 
 async def send_answer(send: Send, reply: Answer) -> None:
-    """Send an answer."""
+    """Send an answer to the client."""
     headers = {"content-type": reply.media_type, "content-length": str(len(reply.content)), **reply.headers}
     raw = [(key.encode("latin-1"), value.encode("latin-1")) for key, value in headers.items()]
     start: Message = {"type": "http.response.start", "status": reply.status, "headers": raw}
@@ -173,8 +173,8 @@ async def send_answer(send: Send, reply: Answer) -> None:
     await send({"type": "http.response.body", "body": reply.content})
 
 
-async def _drop(scope: Scope, receive: Receive, hang: bool) -> None:
-    """Close the connection without a byte; with `hang`, stay silent until the client gives up."""
+async def _close_connection(scope: Scope, receive: Receive, hang: bool) -> None:
+    """Close the connection without a byte; with `hang`, wait in silence until the client disconnects."""
     transport = scope.get("state", {}).get("transport")
     if not hang:
         if transport is None:

@@ -1,6 +1,6 @@
-"""A proxy before a real account, or a sandbox, that writes down what passes: one scrubbed JSON line per exchange.
+"""A recording proxy in front of a real account or a sandbox: appends one scrubbed JSON line per exchange to a file.
 
-It listens on 127.0.0.1 only, holds no token of its own and passes on the caller's.
+It listens on 127.0.0.1 only and forwards the caller's token; it has none of its own.
 """
 
 import asyncio
@@ -18,35 +18,35 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 from starlette.types import Receive, Scope, Send
 
 from sevdesk_client.sandbox.account.formats import Json, Object
-from sevdesk_client.sandbox.endpoints.calls import Answer, read_body
-from sevdesk_client.sandbox.http.pipeline import send_answer, whole_body
-from sevdesk_client.sandbox.http.scrubbing import Scrubber, scrubbed
+from sevdesk_client.sandbox.endpoints.calls import Answer, parse_body
+from sevdesk_client.sandbox.http.pipeline import read_whole_body, send_answer
+from sevdesk_client.sandbox.http.scrubbing import Scrubber, scrub_exchange
 from sevdesk_client.sandbox.http.server import Running, listening, running
 
 ROOT = "/api/v1"
-TIMEOUT = 120  # seconds; longer than any client waits, so that the answer is recorded even if nobody reads it
-_HOPS = frozenset(
+TIMEOUT = 120  # seconds; longer than any client waits, so that an answer is recorded even after the client gave up
+_HOP_BY_HOP_HEADERS = frozenset(
     ("host", "connection", "content-length", "transfer-encoding", "accept-encoding", "keep-alive", "expect")
 )
 
 
 @dataclass(slots=True)
 class Recorder:
-    """The ASGI app: forwards below /api/v1, and the rest only with `everything` (a sandbox's panel and files)."""
+    """The ASGI app: forwards /api/v1, and with `forward_all` also a sandbox's control endpoints and archives."""
 
     upstream: SplitResult
     log: TextIO
-    everything: bool = False
+    forward_all: bool = False
     scrubber: Scrubber = field(default_factory=Scrubber)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Forward, write down, answer."""
-        body = await whole_body(receive)
+        """Forward the request, record the exchange if it is below /api/v1, answer."""
+        body = await read_whole_body(receive)
         if body is None:
             return
         path, query = scope["path"], scope["query_string"].decode("latin-1")
         api = path.startswith(f"{ROOT}/")
-        if not (api or self.everything):
+        if not (api or self.forward_all):
             await send_answer(send, Answer(404, b"only /api/v1 is forwarded", "text/plain"))
             return
         headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
@@ -66,12 +66,12 @@ class Recorder:
             "method": method,
             "path": path,
             "query": dict(parse_qsl(query, keep_blank_values=True)),
-            "request": read_body(body, headers) if body else None,
+            "request": parse_body(body, headers) if body else None,
             "status": reply.status,
             "content_type": reply.media_type,
             "answer": _payload(reply.content),
         }
-        line = scrubbed(self.scrubber, exchange, headers.get("authorization", ""))
+        line = scrub_exchange(self.scrubber, exchange, headers.get("authorization", ""))
         self.log.write(json.dumps(line, ensure_ascii=False) + "\n")
         self.log.flush()
 
@@ -84,7 +84,7 @@ def _payload(content: bytes) -> Json:
 
 
 def forward(upstream: SplitResult, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
-    """One request, passed on as it came. Certificates are checked, redirects are the caller's business."""
+    """Forward one request unchanged. Certificates are checked; redirects are returned, not followed."""
     host = upstream.hostname or ""
     if upstream.scheme == "https":
         connection: http.client.HTTPConnection = http.client.HTTPSConnection(
@@ -93,16 +93,16 @@ def forward(upstream: SplitResult, method: str, target: str, headers: dict[str, 
     else:
         connection = http.client.HTTPConnection(host, upstream.port, timeout=TIMEOUT)
     with contextlib.closing(connection):
-        passed = {key: value for key, value in headers.items() if key not in _HOPS}
+        passed = {key: value for key, value in headers.items() if key not in _HOP_BY_HOP_HEADERS}
         connection.request(method, target, body or None, {**passed, "Accept-Encoding": "identity"})
         response = connection.getresponse()
         content = response.read()
-        kept = {key.lower(): value for key, value in response.getheaders() if key.lower() not in _HOPS}
+        kept = {key.lower(): value for key, value in response.getheaders() if key.lower() not in _HOP_BY_HOP_HEADERS}
         return Answer(response.status, content, kept.pop("content-type", "application/octet-stream"), kept)
 
 
-def upstream_of(url: str) -> SplitResult:
-    """The API to forward to. ValueError for what would show the token to the network."""
+def parse_upstream(url: str) -> SplitResult:
+    """The API to forward to; ValueError unless https or on this machine, because the token is forwarded."""
     parts = urlsplit(url.rstrip("/"))
     local = parts.hostname in ("127.0.0.1", "::1", "localhost")
     if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
@@ -119,19 +119,19 @@ async def recording(
     token: str | None = None,
     latency: tuple[float, float] = (0, 0),
 ) -> AsyncIterator[tuple[str, str | None, Running | None]]:
-    """The proxy's URL, the token, and the sandbox behind it; both are None before an upstream of the caller's own."""
+    """Run the proxy: yields its URL, the token and the sandbox behind it, both None if `upstream` is given."""
     async with contextlib.AsyncExitStack() as stack:
         inner = None
         if upstream is None:
             inner = await stack.enter_async_context(running(token=token, latency=latency))
-        log = stack.enter_context(_appending(file))
+        log = stack.enter_context(_open_for_append(file))
         recorder = Recorder(
-            upstream_of(upstream or (inner.base_url if inner else "")), log, everything=inner is not None
+            parse_upstream(upstream or (inner.base_url if inner else "")), log, forward_all=inner is not None
         )
         url = await stack.enter_async_context(listening(recorder, port))
         yield url, inner.token if inner else None, inner
 
 
-def _appending(file: Path) -> TextIO:
-    """For its owner only: scrubbed or not, it came out of somebody's books."""
+def _open_for_append(file: Path) -> TextIO:
+    """Open for appending, readable by the owner only, because the data came from a real account."""
     return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8")

@@ -1,6 +1,6 @@
-"""A recording played to a fresh sandbox, and where its answers are built differently.
+"""Replays a recording against a new sandbox and lists the differences between the answers.
 
-Compared are statuses, keys and JSON types, not values. null goes with every type, an empty list with every list.
+Compares statuses, keys and JSON types, not values. null equals every type, an empty list every list.
 """
 
 import json
@@ -13,13 +13,13 @@ from typing import NamedTuple
 from sevdesk_client.sandbox.account.formats import Json, Object
 from sevdesk_client.sandbox.endpoints.calls import Call
 from sevdesk_client.sandbox.http.pipeline import Sandbox
-from sevdesk_client.sandbox.http.replay_ids import Names, stand_in
+from sevdesk_client.sandbox.http.replay_ids import IdMap, add_missing_records
 
-_TOKEN = "0" * 32  # the replay's own; nothing listens
+_TOKEN = "0" * 32  # any; nothing listens
 
 
 class Difference(NamedTuple):
-    """`at` is a place such as `objects.contact.id`, `[]` for any member of a list."""
+    """One difference; `at` is a path such as `objects.contact.id`, with `[]` for any item of a list."""
 
     operation: str
     at: str
@@ -29,22 +29,22 @@ class Difference(NamedTuple):
 
 @dataclass(slots=True)
 class Replay:
-    """One recording against one sandbox; `names` says which id here stands for which there."""
+    """One replay of a recording; `ids` maps recorded ids to those of the sandbox."""
 
     sandbox: Sandbox = field(default_factory=lambda: Sandbox(_TOKEN))
-    names: Names = field(default_factory=Names)
+    ids: IdMap = field(default_factory=IdMap)
 
     def play(self, exchange: Object) -> list[Difference]:
-        """Send one recorded request, compare the answers, and learn the ids of what both have made."""
-        stand_in(self.sandbox.account, self.names, exchange)
-        operation = f"{exchange['method']} {self.names.template(exchange['path'])}"
+        """Send one recorded request, compare the answers, and learn the ids of records created in both."""
+        add_missing_records(self.sandbox.account, self.ids, exchange)
+        operation = f"{exchange['method']} {self.ids.template(exchange['path'])}"
         headers = {"authorization": _TOKEN}
-        query = {key: str(value) for key, value in self.names.translate(exchange["query"] or {}).items()}
-        call = Call(0, query, self.names.translate(exchange["request"] or {}), headers)
-        path = self.names.translate_path(exchange["path"])
+        query = {key: str(value) for key, value in self.ids.translate(exchange["query"] or {}).items()}
+        call = Call(0, query, self.ids.translate(exchange["request"] or {}), headers)
+        path = self.ids.translate_path(exchange["path"])
         answer = self.sandbox.carry_out(exchange["method"], path, call)
         payload = _payload(answer.content)
-        self.names.learn(exchange["answer"], payload)
+        self.ids.learn(exchange["answer"], payload)
         if exchange["status"] != answer.status:
             return [Difference(operation, "status", str(exchange["status"]), str(answer.status))]
         return [Difference(operation, *each) for each in differences(exchange["answer"], payload)]
@@ -58,27 +58,27 @@ def _payload(content: bytes) -> Json:
 
 
 def differences(recorded: Json, here: Json, at: str = "") -> Iterator[tuple[str, str, str]]:
-    """(place, recorded, here) wherever the two are built differently."""
+    """(path, recorded type, type here) for each difference."""
     if recorded is None or here is None:
         return
     if isinstance(recorded, dict) and isinstance(here, dict):
         for key in sorted(recorded.keys() | here.keys()):
             place = f"{at}.{key}" if at else key
             if key not in here:
-                yield place, kind(recorded[key]), "missing"
+                yield place, json_type(recorded[key]), "missing"
             elif key not in recorded:
-                yield place, "missing", kind(here[key])
+                yield place, "missing", json_type(here[key])
             else:
                 yield from differences(recorded[key], here[key], place)
     elif isinstance(recorded, list) and isinstance(here, list):
         if recorded and here:
-            yield from differences(_merged(recorded), _merged(here), f"{at}[]")
-    elif kind(recorded) != kind(here):
-        yield at or "answer", kind(recorded), kind(here)
+            yield from differences(_merge_items(recorded), _merge_items(here), f"{at}[]")
+    elif json_type(recorded) != json_type(here):
+        yield at or "answer", json_type(recorded), json_type(here)
 
 
-def _merged(members: list[Json]) -> Json:
-    """One member that has whatever any of them has."""
+def _merge_items(members: list[Json]) -> Json:
+    """One object with all keys of the list's objects, or its first non-null item."""
     objects = [each for each in members if isinstance(each, dict)]
     if not objects:
         return next((each for each in members if each is not None), None)
@@ -88,14 +88,14 @@ def _merged(members: list[Json]) -> Json:
     return merged
 
 
-def kind(value: Json) -> str:
-    """A value's JSON type."""
-    names = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
-    return names.get(type(value), "null")
+def json_type(value: Json) -> str:
+    """The name of the value's JSON type."""
+    types = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
+    return types.get(type(value), "null")
 
 
 def compare(lines: Iterable[str]) -> Counter[Difference]:
-    """Every difference, with how often it was met. ValueError names the first line that is no exchange."""
+    """Each difference and how often it occurred; ValueError names the first line that is no exchange."""
     exchanges = [_exchange(count, line) for count, line in enumerate(lines, 1) if line.strip()]
     replay = Replay()
     return Counter(each for exchange in exchanges for each in replay.play(exchange))
@@ -115,7 +115,7 @@ def _exchange(count: int, line: str) -> Object:
 
 
 def report(file: Path) -> int:
-    """Print the differences as a table; 1 if there are some, else 0."""
+    """Print the differences as a table; returns 1 if there are any, else 0."""
     with file.open(encoding="utf-8") as lines:
         found = compare(lines)
     rows = [("operation", "at", "recorded", "sandbox", "times")]

@@ -1,4 +1,4 @@
-"""For a replay: which id here is which id there, and stand-ins for what an account had before its recording began."""
+"""Ids in a replay: maps recorded ids to the sandbox's, and creates records that existed before the recording."""
 
 import re
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ from sevdesk_client.sandbox.account.records import CLIENT_ID, DEFAULT_TEMPLATE, 
 from sevdesk_client.sandbox.account.seed import seed
 from sevdesk_client.sandbox.account.state import Account
 
-# Smaller ids are sevDesk's own, alike in every account: units, countries, categories, tax rules.
-_OWN = re.compile(r"\d{5,18}")
-_KEYS = re.compile(r"(^|\[)(id|jobId|hash)\]?$")
-_OTHERS = {
+# Shorter ids are the same in every account: units, countries, categories, tax rules.
+_ACCOUNT_ID = re.compile(r"\d{5,18}")
+_ID_KEYS = re.compile(r"(^|\[)(id|jobId|hash)\]?$")
+_FIXED_IDS = {
     "SevUser": str(USER_ID),
     "SevClient": str(CLIENT_ID),
     "PaymentMethod": str(next(iter(master_data.PAYMENT_METHODS))),
@@ -21,62 +21,62 @@ _OTHERS = {
 
 
 @dataclass(slots=True)
-class Names:
-    """The ids of a recording and what they are called here."""
+class IdMap:
+    """Recorded ids and the sandbox's ids of the same records."""
 
-    here: dict[str, str] = field(default_factory=dict)
+    known: dict[str, str] = field(default_factory=dict)
 
     def translate(self, value: Json, key: str = "") -> Json:
-        """The same request with this sandbox's ids."""
+        """A query or body with the sandbox's ids."""
         if isinstance(value, dict):
             return {name: self.translate(inner, name) for name, inner in value.items()}
         if isinstance(value, list):
             return [self.translate(inner, key) for inner in value]
         if key == "value" and isinstance(value, str) and re.fullmatch(r"[0-9a-f]{24}", value):
             return DEFAULT_TEMPLATE
-        return self.here.get(str(value), value) if _KEYS.search(key) else value
+        return self.known.get(str(value), value) if _ID_KEYS.search(key) else value
 
     def translate_path(self, path: str) -> str:
-        """The same path with this sandbox's ids."""
-        return "/".join(self.here.get(part, part) for part in path.split("/"))
+        """A path with the sandbox's ids."""
+        return "/".join(self.known.get(part, part) for part in path.split("/"))
 
     def template(self, path: str) -> str:
-        """The path without ids."""
+        """The path with {id} for each id."""
         return re.sub(r"/\d+(?=/|$)", "/{id}", path)
 
     def learn(self, recorded: Json, here: Json, key: str = "objects") -> None:
-        """Whatever stands in the same place of both answers is the same thing."""
+        """Ids at the same place of both answers belong to the same record."""
         if isinstance(recorded, dict) and isinstance(here, dict):
             for name in recorded.keys() & here.keys():
                 self.learn(recorded[name], here[name], name)
         elif isinstance(recorded, list) and isinstance(here, list) and len(recorded) == len(here):
             for pair in zip(recorded, here, strict=True):
                 self.learn(*pair, key)
-        elif key == "id" and _OWN.fullmatch(str(recorded)) and here is not None:
-            self.here.setdefault(str(recorded), str(here))
+        elif key == "id" and _ACCOUNT_ID.fullmatch(str(recorded)) and here is not None:
+            self.known.setdefault(str(recorded), str(here))
         elif key == "objects" and isinstance(recorded, str) and isinstance(here, str):
-            self.here.setdefault(recorded, here)
+            self.known.setdefault(recorded, here)
 
 
-def stand_in(account: Account, names: Names, exchange: Object) -> None:
-    """Make what the request speaks of and nothing here stands for yet: contacts and invoices from before."""
+def add_missing_records(account: Account, ids: IdMap, exchange: Object) -> None:
+    """Create the contacts and invoices that the request refers to and the recording did not create."""
     found = re.match(r"/(Contact|Invoice|SevClient)/(\d{5,18})(?=/|$)", exchange["path"])
     wanted = [(found[1], found[2])] if found and exchange["status"] != 404 else []
     wanted += _references(exchange["request"])
     wanted += [(str(exchange["query"].get("contact[objectName]")), str(exchange["query"].get("contact[id]")))]
     for kind, ident in wanted:
-        if ident in names.here or not _OWN.fullmatch(ident):
+        if ident in ids.known or not _ACCOUNT_ID.fullmatch(ident):
             continue
-        if kind in _OTHERS:
-            names.here[ident] = _OTHERS[kind]
+        if kind in _FIXED_IDS:
+            ids.known[ident] = _FIXED_IDS[kind]
         elif kind == "Contact":
-            names.here[ident] = _contact(account)
+            ids.known[ident] = _contact(account)
         elif kind == "Invoice":
-            names.here[ident] = _invoice(account, _status(exchange["answer"]))
+            ids.known[ident] = _invoice(account, _status(exchange["answer"]))
 
 
 def _references(body: Json) -> list[tuple[str, str]]:
-    """Every {id, objectName} in a body."""
+    """(objectName, id) of every reference in a body."""
     if isinstance(body, list):
         return [each for inner in body for each in _references(inner)]
     if not isinstance(body, dict):
@@ -96,7 +96,7 @@ def _invoice(account: Account, status: int) -> str:
 
 
 def _status(answer: Json) -> int:
-    """The status an answer shows, as far as the sandbox has it; open where it shows none."""
+    """The invoice status in an answer if seed() knows it, otherwise 200."""
     objects = answer.get("objects") if isinstance(answer, dict) else None
     shown = objects[0] if isinstance(objects, list) and objects else objects
     status = str(shown.get("status")) if isinstance(shown, dict) else ""

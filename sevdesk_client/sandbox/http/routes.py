@@ -1,4 +1,4 @@
-"""Which call does what. Paths are case-sensitive, all others are 500 "wrong HTTP Type" (one report each)."""
+"""The path of each endpoint. Paths are case-sensitive; any other answers 500 "wrong HTTP Type" (one report each)."""
 
 import re
 from collections.abc import Callable
@@ -21,9 +21,9 @@ from sevdesk_client.sandbox.endpoints import (
 )
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call
 
-Handler = Callable[[Account, Call], Answer]
+Endpoint = Callable[[Account, Call], Answer]
 
-ROUTES: dict[tuple[str, str], Handler] = {
+ROUTES: dict[tuple[str, str], Endpoint] = {
     ("GET", "/Tools/bookkeepingSystemVersion"): master_data.system_version,
     ("GET", "/SevUser"): master_data.list_users,
     ("GET", "/StaticCountry"): master_data.list_countries,
@@ -34,7 +34,7 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("POST", "/CheckAccountTransaction"): transactions.create_transaction,
     ("GET", "/CheckAccountTransaction/{id}"): transactions.get_transaction,
     ("DELETE", "/CheckAccountTransaction/{id}"): transactions.delete_transaction,
-    ("GET", "/CommunicationWayKey"): master_data.list_way_keys,
+    ("GET", "/CommunicationWayKey"): master_data.list_communication_way_keys,
     ("GET", "/SevSequence/Factory/getByType"): master_data.sequence,
     ("GET", "/DocServer/getTemplatesWithThumb"): master_data.list_templates,
     ("GET", "/DocServer/getLetterpapersWithThumb"): master_data.list_letterpapers,
@@ -50,11 +50,11 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "/ContactAddress/{id}"): contact_addresses.get_address,
     ("PUT", "/ContactAddress/{id}"): contact_addresses.update_address,
     ("DELETE", "/ContactAddress/{id}"): contact_addresses.delete_address,
-    ("GET", "/CommunicationWay"): communication_ways.list_ways,
-    ("POST", "/CommunicationWay"): communication_ways.create_way,
-    ("GET", "/CommunicationWay/{id}"): communication_ways.get_way,
-    ("PUT", "/CommunicationWay/{id}"): communication_ways.update_way,
-    ("DELETE", "/CommunicationWay/{id}"): communication_ways.delete_way,
+    ("GET", "/CommunicationWay"): communication_ways.list_communication_ways,
+    ("POST", "/CommunicationWay"): communication_ways.create_communication_way,
+    ("GET", "/CommunicationWay/{id}"): communication_ways.get_communication_way,
+    ("PUT", "/CommunicationWay/{id}"): communication_ways.update_communication_way,
+    ("DELETE", "/CommunicationWay/{id}"): communication_ways.delete_communication_way,
     ("GET", "/Invoice"): invoices.list_invoices,
     ("POST", "/Invoice/Factory/saveInvoice"): invoices.save_invoice,
     ("GET", "/Invoice/Factory/getNextInvoiceNumber"): master_data.next_invoice_number,
@@ -91,8 +91,8 @@ ROUTES: dict[tuple[str, str], Handler] = {
 _IDENT = re.compile(r"/(\d{1,18})(?=/|$)", re.ASCII)
 
 
-def resolve(method: str, path: str) -> tuple[Handler | None, int]:
-    """The handler of a path below /api/v1, and the id in it."""
+def resolve(method: str, path: str) -> tuple[Endpoint | None, int]:
+    """The endpoint of a path below /api/v1, or None, and the id in the path, or 0."""
     found = _IDENT.search(path)
-    shape = _IDENT.sub("/{id}", path, count=1)
-    return ROUTES.get((method, shape)), int(found[1]) if found else 0
+    template = _IDENT.sub("/{id}", path, count=1)
+    return ROUTES.get((method, template)), int(found[1]) if found else 0

@@ -1,4 +1,4 @@
-"""uvicorn around the app: a server that can also hang up on a client."""
+"""Runs the app in uvicorn, with a protocol that lets the app close a connection without an answer."""
 
 import asyncio
 import contextlib
@@ -17,14 +17,14 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from sevdesk_client.sandbox.http.app import create_app
 from sevdesk_client.sandbox.http.pipeline import Sandbox
 
-GRACE = 1  # seconds that open requests have at the end; a hung one must not keep the process
+SHUTDOWN_SECONDS = 1  # how long open requests may take at the end; a hanging one must not keep the process
 
 
-class HangUpProtocol(H11Protocol):
-    """Shows the app its connection, because ASGI has no way to close one without an answer."""
+class ClosableProtocol(H11Protocol):
+    """Gives the app its connection, because ASGI cannot close one without an answer."""
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override] # as in uvicorn itself
-        """Put the transport where the gate finds it: scope["state"]["transport"]."""
+        """Put the transport into scope["state"]["transport"], where the pipeline reads it."""
         self.app_state = {**self.app_state, "transport": transport}
         super().connection_made(transport)
 
@@ -35,12 +35,12 @@ class _Server(uvicorn.Server):
         self.stop = asyncio.Event()
 
     async def main_loop(self) -> None:
-        """Wait for the end instead of polling for it: tests start and stop hundreds of these."""
+        """Wait for the stop event instead of polling, because tests start and stop hundreds of servers."""
         await self.on_tick(0)
         await self.stop.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """uvicorn's own lets a tenth of a second pass for answers under way, even where there are none."""
+        """Skip uvicorn's wait of 0.1 s where no request is open."""
         if self.server_state.tasks:
             await super().shutdown(sockets)
             return
@@ -48,17 +48,17 @@ class _Server(uvicorn.Server):
             server.close()
         for connection in list(self.server_state.connections):
             connection.shutdown()
-        await asyncio.sleep(0)  # a closed transport says so in the next turn of the loop
+        await asyncio.sleep(0)  # closed transports report it in the next loop iteration
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals to the caller: uvicorn would raise them again at the end, and the process would not exit 0."""
+        """Leave signals to the caller: uvicorn would raise them again at the end, and the exit code would not be 0."""
         yield
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A sandbox that answers."""
+    """A running sandbox."""
 
     url: str  # http://127.0.0.1:PORT
     token: str = field(repr=False)
@@ -66,7 +66,7 @@ class Running:
 
     @property
     def base_url(self) -> str:
-        """What SEVDESK_BASE_URL is to be."""
+        """The value for SEVDESK_BASE_URL."""
         return f"{self.url}/api/v1"
 
 
@@ -78,7 +78,7 @@ async def running(
     latency: tuple[float, float] = (0, 0),
     clock: Callable[[], datetime] | None = None,
 ) -> AsyncIterator[Running]:
-    """A sandbox on 127.0.0.1 inside this event loop; port 0 finds a free one. OSError if the port is taken."""
+    """Run a sandbox on 127.0.0.1 in this event loop; port 0 picks a free one. OSError if the port is in use."""
     token = token or secrets.token_hex(16)
     app = create_app(token, latency=latency, clock=clock)
     async with listening(app, port) as url:
@@ -87,14 +87,14 @@ async def running(
 
 @contextlib.asynccontextmanager
 async def listening(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
-    """Any app on 127.0.0.1; its URL."""
+    """Serve any ASGI app on 127.0.0.1; yields its URL."""
     config = uvicorn.Config(
         app,
-        http=HangUpProtocol,
+        http=ClosableProtocol,
         log_level="critical",
         lifespan="off",
         access_log=False,
-        timeout_graceful_shutdown=GRACE,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     listener = _listen(port)
     server = _Server(config)
@@ -108,7 +108,7 @@ async def listening(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
 
 
 def _listen(port: int) -> socket.socket:
-    """asyncio switches Nagle's delay off only for sockets that say TCP aloud; with it each answer takes 40 ms."""
+    """A listening socket. IPPROTO_TCP is explicit, else asyncio leaves Nagle's delay on and each answer takes 40 ms."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -126,12 +126,12 @@ def serve(
     latency: tuple[float, float] = (0, 0),
     ready: Callable[[str, str | None], None] | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then return. `ready` gets base URL and token; without it both are printed."""
-    asyncio.run(_serve(port, token, latency, ready or announce))
+    """Serve until SIGTERM or SIGINT. `ready` is called with base URL and token; without it both are printed."""
+    asyncio.run(_serve(port, token, latency, ready or print_address))
 
 
-def announce(base_url: str, token: str | None) -> None:
-    """The lines other programs read; without a token there is only the first."""
+def print_address(base_url: str, token: str | None) -> None:
+    """Print base URL and, if there is one, token as NAME=value lines, for other programs to read."""
     print(f"SEVDESK_BASE_URL={base_url}", flush=True)
     if token is not None:
         print(f"SEVDESK_API_TOKEN={token}", flush=True)
@@ -147,7 +147,7 @@ async def _serve(
 
 
 def stop_signal() -> asyncio.Event:
-    """Set by SIGTERM or SIGINT. Asked for before anybody is told where to send them."""
+    """An event set by SIGTERM or SIGINT. Call it before the address is printed, so that no signal is lost."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
