@@ -54,6 +54,12 @@ def ref(ident: int | None, name: str) -> Object | None:
     return None if ident is None else {"id": str(ident), "objectName": name}
 
 
+def record_json(model: str, ident: int, create: datetime | None, update: datetime | None) -> Object:
+    """The keys that the JSON of every record starts with."""
+    head = {"id": str(ident), "objectName": model, "additionalInformation": None}
+    return {**head, "create": timestamp(create), "update": timestamp(update)}
+
+
 def parse_decimal(value: Json) -> Decimal | None:
     """A number sent as string or number, otherwise None (both forms accepted: one report)."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):

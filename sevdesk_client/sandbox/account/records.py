@@ -1,10 +1,10 @@
 """The account's records, one dataclass per sevDesk model."""
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from sevdesk_client.sandbox.account.formats import Object
+from sevdesk_client.sandbox.account.formats import Object, berlin_day
 from sevdesk_client.sandbox.account.sums import ZERO, Discount, Sums
 
 CLIENT_ID = 1000001
@@ -113,6 +113,11 @@ class DocumentFields:
     def has_address(self) -> bool:
         """Whether any part of an address is set; a name alone does not count."""
         return bool(self.address or self.address_street or self.address_city)
+
+    @property
+    def due_date(self) -> date:
+        """The invoice date plus timeToPay, at most 3650 days, so that no date overflows."""
+        return berlin_day(self.invoice_date) + timedelta(days=min(self.time_to_pay or 0, 3650))
 
 
 @dataclass(slots=True)

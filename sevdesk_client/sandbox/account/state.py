@@ -91,6 +91,11 @@ class Account:
         """All invoices with this number, drafts included."""
         return (self.invoices[ident] for ident in self.by_number.get(number, ()))
 
+    def email_of(self, contact_id: int) -> str | None:
+        """The contact's first e-mail address."""
+        ways = self.communication_ways.with_key(contact_id)
+        return next((each.value for each in ways if each.type == "EMAIL"), None)
+
     def take_number(self) -> str:
         """Use up the next free number of the RE sequence, which cancellations share (capture)."""
         number = self.peek_number()

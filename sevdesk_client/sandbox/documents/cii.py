@@ -6,7 +6,7 @@ XML (official).
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -44,9 +44,8 @@ def embedded_xml(account: Account, invoice: Invoice) -> str | None:
     if not invoice.fields.is_e_invoice or invoice.status == 100:
         return None
     contact = account.contacts[invoice.fields.contact_id]
-    mails = (each.value for each in account.communication_ways.with_key(contact.id) if each.type == "EMAIL")
     fields = contact.fields
-    buyer = Buyer(fields.get("buyerReference") or "-", next(mails, None), fields.get("vatNumber"))
+    buyer = Buyer(fields.get("buyerReference") or "-", account.email_of(contact.id), fields.get("vatNumber"))
     source = account.invoices.get(invoice.origin_id or 0)
     return e_invoice_xml(invoice, buyer, source.number if source else None)
 
@@ -167,8 +166,7 @@ def _settlement(transaction: Element, invoice: Invoice, cancelled: str | None) -
         _add_day(period, "EndDateTime", fields.delivery_date_until)
     for rate, amount in _allowances(fields):
         _allowance(settlement, fields, rate, amount)
-    due = berlin_day(fields.invoice_date) + timedelta(days=min(fields.time_to_pay or 0, 3650))
-    _add_day(_add(settlement, "SpecifiedTradePaymentTerms"), "DueDateDateTime", due)
+    _add_day(_add(settlement, "SpecifiedTradePaymentTerms"), "DueDateDateTime", fields.due_date)
     _totals(settlement, fields)
     if cancelled:
         _add(settlement, "InvoiceReferencedDocument/IssuerAssignedID", cancelled)

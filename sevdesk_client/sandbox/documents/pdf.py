@@ -1,7 +1,7 @@
 """The PDF of an invoice in German: positions, taxes and sums, in core Helvetica with cp1252 (for the euro sign)."""
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 
@@ -116,8 +116,7 @@ class _InvoicePdf(FPDF):
         self.ln(4)
         self.lines(fields.tax_text)
         if fields.time_to_pay is not None:
-            due = berlin_day(fields.invoice_date) + timedelta(days=min(fields.time_to_pay, 3650))
-            self.lines(f"Zahlbar bis {due:%d.%m.%Y} ohne Abzug.")
+            self.lines(f"Zahlbar bis {fields.due_date:%d.%m.%Y} ohne Abzug.")
         self.lines(fields.foot_text)
 
 

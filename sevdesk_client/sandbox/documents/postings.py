@@ -133,7 +133,6 @@ def _debtor(account: Account, contact_id: int, number: int) -> Debtor:
     get = account.contacts[contact_id].fields.get if contact_id in account.contacts else dict[str, str]().get
     address = next(iter(account.addresses.with_key(contact_id)), None)
     fields = address.fields if address else {}
-    mails = (each.value for each in account.communication_ways.with_key(contact_id) if each.type == "EMAIL")
     return Debtor(
         account=number,
         company=get("name"),
@@ -144,7 +143,7 @@ def _debtor(account: Account, contact_id: int, number: int) -> Debtor:
         zip=fields.get("zip"),
         city=fields.get("city"),
         country=master_data.COUNTRIES[address.country_id if address else 1][0].upper(),
-        email=next(mails, None),
+        email=account.email_of(contact_id),
     )
 
 

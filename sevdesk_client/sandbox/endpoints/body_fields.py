@@ -1,12 +1,15 @@
 """Reads single fields of a request body, or raises sevDesk's refusal for a wrong one."""
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from datetime import date, datetime
 from decimal import Decimal
+from typing import TypeVar
 
 from sevdesk_client.sandbox.account.formats import Json, Object, is_true, parse_date, parse_decimal, parse_id, php_type
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.errors import Refusal, bad_reference, invalid, not_found, null_column
+
+T = TypeVar("T")
 
 
 def model_object(data: Json, key: str, model: str) -> Object:
@@ -53,13 +56,18 @@ def amount(data: Object, key: str, default: Decimal | None = None) -> Decimal:
     """A number; without a default its absence is an SQL error (live for taxRate, inferred for others)."""
     value = data.get(key)
     if value is None:
-        if default is None:
-            raise null_column(key)
-        return default
+        return not_null(default, key)
     number = parse_decimal(value)
     if number is None:
         raise invalid(f"{key} is not a number")  # wording inferred
     return number
+
+
+def not_null(value: T | None, column: str) -> T:
+    """The value; an SQL error without one."""
+    if value is None:
+        raise null_column(column)
+    return value
 
 
 def integer(data: Object, key: str) -> int | None:
@@ -77,6 +85,11 @@ def day(data: Object, key: str, *, zoned: bool = False) -> datetime | date | Non
     if parsed is None:
         raise invalid(f"{key} is not a valid date")  # wording inferred
     return parsed
+
+
+def texts(body: Object, keys: Iterable[str]) -> dict[str, str | None]:
+    """The values of those keys that the body has, as texts or None."""
+    return {key: text(body, key) for key in keys if key in body}
 
 
 def object_list(value: Json) -> list[Object]:

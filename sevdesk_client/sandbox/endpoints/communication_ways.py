@@ -1,13 +1,13 @@
 """CommunicationWay: e-mail addresses, telephone numbers and web pages of contacts."""
 
 from sevdesk_client.sandbox.account import master_data
-from sevdesk_client.sandbox.account.formats import Object, flag, is_true, parse_id, ref, timestamp
+from sevdesk_client.sandbox.account.formats import Object, flag, is_true, parse_id, record_json, ref
 from sevdesk_client.sandbox.account.records import CLIENT, CommunicationWay
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.body_fields import reference, required_reference
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
-from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid, not_found
-from sevdesk_client.sandbox.endpoints.paging import page
+from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
+from sevdesk_client.sandbox.endpoints.lookup import find, page
 
 TYPES = ("EMAIL", "PHONE", "WEB", "MOBILE", "FAX")
 
@@ -15,11 +15,7 @@ TYPES = ("EMAIL", "PHONE", "WEB", "MOBILE", "FAX")
 def communication_way_json(way: CommunicationWay) -> Object:
     """The JSON of a communication way (capture)."""
     return {
-        "id": str(way.id),
-        "objectName": "CommunicationWay",
-        "additionalInformation": None,
-        "create": timestamp(way.create),
-        "update": timestamp(way.update),
+        **record_json("CommunicationWay", way.id, way.create, way.update),
         "contact": ref(way.contact_id, "Contact"),
         "type": way.type,
         "value": way.value,
@@ -27,12 +23,6 @@ def communication_way_json(way: CommunicationWay) -> Object:
         "main": flag(way.main),
         "sevClient": CLIENT,
     }
-
-
-def _find(account: Account, ident: int) -> CommunicationWay:
-    if ident not in account.communication_ways:
-        raise not_found("CommunicationWay", ident, account.switches.not_found)
-    return account.communication_ways[ident]
 
 
 def create_communication_way(account: Account, call: Call) -> Answer:
@@ -53,7 +43,7 @@ def create_communication_way(account: Account, call: Call) -> Answer:
 
 def update_communication_way(account: Account, call: Call) -> Answer:
     """PUT /CommunicationWay/{id}: partial (one report)."""
-    way = _find(account, call.ident)
+    way = find(account, account.communication_ways, call.ident, "CommunicationWay")
     kind, value = call.body.get("type", way.type), call.body.get("value", way.value)
     if kind not in TYPES or not isinstance(value, str) or not value:
         raise invalid("type and value are required")
@@ -65,12 +55,12 @@ def update_communication_way(account: Account, call: Call) -> Answer:
 
 def get_communication_way(account: Account, call: Call) -> Answer:
     """GET /CommunicationWay/{id}."""
-    return objects([communication_way_json(_find(account, call.ident))])
+    return objects([communication_way_json(find(account, account.communication_ways, call.ident, "CommunicationWay"))])
 
 
 def delete_communication_way(account: Account, call: Call) -> Answer:
     """DELETE /CommunicationWay/{id}."""
-    account.communication_ways.remove(_find(account, call.ident))
+    account.communication_ways.remove(find(account, account.communication_ways, call.ident, "CommunicationWay"))
     return objects([None])
 
 

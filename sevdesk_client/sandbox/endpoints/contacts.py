@@ -3,48 +3,38 @@
 from collections.abc import Iterator
 
 from sevdesk_client.sandbox.account import master_data
-from sevdesk_client.sandbox.account.formats import Object, flag, is_true, ref, timestamp
+from sevdesk_client.sandbox.account.formats import Object, flag, is_true, record_json, ref
 from sevdesk_client.sandbox.account.records import CLIENT, Contact
 from sevdesk_client.sandbox.account.state import Account
-from sevdesk_client.sandbox.endpoints.body_fields import optional_reference, required_reference
+from sevdesk_client.sandbox.endpoints.body_fields import optional_reference, required_reference, texts
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
-from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid, not_found
-from sevdesk_client.sandbox.endpoints.paging import page
+from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
+from sevdesk_client.sandbox.endpoints.lookup import find, page
 
-# The scalar keys of a contact's JSON, in the order of the capture.
-_BEFORE_CATEGORY = {"surename": None, "familyname": None, "titel": None}
-_TEXTS_AFTER = ("name2", "birthday", "vatNumber", "bankAccount", "bankNumber", "mandateReference")
-_TEXTS_LAST = ("defaultCashbackTime", "defaultCashbackPercent", "defaultTimeToPay", "taxNumber", "taxOffice")
-_TEXTS = (
-    "name",
-    "customerNumber",
-    *_BEFORE_CATEGORY,
-    "description",
-    "academicTitle",
-    "gender",
-    *_TEXTS_AFTER,
-    *_TEXTS_LAST,
+# The text keys of a contact's JSON, in the order of the capture.
+_PERSON = ("surename", "familyname", "titel")
+_DESCRIPTION = ("description", "academicTitle", "gender")
+_DETAILS = (
+    *("name2", "birthday", "vatNumber", "bankAccount", "bankNumber", "mandateReference"),
+    *("defaultCashbackTime", "defaultCashbackPercent", "defaultTimeToPay", "taxNumber", "taxOffice"),
 )
-_TEXTS_END = ("taxType", "defaultDiscountAmount", "buyerReference")
+_LAST = ("taxType", "defaultDiscountAmount", "buyerReference", "exemptVat", "governmentAgency")
+_WRITABLE = ("name", "customerNumber", *_PERSON, *_DESCRIPTION, *_DETAILS, *_LAST)
 
 
 def contact_json(contact: Contact) -> Object:
     """The JSON of a contact (capture)."""
     get = contact.fields.get
     shown: Object = {
-        "id": str(contact.id),
-        "objectName": "Contact",
-        "additionalInformation": None,
-        "create": timestamp(contact.create),
-        "update": timestamp(contact.update),
+        **record_json("Contact", contact.id, contact.create, contact.update),
         "name": get("name"),
         "status": "1000",
         "customerNumber": get("customerNumber"),
-        **{key: get(key) for key in _BEFORE_CATEGORY},
+        **{key: get(key) for key in _PERSON},
         "category": ref(contact.category_id, "Category"),
-        **{key: get(key) for key in ("description", "academicTitle", "gender")},
+        **{key: get(key) for key in _DESCRIPTION},
         "sevClient": CLIENT,
-        **{key: get(key) for key in _TEXTS_AFTER + _TEXTS_LAST},
+        **{key: get(key) for key in _DETAILS},
         "exemptVat": flag(is_true(get("exemptVat"))),
         "taxType": get("taxType"),
         "defaultDiscountAmount": get("defaultDiscountAmount"),
@@ -56,17 +46,10 @@ def contact_json(contact: Contact) -> Object:
     return shown if contact.parent_id is None else {**shown, "parent": ref(contact.parent_id, "Contact")}
 
 
-def find(account: Account, ident: int) -> Contact:
-    """The contact, or 404/151."""
-    if ident not in account.contacts:
-        raise not_found("Contact", ident, account.switches.not_found)
-    return account.contacts[ident]
-
-
 def create_contact(account: Account, call: Call) -> Answer:
     """POST /Contact: only category is required (live, three peers); an omitted number is assigned (one report)."""
     category = required_reference(account, call.body, "category", "Category", master_data.CATEGORIES)
-    fields = _text_fields(call.body)
+    fields = texts(call.body, _WRITABLE)
     if not fields.get("customerNumber"):
         fields["customerNumber"] = _take_customer_number(account)
     _refuse_taken_number(account, str(fields["customerNumber"]), 0)
@@ -79,8 +62,8 @@ def create_contact(account: Account, call: Call) -> Answer:
 
 def update_contact(account: Account, call: Call) -> Answer:
     """PUT /Contact/{id}: partial (one report)."""
-    contact = find(account, call.ident)
-    fields = _text_fields(call.body)
+    contact = find(account, account.contacts, call.ident, "Contact")
+    fields = texts(call.body, _WRITABLE)
     category = (
         optional_reference(account, call.body, "category", "Category", master_data.CATEGORIES) or contact.category_id
     )
@@ -92,12 +75,12 @@ def update_contact(account: Account, call: Call) -> Answer:
 
 def get_contact(account: Account, call: Call) -> Answer:
     """GET /Contact/{id}: a list of one."""
-    return objects([contact_json(find(account, call.ident))])
+    return objects([contact_json(find(account, account.contacts, call.ident, "Contact"))])
 
 
 def delete_contact(account: Account, call: Call) -> Answer:
     """DELETE /Contact/{id}; 422 while an invoice refers to it (inferred)."""
-    contact = find(account, call.ident)
+    contact = find(account, account.contacts, call.ident, "Contact")
     if any(each.fields.contact_id == contact.id for each in account.invoices.values()):
         raise invalid("Contact is used by documents")
     account.contacts.remove(contact)
@@ -153,8 +136,3 @@ def _take_customer_number(account: Account) -> str:
     number = _peek_customer_number(account)
     account.next_customer += 1
     return number
-
-
-def _text_fields(body: Object) -> Object:
-    keys = (*_TEXTS, *_TEXTS_AFTER, *_TEXTS_LAST, *_TEXTS_END, "exemptVat", "governmentAgency")
-    return {key: body[key] if body[key] is None else str(body[key]) for key in keys if key in body}

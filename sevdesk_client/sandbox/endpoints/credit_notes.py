@@ -1,25 +1,21 @@
 """CreditNote: the drafts that cancelling a paid invoice creates, and saveCreditNote with its measured refusals."""
 
-from sevdesk_client.sandbox.account.formats import Object, decimal_text, flag, parse_id, ref, timestamp
+from sevdesk_client.sandbox.account.formats import Object, decimal_text, flag, parse_id, record_json, ref, timestamp
 from sevdesk_client.sandbox.account.records import CLIENT, CreditNote, Invoice
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.account.sums import ZERO
 from sevdesk_client.sandbox.endpoints.body_fields import amount, model_object, object_list
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
-from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid, not_found
+from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
 from sevdesk_client.sandbox.endpoints.invoice_json import document_sums
-from sevdesk_client.sandbox.endpoints.paging import page
+from sevdesk_client.sandbox.endpoints.lookup import find, page
 
 
 def credit_note_json(note: CreditNote) -> Object:
     """The JSON of a credit note (one report for a few keys; the others follow the specification)."""
     fields = note.fields
     return {
-        "id": str(note.id),
-        "objectName": "CreditNote",
-        "additionalInformation": None,
-        "create": timestamp(note.create),
-        "update": timestamp(note.update),
+        **record_json("CreditNote", note.id, note.create, note.update),
         "creditNoteNumber": note.number,
         "contact": ref(fields.contact_id, "Contact"),
         "creditNoteDate": timestamp(note.create),
@@ -54,9 +50,7 @@ def save_credit_note(account: Account, call: Call) -> Answer:
     data = model_object(call.body.get("creditNote"), "creditNote", "CreditNote")
     source = data.get("refSrcInvoice")  # an integer by specification; a reference is accepted, too
     ident = parse_id(source.get("id")) if isinstance(source, dict) else parse_id(source)
-    if ident not in account.invoices:
-        raise not_found("Invoice", ident or 0, account.switches.not_found)
-    invoice = account.invoices[ident]
+    invoice = find(account, account.invoices, ident or 0, "Invoice")
     lines = [
         (amount(each, "taxRate"), amount(each, "quantity") * amount(each, "price"))
         for each in object_list(call.body.get("creditNotePosSave"))
@@ -83,18 +77,16 @@ def add_credit_note(account: Account, invoice: Invoice) -> CreditNote:
 
 def get_credit_note(account: Account, call: Call) -> Answer:
     """GET /CreditNote/{id}."""
-    if call.ident not in account.credit_notes:
-        raise not_found("CreditNote", call.ident, account.switches.not_found)
-    return objects([credit_note_json(account.credit_notes[call.ident])])
+    return objects([credit_note_json(find(account, account.credit_notes, call.ident, "CreditNote"))])
 
 
 def delete_credit_note(account: Account, call: Call) -> Answer:
     """DELETE /CreditNote/{id}: drafts only, otherwise 409 (official); unlinks its invoice (inferred)."""
-    if call.ident not in account.credit_notes:
-        raise not_found("CreditNote", call.ident, account.switches.not_found)
-    if account.credit_notes[call.ident].status != 100:
+    note = find(account, account.credit_notes, call.ident, "CreditNote")
+    if note.status != 100:
         raise Refusal(409, "CreditNote can only be deleted in status 100", 159)  # code and wording as for invoices
-    invoice = account.invoices.get(account.credit_notes.pop(call.ident).origin_id)
+    del account.credit_notes[note.id]
+    invoice = account.invoices.get(note.origin_id)
     if invoice is not None:
         invoice.credit_note_id = None
     return objects([None])

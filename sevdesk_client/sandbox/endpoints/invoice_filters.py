@@ -1,9 +1,9 @@
 """The filters of GET /Invoice; unknown ones are silently ignored (live, two peers)."""
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import datetime
 
-from sevdesk_client.sandbox.account.formats import as_datetime, berlin_day, is_true, parse_unix
+from sevdesk_client.sandbox.account.formats import as_datetime, is_true, parse_unix
 from sevdesk_client.sandbox.account.records import Invoice
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.calls import Call
@@ -101,12 +101,8 @@ def _date_tests(account: Account, query: dict[str, str]) -> Iterator[Test]:
         yield _bound(bounds[key], parse_unix(query[key]))
     if "delinquent" in query and is_true(query["delinquent"]):
         today = account.today()
-        yield lambda each: each.status in (200, 750) and _due(each) < today
+        yield lambda each: each.status in (200, 750) and each.fields.due_date < today
 
 
 def _bound(holds: Callable[[Invoice, datetime], bool], at: datetime | None) -> Test:
     return lambda each: at is not None and holds(each, at)
-
-
-def _due(invoice: Invoice) -> date:
-    return berlin_day(invoice.fields.invoice_date) + timedelta(days=invoice.fields.time_to_pay or 0)

@@ -6,27 +6,25 @@ from sevdesk_client.sandbox.account import master_data
 from sevdesk_client.sandbox.account.formats import Object, parse_id
 from sevdesk_client.sandbox.account.records import Invoice
 from sevdesk_client.sandbox.account.state import Account
-from sevdesk_client.sandbox.endpoints.body_fields import model_object, optional_reference, required_reference
+from sevdesk_client.sandbox.endpoints.body_fields import model_object, optional_reference, required_reference, texts
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
-from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid, not_found
+from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
 from sevdesk_client.sandbox.endpoints.invoice_filters import matching_invoices
 from sevdesk_client.sandbox.endpoints.invoice_json import embed, invoice_json, written_invoice_json
-from sevdesk_client.sandbox.endpoints.paging import page
+from sevdesk_client.sandbox.endpoints.lookup import find, page
 from sevdesk_client.sandbox.endpoints.position_json import position_json, saved_position_json
 from sevdesk_client.sandbox.endpoints.save_rules import InvoiceBody, read_invoice_body
 
 
-def find(account: Account, ident: int) -> Invoice:
+def find_invoice(account: Account, ident: int) -> Invoice:
     """The invoice, or 404/151."""
-    if ident not in account.invoices:
-        raise not_found("Invoice", ident, account.switches.not_found)
-    return account.invoices[ident]
+    return find(account, account.invoices, ident, "Invoice")
 
 
 def save_invoice(account: Account, call: Call) -> Answer:
     """POST /Invoice/Factory/saveInvoice: a new draft, or with invoice.id a changed one; 201 for both."""
     ident = parse_id(model_object(call.body.get("invoice"), "invoice", "Invoice").get("id"))
-    old = find(account, ident) if ident else None
+    old = find_invoice(account, ident) if ident else None
     if old is not None and old.status != 100:
         raise invalid("Only drafts can be changed")  # wording inferred
     saved = read_invoice_body(account, call.body, old)
@@ -63,7 +61,7 @@ def _saved_answer(account: Account, invoice: Invoice) -> Object:
 
 def get_invoice(account: Account, call: Call) -> Answer:
     """GET /Invoice/{id}: a list of one."""
-    shown = invoice_json(find(account, call.ident))
+    shown = invoice_json(find_invoice(account, call.ident))
     return objects([embed(account, shown, call.query.get("embed", ""))])
 
 
@@ -77,16 +75,16 @@ def list_invoices(account: Account, call: Call) -> Answer:
 
 def change_invoice(account: Account, call: Call) -> Answer:
     """PUT /Invoice/{id} (undocumented): contact and address, unless enshrined or above status 200 (one report)."""
-    invoice = find(account, call.ident)
+    invoice = find_invoice(account, call.ident)
     if invoice.enshrined is not None or invoice.status > 200:
         raise invalid("Already enshrined" if invoice.enshrined else "Only drafts and open invoices can be changed")
     body, fields = call.body, invoice.fields
     if "contact" in body:
         fields = replace(fields, contact_id=required_reference(account, body, "contact", "Contact", account.contacts))
     country = optional_reference(account, body, "addressCountry", "StaticCountry", master_data.COUNTRIES)
-    keys = {"address", "addressName", "addressStreet", "addressZip", "addressCity"} & body.keys()
-    texts = {_snake(key): None if body[key] is None else str(body[key]) for key in keys}
-    invoice.fields = replace(fields, address_country_id=country or fields.address_country_id, **texts)  # type: ignore[arg-type] # all texts
+    keys = ("address", "addressName", "addressStreet", "addressZip", "addressCity")
+    changed = {_snake(key): value for key, value in texts(body, keys).items()}
+    invoice.fields = replace(fields, address_country_id=country or fields.address_country_id, **changed)  # type: ignore[arg-type] # all texts
     return objects(written_invoice_json(account, account.touch(invoice)))
 
 
@@ -96,7 +94,7 @@ def _snake(key: str) -> str:
 
 def delete_invoice(account: Account, call: Call) -> Answer:
     """DELETE /Invoice/{id}: drafts only, 409/159 otherwise (live, three peers)."""
-    invoice = find(account, call.ident)
+    invoice = find_invoice(account, call.ident)
     if invoice.status != 100:
         message = f"Invoice can only be deleted in status 100 but is status {invoice.status}"
         raise Refusal(409, message, 159)
@@ -106,7 +104,7 @@ def delete_invoice(account: Account, call: Call) -> Answer:
 
 def get_positions(account: Account, call: Call) -> Answer:
     """GET /Invoice/{id}/getPositions."""
-    invoice = find(account, call.ident)
+    invoice = find_invoice(account, call.ident)
     return page(account, invoice.fields.positions, call, lambda each: position_json(invoice, each))
 
 
@@ -120,5 +118,5 @@ def list_positions(account: Account, call: Call) -> Answer:
 
 def is_partially_paid(account: Account, call: Call) -> Answer:
     """GET /Invoice/{id}/getIsPartiallyPaid: true also for older partly paid invoices with status 200 (official)."""
-    invoice = find(account, call.ident)
+    invoice = find_invoice(account, call.ident)
     return objects(invoice.status < 1000 and invoice.paid > 0)

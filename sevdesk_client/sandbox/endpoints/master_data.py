@@ -1,34 +1,18 @@
 """GET of what every account comes with: users, countries, units, payment methods, layouts, bank accounts."""
 
-from sevdesk_client.sandbox.account.formats import Object
-from sevdesk_client.sandbox.account.master_data import (
-    CHECK_ACCOUNTS,
-    COMMUNICATION_WAY_KEYS,
-    COUNTRIES,
-    LETTERPAPERS,
-    PAYMENT_METHODS,
-    TEMPLATES,
-    UNITIES,
-    USERS,
-    country,
-    unity,
-    user,
-)
+from sevdesk_client.sandbox.account import master_data as data
+from sevdesk_client.sandbox.account.formats import Object, record_json
 from sevdesk_client.sandbox.account.records import CLIENT, CLIENT_ID
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.errors import Refusal, not_found
-from sevdesk_client.sandbox.endpoints.paging import page
+from sevdesk_client.sandbox.endpoints.lookup import page
 
 
 def _payment_method(ident: int) -> Object:
-    name, code, translation = PAYMENT_METHODS[ident]
+    name, code, translation = data.PAYMENT_METHODS[ident]
     return {
-        "id": str(ident),
-        "objectName": "PaymentMethod",
-        "additionalInformation": None,
-        "create": None,
-        "update": None,
+        **record_json("PaymentMethod", ident, None, None),
         "name": name,
         "text": None,
         "electronicInvoiceId": code,
@@ -37,7 +21,7 @@ def _payment_method(ident: int) -> Object:
 
 
 def _check_account(ident: int) -> Object:
-    name, kind = CHECK_ACCOUNTS[ident]
+    name, kind = data.CHECK_ACCOUNTS[ident]
     return {
         "id": str(ident),
         "objectName": "CheckAccount",
@@ -64,7 +48,7 @@ def system_version(account: Account, call: Call) -> Answer:
 
 def list_users(account: Account, call: Call) -> Answer:
     """GET /SevUser; with embed=sevClient the account's name (inferred)."""
-    users = [user(ident) for ident in USERS]
+    users = [data.user(ident) for ident in data.USERS]
     if "sevClient" in call.query.get("embed", ""):
         client = {"id": str(CLIENT_ID), "objectName": "SevClient", "name": "Sandbox GmbH"}
         users = [{**each, "sevClient": client} for each in users]
@@ -74,31 +58,30 @@ def list_users(account: Account, call: Call) -> Answer:
 def list_countries(account: Account, call: Call) -> Answer:
     """GET /StaticCountry, filtered by `code` in upper or lower case (live for ids 1 to 3)."""
     code = call.query.get("code")
-    return page(
-        account, [country(each) for each in COUNTRIES if code is None or COUNTRIES[each][0] == code.lower()], call
-    )
+    chosen = [ident for ident, (own, _) in data.COUNTRIES.items() if code is None or own == code.lower()]
+    return page(account, [data.country(ident) for ident in chosen], call)
 
 
 def list_unities(account: Account, call: Call) -> Answer:
     """GET /Unity."""
-    return page(account, [unity(each) for each in UNITIES], call)
+    return page(account, [data.unity(each) for each in data.UNITIES], call)
 
 
 def list_payment_methods(account: Account, call: Call) -> Answer:
     """GET /PaymentMethod (capture)."""
-    return page(account, [_payment_method(each) for each in PAYMENT_METHODS], call)
+    return page(account, [_payment_method(each) for each in data.PAYMENT_METHODS], call)
 
 
 def list_check_accounts(account: Account, call: Call) -> Answer:
     """GET /CheckAccount (official)."""
-    return page(account, [_check_account(each) for each in CHECK_ACCOUNTS], call)
+    return page(account, [_check_account(each) for each in data.CHECK_ACCOUNTS], call)
 
 
 def list_communication_way_keys(account: Account, call: Call) -> Answer:
     """GET /CommunicationWayKey (official)."""
     keys = [
         {"id": str(ident), "objectName": "CommunicationWayKey", "name": name}
-        for ident, name in COMMUNICATION_WAY_KEYS.items()
+        for ident, name in data.COMMUNICATION_WAY_KEYS.items()
     ]
     return page(account, keys, call)
 
@@ -116,7 +99,7 @@ def list_templates(account: Account, call: Call) -> Answer:
             "default": int(position == 0),
             "premium": False,
         }
-        for position, (ident, (name, owner)) in enumerate(TEMPLATES.items())
+        for position, (ident, (name, owner)) in enumerate(data.TEMPLATES.items())
     ]
     return objects({"result": "1", "templates": templates})
 
@@ -125,7 +108,7 @@ def list_letterpapers(account: Account, call: Call) -> Answer:
     """GET /DocServer/getLetterpapersWithThumb, wrapped in the same way."""
     papers = [
         {"id": ident, "pdf": "...", "sevClient": "0", "name": name, "default": 1, "img": "..."}
-        for ident, name in LETTERPAPERS.items()
+        for ident, name in data.LETTERPAPERS.items()
     ]
     return objects({"result": "1", "letterpapers": papers})
 

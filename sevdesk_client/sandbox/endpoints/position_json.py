@@ -1,7 +1,7 @@
 """The JSON of an invoice position in read and save answers."""
 
 from sevdesk_client.sandbox.account import master_data
-from sevdesk_client.sandbox.account.formats import Object, decimal_text, number, ref, timestamp
+from sevdesk_client.sandbox.account.formats import Object, decimal_text, number, record_json, ref
 from sevdesk_client.sandbox.account.records import CLIENT, Invoice, Position
 from sevdesk_client.sandbox.account.sums import Sums
 
@@ -11,11 +11,7 @@ def saved_position_json(position: Position, invoice: Object, show_net: bool) -> 
     prices = _prices(position, show_net)
     sums = position.sums
     return {
-        "id": str(position.id),
-        "objectName": "InvoicePos",
-        "additionalInformation": None,
-        "create": None,
-        "update": None,
+        **record_json("InvoicePos", position.id, None, None),
         "invoice": invoice,
         "quantity": True if position.quantity == 1 else number(position.quantity),
         "price": number(position.price),
@@ -52,11 +48,7 @@ def position_json(invoice: Invoice, position: Position) -> Object:
     """A position in a read answer: all values are strings, unit prices unrounded (2023 capture)."""
     prices, sums = _prices(position, invoice.fields.show_net), position.sums
     return {
-        "id": str(position.id),
-        "objectName": "InvoicePos",
-        "additionalInformation": None,
-        "create": timestamp(invoice.create),
-        "update": timestamp(invoice.update),
+        **record_json("InvoicePos", position.id, invoice.create, invoice.update),
         "invoice": ref(invoice.id, "Invoice"),
         "quantity": decimal_text(position.quantity),
         "price": decimal_text(position.price),

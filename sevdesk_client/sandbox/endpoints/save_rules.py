@@ -1,7 +1,6 @@
 """What saveInvoice accepts: reads a body into DocumentFields, or raises sevDesk's refusal."""
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 
@@ -15,12 +14,13 @@ from sevdesk_client.sandbox.endpoints.body_fields import (
     day,
     integer,
     model_object,
+    not_null,
     optional_reference,
     reference,
     required_reference,
     text,
 )
-from sevdesk_client.sandbox.endpoints.errors import invalid, null_column
+from sevdesk_client.sandbox.endpoints.errors import invalid
 from sevdesk_client.sandbox.endpoints.invoice_json import invoice_json
 from sevdesk_client.sandbox.endpoints.save_positions import with_positions
 
@@ -102,7 +102,7 @@ def _document_fields(account: Account, data: Object) -> DocumentFields:
     return DocumentFields(
         contact_id=required_reference(account, data, "contact", "Contact", account.contacts),
         contact_person_id=_contact_person(data),
-        invoice_date=_invoice_date(data),
+        invoice_date=not_null(day(data, "invoiceDate"), "invoice_date"),  # inferred from tax_rate
         header=text(data, "header"),
         head_text=text(data, "headText"),
         foot_text=text(data, "footText"),
@@ -119,7 +119,7 @@ def _document_fields(account: Account, data: Object) -> DocumentFields:
         delivery_date_until=day(data, "deliveryDateUntil"),
         tax_rule=_tax_rule(data),
         tax_rate=amount(data, "taxRate"),
-        tax_text=_tax_text(data),
+        tax_text=not_null(text(data, "taxText"), "tax_text"),  # inferred from tax_rate
         currency=_currency(data),
         small_settlement=is_true(data.get("smallSettlement")),
         show_net=is_true(data.get("showNet", True)),  # omitted means net (live, two peers)
@@ -137,20 +137,6 @@ def _contact_person(data: Object) -> int:
     if ident is None or ident not in master_data.USERS:
         raise invalid("contactPerson is missing or invalid")  # the refusal: one report; its wording is inferred
     return ident
-
-
-def _invoice_date(data: Object) -> datetime | date:
-    moment = day(data, "invoiceDate")
-    if moment is None:
-        raise null_column("invoice_date")  # inferred from tax_rate
-    return moment
-
-
-def _tax_text(data: Object) -> str:
-    tax_text = text(data, "taxText")
-    if tax_text is None:
-        raise null_column("tax_text")  # inferred from tax_rate
-    return tax_text
 
 
 def _tax_rule(data: Object) -> int:

@@ -1,12 +1,12 @@
 """Finalising and sending: sendBy, sendViaEmail, enshrine and resetToDraft."""
 
-from sevdesk_client.sandbox.account.formats import Object, is_true, ref, timestamp
+from sevdesk_client.sandbox.account.formats import is_true, record_json, ref
 from sevdesk_client.sandbox.account.records import CLIENT, DocumentFields, Invoice
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
 from sevdesk_client.sandbox.endpoints.invoice_json import written_invoice_json
-from sevdesk_client.sandbox.endpoints.invoices import find
+from sevdesk_client.sandbox.endpoints.invoices import find_invoice
 from sevdesk_client.sandbox.endpoints.save_rules import check_tax
 
 SEND_TYPES = ("VPR", "VP", "VM", "VPDF")
@@ -14,7 +14,7 @@ SEND_TYPES = ("VPR", "VP", "VM", "VPDF")
 
 def send_by(account: Account, call: Call) -> Answer:
     """PUT /Invoice/{id}/sendBy: sets number, status 200, sendDate and sendType (live, five peers)."""
-    invoice = find(account, call.ident)
+    invoice = find_invoice(account, call.ident)
     send_type = call.body.get("sendType")
     if send_type not in SEND_TYPES or "sendDraft" not in call.body:
         raise invalid("sendType and sendDraft are required")  # official; wording inferred
@@ -64,7 +64,7 @@ def check_e_invoice(account: Account, fields: DocumentFields) -> None:
         "document_addressCity": fields.address_city,
         "document_paymentMethod": fields.payment_method_id,
         "contact_buyerReference": contact.fields.get("buyerReference"),
-        "contact_email": any(each.type == "EMAIL" for each in account.communication_ways.with_key(contact.id)),
+        "contact_email": account.email_of(contact.id),
     }
     missing = [key for key, value in present.items() if not value] + account.switches.e_invoice_missing
     if missing:
@@ -74,19 +74,15 @@ def check_e_invoice(account: Account, fields: DocumentFields) -> None:
 
 def send_via_email(account: Account, call: Call) -> Answer:
     """POST /Invoice/{id}/sendViaEmail: marks as sent with VM and answers 201 with an Email (official; one report)."""
-    invoice = find(account, call.ident)
+    invoice = find_invoice(account, call.ident)
     body = call.body
     texts = {key: body.get(key) for key in ("toEmail", "subject", "text")}
     if not all(isinstance(value, str) and value for value in texts.values()) or "@" not in str(texts["toEmail"]):
         raise invalid("toEmail, subject and text are required")  # official; wording inferred
     mark_sent(account, invoice, "VM")
-    now = timestamp(account.now())
-    mail: Object = {
-        "id": str(account.new_id()),
-        "objectName": "Email",
-        "additionalInformation": None,
-        "create": now,
-        "update": now,
+    now = account.now()
+    mail = {
+        **record_json("Email", account.new_id(), now, now),
         "object": ref(invoice.id, "Invoice"),
         "from": "absender@example.com",
         "to": texts["toEmail"],
@@ -103,7 +99,7 @@ def send_via_email(account: Account, call: Call) -> Answer:
 
 def enshrine(account: Account, call: Call) -> Answer:
     """PUT /Invoice/{id}/enshrine: irreversible, requires status 200 or higher, answers null (official)."""
-    invoice = find(account, call.ident)
+    invoice = find_invoice(account, call.ident)
     if invoice.status < 200:
         raise invalid("Only invoices with status 200 or higher can be enshrined")  # wording inferred
     if invoice.enshrined is not None:
@@ -115,7 +111,7 @@ def enshrine(account: Account, call: Call) -> Answer:
 
 def reset_to_draft(account: Account, call: Call) -> Answer:
     """PUT /Invoice/{id}/resetToDraft: only if 200 and not enshrined (official; live); keeps the number (inferred)."""
-    invoice = find(account, call.ident)
+    invoice = find_invoice(account, call.ident)
     if invoice.enshrined is not None:
         raise invalid("Already enshrined")
     if invoice.status != 200:

@@ -1,23 +1,19 @@
 """CheckAccountTransaction: the bank transactions of payments."""
 
 from sevdesk_client.sandbox.account import master_data
-from sevdesk_client.sandbox.account.formats import Object, decimal_text, ref, timestamp
+from sevdesk_client.sandbox.account.formats import Object, decimal_text, record_json, ref, timestamp
 from sevdesk_client.sandbox.account.records import CLIENT, Transaction
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.body_fields import required_reference
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
-from sevdesk_client.sandbox.endpoints.errors import invalid, not_found
-from sevdesk_client.sandbox.endpoints.paging import page
+from sevdesk_client.sandbox.endpoints.errors import invalid
+from sevdesk_client.sandbox.endpoints.lookup import find, page
 
 
 def transaction_json(each: Transaction) -> Object:
     """The JSON of a transaction: status 100 unbooked, 400 booked (official)."""
     return {
-        "id": str(each.id),
-        "objectName": "CheckAccountTransaction",
-        "additionalInformation": None,
-        "create": timestamp(each.create),
-        "update": timestamp(each.create),
+        **record_json("CheckAccountTransaction", each.id, each.create, each.create),
         "sevClient": CLIENT,
         "valueDate": timestamp(each.value_date),
         "entryDate": timestamp(each.value_date),
@@ -29,15 +25,9 @@ def transaction_json(each: Transaction) -> Object:
     }
 
 
-def _find(account: Account, ident: int) -> Transaction:
-    if ident not in account.transactions:
-        raise not_found("CheckAccountTransaction", ident, account.switches.not_found)
-    return account.transactions[ident]
-
-
 def get_transaction(account: Account, call: Call) -> Answer:
     """GET /CheckAccountTransaction/{id}."""
-    return objects([transaction_json(_find(account, call.ident))])
+    return objects([transaction_json(find(account, account.transactions, call.ident, "CheckAccountTransaction"))])
 
 
 def list_transactions(account: Account, call: Call) -> Answer:
@@ -56,7 +46,7 @@ def create_transaction(account: Account, call: Call) -> Answer:
 
 def delete_transaction(account: Account, call: Call) -> Answer:
     """DELETE /CheckAccountTransaction/{id}: unbooked ones only (inferred)."""
-    transaction = _find(account, call.ident)
+    transaction = find(account, account.transactions, call.ident, "CheckAccountTransaction")
     if transaction.status != 100:
         raise invalid("Booked transactions can not be deleted")
     del account.transactions[transaction.id]

@@ -1,7 +1,7 @@
 """Control endpoints under /_sandbox: act as people and banks do, set switches, faults and latency. JSON, no token."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
@@ -99,9 +99,7 @@ def requests(sandbox: Sandbox, body: Object) -> list[Object]:
 
 def clear_requests(sandbox: Sandbox, body: Object) -> Object:
     """Clear the request log; answers how many entries it had."""
-    count = len(sandbox.requests)
-    sandbox.requests.clear()
-    return {"cleared": count}
+    return _clear(sandbox.requests)
 
 
 def payments(sandbox: Sandbox, body: Object) -> Object:
@@ -163,8 +161,12 @@ def add_fault(sandbox: Sandbox, body: Object) -> Object:
 
 def clear_faults(sandbox: Sandbox, body: Object) -> Object:
     """Remove all faults; late commits that are already pending still happen."""
-    count = len(sandbox.faults)
-    sandbox.faults.clear()
+    return _clear(sandbox.faults)
+
+
+def _clear(entries: MutableSequence[Any]) -> Object:
+    count = len(entries)
+    entries.clear()
     return {"cleared": count}
 
 

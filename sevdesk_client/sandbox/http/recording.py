@@ -69,14 +69,15 @@ class Recorder:
             "request": parse_body(body, headers) if body else None,
             "status": reply.status,
             "content_type": reply.media_type,
-            "answer": _payload(reply.content),
+            "answer": read_payload(reply.content),
         }
         line = scrub_exchange(self.scrubber, exchange, headers.get("authorization", ""))
         self.log.write(json.dumps(line, ensure_ascii=False) + "\n")
         self.log.flush()
 
 
-def _payload(content: bytes) -> Json:
+def read_payload(content: bytes) -> Json:
+    """An answer's body; one that is no JSON is recorded by its size only."""
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
@@ -119,7 +120,7 @@ async def recording(
     token: str | None = None,
     latency: tuple[float, float] = (0, 0),
 ) -> AsyncIterator[tuple[str, str | None, Running | None]]:
-    """Run the proxy: yields its URL, the token and the sandbox behind it, both None if `upstream` is given."""
+    """Run the proxy; yields its URL, token and sandbox. The latter two are None if `upstream` is given."""
     async with contextlib.AsyncExitStack() as stack:
         inner = None
         if upstream is None:

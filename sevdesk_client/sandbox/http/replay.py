@@ -13,6 +13,7 @@ from typing import NamedTuple
 from sevdesk_client.sandbox.account.formats import Json, Object
 from sevdesk_client.sandbox.endpoints.calls import Call
 from sevdesk_client.sandbox.http.pipeline import Sandbox
+from sevdesk_client.sandbox.http.recording import read_payload
 from sevdesk_client.sandbox.http.replay_ids import IdMap, add_missing_records
 
 _TOKEN = "0" * 32  # any; nothing listens
@@ -43,18 +44,11 @@ class Replay:
         call = Call(0, query, self.ids.translate(exchange["request"] or {}), headers)
         path = self.ids.translate_path(exchange["path"])
         answer = self.sandbox.carry_out(exchange["method"], path, call)
-        payload = _payload(answer.content)
+        payload = read_payload(answer.content)
         self.ids.learn(exchange["answer"], payload)
         if exchange["status"] != answer.status:
             return [Difference(operation, "status", str(exchange["status"]), str(answer.status))]
         return [Difference(operation, *each) for each in differences(exchange["answer"], payload)]
-
-
-def _payload(content: bytes) -> Json:
-    try:
-        return json.loads(content)
-    except ValueError:
-        return {"$bytes": len(content)}
 
 
 def differences(recorded: Json, here: Json, at: str = "") -> Iterator[tuple[str, str, str]]:

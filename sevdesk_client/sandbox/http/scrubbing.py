@@ -25,7 +25,7 @@ _NUMERIC_KEYS = re.compile(
 _HARMLESS_TEXT = re.compile(
     r"true|false|[01]?"
     r"|\d{4}-\d\d-\d\d(T[\d:]{5,8}([+-]\d\d:\d\d|Z)?)?|\d\d\.\d\d\.\d{4}"  # dates and times
-    r"|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{40}_[0-9a-f]{8}|[0-9a-f]{24}"  # ids of jobs, hashes, templates
+    r"|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{40}_[0-9a-f]{8}|[0-9a-f]{24}"  # ids: jobs, hashes, templates
 )
 _NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,10})?")
 _DOCUMENT_NUMBER = re.compile(r"[A-Za-z]{0,4}-?\d[\d/-]{0,14}")
@@ -80,7 +80,7 @@ class Scrubber:
         return bool(_HARMLESS_TEXT.fullmatch(text) or (_NUMERIC_KEYS.match(key) and _NUMBER.fullmatch(text)))
 
     def _message(self, text: str) -> str:
-        """An error message without private texts, e-mail addresses, bank accounts and tokens; at most 300 characters."""
+        """An error message without private texts, e-mail addresses, bank accounts, tokens; at most 300 characters."""
         for private in sorted(self.placeholders, key=len, reverse=True):
             if len(private) > 3:
                 text = text.replace(private, self.placeholders[private])

@@ -1,17 +1,30 @@
-"""limit, offset and countAll, the same for every list."""
+"""One record by id, or one page of a list: limit, offset and countAll, the same for every list."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from sevdesk_client.sandbox.account.formats import Object, is_true
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, json_answer
-from sevdesk_client.sandbox.endpoints.errors import Refusal
+from sevdesk_client.sandbox.endpoints.errors import Refusal, not_found
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 DEFAULT_LIMIT = 100  # official
 LARGEST_LIMIT = 1000  # official; what happens above it is not established: switch over_limit
+
+
+class _ById(Protocol[T_co]):
+    def __contains__(self, ident: object, /) -> bool: ...
+    def __getitem__(self, ident: int, /) -> T_co: ...
+
+
+def find(account: Account, records: _ById[T], ident: int, model: str) -> T:
+    """The record with this id, or 404/151."""
+    if ident not in records:
+        raise not_found(model, ident, account.switches.not_found)
+    return records[ident]
 
 
 def page(account: Account, items: Iterable[T], call: Call, render: Callable[[T], Object] | None = None) -> Answer:
