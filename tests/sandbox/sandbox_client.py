@@ -37,7 +37,7 @@ class SandboxClient:
         return (await self.call(method, path, status, **rest))["error"]
 
     async def control(self, method: str, path: str, status: int = 200, **rest: Any) -> Json:
-        """Call the control panel."""
+        """Call a control endpoint."""
         response = await self.http.request(method, f"{self.running.url}/_sandbox{path}", **rest)
         assert response.status_code == status, response.text
         return response.json()
@@ -81,7 +81,7 @@ class SandboxClient:
         return found
 
     async def pay(self, ident: str, amount: str, **rest: Json) -> Json:
-        """Money, booked by hand."""
+        """Book a payment through the control endpoints."""
         return await self.control("POST", "/payments", json={"invoice_id": ident, "amount": amount, **rest})
 
     async def pdf(self, ident: str, **query: str) -> bytes:

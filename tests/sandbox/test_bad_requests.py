@@ -42,7 +42,7 @@ def account() -> tuple[Account, list[int]]:
 @settings(max_examples=200)
 @given(st.sampled_from(sorted(ROUTES)), st.integers(0, 8), QUERIES, BODIES)
 def test_no_route_ever_crashes(route: tuple[str, str], which: int, query: dict[str, str], body: dict[str, Any]) -> None:
-    """Each handler answers or refuses."""
+    """Each endpoint answers or refuses."""
     found, idents = account()
     try:
         answer = ROUTES[route](found, Call(idents[which], query, body, {}))

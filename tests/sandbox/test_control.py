@@ -92,7 +92,7 @@ async def test_old_seeds_look_unchanged(sandbox: SandboxClient) -> None:
     assert len(await sandbox.objects("GET", f"/Invoice?updateAfter={since}")) == 1
 
 
-async def test_hands_can_cancel_and_delete(sandbox: SandboxClient) -> None:
+async def test_people_can_cancel_and_delete(sandbox: SandboxClient) -> None:
     """What people do in the UI: cancel, delete whatever the status."""
     ident = await sandbox.open_id()
     storno = await sandbox.control("POST", "/cancel", json={"invoice_id": ident})

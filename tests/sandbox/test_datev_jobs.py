@@ -66,7 +66,7 @@ async def test_held_jobs_wait(sandbox: SandboxClient) -> None:
 
 @pytest.mark.parametrize(("choice", "status"), [("fail", 400), ("crash", 500)])
 async def test_jobs_can_fail(sandbox: SandboxClient, choice: str, status: int) -> None:
-    """Every question about them is refused, and the panel says so."""
+    """Every question about them is refused, and the control endpoints show it."""
     job = await order(sandbox)
     await sandbox.switch(datev_job=choice)
     assert (await info(sandbox, job, status))["error"]["message"]
@@ -83,13 +83,6 @@ async def test_unfinished_jobs_have_forms(sandbox: SandboxClient, choice: str, e
     assert await progress(sandbox, job) == {"current": 22, "total": 100}
     await sandbox.switch(datev_not_ready="not_found")
     assert (await info(sandbox, job, 404))["error"]["code"] == 151
-
-
-async def test_hash_may_be_progress(sandbox: SandboxClient) -> None:
-    """The specification's schema contradicts its own words; by switch the schema is right."""
-    await sandbox.switch(datev_hash="progress")
-    found = await sandbox.objects("GET", "/Progress/generateDownloadHash", params={"jobId": await order(sandbox)})
-    assert found == [{"current": 0, "total": 100}]
 
 
 @pytest.mark.parametrize(

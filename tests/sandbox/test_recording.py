@@ -147,7 +147,7 @@ def test_differences_are_told() -> None:
     }
 
 
-def test_old_objects_have_stand_ins() -> None:
+def test_old_records_have_placeholders() -> None:
     """What an account had before its recording is made up here, in the state its answers show."""
     draft = {"objects": [shown_invoice(100)]}
     deleted = {"objects": [None]}
