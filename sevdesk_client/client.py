@@ -52,6 +52,7 @@ class SevDeskClient(Sender):
         """The account's users; the first is the usual contact person (not in the spec; live, four peers).
 
         `with_account` also asks for the account's name (inferred; `client_name` stays None without it).
+        Raises TokenRefused as all calls do (401).
         """
         params: dict[str, str | int] = {"embed": "sevClient"} if with_account else {}
         return await self._call(Request("GET", "/SevUser", params=params), readers.many(SevUser))

@@ -1,4 +1,4 @@
-"""The control panel, the token, and the log."""
+"""The control endpoints, the token, and the log."""
 
 import time
 

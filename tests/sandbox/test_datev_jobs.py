@@ -1,4 +1,4 @@
-"""Export jobs on their way, refused, failed, and with archives spoilt on order."""
+"""Export jobs on their way, refused, failed, and with archives spoilt by switch."""
 
 import asyncio
 import io

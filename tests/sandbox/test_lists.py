@@ -81,10 +81,10 @@ async def test_update_after_sees_changes() -> None:
     """Only what changed in a later second than asked for, in unix seconds."""
     now = datetime(2026, 11, 1, 12, 0, 0, 400_000, tzinfo=UTC)
     async with (
-        running(token=TOKEN, clock=lambda: now) as sandbox,
+        running(token=TOKEN, clock=lambda: now) as found,
         httpx.AsyncClient(headers={"Authorization": TOKEN}) as http,
     ):
-        sandbox = SandboxClient(sandbox, http)
+        sandbox = SandboxClient(found, http)
         early, late = await sandbox.draft_id(), await sandbox.draft_id()
         start = int(now.timestamp())
         assert await idents(sandbox, f"updateAfter={start}") == []

@@ -1,4 +1,4 @@
-"""Trouble on order looks to a client like real trouble, and has exactly the effect it should."""
+"""Faults look to a client like real ones, and have exactly the effect they should."""
 
 import asyncio
 import time
