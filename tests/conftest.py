@@ -12,8 +12,8 @@ import hypothesis
 import pytest
 import redis
 
-from worker import local
-from worker.local import Services
+from worker.local import services as local
+from worker.local.services import Services
 
 # A deadline measures the machine, and a loaded one fails it.
 hypothesis.settings.register_profile("calm", deadline=None)
@@ -48,7 +48,7 @@ def breakable_services(services: Services) -> Iterator[Services]:
 
 def migrate_template(url: str) -> None:
     """Bring an empty database to the newest schema, with the billing system's reference tables."""
-    from worker.migrate import migrate
+    from worker.store.migrate import migrate
 
     migrate(url, billing_reference=True)
 

@@ -1,9 +1,21 @@
 """The entry point of `sevdesk-worker` and `python -m worker`; the commands live in `worker/cli/`."""
 
-from worker.cli import asking, books, checkup, invoice, look, services
+from worker.cli import database, evidence, health, invoices, jobs, reconcile, reference, services, status
 from worker.cli.base import cli
 
-__all__ = ["asking", "books", "checkup", "cli", "invoice", "look", "main", "services"]
+__all__ = [
+    "cli",
+    "database",
+    "evidence",
+    "health",
+    "invoices",
+    "jobs",
+    "main",
+    "reconcile",
+    "reference",
+    "services",
+    "status",
+]
 
 
 def main() -> None:

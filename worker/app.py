@@ -9,47 +9,29 @@ import contextlib
 import os
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
-from functools import cache, partial
-from typing import Any
+from functools import cache
 from uuid import uuid4
 
 import httpx
 import structlog
 from arq.connections import ArqRedis
-from redis.exceptions import RedisError
 from structlog.contextvars import get_contextvars
 
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sending import Call
-from worker import schedule
-from worker.doorbell import DoorbellWorker, connect_redis, end, ring
-from worker.metrics import Metrics
-from worker.runner import Runner
+from worker.gate.gate import Throttle
+from worker.maintenance.loop import RECONNECT_SECONDS, wait_for
+from worker.maintenance.maintenance import Maintenance, ring_if_possible
+from worker.observability.metrics import Metrics
+from worker.queue.inbox import DoorbellWorker, connect_redis, end
+from worker.runner.runner import Runner
 from worker.settings import Settings
-from worker.steps.desk import Desk
-from worker.store import LOST, Bell, LockSession, Store
-from worker.throttle import Throttle
+from worker.steps.account import Desk
+from worker.store import LOST, LockSession, Store
 
 log = structlog.get_logger()
 
-# A killed worker's jobs are noticed within this, plus the time Postgres takes to see the dead socket (at once on the
-# same network, see the keep-alives for a partition). One indexed query per worker and beat.
-REAP_SECONDS = 2.0
-# Outbox requests are relayed by NOTIFY at once; the sweep is for what was missed. Ten seconds without a sign is long
-# enough for a healthy doorbell to have been answered, and short enough to be unnoticed after FLUSHALL.
-SWEEP_SECONDS, RING_AGAIN_SECONDS, RING_AT_MOST = 5.0, 10.0, 500
-TICK_SECONDS = 5.0
-# Invoices marked `queued` whose job was lost before a worker polled it. A producer's own MULTI comes within the grace.
-FORGOTTEN_SECONDS, FORGOTTEN_GRACE_SECONDS = 15.0, 60.0
 PING_SECONDS = 5.0
-# Away and back: quick enough to be unnoticed after a restart of Postgres, slow enough not to hammer it.
-RECONNECT_SECONDS = 1.0
-# Prometheus usually scrapes every 15 to 60 s; two small counts a beat.
-MEASURE_SECONDS = 5.0
-# The sweep proves every night that the feed missed nothing; at 100,000 invoices it is a hundred calls.
-PAYMENTS, FULL_SWEEP = "payments", "full_sweep"
 
 
 class App:
@@ -94,7 +76,7 @@ class App:
                         "postgres.unreachable", error=type(error).__name__, next_step="Trying until it answers."
                     )
                 said = True
-                await _wait(self._stop, RECONNECT_SECONDS)
+                await wait_for(self._stop, RECONNECT_SECONDS)
         return None
 
     async def _work(self, stack: contextlib.AsyncExitStack, store: Store) -> None:
@@ -103,21 +85,18 @@ class App:
         throttle = self._throttle(redis)
         desk = await self._desk(stack, throttle)
         locks = LockSession(settings.lock_url, self.name, settings.person_job_limit, self._locks_lost, self._nudge.set)
-        runner = Runner(store, locks, desk, settings, lambda bell: self._ring(redis, [bell]), self.metrics)
+        runner = Runner(store, locks, desk, settings, lambda bell: ring_if_possible(redis, bell), self.metrics)
         self.metrics.watch_locks(lambda: locks.alive)
         self.worker = DoorbellWorker(redis, store, runner.run, name=self.name, slots=settings.worker_max_jobs)
+        upkeep = Maintenance(store, redis, self.metrics, self._nudge)
         loops = [
             asyncio.create_task(loop)
             for loop in (
                 self.worker.main(),
                 self.worker.listen(),
                 self._keep_locks(locks),
-                self._every(REAP_SECONDS, partial(self._reap, store, redis)),
-                self._every(SWEEP_SECONDS, partial(self._sweep, store, redis), self._nudge),
-                self._every(FORGOTTEN_SECONDS, partial(self._request_forgotten, store)),
+                *upkeep.loops(scheduled=desk is not None, measured=self._serve_metrics(stack)),
                 *([throttle.listen()] if throttle else []),
-                *([self._every(TICK_SECONDS, partial(self._tick, store))] if desk else []),
-                *([self._every(MEASURE_SECONDS, partial(self._measure, store))] if self._serve_metrics(stack) else []),
             )
         ]
         log.info("worker.started", worker=self.name, slots=settings.worker_max_jobs, token_configured=desk is not None)
@@ -214,7 +193,7 @@ class App:
             try:
                 if locks.alive:
                     await locks.ping()
-                    await _wait(self._unlocked, PING_SECONDS)
+                    await wait_for(self._unlocked, PING_SECONDS)
                     continue
                 if self.worker.tasks:
                     # What ran under the old session must have ended before the new one can be mistaken for it.
@@ -229,87 +208,11 @@ class App:
                 log.exception("loop.unexpected")
                 await asyncio.sleep(RECONNECT_SECONDS)
 
-    async def _every(
-        self, seconds: float, act: Callable[[], Awaitable[None]], nudge: asyncio.Event | None = None
-    ) -> None:
-        """Act on each beat, and at once on a nudge. An outage is said by the main loop; here it is only waited out."""
-        while True:
-            if nudge is not None:
-                nudge.clear()
-            try:
-                await act()
-            except (RedisError, *LOST):
-                await asyncio.sleep(RECONNECT_SECONDS)
-            except Exception:
-                log.exception("loop.unexpected")
-            await _wait(nudge or asyncio.Event(), seconds)
-
-    async def _ring(self, redis: ArqRedis, bells: list[Bell]) -> None:
-        """A doorbell that cannot be rung now is rung by the sweep."""
-        with contextlib.suppress(RedisError, OSError):
-            await ring(redis, bells)
-
-    async def _reap(self, store: Store, redis: ArqRedis) -> None:
-        reaped = await store.reap()
-        self.metrics.jobs_reaped(len(reaped))
-        for bell in reaped:
-            log.warning("job.reaped", job_id=bell.job_id, kind=bell.kind, reason="Its worker is gone.")
-        await ring(redis, reaped, free=True)
-
-    async def _sweep(self, store: Store, redis: ArqRedis) -> None:
-        # Not running, and silent for long: a claim that is left in Redis is a dead worker's.
-        await ring(redis, await store.due_jobs(grace=RING_AGAIN_SECONDS, most=RING_AT_MOST), free=True)
-
-    async def _request_forgotten(self, store: Store) -> None:
-        asked = await store.query("request_forgotten", grace=FORGOTTEN_GRACE_SECONDS, most=RING_AT_MOST)
-        if asked:
-            log.info("jobs.requested", kind="publish_invoice", count=asked)
-
-    async def _measure(self, store: Store) -> None:
-        """What all workers share, for the gauges."""
-        jobs, queue = await store.query("count_jobs"), await store.query("queue_age")
-        self.metrics.ledger_seen(jobs, queue["age"], queue["last_sync"])
-
-    async def _tick(self, store: Store) -> None:
-        """Start what its time has come for; follow a changed interval within one beat."""
-        minutes = await store.query("payment_interval")
-        for name, every, payload in ((PAYMENTS, minutes, {}), (FULL_SWEEP, schedule.DAY_MINUTES, {"full": True})):
-            try:
-                await self._start_if_due(store, name, every, payload)
-            except ValueError as error:
-                log.warning(
-                    "schedule.invalid", reason=str(error), next_step="Set an allowed interval by update_config."
-                )
-
-    async def _start_if_due(self, store: Store, name: str, minutes: int, payload: dict[str, Any]) -> None:
-        now = datetime.now(UTC)
-        upcoming = schedule.next_run(minutes, now)
-        due = await store.query("schedule", name=name)
-        if due is not None and due <= now:  # whatever interval it was planned by, or whoever set it
-            await store.query(
-                "start_scheduled",
-                name=name,
-                due=due,
-                next_run_at=upcoming,
-                job_id=f"{name}:{now:%Y%m%dT%H%M%S%f}",
-                kind="sync_payments",
-                payload=payload,
-            )
-            self._nudge.set()
-        elif due is None or due > upcoming or not schedule.on_beat(minutes, due):
-            await store.query("set_schedule", name=name, next_run_at=upcoming)
-
 
 @cache
 def _tls() -> ssl.SSLContext:
     """The certificates, read once: it takes longer than everything else at the start."""
     return httpx.create_ssl_context()
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
 
 
 def _say_call(call: Call) -> None:

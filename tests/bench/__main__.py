@@ -15,8 +15,8 @@ from bench import fleet, payments, publishing, queueing
 from bench.ground import Ground
 from bench.table import Row, show, write
 
-from worker import local
-from worker.migrate import migrate
+from worker.local import services as local
+from worker.store.migrate import migrate
 
 Bench = Callable[[Ground, set[str]], Awaitable[list[Row]]]
 BENCHES: list[tuple[Bench, tuple[str, ...]]] = [

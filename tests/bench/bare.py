@@ -93,7 +93,7 @@ async def sweep(base_url: str, token: str, database_url: str) -> float:
             await connection.execute(update, [i["id"] for i in page], [Decimal(i["paidAmount"] or 0) for i in page])
             if len(page) < 1000:
                 break
-            offset += 999  # the worker's pages overlap by one, see worker/sync.py
+            offset += 999  # the worker's pages overlap by one, see worker/handlers/payment_sync.py
     seconds = time.perf_counter() - started
     await connection.close()
     return seconds

@@ -47,7 +47,7 @@ def _short(query: str) -> str:
 
 def install() -> None:
     """Before the first connection is made."""
-    from worker.runner import Runner
+    from worker.runner.runner import Runner
 
     asyncpg.protocol.Protocol = _Protocol
     original = Runner.run

@@ -24,8 +24,8 @@ from bench.bare import LAYOUT
 from flow.billing import Billing
 
 import worker
-from worker import local
-from worker.local import Services
+from worker.local import services as local
+from worker.local.services import Services
 
 ROOT = Path(worker.__file__).resolve().parent.parent
 NUMBERS = itertools.count(1)

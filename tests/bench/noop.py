@@ -4,10 +4,11 @@ import asyncio
 import time
 from typing import Any
 
-from worker import handlers, jobs
-from worker.handlers import Office
-from worker.jobs import Id, Kind, Payload, Who
-from worker.outcome import Done, Outcome
+from worker.domain import jobs
+from worker.domain.jobs import Id, Kind, Payload, Who
+from worker.domain.outcome import Done, Outcome
+from worker.runner import registry as handlers
+from worker.runner.registry import Office
 from worker.store import Job
 
 NAME = "noop"

@@ -23,8 +23,8 @@ from flow.billing import FINAL, Billing
 
 from sevdesk_client.sandbox.http.faults import Fault
 from sevdesk_client.sandbox.http.server import Running, running
-from worker import local
-from worker.local import Services
+from worker.local import services as local
+from worker.local.services import Services
 
 # Seconds; a write may take two thirds of it on our side. Much longer than any step here takes, even on a busy machine.
 QUARANTINE = 1.8
@@ -32,10 +32,10 @@ QUARANTINE = 1.8
 LATE, LATE_QUARANTINE = 3.0, 4.5
 # In production a dead worker is noticed after two seconds, a lost doorbell rung again after ten.
 CONSTANTS = {
-    "worker.app.REAP_SECONDS": 0.3,
-    "worker.app.RING_AGAIN_SECONDS": 0.5,
-    "worker.app.SWEEP_SECONDS": 0.5,
-    "worker.datev.export.FIRST_POLL": 0.2,
+    "worker.maintenance.maintenance.REAP_SECONDS": 0.3,
+    "worker.maintenance.maintenance.RING_AGAIN_SECONDS": 0.5,
+    "worker.maintenance.maintenance.SWEEP_SECONDS": 0.5,
+    "worker.handlers.datev_export.FIRST_POLL": 0.2,
 }
 LAYOUT = "57986aee6bd2d53306068da1"
 NUMBERS = itertools.count(1)

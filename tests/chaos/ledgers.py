@@ -13,7 +13,7 @@ from chaos.lane import Lane, Subject
 
 from sevdesk_client.sandbox.account.records import Contact
 from sevdesk_client.sandbox.account.records import Invoice as Copy
-from worker import lifecycle
+from worker.domain import lifecycle
 
 EVENTS = {kind.__new__(kind).type: kind for kind in lifecycle.TABLE}
 # What is said of a job or of a run, not of the invoice's life; and what a refused attempt may repeat.

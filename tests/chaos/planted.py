@@ -9,7 +9,7 @@ import asyncpg
 
 from sevdesk_client.client import SevDeskClient
 from worker.app import App
-from worker.runner import Runner
+from worker.runner.runner import Runner
 from worker.store import Ending, LockSession, Refusal, Store
 from worker.store.connection import QUERIES, prepare
 

@@ -13,7 +13,7 @@ from chaos.ledgers import examine
 from chaos.points import AFTER, BEFORE, Act
 from chaos.scenarios import SCENARIOS, make_ready
 
-from worker.local import Services
+from worker.local.services import Services
 
 # Beside the plain kill: sevDesk did it but its answer is lost, or does it when the worker is long dead.
 KILL, LOST_ANSWER, LATE_COMMIT = "kill", "lose_answer", "late_commit"

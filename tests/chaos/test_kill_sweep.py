@@ -5,7 +5,7 @@ from chaos.children import Nursery
 from chaos.scenarios import SCENARIOS
 from chaos.sweep import Report, sweep
 
-from worker.local import Services
+from worker.local.services import Services
 
 # So many points apart: a dozen deaths besides one at every write, within 15 seconds on two cores.
 SAMPLE = 80

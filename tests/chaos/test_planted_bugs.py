@@ -7,7 +7,7 @@ from chaos.points import AFTER, BEFORE
 from chaos.races import one_worker_two_jobs, two_workers_one_job
 from chaos.sweep import KILL, LATE_COMMIT, Case, find_points, sweep, writes
 
-from worker.local import Services
+from worker.local.services import Services
 
 # Where each bug shows: in which job, and how the worker dies at its writes.
 SHOWS = [

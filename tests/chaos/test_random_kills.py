@@ -5,7 +5,7 @@ from chaos.children import Nursery
 from chaos.lane import lane
 from chaos.storm import blow
 
-from worker.local import Services
+from worker.local.services import Services
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from chaos.lane import QUARANTINE, Lane, lane
 from chaos.points import AFTER, DRIVER
 from flow.waiting import asked, wait_for
 
-from worker.local import Services
+from worker.local.services import Services
 
 RUNS, LANES = 10, 5
 NOTICED, FINISHED = 5.0, QUARANTINE + 10  # seconds from the kill, the median of all runs

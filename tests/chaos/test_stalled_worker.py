@@ -10,7 +10,7 @@ from chaos.races import frozen
 from chaos.scenarios import SCENARIOS
 from chaos.sweep import find_points, writes
 
-from worker.local import Services
+from worker.local.services import Services
 
 SAVE = "POST /Invoice/Factory/saveInvoice"
 

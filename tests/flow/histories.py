@@ -9,7 +9,7 @@ from flow.model_books import check_books, check_job
 from flow.model_office import Office, Trouble
 
 from sevdesk_client.sandbox.endpoints import paying
-from worker import jobs
+from worker.domain import jobs
 
 BLIND = {"blind": True}
 

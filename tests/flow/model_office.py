@@ -21,9 +21,9 @@ from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sandbox.account.records import Invoice as Document
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.http.app import create_app
-from worker.metrics import Metrics
-from worker.runner import Runner
-from worker.steps.desk import Desk
+from worker.observability.metrics import Metrics
+from worker.runner.runner import Runner
+from worker.steps.account import Desk
 from worker.store import Bell, LockSession, Store
 
 TOKEN = "0" * 32

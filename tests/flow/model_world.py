@@ -22,11 +22,11 @@ from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints import cancelling, paying
 from sevdesk_client.sandbox.endpoints.errors import Refusal
 from sevdesk_client.sandbox.http.app import create_app
-from worker.jobs import parse
-from worker.outcome import Done, Outcome
-from worker.steps.desk import Desk
+from worker.domain.jobs import parse
+from worker.domain.outcome import Done, Outcome
+from worker.handlers.payment_sync import Sync
+from worker.steps.account import Desk
 from worker.store import Job, Store
-from worker.sync import Sync
 
 TOKEN = "0" * 32
 START = datetime(2026, 10, 24, 21, 59, 30, tzinfo=UTC)  # a minute before a Berlin midnight, in the last night of summer

@@ -70,11 +70,9 @@ TERMINAL = Terminal()
 
 def _serve() -> None:
     """One line of JSON in, one out, for each command."""
-    import worker.__main__
-    import worker.cli.screen
-    import worker.cli.sevdesk
-    import worker.cli.vital
-    import worker.reconcile_report  # noqa: F401 - commands import these when they run
+    import worker.cli.status_view
+    import worker.operator.health
+    import worker.reconcile.html  # noqa: F401 - commands import these when they run
 
     for line in sys.stdin:
         given = json.loads(line)

@@ -10,7 +10,7 @@ from flow.conftest import RunWorker
 from pydantic import SecretStr
 
 from sevdesk_client.sandbox.http.server import Running
-from worker import app as app_module
+from worker.maintenance import maintenance
 
 STOCK = "57986aee6bd2d53306068da1"
 EB_FINAL = "5a0b1c2d3e4f5a6b7c8d9e02"
@@ -35,7 +35,7 @@ async def result(billing: Billing, kind: str, **payload: Any) -> dict[str, Any]:
 
 
 def by_name(answer: dict[str, Any]) -> dict[str, Any]:
-    return {check["name"]: check["ok"] for check in answer["checks"]}
+    return {check["name"]: check["level"] for check in answer["checks"]}
 
 
 # -- test_connection ---------------------------------------------------------------------------------------------------
@@ -46,7 +46,7 @@ async def test_connection_is_put_down(billing: Billing, worker: object, sevdesk:
     answer = await result(billing, "test_connection")
     assert (answer["connected"], answer["account_id"], answer["account_name"]) == (True, "1000001", "Sandbox GmbH")
     assert by_name(answer) == {
-        "bookkeeping_version": True, "account": True, "users": True, "templates": True, "datev": None,
+        "bookkeeping_version": "ok", "account": "ok", "users": "ok", "templates": "ok", "datev": "unknown",
     }  # fmt: skip
     now = await config(billing)
     assert now["is_connected"] and now["token_configured"] and now["connected_by"] == billing.admin
@@ -57,10 +57,10 @@ async def test_connection_is_put_down(billing: Billing, worker: object, sevdesk:
 async def test_contact_person_is_not_replaced(billing: Billing, worker: object) -> None:
     """Whoever was chosen stays; a stranger to the account is pointed out."""
     await billing.db.execute("UPDATE sevdesk_config SET contact_person_id = '2000002'")
-    assert by_name(await result(billing, "test_connection"))["users"] is True
+    assert by_name(await result(billing, "test_connection"))["users"] == "ok"
     await billing.db.execute("UPDATE sevdesk_config SET contact_person_id = '77'")
     answer = await result(billing, "test_connection")
-    assert (by_name(answer)["users"], answer["connected"]) == (False, True)
+    assert (by_name(answer)["users"], answer["connected"]) == ("fail", True)
     assert (await config(billing))["contact_person_id"] == "77"
 
 
@@ -71,7 +71,7 @@ async def test_wrong_token_is_an_answer(billing: Billing, run_worker: RunWorker)
     async with run_worker(sevdesk_api_token=SecretStr("f" * 32)):
         answer = await result(billing, "test_connection")
     assert answer["connected"] is False
-    assert by_name(answer) == {"bookkeeping_version": False, "account": False, "templates": False, "datev": False}
+    assert set(by_name(answer).values()) == {"fail"} and len(answer["checks"]) == 4
     assert "f" * 32 not in json.dumps(answer)
     now = await config(billing)
     assert (now["is_connected"], now["account_id"]) == (False, "1000001")
@@ -82,7 +82,7 @@ async def test_one_failing_check_stops_no_other(billing: Billing, worker: object
     await order_fault(sevdesk, "status", TEMPLATES, status=403, times=9)
     answer = await result(billing, "test_connection")
     assert answer["connected"] is True
-    assert by_name(answer)["templates"] is False
+    assert by_name(answer)["templates"] == "fail"
     [check] = [check for check in answer["checks"] if check["name"] == "templates"]
     assert check["next_step"]
 
@@ -101,7 +101,7 @@ async def test_lost_template_is_pointed_out(billing: Billing, worker: object) ->
     """What the settings name must still be there."""
     await billing.db.execute("UPDATE sevdesk_config SET template_kop_sr = 'gone'")
     answer = await result(billing, "test_connection")
-    assert by_name(answer)["templates"] is False
+    assert by_name(answer)["templates"] == "fail"
     assert "template_kop_sr" in json.dumps(answer)
 
 
@@ -232,8 +232,8 @@ async def test_only_admins_may_ask(billing: Billing, worker: object) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sweep for forgotten invoices, every tenth of a second and without grace."""
-    monkeypatch.setattr(app_module, "FORGOTTEN_SECONDS", 0.1)
-    monkeypatch.setattr(app_module, "FORGOTTEN_GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(maintenance, "FORGOTTEN_SECONDS", 0.1)
+    monkeypatch.setattr(maintenance, "FORGOTTEN_GRACE_SECONDS", 0.0)
 
 
 async def published(billing: Billing, invoice: Any) -> None:

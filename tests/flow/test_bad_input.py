@@ -238,7 +238,7 @@ async def test_bad_jobs_are_told_and_survived(
 
 
 def known_kinds() -> str:
-    from worker.jobs import KINDS
+    from worker.domain.jobs import KINDS
 
     return ", ".join(KINDS)
 

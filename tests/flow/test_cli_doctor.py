@@ -10,10 +10,10 @@ from flow.operators import Operator
 from flow.pooler import transaction_pooler
 
 from sevdesk_client.sandbox.http.server import Running
-from worker.cli.checks_postgres import contract_faults, expected_columns, expected_rights
-from worker.resources import sql_dir
+from worker.operator.checks_postgres import contract_faults, expected_columns, expected_rights
 from worker.settings import Settings
 from worker.store.probe import probe_locks
+from worker.store.sql_files import sql_dir
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ async def checks(operator: Operator, code: int = 0, **changed: Any) -> dict[str,
     """Level and sentence of each check."""
     found = await operator.json("doctor", code=code, **changed)
     assert found["ok"] == (code == 0)
-    return {check["name"]: (check["level"], check["said"]) for check in found["checks"]}
+    return {check["name"]: (check["level"], check["detail"]) for check in found["checks"]}
 
 
 async def test_sound_installation_passes(operator: Operator) -> None:

@@ -12,7 +12,7 @@ from flow.operators import Operator
 from sevdesk_client import bodies
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sandbox.http.server import Running
-from worker.mapping import field_mapping
+from worker.operator.mapping import field_mapping
 from worker.settings import Settings
 
 
@@ -139,7 +139,7 @@ async def test_every_column_is_mapped_or_known() -> None:
     mapped = {row.ours for row in await field_mapping()}
     from dataclasses import fields
 
-    from worker.invoice import Invoice
+    from worker.domain.invoice import Invoice
 
     columns = {f"billing_invoices.{field.name}" for field in fields(Invoice)} - {"billing_invoices.number"}
     # The keys of rows, what chooses recipient and template, and the sums, which sevDesk computes itself.

@@ -134,7 +134,7 @@ async def test_jobs_are_listed_and_filtered(operator: Operator, billing: Billing
         assert (await operator.run("jobs", *wrong))[0] == 2
 
 
-async def test_health_follows_the_signs(operator: Operator, billing: Billing, run_worker: RunWorker) -> None:
+async def test_health_follows_each_check(operator: Operator, billing: Billing, run_worker: RunWorker) -> None:
     """Well with a worker and a fresh sync; not without a worker, with an old sync, or with Redis or Postgres away."""
     async with run_worker():
         await until(lambda: reported(billing))
@@ -150,10 +150,10 @@ async def test_health_follows_the_signs(operator: Operator, billing: Billing, ru
         ("redis", {"REDIS_URL": "redis://127.0.0.1:9/0"}),
         ("postgres", {"DATABASE_URL": "postgresql://nobody:geheim@127.0.0.1:9/none"}),
     )
-    for sign, away in broken:
-        signs = (await operator.json("health", "--sync-within", "0", code=1, **away))["signs"]
-        assert sign in [each["name"] for each in signs if not each["ok"]]
-        assert "geheim" not in json.dumps(signs)
+    for name, away in broken:
+        checks = (await operator.json("health", "--sync-within", "0", code=1, **away))["checks"]
+        assert name in [each["name"] for each in checks if each["level"] == "fail"]
+        assert "geheim" not in json.dumps(checks)
 
 
 async def test_strange_databases_are_one_sentence(operator: Operator, billing: Billing) -> None:

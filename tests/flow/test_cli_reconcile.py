@@ -16,10 +16,10 @@ from flow.operators import Operator
 
 from sevdesk_client.sandbox.account.records import Invoice as SandboxInvoice
 from sevdesk_client.sandbox.http.server import Running
-from worker.cli.sevdesk import desk
+from worker.operator.connections import open_account
+from worker.reconcile.read import Reconciliation, ask_repairs, read_book, reconcile, remember
 from worker.settings import Settings
 from worker.store import Store
-from worker.whole_book import Reconciliation, ask_repairs, read_book, reconcile, remember
 
 
 class Books:
@@ -49,7 +49,7 @@ class Books:
         """One comparison, as the command makes it."""
         store = await Store.connect(self.settings.database_url, size=1)
         try:
-            async with desk(self.settings) as account:
+            async with open_account(self.settings) as account:
                 return await reconcile(store, account.client)
         finally:
             await store.close()
@@ -58,7 +58,7 @@ class Books:
         """What --fix does."""
         store = await Store.connect(self.settings.database_url, size=1)
         try:
-            async with desk(self.settings) as account:
+            async with open_account(self.settings) as account:
                 found = await reconcile(store, account.client)
             return await ask_repairs(store, found, await remember(store, found))
         finally:
@@ -258,7 +258,7 @@ async def test_deletion_while_reading_hides_nothing(books: Books) -> None:
     """What moves up to a page that was read already is read all the same."""
     await control(books.sevdesk, "POST", "seed", {"invoices": 2500})
     account = books.sevdesk.sandbox.account
-    async with desk(books.settings) as sevdesk:
+    async with open_account(books.settings) as sevdesk:
         list_invoices, newest = sevdesk.client.list_invoices, sorted(account.invoices, reverse=True)
 
         async def listed(**asked: object) -> object:

@@ -6,9 +6,9 @@ import pytest
 from flow.billing import Billing
 from flow.operators import Operator
 
-from worker.cli.find import Found
-from worker.cli.look import glance
-from worker.cli.scene import gather
+from worker.cli.lookup import Found
+from worker.cli.status import glance
+from worker.operator.situation import gather
 from worker.settings import Settings
 from worker.store import Store
 

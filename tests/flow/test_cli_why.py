@@ -14,11 +14,11 @@ from flow.conftest import RunWorker
 from flow.operators import Operator
 
 from sevdesk_client.sandbox.http.server import Running
-from worker.cli.find import resolve
-from worker.cli.scene import gather
+from worker.cli.lookup import resolve
+from worker.operator.diagnosis import Why, explain
+from worker.operator.situation import gather
 from worker.settings import JobLimit, Settings
 from worker.store import Store
-from worker.why import Why, explain
 
 
 @dataclass

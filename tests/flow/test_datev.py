@@ -14,8 +14,8 @@ from flow.books import control, order_fault, pay, state, until
 from flow.conftest import RunWorker
 
 from sevdesk_client.sandbox.http.server import Running
-from worker import doorbell
-from worker.datev import export as datev_export
+from worker.handlers import datev_export
+from worker.queue import inbox as doorbell
 from worker.store.connection import QUERIES
 
 MONTH = {"start_date": "2026-10-01", "end_date": "2026-10-31"}

@@ -9,8 +9,8 @@ from flow.billing import Billing
 from flow.books import pay
 
 from sevdesk_client.sandbox.http.server import Running
-from worker import evidence
-from worker.evidence_bytes import read_stored
+from worker.evidence import bundle as evidence
+from worker.evidence.zip_file import read_stored
 from worker.store import Store
 
 

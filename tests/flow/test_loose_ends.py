@@ -10,10 +10,10 @@ from flow.model_books import check_job
 from flow.model_office import Office, Trouble
 
 from sevdesk_client.sandbox.endpoints import cancelling
-from worker.cli.find import Found
-from worker.cli.scene import gather
+from worker.cli.lookup import Found
+from worker.operator.diagnosis import Why, explain
+from worker.operator.situation import gather
 from worker.store import AsksNothing
-from worker.why import Why, explain
 
 office = open_office
 

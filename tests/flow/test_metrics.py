@@ -21,9 +21,9 @@ from prometheus_client.parser import text_string_to_metric_families
 import worker as package
 from sevdesk_client.sandbox.http.server import Running
 from sevdesk_client.sending import Call
-from worker import app as app_module
 from worker.app import App
-from worker.metrics import Metrics
+from worker.maintenance import maintenance
+from worker.observability.metrics import Metrics
 from worker.settings import JobLimit
 
 FOLDER = Path(package.__file__).parent / "observability"
@@ -36,7 +36,7 @@ PROMQL = {"absent", "by", "histogram_quantile", "increase", "max", "min", "rate"
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ledger is measured every tenth of a second."""
-    monkeypatch.setattr(app_module, "MEASURE_SECONDS", 0.1)
+    monkeypatch.setattr(maintenance, "MEASURE_SECONDS", 0.1)
 
 
 def free_port() -> int:

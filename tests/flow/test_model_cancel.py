@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from sevdesk_client.sandbox.account.records import Invoice as Document
 from sevdesk_client.sandbox.endpoints import cancelling, paying, sending
 from sevdesk_client.sandbox.endpoints.errors import Refusal
-from worker import jobs
+from worker.domain import jobs
 
 troubles = st.none() | st.builds(
     Trouble, st.sampled_from(["lost", "dropped", "late"]), st.sampled_from([0, 0, 0, 1, 2]), st.booleans()

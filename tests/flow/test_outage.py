@@ -12,8 +12,8 @@ from flow.waiting import asked
 from structlog.testing import capture_logs
 
 from sevdesk_client.sandbox.http.server import Running
-from worker import app
-from worker.local import Services
+from worker.local.services import Services
+from worker.maintenance import maintenance
 
 JOBS = 20
 AWAY = 1.0  # seconds; longer than the quick retries of a command
@@ -31,8 +31,8 @@ def said() -> Iterator[Said]:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lost doorbell is rung again after one second instead of ten."""
-    monkeypatch.setattr(app, "RING_AGAIN_SECONDS", 1.0)
-    monkeypatch.setattr(app, "SWEEP_SECONDS", 0.5)
+    monkeypatch.setattr(maintenance, "RING_AGAIN_SECONDS", 1.0)
+    monkeypatch.setattr(maintenance, "SWEEP_SECONDS", 0.5)
 
 
 async def in_mid_run(billing: Billing, sevdesk: Running) -> list[str]:

@@ -7,7 +7,7 @@ from flow.billing import Billing
 from flow.books import state
 
 from sevdesk_client.sandbox.http.server import Running
-from worker.app import SWEEP_SECONDS
+from worker.maintenance.maintenance import SWEEP_SECONDS
 
 
 async def request(connection: asyncpg.Connection, invoice: object, key: str | None = None) -> str:

@@ -15,7 +15,7 @@ from flow.conftest import RunWorker
 
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sandbox.http.server import Running
-from worker import jobs
+from worker.domain import jobs
 
 BERLIN = ZoneInfo("Europe/Berlin")
 LIST = "GET /Invoice"

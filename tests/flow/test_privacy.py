@@ -21,8 +21,8 @@ from flow.test_metrics import free_port
 from pydantic import SecretStr
 
 from sevdesk_client.sandbox.http.server import Running
-from worker.resources import sql_dir
 from worker.settings import Settings
+from worker.store.sql_files import sql_dir
 
 MARK = "zq7"
 IBAN = "DE89370400440532013000"

@@ -10,11 +10,11 @@ from flow.books import pay, state
 from flow.conftest import RunWorker
 
 from sevdesk_client.sandbox.http.server import Running
-from worker import doorbell
-from worker.cli.checks_postgres import expected_rights
-from worker.datev import export
-from worker.resources import sql_dir
+from worker.handlers import datev_export as export
+from worker.operator.checks_postgres import expected_rights
+from worker.queue import inbox as doorbell
 from worker.store.connection import QUERIES
+from worker.store.sql_files import sql_dir
 
 ROLE, PASSWORD = "sevdesk_worker", "only-in-tests"
 

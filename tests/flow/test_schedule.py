@@ -12,8 +12,8 @@ from flow.books import calls, order_fault, until
 from flow.conftest import RunWorker
 
 from sevdesk_client.sandbox.http.server import Running
-from worker import app
-from worker.schedule import next_run
+from worker.domain.schedule import next_run
+from worker.maintenance import maintenance
 
 BEAT = 0.05
 
@@ -21,7 +21,7 @@ BEAT = 0.05
 @pytest.fixture(autouse=True)
 def quick_beat(monkeypatch: pytest.MonkeyPatch) -> None:
     """The schedule is looked at every 50 ms instead of every 5 s."""
-    monkeypatch.setattr(app, "TICK_SECONDS", BEAT)
+    monkeypatch.setattr(maintenance, "TICK_SECONDS", BEAT)
 
 
 async def due(billing: Billing) -> datetime | None:

@@ -14,7 +14,8 @@ from flow.processes import Process, worker_process
 from flow.waiting import asked
 
 from sevdesk_client.sandbox.http.server import Running
-from worker import app, doorbell
+from worker.maintenance import maintenance
+from worker.queue import inbox as doorbell
 from worker.settings import Settings
 from worker.store import Ending, Job, LockSession, Store
 
@@ -155,8 +156,8 @@ async def test_claim_of_the_dead_is_lifted(
     billing: Billing, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker died between its claim in Redis and the one in Postgres: nobody waits for the claim to expire."""
-    monkeypatch.setattr(app, "RING_AGAIN_SECONDS", 0.5)
-    monkeypatch.setattr(app, "SWEEP_SECONDS", 0.5)
+    monkeypatch.setattr(maintenance, "RING_AGAIN_SECONDS", 0.5)
+    monkeypatch.setattr(maintenance, "SWEEP_SECONDS", 0.5)
     job_id = await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice())
     await billing.redis.set(f"arq:in-progress:{job_id}", b"somebody else", px=30_000)
     async with run_worker():

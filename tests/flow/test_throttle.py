@@ -22,14 +22,14 @@ from sevdesk_client import errors
 from sevdesk_client.sandbox.http.server import Running
 from sevdesk_client.sending import Call
 from sevdesk_client.wire import Request
-from worker import breaker as breaker_module
 from worker.app import App
-from worker.cli.sevdesk import patient_desk
-from worker.doorbell import connect_redis, end
-from worker.metrics import Metrics
-from worker.notices import account_of
+from worker.gate import breaker as breaker_module
+from worker.gate.broadcast import account_of
+from worker.gate.gate import Throttle
+from worker.observability.metrics import Metrics
+from worker.operator.connections import open_account_gated
+from worker.queue.inbox import connect_redis, end
 from worker.settings import Settings
-from worker.throttle import Throttle
 
 READ, WRITE = Request("GET", "/Invoice"), Request("POST", "/Invoice/Factory/saveInvoice")
 HEARD = 0.1  # seconds until a notice has certainly come from one worker to the other
@@ -183,7 +183,7 @@ async def test_reconcile_keeps_the_pause(billing: Billing, settings: Settings, s
     await order_fault(sevdesk, "status", "GET /*", status=429, headers={"Retry-After": "60"})
     await billing.until_state((await jobs_of(billing, 1))[0], "waiting")
     await asyncio.sleep(HEARD)
-    async with patient_desk(settings) as account:
+    async with open_account_gated(settings) as account:
         with pytest.raises(errors.Throttled, match="asked for a pause"):
             await account.client.list_invoices()
     assert len(sevdesk.sandbox.requests) == 1

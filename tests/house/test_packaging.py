@@ -12,7 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from worker.resources import sql_dir
+from worker.store.sql_files import sql_dir
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -85,7 +85,7 @@ def test_wheel_carries_code_and_sql(wheel: Path) -> None:
 
 def test_installed_worker_finds_its_sql(wheel: Path) -> None:
     """Installed from the wheel the worker reads the SQL inside it; in a checkout the folder beside it."""
-    code = "from worker.resources import sql_dir; print(sql_dir())"
+    code = "from worker.store.sql_files import sql_dir; print(sql_dir())"
     command = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(wheel)!r}); {code}"]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     assert Path(said) == wheel / "worker" / "sql"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
-from worker.datev.check import Document, Payment, Share
+from worker.datev.acceptance import Document, Payment, Share
 
 CENT = Decimal("0.01")
 

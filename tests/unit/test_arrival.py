@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.arrival import MAX_BYTES, MAX_DEPTH, far_future, read_member, read_payload
+from worker.queue.message import MAX_BYTES, MAX_DEPTH, far_future, read_member, read_payload
 from worker.store import Arrival
 
 NOW = 1_795_000_000_000  # milliseconds; late in 2026

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.models import Ref
-from worker import lifecycle
-from worker.invoice import ClaimStatus, DocumentStatus, Handback, SyncStatus
-from worker.lifecycle import CancelledInSevdesk, PaymentEvent, PaymentSynced
+from worker.domain import lifecycle
+from worker.domain.events import CancelledInSevdesk, PaymentEvent, PaymentSynced
+from worker.domain.invoice import ClaimStatus, DocumentStatus, Handback, SyncStatus
 from worker.steps.payments import Claim, berlin_midnight, cancellations, compare, unclear, unexplained
 
 ID, NUMBER = "135000007", "RE-1007"

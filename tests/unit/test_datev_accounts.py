@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.extf_writer import Habits, Head, Line, Month, month, table
 from tests.unit.test_datev_check import first_claim, judged, ordinary
-from worker.datev.check import Document, Payment, Period, Report, Share, check
+from worker.datev.acceptance import Document, Payment, Period, Report, Share, check
 from worker.datev.extf import Stack
 
 TAXED = (Share(Decimal(19), Decimal(100), Decimal(19)),)  # one position at 19 %

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.extf_writer import Habits, Head, Line, Month, month, table
-from worker.datev.check import Document, Payment, Period, Report, Share, Status, check, shares_of
-from worker.datev.check import month as calendar_month
+from worker.datev.acceptance import Document, Payment, Period, Report, Share, Status, check, shares_of
+from worker.datev.acceptance import month as calendar_month
 from worker.datev.extf import Stack
 
 CHARTS = {"03": "SKR03", "04": "SKR04"}

@@ -9,8 +9,8 @@ from time import monotonic
 import pytest
 
 from tests.unit.extf_writer import Habits, Head, Line, Month, archive, month, table
+from worker.datev.acceptance import Period, Report, Status, accept, check
 from worker.datev.accounts import CHARTS
-from worker.datev.check import Period, Report, Status, accept, check
 from worker.datev.extf import Stack
 
 

@@ -10,11 +10,11 @@ from uuid import UUID
 
 import pytest
 
-from worker import money
 from worker.demo.cases import CASES, Ending
 from worker.demo.month import Month, billing_month
-from worker.invoice import Association, Invoice, Item, Party, PartyKind
-from worker.recipients import PartyKey, Recipient, missing_address_fields, resolve
+from worker.domain import money
+from worker.domain.invoice import Association, Invoice, Item, Party, PartyKind
+from worker.domain.recipients import PartyKey, Recipient, missing_address_fields, resolve
 
 TABLES = Path(__file__).parents[2] / "sql" / "billing" / "tables.sql"
 

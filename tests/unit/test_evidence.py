@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.evidence import MANIFEST, RECORDS, SEAL, Problem, assemble, seal_of, verify
-from worker.evidence_bytes import altered_byte, first_difference, read_stored, stored_zip
+from worker.evidence.bundle import MANIFEST, RECORDS, SEAL, Problem, assemble, seal_of, verify
+from worker.evidence.zip_file import altered_byte, first_difference, read_stored, stored_zip
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 PDF = b"%PDF-1.7\n" + bytes(range(256)) * 4

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from worker.jobs import KINDS, BadJob, SendInvoice, SyncPayments, Who, parse
+from worker.domain.jobs import KINDS, BadJob, SendInvoice, SyncPayments, Who, parse
 
 INVOICE = UUID(int=0xA1)
 FOR_AN_INVOICE = ["publish_invoice", "send_invoice", "fetch_invoice_pdf"]

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker import lifecycle
-from worker.invoice import ClaimStatus, DocumentStatus, Handback, PartyKind, SyncStatus
-from worker.lifecycle import TABLE, Event, IllegalMove, apply
+from worker.domain import events
+from worker.domain.events import Event
+from worker.domain.invoice import ClaimStatus, DocumentStatus, Handback, PartyKind, SyncStatus
+from worker.domain.lifecycle import TABLE, IllegalMove, apply
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SAMPLES: dict[Any, Any] = {
@@ -62,8 +63,8 @@ def is_legal(kind: type[Event], sync: SyncStatus, document: DocumentStatus, clai
 
 def test_every_event_has_its_row() -> None:
     """No event is left out of the table but the two that are only parents, and the log's names are unique."""
-    events = {each for each in vars(lifecycle).values() if isinstance(each, type) and issubclass(each, Event)}
-    assert events - {Event, lifecycle.PaymentEvent} == set(TABLE)
+    known = {each for each in vars(events).values() if isinstance(each, type) and issubclass(each, Event)}
+    assert known - {Event, events.PaymentEvent} == set(TABLE)
     assert len({sample(kind).type for kind in KINDS}) == len(KINDS)
 
 
@@ -92,21 +93,21 @@ def test_move_is_legal_by_the_table(kind: type[Event]) -> None:
 # What the table must say whatever becomes of it: (events, column, statuses in which none of them may happen).
 FORBIDDEN: list[tuple[tuple[type[Event], ...], str, set[str]]] = [
     # Money moves only on what sevDesk has finalized, and never on a cancelled claim.
-    ((lifecycle.Paid, lifecycle.PartiallyPaid, lifecycle.Overpaid, lifecycle.Discounted, lifecycle.PaymentReversed),
+    ((events.Paid, events.PartiallyPaid, events.Overpaid, events.Discounted, events.PaymentReversed),
      "sync_status", {"not_synced", "queued", "drafted", "parked", "cancelled"}),
-    ((lifecycle.Paid, lifecycle.PartiallyPaid, lifecycle.Overpaid, lifecycle.Discounted, lifecycle.PaymentReversed),
+    ((events.Paid, events.PartiallyPaid, events.Overpaid, events.Discounted, events.PaymentReversed),
      "claim_status", {"cancelled"}),
     # Nobody drafts what is synced already, or what was not approved.
-    ((lifecycle.Drafted,), "sync_status", {"synced", "cancelled"}),
-    ((lifecycle.Drafted,), "document_status", {"draft", "cancelled"}),
-    ((lifecycle.DraftDeleted,), "sync_status", {"cancelled"}),
-    ((lifecycle.Finalized,), "document_status", {"draft", "cancelled"}),
+    ((events.Drafted,), "sync_status", {"synced", "cancelled"}),
+    ((events.Drafted,), "document_status", {"draft", "cancelled"}),
+    ((events.DraftDeleted,), "sync_status", {"cancelled"}),
+    ((events.Finalized,), "document_status", {"draft", "cancelled"}),
     # No mail and no document of what has no number; that a mail went out may be learnt when all is over.
-    ((lifecycle.PdfStored,), "sync_status", {"not_synced", "queued", "drafted", "parked", "cancelled"}),
-    ((lifecycle.Mailed,), "sync_status", {"not_synced", "queued", "drafted"}),
-    ((lifecycle.Mailed,), "document_status", {"draft"}),
+    ((events.PdfStored,), "sync_status", {"not_synced", "queued", "drafted", "parked", "cancelled"}),
+    ((events.Mailed,), "sync_status", {"not_synced", "queued", "drafted"}),
+    ((events.Mailed,), "document_status", {"draft"}),
     # Cancelled once.
-    ((lifecycle.CancelledInSevdesk,), "sync_status", {"cancelled"}),
+    ((events.CancelledInSevdesk,), "sync_status", {"cancelled"}),
 ]  # fmt: skip
 
 
@@ -125,8 +126,8 @@ def test_forbidden_moves_stay_forbidden(kinds: tuple[type[Event], ...], column: 
 def test_a_refused_job_is_always_told(sync: SyncStatus, document: DocumentStatus, claim: ClaimStatus) -> None:
     """Rejecting changes nothing in any status; parking never hides that an invoice is in sevDesk."""
     before = Handback(sync, document, claim, "4711", "RE-1", Decimal("10.00"), NOON, NOON)
-    assert apply(before, sample(lifecycle.Rejected)) == before
-    parked = apply(before, sample(lifecycle.Parked))
+    assert apply(before, sample(events.Rejected)) == before
+    parked = apply(before, sample(events.Parked))
     finished = sync in (SyncStatus.SYNCED, SyncStatus.CANCELLED)
     assert parked == replace(before, sync_status=sync if finished else SyncStatus.PARKED)
 
@@ -135,17 +136,17 @@ BEFORE = Handback(SyncStatus.SYNCED, DocumentStatus.SENT, ClaimStatus.PAID, "471
 DRAFT = replace(BEFORE, sync_status=SyncStatus.DRAFTED, document_status=DocumentStatus.APPROVED)
 COLUMNS: dict[type[Event], tuple[Handback, dict[str, Any]]] = {
     # The columns an event sets beside the statuses; every other column stays.
-    lifecycle.Drafted: (DRAFT, {"external_id": "text"}),
-    lifecycle.DraftDeleted: (DRAFT, {"external_id": None}),
-    lifecycle.Finalized: (DRAFT, {"external_id": "text", "external_invoice_number": "text"}),
-    lifecycle.Renumbered: (BEFORE, {"external_invoice_number": "text"}),
-    lifecycle.PartiallyPaid: (BEFORE, {"paid_amount": Decimal("119.00"), "paid_at": NOON}),
-    lifecycle.PaymentReversed: (BEFORE, {"paid_amount": Decimal("119.00"), "paid_at": NOON}),
-    lifecycle.CancelledInSevdesk: (BEFORE, {"cancelled_at": NOON, "paid_at": None, "paid_amount": Decimal(0)}),
-    lifecycle.TemplateSet: (DRAFT, {}),
-    lifecycle.Mailed: (BEFORE, {}),
-    lifecycle.PdfStored: (BEFORE, {}),
-    lifecycle.ContactLinked: (BEFORE, {}),
+    events.Drafted: (DRAFT, {"external_id": "text"}),
+    events.DraftDeleted: (DRAFT, {"external_id": None}),
+    events.Finalized: (DRAFT, {"external_id": "text", "external_invoice_number": "text"}),
+    events.Renumbered: (BEFORE, {"external_invoice_number": "text"}),
+    events.PartiallyPaid: (BEFORE, {"paid_amount": Decimal("119.00"), "paid_at": NOON}),
+    events.PaymentReversed: (BEFORE, {"paid_amount": Decimal("119.00"), "paid_at": NOON}),
+    events.CancelledInSevdesk: (BEFORE, {"cancelled_at": NOON, "paid_at": None, "paid_amount": Decimal(0)}),
+    events.TemplateSet: (DRAFT, {}),
+    events.Mailed: (BEFORE, {}),
+    events.PdfStored: (BEFORE, {}),
+    events.ContactLinked: (BEFORE, {}),
 }
 
 
@@ -164,7 +165,7 @@ def test_log_keeps_no_unlogged_field(kind: type[Event]) -> None:
     payload = sample(kind).payload()
     names = {f.name for f in fields(kind)}
     # `paid_at` is `paid_on` once more, as an instant.
-    unlogged = names & (UNLOGGED | ({"paid_at"} if issubclass(kind, lifecycle.PaymentEvent) else set()))
+    unlogged = names & (UNLOGGED | ({"paid_at"} if issubclass(kind, events.PaymentEvent) else set()))
     assert set(payload) == names - unlogged
     assert json.loads(json.dumps(payload)) == payload
 

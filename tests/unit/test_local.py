@@ -15,15 +15,15 @@ import psycopg
 import pytest
 import redis
 
-from worker import local
-from worker.local import ServiceError, Services
-from worker.local_server import lock_file
+from worker.local import services as local
+from worker.local.server import lock_file
+from worker.local.services import ServiceError, Services
 
 ROOT = Path(__file__).resolve().parents[2]
 OWNER = """
 import sys
 from pathlib import Path
-from worker import local
+from worker.local import services as local
 with local.services(Path(sys.argv[1]), durable=True) as s:
     print(s.database_url, s.redis_url, *(server.pid for server in s.started), flush=True)
     sys.stdin.read()
@@ -261,7 +261,10 @@ def test_default_folder_follows_the_user(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 def test_scratch_vanishes_after_a_kill() -> None:
     """The folder for throw-away data is removed although its owner was killed -9."""
-    code = "import time\nfrom worker import local\nwith local.scratch() as d: print(d, flush=True); time.sleep(60)"
+    code = (
+        "import time\nfrom worker.local.services import scratch\n"
+        "with scratch() as d:\n    print(d, flush=True)\n    time.sleep(60)"
+    )
     with other_process(code) as owner:
         (directory,) = map(Path, said(owner))
         assert directory.is_dir()
@@ -271,7 +274,7 @@ def test_scratch_vanishes_after_a_kill() -> None:
 
 def test_serve_prints_and_stays(directory: Path) -> None:
     """`sevdesk-worker local` prints two lines, answers until it is signalled, then ends with success."""
-    code = "import sys; from pathlib import Path; from worker import local; local.serve(Path(sys.argv[1]))"
+    code = "import sys; from pathlib import Path; from worker.local.services import serve; serve(Path(sys.argv[1]))"
     with other_process(code, directory) as owner:
         (database,), (queue,) = said(owner), said(owner)
         insert(database.removeprefix("DATABASE_URL="), 1)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.invoice import Invoice, Item
-from worker.money import Sums, predict, refusal, tax_text
+from worker.domain.invoice import Invoice, Item
+from worker.domain.money import Sums, predict, refusal, tax_text
 
 
 def item(price: str, rate: str = "19", quantity: str = "1", position: int = 1, name: str = "Dachziegel") -> Item:

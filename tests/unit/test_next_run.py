@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.schedule import is_allowed, next_run, on_beat
+from worker.domain.schedule import is_allowed, next_run, on_beat
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ALLOWED = [1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1440]

@@ -5,8 +5,8 @@ from itertools import count, pairwise
 
 import pytest
 
-from worker.breaker import AHEAD_SECONDS, FIRST_PROBE, LAST_PROBE, Breaker, Token
-from worker.pace import BURST, FORGET_SECONDS, RECOVER_SECONDS, SLOWEST, SLOWEST_FOR_LOAD, Pace
+from worker.gate.aimd import BURST, FORGET_SECONDS, RECOVER_SECONDS, SLOWEST, SLOWEST_FOR_LOAD, Pace
+from worker.gate.breaker import AHEAD_SECONDS, FIRST_PROBE, LAST_PROBE, Breaker, Token
 
 
 def busy(rate: int, now: float = 100.0) -> Pace:

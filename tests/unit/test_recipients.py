@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.invoice import Association, Invoice, Party, PartyKind
-from worker.recipients import PartyKey, Recipient, Unresolved, customer_number, missing_address_fields, resolve
+from worker.domain.invoice import Association, Invoice, Party, PartyKind
+from worker.domain.recipients import PartyKey, Recipient, Unresolved, customer_number, missing_address_fields, resolve
 
 DEAL, OTHER_DEAL = UUID(int=0xD1), UUID(int=0xD2)
 COMPANY, SECOND_COMPANY, GONE_COMPANY = UUID(int=0xC1), UUID(int=0xC2), UUID(int=0xC9)

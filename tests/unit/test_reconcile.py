@@ -11,11 +11,11 @@ import pytest
 
 from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.models import Ref
-from worker.invoice import ClaimStatus, DocumentStatus, Handback, SyncStatus
-from worker.reconcile import Book, Drift, Ours, Pdf, compare
-from worker.reconcile_report import report
+from worker.domain.invoice import ClaimStatus, DocumentStatus, Handback, SyncStatus
+from worker.reconcile.compare import Book, Drift, Ours, Pdf, compare
+from worker.reconcile.html import report
+from worker.reconcile.read import Reconciliation
 from worker.steps.payments import Claim
-from worker.whole_book import Reconciliation
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HANDBACK = Handback(SyncStatus.SYNCED, DocumentStatus.SENT, ClaimStatus.OPEN, "7", "RE-7")

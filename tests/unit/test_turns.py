@@ -2,7 +2,7 @@
 
 from uuid import UUID, uuid4
 
-from worker.turns import Turn, Turns
+from worker.queue.fairness import Turn, Turns
 
 ANNA, BERT = uuid4(), uuid4()
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from worker import known
-from worker.why import Scene, explain, span
+from worker.domain import known
+from worker.operator.diagnosis import Scene, explain, span
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ACCOUNT: Mapping[str, Any] = {

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from worker import log
 from worker.cli.base import FAILED, USAGE, cli, fail, settings
+from worker.observability import log
 
 
 @cli.command()
@@ -35,7 +35,7 @@ def local(
     ] = None,
 ) -> None:
     """Start embedded Postgres and Redis, print their URLs, and stay until signalled."""
-    from worker.local import ServiceError, default_directory, serve
+    from worker.local.services import ServiceError, default_directory, serve
 
     try:
         serve(directory or default_directory())

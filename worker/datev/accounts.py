@@ -6,7 +6,7 @@ Konto") and, for money accounts 1200/1800 and clearing accounts 1723/3320, from 
 Which account sevDesk picks for a tax rule is *not established*; its help says that it picks an automatic account for
 the ordinary cases, and a general account with a tax key, or the account of a cost centre, for the others. So: what
 contradicts the tax rate (or the legal ground of a zero rate) is wrong; what the chart does not name for it is odd, and
-wrong unless it is the export's habit (`worker/datev/usual.py`).
+wrong unless it is the export's habit (`worker/datev/conventions.py`).
 
 The revenue accounts of both charts end in the same three digits (8400 and 4400, 8125 and 4125), small businesses aside.
 """

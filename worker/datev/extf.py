@@ -16,8 +16,8 @@ from datetime import date
 from decimal import Decimal
 from typing import BinaryIO
 
-from worker.datev.extf_head import BOOKINGS, DEBTORS, Header, Unreadable, dated, read_header
 from worker.datev.findings import Finding, Findings
+from worker.datev.header import BOOKINGS, DEBTORS, Header, Unreadable, dated, read_header
 
 # A full line of 125 columns at their longest is below 10,000 characters; this bounds what one line may cost us.
 MAX_LINE = 64 * 1024

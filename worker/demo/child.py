@@ -10,7 +10,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from worker.local_server import GUARD
+from worker.local.server import GUARD
 from worker.settings import Settings
 
 # Seconds from TERM to KILL. The worker's own grace is set shorter, so KILL means that something hangs.

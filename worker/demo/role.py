@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
-from worker.resources import sql_dir
+from worker.store.sql_files import sql_dir
 
 ROLE = "sevdesk_worker"
 

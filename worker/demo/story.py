@@ -23,7 +23,6 @@ import httpx
 import psycopg
 import redis
 
-from worker import local
 from worker.demo import books as sides
 from worker.demo import check
 from worker.demo.billing import Billing
@@ -34,9 +33,10 @@ from worker.demo.month import Month, billing_month
 from worker.demo.role import least_privileged
 from worker.demo.screen import Screen, Tell
 from worker.demo.sevdesk import SevDesk, address_of
-from worker.local import ServiceError, Services
-from worker.local_programs import INSTALL_HINT
-from worker.migrate import migrate
+from worker.local import services as local
+from worker.local.programs import INSTALL_HINT
+from worker.local.services import ServiceError, Services
+from worker.store.migrate import migrate
 
 SANDBOX_NEEDS = ("fpdf", "starlette", "uvicorn")
 TROUBLE = (DemoError, ServiceError, OSError, psycopg.Error, redis.RedisError, httpx.HTTPError)

@@ -10,11 +10,11 @@ from decimal import Decimal
 from sevdesk_client.errors import FilterIgnored, NotFound, Refused
 from sevdesk_client.models import CreditNote
 from sevdesk_client.models import Invoice as SevInvoice
-from worker.invoice import Cancellation, DocumentStatus, SyncStatus
-from worker.jobs import CancelInvoice
-from worker.lifecycle import Cancelled, CreditNoteDrafted, DraftDeleted
-from worker.outcome import Parked, Rejected
-from worker.steps.desk import Desk
+from worker.domain.events import Cancelled, CreditNoteDrafted, DraftDeleted
+from worker.domain.invoice import Cancellation, DocumentStatus, SyncStatus
+from worker.domain.jobs import CancelInvoice
+from worker.domain.outcome import Parked, Rejected
+from worker.steps.account import Desk
 from worker.steps.finalize import finalized
 from worker.steps.payments import CANCELLATION, CREDIT_NOTE, cancellation_of, cancellations
 from worker.steps.step import DRAFT, DRAFT_WRITES, Answer, Case, Fate, Intent, OpenIntent, Step, Told, became

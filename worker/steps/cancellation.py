@@ -3,11 +3,11 @@
 import hashlib
 
 from sevdesk_client.models import MailDraft
-from worker.jobs import CancelInvoice
-from worker.lifecycle import CancellationMailed, CancellationPdfStored
-from worker.outcome import Parked
-from worker.recipients import Recipient
-from worker.steps.desk import Desk
+from worker.domain.events import CancellationMailed, CancellationPdfStored
+from worker.domain.jobs import CancelInvoice
+from worker.domain.outcome import Parked
+from worker.domain.recipients import Recipient
+from worker.steps.account import Desk
 from worker.steps.email import cannot_tell, mailed_document, sending_state, was_sent
 from worker.steps.payments import STORNO
 from worker.steps.step import Answer, Case, Fate, Intent, Step, Told

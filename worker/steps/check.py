@@ -1,10 +1,10 @@
 """check: refuse before the first call what sevDesk, or the accountant, would refuse after it."""
 
-from worker import money
-from worker.invoice import DocumentStatus, SyncStatus
-from worker.outcome import Parked, Rejected
-from worker.recipients import Unresolved, missing_address_fields
-from worker.steps.desk import Desk
+from worker.domain import money
+from worker.domain.invoice import DocumentStatus, SyncStatus
+from worker.domain.outcome import Parked, Rejected
+from worker.domain.recipients import Unresolved, missing_address_fields
+from worker.steps.account import Desk
 from worker.steps.step import DRAFT_WRITES, Case, Fate, Step, Told
 
 

@@ -6,11 +6,11 @@ The subject is the party, not the invoice: invoices that share a recipient wait 
 
 from sevdesk_client.errors import NotFound
 from sevdesk_client.models import AddressDraft, Contact, ContactDraft
-from worker.invoice import Party, PartyKind, SyncStatus
-from worker.lifecycle import AddressWritten, ContactLinked, EmailWritten
-from worker.outcome import Parked
-from worker.recipients import customer_number
-from worker.steps.desk import Desk
+from worker.domain.events import AddressWritten, ContactLinked, EmailWritten
+from worker.domain.invoice import Party, PartyKind, SyncStatus
+from worker.domain.outcome import Parked
+from worker.domain.recipients import customer_number
+from worker.steps.account import Desk
 from worker.steps.step import Answer, Case, Fate, Intent, Step, Told, by_party, digest
 
 INVOICE_ADDRESS = 47  # ContactAddress category; measured by two

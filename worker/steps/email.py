@@ -9,11 +9,11 @@ from typing import Literal
 from sevdesk_client.errors import NotFound
 from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.models import MailDraft
-from worker.invoice import DocumentStatus, SyncStatus
-from worker.jobs import SendInvoice
-from worker.lifecycle import Mailed
-from worker.outcome import Parked, Rejected
-from worker.steps.desk import Desk
+from worker.domain.events import Mailed
+from worker.domain.invoice import DocumentStatus, SyncStatus
+from worker.domain.jobs import SendInvoice
+from worker.domain.outcome import Parked, Rejected
+from worker.steps.account import Desk
 from worker.steps.step import Answer, Case, Fate, Intent, OpenIntent, Step, Told
 
 BY_MAIL = "VM"

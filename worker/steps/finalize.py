@@ -4,10 +4,11 @@ from dataclasses import replace
 
 from sevdesk_client.errors import NotFound
 from sevdesk_client.models import Invoice as SevInvoice
-from worker.invoice import SyncStatus
-from worker.lifecycle import Finalized, TemplateSet, apply
-from worker.outcome import Parked, Rejected
-from worker.steps.desk import Desk
+from worker.domain.events import Finalized, TemplateSet
+from worker.domain.invoice import SyncStatus
+from worker.domain.lifecycle import apply
+from worker.domain.outcome import Parked, Rejected
+from worker.steps.account import Desk
 from worker.steps.payments import Claim, cancellations, compare, unclear
 from worker.steps.step import DRAFT, Answer, Case, Fate, Intent, Step, Told, became
 

@@ -1,4 +1,4 @@
-"""payments: what sevDesk's word about an invoice means for the claim. Pure; `worker/sync.py` asks and records.
+"""payments: what sevDesk's state of an invoice means for the money owed. `handlers/payment_sync.py` asks and records.
 
 The codes: 100 draft, 200 open, 750 partly paid (since June 2024; before it partly paid invoices kept 200), 1000 paid or
 cancelled (official). 1000 with a payDate is paid even with less money than the gross sum (Skonto; inferred). 1000 with
@@ -14,8 +14,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sevdesk_client.models import Invoice as SevInvoice
-from worker.invoice import Cancellation, ClaimStatus, Handback
-from worker.lifecycle import (
+from worker.domain.events import (
     CancelledInSevdesk,
     Discounted,
     Event,
@@ -27,6 +26,7 @@ from worker.lifecycle import (
     PaymentSynced,
     Renumbered,
 )
+from worker.domain.invoice import Cancellation, ClaimStatus, Handback
 from worker.steps.step import DRAFT
 
 BERLIN = ZoneInfo("Europe/Berlin")

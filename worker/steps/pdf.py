@@ -2,8 +2,8 @@
 
 import hashlib
 
-from worker.lifecycle import PdfStored, XmlStored
-from worker.steps.desk import Desk
+from worker.domain.events import PdfStored, XmlStored
+from worker.steps.account import Desk
 from worker.steps.step import Case, Step, Told
 
 

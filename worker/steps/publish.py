@@ -7,11 +7,11 @@ What sevDesk computed must equal the billing invoice to the cent; otherwise the 
 from sevdesk_client.errors import NotFound
 from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.models import InvoiceDraft, PositionDraft
-from worker.invoice import Invoice, Item, SyncStatus
-from worker.lifecycle import DraftDeleted, Drafted, Event
-from worker.money import Sums, tax_text
-from worker.outcome import Parked
-from worker.steps.desk import Desk
+from worker.domain.events import DraftDeleted, Drafted, Event
+from worker.domain.invoice import Invoice, Item, SyncStatus
+from worker.domain.money import Sums, tax_text
+from worker.domain.outcome import Parked
+from worker.steps.account import Desk
 from worker.steps.finalize import adopted
 from worker.steps.payments import CANCELLATION
 from worker.steps.step import DRAFT, DRAFT_WRITES, Answer, Case, Fate, Intent, Step, Told, became, digest

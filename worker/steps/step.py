@@ -28,9 +28,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from sevdesk_client.models import Invoice as SevInvoice
-from worker.invoice import Cancellation, ContactLink, Handback, Invoice
-from worker.jobs import Payload
-from worker.lifecycle import (
+from worker.domain.events import (
     AddressWritten,
     CancellationPdfStored,
     Cancelled,
@@ -40,9 +38,11 @@ from worker.lifecycle import (
     PdfStored,
     XmlStored,
 )
-from worker.outcome import Parked, Rejected
-from worker.recipients import Recipient, Unresolved
-from worker.steps.desk import Desk
+from worker.domain.invoice import Cancellation, ContactLink, Handback, Invoice
+from worker.domain.jobs import Payload
+from worker.domain.outcome import Parked, Rejected
+from worker.domain.recipients import Recipient, Unresolved
+from worker.steps.account import Desk
 
 # Shorter texts name nobody, and would be found inside of other words.
 SHORTEST_PRIVATE = 3

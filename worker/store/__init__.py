@@ -3,7 +3,7 @@
 from worker.store.connection import LOST
 from worker.store.locks import LockSession
 from worker.store.pool import AsksNothing, Overtaken, Store
-from worker.store.rows import Arrival, Bell, Change, Ending, Job, Refusal
+from worker.store.records import Arrival, Bell, Change, Ending, Job, Refusal
 
 __all__ = [
     "LOST",

@@ -11,7 +11,7 @@ import aiosql
 import asyncpg
 from aiosql.adapters.asyncpg import AsyncPGAdapter
 
-from worker.resources import sql_dir
+from worker.store.sql_files import sql_dir
 
 
 class _Adapter(AsyncPGAdapter):

@@ -11,7 +11,7 @@ import asyncpg
 
 from worker.settings import JobLimit
 from worker.store.connection import COMMAND_TIMEOUT, KEEPALIVE, LOST, QUERIES, prepare
-from worker.store.rows import Bell, Job, Refusal, bell
+from worker.store.records import Bell, Job, Refusal, bell
 
 REQUESTS = "sevdesk_requests"  # NOTIFY channel of sevdesk_request_job
 CLOSE_SECONDS = 5.0

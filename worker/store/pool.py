@@ -9,10 +9,11 @@ from uuid import UUID
 
 import asyncpg
 
-from worker.invoice import ContactLink, Handback, Party, handback_of
-from worker.store.beside import BESIDE, write_beside
+from worker.domain.invoice import ContactLink, Handback, Party
 from worker.store.connection import COMMAND_TIMEOUT, KEEPALIVE, QUERIES, prepare
-from worker.store.rows import Arrival, Bell, Change, Ending, Job, bell, columns
+from worker.store.records import Arrival, Bell, Change, Ending, Job, bell, columns
+from worker.store.rows import handback_of
+from worker.store.side_tables import BESIDE, write_beside
 
 
 class Overtaken(Exception):

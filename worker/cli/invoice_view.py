@@ -1,0 +1,92 @@
+"""How show, preview and mapping look in a terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from worker.cli.base import dump
+
+if TYPE_CHECKING:
+    from worker.operator.mapping import Row
+    from worker.operator.preview import Preview
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def story(found: Mapping[str, Any]) -> RenderableType:
+    """Head data, then what happened, oldest first, in Berlin time."""
+    row = found["invoice"]
+    head = Table.grid(padding=(0, 2))
+    for name, said in (
+        ("invoice", f"{row['invoice_number']} ({row['document_kind']}, {row['id']})"),
+        ("sevDesk", f"{row['external_invoice_number'] or '-'} (id {row['external_id'] or '-'})"),
+        ("sums", f"net {row['net_amount']}, tax {row['tax_amount']}, gross {row['gross_amount']} {row['currency']}"),
+        ("status", f"{row['document_status']}, {row['accounting_sync_status']}, {row['claim_status']}"),
+        ("paid", f"{row['paid_amount']} {row['currency']}{_on(row['paid_at'])}"),
+    ):
+        head.add_row(Text(name, style="bold"), Text(said))
+    return Group(head, _timeline(found["timeline"]))
+
+
+def _on(moment: Any) -> str:
+    return f" on {moment.astimezone(BERLIN):%Y-%m-%d}" if moment else ""
+
+
+def _timeline(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    if not rows:
+        return Text("Nothing has happened yet.")
+    table = plain("when", "", "what", "detail")
+    for row in rows:
+        at = f"{row['at'].astimezone(BERLIN):%Y-%m-%d %H:%M:%S}"
+        table.add_row(at, row["source"], Text(row["what"]), Text(_detail(row["detail"])))
+    return table
+
+
+def _detail(detail: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_short(value)}" for name, value in detail.items() if value not in (None, ""))
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return f"{text[:12]}…" if len(text) == 64 and text.isalnum() else text  # a digest
+
+
+def previewed(found: "Preview") -> RenderableType:
+    """Recipient, sums, refusal, and the request's JSON."""
+    head = Table.grid(padding=(0, 2))
+    for name, said in (
+        ("invoice", found.invoice_number),
+        ("recipient", found.recipient or "none"),
+        ("because", found.recipient_reason),
+        ("sums stated", str(found.stated)),
+        ("sums expected", str(found.predicted) if found.predicted else "cannot be computed"),
+        ("template", found.template_id or "none: sevDesk's default"),
+        ("would stop", found.refusal or "no"),
+        ("next step", found.next_step or "-"),
+        *(("unknown here", what) for what in found.unknown),
+    ):
+        head.add_row(Text(name, style="bold"), Text(said))
+    if found.body is None:
+        return head
+    return Group(head, Text("\nPOST /Invoice/Factory/saveInvoice", style="bold"), Text(dump(found.body)))
+
+
+def mapping_table(rows: Sequence["Row"]) -> Table:
+    """One arrow a line."""
+    table = plain("ours", "", "sevDesk's", "call")
+    for row in rows:
+        table.add_row(Text(row.ours), row.direction, Text(row.theirs), Text(row.call))
+    return table
+
+
+def plain(*columns: str) -> Table:
+    """A table without frills."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

@@ -1,0 +1,96 @@
+"""Commands about one invoice or job: show, why, preview."""
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from worker.cli.base import FOUND, AsJson, cli, fail, settings, show, with_store
+from worker.cli.lookup import invoice_id_of, resolve
+from worker.store import Store
+
+Subject = Annotated[
+    str, typer.Argument(metavar="INVOICE", help="Its number, its id, or sevDesk's number or id for it.")
+]
+
+
+@cli.command("show")
+def show_invoice(
+    invoice: Subject,
+    as_json: AsJson = False,
+    bundle: Annotated[
+        Path | None, typer.Option(metavar="FILE.zip", help="Write all evidence into a ZIP instead, and print its seal.")
+    ] = None,
+) -> None:
+    """Show one invoice: where it stands, its jobs, and everything that happened to it, in order."""
+    from worker.cli.evidence import write_bundle
+    from worker.cli.invoice_view import story
+
+    if bundle is not None:
+        return write_bundle(invoice, bundle, as_json)
+
+    async def read(store: Store) -> dict[str, Any]:
+        invoice_id = await invoice_id_of(store, invoice)
+        return {
+            "invoice": dict(await store.query("invoice_head", invoice_id=invoice_id)),
+            "jobs": [dict(row) for row in await store.query("jobs_of_invoice", invoice_id=invoice_id)],
+            "timeline": [dict(row) for row in await store.query("timeline", invoice_id=invoice_id)],
+        }
+
+    found = with_store(read)
+    show(as_json, found, lambda out: out.print(story(found)))
+
+
+@cli.command()
+def why(
+    subject: Annotated[str, typer.Argument(metavar="INVOICE|JOB", help="An invoice (number or id), or a job's id.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say in plain words why an invoice or job is where it is, and what comes next. Exit 3: a person must act."""
+    from worker.operator.diagnosis import Why, explain
+    from worker.operator.situation import gather
+
+    given = settings()
+
+    async def look(store: Store) -> Why:
+        found = await resolve(store, subject)
+        if found is None:
+            fail(
+                f"No invoice or job has the number or id {subject!r}. A job no worker has polled yet is only in Redis."
+            )
+        return explain(await gather(store, found, given))
+
+    answer = with_store(look, given)
+    lines = (f"{answer.subject}: {answer.state}", f"  why   {answer.cause}", f"  next  {answer.next_step}")
+    show(as_json, answer, lambda out: out.print("\n".join(lines), soft_wrap=True))
+    if answer.needs_person:
+        raise typer.Exit(FOUND)
+
+
+@cli.command()
+def preview(
+    invoice: Subject,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Ask sevDesk nothing: ids only it knows are shown as 0 and named.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what publishing an invoice would send, and the sums to expect. Sends nothing. Exit 3: it would stop."""
+    from worker.cli.invoice_view import previewed
+    from worker.cli.sevdesk import sevdesk_errors
+    from worker.operator.connections import open_account
+    from worker.operator.preview import Preview, preview_of
+
+    given = settings()
+
+    async def look(store: Store) -> Preview:
+        invoice_id = await invoice_id_of(store, invoice)
+        async with nullcontext() if offline else open_account(given) as real:
+            return await preview_of(store, invoice_id, given, real)
+
+    with sevdesk_errors("Use --offline to ask sevDesk nothing."):
+        found = with_store(look, given)
+    show(as_json, found, lambda out: out.print(previewed(found)))
+    if found.refusal is not None:
+        raise typer.Exit(FOUND)

@@ -1,0 +1,127 @@
+"""Commands about jobs: jobs, enqueue, retry."""
+
+import json
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from worker.cli.base import USAGE, AsJson, cli, fail, show, with_store
+from worker.cli.lookup import invoice_id_of, resolve
+from worker.domain import jobs as contract
+from worker.store import AsksNothing, Store
+
+STATES = ("requested", "queued", "running", "waiting", "done", "parked", "rejected")
+
+
+@cli.command()
+def jobs(
+    state: Annotated[str | None, typer.Option(help=f"One of {', '.join(STATES)}.")] = None,
+    kind: Annotated[str | None, typer.Option(help="A job kind, for example publish_invoice.")] = None,
+    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1, max=10_000)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List jobs, the newest first."""
+    from worker.cli.status_view import job_table
+
+    if state is not None and state not in STATES:
+        fail(f"--state is {state!r}; it must be one of {', '.join(STATES)}.", USAGE)
+    if kind is not None and kind not in contract.KINDS and kind != "unreadable":
+        fail(f"--kind is {kind!r}; known are {', '.join(contract.KINDS)} and unreadable.", USAGE)
+    rows = with_store(lambda store: store.query("list_jobs", state=state, kind=kind, most=limit))
+    found = [dict(row) for row in rows]
+    show(as_json, found, lambda out: out.print(job_table(found) if found else "No such job."))
+
+
+@cli.command()
+def enqueue(
+    kind: Annotated[str, typer.Argument(help="The job kind, for example publish_invoice.")],
+    values: Annotated[list[str] | None, typer.Argument(help="key=value ..., JSON values or plain text.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask for a job through the outbox and print its id; invoice_id may be the invoice's number."""
+    payload = _payload(values or [])
+    requested_by = payload.pop("requested_by", None)
+    correlation_id = payload.pop("correlation_id", None)
+    invoice = payload.get("invoice_id")
+    try:
+        contract.parse(kind, payload if invoice is None else payload | {"invoice_id": str(UUID(int=0))})
+        person = UUID(requested_by) if requested_by else None
+    except (contract.BadJob, ValueError) as error:
+        fail(str(error), USAGE)
+
+    async def ask(store: Store) -> str:
+        if invoice is not None:
+            payload["invoice_id"] = str(await invoice_id_of(store, invoice))
+        return await store.request_job(kind, payload, requested_by=person, correlation_id=correlation_id)
+
+    job_id = with_store(ask)
+    show(as_json, {"job_id": job_id}, lambda out: out.print(job_id, soft_wrap=True))
+
+
+class Known(StrEnum):
+    """What a person found out about a write whose outcome sevDesk cannot tell."""
+
+    DONE = "done"
+    NOT_DONE = "not-done"
+
+
+@cli.command()
+def retry(
+    subject: Annotated[str | None, typer.Argument(metavar="JOB|INVOICE", help="A parked job, or its invoice.")] = None,
+    all_parked: Annotated[bool, typer.Option("--all-parked", help="Every parked job, in the order asked.")] = False,
+    known: Annotated[
+        Known | None, typer.Option("--as", help="The answer to what the job asks: did it happen or not?")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take parked jobs up again from the start; finished work is found, not repeated."""
+    if (subject is None) == (not all_parked):
+        fail("Name a job or an invoice, or say --all-parked.", USAGE)
+    if all_parked and known:
+        fail("--as answers the question of one job; name it.", USAGE)
+
+    async def again(store: Store) -> list[str]:
+        wanted = await _parked(store, subject)
+        if known and len(wanted) > 1:
+            fail(f"--as answers the question of one job, and {len(wanted)} are parked: {', '.join(wanted)}.", USAGE)
+        return [job_id for job_id in wanted if await _unpark(store, job_id, known)]
+
+    taken = with_store(again)
+    if subject is not None and not taken:
+        fail(f"Job {subject} is not parked, so there is nothing to retry.")
+    said = [f"Job {job_id} is requested again." for job_id in taken] or ["No job is parked."]
+    show(as_json, {"retried": taken}, lambda out: out.print("\n".join(said), soft_wrap=True))
+
+
+async def _unpark(store: Store, job_id: str, known: Known | None) -> bool:
+    try:
+        return await store.unpark(job_id, answer=known.value if known else None) is not None
+    except AsksNothing:
+        fail(f"Job {job_id} asks nothing that --as could answer; without it: sevdesk-worker retry {job_id}.")
+
+
+async def _parked(store: Store, subject: str | None) -> list[str]:
+    """The parked jobs meant, oldest first; a job that is not parked is none."""
+    found = None if subject is None else await resolve(store, subject)
+    if found is not None and found.job_id is not None:
+        return [found.job_id]
+    if subject is not None and found is None:
+        return []
+    rows = await store.query("parked_job_ids", invoice_id=found.invoice_id if found else None)
+    return [row["job_id"] for row in rows]
+
+
+def _payload(values: list[str]) -> dict[str, Any]:
+    payload: dict[str, Any] = {}
+    for pair in values:
+        key, sign, text = pair.partition("=")
+        if not sign:
+            fail(f"{pair!r} is not key=value.", USAGE)
+        try:
+            # An invoice number made of digits stays what it is.
+            payload[key] = text if key == "invoice_id" else json.loads(text)
+        except ValueError:
+            payload[key] = text
+    return payload

@@ -1,0 +1,1 @@
+"""The field's nouns and rules as pure Python: no I/O, no clock, no environment."""

@@ -1,0 +1,159 @@
+"""Our nouns: what the billing system calls things, as frozen dataclasses. Nothing here does I/O.
+
+Money is `Decimal` in the invoice's currency, days are Berlin days (`date`), instants are aware `datetime`.
+sevDesk's words live in `sevdesk_client.models`; the two meet in `worker/steps/`.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+
+class DocumentStatus(StrEnum):
+    """`billing_invoices.document_status`: where the document stands for the billing system."""
+
+    DRAFT = "draft"
+    APPROVED = "approved"
+    SENT = "sent"
+    CANCELLED = "cancelled"
+
+
+class ClaimStatus(StrEnum):
+    """`billing_invoices.claim_status`: what is still owed. `paid` is never final."""
+
+    OPEN = "open"
+    PARTIALLY_PAID = "partially_paid"
+    PAID = "paid"
+    CANCELLED = "cancelled"
+
+
+class SyncStatus(StrEnum):
+    """`billing_invoices.accounting_sync_status`: how far the invoice has come in sevDesk."""
+
+    NOT_SYNCED = "not_synced"
+    QUEUED = "queued"
+    DRAFTED = "drafted"
+    SYNCED = "synced"
+    PARKED = "parked"
+    CANCELLED = "cancelled"
+
+
+class PartyKind(StrEnum):
+    """A recipient is a person (`contacts`) or a legal entity (`companies`)."""
+
+    COMPANY = "company"
+    CONTACT = "contact"
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A row of `companies` or `contacts`, seen as somebody who may receive an invoice."""
+
+    kind: PartyKind
+    id: UUID
+    name: str  # the company's name; for a person the family name
+    first_name: str | None  # persons only
+    email: str | None
+    street: str | None
+    zip: str | None
+    city: str | None
+    country_code: str | None  # ISO 3166-1 alpha-2
+    vat_id: str | None = None  # companies only
+    buyer_reference: str | None = None  # companies only
+
+    @property
+    def display_name(self) -> str:
+        """How the address block names the party."""
+        return f"{self.first_name} {self.name}" if self.first_name else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Association:
+    """A row of `hubspot_associations` that starts or ends at the invoice's deal."""
+
+    from_type: str
+    from_id: UUID
+    to_type: str
+    to_id: UUID
+    label: str | None  # `invoice_recipient`, `primary`, ...
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A position of an invoice. `unit_price` is net, up to four decimals; `tax_rate` is per cent."""
+
+    position: int
+    name: str
+    description: str | None
+    quantity: Decimal
+    unit: str | None
+    unit_price: Decimal
+    tax_rate: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """What the billing system asked for. Never changes on our side; see `Handback` for what does."""
+
+    id: UUID
+    number: str  # ours, unique; the marker by which sevDesk's copy is found again
+    document_kind: str  # `AR` advance or `SR` final: the billing system's words, not sevDesk's
+    deal_id: UUID | None
+    deal_type: str | None  # `EB` or `KOP`
+    contact_id: UUID | None
+    currency: str
+    net_amount: Decimal
+    tax_amount: Decimal
+    gross_amount: Decimal
+    tax_rule: int  # sevDesk's rule id
+    issue_date: date
+    service_from: date | None
+    service_to: date | None
+    payment_term_days: int | None
+    head_text: str | None
+    foot_text: str | None
+    is_e_invoice: bool
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Handback:
+    """The columns of `billing_invoices` that this worker owns. `lifecycle.apply` makes the next one."""
+
+    sync_status: SyncStatus
+    document_status: DocumentStatus
+    claim_status: ClaimStatus
+    external_id: str | None = None
+    external_invoice_number: str | None = None
+    paid_amount: Decimal = Decimal(0)
+    paid_at: datetime | None = None
+    cancelled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancellation:
+    """The document that stands against an invoice: an SR (`cancellation_invoice`) or a `credit_note` draft."""
+
+    kind: str
+    external_id: str
+    number: str | None
+    net: Decimal | None
+    tax: Decimal | None
+    gross: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContactLink:
+    """Which sevDesk contact stands for a party, and what we last wrote there (row of `sevdesk_contacts`).
+
+    A digest that still equals the party's present data means: nothing to send.
+    """
+
+    contact_id: str  # sevDesk's id
+    contact_digest: str | None = None
+    address_id: str | None = None
+    address_digest: str | None = None
+    email_id: str | None = None
+    email_digest: str | None = None

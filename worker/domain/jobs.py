@@ -1,0 +1,241 @@
+"""The job contract: one payload model per kind, who may ask for it, and how often it is tried. Pure.
+
+A payload arrives as the `k` object of an arq job or as the jsonb of an outbox row. `requested_by` and
+`correlation_id` belong to every job and are columns of the ledger, not fields of the models below.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from worker.domain import schedule
+
+# The one spelling of ids. pydantic would also take the digits without hyphens, in braces or as a URN, but the ledger
+# finds the invoice that a job belongs to by this form; another would let two jobs of one invoice run side by side.
+UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+# A field's name is shown if it looks like one; anything else might be data.
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}|[0-9]{1,6}")
+# Whoever reads the message mends these first; a hostile payload may have thousands.
+MOST_PROBLEMS = 5
+
+
+def _canonical(value: object) -> object:
+    if isinstance(value, str) and not UUID_TEXT.fullmatch(value):
+        raise PydanticCustomError("uuid_form", "must be a UUID in its usual form of 36 characters")
+    return value
+
+
+Id = Annotated[UUID, BeforeValidator(_canonical)]
+
+
+class Who(StrEnum):
+    """Who may ask for a job. System jobs (cron, sweeps, outbox rows without a person) may do everything."""
+
+    INTERNAL = "internal"
+    ADMIN = "admin"
+
+
+class Payload(BaseModel):
+    """Unknown fields are refused: a misspelt option must not be ignored silently."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PublishInvoice(Payload):
+    """Bring an approved invoice into sevDesk: contact, draft, layout, number, PDF."""
+
+    invoice_id: Id
+
+
+class SendInvoice(Payload):
+    """E-mail a published invoice to its recipient. Asked twice, sent once, unless `resend` is true."""
+
+    invoice_id: Id
+    subject: str | None = Field(default=None, min_length=1, max_length=200)
+    text: str | None = Field(default=None, min_length=1, max_length=20_000)
+    resend: bool = False
+
+
+class FetchInvoicePdf(Payload):
+    """Fetch a published invoice's PDF again into `sevdesk_documents`."""
+
+    invoice_id: Id
+
+
+class CancelInvoice(Payload):
+    """Cancel an invoice for good, wherever it stands. `notify` mails the cancellation to the recipient, once."""
+
+    invoice_id: Id
+    reason: str = Field(min_length=1, max_length=500)
+    notify: bool = False
+
+
+class SyncPayments(Payload):
+    """Bring payment state back: what changed since last time, or everything, one customer, one invoice, a range.
+
+    `full` reads the whole book and proves that nothing was missed. `party_id` is a company's or a contact's id. The
+    range is of invoice dates, Berlin days, both ends included.
+    """
+
+    full: bool = False
+    invoice_id: Id | None = None
+    party_id: Id | None = None
+    start_date: date | None = None
+    end_date: date | None = None
+
+    @model_validator(mode="after")
+    def _one_scope(self) -> Self:
+        ranged = self.start_date is not None or self.end_date is not None
+        if sum((self.full, self.invoice_id is not None, self.party_id is not None, ranged)) > 1:
+            raise PydanticCustomError("scope", "give one of full, invoice_id, party_id and a range, not several")
+        if ranged and (self.start_date is None or self.end_date is None or self.start_date > self.end_date):
+            raise PydanticCustomError("range", "a range needs start_date and end_date, in this order")
+        return self
+
+    @property
+    def scope(self) -> str:
+        """What two runs have in common when one can stand in for the other."""
+        if self.invoice_id or self.party_id:
+            return f"invoice {self.invoice_id}" if self.invoice_id else f"party {self.party_id}"
+        if self.start_date:
+            return f"{self.start_date} to {self.end_date}"
+        return "full" if self.full else "feed"
+
+
+class TestConnection(Payload):
+    """Ask sevDesk who we are, and whether the settings fit the account; the answers are in the job's result."""
+
+
+class RefreshTemplates(Payload):
+    """Fetch sevDesk's layouts into `sevdesk_templates`, unless that was done in the last five minutes."""
+
+    force: bool = False
+
+
+class ExportDatev(Payload):
+    """A DATEV package of a period (Berlin days, both included), checked against our own documents.
+
+    `export_id` names a row the billing system inserted into `sevdesk_datev_exports`; else the other fields say what is
+    wanted. Nothing is enshrined unless `enshrine` is true: that cannot be undone.
+    """
+
+    export_id: Id | None = None
+    start_date: date | None = None
+    end_date: date | None = None
+    scope: Annotated[str, Field(pattern=r"^[EXTCD]{1,5}$")] = "E"
+    by_pay_date: bool = False
+    include_images: bool = False
+    enshrine: bool = False
+
+    @model_validator(mode="after")
+    def _either_or(self) -> Self:
+        if self.export_id is not None:
+            if len(self.model_fields_set) > 1:
+                raise PydanticCustomError("export", "give export_id alone, or the period without it")
+        elif self.start_date is None or self.end_date is None or self.start_date > self.end_date:
+            raise PydanticCustomError("range", "give export_id, or start_date and end_date, in this order")
+        return self
+
+
+def _interval(minutes: int) -> int:
+    if not schedule.is_allowed(minutes):
+        raise PydanticCustomError("interval", "allowed are {allowed}", {"allowed": schedule.ALLOWED})
+    return minutes
+
+
+TemplateId = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")] | None
+
+
+class UpdateConfig(Payload):
+    """Change settings in `sevdesk_config`; fields that are left out stay, null clears a template or the person."""
+
+    template_eb_ar: TemplateId = None
+    template_eb_sr: TemplateId = None
+    template_kop_ar: TemplateId = None
+    template_kop_sr: TemplateId = None
+    contact_person_id: Annotated[str, Field(pattern=r"^[0-9]{1,20}$")] | None = None
+    payment_sync_interval_minutes: Annotated[int, Field(strict=True), AfterValidator(_interval)] = 10
+    datev_chart_of_accounts: Literal["SKR03", "SKR04"] = "SKR03"
+    auto_transfer_invoices: Annotated[bool, Field(strict=True)] = False
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if not self.model_fields_set:
+            raise PydanticCustomError(
+                "empty", "nothing to change; settings are {names}", {"names": ", ".join(type(self).model_fields)}
+            )
+        return self
+
+    @property
+    def patch(self) -> dict[str, Any]:
+        """The fields that were given, with their new values."""
+        return self.model_dump(exclude_unset=True)
+
+
+# Seconds to wait before each further try. A passing fault (deploy, network) is over in seconds, an outage in minutes,
+# a night's maintenance in hours; after that a person must look anyway, so the job is parked.
+PATIENT = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0)
+# The next tick syncs again by itself, so a run gives up before it.
+BRIEF = (5.0, 30.0, 120.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of job."""
+
+    name: str
+    payload: type[Payload]
+    who: Who
+    retry_delays: tuple[float, ...] = PATIENT
+    needs_sevdesk: bool = True  # without a token such a job is parked
+
+
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("publish_invoice", PublishInvoice, Who.INTERNAL),
+        Kind("send_invoice", SendInvoice, Who.INTERNAL),
+        Kind("fetch_invoice_pdf", FetchInvoicePdf, Who.INTERNAL),
+        Kind("cancel_invoice", CancelInvoice, Who.INTERNAL),
+        Kind("sync_payments", SyncPayments, Who.ADMIN, BRIEF),
+        Kind("export_datev", ExportDatev, Who.ADMIN),
+        Kind("test_connection", TestConnection, Who.ADMIN, BRIEF),
+        Kind("refresh_templates", RefreshTemplates, Who.ADMIN, BRIEF),
+        Kind("update_config", UpdateConfig, Who.ADMIN, BRIEF, needs_sevdesk=False),
+    )
+}
+
+
+class BadJob(Exception):
+    """The job cannot be understood; the message says why, without repeating any value."""
+
+
+def parse(kind_name: str, payload: Mapping[str, Any]) -> tuple[Kind, Payload]:
+    """The kind and its validated payload. Raises `BadJob`."""
+    kind = KINDS.get(kind_name)
+    if kind is None:
+        raise BadJob(f"Unknown job kind {kind_name[:60]!r}. Known kinds: {', '.join(KINDS)}.")
+    try:
+        return kind, kind.payload.model_validate(payload)
+    except ValidationError as error:
+        raise BadJob(f"The payload of {kind_name} is not valid: {_problems(error)}.") from None
+
+
+def _problems(error: ValidationError) -> str:
+    """Field and rule of each problem; never the value, which may be personal data."""
+    found = [f"{_where(e['loc'])}: {e['msg']}" for e in error.errors(include_url=False, include_input=False)]
+    more = [f"and {len(found) - MOST_PROBLEMS} more"] if len(found) > MOST_PROBLEMS else []
+    return "; ".join(found[:MOST_PROBLEMS] + more)
+
+
+def _where(loc: tuple[int | str, ...]) -> str:
+    names = (str(part) for part in loc)
+    return ".".join(name if NAME.fullmatch(name) else "(odd name)" for name in names) or "payload"

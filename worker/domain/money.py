@@ -1,0 +1,254 @@
+"""The cents and tax oracle: what sevDesk will compute from the positions, and whether it will accept them. Pure.
+
+Every fact about sevDesk carries its source: *official* is its OpenAPI document, *measured* is a live account seen by
+an independent project (*one report* where only one saw it), *inferred* is ours. The oracle does not replace the reading
+back of the saved draft; it makes sure that a draft which cannot be right is never written.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+from worker.domain.invoice import Invoice, Item
+
+CENT = Decimal("0.01")
+
+# Currencies without cents (ISO 4217). How sevDesk rounds them is not established; the reading back decides.
+_WITHOUT_CENTS = frozenset({"CLP", "ISK", "JPY", "KRW", "VND"})
+
+# Net prices with four decimals are accepted and used unrounded (one report). Five were never tried.
+_PRICE_DECIMALS = 4
+
+# Postgres' `numeric` holds NaN and figures without end; below this bound Decimal computes exactly and never raises.
+_TOO_LARGE = Decimal(10**9)
+
+_ZERO = frozenset({Decimal(0)})
+_GERMAN = frozenset({Decimal(0), Decimal(7), Decimal(19)})
+
+# Tax rule -> rates its positions may carry (official, "sevdesk-Update 2.0 / Tax Rules").
+_RATES = {1: _GERMAN, 2: _ZERO, 3: _GERMAN, 4: _ZERO, 5: _ZERO, 11: _ZERO, 17: _ZERO, 21: _ZERO}
+
+# One Stop Shop: the rate is the one of the customer's country (official). An invoice does not know that country, so any
+# rate up to the highest of the Union passes (27, Hungary); a rate of the wrong country is left to sevDesk to refuse.
+_ONE_STOP_SHOP = frozenset({18, 19, 20})
+_HIGHEST_EU_RATE = Decimal(27)
+
+# Advance, partial and final invoices. AR and TR need tax rule 1 or 11, and all three the account's own currency
+# (official). That ER needs the same rules is inferred: it closes a chain of AR or TR.
+_CHAINED_TYPES = frozenset({"AR", "TR", "ER"})
+_CHAINED_RULES = frozenset({1, 11})
+_ACCOUNT_CURRENCY = "EUR"
+
+# What the law wants on an invoice where no German tax is shown (sections 14, 14a UStG; 34a UStDV for small businesses).
+_NOTICES = {
+    2: "Steuerfreie Ausfuhrlieferung (§ 4 Nr. 1a UStG)",
+    3: "Steuerfreie innergemeinschaftliche Lieferung (§ 4 Nr. 1b UStG)",
+    4: "Steuerfreier Umsatz (§ 4 UStG)",
+    5: "Steuerschuldnerschaft des Leistungsempfängers (§ 13b UStG)",
+    11: "Steuerbefreiung für Kleinunternehmer (§ 19 UStG)",
+    17: "Nicht im Inland steuerbare Leistung",
+    21: "Steuerschuldnerschaft des Leistungsempfängers (§ 18b UStG)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Totals in the invoice's currency. `net + tax == gross` always."""
+
+    net: Decimal
+    tax: Decimal
+    gross: Decimal
+
+    def __str__(self) -> str:
+        return f"net {_figure(self.net)}, tax {_figure(self.tax)}, gross {_figure(self.gross)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an invoice must not be sent to sevDesk, and what to do: one sentence each, without personal data."""
+
+    reason: str
+    next_step: str
+
+
+def predict(items: Iterable[Item], currency: str) -> Sums:
+    """The sums that sevDesk will show for these net positions (`showNet` true, no discounts).
+
+    Each position is rounded by itself, then the positions are added (measured, one report: gross 4.94 and -2.47 at 19 %
+    give tax 0.40, on the total it would be 0.39). Net prices of four decimals are not rounded first (measured, one
+    report: 355.9626 at 7 % is 380.88). Inferred, because no recorded case tells the difference: the tax is taken from
+    the rounded net of the position, and halves go away from zero, for negative positions too. Never raises for
+    positions that `refusal` lets pass.
+    """
+    unit = Decimal(1) if currency in _WITHOUT_CENTS else CENT
+    net = tax = Decimal(0) * unit
+    for item in items:
+        position_net = _rounded(item.quantity * item.unit_price, unit)
+        net += position_net
+        tax += _rounded(position_net * item.tax_rate / 100, unit)
+    return Sums(net, tax, net + tax)
+
+
+def refusal(invoice: Invoice, sevdesk_type: str) -> Refusal | None:
+    """The first reason why sevDesk would refuse the invoice, or would make other sums of it; None means go ahead.
+
+    `sevdesk_type` is sevDesk's letter code that the document kind becomes (`RE`, `AR`, `ER`).
+    """
+    for check in _CHECKS:
+        if found := check(invoice):
+            return found
+    return _wrong_type(invoice, sevdesk_type) or _wrong_sums(invoice)
+
+
+def tax_text(invoice: Invoice) -> str:
+    """sevDesk's `taxText`, in German: the rates shown, or the notice that the law wants in their place.
+
+    A rule that may be with or without tax (intra-EU delivery) names both when both occur.
+    """
+    rates = sorted({item.tax_rate for item in invoice.items})
+    notice = _NOTICES.get(invoice.tax_rule)
+    if notice is None:
+        scheme = " (One-Stop-Shop)" if invoice.tax_rule in _ONE_STOP_SHOP else ""
+        return f"Umsatzsteuer {_listed(rates)}{scheme}"
+    taxed = [rate for rate in rates if rate]
+    if not taxed:
+        return notice
+    exempt = f"; 0%: {notice}" if len(taxed) < len(rates) else ""
+    return f"Umsatzsteuer {_listed(taxed)}{exempt}"
+
+
+def _no_positions(invoice: Invoice) -> Refusal | None:
+    """Official since 2023-07-24; measured text: `The given document must have at least one position`."""
+    if invoice.items:
+        return None
+    return Refusal("The invoice has no positions.", "Add at least one position, then publish again.")
+
+
+def _wrong_currency(invoice: Invoice) -> Refusal | None:
+    """Official: a code of ISO 4217; measured text when it is missing: `Currency is required.`"""
+    if re.fullmatch("[A-Z]{3}", invoice.currency):
+        return None
+    return Refusal(
+        f"The currency {invoice.currency[:10]!r} is not a code of three capital letters (ISO 4217).",
+        "Set the invoice's currency to a code such as EUR, then publish again.",
+    )
+
+
+def _wrong_rule(invoice: Invoice) -> Refusal | None:
+    """Official: the list of revenue rules; One Stop Shop rules cannot be e-invoices."""
+    rule = invoice.tax_rule
+    if rule not in _RATES and rule not in _ONE_STOP_SHOP:
+        known = ", ".join(str(rule) for rule in sorted({*_RATES, *_ONE_STOP_SHOP}))
+        return Refusal(
+            f"Tax rule {rule} is not one of sevDesk's rules for revenue.",
+            f"Set the tax rule to one of {known}, then publish again.",
+        )
+    if rule in _ONE_STOP_SHOP and invoice.is_e_invoice:
+        return Refusal(
+            f"sevDesk makes no e-invoice under tax rule {rule} (One Stop Shop).",
+            "Publish it as an ordinary invoice, or choose another tax rule.",
+        )
+    return None
+
+
+def _wrong_position(invoice: Invoice) -> Refusal | None:
+    for item in invoice.items:
+        if fault := _position_fault(item):
+            reason, next_step = fault
+            return Refusal(f"Position {item.position} {reason}.", f"{next_step}, then publish again.")
+    return None
+
+
+def _position_fault(item: Item) -> tuple[str, str] | None:
+    figures = (item.quantity, item.unit_price, item.tax_rate)
+    if not all(figure.is_finite() and abs(figure) < _TOO_LARGE for figure in figures):
+        return "holds a figure that is no number or beyond a billion", "Correct quantity, unit price or tax rate"
+    if not item.name.strip():
+        return "has no name", "Name the position"
+    if item.quantity == 0:
+        return "has the quantity 0", "Remove the position or give it a quantity"
+    if item.unit_price != round(item.unit_price, _PRICE_DECIMALS):
+        price = f"{item.unit_price.normalize():f}"
+        return f"has the unit price {price}, with more than four decimals", "Round the unit price to four decimals"
+    return None
+
+
+def _wrong_rate(invoice: Invoice) -> Refusal | None:
+    """Official: 422 on a rate that the rule does not allow; measured too as code 7100 at `sendBy` (two reports)."""
+    allowed = _RATES.get(invoice.tax_rule)
+    for item in invoice.items:
+        fits = 0 <= item.tax_rate <= _HIGHEST_EU_RATE if allowed is None else item.tax_rate in allowed
+        if not fits:
+            choice = "0% to 27%" if allowed is None else _listed(sorted(allowed), last="or")
+            return Refusal(
+                f"Position {item.position} carries {_percent(item.tax_rate)} tax, "
+                f"but sevDesk's tax rule {invoice.tax_rule} allows only {choice}.",
+                "Correct the tax rate or the invoice's tax rule, then publish again.",
+            )
+    return None
+
+
+def _negative_total(invoice: Invoice) -> Refusal | None:
+    """An invoice below zero is a credit note, which sevDesk keeps as another kind of document (official)."""
+    if not invoice.gross_amount.is_finite() or invoice.gross_amount >= 0:
+        return None
+    return Refusal(
+        f"The gross total is negative: {_figure(invoice.gross_amount)} {invoice.currency}.",
+        "Cancel the invoice it corrects, or write a credit note in sevDesk.",
+    )
+
+
+def _wrong_type(invoice: Invoice, sevdesk_type: str) -> Refusal | None:
+    if sevdesk_type not in _CHAINED_TYPES:
+        return None
+    if invoice.tax_rule not in _CHAINED_RULES:
+        limit = f"under tax rules 1 and 11, and the invoice has rule {invoice.tax_rule}"
+    elif invoice.currency != _ACCOUNT_CURRENCY:
+        limit = f"in {_ACCOUNT_CURRENCY}, and the invoice is in {invoice.currency}"
+    else:
+        return None
+    return Refusal(
+        f"sevDesk makes an invoice of type {sevdesk_type} only {limit}.",
+        f"Publish it as type RE (setting SEVDESK_INVOICE_TYPE_{invoice.document_kind}), or correct the invoice.",
+    )
+
+
+def _wrong_sums(invoice: Invoice) -> Refusal | None:
+    expected = predict(invoice.items, invoice.currency)
+    stated = Sums(invoice.net_amount, invoice.tax_amount, invoice.gross_amount)
+    if expected == stated:
+        return None
+    return Refusal(
+        f"The positions add up to {expected} {invoice.currency}, but the invoice says {stated}.",
+        "Correct the positions or the totals (each position is rounded, then they are added), then publish again.",
+    )
+
+
+_CHECKS: tuple[Callable[[Invoice], Refusal | None], ...] = (
+    _no_positions,
+    _wrong_currency,
+    _wrong_rule,
+    _wrong_position,
+    _wrong_rate,
+    _negative_total,
+)
+
+
+def _rounded(amount: Decimal, unit: Decimal) -> Decimal:
+    return amount.quantize(unit, ROUND_HALF_UP)
+
+
+def _figure(amount: Decimal) -> str:
+    """Two decimals, or all of them where two would hide something."""
+    short = f"{amount:.2f}"
+    return short if Decimal(short) == amount else f"{amount:f}"
+
+
+def _percent(rate: Decimal) -> str:
+    return f"{rate.normalize():f}%".replace(".", ",")
+
+
+def _listed(rates: list[Decimal], last: str = "und") -> str:
+    *most, final = [_percent(rate) for rate in rates] or ["0%"]
+    return f"{', '.join(most)} {last} {final}" if most else final

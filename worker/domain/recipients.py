@@ -1,0 +1,143 @@
+"""Who gets the invoice, and why. Pure: rows in, a recipient with its reason or a question for a person out.
+
+Ways in falling order, the first that names anybody decides: the deal's association labelled `invoice_recipient` (a
+company before a person), the deal's primary company, the invoice's own contact. A way that names two or a row that
+is missing is never passed over for a weaker one: the invoice would reach somebody whom nobody chose.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from worker.domain.invoice import Association, Invoice, Party, PartyKind
+
+RECIPIENT_LABEL = "invoice_recipient"
+PRIMARY_LABEL = "primary"
+
+_PARTY_TYPES = frozenset(PartyKind)  # a deal may also be associated with invoices and other deals
+
+PartyKey = tuple[PartyKind, UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """The party that the invoice is addressed to. `reason` is one sentence with ids only, fit for the event log."""
+
+    party: Party
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """Nobody, or more than one. `candidates` are the parties named, in the order of their ids; texts hold ids only."""
+
+    reason: str
+    next_step: str
+    candidates: tuple[PartyKey, ...] = ()
+
+
+def resolve(
+    invoice: Invoice, associations: Iterable[Association], parties: Mapping[PartyKey, Party]
+) -> Recipient | Unresolved:
+    """The recipient of an invoice, from the associations around its deal (either direction; others are passed over).
+
+    `parties` holds the rows that exist. A party without address is still the recipient: see `missing_address_fields`.
+    """
+    for keys, way in _ways(invoice, tuple(associations)):
+        match keys:
+            case []:
+                continue
+            case [key]:
+                return _found(key, way, parties)
+            case _:
+                return _ambiguous(keys, way)
+    return _nobody(invoice)
+
+
+def customer_number(party: Party) -> str:
+    """sevDesk's `customerNumber` of a party: `R1-C-<id>` for companies, `R1-P-<id>` for persons, with the whole uuid.
+
+    Exactness before beauty: the look-up by this number is what keeps a lost answer from making a second contact, and a
+    shortened uuid would one day give two customers one number, so one would get the other's invoices.
+    """
+    letter = "C" if party.kind is PartyKind.COMPANY else "P"
+    return f"R1-{letter}-{party.id}"
+
+
+def missing_address_fields(party: Party) -> tuple[str, ...]:
+    """What the address block still lacks, as column names; empty when complete.
+
+    The law wants the recipient's full name and address (section 14 UStG), and `sendBy` fails with 422 or prints a blank
+    block without it (measured, two reports).
+    """
+    fields = {
+        "name": party.name,
+        "street": party.street,
+        "zip": party.zip,
+        "city": party.city,
+        "country_code": party.country_code,
+    }
+    return tuple(name for name, value in fields.items() if not (value or "").strip())
+
+
+def _ways(invoice: Invoice, associations: tuple[Association, ...]) -> Iterator[tuple[list[PartyKey], str]]:
+    """Each way with the parties it names and, for the reason, what it is called."""
+    deal = f"deal {invoice.deal_id}"
+    named = _associated(invoice.deal_id, associations, RECIPIENT_LABEL)
+    primary = _associated(invoice.deal_id, associations, PRIMARY_LABEL)
+    yield _of(PartyKind.COMPANY, named), f"{RECIPIENT_LABEL} of {deal}"
+    yield _of(PartyKind.CONTACT, named), f"{RECIPIENT_LABEL} of {deal}"
+    yield _of(PartyKind.COMPANY, primary), f"{PRIMARY_LABEL} company of {deal}"
+    yield [(PartyKind.CONTACT, invoice.contact_id)] if invoice.contact_id else [], "contact of the invoice"
+
+
+def _associated(deal_id: UUID | None, associations: tuple[Association, ...], label: str) -> set[PartyKey]:
+    """The other ends of the deal's associations with this label. A row that says the same twice counts once."""
+    found = set()
+    for row in associations:
+        if row.label != label or deal_id is None:
+            continue
+        if (row.from_type, row.from_id) == ("deal", deal_id):
+            found.add((row.to_type, row.to_id))
+        elif (row.to_type, row.to_id) == ("deal", deal_id):
+            found.add((row.from_type, row.from_id))
+    return {(PartyKind(type_), id_) for type_, id_ in found if type_ in _PARTY_TYPES}
+
+
+def _of(kind: PartyKind, keys: set[PartyKey]) -> list[PartyKey]:
+    return sorted((key for key in keys if key[0] is kind), key=lambda key: key[1])
+
+
+def _found(key: PartyKey, way: str, parties: Mapping[PartyKey, Party]) -> Recipient | Unresolved:
+    if party := parties.get(key):
+        return Recipient(party, f"{_named(key)} is the {way}.")
+    return Unresolved(
+        f"{_named(key)} is the {way}, but there is no such row.",
+        "Bring the missing row back or name another recipient, then retry.",
+        (key,),
+    )
+
+
+def _ambiguous(keys: list[PartyKey], way: str) -> Unresolved:
+    return Unresolved(
+        f"{len(keys)} parties are each the {way}: {', '.join(_named(key) for key in keys)}.",
+        "Leave that label on one of them only, then retry.",
+        tuple(keys),
+    )
+
+
+def _nobody(invoice: Invoice) -> Unresolved:
+    if invoice.deal_id is None:
+        return Unresolved(
+            "The invoice has neither a deal nor a contact.", "Set the invoice's deal or contact, then retry."
+        )
+    return Unresolved(
+        f"Deal {invoice.deal_id} has neither an {RECIPIENT_LABEL} nor a {PRIMARY_LABEL} company, "
+        "and the invoice has no contact.",
+        f"Associate a company or person with the deal as {RECIPIENT_LABEL}, or set the invoice's contact; then retry.",
+    )
+
+
+def _named(key: PartyKey) -> str:
+    kind, id_ = key
+    return f"{kind.value.capitalize()} {id_}"

@@ -1,0 +1,1 @@
+"""Jobs that are not about one invoice, one file each."""

@@ -1,0 +1,38 @@
+"""update_config: changes settings in `sevdesk_config`, each change on record."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from worker.domain.jobs import UpdateConfig
+from worker.domain.outcome import Done, Outcome, Rejected
+from worker.handlers.handler import HandlerContext
+from worker.handlers.templates import TEMPLATE_FIELDS
+from worker.store import Job, Store
+
+# A message that lists known ids must stay readable.
+MAX_SHOWN = 20
+
+
+async def update_config(context: HandlerContext, job: Job, payload: UpdateConfig) -> Outcome:
+    """Take over what differs; each change is put on record with old value, new value, person and time."""
+    store, patch = context.store, payload.patch
+    if refusal := await _unknown_templates(store, patch):
+        return refusal
+    changes = await store.query("change_config", patch=patch, job_id=job.job_id, changed_by=job.requested_by)
+    changed = {row["field"]: {"old": row["old_value"], "new": row["new_value"]} for row in changes}
+    return Done({"changed": changed})
+
+
+async def _unknown_templates(store: Store, patch: Mapping[str, Any]) -> Rejected | None:
+    wanted = {field: patch[field] for field in TEMPLATE_FIELDS if patch.get(field) is not None}
+    if not wanted:
+        return None
+    known = await store.query("templates")
+    ids = {row["template_id"] for row in known}
+    if not (unknown := [f"{field} {value}" for field, value in wanted.items() if value not in ids]):
+        return None
+    if not known:
+        return Rejected("sevDesk's templates are not known yet. Ask for refresh_templates first, then again.")
+    shown = ", ".join(f"{row['template_id']} ({row['name']})" for row in known[:MAX_SHOWN])
+    more = f" and {len(known) - MAX_SHOWN} more in sevdesk_templates" if len(known) > MAX_SHOWN else ""
+    return Rejected(f"sevDesk has no template for {', '.join(unknown)}. Known are {shown}{more}.")

@@ -1,0 +1,121 @@
+"""test_connection: does the token work, and do the settings fit the account?
+
+Touches no invoice. The result holds ids, counts and the account's name, nothing about people.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import asdict
+from functools import partial
+from typing import Any, TypeVar
+
+from sevdesk_client.errors import SevDeskError
+from sevdesk_client.models import SevUser, Template
+from worker.domain.check import Check
+from worker.domain.jobs import TestConnection
+from worker.domain.outcome import Done, Outcome
+from worker.handlers.handler import HandlerContext
+from worker.handlers.templates import TEMPLATE_FIELDS
+from worker.store import Job
+
+T = TypeVar("T")
+
+NEEDED_VERSION = "2.0"  # tax rules, which every invoice of ours names, exist from 2.0 on (official)
+
+
+async def test_connection(context: HandlerContext, job: Job, payload: TestConnection) -> Outcome:
+    """Every check has its own result; one that fails stops no other. The job itself is done either way.
+
+    Connected means: the token works and the account is known. Then account and admin are put down in the settings,
+    and the first user as contact person where none is set.
+    """
+    store, client = context.store, context.sevdesk.client
+    config = await store.query("config")
+    version, _ = await _ask("bookkeeping_version", client.bookkeeping_system_version, _version)
+    account, users = await _ask("account", partial(client.list_users, with_account=True), _account)
+    layouts, templates = await _ask("templates", client.list_templates, partial(_templates, config))
+    checks = [version, account, *_users(users, config), layouts, _datev(version)]
+    # A version that is too old is still an answer to our token.
+    connected = bool(users and users[0].client_id)
+    patch: dict[str, Any] = {"is_connected": connected}
+    if connected:
+        assert users is not None
+        patch |= {"account_id": users[0].client_id, "connected_by": job.requested_by and str(job.requested_by)}
+        patch |= {"account_name": users[0].client_name} if users[0].client_name else {}
+        patch |= {"contact_person_id": users[0].id} if config["contact_person_id"] is None else {}
+    await store.query("change_config", patch=patch, job_id=job.job_id, changed_by=job.requested_by)
+    return Done(
+        {
+            "connected": connected,
+            "account_id": patch.get("account_id"),
+            "account_name": patch.get("account_name"),
+            "templates": None if templates is None else len(templates),
+            "checks": [asdict(check) for check in checks],
+        }
+    )
+
+
+async def _ask(name: str, call: Callable[[], Awaitable[T]], judge: Callable[[Any], Check]) -> tuple[Check, T | None]:
+    try:
+        answer = await call()
+    except SevDeskError as error:
+        return Check(name, "fail", str(error), "Mend what sevDesk names, then test again."), None
+    return judge(answer), answer
+
+
+def _version(version: str) -> Check:
+    if version == NEEDED_VERSION:
+        return Check("bookkeeping_version", "ok", f"sevDesk's bookkeeping system is {version}.")
+    return Check(
+        "bookkeeping_version",
+        "fail",
+        f"sevDesk's bookkeeping system is {version}; tax rules need {NEEDED_VERSION}.",
+        "Let sevDesk's support move the account to the new bookkeeping system.",
+    )
+
+
+def _account(users: list[SevUser]) -> Check:
+    if users and users[0].client_id:
+        return Check("account", "ok", f"The token belongs to account {users[0].client_id}.")
+    return Check("account", "fail", "sevDesk names no user or no account.", "Check whose token is set.")
+
+
+def _users(users: list[SevUser] | None, config: Mapping[str, Any]) -> Iterable[Check]:
+    """The person whom each invoice names must be a user of this account, which also notices another account's token."""
+    if not users:
+        return
+    wanted = config["contact_person_id"]
+    if wanted is None or any(user.id == wanted for user in users):
+        who = wanted or users[0].id
+        yield Check("users", "ok", f"{len(users)} users; invoices name user {who} as contact person.")
+    else:
+        yield Check(
+            "users",
+            "fail",
+            f"The contact person {wanted} of the settings is none of the account's {len(users)} users.",
+            "Set contact_person_id to null with update_config and test again, or set another user's id.",
+        )
+
+
+def _templates(config: Mapping[str, Any], found: list[Template]) -> Check:
+    known = {template.id for template in found}
+    lost = [field for field in TEMPLATE_FIELDS if config[field] is not None and config[field] not in known]
+    if not lost:
+        return Check("templates", "ok", f"{len(known)} templates can be read, those of the settings among them.")
+    return Check(
+        "templates",
+        "fail",
+        f"sevDesk has {len(known)} templates, but not what the settings name as {', '.join(lost)}.",
+        "Choose others with update_config.",
+    )
+
+
+def _datev(version: Check) -> Check:
+    """The one requirement that is known, the beginning of the accounting year, cannot be read (no endpoint known)."""
+    if not version.ok:
+        return Check("datev", "fail", "The DATEV export needs what bookkeeping_version asks for.", version.next_step)
+    return Check(
+        "datev",
+        "unknown",
+        "sevDesk shows nobody by API whether its export settings are complete; the first export will tell.",
+        "See in sevDesk's export settings that the beginning of the accounting year is set.",
+    )

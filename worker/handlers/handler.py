@@ -1,0 +1,32 @@
+"""What every handler is given. A handler reads, decides and records through the store as it goes, and must be safe to
+start again at any point.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from worker.domain.outcome import Outcome
+from worker.settings import Settings
+from worker.steps.account import Desk
+from worker.store import Job, LockSession, Store
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerContext:
+    """The process's resources. `desk` is None only for kinds that need no sevDesk."""
+
+    store: Store
+    locks: LockSession
+    desk: Desk | None
+    settings: Settings
+    stopping: Callable[[], bool]  # between two steps: hand back with `NotYet(0.0, ...)`
+
+    @property
+    def sevdesk(self) -> Desk:
+        """For the kinds the runner lets through only with a token."""
+        assert self.desk is not None
+        return self.desk
+
+
+Handler = Callable[[HandlerContext, Job, Any], Awaitable[Outcome]]

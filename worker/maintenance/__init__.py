@@ -1,0 +1,1 @@
+"""What keeps the ledger moving beside the jobs themselves."""

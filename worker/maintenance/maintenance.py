@@ -1,0 +1,79 @@
+"""What goes on beside the running jobs: reap, relay, request, schedule, measure."""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+from arq.connections import ArqRedis
+from redis.exceptions import RedisError
+
+from worker.maintenance.loop import run_every
+from worker.maintenance.scheduler import start_due
+from worker.observability.metrics import Metrics
+from worker.queue.inbox import ring
+from worker.store import Bell, Store
+
+log = structlog.get_logger()
+
+# A killed worker's jobs are noticed within this, plus the time Postgres takes to see the dead socket (at once on the
+# same network, see the keep-alives for a partition). One indexed query per worker and beat.
+REAP_SECONDS = 2.0
+# Outbox requests are relayed by NOTIFY at once; the sweep is for what was missed. Ten seconds without a sign is long
+# enough for a healthy worker to have claimed the job, and short enough to be unnoticed after FLUSHALL.
+SWEEP_SECONDS, RING_AGAIN_SECONDS, MAX_RINGS = 5.0, 10.0, 500
+TICK_SECONDS = 5.0
+# Invoices marked `queued` whose job was lost before a worker polled it. A producer's own MULTI comes within the grace.
+FORGOTTEN_SECONDS, FORGOTTEN_GRACE_SECONDS = 15.0, 60.0
+# Prometheus usually scrapes every 15 to 60 s; two small counts a beat.
+MEASURE_SECONDS = 5.0
+
+
+class Maintenance:
+    """`wake` is set when a job was requested, so that the relay looks at once."""
+
+    def __init__(self, store: Store, redis: ArqRedis, metrics: Metrics, wake: asyncio.Event) -> None:
+        self.store, self.redis, self.metrics, self.wake = store, redis, metrics, wake
+
+    def loops(self, *, scheduled: bool, measured: bool) -> list[Coroutine[Any, Any, None]]:
+        """The loops to run: `scheduled` with the payment sync's clock, `measured` with the metrics' gauges."""
+        return [
+            run_every(REAP_SECONDS, self._reap),
+            run_every(SWEEP_SECONDS, self._relay, self.wake),
+            run_every(FORGOTTEN_SECONDS, self._request_forgotten),
+            *([run_every(TICK_SECONDS, self._schedule)] if scheduled else []),
+            *([run_every(MEASURE_SECONDS, self._measure)] if measured else []),
+        ]
+
+    async def _reap(self) -> None:
+        reaped = await self.store.reap()
+        self.metrics.jobs_reaped(len(reaped))
+        for bell in reaped:
+            log.warning("job.reaped", job_id=bell.job_id, kind=bell.kind, reason="Its worker is gone.")
+        await ring(self.redis, reaped, free=True)
+
+    async def _relay(self) -> None:
+        # Not running, and silent for long: a claim that is left in Redis is a dead worker's.
+        due = await self.store.due_jobs(grace=RING_AGAIN_SECONDS, most=MAX_RINGS)
+        await ring(self.redis, due, free=True)
+
+    async def _request_forgotten(self) -> None:
+        asked = await self.store.query("request_forgotten", grace=FORGOTTEN_GRACE_SECONDS, most=MAX_RINGS)
+        if asked:
+            log.info("jobs.requested", kind="publish_invoice", count=asked)
+
+    async def _schedule(self) -> None:
+        if await start_due(self.store):
+            self.wake.set()
+
+    async def _measure(self) -> None:
+        """What all workers share, for the gauges."""
+        jobs, queue = await self.store.query("count_jobs"), await self.store.query("queue_age")
+        self.metrics.ledger_seen(jobs, queue["age"], queue["last_sync"])
+
+
+async def ring_if_possible(redis: ArqRedis, bell: Bell) -> None:
+    """Enqueue one job now; if Redis is away, the relay does it later."""
+    with contextlib.suppress(RedisError, OSError):
+        await ring(redis, [bell])

@@ -1,0 +1,46 @@
+"""Starts the payment sync and the nightly full sweep when they are due, once for all workers."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from worker.domain import schedule
+from worker.store import Store
+
+log = structlog.get_logger()
+
+# The sweep proves every night that the feed missed nothing; at 100,000 invoices it is a hundred calls.
+PAYMENTS, FULL_SWEEP = "payments", "full_sweep"
+
+
+async def start_due(store: Store) -> bool:
+    """Start what is due, and follow a changed interval. True if anything was started."""
+    minutes = await store.query("payment_interval")
+    started = False
+    for name, every, payload in ((PAYMENTS, minutes, {}), (FULL_SWEEP, schedule.DAY_MINUTES, {"full": True})):
+        try:
+            started |= await _start_if_due(store, name, every, payload)
+        except ValueError as error:
+            log.warning("schedule.invalid", reason=str(error), next_step="Set an allowed interval by update_config.")
+    return started
+
+
+async def _start_if_due(store: Store, name: str, minutes: int, payload: dict[str, Any]) -> bool:
+    now = datetime.now(UTC)
+    upcoming = schedule.next_run(minutes, now)
+    due = await store.query("schedule", name=name)
+    if due is not None and due <= now:  # whatever interval it was planned by, or whoever set it
+        await store.query(
+            "start_scheduled",
+            name=name,
+            due=due,
+            next_run_at=upcoming,
+            job_id=f"{name}:{now:%Y%m%dT%H%M%S%f}",
+            kind="sync_payments",
+            payload=payload,
+        )
+        return True
+    if due is None or due > upcoming or not schedule.on_beat(minutes, due):
+        await store.query("set_schedule", name=name, next_run_at=upcoming)
+    return False

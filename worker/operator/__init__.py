@@ -1,0 +1,1 @@
+"""What the operator's commands say: diagnosis, preview, field mapping, health checks."""

@@ -1,0 +1,149 @@
+"""doctor's checks of Postgres: reach, version, clock, session locks, migrations, the billing tables, rights."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any
+
+from worker.domain.check import Check, judged
+from worker.operator.checks import guarded
+from worker.settings import Settings
+from worker.store import LOST, Store
+from worker.store.probe import PostgresError, probe_locks, unfit_statements
+from worker.store.sql_files import sql_dir
+
+OLDEST = 140_000  # server_version_num
+# The schedule and the watermark tell time by different clocks; a second is noise, half a minute shifts what is synced.
+CLOCK_NOISE, CLOCK_FAULT = 1.0, 30.0
+# What the reference schema writes -> what Postgres calls it; the others may stand in for it as they are.
+NAMES = {"timestamptz": ("timestamp with time zone",), "text": ("text", "character varying"),
+         "integer": ("integer", "smallint", "bigint")}  # fmt: skip
+COLUMN = re.compile(r"^ +([a-z_]+) +(uuid|text|numeric|date|integer|boolean|timestamptz|jsonb)\b", re.M)
+TABLE = re.compile(r"CREATE TABLE (\w+) \((.*?)^\);", re.M | re.S)
+GRANT = re.compile(r"GRANT (SELECT|INSERT|UPDATE) \(([^)]*)\)\s+ON (\w+) TO", re.S)
+AWAY = (*LOST, PostgresError, ValueError)  # asyncpg raises ValueError for an address it cannot read
+
+Columns = Mapping[tuple[str, str], Mapping[str, Any]]
+
+
+async def postgres_checks(settings: Settings) -> list[Check]:
+    """All of them; when Postgres is away, that alone."""
+    try:
+        store = await Store.connect(settings.database_url, size=1, name="sevdesk-worker doctor")
+    except AWAY as error:
+        return [Check("postgres", "fail", f"Postgres does not answer ({type(error).__name__}). Check DATABASE_URL.")]
+    try:
+        checks = await _server(store)
+        checks += await guarded("session locks", AWAY, lambda: _locks(settings), "Check DATABASE_LOCK_URL.")
+        checks += await guarded("migrations", AWAY, lambda: _migrations(store, settings), "Run sevdesk-worker migrate.")
+        checks += await guarded("billing tables", AWAY, lambda: _billing(store), "Look at the billing tables.")
+    finally:
+        await store.close()
+    return checks
+
+
+async def _server(store: Store) -> list[Check]:
+    began, asked = monotonic(), datetime.now(UTC)
+    row = await store.query("clock")
+    away = abs((row["now"] - asked).total_seconds() - (monotonic() - began) / 2)
+    version = judged("postgres", row["version_number"] >= OLDEST, f"Postgres {row['version']} answers.",
+                     f"Postgres {row['version']} is older than 14; the worker's statements need 14.")  # fmt: skip
+    if away <= CLOCK_NOISE:
+        return [version, Check("clock", "ok", f"This machine's clock and Postgres' are {away * 1000:.0f} ms apart.")]
+    said = f"This machine's clock and Postgres' are {away:.1f} s apart. Set both by NTP."
+    return [version, Check("clock", "fail" if away > CLOCK_FAULT else "warn", said)]
+
+
+async def _locks(settings: Settings) -> list[Check]:
+    probe = await probe_locks(settings.lock_url)
+    where = "DATABASE_LOCK_URL" if settings.database_lock_url else "DATABASE_URL"
+    bad = f"{where} goes through a pooler in transaction mode: session locks would protect nothing. "
+    return [judged("session locks", probe.works, f"Session locks hold on {where}.",
+                   bad + "Set DATABASE_LOCK_URL to a direct connection.")]  # fmt: skip
+
+
+async def _migrations(store: Store, settings: Settings) -> list[Check]:
+    ours = {path.stem for path in (sql_dir() / "migrations").glob("*.sql")}
+    log = await store.query("migration_log")
+    unfit = await unfit_statements(settings.database_url)
+    fit = judged(
+        "statements",
+        not unfit,
+        "Every statement of the worker fits the database.",
+        f"{len(unfit)} statements do not fit the database ({', '.join(unfit[:3])}). Run sevdesk-worker migrate.",
+    )
+    if not log["there"]:
+        return [Check("migrations", "fail", "The worker's tables are not there. Run sevdesk-worker migrate."), fit]
+    if not log["readable"]:
+        return [
+            Check("migrations", "ok", "This role may not read the migration log; the statements prove the rest."),
+            fit,
+        ]
+    applied = {row["migration_id"] for row in await store.query("applied_migrations")}
+    missing, newer = sorted(ours - applied), sorted(applied - ours)
+    if newer:
+        said = f"The database has {', '.join(newer)}, which this version does not know. Update the worker."
+        return [Check("migrations", "warn", said), fit]
+    return [judged("migrations", not missing, f"All {len(ours)} migrations are applied.",
+                   f"{', '.join(missing)} not applied. Run sevdesk-worker migrate."), fit]  # fmt: skip
+
+
+# -- the billing tables ------------------------------------------------------------------------------------------------
+
+
+def expected_columns() -> dict[tuple[str, str], str]:
+    """(table, column) -> type, as the reference schema writes them."""
+    schema = (sql_dir() / "billing" / "tables.sql").read_text()
+    return {(table, name): type_ for table, body in TABLE.findall(schema) for name, type_ in COLUMN.findall(body)}
+
+
+def expected_rights() -> list[tuple[str, str, str]]:
+    """(right, table, column): what `sql/roles.sql` grants on the billing tables, column by column."""
+    grants = GRANT.findall((sql_dir() / "roles.sql").read_text())
+    return [(right, table, name.strip()) for right, names, table in grants for name in names.split(",")]
+
+
+async def _billing(store: Store) -> list[Check]:
+    expected = expected_columns()
+    rows = await store.query("billing_columns", tables=sorted({table for table, _ in expected}))
+    columns = {(row["table_name"], row["column_name"]): row for row in rows}
+    faults = contract_faults(expected, columns)
+    tables = len({table for table, _ in expected})
+    contract = judged("billing tables", not faults, f"{tables} tables, {len(expected)} columns are as expected.",
+                      f"{_some(faults)}. Compare with sql/billing/tables.sql.")  # fmt: skip
+    unique = judged(
+        "invoice numbers",
+        await store.query("number_is_unique"),
+        "invoice_number is unique.",
+        "No unique index on billing_invoices (invoice_number): two invoices could share a marker. Add one.",
+    )
+    return [contract, unique, await _rights(store, columns)]
+
+
+def contract_faults(expected: Mapping[tuple[str, str], str], columns: Columns) -> list[str]:
+    """What is missing, or of a type the worker's statements do not take."""
+    faults = []
+    for (table, name), type_ in expected.items():
+        there = columns.get((table, name))
+        if there is None:
+            faults.append(f"{table}.{name} is missing")
+        elif there["type"] not in NAMES.get(type_, (type_,)):
+            faults.append(f"{table}.{name} is {there['type']}, not {type_}")
+    return faults
+
+
+async def _rights(store: Store, columns: Columns) -> Check:
+    lacking = [
+        f"{right} on {table}.{name}"
+        for right, table, name in expected_rights()
+        if (there := columns.get((table, name))) is not None and not there[f"may_{right.lower()}"]
+    ]
+    lacking += [f"SELECT, INSERT on {row['table_name']}" for row in await store.query("barred_tables")]
+    return judged("rights", not lacking, "The role has every right the worker needs.",
+                  f"The role lacks {_some(lacking)}. Run sql/roles.sql as the tables' owner.")  # fmt: skip
+
+
+def _some(faults: Sequence[str]) -> str:
+    more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
+    return ", ".join(faults[:3]) + more

@@ -1,0 +1,362 @@
+"""Redis as a doorbell, and the only module that talks to arq.
+
+`DoorbellWorker` keeps arq's wire format, keys and bookkeeping, and replaces what is not safe for us: every due job is
+taken into the ledger in bulk before anything runs, unreadable entries are rejected and removed, people take turns
+(`turns`), claims are made in one round trip, a PUBLISH wakes the loop at once, and Redis or Postgres may go away and
+come back. arq's own claim only keeps other workers from looking twice; the lock in Postgres decides who acts.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+import structlog
+from arq import Worker
+from arq.connections import ArqRedis
+from arq.constants import default_queue_name, in_progress_key_prefix, job_key_prefix
+from arq.utils import timestamp_ms
+from arq.worker import func
+from redis.asyncio import BlockingConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import BusyLoadingError, ReadOnlyError, RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from worker.domain import jobs
+from worker.queue.fairness import Turn, Turns
+from worker.queue.message import YEAR_MS, far_future, read_member, read_payload
+from worker.store import LOST, Arrival, Bell, Store
+
+log = structlog.get_logger()
+
+WAKE_CHANNEL = "arq:wake"
+# A payload's garbage limit, the same as producers set: Postgres is the truth long before.
+PAYLOAD_TTL_MS = 7 * 24 * 3600 * 1000
+# Fallback poll; normally the PUBLISH wakes the loop. Two commands a poll make an idle worker cost next to nothing.
+POLL_SECONDS = 0.5
+# arq's claim on a running job, renewed every third of it. After a kill the reaper frees what Postgres knows to be
+# running; a kill between the two claims leaves only this one, and nobody should wait long for it.
+LEASE_SECONDS = 6.0
+# Due ids read in one command; whole backlogs are read page by page.
+PAGE, MOST_PAGES = 1000, 50
+# Where several workers take from one queue, each looks so many jobs per slot ahead for what the others have taken.
+HEAD_PER_SLOT = 5
+# While Redis or Postgres is away; and before a job that crashed the runner itself is looked at again.
+OUTAGE_WAIT, CRASH_WAIT = 1.0, 5.0
+# How long a pick under way may take to end at shutdown: as long as Redis may take to answer.
+PICK_SECONDS = 5.0
+# Jobs enqueued in the same millisecond: no score tells which was meant first, an invoice's life does.
+PLACE = {kind: place for place, kind in enumerate(jobs.KINDS)}
+HEALTH_SECONDS = 10
+
+
+def connect_redis(url: str) -> ArqRedis:
+    """A pool of our own: arq's has no socket time-out, no keep-alive, and does not decode passwords.
+
+    Time-outs: 5 s to answer, 2 s to connect; a command is tried 3 times within about a second.
+    """
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=50,
+        timeout=10,
+        socket_timeout=5,
+        socket_connect_timeout=2,
+        socket_keepalive=True,
+        health_check_interval=15,
+        retry=Retry(ExponentialBackoff(cap=1, base=0.05), 3),
+        retry_on_error=[RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError],
+    )
+    return ArqRedis(pool, job_serializer=_dump, job_deserializer=json.loads, default_queue_name=default_queue_name)
+
+
+def _dump(value: dict[str, Any]) -> bytes:
+    return json.dumps(value).encode()
+
+
+async def ring(redis: ArqRedis, bells: Sequence[Bell], *, free: bool = False) -> None:
+    """Enqueue jobs the ledger knows, due now. Safe to repeat: an entry that is there already is at most made earlier.
+
+    The entry holds no payload: the ledger has it, and a mail's text has no business in a second place.
+    `free` also removes arq's claim, for jobs whose worker is gone.
+    """
+    if not bells:
+        return
+    now = timestamp_ms()
+    async with redis.pipeline(transaction=True) as pipe:
+        for bell in bells:
+            body: dict[str, Any] = {"t": None, "f": bell.kind, "a": [], "k": {}, "et": now}
+            if free:
+                pipe.delete(in_progress_key_prefix + bell.job_id)
+            pipe.set(job_key_prefix + bell.job_id, json.dumps(body), nx=True, px=PAYLOAD_TTL_MS)
+            pipe.zadd(default_queue_name, {bell.job_id: now}, lt=True)
+        pipe.publish(WAKE_CHANNEL, "1")
+        await pipe.execute()
+
+
+async def end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel until it works: on Python 3.11 redis-py's time-outs (wait_for) can swallow a cancellation (measured)."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=0.2)
+
+
+async def _unused(ctx: dict[Any, Any]) -> None:
+    """arq wants a function; `run_job` below never looks one up."""
+
+
+class DoorbellWorker(Worker):
+    """arq's Worker with `passage` in place of functions: it runs a job id and says when to ring again, if at all."""
+
+    def __init__(
+        self, redis: ArqRedis, store: Store, passage: Callable[[str], Awaitable[float | None]], *, name: str, slots: int
+    ) -> None:
+        super().__init__(
+            functions=[func(_unused, name="unused")],
+            redis_pool=redis,
+            handle_signals=False,
+            max_jobs=slots,
+            keep_result=0,
+            job_serializer=_dump,
+            job_deserializer=json.loads,
+            health_check_interval=HEALTH_SECONDS,
+            health_check_key=f"{default_queue_name}:health-check:{name}",
+        )
+        self.store, self.passage, self.name = store, passage, name.encode()
+        self._wake = asyncio.Event()
+        self._picking = asyncio.Lock()
+        self._known: dict[str, UUID | None] = {}  # jobs the ledger has, and who asked for each
+        self._turns = Turns()
+        self._rung = True
+        self._read = 0.0
+        self._renewed = monotonic()
+        self._lost: str | None = None
+
+    # -- the loop ------------------------------------------------------------------------------------------------------
+
+    async def main(self) -> None:
+        """Poll until cancelled; outages are said once and once again when they end."""
+        while True:
+            self._wake.clear()
+            try:
+                await self._iteration()
+                self._back()
+            except (RedisError, *LOST) as error:
+                self._away(error)
+                await asyncio.sleep(OUTAGE_WAIT)
+            except Exception:
+                log.exception("doorbell.unexpected")
+                await asyncio.sleep(OUTAGE_WAIT)
+            with contextlib.suppress(TimeoutError):
+                # Not wait_for: on Python 3.11 it can swallow a cancellation that meets the event (measured).
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._wake.wait()
+
+    def _away(self, error: BaseException) -> None:
+        name = "redis" if isinstance(error, RedisError) else "postgres"
+        if self._lost is None:
+            self._lost = name
+            log.warning(f"{name}.lost", error=type(error).__name__, next_step="The worker waits and goes on by itself.")
+
+    def _back(self) -> None:
+        if self._lost is not None:
+            log.info(f"{self._lost}.back")
+            self._lost = None
+
+    async def listen(self) -> None:
+        """Turn each PUBLISH into a wake-up; while that does not work, the poll goes on."""
+        while True:
+            try:
+                async with self.pool.pubsub() as channel:
+                    await channel.subscribe(WAKE_CHANNEL)
+                    while True:
+                        if await channel.get_message(ignore_subscribe_messages=True, timeout=5.0):
+                            self._rung = True
+                            self._wake.set()
+            except (RedisError, OSError):
+                await asyncio.sleep(OUTAGE_WAIT)
+
+    async def _iteration(self) -> None:
+        if self._rung or monotonic() - self._read > POLL_SECONDS:
+            ready = await self._take_in(await self._due())
+            self._turns.fill((job_id, self._known[job_id]) for job_id in ready if job_id not in self.tasks)
+        async with self._picking:
+            if self.allow_pick_jobs:
+                await self._pick()
+        await self._renew()
+        await self.record_health()
+
+    # -- into the ledger -----------------------------------------------------------------------------------------------
+
+    async def _due(self) -> dict[bytes, float]:
+        """Due members and their scores, oldest first."""
+        self._rung, now = False, timestamp_ms()
+        due, hopeless = await self._first_page(now)
+        for page in range(1, MOST_PAGES if len(due) == PAGE else 1):
+            more = await self.pool.zrangebyscore(
+                default_queue_name, "-inf", now, start=page * PAGE, num=PAGE, withscores=True
+            )
+            due += more
+            if len(more) < PAGE:
+                break
+        for member in hopeless:
+            job_id = read_member(member)
+            await self._reject([(member, far_future(job_id) if isinstance(job_id, str) else job_id)])
+        self._read = monotonic()
+        still = {member.decode(errors="replace") for member, _ in due}
+        self._known = {job_id: who for job_id, who in self._known.items() if job_id in still}
+        return dict(due)
+
+    async def _first_page(self, now: int) -> tuple[list[tuple[bytes, float]], list[bytes]]:
+        """What is due, and what never will be because its score is not in milliseconds."""
+        async with self.pool.pipeline(transaction=False) as pipe:
+            pipe.zrangebyscore(default_queue_name, "-inf", now, start=0, num=PAGE, withscores=True)
+            pipe.zrangebyscore(default_queue_name, now + YEAR_MS, "+inf", start=0, num=PAGE)
+            due, hopeless = await pipe.execute()
+        return due, hopeless
+
+    async def _take_in(self, due: Mapping[bytes, float]) -> list[str]:
+        """Record what is new in bulk; what is left may run, oldest first. Unreadable entries leave the queue."""
+        read = {member: read_member(member) for member in due}
+        await self._reject([(m, a) for m, a in read.items() if isinstance(a, Arrival)])
+        scores = {job_id: due[member] for member, job_id in read.items() if isinstance(job_id, str)}
+        if any(job_id not in self._known for job_id in scores):
+            await self._record({job_id: score for job_id, score in scores.items() if job_id not in self._known})
+        return [job_id for job_id in scores if job_id in self._known]
+
+    async def _record(self, new: Mapping[str, float]) -> None:
+        raws = await self.pool.mget([job_key_prefix + job_id for job_id in new])
+        now = timestamp_ms()
+        arrivals = [read_payload(job_id, raw, now) for job_id, raw in zip(new, raws, strict=True)]
+        good = [a for a in arrivals if not a.error]
+        good.sort(key=lambda a: (new[a.job_id], PLACE.get(a.kind, len(PLACE))))
+        recorded = {row["job_id"] for row in await self.store.take_in(good)} if good else set()
+        self._known.update({a.job_id: a.requested_by for a in good if a.job_id in recorded or a.requested_by})
+        # A lost or spoilt payload does not matter where the ledger has the job already; `ring` sends an empty one.
+        if others := [a.job_id for a in arrivals if a.job_id not in recorded and a.job_id not in self._known]:
+            self._known.update(await self.store.known_jobs(others))
+        await self._reject([(a.job_id.encode(), a) for a in arrivals if a.error and a.job_id not in self._known])
+
+    async def _reject(self, poison: Sequence[tuple[bytes, Arrival]]) -> None:
+        """A rejected row in the ledger first, then out of Redis."""
+        if not poison:
+            return
+        for row in await self.store.take_in([arrival for _, arrival in poison]):
+            log.warning("job.rejected", job_id=row["job_id"], reason=row["error"])
+        async with self.pool.pipeline(transaction=True) as pipe:
+            for member, _ in poison:
+                pipe.zrem(default_queue_name, member)
+                pipe.delete(*(prefix.encode() + member for prefix in (job_key_prefix, in_progress_key_prefix)))
+            await pipe.execute()
+
+    # -- running -------------------------------------------------------------------------------------------------------
+
+    async def _pick(self) -> None:
+        """Start whose turn it is, as many as there are free slots. Others' running jobs are no obstacle."""
+        while (free := self.max_jobs - self.job_counter) > 0 and (wanted := self._turns.take(free)):
+            if not await self._claim(wanted):
+                await self._weed()
+
+    async def _claim(self, wanted: Sequence[Turn]) -> bool:
+        """Claim them in one round trip and start those we got; whether that was all of them."""
+        now, lost = timestamp_ms(), list[Turn]()
+        async with self.pool.pipeline(transaction=True) as pipe:
+            for turn in wanted:
+                pipe.set(in_progress_key_prefix + turn.job_id, self.name, nx=True, px=int(LEASE_SECONDS * 1000))
+                pipe.get(in_progress_key_prefix + turn.job_id)
+                pipe.zscore(default_queue_name, turn.job_id)
+            answers = await pipe.execute(raise_on_error=False)
+        for turn, owner, score in zip(wanted, answers[1::3], answers[2::3], strict=True):
+            # A claim of ours without a task is what a Redis that went away left behind.
+            if owner == self.name and isinstance(score, float) and score <= now:
+                self._start(turn.job_id, int(max(score, 0)))
+                continue
+            lost.append(turn)
+            if owner == self.name:
+                await self.pool.delete(in_progress_key_prefix + turn.job_id)  # another worker has just done it
+        self._turns.forgive(lost)
+        return not lost
+
+    async def _weed(self) -> None:
+        """Other workers were faster: look in one round trip for what else they have taken since the last poll."""
+        head = self._turns.take(HEAD_PER_SLOT * self.max_jobs)
+        if not head:
+            return
+        now = timestamp_ms()
+        async with self.pool.pipeline(transaction=False) as pipe:
+            pipe.mget([in_progress_key_prefix + turn.job_id for turn in head])
+            pipe.zmscore(default_queue_name, [turn.job_id for turn in head])
+            claims, scores = await pipe.execute()
+        ours = {
+            turn.job_id
+            for turn, owner, score in zip(head, claims, scores, strict=True)
+            if owner in (None, self.name) and score is not None and score <= now
+        }
+        self._turns.back(turn for turn in head if turn.job_id in ours)
+        self._turns.forgive(turn for turn in head if turn.job_id not in ours)
+
+    def _start(self, job_id: str, score: int) -> None:
+        self.job_counter += 1
+        task = self.loop.create_task(self.run_job(job_id, score))
+        self.tasks[job_id] = task
+        task.add_done_callback(lambda _: self._ended(job_id))
+
+    def _ended(self, job_id: str) -> None:
+        self.job_counter -= 1
+        task = self.tasks.pop(job_id)
+        self._wake.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("job.crashed", job_id=job_id, exc_info=error)
+
+    async def run_job(self, job_id: str, score: int) -> None:
+        """One passage. The ledger has its outcome by now; Redis is only told when to ring again."""
+        again: float | None = CRASH_WAIT
+        try:
+            again = await self.passage(job_id)
+        except asyncio.CancelledError:
+            again = 0.0
+            raise
+        finally:
+            with contextlib.suppress(RedisError, OSError):
+                await asyncio.shield(self._settle(job_id, score, again))
+
+    async def _settle(self, job_id: str, score: int, again: float | None) -> None:
+        delay = None if again is None else max(1, timestamp_ms() + int(again * 1000) - score)
+        await self.finish_job(job_id, again is None, None, None, False, delay, None)
+
+    async def _renew(self) -> None:
+        """Keep our leases alive while their jobs run."""
+        if self.tasks and monotonic() - self._renewed > LEASE_SECONDS / 3:
+            self._renewed = monotonic()
+            async with self.pool.pipeline(transaction=False) as pipe:
+                for job_id in self.tasks:
+                    pipe.pexpire(in_progress_key_prefix + job_id, int(LEASE_SECONDS * 1000))
+                await pipe.execute()
+
+    # -- the end -------------------------------------------------------------------------------------------------------
+
+    async def drain(self, grace: float) -> None:
+        """Pick nothing more, give running jobs `grace` seconds, then cancel what is left and wait for it."""
+        self.allow_pick_jobs = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PICK_SECONDS), self._picking:
+                pass  # what a pick under way has claimed is in self.tasks now
+        if self.tasks:
+            await asyncio.wait(list(self.tasks.values()), timeout=grace)
+        left = list(self.tasks.values())
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=5)
+
+    async def close(self) -> None:
+        """Forget our health key and hang up."""
+        with contextlib.suppress(RedisError, OSError):
+            await self.pool.delete(self.health_check_key)
+        await self.pool.aclose(close_connection_pool=True)
+        self._pool = None

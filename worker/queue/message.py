@@ -1,0 +1,142 @@
+"""Reads what a producer wrote into Redis. Pure: bytes in, an `Arrival` out, never an exception.
+
+The object is arq's own: `t` try or null, `f` function, `a` list, `k` object, `et` enqueue time in epoch milliseconds.
+Whatever cannot be understood becomes an arrival with an `error`, which the ledger keeps as a rejected job; it names the
+raw bytes by their SHA-256 and never repeats them, for they may hold personal data.
+"""
+
+import hashlib
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from worker.domain.jobs import UUID_TEXT
+from worker.store import Arrival
+
+# A payload is ids and a few options; a mail text may be 20,000 characters of up to 6 escaped bytes each.
+MAX_BYTES = 200_000
+MAX_ID = 200  # job ids are the caller's; a UUID has 36 characters
+# Payloads are flat. What nests deeper than this would hit Python's own limit somewhere between here and Postgres.
+MAX_DEPTH = 20
+# It stands in log lines and notifications, so it must be a name and not a text.
+KIND_TEXT = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
+YEAR_MS = 366 * 24 * 3600 * 1000
+FIELDS = {"t", "f", "a", "k", "et"}
+
+
+class Unreadable(Exception):
+    """Why a payload cannot be understood."""
+
+
+def read_member(member: bytes) -> str | Arrival:
+    """A job id out of the queue; a member that is none is rejected under its digest."""
+    try:
+        job_id = member.decode()
+        if 0 < len(job_id) <= MAX_ID and job_id.isprintable():
+            return job_id
+        problem = f"The job id must have 1 to {MAX_ID} printable characters."
+    except UnicodeDecodeError:
+        problem = "The job id is not UTF-8."
+    return Arrival(f"sha256:{_sha256(member)}", "unreadable", {}, error=problem)
+
+
+def read_payload(job_id: str, raw: bytes | None, now_ms: int) -> Arrival:
+    """The job behind an id."""
+    if raw is None:
+        return _rejected(job_id, b"", "The payload is missing: expired, of the wrong type, or never written.")
+    try:
+        return _read(job_id, raw, now_ms)
+    except Unreadable as error:
+        return _rejected(job_id, raw, str(error))
+
+
+def far_future(job_id: str) -> Arrival:
+    """A score that will never be due."""
+    return _rejected(job_id, b"", "The queue score must be epoch milliseconds; this one lies years ahead.")
+
+
+def _rejected(job_id: str, raw: bytes, problem: str) -> Arrival:
+    trace = f" (SHA-256 of the raw payload: {_sha256(raw)})" if raw else ""
+    return Arrival(job_id, "unreadable", {}, error=problem + trace)
+
+
+def _read(job_id: str, raw: bytes, now_ms: int) -> Arrival:
+    fields = _json_object(raw)
+    if set(fields) != FIELDS:
+        raise Unreadable("The job must be a JSON object with exactly the keys t, f, a, k, et.")
+    kind, arguments, payload = fields["f"], fields["a"], fields["k"]
+    if not isinstance(kind, str) or not KIND_TEXT.fullmatch(kind):
+        raise Unreadable("f must be the name of a job kind, a string.")
+    if not (fields["t"] is None or _is_int(fields["t"])):
+        raise Unreadable("t must be null or an integer.")
+    if not _is_int(fields["et"]) or not 0 <= fields["et"] < now_ms + YEAR_MS:
+        raise Unreadable("et must be the enqueue time in epoch milliseconds, an integer.")
+    if arguments != []:
+        raise Unreadable("a must be an empty list; all options go into k.")
+    if not isinstance(payload, dict):
+        raise Unreadable("k must be an object.")
+    return Arrival(
+        job_id,
+        kind,
+        {name: value for name, value in payload.items() if name not in ("requested_by", "correlation_id")},
+        invoice_id=_uuid(payload.get("invoice_id")),
+        requested_by=_requester(payload.get("requested_by")),
+        correlation_id=_correlation(payload.get("correlation_id")),
+        enqueued_at=datetime.fromtimestamp(fields["et"] / 1000, UTC),
+    )
+
+
+def _json_object(raw: bytes) -> dict[str, Any]:
+    """Strict JSON that Postgres can keep: no NaN, no infinite numbers, no NUL, no half surrogates."""
+    if len(raw) > MAX_BYTES:
+        raise Unreadable(f"The payload has {len(raw)} bytes; at most {MAX_BYTES} are read.")
+    try:
+        value = json.loads(raw, parse_constant=_no_constant)
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except (ValueError, RecursionError):
+        raise Unreadable("The payload is not valid JSON.") from None
+    # Without the escaped backslashes, so that a text which merely spells the escape out stays what it is.
+    if "\\u0000" in text.replace("\\\\", ""):
+        raise Unreadable("The payload contains a NUL character.")
+    if _deeper_than(value, MAX_DEPTH):
+        raise Unreadable(f"The payload is nested deeper than {MAX_DEPTH} levels.")
+    if not isinstance(value, dict):
+        raise Unreadable("The job must be a JSON object with exactly the keys t, f, a, k, et.")
+    return value
+
+
+def _deeper_than(value: Any, levels: int) -> bool:
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return bool(children) and (levels == 0 or any(_deeper_than(child, levels - 1) for child in children))
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _uuid(value: Any) -> UUID | None:
+    """The invoice a payload speaks of, for ordering; the payload model judges it later."""
+    return UUID(value) if isinstance(value, str) and UUID_TEXT.fullmatch(value) else None
+
+
+def _requester(value: Any) -> UUID | None:
+    if value is not None and _uuid(value) is None:
+        raise Unreadable("requested_by must be the id of a contact, a UUID.")
+    return _uuid(value)
+
+
+def _correlation(value: Any) -> str | None:
+    if value is not None and not (isinstance(value, str) and len(value) <= MAX_ID):
+        raise Unreadable(f"correlation_id must be a string of at most {MAX_ID} characters.")
+    return value
+
+
+def _sha256(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()

@@ -1,0 +1,67 @@
+"""The report of a comparison as one HTML file that needs nothing else: no script, no font, no address."""
+
+from collections.abc import Iterable
+from html import escape
+from zoneinfo import ZoneInfo
+
+from worker.reconcile.compare import Drift, Finding
+from worker.reconcile.read import Reconciliation
+
+BERLIN = ZoneInfo("Europe/Berlin")
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #1d2733 }
+h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2rem }
+table { border-collapse: collapse; width: 100% } td, th { padding: .35rem .6rem; text-align: left; vertical-align: top }
+th { border-bottom: 2px solid #1d2733 } td { border-bottom: 1px solid #d8dee6 } td.n { white-space: nowrap }
+.good { color: #17663a } .bad { color: #a3341f } .quiet { color: #66707c }
+@media print { body { margin: 0 } }
+"""
+MEANING = {
+    Drift.EXISTENCE: "Missing in sevDesk, there twice, or there and not linked",
+    Drift.NUMBER: "Another number than the one handed back",
+    Drift.STATUS: "Draft, open or cancelled on one side only",
+    Drift.GROSS: "Another gross sum",
+    Drift.PAID: "Another payment state",
+    Drift.CONTACT: "Another contact than the recipient's",
+    Drift.PDF: "The PDF is not stored, or not what was stored",
+}
+
+
+def report(found: Reconciliation) -> str:
+    """The whole page. Every text from outside is escaped."""
+    at = f"{found.started_at.astimezone(BERLIN):%Y-%m-%d %H:%M %Z}"
+    verdict = _verdict(found)
+    sections = "".join(
+        _section(drift, [f for f in found.findings if f.drift is drift]) for drift in Drift if found.counts.get(drift)
+    )
+    return (
+        "<!doctype html>\n<html lang=en><head><meta charset=utf-8>"
+        "<meta name=viewport content='width=device-width, initial-scale=1'>"
+        f"<title>Reconciliation {escape(at)}</title><style>{STYLE}</style></head>\n<body>"
+        f"<h1>Billing system and sevDesk, {escape(at)}</h1>\n{verdict}"
+        f"<p class=quiet>{found.invoices} linked invoices, {found.documents} documents in sevDesk, "
+        f"{found.in_motion} left out because they were in motion.</p>\n{sections}</body></html>\n"
+    )
+
+
+def _verdict(found: Reconciliation) -> str:
+    if not found.findings:
+        return "<p class=good>Both books agree.</p>\n"
+    repairable = sum(finding.repair is not None for finding in found.findings)
+    return (
+        f"<p class=bad>{len(found.findings)} differences; {repairable} of them a job repairs, "
+        f"{len(found.findings) - repairable} need a person.</p>\n"
+    )
+
+
+def _section(drift: Drift, findings: Iterable[Finding]) -> str:
+    rows = "".join(_row(finding) for finding in findings)
+    head = "".join(f"<th>{name}</th>" for name in ("Invoice", "sevDesk id", "Here", "In sevDesk", "Next step"))
+    return f"<h2>{drift.value}: {MEANING[drift]}</h2>\n<table><tr>{head}</tr>{rows}</table>\n"
+
+
+def _row(finding: Finding) -> str:
+    names = (finding.invoice_number, finding.external_id or "-")
+    texts = (finding.ours, finding.theirs, finding.next_step)
+    cells = [f"<td class=n>{escape(text)}</td>" for text in names] + [f"<td>{escape(text)}</td>" for text in texts]
+    return f"<tr>{''.join(cells)}</tr>\n"

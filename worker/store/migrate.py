@@ -1,0 +1,45 @@
+"""Applies `sql/migrations` (forward only, by yoyo-migrations) and, on request, the billing reference schema.
+
+The reference schema is for an empty database of the demo or a test; a real billing database brings its own tables.
+"""
+
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import psycopg
+from yoyo import get_backend, read_migrations
+
+from worker.store.sql_files import sql_dir
+
+
+def migrate(database_url: str, *, billing_reference: bool = False) -> list[str]:
+    """Bring the database up to date and return the ids of the migrations applied now.
+
+    Several processes may call this at once (a release phase, several workers): yoyo's lock lets one through.
+    Raises `psycopg.OperationalError` when the database cannot be reached.
+    """
+    if billing_reference:
+        _create_billing_tables(database_url)
+    backend = get_backend(_yoyo_url(database_url))
+    try:
+        with backend.lock():
+            pending = backend.to_apply(read_migrations(str(sql_dir() / "migrations")))
+            backend.apply_migrations(pending)
+            return [migration.id for migration in pending]
+    finally:
+        backend.connection.close()
+
+
+def _create_billing_tables(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute("SELECT to_regclass('billing_invoices')").fetchone()
+        if row is not None and row[0] is None:
+            connection.execute((sql_dir() / "billing" / "tables.sql").read_bytes())
+
+
+def _yoyo_url(database_url: str) -> str:
+    """yoyo names its driver in the scheme, and a socket directory `unix_socket` where libpq says `host`."""
+    parts = urlsplit(database_url)
+    query = dict(parse_qsl(parts.query))
+    if "host" in query:
+        query["unix_socket"] = query.pop("host")
+    return urlunsplit(("postgresql+psycopg", parts.netloc, parts.path, urlencode(query), ""))

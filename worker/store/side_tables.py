@@ -1,0 +1,106 @@
+"""The tables of our own that some events fill, beside the invoice's row and its log."""
+
+from typing import Any
+from uuid import UUID
+
+from worker.domain.events import (
+    AddressWritten,
+    CancellationMailed,
+    CancellationPdfStored,
+    Cancelled,
+    CancelledInSevdesk,
+    ContactLinked,
+    CreditNoteDrafted,
+    EmailWritten,
+    Event,
+    Mailed,
+    PdfStored,
+    XmlStored,
+)
+from worker.domain.invoice import Cancellation
+from worker.store.connection import QUERIES
+from worker.store.records import Job
+
+# The events below; a record without one is a single statement.
+BESIDE = (
+    ContactLinked,
+    AddressWritten,
+    EmailWritten,
+    PdfStored,
+    XmlStored,
+    CancellationPdfStored,
+    Mailed,
+    CancellationMailed,
+    Cancelled,
+    CancelledInSevdesk,
+    CreditNoteDrafted,
+)
+
+
+async def write_beside(connection: Any, job: Job, invoice_id: UUID, event: Event) -> None:
+    """In the transaction that records the event."""
+    match event:
+        case ContactLinked() | AddressWritten() | EmailWritten():
+            await _link(connection, event)
+        case PdfStored():
+            await _document(connection, invoice_id, "invoice_pdf", event)
+        case XmlStored():
+            await _document(connection, invoice_id, "invoice_xml", event)
+        case CancellationPdfStored():
+            await _document(connection, invoice_id, "cancellation_pdf", event)
+        case Mailed():
+            await _mail(connection, job, invoice_id, "invoice", event)
+        case CancellationMailed():
+            await _mail(connection, job, invoice_id, "cancellation", event)
+        case (
+            Cancelled(cancellation=Cancellation() as made)
+            | CancelledInSevdesk(cancellation=made)
+            | CreditNoteDrafted(cancellation=made)
+        ):
+            await QUERIES.store_cancellation(
+                connection,
+                invoice_id=invoice_id,
+                kind=made.kind,
+                external_id=made.external_id,
+                number=made.number,
+                net=made.net,
+                tax=made.tax,
+                gross=made.gross,
+            )
+
+
+async def _link(connection: Any, event: ContactLinked | AddressWritten | EmailWritten) -> None:
+    party = {"party_kind": event.party_kind.value, "party_id": event.party_id, "digest": event.digest}
+    match event:
+        case ContactLinked():
+            await QUERIES.link_contact(connection, contact_id=event.contact_id, **party)
+        case AddressWritten():
+            await QUERIES.link_address(connection, address_id=event.address_id, **party)
+        case EmailWritten():
+            await QUERIES.link_email(connection, email_id=event.email_id, **party)
+
+
+async def _document(
+    connection: Any, invoice_id: UUID, kind: str, event: PdfStored | XmlStored | CancellationPdfStored
+) -> None:
+    await QUERIES.store_document(
+        connection,
+        invoice_id=invoice_id,
+        kind=kind,
+        filename=event.filename,
+        mimetype="application/xml" if isinstance(event, XmlStored) else "application/pdf",
+        sha256=event.sha256,
+        content=event.content,
+    )
+
+
+async def _mail(connection: Any, job: Job, invoice_id: UUID, document: str, event: Mailed | CancellationMailed) -> None:
+    await QUERIES.store_mail(
+        connection,
+        invoice_id=invoice_id,
+        job_id=job.job_id,
+        document=document,
+        recipient=event.recipient,
+        subject=event.subject,
+        pdf_sha256=event.pdf_sha256,
+    )
