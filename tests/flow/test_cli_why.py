@@ -13,7 +13,7 @@ from flow.books import control, order_fault, pay, until
 from flow.conftest import RunWorker
 from flow.operators import Operator
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 from worker.cli.lookup import resolve
 from worker.operator.diagnosis import Diagnosis, explain
 from worker.operator.situation import gather
