@@ -1,7 +1,8 @@
--- depends: 0006_admin
+-- depends: 0003_payments
 
--- One row per DATEV export. The billing system may insert it (status requested) and enqueue its id; everything the
--- worker learns lands here. `archive` is what sevDesk gave, `report_archive` a second one with the readable report.
+-- One row per DATEV export. The billing system may insert it (status requested) and request a job with its id; the
+-- worker writes progress and result here. `archive` is the ZIP file as sevDesk made it, `report_archive` another one
+-- that also holds the readable report.
 CREATE TABLE sevdesk_datev_exports (
     export_id       uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     start_date      date NOT NULL,
