@@ -81,13 +81,20 @@ class SevDeskError(Exception):
                 self.reason = _without_beginning(word, self.reason)
         self.args = (self._sentence(),)
 
-    def _sentence(self) -> str:
-        marks = [f"HTTP {self.status}"] if self.status is not None else []
+    @property
+    def answer(self) -> str:
+        """The reason with HTTP status and sevDesk's error number: "invoice already canceled (HTTP 422, code 421)"."""
+        return self.reason + self._numbers()
+
+    def _numbers(self) -> str:
+        numbers = [f"HTTP {self.status}"] if self.status is not None else []
         if self.code is not None:
-            marks.append(f"code {self.code}")
-        where = f" ({', '.join(marks)})" if marks else ""
+            numbers.append(f"code {self.code}")
+        return f" ({', '.join(numbers)})" if numbers else ""
+
+    def _sentence(self) -> str:
         meaning = (type(self).__doc__ or "").partition("\n")[0]
-        return f"{self.operation} failed with “{self.reason}”{where}: {meaning[:1].lower()}{meaning[1:]}"
+        return f"{self.operation} failed with “{self.reason}”{self._numbers()}: {meaning[:1].lower()}{meaning[1:]}"
 
 
 class NotSent(SevDeskError):

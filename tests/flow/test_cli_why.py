@@ -15,7 +15,7 @@ from flow.operators import Operator
 
 from sevdesk_client.sandbox.http.server import Running
 from worker.cli.lookup import resolve
-from worker.operator.diagnosis import Diagnosis, explain
+from worker.operator.diagnosis import Diagnosis, diagnose
 from worker.operator.situation import gather
 from worker.settings import JobLimit, Settings
 from worker.store import Store
@@ -36,7 +36,7 @@ class Stage:
         try:
             found = await resolve(store, str(subject))
             assert found is not None
-            return explain(await gather(store, found, self.settings))
+            return diagnose(await gather(store, found, self.settings))
         finally:
             await store.close()
 

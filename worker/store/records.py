@@ -8,7 +8,7 @@ from uuid import UUID
 
 from worker.domain.events import Event
 from worker.domain.invoice import Handback
-from worker.domain.problems import Problem
+from worker.domain.problems import TRIED_AGAIN, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,12 @@ class Ending:
     after: float | None = None  # seconds until it may be tried again
     costs_retry: bool = False
     asks_about: int | None = None  # the open intent a parked job asks a person about
+
+    def next_step(self, job_id: str) -> str | None:
+        """What to do about it, in English."""
+        if self.problem is None:
+            return None
+        return TRIED_AGAIN["en"] if self.costs_retry else self.problem.next_step(job=job_id)
 
 
 def job_ref(row: Mapping[str, Any] | None) -> JobRef | None:

@@ -5,6 +5,6 @@ the event log, NOTIFY and the metrics carry the code; row and log also the param
 """
 
 from worker.domain.problems.catalogue import CATALOGUE
-from worker.domain.problems.problem import Actor, Lang, Problem, ProblemType, problem
+from worker.domain.problems.problem import TRIED_AGAIN, Actor, Lang, Problem, ProblemType, problem
 
-__all__ = ["CATALOGUE", "Actor", "Lang", "Problem", "ProblemType", "problem"]
+__all__ = ["CATALOGUE", "TRIED_AGAIN", "Actor", "Lang", "Problem", "ProblemType", "problem"]

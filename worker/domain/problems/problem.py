@@ -6,10 +6,15 @@ from dataclasses import dataclass, field, replace
 from worker.domain.problems.catalogue import CATALOGUE
 from worker.domain.problems.problem_type import Actor, Lang, ProblemType
 
-__all__ = ["Actor", "Lang", "Problem", "ProblemType", "problem"]
+__all__ = ["TRIED_AGAIN", "Actor", "Lang", "Problem", "ProblemType", "problem"]
 
 GIVEN_UP: dict[Lang, str] = {"en": " Given up after {tries} tries.", "de": " Nach {tries} Versuchen aufgegeben."}
 TRIES = "tries"
+# The next step while retries are left; the catalogue says what to do when they are used up.
+TRIED_AGAIN: dict[Lang, str] = {
+    "en": "Nothing to do; it is tried again.",
+    "de": "Nichts zu tun; es wird erneut versucht.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,16 @@ class Problem:
     def next_step(self, lang: Lang = "en", *, job: str = "JOB") -> str:
         """What to do about it; `job` is what the commands in it shall name."""
         return self.type.next_step[lang].format_map({**self.parameters, "job": job})
+
+    def as_dict(self, lang: Lang = "en", *, job: str = "JOB") -> dict[str, object]:
+        """Code, parameters, who must act, and both sentences, for JSON."""
+        return {
+            "code": self.code,
+            "parameters": dict(self.parameters),
+            "actor": self.type.actor.value,
+            "cause": self.cause(lang),
+            "next_step": self.next_step(lang, job=job),
+        }
 
     def given_up(self, tries: int) -> "Problem":
         """The same problem after the last of `tries` tries."""

@@ -82,8 +82,8 @@ UNREADABLE = {
 def test_unreadable_bytes_are_named(raw: bytes, problem: str) -> None:
     """The reason says what is wrong, and the digest which bytes were meant; nothing of them is kept."""
     arrival = read(raw)
-    assert arrival.error is not None and problem in arrival.error
-    assert hashlib.sha256(raw).hexdigest() in arrival.error
+    assert arrival.problem is not None and problem in arrival.problem.cause()
+    assert hashlib.sha256(raw).hexdigest() in arrival.problem.cause()
     assert (arrival.job_id, arrival.kind, arrival.payload) == ("job-1", "unreadable", {})
 
 
@@ -126,8 +126,8 @@ WRONG_FIELDS = {
 def test_wrong_field_is_named(field: str, value: Any, problem: str) -> None:
     """arq would crash on some of these and run others with wrong arguments."""
     arrival = read_with(**{field: value})
-    assert arrival.error is not None and arrival.error.startswith(problem)
-    assert "SHA-256" in arrival.error
+    assert arrival.problem is not None and arrival.problem.cause().startswith(problem)
+    assert "SHA-256" in arrival.problem.cause()
     assert arrival.payload == {}
 
 
@@ -149,7 +149,7 @@ FINE = {
 def test_unusual_but_valid_passes(field: str, value: Any) -> None:
     """What is not wrong for certain is left to the payload's model."""
     arrival = read_with(**{field: value})
-    assert arrival.error is None
+    assert arrival.problem is None
     if field == "k":
         assert arrival.payload == {k: v for k, v in value.items() if k != "requested_by"}
 
@@ -168,23 +168,26 @@ NO_IDS = {
 def test_odd_invoice_id_names_none(given_id: Any) -> None:
     """Only the usual spelling orders a job among its invoice's; the payload's model refuses the others later."""
     arrival = read_with(k={"invoice_id": given_id})
-    assert (arrival.invoice_id, arrival.error) == (None, None)
+    assert (arrival.invoice_id, arrival.problem) == (None, None)
 
 
 def test_missing_payload_has_no_digest() -> None:
     """There are no bytes to name."""
     arrival = read(None)
-    assert arrival.error == "The payload is missing: expired, of the wrong type, or never written."
+    assert arrival.problem is not None
+    assert arrival.problem.cause() == "The payload is missing: expired, of the wrong type, or never written."
 
 
 def test_empty_payload_is_rejected() -> None:
     """A key with nothing in it is not the same as no key."""
-    assert read(b"").error == "The payload is not valid JSON."
+    found = read(b"").problem
+    assert found is not None and found.cause() == "The payload is not valid JSON."
 
 
 def test_far_score_is_rejected() -> None:
     """It would wait for thousands of years in silence."""
-    assert "epoch milliseconds" in (far_future("job-1").error or "")
+    found = far_future("job-1").problem
+    assert found is not None and "epoch milliseconds" in found.cause()
 
 
 @pytest.mark.parametrize("member", [b"a", "Rechnung-Ä 7".encode(), b"x" * 200], ids=["short", "umlaut", "longest"])
@@ -203,7 +206,7 @@ def test_odd_member_goes_by_digest(member: bytes) -> None:
     arrival = read_member(member)
     assert isinstance(arrival, IncomingJob)
     assert arrival.job_id == f"sha256:{hashlib.sha256(member).hexdigest()}"
-    assert arrival.error is not None and arrival.error.startswith("The job id ")
+    assert arrival.problem is not None and arrival.problem.cause().startswith("The job id ")
 
 
 JSON_VALUES = st.recursive(
@@ -215,12 +218,12 @@ JSON_VALUES = st.recursive(
 
 def assert_storable(arrival: IncomingJob) -> None:
     """jsonb and text take no NUL, no half surrogates, no NaN; and the ledger reads back what was given."""
-    text = json.dumps([arrival.payload, arrival.job_id, arrival.kind, arrival.correlation_id, arrival.error],
+    text = json.dumps([arrival.payload, arrival.job_id, arrival.kind, arrival.correlation_id, arrival.problem and arrival.problem.code],
                       ensure_ascii=False, allow_nan=False)  # fmt: skip
     text.encode()
     assert json.loads(text)[0] == arrival.payload
     assert not any("\0" in part for part in strings([*json.loads(text)]))
-    assert (arrival.error is None) or (arrival.payload == {} and arrival.kind == "unreadable")
+    assert (arrival.problem is None) or (arrival.payload == {} and arrival.kind == "unreadable")
 
 
 def strings(value: Any) -> list[str]:
@@ -253,7 +256,7 @@ def test_arbitrary_options_never_raise(options: dict[str, Any]) -> None:
     """The envelope is right and the options are anything; what passes is kept word for word."""
     arrival = read_with(k=options)
     assert_storable(arrival)
-    if arrival.error is None:
+    if arrival.problem is None:
         beside = ("requested_by", "correlation_id")
         assert dict(arrival.payload) == {name: v for name, v in options.items() if name not in beside}
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from worker.domain import known
-from worker.operator.diagnosis import Situation, explain, span
+from worker.domain.problems import problem
+from worker.operator.diagnosis import Situation, diagnose, span
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ACCOUNT: Mapping[str, Any] = {
@@ -16,7 +16,8 @@ ACCOUNT: Mapping[str, Any] = {
 }  # fmt: skip
 JOB: Mapping[str, Any] = {
     "job_id": "j1", "kind": "publish_invoice", "state": "queued", "attempt": 1, "retries": 0, "worker": "w1",
-    "steps_done": [], "error": None, "next_step": None, "invoice_number": "INV-1", "again_in": None, "since": 1.0,
+    "steps_done": [], "problem": "handed_back", "problem_parameters": {}, "asks_about": None,
+    "invoice_number": "INV-1", "again_in": None, "since": 1.0,
     "due_for": 1.0, "locked": True, "parked_beside": 1,
 }  # fmt: skip
 INVOICE: Mapping[str, Any] = {
@@ -34,62 +35,35 @@ def scene(job: Mapping[str, Any] | None = None, **changed: Any) -> Situation:
     return Situation(**usual | changed)
 
 
-def refusal(message: str, *, code: int | None = None) -> str:
-    """An error as the client words it."""
-    number = f", code {code}" if code else ""
-    return f"POST /Invoice/{{id}} failed with “{message}” (HTTP 422{number}): it was refused."
+def parked(code: str, /, **parameters: object) -> dict[str, Any]:
+    """A parked job with this problem."""
+    return {"state": "parked", "problem": code, "problem_parameters": problem(code, **parameters).parameters}
 
 
-@pytest.mark.parametrize(
-    ("error", "meaning", "next_step"),
-    [
-        (refusal("no", code=7100), "does not accept the tax rule", "tax rule and rates"),
-        (refusal("no", code=830), "An e-invoice lacks data", "Complete what sevDesk names"),
-        (refusal("Missing iban and bic"), "An e-invoice lacks data", "Complete what sevDesk names"),
-        (refusal("No Model_Invoice with the id 1 was found", code=151), "was deleted there", "Restore it"),
-        (refusal("Invoice can only be deleted in status 100", code=159), "deletes drafts only", "cancel_invoice"),
-        (refusal("invoice already canceled", code=421), "is cancelled in sevDesk already", "Look at it"),
-        (refusal("CreditNote exists", code=170), "A credit note stands", "Finish or delete the credit note"),
-        (refusal("Partially Paid", code=390), "does not cancel a partly paid", "unlink the payment"),
-        (refusal("Invoice: Correct number abort. Timeout"), "could not draw a number", "number circle"),
-        (refusal("contactPerson is missing or invalid"), "contact person", "contact_person_id"),
-        (refusal("teapot"), "its own words are all there is", "Correct what sevDesk names"),
-        (refusal("down") + " Given up after 8 tries.", "no usable answer", "doctor"),
-    ],
-)
-def test_sevdesk_refusals_are_translated(error: str, meaning: str, next_step: str) -> None:
-    """Plain words first, sevDesk's own after them, and the very command that goes on."""
-    answer = explain(scene({"state": "parked", "error": error, "next_step": "Correct what sevDesk names, then retry."}))
-    assert answer.needs_person
-    assert meaning in answer.cause and error in answer.cause
-    assert next_step in answer.next_step
-    assert "{job}" not in answer.next_step
+def test_parked_job_gets_its_command() -> None:
+    """The catalogue's sentences, with the command that takes this job up again."""
+    answer = diagnose(scene(parked("draft_gone", external_id=7)))
+    assert answer.cause == "The draft 7 is no longer in sevDesk."
+    assert answer.next_step == "Save and finalize it afresh: sevdesk-worker retry j1." and answer.needs_person
 
 
-def test_every_translation_is_reachable() -> None:
-    """No pattern hides behind an earlier one that takes its texts."""
-    texts = {
-        "Given up after": "x Given up after 3 tries", "code 7100": "(code 7100)", "code 830": "ZUGFeRD",
-        "code 151": "code 151", "code 159": "code 159", "code 421": "code 421", "code 170": "code 170",
-        "code 390": "code 390", "Correct number": "Correct number abort", "contactPerson": "contactPerson",
-        "GET /StaticCountry": "GET /StaticCountry", "GET /PaymentMethod": "GET /PaymentMethod",
-        "changeParameter": "PUT changeParameter",
-    }  # fmt: skip
-    reached = [known.refused(f"{text} failed with “x”") for text in texts.values()]
-    assert reached == [advice for _, advice in known.SEVDESK]
+def test_several_parked_jobs_go_on_together() -> None:
+    """They are named by their invoice, unless one of them asks a question of its own."""
+    both = parked("draft_gone", external_id=7) | {"parked_beside": 2}
+    assert diagnose(scene(both)).next_step.endswith("retry INV-1.")
+    asking = parked("mail_outcome_unknown", document="invoice INV-1") | {"parked_beside": 2, "asks_about": 5}
+    assert "retry j1 --as done" in diagnose(scene(asking)).next_step
 
 
-def test_ledger_words_stay_and_get_a_command() -> None:
-    """What the worker parked itself is plain already; only the job's id is added."""
-    answer = explain(scene({"state": "parked", "error": "It has no zip.", "next_step": "Complete it and retry."}))
-    assert answer.cause == "It has no zip."
-    assert answer.next_step == "Complete it and retry. The command: sevdesk-worker retry j1."
+def test_token_set_since_is_told() -> None:
+    """What the job met is over; only the retry is left to do."""
+    assert diagnose(scene(parked("token_missing"))).cause.endswith("it is set now.")
 
 
 def test_open_write_of_parked_job_is_told() -> None:
     """A retry will look before it acts, and why says so."""
     open_write = {"action": "send_by", "age": 999.0}
-    answer = explain(scene({"state": "parked", "error": "Why.", "next_step": "Retry."}, intent=open_write))
+    answer = diagnose(scene(parked("draft_gone", external_id=7), intent=open_write))
     assert "The write send_by is still open; a retry asks sevDesk what became of it first." in answer.cause
 
 
@@ -101,7 +75,7 @@ def test_open_write_of_parked_job_is_told() -> None:
         ({}, {"workers": 0}, "No worker is running", True),
         ({}, {"workers": None}, "Redis does not answer", True),
         ({}, {"limited_for": 12.4}, "the next may start in 12 s", False),
-        ({"state": "waiting", "again_in": 33.0, "error": "handed back"}, {}, "It goes on in 33 s: handed back.", False),
+        ({"state": "waiting", "again_in": 33.0}, {}, "It goes on in 33 s: The worker was stopped", False),
         ({"state": "waiting", "again_in": 33.0}, {"workers": 0}, "But no worker is running.", True),
         ({"state": "waiting", "again_in": -1.0}, {}, "It is due", False),
         ({"state": "running"}, {}, "Worker w1 has been at it for 1 s (try 1), after no finished step yet.", False),
@@ -115,7 +89,7 @@ def test_line_and_waits_are_explained(
     job: dict[str, Any], changed: dict[str, Any], cause: str, needs_person: bool
 ) -> None:
     """Who or what is in front, for how long, and whether anybody must act."""
-    answer = explain(scene(job, **changed))
+    answer = diagnose(scene(job, **changed))
     assert cause in answer.cause
     assert answer.needs_person is needs_person
     assert answer.next_step
@@ -124,16 +98,22 @@ def test_line_and_waits_are_explained(
 def test_quarantine_counts_down() -> None:
     """The seconds left of it, not those of the job's own wait."""
     write = {"action": "save_invoice", "age": 33.0}
-    answer = explain(scene({"state": "waiting", "again_in": 99.0, "error": "x"}, intent=write))
+    answer = diagnose(scene({"state": "waiting", "again_in": 99.0}, intent=write))
     assert answer.cause == "It waits 12 s because the write save_invoice may still take effect."
-    other = explain(scene({"state": "waiting", "again_in": 7.0, "error": "create_contact may still take effect"}))
-    assert other.cause == "It waits 7 s because the write create_contact of another job may still take effect."
+
+
+def test_lost_answer_shows_what_was_seen() -> None:
+    """While the quarantine lasts, the reason for it stands beside it."""
+    lost = {"operation": "POST /Invoice/Factory/saveInvoice", "answer": "no answer (HTTP 502)"}
+    job = {"state": "waiting", "again_in": 99.0, "problem": "outcome_unknown", "problem_parameters": lost}
+    answer = diagnose(scene(job, intent={"action": "save_invoice", "age": 33.0}))
+    assert answer.cause.startswith("It waits 12 s") and "no answer (HTTP 502)" in answer.cause
 
 
 def test_turn_names_who_is_ahead() -> None:
     """The first in line, how many more, and the command that explains that one."""
     ahead = {"job_id": "j0", "kind": "send_invoice", "state": "waiting", "jobs_ahead": 3}
-    answer = explain(scene({}, ahead=ahead))
+    answer = diagnose(scene({}, ahead=ahead))
     assert "behind send_invoice (job j0, waiting) and 2 more" in answer.cause
     assert answer.next_step.endswith("sevdesk-worker why j0.") and not answer.needs_person
 
@@ -154,17 +134,17 @@ def test_published_invoice_is_explained(
     row: dict[str, Any], account: dict[str, Any], cause: str, needs_person: bool
 ) -> None:
     """Where the money stands, and whether anything brings it."""
-    answer = explain(scene(None, invoice=INVOICE | row, account=ACCOUNT | account))
+    answer = diagnose(scene(None, invoice=INVOICE | row, account=ACCOUNT | account))
     assert cause in answer.cause
     assert answer.needs_person is needs_person
 
 
-def test_rejection_always_has_advice() -> None:
-    """Known words get known advice, unknown ones the general one, and nothing was changed either way."""
-    for error in ("There is no invoice 1.", "Something quite new."):
-        answer = explain(scene({"state": "rejected", "error": error}))
-        assert answer.needs_person and answer.cause == f"{error} Nothing was changed."
-        assert "ask again with a new job" in answer.next_step
+def test_rejection_has_advice() -> None:
+    """Nothing was changed, and what to do instead."""
+    job = {"state": "rejected", "problem": "invoice_not_found", "problem_parameters": {"invoice_id": "1"}}
+    answer = diagnose(scene(job))
+    assert answer.needs_person and answer.cause == "There is no invoice 1. Nothing was changed."
+    assert "ask again with a new job" in answer.next_step
 
 
 @pytest.mark.parametrize(
