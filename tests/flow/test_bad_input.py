@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 
 # What a parked job may change of the billing invoice; a rejected one may change nothing.
 PARKING = {"accounting_sync_status", "accounting_synced_at", "updated_at"}
@@ -234,7 +234,8 @@ async def test_bad_jobs_are_told_and_survived(
             await assert_told_once(billing, ask.invoice, job, logs)
             if ask.invoice is not None:
                 assert_only_parked(job, before, dict(await billing.row(ask.invoice)))
-    assert not {line["event"] for line in logs} & {"job.unexpected_error", "job.crashed", "maintenance.unexpected_error"}
+    unexpected = {"job.unexpected_error", "job.crashed", "maintenance.unexpected_error"}
+    assert not {line["event"] for line in logs} & unexpected
 
 
 def known_kinds() -> str:

@@ -11,11 +11,12 @@ from flow.conftest import RunWorker
 from flow.waiting import asked
 from structlog.testing import capture_logs
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 from worker.local.services import Services
 from worker.maintenance import maintenance
 
 JOBS = 20
+UNEXPECTED = {"maintenance.unexpected_error", "inbox.unexpected_error"}
 AWAY = 1.0  # seconds; longer than the quick retries of a command
 
 Said = Callable[[], Counter[str]]
@@ -81,7 +82,7 @@ async def test_redis_away_and_back(
         assert (await billing.do("publish_invoice", invoice_id=await billing.usual_invoice()))["state"] == "done"
     events = said()
     assert (events["redis.lost"], events["redis.restored"]) == (1, 1)
-    assert not {"job.crashed", "job.unexpected_error", "maintenance.unexpected_error", "inbox.unexpected_error"} & set(events)
+    assert not {"job.crashed", "job.unexpected_error", *UNEXPECTED} & set(events)
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
@@ -99,7 +100,7 @@ async def test_postgres_away_and_back(
     events = said()
     assert (events["locks.lost"], events["locks.restored"]) == (1, 1)
     assert events["postgres.lost"] == events["postgres.restored"] <= 1
-    assert not {"job.crashed", "job.unexpected_error", "maintenance.unexpected_error", "inbox.unexpected_error"} & set(events)
+    assert not {"job.crashed", "job.unexpected_error", *UNEXPECTED} & set(events)
 
 
 @pytest.mark.parametrize("name", ["redis", "postgres"])
@@ -116,7 +117,7 @@ async def test_worker_waits_for_its_servers(
         assert (await billing.ended(job_id))["state"] == "done"
     events = said()
     assert events["redis.lost" if name == "redis" else "postgres.unreachable"] == 1
-    assert not {"maintenance.unexpected_error", "inbox.unexpected_error"} & set(events)
+    assert not UNEXPECTED & set(events)
 
 
 async def test_refusing_database_is_outlived(billing: Billing, worker: object, said: Said) -> None:

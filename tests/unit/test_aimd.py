@@ -32,7 +32,7 @@ def test_rate_is_halved_and_recovers() -> None:
 
 
 def test_one_overload_is_one_decrease() -> None:
-    """Twenty calls in flight together get a 429 each: one decrease; a call sent after it may decrease the rate again."""
+    """Twenty 429s for calls in flight together are one decrease; only a call sent after it decreases the rate again."""
     rate = busy(40)
     answers = [rate.decrease(100.0 + n / 100, sent_at=99.5) for n in range(20)]
     assert answers == [20, *[None] * 19]

@@ -31,7 +31,7 @@ class TokenBreaker:
         return max(self._probe_at - now, 0.0) if self.is_open else 0.0
 
     def admit(self, now: float, caller: object) -> float:
-        """0 if the caller may call: token not refused, or this is the probe. Otherwise seconds until it may ask again."""
+        """0 if the caller may call: token not refused, or this is the probe. Else seconds until it may ask again."""
         if wait := self.seconds_until_probe(now):
             return wait
         return 0.0 if not self.is_open or self._takes_probe(now, caller) else self.probe_seconds

@@ -10,7 +10,7 @@ package index are young, or measure tokens of language models. Breakers (`purgat
 let failing callers through to find out; ours must let nobody through.
 
 A write waits in `wait_for_turn` before its intent is recorded and never after it, because the quarantine counts from
-the intent. A job that would wait too long gets `Throttled` with the time to come back, and frees its slot.
+the intent. A job that would wait too long gets `HeldBack` with the time to come back, and frees its slot.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ import structlog
 from sevdesk_client.errors import SevDeskError, Throttled, TokenRefused
 from sevdesk_client.sending import Call
 from sevdesk_client.wire import Request
+from worker.domain.problems import problem
 from worker.gate.aimd import FORGET_SECONDS, MIN_RATE, MIN_RATE_5XX, CallRate
 from worker.gate.breaker import LONGEST_INTERVAL, TokenBreaker
 from worker.gate.broadcast import Broadcast, Message, account_of
@@ -46,12 +47,13 @@ REPEATED_5XX_SECONDS = 10.0
 # A waiting job asks again at least this often, in case the worker was restarted with another token meanwhile.
 LONGEST_POSTPONEMENT = 60.0
 
-SLOWED = "sevDesk is being asked more slowly, because it could not keep up"
-PAUSED = "sevDesk asked for a pause"
-REFUSED = (
-    "sevDesk refuses the API token, so nothing is asked of it but one call now and then. "
-    "Set a valid SEVDESK_API_TOKEN and restart the worker"
-)
+
+class HeldBack(Throttled):
+    """The gate did not let the call be sent: no status. `retry_after` is the seconds until it may be tried again."""
+
+    def __init__(self, operation: str, code: str, seconds: float) -> None:
+        self.problem = problem(code)
+        super().__init__(operation, self.problem.cause(), retry_after=max(seconds, 0.5))
 
 
 class SevdeskGate:
@@ -70,18 +72,18 @@ class SevdeskGate:
     # -- before a call -------------------------------------------------------------------------------------------------
 
     async def wait_for_turn(self) -> None:
-        """Wait before a write's intent is recorded. Raises `Throttled` if the job should come back later."""
+        """Wait before a write's intent is recorded. Raises `HeldBack` if the job should come back later."""
         await self._pass_breaker("a write")
         if not self.rate.is_unlimited(monotonic()):
             await self._wait_in_line("a write")
 
     async def before_call(self, request: Request) -> None:
-        """A read waits here. A write has waited in `wait_for_turn`: it may be sent now, or `Throttled` is raised."""
+        """A read waits here. A write has waited in `wait_for_turn`: it may be sent now, or `HeldBack` is raised."""
         if request.writes:
             if self._is_held_back() and (wait := self.breaker.admit(monotonic(), asyncio.current_task())):
-                raise _throttled(request.operation, REFUSED, wait)
+                raise HeldBack(request.operation, "token_refused_waiting", wait)
             if pause := self.rate.pause_left(monotonic()):
-                raise _throttled(request.operation, PAUSED, pause)
+                raise HeldBack(request.operation, "sevdesk_pause", pause)
         else:
             await self._pass_breaker(request.operation)
             if not self.rate.is_unlimited(monotonic()):
@@ -93,18 +95,18 @@ class SevdeskGate:
         return self.breaker.is_open and self._kind() not in EXEMPT_KINDS
 
     async def _pass_breaker(self, operation: str) -> None:
-        """Raise `Throttled` while the token is refused, unless this call is the probe."""
+        """Raise `HeldBack` while the token is refused, unless this call is the probe."""
         if not self._is_held_back():
             return
         if wait := self.breaker.admit(monotonic(), asyncio.current_task()):
-            raise _throttled(operation, REFUSED, min(wait, LONGEST_POSTPONEMENT))
+            raise HeldBack(operation, "token_refused_waiting", min(wait, LONGEST_POSTPONEMENT))
         seconds = self.breaker.probe_seconds
         if not await self._broadcast.acquire_for("probe", seconds) and self.breaker.is_open:
             self.breaker.open(monotonic(), self.breaker.interval, seconds)  # another worker sends the probe
-            raise _throttled(operation, REFUSED, seconds)
+            raise HeldBack(operation, "token_refused_waiting", seconds)
 
     async def _wait_in_line(self, operation: str) -> None:
-        """Wait for a place in line. Raises `Throttled` if that takes longer than MAX_WAIT."""
+        """Wait for a place in line. Raises `HeldBack` if that takes longer than MAX_WAIT."""
         began, places, max_wait = monotonic(), 1, MAX_WAIT
         if self._kind() in BACKGROUND_KINDS:
             places, max_wait = BACKGROUND_PLACES, 2 * MAX_WAIT  # else a line that is always full would never let it in
@@ -114,10 +116,10 @@ class SevdeskGate:
         wait = self.rate.reserve(monotonic(), max_wait=max_wait, places=places)
         while wait:
             if wait > max_wait:
-                reason = PAUSED if self.rate.pause_left(monotonic()) else SLOWED
+                code = "sevdesk_pause" if self.rate.pause_left(monotonic()) else "sevdesk_slowed"
                 # Spread out: if all came back when the first may call, a long queue would do nothing else.
                 later = min(wait * uniform(1, 4), max(wait, LONGEST_POSTPONEMENT))  # noqa: S311
-                raise _throttled(operation, reason, later)
+                raise HeldBack(operation, code, later)
             await asyncio.sleep(wait)
             wait = self.rate.pause_left(monotonic())  # a pause may have begun meanwhile
         self._metrics.waited(monotonic() - began)
@@ -185,8 +187,3 @@ class SevdeskGate:
                 self.breaker.open(now, message["interval"], min(seconds - age, LONGEST_INTERVAL))
             case "token_refused":
                 self.breaker.record_accepted(now, now)
-
-
-def _throttled(operation: str, reason: str, seconds: float) -> Throttled:
-    """The error for a call that was not sent (status None) and may be tried again after `seconds`."""
-    return Throttled(operation, reason, retry_after=max(seconds, 0.5))
