@@ -30,8 +30,8 @@ FORBIDDEN = {
     "worker.domain.recipients": (*IO, "sevdesk_client"),
     "worker.domain.jobs": (*IO, "sevdesk_client"),
     "worker.domain.schedule": IO,
-    "worker.gate.aimd": IO,
-    "worker.gate.breaker": IO,
+    "worker.gate.aimd": (*IO, "asyncio"),
+    "worker.gate.breaker": (*IO, "asyncio"),
     "worker.queue.fairness": IO,
     "worker.steps": (*IO, "worker.runner"),
 }

@@ -122,7 +122,7 @@ class SevdeskGate:
                 raise HeldBack(operation, code, later)
             await asyncio.sleep(wait)
             wait = self.rate.pause_left(monotonic())  # a pause may have begun meanwhile
-        self._metrics.waited(monotonic() - began)
+        self._metrics.gate_waited(monotonic() - began)
 
     # -- after it ------------------------------------------------------------------------------------------------------
 
@@ -167,7 +167,7 @@ class SevdeskGate:
         paused = pause > 0 and self.rate.pause(now, pause)
         if rate is not None:
             self._broadcast.announce("rate", FORGET_SECONDS, rate=rate)
-            self._metrics.slowed_down("429" if status == 429 else "5xx")
+            self._metrics.gate_slowed("429" if status == 429 else "5xx")
         if paused:
             self._broadcast.announce("pause", pause)
         if rate is not None or paused:
