@@ -92,8 +92,8 @@ async def test_waiting_costs_neither_try_nor_intent(billing: Billing, worker: Ap
     """In a long pause a waiting job gives its reason, loses no retry, and records no intent."""
     await order_fault(sevdesk, "status", "GET /*", status=429, headers={"Retry-After": "60"})
     early, late = [await billing.until_state((await jobs_of(billing, 1))[0], "waiting") for _ in range(2)]
-    assert "slow down" in early["error"] and early["retries"] == 1
-    assert late["error"] == "sevDesk asked for a pause" and late["retries"] == 0
+    assert (early["problem"], early["retries"]) == ("sevdesk_unavailable", 1) and "HTTP 429" in early["error"]
+    assert (late["problem"], late["error"], late["retries"]) == ("sevdesk_pause", "sevDesk asked for a pause.", 0)
     assert 50 < (late["not_before"] - late["updated_at"]).total_seconds() <= 60
     assert len(sevdesk.sandbox.requests) == 1
     assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_intents") == 0

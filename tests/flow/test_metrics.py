@@ -98,12 +98,12 @@ async def test_queue_and_parked_are_shown(billing: Billing, run_worker: RunWorke
             return value(seen, "claims_deferred_total", reason="limited") >= 1
 
         await until(limited)
-        # What was queued is not rung for again within ten seconds, so the row stays as it is.
+        # The relay leaves the queued row alone for ten seconds. The parked one comes last, as it is waited for below.
         statement = """INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, order_key, state, created_at,
                                                  problem, problem_parameters)
                        VALUES ($1, 'made_up', '{}', 'system', $1, $1, now() - interval '1 hour',
                                'unexpected_error', '{}')"""
-        for state in ("parked", "queued"):
+        for state in ("queued", "parked"):
             await billing.db.execute(statement, state)
 
         async def measured() -> Samples | None:
