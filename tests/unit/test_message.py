@@ -218,7 +218,7 @@ JSON_VALUES = st.recursive(
 
 def assert_storable(arrival: IncomingJob) -> None:
     """jsonb and text take no NUL, no half surrogates, no NaN; and the ledger reads back what was given."""
-    text = json.dumps([arrival.payload, arrival.job_id, arrival.kind, arrival.correlation_id, arrival.problem and arrival.problem.code],
+    text = json.dumps([arrival.payload, arrival.job_id, arrival.kind, arrival.correlation_id, arrival.problem is None],
                       ensure_ascii=False, allow_nan=False)  # fmt: skip
     text.encode()
     assert json.loads(text)[0] == arrival.payload

@@ -12,6 +12,7 @@ from rich.text import Text
 from worker.cli.base import dump
 
 if TYPE_CHECKING:
+    from worker.domain.problems import Lang, ProblemType
     from worker.operator.mapping import Row
     from worker.operator.preview import Preview
 
@@ -81,6 +82,14 @@ def mapping_table(rows: Sequence["Row"]) -> Table:
     table = plain("ours", "", "sevDesk's", "call")
     for row in rows:
         table.add_row(Text(row.ours), row.direction, Text(row.theirs), Text(row.call))
+    return table
+
+
+def problem_table(found: Sequence["ProblemType"], lang: "Lang") -> Table:
+    """One problem a row."""
+    table = plain("code", "who acts", "cause", "next step")
+    for entry in found:
+        table.add_row(Text(entry.code), entry.actor.value, Text(entry.cause[lang]), Text(entry.next_step[lang]))
     return table
 
 
