@@ -30,7 +30,8 @@ CREATE TABLE sevdesk_jobs (
     created_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
     started_at         timestamptz,
     finished_at        timestamptz,
-    updated_at         timestamptz NOT NULL DEFAULT clock_timestamp()
+    updated_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CHECK (state NOT IN ('waiting', 'parked', 'rejected') OR problem IS NOT NULL AND problem_parameters IS NOT NULL)
 );
 CREATE INDEX sevdesk_jobs_alive ON sevdesk_jobs (order_key, seq)
     WHERE state IN ('requested', 'queued', 'running', 'waiting');
@@ -181,7 +182,9 @@ BEGIN
             wait_seconds := greatest(extract(epoch FROM nth - clock_timestamp()), 0.05);
             UPDATE sevdesk_jobs u
             SET state = 'waiting', not_before = clock_timestamp() + make_interval(secs => wait_seconds),
-                error = format('The person who asked may start %s job(s) per %s s; this one waits its turn.',
+                problem = 'person_limit',
+                problem_parameters = jsonb_build_object('jobs', limit_jobs::text, 'seconds', limit_seconds::text),
+                error = format('The person who asked may start %s jobs per %s s; this one waits its turn.',
                                limit_jobs, limit_seconds), updated_at = clock_timestamp()
             WHERE u.job_id = wanted_id AND u.state IN ('requested', 'queued', 'waiting')
             RETURNING u.* INTO claimed;
@@ -190,7 +193,8 @@ BEGIN
         ELSE
             -- The state is checked again under the lock: the process that held it until now may have finished the job.
             UPDATE sevdesk_jobs u
-            SET state = 'running', attempt = u.attempt + 1, worker = worker_name, not_before = NULL, error = NULL,
+            SET state = 'running', attempt = u.attempt + 1, worker = worker_name, not_before = NULL, problem = NULL,
+                problem_parameters = NULL, error = NULL, next_step = NULL,
                 started_at = coalesce(u.started_at, clock_timestamp()), updated_at = clock_timestamp()
             WHERE u.job_id = wanted_id AND u.state IN ('requested', 'queued', 'waiting', 'running')
             RETURNING u.* INTO j;

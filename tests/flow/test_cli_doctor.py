@@ -9,7 +9,7 @@ from flow.books import control, order_fault
 from flow.operators import Operator
 from flow.pooler import transaction_pooler
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 from worker.operator.checks_postgres import contract_faults, expected_columns, expected_rights
 from worker.settings import Settings
 from worker.store.probe import probe_locks

@@ -59,6 +59,7 @@ class ParkedJobRow(TypedDict):
     job_id: str
     kind: str
     invoice_number: str | None
+    problem: str | None
     error: str | None
     next_step: str | None
     seconds: float
@@ -84,6 +85,7 @@ class ListedJobRow(TypedDict):
     invoice_number: str | None
     attempt: int
     origin: str
+    problem: str | None
     error: str | None
     next_step: str | None
     created_at: datetime
@@ -126,6 +128,9 @@ class DecidingJobRow(TypedDict):
     retries: int
     worker: str | None
     steps_done: list[str]
+    problem: str | None
+    problem_parameters: dict[str, Any] | None
+    asks_about: int | None
     error: str | None
     next_step: str | None
     order_key: str
@@ -189,6 +194,8 @@ class InvoiceJobRow(TypedDict):
     kind: str
     state: str
     attempt: int
+    problem: str | None
+    problem_parameters: dict[str, Any] | None
     error: str | None
     next_step: str | None
     created_at: datetime

@@ -133,6 +133,7 @@ class NewJobRow(TypedDict):
     job_id: str
     kind: str
     state: str
+    problem: str | None
     error: str | None
 
 
