@@ -1,7 +1,7 @@
 """How show, preview and mapping look in a terminal."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 from zoneinfo import ZoneInfo
 
 from rich import box
@@ -15,12 +15,21 @@ if TYPE_CHECKING:
     from worker.domain.problems import Lang, ProblemType
     from worker.operator.mapping import Row
     from worker.operator.preview import Preview
+    from worker.store.operator_rows import InvoiceHeadRow, InvoiceJobRow, TimelineRow
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
-def story(found: Mapping[str, Any]) -> RenderableType:
-    """Head data, then what happened, oldest first, in Berlin time."""
+class Story(TypedDict):
+    """What `show` knows about an invoice; the shape of its JSON."""
+
+    invoice: "InvoiceHeadRow"
+    jobs: "list[InvoiceJobRow]"
+    timeline: "list[TimelineRow]"  # oldest first
+
+
+def story(found: Story) -> RenderableType:
+    """Numbers, sums and statuses, then what happened, in Berlin time."""
     row = found["invoice"]
     head = Table.grid(padding=(0, 2))
     for name, said in (
@@ -38,7 +47,7 @@ def _on(moment: Any) -> str:
     return f" on {moment.astimezone(BERLIN):%Y-%m-%d}" if moment else ""
 
 
-def _timeline(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+def _timeline(rows: "Sequence[TimelineRow]") -> RenderableType:
     if not rows:
         return Text("Nothing has happened yet.")
     table = plain("when", "", "what", "detail")
@@ -48,7 +57,7 @@ def _timeline(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     return table
 
 
-def _detail(detail: Mapping[str, Any]) -> str:
+def _detail(detail: Mapping[str, object]) -> str:
     return ", ".join(f"{name} {_short(value)}" for name, value in detail.items() if value not in (None, ""))
 
 
@@ -78,7 +87,7 @@ def previewed(found: "Preview") -> RenderableType:
 
 
 def mapping_table(rows: Sequence["Row"]) -> Table:
-    """One arrow a line."""
+    """One field per line."""
     table = plain("ours", "", "sevDesk's", "call")
     for row in rows:
         table.add_row(Text(row.ours), row.direction, Text(row.theirs), Text(row.call))
@@ -94,7 +103,7 @@ def problem_table(found: Sequence["ProblemType"], lang: "Lang") -> Table:
 
 
 def plain(*columns: str) -> Table:
-    """A table without frills."""
+    """An empty table with these column titles; long cells are wrapped."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")

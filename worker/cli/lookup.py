@@ -1,11 +1,11 @@
 """Which invoice or job an operator means."""
 
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from worker.cli.base import fail
 from worker.store import Store
+from worker.store.operator_rows import FoundJobRow, InvoiceIdRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +17,19 @@ class Found:
 
 
 async def resolve(store: Store, subject: str) -> Found | None:
-    """By invoice number (ours first, then sevDesk's), by the invoice's id here or there, else by a job's id."""
-    row: Any = await store.query("find_invoice", subject=subject)
+    """The invoice or job meant; None if there is none.
+
+    Tried in this order: our invoice number, our id, sevDesk's number, sevDesk's id, a job's id.
+    """
+    row: InvoiceIdRow | None = await store.query("find_invoice", subject=subject)
     if row is not None:
         return Found(row["id"])
-    job = await store.query("find_job", job_id=subject)
+    job: FoundJobRow | None = await store.query("find_job", job_id=subject)
     return None if job is None else Found(job["invoice_id"], job["job_id"])
 
 
 async def invoice_id_of(store: Store, subject: str) -> UUID:
-    """The invoice, or exit 1."""
+    """The id of the invoice meant. Ends the command with exit code 1 if there is none."""
     found = await resolve(store, subject)
     if found is None or found.invoice_id is None:
         fail(f"No invoice has the number or id {subject!r}. Check it in the billing system.")

@@ -1,4 +1,4 @@
-"""What the store takes and gives: plain frozen rows."""
+"""The frozen dataclasses that the store takes and returns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -87,12 +87,13 @@ class Ending:
         return TRIED_AGAIN["en"] if self.costs_retry else self.problem.next_step(job=job_id)
 
 
-def job_ref(row: Mapping[str, Any] | None) -> JobRef | None:
+def job_ref(row: Mapping[str, str] | None) -> JobRef | None:
+    """Id and kind of a ledger row; None for no row."""
     return None if row is None else JobRef(row["job_id"], row["kind"])
 
 
-def columns(changes: Sequence[Change]) -> dict[str, list[Any]]:
-    """The arrays `hand_back` unnests: the guard, then the new values."""
+def change_arrays(changes: Sequence[Change]) -> dict[str, list[Any]]:
+    """The changes as one array per column, for `record_changes`: the values that were read, then the new ones."""
     before = [change.before for change in changes]
     after = [change.after for change in changes]
     return {
