@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.domain.ledger import IncomingJob
 from worker.queue.message import MAX_BYTES, MAX_DEPTH, far_future, read_member, read_payload
-from worker.store import IncomingJob
 
 NOW = 1_795_000_000_000  # milliseconds; late in 2026
 INVOICE, PERSON = UUID(int=0xA1), UUID(int=0xB2)

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from worker.cli.base import FOUND, AsJson, cli, fail, settings, show, with_store
-from worker.cli.lookup import invoice_id_of, resolve
+from worker.cli.lookup import invoice_id_of
+from worker.operator.lookup import resolve
 from worker.store import Store
 
 Subject = Annotated[

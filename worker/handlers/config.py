@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from worker.domain.jobs import UpdateConfig
+from worker.domain.ledger import Job
 from worker.domain.outcome import Done, Outcome, Rejected
 from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
 from worker.handlers.templates import TEMPLATE_FIELDS
-from worker.store import Job, Store
+from worker.store import Store
 from worker.store.rows import ConfigChangeRow, TemplateRow
 
 # A message that lists known ids must stay readable.

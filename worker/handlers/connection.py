@@ -12,10 +12,10 @@ from sevdesk_client.errors import SevDeskError
 from sevdesk_client.models import SevUser, Template
 from worker.domain.check import Check
 from worker.domain.jobs import TestConnection
+from worker.domain.ledger import Job
 from worker.domain.outcome import Done, Outcome
 from worker.handlers.handler import HandlerContext
 from worker.handlers.templates import TEMPLATE_FIELDS
-from worker.store import Job
 from worker.store.rows import ConfigRow
 
 T = TypeVar("T")

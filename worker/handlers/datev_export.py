@@ -18,13 +18,13 @@ from sevdesk_client import errors
 from sevdesk_client.models import DownloadInfo
 from worker.datev.acceptance import Document, Payment, Period, Report, accept, shares_of
 from worker.domain.jobs import ExportDatev
+from worker.domain.ledger import Job
 from worker.domain.money import predict
 from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
 from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
 from worker.steps.refusals import refusal, unknown_outcome
 from worker.steps.step import digest
-from worker.store import Job
 from worker.store.rows import ConfigRow, DocumentRow, ExportRow, item_of
 
 log = structlog.get_logger()

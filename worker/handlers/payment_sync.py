@@ -15,13 +15,14 @@ from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain import lifecycle
 from worker.domain.events import DeletedInSevdesk
 from worker.domain.jobs import SyncPayments
+from worker.domain.ledger import Change, Job
 from worker.domain.outcome import Done, Outcome, Parked, Rejected
 from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
 from worker.steps import payments
 from worker.steps.account import SevdeskAccount
 from worker.steps.payments import Receivable
-from worker.store import Change, InvoiceChanged, Job, Store
+from worker.store import InvoiceChanged, Store
 from worker.store.rows import FinishedRunRow, ReceivableRow, SyncRunRow, handback_of
 
 log = structlog.get_logger()

@@ -2,9 +2,9 @@
 
 from sevdesk_client.models import Template
 from worker.domain.jobs import RefreshTemplates
+from worker.domain.ledger import Job
 from worker.domain.outcome import Done, Outcome
 from worker.handlers.handler import HandlerContext
-from worker.store import Job
 from worker.store.rows import TemplateField, TemplateRow
 
 # The layouts in the table count as fresh for this long: what the billing system's screens treat as stale.

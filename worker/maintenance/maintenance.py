@@ -9,11 +9,12 @@ import structlog
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
+from worker.domain.ledger import JobRef
 from worker.maintenance.loop import run_every
 from worker.maintenance.scheduler import start_due
 from worker.observability.metrics import Metrics
 from worker.queue.inbox import wake_jobs
-from worker.store import JobRef, Store
+from worker.store import Store
 from worker.store.rows import JobCountRow, QueueAgeRow
 
 log = structlog.get_logger()

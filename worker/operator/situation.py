@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from worker.cli.lookup import Found
 from worker.operator.connections import redis_state
 from worker.operator.diagnosis import Situation
+from worker.operator.lookup import Found
 from worker.settings import Settings
 from worker.store import Store
 from worker.store.operator_rows import AccountRow, DecidingJobRow, InvoiceHeadRow, JobAheadRow, OpenWriteRow

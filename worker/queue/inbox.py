@@ -28,9 +28,10 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from worker.domain import jobs
+from worker.domain.ledger import IncomingJob, JobRef
 from worker.queue.fairness import FairQueue, WaitingJob
 from worker.queue.message import YEAR_MS, far_future, read_member, read_payload
-from worker.store import CONNECTION_LOST, IncomingJob, JobRef, Store
+from worker.store import CONNECTION_LOST, Store
 
 log = structlog.get_logger()
 

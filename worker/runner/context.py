@@ -6,10 +6,11 @@ from uuid import UUID
 
 from worker.domain.invoice import Association, Cancellation, Invoice, Party, PartyKind
 from worker.domain.jobs import Payload
+from worker.domain.ledger import Job
 from worker.domain.recipients import Recipient, resolve
 from worker.settings import Settings
 from worker.steps.step import StepContext
-from worker.store import Job, Store
+from worker.store import Store
 from worker.store.rows import AssociationRow, CancellationRow, Number, PartyRow, handback_of, invoice_of
 
 

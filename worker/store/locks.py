@@ -9,9 +9,10 @@ from typing import Any
 
 import asyncpg
 
+from worker.domain.ledger import ClaimRefusal, Job, JobRef
 from worker.settings import JobLimit
 from worker.store.connection import COMMAND_TIMEOUT, CONNECTION_LOST, KEEPALIVE, QUERIES, prepare
-from worker.store.records import Job, JobRef, Refusal, job_ref
+from worker.store.rows import job_ref
 
 REQUEST_CHANNEL = "sevdesk_requests"  # where sevdesk_request_job sends its NOTIFY
 CLOSE_SECONDS = 5.0  # how long a stopping worker waits for a polite goodbye
@@ -95,7 +96,7 @@ class LockSession:
         async with self._session() as connection:
             await connection.fetchval("SELECT 1")
 
-    async def claim(self, job_id: str) -> Job | Refusal:
+    async def claim(self, job_id: str) -> Job | ClaimRefusal:
         """Try to start a job. If it starts, its order key is held until `release_job`."""
         async with self._session() as connection:
             try:
@@ -112,7 +113,7 @@ class LockSession:
                 await QUERIES.unlock_job(connection, job_id=job_id, held=list(self.held))
                 raise
             if row["verdict"] != "claimed":
-                return Refusal(row["verdict"], row["wait_seconds"], row["error"])
+                return ClaimRefusal(row["verdict"], row["wait_seconds"], row["error"])
             self.held.add(row["order_key"])
         return Job(
             job_id=row["job_id"],

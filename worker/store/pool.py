@@ -10,9 +10,9 @@ from uuid import UUID
 import asyncpg
 
 from worker.domain.invoice import ContactLink, Handback, Party
+from worker.domain.ledger import AttemptEnd, Change, IncomingJob, Job, JobRef
 from worker.store.connection import COMMAND_TIMEOUT, KEEPALIVE, QUERIES, prepare
-from worker.store.records import Change, Ending, IncomingJob, Job, JobRef, change_arrays, job_ref
-from worker.store.rows import InvoiceRow, NewJobRow, OpenIntentRow, PartyRow, handback_of
+from worker.store.rows import InvoiceRow, NewJobRow, OpenIntentRow, PartyRow, change_arrays, handback_of, job_ref
 from worker.store.side_tables import SIDE_TABLE_EVENTS, write_side_tables
 
 
@@ -172,7 +172,7 @@ class Store:
         *,
         step: str | None = None,
         intent: tuple[int, str] | None = None,
-        ending: Ending | None = None,
+        ending: AttemptEnd | None = None,
         all_or_nothing: bool = True,
     ) -> set[UUID]:
         """The one function that moves statuses and inserts event-log rows; all in one transaction.
@@ -237,7 +237,7 @@ class Store:
             raise InvoiceChanged
         return recorded
 
-    async def _end(self, connection: Any, job: Job, ending: Ending) -> None:
+    async def _end(self, connection: Any, job: Job, ending: AttemptEnd) -> None:
         problem = ending.problem
         await QUERIES.end_attempt(
             connection,

@@ -4,6 +4,7 @@ A shape is for the type checker: at run time a row is an asyncpg record, read by
 only operators look at are in `worker/store/operator_rows.py`.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,6 +12,7 @@ from typing import Any, Literal, TypedDict
 from uuid import UUID
 
 from worker.domain.invoice import ClaimStatus, DocumentStatus, Handback, Invoice, Item, SyncStatus
+from worker.domain.ledger import Change, JobRef
 
 Number = int | Decimal  # how a JSON number is decoded
 TemplateField = Literal["template_eb_ar", "template_eb_sr", "template_kop_ar", "template_kop_sr"]
@@ -299,3 +301,30 @@ def handback_of(row: HandbackRow) -> Handback:
         paid_at=row["paid_at"],
         cancelled_at=row["cancelled_at"],
     )
+
+
+def job_ref(row: Mapping[str, str] | None) -> JobRef | None:
+    """Id and kind of a ledger row; None for no row."""
+    return None if row is None else JobRef(row["job_id"], row["kind"])
+
+
+def change_arrays(changes: Sequence[Change]) -> dict[str, list[Any]]:
+    """The changes as one array per column, for `record_changes`: the values that were read, then the new ones."""
+    before = [change.before for change in changes]
+    after = [change.after for change in changes]
+    return {
+        "ids": [change.invoice_id for change in changes],
+        "old_sync": [b.sync_status.value for b in before],
+        "old_document": [b.document_status.value for b in before],
+        "old_claim": [b.claim_status.value for b in before],
+        "old_external": [b.external_id for b in before],
+        "old_paid": [b.paid_amount for b in before],
+        "sync": [a.sync_status.value for a in after],
+        "document": [a.document_status.value for a in after],
+        "claim": [a.claim_status.value for a in after],
+        "external": [a.external_id for a in after],
+        "numbers": [a.external_invoice_number for a in after],
+        "paid": [a.paid_amount for a in after],
+        "paid_at": [a.paid_at for a in after],
+        "cancelled_at": [a.cancelled_at for a in after],
+    }

@@ -18,8 +18,8 @@ from worker.domain.events import (
     XmlStored,
 )
 from worker.domain.invoice import Cancellation
+from worker.domain.ledger import Job
 from worker.store.connection import QUERIES
-from worker.store.records import Job
 
 # The events that need more than the invoice's row and the event log.
 SIDE_TABLE_EVENTS = (
