@@ -9,11 +9,13 @@ import structlog
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
+from worker.domain.ledger import JobRef
 from worker.maintenance.loop import run_every
 from worker.maintenance.scheduler import start_due
 from worker.observability.metrics import Metrics
 from worker.queue.inbox import wake_jobs
-from worker.store import JobRef, Store
+from worker.store import Store
+from worker.store.rows import JobCountRow, QueueAgeRow
 
 log = structlog.get_logger()
 
@@ -26,7 +28,7 @@ SWEEP_SECONDS, WAKE_AGAIN_SECONDS, MAX_WAKES = 5.0, 10.0, 500
 # A changed interval should take effect within a minute; one small query per worker each time.
 TICK_SECONDS = 5.0
 # Invoices marked `queued` whose job was lost before a worker polled it. A producer's own MULTI comes within the grace.
-FORGOTTEN_SECONDS, FORGOTTEN_GRACE_SECONDS = 15.0, 60.0
+MISSING_SECONDS, MISSING_GRACE_SECONDS = 15.0, 60.0
 # Prometheus usually scrapes every 15 to 60 s; two small queries each time.
 MEASURE_SECONDS = 5.0
 
@@ -42,14 +44,14 @@ class Maintenance:
         return [
             run_every(REAP_SECONDS, self._reap),
             run_every(SWEEP_SECONDS, self._relay, self.wake),
-            run_every(FORGOTTEN_SECONDS, self._request_forgotten),
+            run_every(MISSING_SECONDS, self._request_missing),
             *([run_every(TICK_SECONDS, self._schedule)] if scheduled else []),
             *([run_every(MEASURE_SECONDS, self._measure)] if measured else []),
         ]
 
     async def _reap(self) -> None:
         """Make jobs of dead workers claimable: those marked as running whose lock is free."""
-        reaped = await self.store.reap()
+        reaped = await self.store.requeue_abandoned_jobs()
         self.metrics.jobs_reaped(len(reaped))
         for job_ref in reaped:
             log.warning("job.reaped", job_id=job_ref.job_id, kind=job_ref.kind, reason="Its worker is gone.")
@@ -58,12 +60,12 @@ class Maintenance:
     async def _relay(self) -> None:
         """Put jobs that are due, but not claimed, into Redis."""
         # They do not run, so a claim on one that is left in Redis belongs to a dead worker.
-        due = await self.store.due_jobs(grace=WAKE_AGAIN_SECONDS, most=MAX_WAKES)
+        due = await self.store.jobs_to_wake(grace=WAKE_AGAIN_SECONDS, most=MAX_WAKES)
         await wake_jobs(self.redis, due, clear_claim=True)
 
-    async def _request_forgotten(self) -> None:
+    async def _request_missing(self) -> None:
         """Request a publication for invoices that are marked `queued` without a job."""
-        requested = await self.store.query("request_forgotten", grace=FORGOTTEN_GRACE_SECONDS, most=MAX_WAKES)
+        requested = await self.store.query("request_missing_jobs", grace=MISSING_GRACE_SECONDS, most=MAX_WAKES)
         if requested:
             log.info("jobs.requested", kind="publish_invoice", count=requested)
 
@@ -73,7 +75,8 @@ class Maintenance:
 
     async def _measure(self) -> None:
         """Count the jobs of all workers, for the gauges."""
-        jobs, queue = await self.store.query("count_jobs"), await self.store.query("queue_age")
+        jobs: list[JobCountRow] = await self.store.query("count_jobs")
+        queue: QueueAgeRow = await self.store.query("queue_age")
         self.metrics.queue_measured(jobs, queue["age"], queue["last_sync"])
 
 
