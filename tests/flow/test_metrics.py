@@ -235,6 +235,6 @@ def test_every_alert_is_tested() -> None:
 def test_labels_come_from_closed_sets() -> None:
     """A kind that a producer made up does not become a label."""
     metrics = Metrics()
-    metrics.job_ended("Erika Mustermann", "rejected", 0.1, retry=False)
+    metrics.job_ended("Erika Mustermann", "rejected", 0.1, retry=False, problem=None)
     values: set[Any] = {v for _, pairs in exported(metrics) for _, v in pairs}
     assert "Erika Mustermann" not in values and "unknown" in values

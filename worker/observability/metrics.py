@@ -41,6 +41,9 @@ class Metrics:
         self._jobs = counter("job_attempts", "Finished attempts of jobs.", "kind", "outcome")
         self._job_seconds = histogram("job_duration_seconds", "Duration of one attempt of a job.", "kind", JOB_SECONDS)
         self._retries = counter("job_retries", "Attempts of jobs that used up one of their retries.", "kind")
+        self._problems = counter(
+            "problems", "Attempts that ended with this problem (sevdesk-worker problems).", "problem", "outcome"
+        )
         self._deferred = counter(
             "claims_deferred", "Claims of jobs that were put off (limited: PERSON_JOB_LIMIT).", "reason"
         )
@@ -79,13 +82,15 @@ class Metrics:
 
     # -- fed by the runner ---------------------------------------------------------------------------------------------
 
-    def job_ended(self, kind: str, outcome: str, seconds: float, *, retry: bool) -> None:
+    def job_ended(self, kind: str, outcome: str, seconds: float, *, retry: bool, problem: str | None) -> None:
         """An attempt ended in the state `outcome` (queued: handed back); `retry`: it used up a retry."""
         kind = _known(kind)
         self._jobs.labels(kind, "retry" if retry else outcome).inc()
         self._job_seconds.labels(kind).observe(seconds)
         if retry:
             self._retries.labels(kind).inc()
+        if problem:
+            self._problems.labels(problem, outcome).inc()
 
     def job_deferred(self, reason: str) -> None:
         """A claim was put off: limited, behind, busy or early. One job may be put off many times."""
