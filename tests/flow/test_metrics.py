@@ -156,7 +156,7 @@ def exported(metrics: Metrics) -> Samples:
 def used() -> Metrics:
     """Metrics in which every metric has a sample."""
     metrics = Metrics()
-    metrics.job_ended("publish_invoice", "waiting", 1.0, retry=True)
+    metrics.job_ended("publish_invoice", "waiting", 1.0, retry=True, problem="sevdesk_unavailable")
     metrics.call_ended(Call("GET", "/SevUser", 200, 60.0, 2, "ok"))
     metrics.queue_measured([], 0.0, None)
     metrics.watch_locks(lambda: True)

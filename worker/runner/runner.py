@@ -1,5 +1,6 @@
-"""Runs one attempt of a job: claim, parse, execute its steps or handler, record, report. The only place where exceptions
-become outcomes.
+"""Runs one attempt of a job: claim, parse, execute its steps or handler, record, report.
+
+This is the only place where exceptions become outcomes.
 
 Each write to sevDesk goes in this order: commit the intent through the lock session, make the call, record the result.
 While an intent's outcome is unknown, nobody reads or writes its subject until the quarantine is over.
@@ -106,7 +107,7 @@ class Runner:
         try:
             outcome = await self._execute(job)
         except asyncio.CancelledError:
-            # Shutdown ran out of time, or the locks are lost. The next attempt goes on from the open intent, if there is one.
+            # Shutdown ran out of time, or the locks are lost. The next attempt goes on from an open intent.
             if self.locks.alive:
                 await asyncio.shield(self._end(job, NotYet(0.0, problem("handed_back")), started))
             raise
@@ -152,7 +153,7 @@ class Runner:
             return Retry(problem("unexpected_error", error=type(error).__name__))
 
     async def _not_permitted(self, job: Job, kind: Kind) -> Rejected | None:
-        """Why whoever asked may not; None if they may. Only the outbox and the system may ask without naming a person."""
+        """Why whoever asked may not; None if they may. Only outbox and system may ask without naming a person."""
         if job.requested_by is None:
             return Rejected(problem("requester_missing")) if job.origin == "redis" else None
         person = await self.store.person(job.requested_by)
@@ -286,7 +287,9 @@ class Runner:
         await self._record_ending(job, outcome, ending)
         seconds = monotonic() - started
         shown = ending.problem
-        self.metrics.job_ended(job.kind, ending.state, seconds, retry=ending.costs_retry, problem=shown and shown.code)
+        self.metrics.job_ended(
+            job.kind, ending.state, seconds, retry=ending.costs_retry, problem=shown.code if shown else None
+        )
         say = log.warning if ending.state in ("parked", "rejected") else log.info
         say(
             f"job.{ending.state}",
@@ -300,7 +303,7 @@ class Runner:
         return ending.after
 
     async def _record_ending(self, job: Job, outcome: Outcome, ending: AttemptEnd) -> None:
-        """The ledger's row and the invoice's event in one transaction; without the event if the invoice keeps changing."""
+        """Ledger row and invoice event in one transaction; without the event if the invoice keeps changing."""
         for _ in range(3):
             try:
                 await self.store.record(job, await self._problem_events(job, outcome), ending=ending)
