@@ -109,8 +109,7 @@ def _job_checks(invoice: InvoiceResult) -> list[Check]:
     ]
     checks.append(Check("jobs", "publish_invoice, send_invoice", _joined((job.kind for job in invoice.jobs), ", ")))
     if is_refused(invoice) and invoice.jobs:
-        error = str(invoice.jobs[0].error)
-        checks.append(Check("parked because", "Tax rule 11", "Tax rule 11" if "Tax rule 11" in error else error))
+        checks.append(Check("parked because", "sevdesk_tax_refused", invoice.jobs[0].problem or NONE))
     return checks
 
 

@@ -35,7 +35,7 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 class DemoProcess:
-    """A running `python -m MODULE ...` in its own session, so that Ctrl-C does not reach it. Its output goes to `log`."""
+    """A running `python -m MODULE ...` in its own session, so that Ctrl-C does not reach it; it writes to `log`."""
 
     def __init__(self, name: str, arguments: list[str], log: Path, directory: Path, env: dict[str, str]) -> None:
         """Starts it in `directory`. Raises `OSError`."""

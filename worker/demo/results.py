@@ -1,4 +1,4 @@
-"""The results of the demo: reads the billing system's rows, the event log and the sandbox, and sorts them by invoice."""
+"""The results of the demo: rows of the billing system, events and contents of the sandbox, read for each invoice."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +15,7 @@ from worker.demo.sandbox import SandboxControl
 T = TypeVar("T")
 SandboxObject = Mapping[str, Any]  # an invoice, contact or mail as the sandbox's control endpoint returns it
 
-JOBS = "SELECT invoice_id, requested_by, kind, state, error, next_step FROM sevdesk_jobs ORDER BY seq"
+JOBS = "SELECT invoice_id, requested_by, kind, state, problem, error, next_step FROM sevdesk_jobs ORDER BY seq"
 _INVOICES = """
 SELECT i.id, i.accounting_sync_status, i.document_status, i.claim_status, i.gross_amount, i.paid_amount, i.paid_at,
        i.accounting_provider, i.external_id, i.external_invoice_number,
@@ -53,6 +53,7 @@ class JobRow:
     requested_by: UUID | None
     kind: str
     state: str
+    problem: str | None
     error: str | None
     next_step: str | None
 
