@@ -1,7 +1,7 @@
-"""Reads both books page by page for `compare`, and asks for the repairs. Changes no invoice itself."""
+"""Reads our invoices and sevDesk's page by page for `compare`, and requests the repairs. Changes no invoice itself."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,14 +11,15 @@ from sevdesk_client.client import SevDeskClient
 from worker.reconcile.compare import Drift, Finding, OurInvoice, Pdf, SevdeskBook, compare
 from worker.steps.payments import Receivable
 from worker.store import Store
-from worker.store.rows import handback_of
+from worker.store.operator_rows import ClockRow
+from worker.store.rows import ComparedRow, ContactHistoryRow, handback_of
 
 PAGE = 1000  # the most sevDesk gives at once (official); ours need no more either
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What one comparison found. `in_motion`: left out, because a job or somebody was changing them meanwhile."""
+    """What one comparison found. `in_motion`: how many were left out because they changed during the comparison."""
 
     started_at: datetime
     invoices: int  # ours that are linked
@@ -34,10 +35,11 @@ class Reconciliation:
 
 
 async def reconcile(store: Store, client: SevDeskClient) -> Reconciliation:
-    """Compare both books whole. Raises `SevDeskError` when sevDesk's cannot be read to the end."""
-    started_at: datetime = (await store.query("clock"))["now"]
+    """Compare all invoices with all of sevDesk's. Raises `SevDeskError` if those cannot be read to the end."""
+    clock: ClockRow = await store.query("clock")
+    started_at = clock["now"]
     book, calls = await read_book(client)
-    # Theirs first: whatever changes on our side from now on is newer than what we compare it with, and left out.
+    # sevDesk first: what changes on our side after started_at is then known to be newer, and left out.
     seen, moving, suspects = 0, 0, list[UUID]()
     async for page in _linked(store, started_at):
         seen += len(page)
@@ -50,10 +52,10 @@ async def reconcile(store: Store, client: SevDeskClient) -> Reconciliation:
 
 
 async def read_book(client: SevDeskClient) -> tuple[SevdeskBook, int]:
-    """Every document, and how many calls that took.
+    """Every document in sevDesk, and how many calls that took. Raises `SevDeskError`.
 
-    Pages overlap by one: when something is deleted in sevDesk while we read, all behind it move up and the overlap is
-    gone; then we go back a page, for otherwise we would report what we skipped as missing.
+    Pages overlap by one. If a document is deleted in sevDesk meanwhile, all later ones move up by one and the overlap
+    disappears; then the last page is read again, because the documents skipped would be reported as missing.
     """
     book = SevdeskBook()
     offset, before, calls = 0, set[str](), 0
@@ -72,32 +74,39 @@ async def read_book(client: SevDeskClient) -> tuple[SevdeskBook, int]:
 
 async def _linked(store: Store, started_at: datetime) -> AsyncIterator[list[OurInvoice]]:
     after: UUID | None = None
-    while rows := await store.query("book", after=after, most=PAGE, ids=None, numbers=None):
+    rows: list[ComparedRow]
+    while rows := await store.query("invoices_to_compare", after=after, most=PAGE, ids=None, numbers=None):
         yield [_ours(row, started_at) for row in rows]
         after = rows[-1]["id"]
 
 
 async def _unlinked(store: Store, book: SevdeskBook, started_at: datetime) -> AsyncIterator[OurInvoice]:
-    """Ours that sevDesk knows by their marker, but that we have no id for."""
+    """Invoices of ours without a sevDesk id whose marker (our invoice number) exists in sevDesk."""
     for numbers in _chunks(book.markers):
-        for row in await store.query("book", after=None, most=None, ids=None, numbers=numbers):
+        rows: list[ComparedRow] = await store.query(
+            "invoices_to_compare", after=None, most=None, ids=None, numbers=numbers
+        )
+        for row in rows:
             yield _ours(row, started_at)
 
 
 async def _again(store: Store, ids: Sequence[UUID], started_at: datetime) -> AsyncIterator[OurInvoice]:
-    """The suspects as they are now, with every contact that has stood for their recipient."""
+    """The invoices with these ids as they are now, with every contact that was ever linked to their recipient."""
     for chunk in _chunks(list(dict.fromkeys(ids))):
-        rows = await store.query("book", after=None, most=None, ids=chunk, numbers=None)
+        rows: list[ComparedRow] = await store.query(
+            "invoices_to_compare", after=None, most=None, ids=chunk, numbers=None
+        )
         parties = list({row["recipient_id"] for row in rows if row["recipient_id"] is not None})
-        known: dict[UUID, set[str]] = {}
-        for row in await store.query("contact_history", parties=parties) if parties else ():
-            known.setdefault(row["party_id"], set()).add(row["contact_id"])
+        history: list[ContactHistoryRow] = await store.query("contact_history", parties=parties) if parties else []
+        known: dict[UUID | None, set[str]] = {}
+        for link in history:
+            known.setdefault(link["party_id"], set()).add(link["contact_id"])
         for row in rows:
             ours = _ours(row, started_at)
             yield replace(ours, contacts=ours.contacts | known.get(row["recipient_id"], set()))
 
 
-def _ours(row: Mapping[str, Any], started_at: datetime) -> OurInvoice:
+def _ours(row: ComparedRow, started_at: datetime) -> OurInvoice:
     receivable = Receivable(row["id"], row["invoice_number"], row["gross_amount"], handback_of(row))
     contact_id = row["contact_id"]
     return OurInvoice(
@@ -109,14 +118,14 @@ def _ours(row: Mapping[str, Any], started_at: datetime) -> OurInvoice:
     )
 
 
-def _pdf(row: Mapping[str, Any]) -> Pdf:
+def _pdf(row: ComparedRow) -> Pdf:
     if row["pdf_intact"] is None:
         return Pdf.MISSING
     return Pdf.INTACT if row["pdf_intact"] and row["pdf_as_logged"] else Pdf.SPOILT
 
 
 def _just_changed(book: SevdeskBook, finding: Finding, started_at: datetime) -> bool:
-    """sevDesk changed it while we read: the payment sync sees that by itself, and the next comparison what is left."""
+    """True if sevDesk changed it while we read: the next payment sync, or the next comparison, deals with it."""
     there = book.get(finding.external_id)
     moved = there is not None and there.update is not None and there.update > started_at
     return moved and finding.drift is not Drift.PDF
@@ -127,9 +136,9 @@ def _chunks(values: list[Any]) -> Iterable[list[Any]]:
 
 
 async def remember(store: Store, found: Reconciliation) -> int:
-    """Keep the counts for `status`; answers with the run's number."""
+    """Store the counts for `status` and return the id of the new row."""
     number: int = await store.query(
-        "remember_reconciliation",
+        "insert_reconciliation",
         started_at=found.started_at,
         invoices=found.invoices,
         documents=found.documents,
@@ -140,7 +149,7 @@ async def remember(store: Store, found: Reconciliation) -> int:
 
 
 async def ask_repairs(store: Store, found: Reconciliation, run: int) -> list[str]:
-    """One job per invoice and repair, through the outbox; asked twice for the same run is asked once."""
+    """Request one job per invoice and repair, and return the job ids; repeating it for the same `run` adds none."""
     wanted = dict.fromkeys((f.repair, f.invoice_id) for f in found.findings if f.repair is not None)
     return [
         await store.request_job(kind, {"invoice_id": str(invoice_id)}, key=f"reconcile:{run}:{kind}:{invoice_id}")
