@@ -148,7 +148,7 @@ async def test_every_column_is_mapped_or_known() -> None:
 
 
 async def test_bundle_is_verified_offline(operator: Operator, billing: Billing, worker: object) -> None:
-    """Written, found untouched; one altered byte is named."""
+    """Written, found untouched; one altered byte is noticed."""
     invoice = await billing.usual_invoice()
     await billing.do("publish_invoice", invoice_id=invoice)
     made = await operator.json("show", str(invoice), "--bundle", "proof.zip")

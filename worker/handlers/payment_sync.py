@@ -258,7 +258,9 @@ class Sync:
         if payments.unclear(there) and there.id not in cancelled_by:
             cancelled_by = payments.cancellations(await self.account.client.find_invoices(receivable.number))
         if payments.unexplained(receivable, there, cancelled_by):
-            reason = f"sevDesk closed invoice {receivable.number} without a payment date, and shows no cancellation for it."
+            reason = (
+                f"sevDesk closed invoice {receivable.number} without a payment date, and shows no cancellation for it."
+            )
             self._ask(reason, "Look at the invoice in sevDesk, then sync it by its id.")
         events = payments.compare(receivable, there, cancelled_by)
         if there.id in cancelled_by and receivable.handback.paid_amount > 0:
