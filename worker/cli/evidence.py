@@ -16,7 +16,10 @@ def verify(
     seal: Annotated[str | None, typer.Option(help="The seal that was printed then and kept elsewhere.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check an evidence bundle offline; names altered, missing and extra files and the first such record. Exit 3: any."""
+    """Check an evidence bundle offline; names altered, missing and extra files and the first such record.
+
+    Exit code 3: something differs.
+    """
     from worker.evidence import bundle as evidence
 
     try:
