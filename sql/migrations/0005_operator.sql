@@ -10,6 +10,6 @@ CREATE TABLE sevdesk_reconciliations (
     finished_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     invoices    integer NOT NULL,
     documents   integer NOT NULL,
-    in_motion   integer NOT NULL,
+    changing    integer NOT NULL,
     drift       jsonb NOT NULL
 );

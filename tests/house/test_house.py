@@ -31,6 +31,8 @@ FORBIDDEN = {
     "worker.gate.breaker": IO,
     "worker.queue.fairness": IO,
     "worker.steps": (*IO, "worker.runner"),
+    "worker.steps.payments": (*IO, "asyncio", "sevdesk_client.client", "worker.steps"),
+    "worker.reconcile.compare": (*IO, "asyncio", "sevdesk_client.client", "worker.steps.step"),
 }
 # library -> the only modules that may import it
 ONLY_IN = {

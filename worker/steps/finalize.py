@@ -9,9 +9,8 @@ from worker.domain.invoice import SyncStatus
 from worker.domain.lifecycle import apply
 from worker.domain.outcome import Parked, Rejected
 from worker.steps.account import SevdeskAccount
-from worker.steps.payments import Receivable, cancellations, compare, unclear
+from worker.steps.payments import DRAFT, Receivable, cancellations, compare, unclear
 from worker.steps.step import (
-    DRAFT,
     Intent,
     LookResult,
     Step,

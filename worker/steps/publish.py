@@ -13,9 +13,8 @@ from worker.domain.money import Sums, tax_text
 from worker.domain.outcome import Parked
 from worker.steps.account import SevdeskAccount
 from worker.steps.finalize import adopted
-from worker.steps.payments import CANCELLATION
+from worker.steps.payments import CANCELLATION, DRAFT
 from worker.steps.step import (
-    DRAFT,
     DRAFT_WRITES,
     Intent,
     LookResult,
