@@ -1,4 +1,4 @@
-"""A typed client of the sevDesk REST API v1: what sevDesk means, knowing nothing of who asks."""
+"""A typed client of the sevDesk REST API v1; it knows nothing of the worker."""
 
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.errors import (

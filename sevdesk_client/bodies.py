@@ -1,7 +1,7 @@
-"""The JSON bodies we send, built from drafts. Pure.
+"""The JSON bodies of requests, built from drafts. Pure.
 
-Amounts travel as decimal strings: sevDesk takes strings and numbers alike (one report, measured), and no float can
-round a string on its way. Ids travel as integers where the spec says so. Keys without a value are left out (official).
+Amounts are sent as decimal strings: sevDesk accepts strings and numbers (one report, measured), and strings cannot be
+rounded as floats. Ids are sent as integers where the spec says so. Keys without a value are left out (official).
 """
 
 from datetime import date, datetime, time, timedelta
@@ -9,17 +9,17 @@ from decimal import Decimal
 
 from sevdesk_client.models import BERLIN, AddressDraft, ContactDraft, InvoiceDraft, MailDraft, PositionDraft
 
-# What we send, as `json.dumps` takes it.
+# A JSON object, as `json.dumps` takes it.
 Body = dict[str, object]
 
 
 def decimal_text(amount: Decimal) -> str:
-    """Plain digits, never an exponent: PHP would read "1E+2", a person reading a log would not."""
+    """Plain digits without an exponent, so that people reading a log understand it, too."""
     return format(amount, "f")
 
 
 def ref(name: str, id: str | int) -> Body:
-    """A reference as sevDesk wants it; without `objectName` it complains about something else (live, three peers).
+    """A reference; without `objectName` sevDesk's error names something else (live, three peers).
 
     Raises ValueError for an id that is not a number.
     """
@@ -27,12 +27,12 @@ def ref(name: str, id: str | int) -> Body:
 
 
 def unix_seconds(day: date) -> int:
-    """Midnight in Berlin, which is how sevDesk shows a calendar day (live, four peers)."""
+    """Midnight in Berlin in unix seconds, which is how sevDesk represents a date (live, four peers)."""
     return int(datetime.combine(day, time(), BERLIN).timestamp())
 
 
 def last_second(day: date) -> int:
-    """The second before the next midnight in Berlin, for periods whose end is included."""
+    """The last second of the Berlin day in unix seconds, for periods whose end is included."""
     return unix_seconds(day + timedelta(days=1)) - 1
 
 
@@ -46,7 +46,7 @@ def export_config(accountant_number: int, accountant_client_number: int, year_be
 
 
 def contact(draft: ContactDraft) -> Body:
-    """POST /Contact, PUT /Contact/{id} (flat; the PUT is partial: measured by one peer)."""
+    """POST /Contact, PUT /Contact/{id} (not nested; the PUT is partial: measured by one peer)."""
     return _set_only(
         {
             "customerNumber": draft.customer_number,
@@ -75,7 +75,7 @@ def contact_address(draft: AddressDraft, contact_id: str | None = None) -> Body:
 
 
 def communication_way(contact_id: str, value: str, type: str, key_id: int, main: bool) -> Body:
-    """POST /CommunicationWay. Without `key` sevDesk answers 500 (one report), though the spec merely requires it."""
+    """POST /CommunicationWay. Without the required `key` sevDesk answers 500 (one report)."""
     return {
         "contact": ref("Contact", contact_id),
         "type": type,
@@ -100,7 +100,7 @@ def mail(draft: MailDraft) -> Body:
 
 
 def save_invoice(draft: InvoiceDraft) -> Body:
-    """POST /Invoice/Factory/saveInvoice: the four trailing keys always, in this order (official)."""
+    """POST /Invoice/Factory/saveInvoice: always with the four trailing keys, in this order (official)."""
     return {
         "invoice": _set_only({**_invoice(draft), **_address(draft)}),
         "invoicePosSave": [_position(position) for position in draft.positions],
@@ -112,16 +112,16 @@ def save_invoice(draft: InvoiceDraft) -> Body:
 
 
 def _invoice(draft: InvoiceDraft) -> Body:
-    """The head of the document.
+    """The document without its positions and address.
 
-    Against the spec's list of required keys, `taxType` is left out: `taxRule` replaces it (live, two peers).
+    `taxType` is left out, though the spec requires it: `taxRule` replaces it (live, two peers).
     """
     return {
         "objectName": "Invoice",
         "mapAll": True,
         "contact": ref("Contact", draft.contact_id),
         "contactPerson": ref("SevUser", draft.contact_person_id),
-        # dd.mm.yyyy is official and live; the delivery dates are "timestamps" in the spec and measured as such.
+        # dd.mm.yyyy is official and live; delivery dates are timestamps by spec and measured.
         "invoiceDate": draft.invoice_date.strftime("%d.%m.%Y"),
         "deliveryDate": unix_seconds(draft.delivery_date) if draft.delivery_date else None,
         "deliveryDateUntil": unix_seconds(draft.delivery_date_until) if draft.delivery_date_until else None,
@@ -144,7 +144,7 @@ def _invoice(draft: InvoiceDraft) -> Body:
 
 
 def _address(draft: InvoiceDraft) -> Body:
-    """Both forms of the address, written out: sevDesk copies none without takeDefaultAddress (live, three peers)."""
+    """The address as text and as fields; sevDesk fills in none without takeDefaultAddress (live, three peers)."""
     town = " ".join(filter(None, (draft.address_zip, draft.address_city)))
     return {
         "address": "\n".join(filter(None, (draft.address_name, draft.address_street, town))) or None,

@@ -1,9 +1,9 @@
 """SevDeskClient: one method per call, in the order of an invoice's life.
 
-Every method is one call and answers with a model, or raises from the tree in `errors`: each may raise NotSent,
-Throttled and Refused (or TokenRefused), a read Unavailable, a write OutcomeUnknown. What else a call may raise, and
-what it is refused with, stands with it. A read that got no usable answer is repeated a few times; a write is repeated
-only when it certainly did not happen.
+Every method makes one call and returns a model, or raises an error from `errors`: each may raise NotSent, Throttled
+and Refused (or TokenRefused), a read Unavailable, a write OutcomeUnknown. A method's docstring names what else it may
+raise and why it is refused. A read without a usable answer is repeated a few times; a write only when it certainly did
+not happen.
 Money is Decimal in the document's currency; ids are sevDesk's, as strings of digits.
 """
 
@@ -37,21 +37,21 @@ MAX_PAGE = 1000
 
 
 class SevDeskClient(Sender):
-    """SevDesk's API v1 for one account; `Sender` says how one is made."""
+    """sevDesk's API v1 for one account; see `Sender` for the constructor's parameters."""
 
     # -- the account ---------------------------------------------------------------------------------------------------
 
     async def bookkeeping_system_version(self) -> str:
-        """Either "1.0" or "2.0"; also the cheapest proof that the token works (official; live, two peers).
+        """Either "1.0" or "2.0" (official; live, two peers); also the cheapest check of the token.
 
-        Raises TokenRefused otherwise (401: two sources, second-hand).
+        Raises TokenRefused for a wrong token (401: two sources, second-hand).
         """
         return await self._call(Request("GET", "/Tools/bookkeepingSystemVersion"), readers.version)
 
     async def list_users(self, *, with_account: bool = False) -> list[SevUser]:
         """The account's users; the first is the usual contact person (not in the spec; live, four peers).
 
-        `with_account` asks for the account's name, too (inferred; `client_name` stays None where it is not given).
+        `with_account` also asks for the account's name (inferred; `client_name` stays None without it).
         Raises TokenRefused as all calls do (401).
         """
         params: dict[str, str | int] = {"embed": "sevClient"} if with_account else {}
@@ -60,7 +60,8 @@ class SevDeskClient(Sender):
     async def find_country(self, code: str) -> Country:
         """The country with this ISO 3166-1 alpha-2 code; of GB's two rows the older one (live, two peers).
 
-        Raises NotFound. The spec has the path in its prose only; were `code` ignored, a page would hold all countries.
+        Raises NotFound. The spec mentions the path only in its prose, so `code` may be ignored; one page holds all
+        countries, and the code is checked here.
         """
         request = Request("GET", "/StaticCountry", params={"code": code, "limit": MAX_PAGE})
         found = await self._call(request, readers.many(Country))
@@ -70,7 +71,7 @@ class SevDeskClient(Sender):
         return readers.by_age(same)[0]
 
     async def list_templates(self) -> list[Template]:
-        """The invoice templates (official; one report for the wrapper). Heavy: the answer holds HTML and thumbnails.
+        """The invoice templates (official; one report for the wrapper). The answer is large: HTML and thumbnails.
 
         Raises Unavailable when it takes longer than `read_timeout`.
         """
@@ -78,7 +79,7 @@ class SevDeskClient(Sender):
         return await self._call(request, readers.templates)
 
     async def list_payment_methods(self) -> list[PaymentMethod]:
-        """The account's payment methods (not in the spec; captured by one peer). Raises Refused if the path is gone."""
+        """The account's payment methods (not in the spec; captured by one peer). Raises Refused without the path."""
         return await self._call(Request("GET", "/PaymentMethod"), readers.many(PaymentMethod))
 
     # -- contacts ------------------------------------------------------------------------------------------------------
@@ -86,32 +87,32 @@ class SevDeskClient(Sender):
     async def find_contacts(self, customer_number: str) -> list[Contact]:
         """Organisations and persons (depth: official) with exactly this number, oldest first.
 
-        Raises FilterIgnored when others came back. The filter is exact (measured by one peer).
+        The filter is exact (measured by one peer). Raises FilterIgnored when other contacts came back.
         """
         request = Request("GET", "/Contact", params={"customerNumber": customer_number, "depth": 1})
         found = await self._call(request, readers.many(Contact))
         return readers.rechecked(request, found, lambda contact: contact.customer_number == customer_number)
 
     async def get_contact(self, id: str) -> Contact:
-        """Raises NotFound (404 and 400 were both seen for an unknown id)."""
+        """The contact. Raises NotFound (404 and 400 were both seen for an unknown id)."""
         return await self._call(Request("GET", "/Contact/{id}", id), readers.one(Contact))
 
     async def create_contact(self, draft: ContactDraft) -> Contact:
-        """A second contact with the same number is not known to be refused: look first (not established).
+        """Create a contact. Look first: a duplicate customer number may be accepted (not established).
 
         Raises Refused for a category that is missing or unknown (official).
         """
         return await self._call(Request("POST", "/Contact", body=bodies.contact(draft)), readers.one(Contact))
 
     async def update_contact(self, id: str, draft: ContactDraft) -> Contact:
-        """What the draft leaves out stays (measured by one peer). Raises NotFound."""
+        """Change a contact; what the draft leaves out stays (measured by one peer). Raises NotFound."""
         return await self._call(Request("PUT", "/Contact/{id}", id, body=bodies.contact(draft)), readers.one(Contact))
 
     async def list_contact_addresses(self, contact_id: str) -> list[ContactAddress]:
         """The contact's addresses, oldest first.
 
-        The spec gives this list no filter. The pair it documents elsewhere is sent; if that is ignored, the check of
-        each hit does its work. Raises FilterIgnored when the page is full, because then some addresses may be missing.
+        The spec documents no filter for this list, so the usual contact filter is sent and each hit is checked here.
+        Raises FilterIgnored when other contacts' addresses fill the page, because some may then be missing.
         """
         request = Request("GET", "/ContactAddress", params={**_of_contact(contact_id), "limit": MAX_PAGE})
         found = await self._call(request, readers.many(ContactAddress))
@@ -119,20 +120,20 @@ class SevDeskClient(Sender):
         return readers.rechecked(request, found, lambda address: address.contact_id == contact_id, complete=complete)
 
     async def create_contact_address(self, contact_id: str, draft: AddressDraft) -> ContactAddress:
-        """Adds an address; sevDesk keeps any number of them (official). Raises NotFound without the contact."""
+        """Add an address; a contact may have any number (official). Raises NotFound for an unknown contact."""
         request = Request("POST", "/ContactAddress", body=bodies.contact_address(draft, contact_id))
         return await self._call(request, readers.one(ContactAddress))
 
     async def update_contact_address(self, address_id: str, draft: AddressDraft) -> ContactAddress:
-        """What the draft leaves out stays (measured by one peer). Raises NotFound."""
+        """Change an address; what the draft leaves out stays (measured by one peer). Raises NotFound."""
         request = Request("PUT", "/ContactAddress/{id}", address_id, body=bodies.contact_address(draft))
         return await self._call(request, readers.one(ContactAddress))
 
     async def list_communication_ways(self, contact_id: str, type: str = "EMAIL") -> list[CommunicationWay]:
-        """The contact's ways of this type, oldest first.
+        """The contact's communication ways of this type, oldest first.
 
-        The type is filtered here: asked for contact, type and main together, some accounts found nothing (one report).
-        Raises FilterIgnored when the page is full of others, too.
+        The type is filtered here: for contact, type and main together some accounts found nothing (one report).
+        Raises FilterIgnored when other contacts' ways fill the page.
         """
         request = Request("GET", "/CommunicationWay", params={**_of_contact(contact_id), "limit": MAX_PAGE})
         found = await self._call(request, readers.many(CommunicationWay))
@@ -143,12 +144,12 @@ class SevDeskClient(Sender):
     async def create_communication_way(
         self, contact_id: str, value: str, type: str = "EMAIL", key_id: int = 8, main: bool = True
     ) -> CommunicationWay:
-        """`key_id` 8 is invoicing, 2 is work (official). Raises NotFound without the contact."""
+        """Add one; `key_id` 8 is invoicing, 2 is work (official). Raises NotFound for an unknown contact."""
         body = bodies.communication_way(contact_id, value, type, key_id, main)
         return await self._call(Request("POST", "/CommunicationWay", body=body), readers.one(CommunicationWay))
 
     async def update_communication_way(self, id: str, value: str) -> CommunicationWay:
-        """Changes the value and nothing else (measured by one peer). Raises NotFound."""
+        """Change only the value (measured by one peer). Raises NotFound."""
         request = Request("PUT", "/CommunicationWay/{id}", id, body={"value": value})
         return await self._call(request, readers.one(CommunicationWay))
 
@@ -157,8 +158,8 @@ class SevDeskClient(Sender):
     async def find_invoices(self, marker: str) -> list[Invoice]:
         """Invoices and cancellations whose customerInternalNote is exactly `marker`, oldest first.
 
-        The spec's `customerIntenalNote` is ignored; the right spelling works (one peer measured it, four use it).
-        Raises FilterIgnored when others came back.
+        The spec's `customerIntenalNote` is ignored; the right spelling works (measured by one peer, used by four).
+        Raises FilterIgnored when other invoices came back.
         """
         request = Request("GET", "/Invoice", params={"customerInternalNote": marker})
         found = await self._call(request, readers.many(Invoice))
@@ -174,11 +175,11 @@ class SevDeskClient(Sender):
         offset: int = 0,
         limit: int = MAX_PAGE,
     ) -> list[Invoice]:
-        """One page, oldest first within it; the first short page is the last (official: there is no other sign).
+        """One page, oldest first within it; a page shorter than `limit` is the last (official: there is no other sign).
 
-        `update_after` is cut to the second and compared with `update` (live, two peers). `status` takes one value.
-        `days` are the first and the last invoice date, Berlin days (sevDesk wants unix seconds: live; ISO found
-        nothing, one report). Raises FilterIgnored when others came back.
+        `update_after` is cut to the second and compared with `update` (live, two peers). `status` is one value. `days`
+        are the first and the last invoice date in Berlin (sent as unix seconds: live; ISO found nothing, one report).
+        Raises FilterIgnored when other invoices came back.
         """
         since = int(update_after.timestamp()) if update_after else None
         asked: dict[str, str | int | None] = {"updateAfter": since, "status": status, "offset": offset, "limit": limit}
@@ -197,42 +198,42 @@ class SevDeskClient(Sender):
         return readers.rechecked(request, found, fits)
 
     async def get_invoice(self, id: str) -> Invoice:
-        """Raises NotFound for an unknown or deleted id (404 with code 151: measured)."""
+        """The invoice. Raises NotFound for an unknown or deleted id (404 with code 151: measured)."""
         return await self._call(Request("GET", "/Invoice/{id}", id), readers.one(Invoice))
 
     async def save_invoice(self, draft: InvoiceDraft) -> Invoice:
-        """Makes a draft: status 100, no number, sums as sevDesk computed them (live, three peers).
+        """Create a draft: status 100, no number, sums as sevDesk computed them (live, three peers).
 
-        Raises Refused for a body it does not take (400, 422: live, five peers), NotFound without the contact.
-        "Correct number abort", a lock that passes (four code bases), is OutcomeUnknown: read back first.
+        Raises Refused for an invalid body (400, 422: live, five peers), NotFound for an unknown contact. "Correct
+        number abort", a temporary lock (four code bases), is OutcomeUnknown: read back first.
         """
         request = Request("POST", "/Invoice/Factory/saveInvoice", body=bodies.save_invoice(draft))
         return await self._call(request, readers.saved_invoice)
 
     async def delete_draft(self, id: str) -> None:
-        """Raises Refused (409, code 159) for all but drafts, NotFound if it is gone (no spec; live, three peers)."""
+        """Raises Refused (409, code 159) for other than drafts, NotFound if it is gone (no spec; live, three peers)."""
         await self._call(Request("DELETE", "/Invoice/{id}", id), readers.nothing)
 
     async def change_parameter(self, id: str, key: str, value: str) -> None:
-        """Sets `template`, `letterpaper`, `language` or `payPal` of a document (official).
+        """Set `template`, `letterpaper`, `language` or `payPal` of a document (official).
 
-        An e-invoice takes it only once it is finalised; before, it is Refused (503, one report).
+        Raises Refused for the draft of an e-invoice (503, one report).
         """
         request = Request("PUT", "/Invoice/{id}/changeParameter", id, body={"key": key, "value": value})
         await self._call(request, readers.nothing)
 
     async def send_by(self, id: str, send_type: str = "VPDF") -> Invoice:
-        """Finalises: status 200, the number, sendDate; VPDF also enshrined it in one account, VPR in another did not.
+        """Finalise: sets status 200, number and sendDate; VPDF also enshrined in one account, VPR in another did not.
 
-        Against the spec the answer is the invoice, not a log entry (derived from a capture). Repeating it is not proved
-        harmless: read first. Raises Refused: 7100 for tax rule or sums (measured by two peers), 830 for what an
-        e-invoice lacks (measured), 422 without an address (one report); NotFound.
+        The answer is the invoice, not a log entry as the spec says (derived from a capture). Read before repeating it:
+        nobody proved that harmless. Raises Refused with 7100 for tax rule or sums (measured by two peers), 830 for
+        missing e-invoice fields (measured), 422 without an address (one report); NotFound.
         """
         body = {"sendType": send_type, "sendDraft": False}
         return await self._call(Request("PUT", "/Invoice/{id}/sendBy", id, body=body), readers.one(Invoice))
 
     async def get_pdf(self, id: str) -> Document:
-        """The PDF. preventSendBy keeps a draft a draft (live, three peers); without it this GET would finalise it.
+        """The PDF. Sent with preventSendBy, without which this GET finalises a draft (live, three peers).
 
         Raises Refused for the draft of an e-invoice (503, measured by one peer), NotFound.
         """
@@ -243,37 +244,38 @@ class SevDeskClient(Sender):
     async def get_xml(self, id: str) -> str:
         """The e-invoice as CII XML (live, two peers).
 
-        Only finalised e-invoices have one; others are Refused (400), and so are all (500) if the company has no IBAN.
+        Raises Refused unless a finalised e-invoice (400), and for all of them if the company has no IBAN (500).
         """
         return await self._call(Request("GET", "/Invoice/{id}/getXml", id), readers.text)
 
     async def send_via_email(self, id: str, draft: MailDraft) -> Email:
-        """Mails the PDF and marks the invoice as sent: sendType VM, sendDate (official; one report for VM).
+        """Mail the PDF and mark the invoice as sent: sendType VM, sendDate (official; one report for VM).
 
-        A draft it finalises first (inferred), so it raises Refused for what `send_by` does; NotFound.
+        A draft is finalised first (inferred), so the refusals of `send_by` apply. Raises Refused, NotFound.
         """
         request = Request("POST", "/Invoice/{id}/sendViaEmail", id, body=bodies.mail(draft))
         return await self._call(request, readers.email)
 
     async def cancel_invoice(self, id: str) -> Invoice | CreditNote:
-        """The cancellation invoice (SR) of an open invoice, or the draft of a credit note for a paid one (one report).
+        """Cancel: creates a cancellation invoice (SR), or for a paid invoice a credit note draft (one report).
 
-        Raises Refused: 421 already cancelled, 170 a credit note exists, 390 partly paid (with HTTP 200; measured).
+        Raises Refused with 421 if already cancelled, 170 if a credit note exists, 390 if partly paid (with HTTP 200;
+        all measured).
         """
         return await self._call(Request("POST", "/Invoice/{id}/cancelInvoice", id), readers.cancellation)
 
     async def find_credit_notes(self, invoice_id: str) -> list[CreditNote]:
         """The credit notes whose origin is this invoice, oldest first.
 
-        The filter is official (in the spec's prose); that the answer names the origin is inferred. Raises FilterIgnored
-        when a hit does not.
+        The filter is official (in the spec's prose); that the answer names the origin is inferred. Raises
+        FilterIgnored when a hit does not name it.
         """
         request = Request("GET", "/CreditNote", params={"origin[id]": invoice_id, "origin[objectName]": "Invoice"})
         found = await self._call(request, readers.many(CreditNote))
         return readers.rechecked(request, found, lambda note: note.origin is not None and note.origin.id == invoice_id)
 
     async def get_credit_note(self, id: str) -> CreditNote:
-        """Raises NotFound for an unknown or deleted id (400 or 404: official)."""
+        """The credit note. Raises NotFound for an unknown or deleted id (400 or 404: official)."""
         return await self._call(Request("GET", "/CreditNote/{id}", id), readers.one(CreditNote))
 
     # -- the DATEV export ----------------------------------------------------------------------------------------------
@@ -281,11 +283,11 @@ class SevDeskClient(Sender):
     async def create_datev_export(
         self, start: date, end: date, scope: str, by_pay_date: bool, include_images: bool, enshrine: bool
     ) -> str:
-        """Starts an export and answers its job id: a GET by method, a write by effect, so never blindly repeated.
+        """Start an export and return its job id; this GET writes, so it is repeated only when it was not sent.
 
-        `start` and `end` are German days, both included. `scope` holds some of E earnings, X expenditure,
-        T transactions, C cash register, D assets. `by_pay_date`: only paid documents, by the day of payment.
-        `enshrine`: every exported document becomes unchangeable for good (all official). Raises Refused when
+        `start` and `end` are Berlin days, both included. `scope` holds some of E earnings, X expenditure,
+        T transactions, C cash register, D assets. `by_pay_date` exports only paid documents, by day of payment.
+        `enshrine` makes every exported document unchangeable for good (all official). Raises Refused when
         accountingYearBegin is not set (official), and with 409, whose meaning is not established.
         """
         if start > end or not scope or not set(scope) <= set("EXTCD"):
@@ -295,7 +297,7 @@ class SevDeskClient(Sender):
             "endDate": bodies.last_second(end),
             "scope": scope,
             "exportByPaydate": _flag(by_pay_date),
-            "includeEnshrined": "true",  # without it, what was finalised with enshrining would be missing
+            "includeEnshrined": "true",  # otherwise invoices enshrined when finalised would be missing
             "enshrineDocuments": _flag(enshrine),
             "includeDocumentImages": _flag(include_images),
         }
@@ -303,9 +305,9 @@ class SevDeskClient(Sender):
         return await self._call(request, readers.job_id)
 
     async def datev_progress(self, job_id: str) -> Progress:
-        """How far the export is; two calls, for getProgress wants a hash (official). For show: it proves nothing.
+        """The export's progress, by two calls, because getProgress takes a hash (official). Only for display.
 
-        Raises NotFound for an unknown job (inferred).
+        Whether the archive is ready, `datev_download_info` tells. Raises NotFound for an unknown job (inferred).
         """
         request = Request("GET", "/Progress/generateDownloadHash", params={"jobId": job_id})
         found = await self._call(request, readers.hash_or_progress)
@@ -314,7 +316,7 @@ class SevDeskClient(Sender):
         return await self._call(Request("GET", "/Progress/getProgress", params={"hash": found}), readers.progress)
 
     async def datev_download_info(self, job_id: str) -> DownloadInfo | None:
-        """Where the archive lies, with a fresh link each time; None while the export is not finished.
+        """The archive's link, a new one each time; None while the export is not finished.
 
         Raises NotFound for an unknown job; whether a running one may answer the same is not established.
         """
@@ -322,10 +324,10 @@ class SevDeskClient(Sender):
         return await self._call(request, readers.download_info)
 
     async def download(self, link: str, max_bytes: int = MAX_ARCHIVE_BYTES, seconds: float = 600.0) -> bytes:
-        """The file behind a link, without our token, without following redirects.
+        """The file behind a link; neither sends the token nor follows redirects.
 
-        `seconds` bound one attempt as a whole, the read time-out bounds every pause in it. Raises Refused for a link
-        that has expired (ask for a new one), that is not https, or whose file is larger than `max_bytes`.
+        `seconds` bounds a whole attempt, the read time-out each pause in it. Raises Refused for a link that has expired
+        (ask for a new one) or is not https, and for a file larger than `max_bytes`.
         """
         request = Request("GET", "(download link)", link=link, max_bytes=max_bytes, seconds=seconds)
         return await self._fetch(request)
@@ -333,9 +335,9 @@ class SevDeskClient(Sender):
     async def update_export_config(
         self, client_id: str, accountant_number: int, accountant_client_number: int, year_begin: date
     ) -> None:
-        """Sets Beraternummer, Mandantennummer and the first day of the accounting year (official).
+        """Set Beraternummer, Mandantennummer and the first day of the accounting year (official).
 
-        With an API token this was Refused, "Access denied" (one report): then a person has to set them in the UI.
+        With an API token this was Refused, "Access denied" (one report); then a person has to do it in the UI.
         """
         body = bodies.export_config(accountant_number, accountant_client_number, year_begin)
         request = Request("PUT", "/SevClient/{id}/updateExportConfig", client_id, body=body)
@@ -343,10 +345,10 @@ class SevDeskClient(Sender):
 
 
 def _flag(value: bool) -> str:
-    """A boolean as a query has it."""
+    """A boolean for a query."""
     return "true" if value else "false"
 
 
 def _of_contact(id: str) -> dict[str, str | int]:
-    """Always as a pair: without the second key the filter is ignored or refused (official; live, three peers)."""
+    """The contact filter; without objectName it is ignored or refused (official; live, three peers)."""
     return {"contact[id]": id, "contact[objectName]": "Contact"}

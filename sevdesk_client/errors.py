@@ -10,21 +10,21 @@
     │   └── FilterIgnored  a list came back unfiltered: repeating will not help
     └── OutcomeUnknown     a write may or may not have happened: read back first
 
-The classes are named for what the caller can do, not for HTTP codes: sevDesk refuses with HTTP 200 (captured:
-cancelling a partly paid invoice) and reports the caller's mistakes with 500 (official; live, five peers).
+The classes say what the caller can do, not which HTTP status came: sevDesk refuses with HTTP 200 (captured: cancelling
+a partly paid invoice) and reports the caller's mistakes with 500 (official; live, five peers).
 
-The first line of a class docstring ends its message, so the documentation and the log cannot drift apart.
+The first line of a class's docstring is the end of its error message, so documentation and log say the same.
 """
 
 import re
 from collections.abc import Iterable
 
-# sevDesk's messages are one line; a proxy's error page is not, and nobody reads past this in a log.
+# Characters. sevDesk's messages are one line; a proxy's error page may be long, and a log line should not be.
 MAX_REASON = 300
 
 _EMAIL = re.compile(r"[^\s<>\"'(),;:=@]{1,64}@[^\s<>\"'(),;:=@]+")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b")
-# API tokens are 32 hexadecimal digits (official); download hashes and signatures are longer still.
+# API tokens are 32 hexadecimal digits (official); download hashes and signatures are longer.
 _TOKEN = re.compile(r"\b[0-9a-fA-F]{32,}\b")
 
 
@@ -40,7 +40,7 @@ def scrub(text: str, secret: str = "") -> str:
 
 
 def _without_beginning(word: str, cut: str) -> str:
-    """A reason that was cut within `word` ends before it."""
+    """Remove the beginning of `word` at the end of a truncated reason, where scrub cut within it."""
     for length in range(len(word) - 1, 2, -1):
         if cut.casefold().endswith(f"{word[:length]}…".casefold()):
             return f"{cut[: -length - 1]}[…]"
@@ -51,10 +51,10 @@ class SevDeskError(Exception):
     """A call to sevDesk did not succeed.
 
     operation    method and path, ids replaced: "POST /Invoice/{id}/cancelInvoice"
-    reason       what sevDesk (or the network) said, scrubbed: no token, no e-mail address, one bounded line
-    status       HTTP status, None where no answer came
-    code         sevDesk's own error number (151, 7100, ...), the stable key of an error; None where it gave none
-    retry_after  seconds sevDesk asked us to wait, None where it did not
+    reason       sevDesk's message or the network error, scrubbed: one short line without token and e-mail addresses
+    status       HTTP status, None without an answer
+    code         sevDesk's error number (151, 7100, ...), which identifies an error; None if there is none
+    retry_after  seconds that sevDesk asked to wait, None if it did not
     """
 
     def __init__(
@@ -74,20 +74,27 @@ class SevDeskError(Exception):
         super().__init__(self._sentence())
 
     def redact(self, words: Iterable[str]) -> None:
-        """Take these out of the reason, in either case; sevDesk's messages may repeat what it knows of a customer."""
+        """Remove these words from the reason, ignoring case: sevDesk's messages may contain a customer's data."""
         for word in sorted(words, key=len, reverse=True):
             self.reason = re.sub(re.escape(" ".join(word.split())), "[…]", self.reason, flags=re.IGNORECASE)
             if self.reason.endswith("…"):
                 self.reason = _without_beginning(word, self.reason)
         self.args = (self._sentence(),)
 
-    def _sentence(self) -> str:
-        marks = [f"HTTP {self.status}"] if self.status is not None else []
+    @property
+    def answer(self) -> str:
+        """The reason with HTTP status and sevDesk's error number: "invoice already canceled (HTTP 422, code 421)"."""
+        return self.reason + self._numbers()
+
+    def _numbers(self) -> str:
+        numbers = [f"HTTP {self.status}"] if self.status is not None else []
         if self.code is not None:
-            marks.append(f"code {self.code}")
-        where = f" ({', '.join(marks)})" if marks else ""
+            numbers.append(f"code {self.code}")
+        return f" ({', '.join(numbers)})" if numbers else ""
+
+    def _sentence(self) -> str:
         meaning = (type(self).__doc__ or "").partition("\n")[0]
-        return f"{self.operation} failed with “{self.reason}”{where}: {meaning[:1].lower()}{meaning[1:]}"
+        return f"{self.operation} failed with “{self.reason}”{self._numbers()}: {meaning[:1].lower()}{meaning[1:]}"
 
 
 class NotSent(SevDeskError):
@@ -109,8 +116,8 @@ class NotFound(Refused):
 class Throttled(SevDeskError):
     """SevDesk asked us to slow down, so nothing happened and it is safe to repeat later.
 
-    sevDesk documents no limit and nobody has seen a 429 (measured: 133 requests per second were answered); this is what
-    HTTP says a 429 means.
+    sevDesk documents no limit and nobody has seen a 429 (measured: 133 requests per second were answered); this is the
+    meaning of 429 in HTTP.
     """
 
 

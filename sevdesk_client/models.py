@@ -1,8 +1,8 @@
-"""sevDesk's objects with sevDesk's own words, and the drafts we send.
+"""sevDesk's objects in sevDesk's words, and the drafts that requests are built from.
 
-Reading: what sevDesk writes as a string ("100", "5.51", "1") arrives here as what it means. Keys we do not use are
-ignored; keys that appear only when set may be missing (measured by two peers).
-Amounts are `Decimal` in the document's currency, dates are German calendar days, times carry their offset.
+Strings in answers ("100", "5.51", "1") become numbers, dates and booleans. Unused keys are ignored; keys that appear
+only when set may be missing (measured by two peers).
+Amounts are `Decimal` in the document's currency, dates are Berlin days, times are aware.
 """
 
 import re
@@ -19,7 +19,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def _number(value: Any) -> Any:
-    """`true` is sevDesk's way of writing 1 in some answers (captured for `quantity`, confirmed by a second peer)."""
+    """Some answers have `true` for 1 (captured for `quantity`, confirmed by a second peer)."""
     return int(value) if isinstance(value, bool) else value
 
 
@@ -28,12 +28,12 @@ def _zero_if_null(value: Any) -> Any:
 
 
 def _flag(value: Any) -> Any:
-    """Booleans are "0"/"1" in reads, real booleans in write answers, and null where never set (captures)."""
+    """Booleans are "0" and "1" in reads, JSON booleans in write answers, null if never set (captures)."""
     return False if value is None or value == "" else value
 
 
 def _day(value: Any) -> Any:
-    """The first ten characters: days come as Berlin midnight, which is the day before in UTC (live, four peers)."""
+    """The date in the first ten characters: dates come as Berlin midnight, in UTC the day before (live, four peers)."""
     return date.fromisoformat(value[:10]) if isinstance(value, str) and value else value or None
 
 
@@ -43,12 +43,12 @@ def _moment(value: Any) -> Any:
     if value in (None, "", "0", 0):
         return None
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    # Every captured time carries its offset; should one come without, it is the wall clock sevDesk shows its users.
+    # Every captured time has an offset; one without is taken as Berlin time, which sevDesk shows its users.
     return moment.replace(tzinfo=BERLIN) if isinstance(moment, datetime) and moment.tzinfo is None else moment
 
 
 def _last_part(value: Any) -> Any:
-    """A name that may end up in a path, so only its last part and its printable characters count."""
+    """A file name without folders and unprintable characters, because it may be used in a path."""
     return "".join(filter(str.isprintable, re.split(r"[/\\]", value)[-1])) if isinstance(value, str) else value or ""
 
 
@@ -57,8 +57,8 @@ def _none_if_zero(value: Any) -> Any:
     return None if value in ("", "0", 0) else value
 
 
-# 24 digits hold any sum of money; the bound keeps "1e999999999" from becoming a number nobody can compute with. Written
-# before the validator it is checked in pydantic's core, which a page of 1,000 invoices notices.
+# 24 digits hold any amount of money; the bound rejects "1e999999999", which could not be computed with. It stands
+# before the validator, so that pydantic's core checks it, which is noticeably faster for 1,000 invoices.
 Amount = Annotated[Decimal, Field(max_digits=24), BeforeValidator(_number)]
 AmountOrZero = Annotated[Decimal, Field(max_digits=24), BeforeValidator(_zero_if_null)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
@@ -68,7 +68,7 @@ Id = Annotated[str, Field(min_length=1)]
 
 
 def _ref_id(key: str) -> AliasPath:
-    """The id inside a reference, which is {id, objectName} or, in some write answers, the whole object (captures)."""
+    """The id in a reference: {id, objectName}, or the whole object in some write answers (captures)."""
     return AliasPath(key, "id")
 
 
@@ -85,14 +85,14 @@ class _Model(BaseModel):
 
 
 class Ref(_Model):
-    """A reference to another object: its id and sevDesk's name for its kind ("Invoice", "Order", ...)."""
+    """A reference to another object: its id and sevDesk's model name ("Invoice", "Order", ...)."""
 
     id: Id
     object_name: str
 
 
 class SevUser(_Model):
-    """A user of the sevDesk account. `client_id` is the account's own id; its name comes only when embedded."""
+    """A user of the sevDesk account. `client_id` is the account's id; `client_name` is set only when embedded."""
 
     id: Id
     username: str | None = None
@@ -121,7 +121,7 @@ class Invoice(_Model):
     sum_net: Amount
     sum_tax: Amount
     sum_gross: Amount
-    # Must be there, for a missing key read as 0 would look like a payment taken back. null is the spec's word for none.
+    # Required, because a missing key read as 0 would look like a reversed payment. null means none (spec).
     paid_amount: AmountOrZero
     invoice_date: Day = None
     pay_date: Day = None
@@ -137,7 +137,7 @@ class Invoice(_Model):
 
 
 class CreditNote(_Model):
-    """What cancelling a paid invoice makes instead of a cancellation invoice: a draft (one report; no capture)."""
+    """The draft that cancelling a paid invoice creates instead of a cancellation (one report; no capture)."""
 
     id: Id
     credit_note_number: str | None = None
@@ -150,7 +150,7 @@ class CreditNote(_Model):
     create: Moment = None
     update: Moment = None
     customer_internal_note: str | None = None
-    origin: Ref | None = None  # not in the spec's model, though it has a filter for it
+    origin: Ref | None = None  # not in the spec's model, only as a filter
 
 
 class Contact(_Model):
@@ -191,7 +191,7 @@ class CommunicationWay(_Model):
 
 
 class Country(_Model):
-    """A country of sevDesk's own list: 1 DE, 2 AT, 3 CH (live, two peers)."""
+    """A country; ids 1 DE, 2 AT, 3 CH (live, two peers)."""
 
     id: Id
     code: str | None = None
@@ -199,7 +199,7 @@ class Country(_Model):
 
 
 class Template(_Model):
-    """A document template. `name` is often a translation key rather than a name to show (official example)."""
+    """A document template. `name` is often a translation key, not a readable name (official example)."""
 
     id: Id
     name: str | None = None
@@ -217,7 +217,7 @@ class PaymentMethod(_Model):
 
 
 class Email(_Model):
-    """The mail sevDesk says it has sent. `object` is the invoice (official; no capture)."""
+    """The mail that sevDesk reports as sent. `object` is the invoice (official; no capture)."""
 
     id: Id
     object: Ref | None = None
@@ -227,7 +227,7 @@ class Email(_Model):
 
 
 class PdfAnswer(_Model):
-    """getPdf's JSON: live spellings first, the spec's second (they differ; the live ones are captured)."""
+    """getPdf's JSON, with the captured spelling of each key first and the spec's second."""
 
     filename: str = ""
     mimetype: str = Field(default="application/pdf", validation_alias=AliasChoices("mimetype", "mimeType"))
@@ -236,23 +236,23 @@ class PdfAnswer(_Model):
 
 
 class Progress(_Model):
-    """How far an export is: `current` of `total`, usually of 100 (official). 0 of 0 where sevDesk tells nothing."""
+    """Progress of an export: `current` of `total`, usually of 100 (official); 0 of 0 if the answer is empty."""
 
     current: int = 0
     total: int = 0
 
 
 class DownloadInfo(_Model):
-    """Where an export's archive lies: `link` works without the token until `expires`, seven days (official example)."""
+    """Link to an export's archive; it works without the token until `expires`, seven days (official example)."""
 
     filename: Annotated[str, BeforeValidator(_last_part)] = ""
-    link: str = Field(min_length=1, repr=False)  # whoever has it can read the books
+    link: str = Field(min_length=1, repr=False)  # secret: the link alone gives access
     expires: Moment = Field(default=None, validation_alias="linkExpireDate")
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file sevDesk rendered. `filename` is ".pdf" for a draft (live), and "" where the bytes came without a name."""
+    """A rendered file. `filename` is ".pdf" for a draft (live), and "" if the answer has no name."""
 
     filename: str
     mimetype: str
@@ -289,7 +289,7 @@ class AddressDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionDraft:
-    """One line of an invoice. `price` is net per unit, up to four decimals (live); `tax_rate` is in percent."""
+    """One position of an invoice. `price` is net per unit, up to four decimals (live); `tax_rate` is in percent."""
 
     name: str
     quantity: Decimal
@@ -302,7 +302,7 @@ class PositionDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceDraft:
-    """A new invoice. `time_to_pay` is in days; `tax_rule` is sevDesk's rule id; dates are German calendar days."""
+    """A new invoice. `time_to_pay` is in days; `tax_rule` is sevDesk's rule id; dates are Berlin days."""
 
     contact_id: str
     contact_person_id: str

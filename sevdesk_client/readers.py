@@ -1,7 +1,7 @@
-"""How to read `objects`: one object, a list, a PDF, nothing. Pure.
+"""Readers of an answer's `objects`: one object, a list, a PDF, nothing. Pure.
 
-A reader raises ValueError, with a text that may be shown, when the answer is not what the call promises; `wire.read`
-makes an error of the tree out of it.
+A reader raises ValueError, whose text contains nothing private, when the answer is not what the call should return;
+`wire.read` turns it into an error from `errors`.
 """
 
 import base64
@@ -34,13 +34,13 @@ Hit = TypeVar("Hit", Contact, ContactAddress, CommunicationWay, Country, CreditN
 
 
 def one(model: type[M]) -> Reader[M]:
-    """A single object: by-id reads wrap it in a list, factories, POST and PUT do not (live, three peers)."""
+    """A single object, in a list of one for reads by id, bare for factories, POST and PUT (live, three peers)."""
 
     return lambda objects: model.model_validate(_single(objects))
 
 
 def many(model: type[M]) -> Reader[list[M]]:
-    """A list and nothing else: were null to pass for "nothing found", the caller would create a second one."""
+    """A list. null raises ValueError: taken as "nothing found", it would make the caller create a duplicate."""
 
     def reader(objects: Json) -> list[M]:
         if not isinstance(objects, list):
@@ -53,7 +53,7 @@ def many(model: type[M]) -> Reader[list[M]]:
 def rechecked(request: Request, hits: list[Hit], fits: Callable[[Hit], bool], *, complete: bool = False) -> list[Hit]:
     """The hits that fit, oldest first.
 
-    Others among them prove that the filter was ignored, which matters unless the page is the `complete` list anyway.
+    Raises FilterIgnored if others are among them, unless the page is the `complete` list, where none can be missing.
     """
     fitting = [hit for hit in hits if fits(hit)]
     if len(fitting) < len(hits) and not complete:
@@ -62,12 +62,12 @@ def rechecked(request: Request, hits: list[Hit], fits: Callable[[Hit], bool], *,
 
 
 def by_age(hits: list[Hit]) -> list[Hit]:
-    """Oldest first. sevDesk promises no order (newest first was seen once); ids are numbers that grow."""
+    """Oldest first, by id, which grows. sevDesk promises no order (newest first was seen once)."""
     return sorted(hits, key=lambda hit: (len(hit.id), hit.id))
 
 
 def nothing(objects: Json) -> None:
-    """Calls without a result answer null, [null] or meta data (captures); all that counts is that they answered."""
+    """Ignores the answer of calls without a result: null, [null] or metadata (captures)."""
 
 
 def version(objects: Json) -> str:
@@ -78,12 +78,12 @@ def version(objects: Json) -> str:
 
 
 def saved_invoice(objects: Json) -> Invoice:
-    """The document of saveInvoice's {invoice, invoicePos}; the positions (`quantity: true` and all) are left alone."""
+    """The invoice in saveInvoice's {invoice, invoicePos}; positions are not read."""
     return one(Invoice)(_object(objects).get("invoice"))
 
 
 def cancellation(objects: Json) -> Invoice | CreditNote:
-    """A cancellation, or the draft of a credit note if the invoice was paid (one report): `objectName` says which."""
+    """By `objectName` a cancellation, or a credit note draft if the invoice was paid (one report)."""
     made = _single(objects)
     model = CreditNote if made.get("objectName") == "CreditNote" else Invoice
     return model.model_validate(made)
@@ -94,12 +94,12 @@ def email(objects: Json) -> Email:
 
 
 def templates(objects: Json) -> list[Template]:
-    """Really {"result", "templates": [...]} inside `objects` (one report); the spec shows it without the wrapper."""
+    """The list in {"result", "templates": [...]} inside `objects` (one report); the spec has no wrapper."""
     return many(Template)(_object(objects).get("templates"))
 
 
 def document(objects: Json) -> Document:
-    """A PDF, raw or as base64 in JSON, of at most MAX_PDF_BYTES."""
+    """A PDF, as bytes or as base64 in JSON, of at most MAX_PDF_BYTES."""
     if isinstance(objects, bytes):
         return _pdf("", "application/pdf", objects)
     answer = PdfAnswer.model_validate(_object(objects))
@@ -107,7 +107,7 @@ def document(objects: Json) -> Document:
         content = base64.b64decode(answer.content, validate=True) if answer.base64_encoded else answer.content.encode()
     except binascii.Error:
         raise ValueError("the document's base64 is damaged") from None
-    # The name may end up in a path, so only its last part counts.
+    # The name may be used in a path, so folders are cut off.
     name = answer.filename.replace("\\", "/").rpartition("/")[2]
     return _pdf("".join(filter(str.isprintable, name)), answer.mimetype, content)
 
@@ -121,7 +121,7 @@ def _pdf(filename: str, mimetype: str, content: bytes) -> Document:
 
 
 def job_id(objects: Json) -> str:
-    """What the start of an export answers (official): everything else asks with it, so it has to look like an id."""
+    """The job id that starting an export answers (official); checked, because later calls send it."""
     found = objects[0] if isinstance(objects, list) and len(objects) == 1 else objects
     if not isinstance(found, str) or not re.fullmatch(r"[\w-]{1,100}", found, re.ASCII):
         raise ValueError("the answer holds no job id")
@@ -129,7 +129,7 @@ def job_id(objects: Json) -> str:
 
 
 def hash_or_progress(objects: Json) -> str | Progress:
-    """generateDownloadHash: a hash by its description, progress by its schema; nobody recorded which it is."""
+    """generateDownloadHash: a hash by its description, progress by its schema; nobody recorded which."""
     found = objects[0] if isinstance(objects, list) and len(objects) == 1 else objects
     if isinstance(found, dict) and isinstance(found.get("hash"), str):
         found = found["hash"]
@@ -139,12 +139,12 @@ def hash_or_progress(objects: Json) -> str | Progress:
 
 
 def progress(objects: Json) -> Progress:
-    """A list of one (official) or the object itself (one client); nothing is not worth failing an export for."""
+    """A list of one (official) or the object itself (one client). Empty is no error: it is for display only."""
     return Progress.model_validate(_single(objects)) if objects else Progress()
 
 
 def download_info(objects: Json) -> DownloadInfo | None:
-    """As `progress`; None until there is a link. What an unfinished job really answers is not established."""
+    """In the same forms as `progress`; None without a link. The answer for an unfinished job is not established."""
     found = _single(objects) if objects else {}
     return DownloadInfo.model_validate(found) if found.get("link") else None
 
@@ -160,7 +160,7 @@ def _object(value: Json) -> dict[str, Json]:
 
 
 def text(objects: Json) -> str:
-    """getXml's answer is the document itself, as a string (captured)."""
+    """A string, such as the XML document that getXml answers (captured)."""
     if not isinstance(objects, str) or not objects:
         raise ValueError("the answer holds no text")
     return objects

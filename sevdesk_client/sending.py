@@ -1,4 +1,4 @@
-"""One request, from its first attempt to its last. The only module that does HTTP with sevDesk."""
+"""Sends requests and repeats them where that is safe. The only module that does HTTP with sevDesk."""
 
 import asyncio
 import itertools
@@ -17,12 +17,12 @@ from sevdesk_client.wire import Answer, Reader, Request, broken, read, read_file
 T = TypeVar("T")
 
 BASE_URL = "https://my.sevdesk.de/api/v1"
-# sevDesk asks integrations to name themselves, for its support (official).
+# sevDesk asks integrations to identify themselves (official).
 USER_AGENT = "sevdesk-worker by R1"
-# Pool, TCP and TLS get a quarter of an attempt's time each, so whatever runs out after them may have been sent.
+# Pool and connection get a quarter of an attempt's time each; a time-out after them means it may have been sent.
 _CONNECT_SHARE = 0.25
 
-# All that a link needs: it carries its own proof, and storage refuses a second one (S3).
+# Headers for a signed link: S3 refuses a request with a second authorization.
 _PLAIN = {"Accept-Encoding": "identity", "User-Agent": USER_AGENT}
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]{1,200}")
 _NEVER_LEFT = (
@@ -37,9 +37,9 @@ _NEVER_LEFT = (
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One HTTP attempt, for metrics and logs: no ids, no parameters.
+    """One HTTP attempt, for metrics and logs, without ids and parameters.
 
-    `outcome` is "ok", the name of an error's class, or "cancelled" (by whoever awaited the call).
+    `outcome` is "ok", the name of an error's class, or "cancelled" (the awaiting task was cancelled).
     """
 
     method: str
@@ -51,33 +51,33 @@ class Call:
 
 
 class Gate(Protocol):
-    """Decides when a call may leave; shared by all that call with one token. The client alone needs none.
+    """Decides when a call may be sent; shared by all clients with one token. Optional.
 
-    A gate that lets nobody through raises `Throttled` without a status: nothing was sent, and nothing is repeated here.
+    A closed gate raises `Throttled` without a status: nothing was sent, and the client does not repeat it.
     """
 
     async def wait_for_turn(self) -> None:
-        """Wait for a write's place in line, before anything depends on when it leaves."""
+        """Wait until a write may be sent, before the caller records when it is sent."""
 
     async def enter(self, request: Request) -> None:
-        """Wait until this attempt may leave, which it does at once."""
+        """Wait until this attempt may be sent; it is then sent at once."""
 
     def told(self, call: Call, error: errors.SevDeskError | None) -> None:
-        """What the attempt came to; one that was cancelled, too."""
+        """Report how the attempt ended, also if it was cancelled."""
 
 
 class Sender:
-    """Sends requests of one account, each until there is an answer.
+    """Sends the requests of one account and repeats them where that is safe.
 
-    http            given, never made here; redirects are not followed and its auth is not used, whatever its settings
-    token           32 hexadecimal digits, sent as they are (official); shown nowhere
-    read_timeout,   seconds one attempt may take as a whole, from waiting for a connection to the last byte
+    http            the client to use; its settings for redirects and auth are overridden: neither is used
+    token           32 hexadecimal digits, sent without a scheme (official); never shown
+    read_timeout,   seconds for a whole attempt, from waiting for a connection to the last byte
     write_timeout
-    attempts        how often a call is tried at most; waits grow from 1 s, with full jitter
-    write_attempts  the same for writes, by default alike. 1 for callers that must know when a write left
-    max_wait        seconds between two attempts at most; a longer Retry-After is the caller's to wait. 0 in tests
+    attempts        the most attempts of a call; waits grow from 1 s, with full jitter
+    write_attempts  the same for writes, default `attempts`; 1 for callers that must know when a write was sent
+    max_wait        the most seconds between two attempts; for a longer Retry-After the error is raised. 0 in tests
     observe         called after every HTTP attempt
-    correlation     gives the X-Correlation-ID of a call, or None
+    correlation     returns the X-Correlation-ID of a call, or None
     gate            asked before every HTTP attempt at the API
     """
 
@@ -114,16 +114,16 @@ class Sender:
         return f"{type(self).__name__}({self._base_url!r})"
 
     async def wait_for_turn(self) -> None:
-        """Wait until a write may be begun, which then leaves without waiting. Raises Throttled without a call."""
+        """Wait until a write may be sent without further waiting. Raises Throttled if the gate is closed."""
         if self._gate:
             await self._gate.wait_for_turn()
 
     async def _call(self, request: Request, reader: Reader[T]) -> T:
-        """The answer's `objects`, read."""
+        """Send the request; returns what `reader` makes of the answer's `objects`."""
         return await self._repeat(request, lambda answer: read(request, answer, reader, secret=self._token))
 
     async def _fetch(self, request: Request) -> bytes:
-        """The file behind the request's link. Raises Refused, without a call, for one that anybody could overhear."""
+        """The file behind the request's link. Raises Refused without a call unless https or sevDesk's own address."""
         try:
             link, own = httpx.URL(request.link or ""), httpx.URL(self._base_url)
         except httpx.InvalidURL:
@@ -134,7 +134,7 @@ class Sender:
         return await self._repeat(request, lambda answer: read_file(request, answer))
 
     async def _repeat(self, request: Request, understand: Callable[[Answer], T]) -> T:
-        """Tries until there is an answer. Writes never raise Unavailable, so listing it here repeats reads only."""
+        """Repeat attempts on errors that are safe to repeat. Unavailable is raised by reads only."""
         numbers = itertools.count(1)
 
         async def attempt() -> T:
@@ -145,19 +145,19 @@ class Sender:
             (errors.NotSent, errors.Throttled, errors.Unavailable),
             max_tries=self._write_attempts if request.writes else self._attempts,
             giveup=self._gives_up,
-            jitter=None,  # _waits has its own, because Retry-After must not be shortened
-            logger=None,  # `observe` tells of every attempt
+            jitter=None,  # _waits adds its own, because Retry-After must not be shortened
+            logger=None,  # `observe` reports every attempt
             max_wait=self._max_wait,
         )
         return await retrying(attempt)()
 
     def _gives_up(self, error: Exception) -> bool:
-        """Longer waits are the caller's, and so is what the gate kept back: sevDesk's own answers have a status."""
+        """True if the gate is closed (Throttled without a status) or Retry-After is longer than max_wait."""
         kept_back = isinstance(error, errors.Throttled) and error.status is None
         return kept_back or (getattr(error, "retry_after", None) or 0.0) > self._max_wait
 
     async def _attempt(self, request: Request, understand: Callable[[Answer], T], number: int) -> T:
-        gate = None if request.link else self._gate  # a link leads to storage, which has a limit of its own
+        gate = None if request.link else self._gate  # links lead to storage, which has its own limits
         if gate:
             await gate.enter(request)
         started = time.perf_counter()
@@ -180,7 +180,7 @@ class Sender:
                 self._observe(call)
 
     async def _send(self, request: Request) -> Answer:
-        """The only place that sends: bounds time and size of an answer, and names what went wrong by its meaning."""
+        """Send one attempt, bounded in time and size; network errors become errors from `errors`."""
         usual = self._write_timeout if request.writes else self._read_timeout
         seconds, share = request.seconds or usual, usual * _CONNECT_SHARE
         try:
@@ -201,7 +201,7 @@ class Sender:
                 async for chunk in response.aiter_raw():
                     body += chunk
                     if len(body) > request.max_bytes:
-                        break  # whoever reads the answer reports it
+                        break  # reported when the answer is read
                 return Answer(
                     response.status_code, {key.lower(): value for key, value in response.headers.items()}, bytes(body)
                 )
@@ -214,7 +214,7 @@ class Sender:
         headers = {
             "Authorization": self._token,
             "Accept": "application/json",
-            "Accept-Encoding": "gzip",  # the one coding wire.read undoes
+            "Accept-Encoding": "gzip",  # the only encoding that wire.read decodes
             "User-Agent": USER_AGENT,
         }
         correlation = self._correlation() if self._correlation else None
@@ -224,7 +224,7 @@ class Sender:
 
 
 def _waits(max_wait: float) -> Generator[float, Any, None]:
-    """Seconds before each next attempt: up to 1, 2, 4, ... but never less than sevDesk asked for."""
+    """Seconds before each next attempt: random up to 1, 2, 4, ..., at least what sevDesk asked for."""
     steps = backoff.expo(max_value=max_wait)
     next(steps)
     error = yield 0.0

@@ -1,12 +1,11 @@
-"""Requests to sevDesk and what its answers mean. Pure: no I/O, no clock.
+"""Requests to sevDesk and the meaning of its answers. Pure: no I/O, no clock.
 
-`read` turns (status, headers, body) into data or raises from the tree in `errors`; whatever the bytes, nothing else
-escapes.
+`read` turns (status, headers, body) into data or raises an error from `errors`, and for no bytes anything else.
 
-What an answer looks like (captured, unless said otherwise): {"objects": ...}, where objects is a list, an object, a
-string, a boolean, null or [null]; the spec shows some answers without the wrapper, so both are taken. Errors are
-{"error": {"message", "code", ...}}, also with HTTP 200; a 401 is said to be {"status", "message"} (one report); a PDF
-may come raw (three peers); what stands in between sends HTML or plain text.
+Forms of an answer (captured, unless said otherwise): {"objects": ...} with a list, an object, a string, a boolean, null
+or [null]; the spec shows some answers without the wrapper, so both are accepted. Errors are {"error": {"message",
+"code", ...}}, also with HTTP 200; a 401 is {"status", "message"} (one report); a PDF may come as bytes (three peers);
+proxies answer HTML or plain text.
 """
 
 import json
@@ -23,36 +22,36 @@ from pydantic import ValidationError
 
 from sevdesk_client import errors
 
-# What we read: JSON with fractions as Decimal, never float, or else the bytes of a raw PDF.
+# An answer: JSON with fractions as Decimal, never float, or the bytes of a PDF.
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | Decimal | bool | bytes | None"
 T = TypeVar("T")
 Reader: TypeAlias = Callable[["Json"], T]
 
-# A page of 1000 invoices is some 3 MB (2.8 kB each in the captures); five times that is not an invoice list any more.
+# A page of 1000 invoices is about 3 MB (2.8 kB each in the captures); this is five times as much.
 MAX_ANSWER_BYTES = 16 * 2**20
-# A hundred pages on a letterpaper with pictures stay below 10 MB; what is three times that is no invoice.
+# A hundred pages on letter paper with pictures stay below 10 MB; this is three times as much.
 MAX_PDF_BYTES = 32 * 2**20
-# A year's documents of a small company; what is larger needs a word with its owner first.
+# A year's documents of a small company; larger archives need a person's decision.
 MAX_ARCHIVE_BYTES = 256 * 2**20
-# The same PDF inside JSON: base64 takes four bytes for three, and the slashes may be escaped.
+# A PDF of MAX_PDF_BYTES in JSON: base64 takes four bytes for three, and slashes may be escaped.
 MAX_PDF_ANSWER_BYTES = MAX_PDF_BYTES * 3 // 2
 
 _ID = re.compile(r"[0-9]{1,20}", re.ASCII)
 _ABOUT_TOKEN = re.compile(r"token|authenticat|api.?key", re.IGNORECASE)
-# Refusals, though they come with 500 or 503 (official: some should have been 400): getPdf and changeParameter on the
-# draft of an e-invoice, getXml without the company's IBAN (both measured by one peer), an unknown path (one report).
+# Refusals with status 500 or 503 (official: some should have been 400): getPdf and changeParameter for the draft of an
+# e-invoice, getXml without the company's IBAN (both measured by one peer), an unknown path (one report).
 _REFUSED_WITH_5XX = frozenset({"Invoice number is required", "Missing iban and bic", "wrong HTTP Type"})
-# Four peers met this on saveInvoice, status not recorded, and retry only after reading back; so a 4xx is no proof here.
+# Four peers saw this on saveInvoice, status not recorded, and retry only after reading back; so 4xx proves nothing.
 _NUMBER_LOCK = "Correct number abort"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call. `path` is a template with at most one {id}; `operation` is what logs and errors may show.
+    """One call. `path` is a template with at most one {id}; `operation` is the form for logs and errors.
 
-    changes     a GET that writes all the same
-    link        an address outside the API that needs no token and must not see it; `path` is then only its name
-    seconds     for one attempt, in place of the client's own time-outs
+    changes     true for a GET that writes
+    link        an address outside the API, to which no token is sent; `path` is then only a name for logs
+    seconds     for one attempt, instead of the client's time-outs
     """
 
     method: str
@@ -71,11 +70,11 @@ class Request:
 
     @property
     def writes(self) -> bool:
-        """Nearly every GET we send only reads: getPdf goes out with preventSendBy."""
+        """Whether the call may change something; a GET only with `changes` (getPdf is sent with preventSendBy)."""
         return self.method != "GET" or self.changes
 
     def target(self) -> str:
-        """The path with its id. Raises Refused for an id that is not a number: it would name another resource."""
+        """The path with its id. Raises Refused for an id that is not a number, which could address another resource."""
         if "{id}" not in self.path:
             return self.path
         if self.id is None or not _ID.fullmatch(self.id):
@@ -85,7 +84,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. `headers` has lower-case keys; `body` is as received, still compressed if it was."""
+    """An HTTP answer. `headers` has lower-case keys; `body` is as received, possibly compressed."""
 
     status: int
     headers: Mapping[str, str]
@@ -94,7 +93,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """The complaint in an answer. `enveloped`: sevDesk itself wrote it, not something in between."""
+    """The error message in an answer. `enveloped`: in sevDesk's envelope, so not from a proxy."""
 
     reason: str
     code: int | None = None
@@ -103,7 +102,7 @@ class _Said:
 
 
 def read(request: Request, answer: Answer, reader: Reader[T], *, secret: str = "") -> T:
-    """The answer's `objects` as `reader` understands them, or an error of the tree, which never shows `secret`."""
+    """What `reader` makes of the answer's `objects`, or an error from `errors`, whose text never contains `secret`."""
     unreadable = ""
     payload: Json = None
     try:
@@ -118,7 +117,7 @@ def read(request: Request, answer: Answer, reader: Reader[T], *, secret: str = "
     try:
         return reader(_unwrap(payload))
     except ValidationError as problem:
-        # Only names of fields: pydantic's own text may quote what stands in them.
+        # Only names of fields, because pydantic's own text may quote their values.
         fields = sorted({".".join(map(str, error["loc"])) for error in problem.errors(include_input=False)})
         reason = f"the answer's {', '.join(fields)} cannot be read"
     except ValueError as problem:
@@ -127,7 +126,7 @@ def read(request: Request, answer: Answer, reader: Reader[T], *, secret: str = "
 
 
 def read_file(request: Request, answer: Answer) -> bytes:
-    """The file behind a link, or an error of the tree. Storage refuses in XML of its own (S3), for good."""
+    """The file behind a link, or an error from `errors`. S3 refuses in its own XML, and permanently."""
     if len(answer.body) > request.max_bytes:
         raise errors.Refused(
             request.operation, f"not taken, larger than {request.max_bytes} bytes", status=answer.status
@@ -146,7 +145,7 @@ def read_file(request: Request, answer: Answer) -> bytes:
 
 
 def broken(request: Request, reason: str, status: int | None = None) -> errors.SevDeskError:
-    """No usable answer: harmless for a read, an open question for a write."""
+    """The error for no usable answer: Unavailable for a read, OutcomeUnknown for a write."""
     return (errors.OutcomeUnknown if request.writes else errors.Unavailable)(request.operation, reason, status=status)
 
 
@@ -162,7 +161,7 @@ def _error(request: Request, answer: Answer, said: _Said, secret: str) -> errors
 
 
 def _kind(request: Request, status: int, said: _Said) -> type[errors.SevDeskError]:
-    """A status that is none of HTTP's counts as no usable answer."""
+    """The error class for an error answer; a status outside HTTP's range counts as no usable answer."""
     unknown = errors.OutcomeUnknown if request.writes else errors.Unavailable
     if status == 429:
         return errors.Throttled
@@ -170,12 +169,12 @@ def _kind(request: Request, status: int, said: _Said) -> type[errors.SevDeskErro
         return unknown
     if said.enveloped and said.reason in _REFUSED_WITH_5XX:
         return errors.Refused
-    # 408 comes from a proxy that gave up waiting; what it had passed on by then is anybody's guess.
+    # 408 comes from a proxy that stopped waiting; whether it had forwarded the request is unknown.
     if status == 408 or not 200 <= status < 500 or 300 <= status < 400:
         return unknown
     if status == 401 or (status == 403 and _ABOUT_TOKEN.search(said.reason)):
         return errors.TokenRefused
-    # A 404 without sevDesk's envelope is some proxy's, and says nothing about the invoice.
+    # A 404 without sevDesk's envelope comes from a proxy and says nothing about the record.
     return errors.NotFound if said.enveloped and (status == 404 or said.missing) else errors.Refused
 
 
@@ -202,7 +201,7 @@ def _code(code: Json) -> int | None:
 
 
 def _missing_information(data: Json) -> str:
-    """Error 830 names the fields an e-invoice lacks (measured): the one part of `data` that a person can act on."""
+    """The fields that error 830 says an e-invoice lacks (measured), because a person can act on them."""
     names = data.get("missing information") if isinstance(data, dict) else None
     if not isinstance(names, list):
         return ""
@@ -214,7 +213,7 @@ def _unwrap(payload: Json) -> Json:
 
 
 def _payload(answer: Answer, max_bytes: int) -> Json:
-    """Raises ValueError, whose text may be shown, for everything that is neither JSON nor a PDF."""
+    """The JSON or PDF bytes; ValueError, whose text contains nothing private, for anything else."""
     body = _plain(answer, max_bytes)
     if body.startswith(b"%PDF"):
         return body
@@ -226,7 +225,7 @@ def _payload(answer: Answer, max_bytes: int) -> Json:
 
 
 def _page(body: bytes, status: int) -> str:
-    """What an answer that is not JSON tells a person. Damaged JSON is not quoted: a customer may be in it."""
+    """A description of an answer that is not JSON. Damaged JSON is not quoted, as it may hold personal data."""
     text = body[:20_000].decode("utf-8", "replace").strip()
     if not text:
         return "an empty answer"
@@ -237,7 +236,7 @@ def _page(body: bytes, status: int) -> str:
 
 
 def _plain(answer: Answer, max_bytes: int) -> bytes:
-    """The body, uncompressed by its first bytes: on some PDF answers Content-Encoding is wrong (one report)."""
+    """The body, decompressed if it starts like gzip: some PDF answers have a wrong Content-Encoding (one report)."""
     body = answer.body
     if body.startswith(b"\x1f\x8b"):
         try:
@@ -253,7 +252,7 @@ def _plain(answer: Answer, max_bytes: int) -> bytes:
 
 
 def _fraction(text: str) -> Decimal:
-    """Bounded, because a number with a huge exponent is cheap to send and ruinous to compute with."""
+    """A Decimal; ValueError for a huge exponent, which would exhaust memory in computations."""
     if len(text) > 64 or abs(int(re.split("[eE]", text + "e0")[1])) > 64:
         raise ValueError("a number out of any reasonable range")
     return Decimal(text)
@@ -264,7 +263,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds, given as a number or as a date, which is read against the answer's own Date: no clock is needed."""
+    """Retry-After in seconds; one given as a date is compared with the answer's Date, so no clock is needed."""
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(value[:9])

@@ -1,1 +1,1 @@
-"""A stateful local sevDesk: as strict and as odd as the real one, as far as anybody has measured it. See README.md."""
+"""A stateful local sevDesk that answers, refuses and behaves as the real one was measured to. See README.md."""

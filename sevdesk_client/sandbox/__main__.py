@@ -1,4 +1,4 @@
-"""python -m sevdesk_client.sandbox: a sevDesk to try things on, until it is signalled."""
+"""python -m sevdesk_client.sandbox: runs a local sevDesk until SIGTERM or SIGINT."""
 
 import argparse
 import sys
@@ -22,9 +22,9 @@ def main() -> int:
     parser.add_argument(
         "--latency", type=_latency, default=(0.0, 0.0), metavar="READ_MS,WRITE_MS", help="how long calls take"
     )
-    parser.add_argument("--record", type=Path, metavar="FILE", help="write down what passes, without personal data")
-    parser.add_argument("--upstream", metavar="URL", help="the API to record, in place of an own sandbox")
-    parser.add_argument("--diff", type=Path, metavar="FILE", help="compare a recording with the sandbox, and end")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="append requests and answers, scrubbed")
+    parser.add_argument("--upstream", metavar="URL", help="the API to record, instead of a sandbox")
+    parser.add_argument("--diff", type=Path, metavar="FILE", help="compare a recording with the sandbox, and exit")
     options = parser.parse_args()
     return run(**vars(options))
 

@@ -1,13 +1,13 @@
-"""What `python -m sevdesk_client.sandbox` does, for whoever has a command line of their own."""
+"""Serve, record or compare: what `python -m sevdesk_client.sandbox` does, callable from another command line."""
 
 import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from sevdesk_client.sandbox.comparing import report
-from sevdesk_client.sandbox.recording import ROOT, recording, upstream_of
-from sevdesk_client.sandbox.server import announce, serve, stop_signal
+from sevdesk_client.sandbox.http.recording import ROOT, parse_upstream, recording
+from sevdesk_client.sandbox.http.replay import report
+from sevdesk_client.sandbox.http.server import print_address, serve, stop_signal
 
 
 def run(
@@ -20,15 +20,17 @@ def run(
     diff: Path | None = None,
     ready: Callable[[str, str | None], None] | None = None,
 ) -> int:
-    """Serve until signalled, or with `diff` compare and return; the exit code. Mistakes are told on stderr, code 2.
+    """Serve until SIGTERM or SIGINT, or compare a recording; returns the exit code, 2 (and stderr) for bad arguments.
 
-    record     write down what passes, into this file: before `upstream`, or before a sandbox of its own
+    latency    milliseconds that a read and a write take
+    record     append every request and answer to this file, forwarded to `upstream` or to a sandbox of its own
     upstream   an API such as https://my.sevdesk.de/api/v1; the caller's token is passed on
-    diff       replay this file to a fresh sandbox, print what is built differently: 1 if anything is
+    diff       replay this file to a fresh sandbox and print how the answers differ; exit code 1 if any does
+    ready      called with base URL and token (None with `upstream`) when serving; without it both are printed
     """
     try:
         if upstream is not None:
-            upstream_of(upstream)
+            parse_upstream(upstream)
             if record is None:
                 raise ValueError("--upstream needs --record")
         if diff is not None:
@@ -36,7 +38,7 @@ def run(
         if record is None:
             serve(port, token, latency, ready)
         else:
-            asyncio.run(_record(record, upstream, port, token, latency, ready or announce))
+            asyncio.run(_record(record, upstream, port, token, latency, ready or print_address))
     except (ValueError, OSError) as problem:
         print(problem, file=sys.stderr)
         return 2

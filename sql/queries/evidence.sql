@@ -15,7 +15,8 @@ SELECT kind, body FROM (
           FROM billing_invoice_event_log WHERE invoice_id = :invoice_id) r
     UNION ALL
     SELECT 3, NULL, r.seq, 'job', to_jsonb(r)
-    FROM (SELECT seq, job_id, kind, origin, requested_by, correlation_id, state, attempt, error, next_step, created_at,
+    FROM (SELECT seq, job_id, kind, origin, requested_by, correlation_id, state, attempt, problem, problem_parameters, error, next_step,
+                 created_at,
                  started_at, finished_at
           FROM sevdesk_jobs WHERE invoice_id = :invoice_id) r
     UNION ALL

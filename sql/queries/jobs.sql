@@ -3,17 +3,19 @@
 -- name: take_in
 -- Bulk: what a poll of Redis found, in the order asked. A job the ledger knows already is left as it is.
 INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, invoice_id, requested_by, correlation_id, order_key,
-                          state, enqueued_at, error, finished_at)
+                          state, enqueued_at, problem, problem_parameters, error, next_step, finished_at)
 SELECT n.job_id, n.kind, n.payload, 'redis', n.invoice_id, n.requested_by, n.correlation_id,
        sevdesk_order_key(n.kind, n.invoice_id, n.job_id),
-       CASE WHEN n.error IS NULL THEN 'queued' ELSE 'rejected' END,
-       n.enqueued_at, n.error, CASE WHEN n.error IS NOT NULL THEN clock_timestamp() END
+       CASE WHEN n.problem IS NULL THEN 'queued' ELSE 'rejected' END, n.enqueued_at, n.problem, n.parameters, n.error,
+       n.next_step, CASE WHEN n.problem IS NOT NULL THEN clock_timestamp() END
 FROM unnest(:job_ids::text[], :kinds::text[], :payloads::jsonb[], :invoice_ids::uuid[], :requesters::uuid[],
-            :correlation_ids::text[], :enqueued_ats::timestamptz[], :errors::text[])
-     WITH ORDINALITY AS n(job_id, kind, payload, invoice_id, requested_by, correlation_id, enqueued_at, error, place)
+            :correlation_ids::text[], :enqueued_ats::timestamptz[], :problems::text[], :parameters::jsonb[],
+            :errors::text[], :next_steps::text[])
+     WITH ORDINALITY AS n(job_id, kind, payload, invoice_id, requested_by, correlation_id, enqueued_at, problem,
+                          parameters, error, next_step, place)
 ORDER BY n.place
 ON CONFLICT (job_id) DO NOTHING
-RETURNING job_id, kind, state, error;
+RETURNING job_id, kind, state, problem, error;
 
 -- name: known_jobs
 -- Which of these ids the ledger has a row for, and who asked.
@@ -58,7 +60,8 @@ WHERE job_id = :job_id AND state = 'running' AND attempt = :attempt;
 -- attempt that lost the job to a later one has no say any more.
 WITH ended AS (
     UPDATE sevdesk_jobs
-    SET state = :state, error = :error, next_step = :next_step, result = coalesce(:result::jsonb, result),
+    SET state = :state, problem = :problem, problem_parameters = :parameters::jsonb, error = :error,
+        next_step = :next_step, result = coalesce(:result::jsonb, result),
         retries = retries + :retries::int,
         not_before = CASE WHEN :after::float8 IS NULL THEN NULL
                           ELSE clock_timestamp() + make_interval(secs => :after::float8) END,
@@ -66,10 +69,11 @@ WITH ended AS (
         asks_about = :asks_about::bigint,
         updated_at = clock_timestamp()
     WHERE job_id = :job_id AND state = 'running' AND attempt = :attempt
-    RETURNING job_id, kind, invoice_id, state
+    RETURNING job_id, kind, invoice_id, state, problem
 )
 SELECT pg_notify('sevdesk_events',
-                 json_build_object('job_id', job_id, 'kind', kind, 'invoice_id', invoice_id, 'outcome', state)::text)
+                 json_build_object('job_id', job_id, 'kind', kind, 'invoice_id', invoice_id, 'outcome', state,
+                                   'problem', problem)::text)
 FROM ended;
 
 -- name: person^
@@ -156,7 +160,7 @@ FROM forgotten f;
 -- name: unpark^
 WITH again AS (
     UPDATE sevdesk_jobs
-    SET state = 'requested', error = NULL, next_step = NULL, retries = 0, steps_done = '{}', not_before = NULL,
+    SET state = 'requested', problem = NULL, problem_parameters = NULL, error = NULL, next_step = NULL, retries = 0, steps_done = '{}', not_before = NULL,
         finished_at = NULL, asks_about = NULL, updated_at = clock_timestamp()
     WHERE job_id = :job_id AND state = 'parked'
     RETURNING job_id, kind

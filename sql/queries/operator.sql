@@ -45,7 +45,7 @@ WHERE j.state = 'running' ORDER BY j.updated_at LIMIT :most;
 
 -- name: parked_jobs
 -- The newest first; how many there are is told by queue_states.
-SELECT j.job_id, j.kind, i.invoice_number, j.error, j.next_step,
+SELECT j.job_id, j.kind, i.invoice_number, j.problem, j.error, j.next_step,
        extract(epoch FROM clock_timestamp() - j.finished_at)::float8 AS seconds
 FROM sevdesk_jobs j LEFT JOIN billing_invoices i ON i.id = j.invoice_id
 WHERE j.state = 'parked' ORDER BY j.finished_at DESC LIMIT :most;
@@ -69,7 +69,7 @@ SELECT finished_at, extract(epoch FROM clock_timestamp() - finished_at)::float8 
 FROM sevdesk_reconciliations ORDER BY id DESC LIMIT 1;
 
 -- name: list_jobs
-SELECT j.job_id, j.kind, j.state, i.invoice_number, j.attempt, j.origin, j.error, j.next_step, j.created_at,
+SELECT j.job_id, j.kind, j.state, i.invoice_number, j.attempt, j.origin, j.problem, j.error, j.next_step, j.created_at,
        j.finished_at, extract(epoch FROM clock_timestamp() - j.created_at)::float8 AS age,
        extract(epoch FROM j.not_before - clock_timestamp())::float8 AS again_in
 FROM (SELECT * FROM sevdesk_jobs
@@ -82,7 +82,7 @@ ORDER BY j.seq DESC;
 -- Of one job id, that job. Of an invoice: what is unfinished, else what is parked and was not overtaken by a later job of
 -- its kind, else the newest. Of several the publication and then the first, for the others may only follow from it.
 -- parked_beside: how many of an invoice are parked.
-SELECT j.job_id, j.kind, j.state, j.attempt, j.retries, j.worker, j.steps_done, j.error, j.next_step, j.order_key,
+SELECT j.job_id, j.kind, j.state, j.attempt, j.retries, j.worker, j.steps_done, j.problem, j.problem_parameters, j.asks_about, j.order_key,
        j.seq, j.requested_by, j.started_at, j.invoice_id, i.invoice_number,
        extract(epoch FROM j.not_before - clock_timestamp())::float8 AS again_in,
        extract(epoch FROM clock_timestamp() - j.updated_at)::float8 AS since,
@@ -144,7 +144,7 @@ SELECT at, source, what, detail FROM (
     FROM sevdesk_jobs WHERE invoice_id = :invoice_id
     UNION ALL
     SELECT finished_at, 'job', kind || ' ' || state, jsonb_build_object('job_id', job_id, 'attempt', attempt,
-           'error', error, 'next_step', next_step), 'z'
+           'problem', problem, 'error', error, 'next_step', next_step), 'z'
     FROM sevdesk_jobs WHERE invoice_id = :invoice_id AND finished_at IS NOT NULL
     UNION ALL
     SELECT intent_at, 'write', action, jsonb_build_object('job_id', job_id, 'outcome', coalesce(outcome, 'open'),
@@ -161,7 +161,7 @@ SELECT at, source, what, detail FROM (
 ORDER BY at, tie;
 
 -- name: jobs_of_invoice
-SELECT job_id, kind, state, attempt, error, next_step, created_at, finished_at
+SELECT job_id, kind, state, attempt, problem, problem_parameters, error, next_step, created_at, finished_at
 FROM sevdesk_jobs WHERE invoice_id = :invoice_id ORDER BY seq;
 
 -- name: clock^

@@ -21,8 +21,8 @@ from chaos.children import Child, Nursery
 from chaos.points import Act
 from flow.billing import FINAL, Billing
 
-from sevdesk_client.sandbox.faults import Fault
-from sevdesk_client.sandbox.server import Running, running
+from sevdesk_client.sandbox.http.faults import Fault
+from sevdesk_client.sandbox.http.server import Running, running
 from worker.local import services as local
 from worker.local.services import Services
 
@@ -85,7 +85,7 @@ class Lane:
     def fail(self, method: str, path: str, kind: str, *, skip: int = 0, after: float = 0.0) -> None:
         """Trouble for a coming call; `{id}` in the path stands for any id."""
         order = {"kind": kind, "method": method, "path": path.replace("{id}", "*"), "skip": skip}
-        self.sevdesk.sandbox.faults.append(Fault.read(order | {"after_ms": int(after * 1000)}))
+        self.sevdesk.sandbox.faults.append(Fault.from_json(order | {"after_ms": int(after * 1000)}))
 
     async def ended(self, job_id: str, seconds: float) -> asyncpg.Record | None:
         """The job's row once it is final; None when it is not in time."""
@@ -99,7 +99,7 @@ class Lane:
 
     async def settled(self) -> None:
         """Wait until sevDesk has committed all that was still to come."""
-        while self.sevdesk.sandbox.late:  # noqa: ASYNC110 - the sandbox tells nobody
+        while self.sevdesk.sandbox.late_commits:  # noqa: ASYNC110 - the sandbox tells nobody
             await asyncio.sleep(0.02)
 
     async def afresh(self) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 from chaos.lane import Lane, Subject
 
-from sevdesk_client.sandbox.records import Contact
-from sevdesk_client.sandbox.records import Invoice as Copy
+from sevdesk_client.sandbox.account.records import Contact
+from sevdesk_client.sandbox.account.records import Invoice as Copy
 from worker.domain import lifecycle
 
 EVENTS = {kind.__new__(kind).type: kind for kind in lifecycle.TABLE}
@@ -73,13 +73,13 @@ def exports_of(lane: Lane, subject: Subject) -> int:
 
 def _counts(lane: Lane, subject: Subject, copies: list[Copy]) -> dict[str, int]:
     account = lane.sevdesk.sandbox.account
-    contacts: list[Contact] = account.contacts.having(f"R1-C-{subject.company}")
+    contacts: list[Contact] = account.contacts.with_key(f"R1-C-{subject.company}")
     originals = [copy for copy in copies if copy.type != "SR"]
     cancellations = [copy for copy in copies if copy.type == "SR"]
     return {
         "contact": len(contacts),
-        "address": sum(len(account.addresses.having(contact.id)) for contact in contacts),
-        "e-mail way": sum(len(account.ways.having(contact.id)) for contact in contacts),
+        "address": sum(len(account.addresses.with_key(contact.id)) for contact in contacts),
+        "e-mail way": sum(len(account.communication_ways.with_key(contact.id)) for contact in contacts),
         "invoice": len(originals),
         "number": sum(copy.number is not None for copy in originals),
         "cancellation": len(cancellations),

@@ -8,7 +8,7 @@ from decimal import Decimal
 from chaos.lane import Lane, Subject
 from chaos.ledgers import Wanted, copies_of, exports_of, mails_about
 
-from sevdesk_client.sandbox import paying
+from sevdesk_client.sandbox.endpoints import paying
 
 Ask = Callable[[Lane, Subject], Awaitable[str]]
 STOCK = 8  # invoices made ready at once

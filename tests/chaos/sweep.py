@@ -114,7 +114,7 @@ async def run_case(lane: Lane, case: Case, report: Report, *, bug: str | None = 
     before = await lane.billing.job(job_id)
     successor = await lane.worker(bug=bug, WRITE_QUARANTINE=quarantine)
     try:
-        if lane.sevdesk.sandbox.late:
+        if lane.sevdesk.sandbox.late_commits:
             await lane.settled()
             report.late_commits += 1
             report.taken_up_before += (await lane.billing.job(job_id))["attempt"] > before["attempt"]

@@ -1,23 +1,5 @@
-"""A sandbox behind real HTTP, in the test's own event loop."""
+"""The sandbox's fixtures, for the client's tests against it."""
 
-from collections.abc import AsyncIterator
+from tests.sandbox.conftest import running_sandbox, sandbox
 
-import httpx
-import pytest
-
-from sevdesk_client.sandbox.server import Running, running
-from tests.client.sandbox_desk import NO_TLS, TOKEN, Desk
-
-
-@pytest.fixture
-async def sandbox_running() -> AsyncIterator[Running]:
-    """A fresh sandbox on a free port."""
-    async with running(token=TOKEN) as found:
-        yield found
-
-
-@pytest.fixture
-async def sandbox_desk(sandbox_running: Running) -> AsyncIterator[Desk]:
-    """The same, with a connection that holds the token."""
-    async with httpx.AsyncClient(headers={"Authorization": TOKEN}, timeout=10, verify=NO_TLS) as http:
-        yield Desk(sandbox_running, http)
+__all__ = ["running_sandbox", "sandbox"]

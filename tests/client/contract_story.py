@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 
 from sevdesk_client import Contact, Invoice, SevDeskClient, SevDeskError
-from sevdesk_client.sandbox.app import create_app
-from sevdesk_client.sandbox.switches import CHOICES, Switches
+from sevdesk_client.sandbox.account.switches import CHOICES, Switches
+from sevdesk_client.sandbox.http.app import create_app
 from tests.client.contract import Exchange, Recorder
 from tests.client.contract_calls import ADDRESS, COMPANY, INVOICE, INVOICE_ADDRESS, MAIL, OPTIONS, PERSON, POSITION
-from tests.client.sandbox_desk import TOKEN
+from tests.sandbox.sandbox_client import TOKEN
 
 NOW = datetime(2026, 10, 7, 12, tzinfo=UTC)
 STOCK_TEMPLATE = "57986aee6bd2d53306068da1"

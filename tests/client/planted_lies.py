@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 TESTS = "tests/client"
+SANDBOX_TESTS = "tests/sandbox"
 
 
 @dataclass(frozen=True)
@@ -70,51 +71,51 @@ LIES = (
     # -- told by the sandbox -------------------------------------------------------------------------------------------
     Lie(
         "paidAmount is text like all other sums",
-        "sandbox/shapes.py",
+        "sandbox/endpoints/invoice_json.py",
         '"paidAmount": number(invoice.paid)',
-        '"paidAmount": sum_text(invoice.paid)',
-        f"{TESTS}/test_sandbox_shapes.py::test_reads_answer_strings_throughout",
+        '"paidAmount": decimal_text(invoice.paid)',
+        f"{SANDBOX_TESTS}/test_answers.py::test_reads_answer_strings_throughout",
     ),
     Lie(
         "sums are rounded once, on the total",
-        "sandbox/positions.py",
+        "sandbox/endpoints/save_positions.py",
         'account.switches.rounding == "total"',
         'account.switches.rounding != "total"',
-        f"{TESTS}/test_sandbox_sums.py::test_sums_follow_the_notes",
+        f"{SANDBOX_TESTS}/test_sums.py::test_sums_follow_the_notes",
     ),
     Lie(
         "a draft has its number already",
-        "sandbox/invoices.py",
+        "sandbox/endpoints/invoices.py",
         "saved.note, saved.number, type=saved.type)",
-        "saved.note, saved.number or account.draw_number(), type=saved.type)",
-        f"{TESTS}/test_sandbox_sending.py::test_numbers_run_without_gaps",
+        "saved.note, saved.number or account.take_number(), type=saved.type)",
+        f"{SANDBOX_TESTS}/test_finalising.py::test_numbers_run_without_gaps",
     ),
     Lie(
         "the marker is found by the specification's spelling",
-        "sandbox/filters.py",
+        "sandbox/endpoints/invoice_filters.py",
         "chosen = _candidates(account, query)",
         'chosen = _candidates(account, {key.replace("Intenal", "Internal"): each for key, each in query.items()})',
-        f"{TESTS}/test_sandbox_listing.py::test_notes_match_exactly",
+        f"{SANDBOX_TESTS}/test_lists.py::test_notes_match_exactly",
     ),
     Lie(
         "a partly paid invoice can be cancelled",
-        "sandbox/cancelling.py",
+        "sandbox/endpoints/cancelling.py",
         "if invoice.status < 1000 and invoice.paid != 0:",
         "if False:",
-        f"{TESTS}/test_sandbox_money.py::test_partly_paid_cancel_hides_error",
+        f"{SANDBOX_TESTS}/test_paying.py::test_partly_paid_cancel_hides_error",
     ),
     Lie(
         "midnight in Berlin is an hour before midnight, all year",
-        "sandbox/values.py",
-        'instant(moment).astimezone(BERLIN).isoformat(timespec="seconds")',
-        'instant(moment).astimezone(ZoneInfo("Etc/GMT-1")).isoformat(timespec="seconds")',
-        f"{TESTS}/test_sandbox_shapes.py::test_dates_carry_berlin_offset",
+        "sandbox/account/formats.py",
+        'as_datetime(moment).astimezone(BERLIN).isoformat(timespec="seconds")',
+        'as_datetime(moment).astimezone(ZoneInfo("Etc/GMT-1")).isoformat(timespec="seconds")',
+        f"{SANDBOX_TESTS}/test_answers.py::test_dates_carry_berlin_offset",
     ),
     Lie(
         "an invoice has a key that neither specification nor recordings know",
-        "sandbox/shapes.py",
-        '"payDate": stamp(invoice.pay_date),',
-        '"payDate": stamp(invoice.pay_date), "paid": invoice.status == 1000,',
+        "sandbox/endpoints/invoice_json.py",
+        '"payDate": timestamp(invoice.pay_date),',
+        '"payDate": timestamp(invoice.pay_date), "paid": invoice.status == 1000,',
         f"{TESTS}/test_contract_answers.py::test_answers_deviate_as_listed",
     ),
 )

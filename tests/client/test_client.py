@@ -14,7 +14,7 @@ from sevdesk_client import bodies, errors
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.models import AddressDraft, ContactDraft, Invoice, MailDraft
 from tests.client.samples import PDF, answer, invoice_draft
-from tests.client.sandbox_desk import NO_TLS, TOKEN
+from tests.sandbox.sandbox_client import NO_TLS, TOKEN
 
 NOTE = "PROBE-R1-E3-pos-pct"
 

@@ -9,7 +9,7 @@ from tests.client.contract import Exchange, official
 from tests.client.contract_calls import calls
 from tests.client.contract_deviations import out_of_date, unexplained
 from tests.client.contract_story import settings, story
-from tests.client.sandbox_desk import TOKEN
+from tests.sandbox.sandbox_client import TOKEN
 
 ANSWERS = Path(__file__).parent / "answers"
 # What only calls that the client does not make could tell: a number chosen by us, resetToOpen, a search by `main`, a

@@ -12,12 +12,12 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from sevdesk_client import SevDeskClient
 from sevdesk_client.errors import OutcomeUnknown
-from sevdesk_client.sandbox.server import Running, listening
+from sevdesk_client.sandbox.http.server import Running, listening
 from tests.client.contract import ContractProxy, Exchange, official, proxy_app, read_document
 from tests.client.contract_calls import COMPANY
 from tests.client.contract_deviations import DEVIATIONS, unexplained
 from tests.client.contract_repairs import REPAIRS
-from tests.client.sandbox_desk import TOKEN, Desk, ref
+from tests.sandbox.sandbox_client import TOKEN, SandboxClient, ref
 
 HEADERS = (("authorization", TOKEN), ("content-type", "application/json"))
 CONTACT = {"category": ref(3, "Category"), "name": "Muster GmbH"}
@@ -116,9 +116,9 @@ def test_mistake_in_answer_is_found(exchange: Exchange, at: str, problem: str) -
 
 
 @pytest.fixture
-async def proxy(sandbox_running: Running) -> ContractProxy:
+async def proxy(running_sandbox: Running) -> ContractProxy:
     """A proxy to a fresh sandbox."""
-    return proxy_app(sandbox_running.url, official())
+    return proxy_app(running_sandbox.url, official())
 
 
 @pytest.fixture
@@ -129,12 +129,12 @@ async def proxied(proxy: ContractProxy) -> AsyncIterator[tuple[str, SevDeskClien
 
 
 async def test_proxy_passes_calls_on(
-    proxy: ContractProxy, proxied: tuple[str, SevDeskClient], sandbox_desk: Desk
+    proxy: ContractProxy, proxied: tuple[str, SevDeskClient], sandbox: SandboxClient
 ) -> None:
     """The sandbox does what was asked, the client hears it, and both halves are remembered and judged."""
     contact = await proxied[1].create_contact(COMPANY)
     assert (await proxied[1].find_contacts(COMPANY.customer_number)) == [contact]
-    assert (await sandbox_desk.counts())["contacts"] == 1
+    assert (await sandbox.counts())["contacts"] == 1
     heard = [(each.operation, each.status) for each in proxy.exchanges]
     assert heard == [("POST /Contact", 201), ("GET /Contact", 200)]
     assert {each.at for each in proxy.violations()} >= {"objects", "sevClient.id"}
@@ -158,12 +158,12 @@ async def test_proxy_shows_control_panel(proxy: ContractProxy, proxied: tuple[st
 
 
 async def test_proxy_drops_what_is_dropped(
-    proxy: ContractProxy, proxied: tuple[str, SevDeskClient], sandbox_desk: Desk
+    proxy: ContractProxy, proxied: tuple[str, SevDeskClient], sandbox: SandboxClient
 ) -> None:
     """A connection that the sandbox closes without a word ends the same way for the client."""
-    await sandbox_desk.control("POST", "/faults", json={"kind": "lose_answer", "method": "POST"})
+    await sandbox.control("POST", "/faults", json={"kind": "lose_answer", "method": "POST"})
     with pytest.raises(OutcomeUnknown, match="RemoteProtocolError"):
         async with asyncio.timeout(5):
             await proxied[1].create_contact(COMPANY)
     assert [(each.operation, each.status) for each in proxy.exchanges] == [("POST /Contact", None)]
-    assert (await sandbox_desk.counts())["contacts"] == 1
+    assert (await sandbox.counts())["contacts"] == 1

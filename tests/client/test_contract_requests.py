@@ -13,7 +13,7 @@ from sevdesk_client.models import AddressDraft, ContactDraft, InvoiceDraft, Mail
 from tests.client.contract import Exchange, Recorder, Violation, official
 from tests.client.contract_calls import OPTIONS, Call, calls, optional_fields
 from tests.client.contract_deviations import out_of_date, unexplained
-from tests.client.sandbox_desk import TOKEN
+from tests.sandbox.sandbox_client import TOKEN
 
 DRAFTS = (ContactDraft, AddressDraft, PositionDraft, InvoiceDraft, MailDraft)
 METHODS = {name: method for name, method in vars(SevDeskClient).items() if inspect.iscoroutinefunction(method)}

@@ -15,7 +15,7 @@ from sevdesk_client.client import SevDeskClient
 from sevdesk_client.models import DownloadInfo, Progress
 from sevdesk_client.sending import Call
 from sevdesk_client.wire import Answer, Request, read_file
-from tests.client.sandbox_desk import NO_TLS, TOKEN, Desk
+from tests.sandbox.sandbox_client import NO_TLS, TOKEN, SandboxClient
 
 OCTOBER = (date(2026, 10, 1), date(2026, 10, 31))
 LINK = "https://storage.example.com/1/zip/a.zip?X-Amz-Signature=5ec7e7"
@@ -28,10 +28,10 @@ async def calls() -> list[Call]:
 
 
 @pytest.fixture
-async def client(sandbox_desk: Desk, calls: list[Call]) -> AsyncIterator[SevDeskClient]:
+async def client(sandbox: SandboxClient, calls: list[Call]) -> AsyncIterator[SevDeskClient]:
     """A client of the sandbox."""
     async with httpx.AsyncClient(verify=NO_TLS) as http:
-        yield SevDeskClient(http, TOKEN, base_url=sandbox_desk.running.base_url, max_wait=0, observe=calls.append)
+        yield SevDeskClient(http, TOKEN, base_url=sandbox.running.base_url, max_wait=0, observe=calls.append)
 
 
 @pytest.fixture
@@ -46,9 +46,9 @@ async def start(client: SevDeskClient, scope: str = "EXTCD") -> str:
     return await client.create_datev_export(*OCTOBER, scope, by_pay_date=False, include_images=False, enshrine=False)
 
 
-async def exports(desk: Desk) -> list[Any]:
+async def exports(sandbox: SandboxClient) -> list[Any]:
     """The jobs that the sandbox remembers."""
-    found: list[Any] = (await desk.control("GET", "/state?only=exports"))["exports"]
+    found: list[Any] = (await sandbox.control("GET", "/state?only=exports"))["exports"]
     return found
 
 
@@ -60,10 +60,10 @@ async def archive(client: SevDeskClient, job: str) -> DownloadInfo:
     raise AssertionError("the job does not end")
 
 
-async def test_period_is_whole_berlin_days(client: SevDeskClient, sandbox_desk: Desk) -> None:
+async def test_period_is_whole_berlin_days(client: SevDeskClient, sandbox: SandboxClient) -> None:
     """From the first midnight, in summer time, to the last second, in winter time; flags in words."""
     job = await client.create_datev_export(*OCTOBER, "ET", by_pay_date=True, include_images=True, enshrine=False)
-    [shown] = await exports(sandbox_desk)
+    [shown] = await exports(sandbox)
     assert shown["id"] == job
     assert shown["parameters"] == {
         "startDate": "1790805600",  # 2026-10-01T00:00:00+02:00
@@ -95,9 +95,11 @@ async def test_senseless_exports_stay_here(
 
 @pytest.mark.parametrize("form", ["array", "object"])
 @pytest.mark.parametrize("not_ready", ["empty", "null"])
-async def test_export_runs_to_its_archive(client: SevDeskClient, sandbox_desk: Desk, form: str, not_ready: str) -> None:
+async def test_export_runs_to_its_archive(
+    client: SevDeskClient, sandbox: SandboxClient, form: str, not_ready: str
+) -> None:
     """Start, progress, no link yet, link, archive, whichever form the answers have."""
-    await sandbox_desk.switch(datev_form=form, datev_not_ready=not_ready, datev_polls=4)
+    await sandbox.switch(datev_form=form, datev_not_ready=not_ready, datev_polls=4)
     job = await start(client)
     assert await client.datev_progress(job) == Progress(current=25, total=100)
     assert await client.datev_download_info(job) is None
@@ -107,37 +109,37 @@ async def test_export_runs_to_its_archive(client: SevDeskClient, sandbox_desk: D
     assert info.expires is not None and info.expires.utcoffset() is not None
     content = await client.download(info.link)
     assert "EXTF_Buchungsstapel.csv" in zipfile.ZipFile(io.BytesIO(content)).namelist()
-    assert len(await exports(sandbox_desk)) == 1
+    assert len(await exports(sandbox)) == 1
 
 
-async def test_progress_in_place_of_hash(client: SevDeskClient, sandbox_desk: Desk) -> None:
+async def test_progress_in_place_of_hash(client: SevDeskClient, sandbox: SandboxClient) -> None:
     """Should the specification's schema be right after all, it is taken as it is."""
-    await sandbox_desk.switch(datev_hash="progress")
+    await sandbox.switch(datev_hash="progress")
     assert await client.datev_progress(await start(client)) == Progress(current=0, total=100)
 
 
-async def test_downloads_carry_no_token(client: SevDeskClient, sandbox_desk: Desk, calls: list[Call]) -> None:
+async def test_downloads_carry_no_token(client: SevDeskClient, sandbox: SandboxClient, calls: list[Call]) -> None:
     """Storage would refuse it; and nobody else ever gets to see it, nor a log the link."""
     info = await archive(client, await start(client))
     await client.download(info.link)
-    [job] = await exports(sandbox_desk)
+    [job] = await exports(sandbox)
     assert [(each["status"], each["authorization"]) for each in job["downloads"]] == [(200, False)]
     assert (calls[-1].path, calls[-1].outcome) == ("(download link)", "ok")
     assert info.link not in repr(info) and "Signature" not in repr(calls)
 
 
-async def test_expired_links_are_renewed(client: SevDeskClient, sandbox_desk: Desk, calls: list[Call]) -> None:
+async def test_expired_links_are_renewed(client: SevDeskClient, sandbox: SandboxClient, calls: list[Call]) -> None:
     """The old one is refused once and for all, a new one works, and no second job was started for it."""
     job = await start(client)
     old = await archive(client, job)
-    await sandbox_desk.control("POST", "/expire_links")
+    await sandbox.control("POST", "/expire_links")
     calls.clear()
     with pytest.raises(errors.Refused, match="AccessDenied") as caught:
         await client.download(old.link)
     assert len(calls) == 1 and "X-Amz" not in str(caught.value)
     new = await archive(client, job)
     assert new.link != old.link and (await client.download(new.link)).startswith(b"PK")
-    assert len(await exports(sandbox_desk)) == 1
+    assert len(await exports(sandbox)) == 1
 
 
 async def test_large_archives_are_not_taken(client: SevDeskClient, calls: list[Call]) -> None:
@@ -153,31 +155,31 @@ async def test_large_archives_are_not_taken(client: SevDeskClient, calls: list[C
 
 @pytest.mark.parametrize("kind", ["lose_answer", "status"])
 async def test_lost_start_is_never_repeated(
-    client: SevDeskClient, sandbox_desk: Desk, calls: list[Call], kind: str
+    client: SevDeskClient, sandbox: SandboxClient, calls: list[Call], kind: str
 ) -> None:
     """A GET, and yet a write: the job may be running, so there is one attempt and an open question."""
     fault = {"kind": kind, "path": "/Export/*", "times": None, "status": 502, "commit": True}
-    await sandbox_desk.control("POST", "/faults", json=fault)
+    await sandbox.control("POST", "/faults", json=fault)
     with pytest.raises(errors.OutcomeUnknown):
         await start(client)
-    assert len(calls) == len(await exports(sandbox_desk)) == 1
+    assert len(calls) == len(await exports(sandbox)) == 1
 
 
-async def test_broken_progress_is_repeated(client: SevDeskClient, sandbox_desk: Desk, calls: list[Call]) -> None:
+async def test_broken_progress_is_repeated(client: SevDeskClient, sandbox: SandboxClient, calls: list[Call]) -> None:
     """Watching is a read."""
     job = await start(client)
     fault = {"kind": "status", "status": 502, "path": "*jobDownloadInfo", "times": 2}
-    await sandbox_desk.control("POST", "/faults", json=fault)
+    await sandbox.control("POST", "/faults", json=fault)
     calls.clear()
     assert await client.datev_download_info(job) is None
     assert [call.outcome for call in calls] == ["Unavailable", "Unavailable", "ok"]
 
 
-async def test_broken_downloads_are_repeated(client: SevDeskClient, sandbox_desk: Desk, calls: list[Call]) -> None:
+async def test_broken_downloads_are_repeated(client: SevDeskClient, sandbox: SandboxClient, calls: list[Call]) -> None:
     """A connection that breaks and a storage in trouble cost an attempt each, not the export."""
     info = await archive(client, await start(client))
     for fault in ({"kind": "drop_before"}, {"kind": "status", "status": 503}):
-        await sandbox_desk.control("POST", "/faults", json={**fault, "path": "/storage/*"})
+        await sandbox.control("POST", "/faults", json={**fault, "path": "/storage/*"})
     calls.clear()
     assert (await client.download(info.link)).startswith(b"PK")
     assert [call.outcome for call in calls] == ["Unavailable", "Unavailable", "ok"]
@@ -188,25 +190,25 @@ async def test_broken_downloads_are_repeated(client: SevDeskClient, sandbox_desk
     [({"datev_conflict": "always"}, 409), ({}, 400)],
 )
 async def test_refused_starts_are_final(
-    client: SevDeskClient, sandbox_desk: Desk, calls: list[Call], switches: dict[str, Any], status: int
+    client: SevDeskClient, sandbox: SandboxClient, calls: list[Call], switches: dict[str, Any], status: int
 ) -> None:
     """A conflict, or an accounting year whose beginning nobody set: one attempt, and no job."""
-    await sandbox_desk.switch(**switches)
+    await sandbox.switch(**switches)
     if not switches:
-        await sandbox_desk.control("PUT", "/export_config", json={"accounting_year_begin": None})
+        await sandbox.control("PUT", "/export_config", json={"accounting_year_begin": None})
     with pytest.raises(errors.Refused) as caught:
         await start(client)
     assert (caught.value.status, len(calls)) == (status, 1)
-    assert await exports(sandbox_desk) == []
+    assert await exports(sandbox) == []
 
 
 @pytest.mark.parametrize(("switch", "error"), [("fail", errors.Refused), ("crash", errors.Unavailable)])
 async def test_failed_jobs_are_told(
-    client: SevDeskClient, sandbox_desk: Desk, switch: str, error: type[errors.SevDeskError]
+    client: SevDeskClient, sandbox: SandboxClient, switch: str, error: type[errors.SevDeskError]
 ) -> None:
     """As a refusal or as trouble, never as an archive."""
     job = await start(client)
-    await sandbox_desk.switch(datev_job=switch)
+    await sandbox.switch(datev_job=switch)
     with pytest.raises(error):
         await client.datev_download_info(job)
 
@@ -218,14 +220,14 @@ async def test_unknown_jobs_are_not_found(client: SevDeskClient) -> None:
             await call("0a0e1eff-9590-1bea-1195-a3cfc04364cc")
 
 
-async def test_export_config_is_set(client: SevDeskClient, sandbox_desk: Desk) -> None:
+async def test_export_config_is_set(client: SevDeskClient, sandbox: SandboxClient) -> None:
     """Refused to API tokens as one peer met it; where it is allowed, the archive bears the numbers."""
     with pytest.raises(errors.Refused, match="Access denied"):
         await client.update_export_config("1000001", 29098, 55003, date(2026, 7, 1))
-    await sandbox_desk.switch(export_config_access="allow")
+    await sandbox.switch(export_config_access="allow")
     await client.update_export_config("1000001", 29098, 55003, date(2026, 7, 1))
     assert "_29098_55003_" in (await archive(client, await start(client))).filename
-    shown = await sandbox_desk.control("PUT", "/export_config", json={})
+    shown = await sandbox.control("PUT", "/export_config", json={})
     assert shown["accounting_year_begin"] == "2026-07-01"
 
 

@@ -13,7 +13,7 @@ from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sending import Call, _waits
 from sevdesk_client.wire import Request
 from tests.client.samples import answer
-from tests.client.sandbox_desk import NO_TLS, TOKEN
+from tests.sandbox.sandbox_client import NO_TLS, TOKEN
 
 VERSION = answer("version")
 Read = Callable[[SevDeskClient], Awaitable[object]]

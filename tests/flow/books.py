@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 
 # Trusts nobody, for the sandbox speaks no TLS; loading the usual authorities for each call takes 20 ms.
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -11,7 +11,7 @@ import pytest
 import redis.asyncio
 from flow.billing import Billing
 
-from sevdesk_client.sandbox.server import Running, running
+from sevdesk_client.sandbox.http.server import Running, running
 from worker.app import App
 from worker.settings import JobLimit, Settings
 

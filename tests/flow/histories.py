@@ -8,7 +8,7 @@ import pytest
 from flow.model_books import check_books, check_job
 from flow.model_office import Office, Trouble
 
-from sevdesk_client.sandbox import paying
+from sevdesk_client.sandbox.endpoints import paying
 from worker.domain import jobs
 
 BLIND = {"blind": True}

@@ -5,7 +5,7 @@ from typing import Any
 
 from flow.model_office import Office
 
-from sevdesk_client.sandbox.records import Invoice as Document
+from sevdesk_client.sandbox.account.records import Invoice as Document
 
 PAYMENTS = {
     "partially_paid": "partially_paid",
@@ -80,7 +80,7 @@ def _check_documents(office: Office, row: Any) -> None:
     for storno in stornos:
         origin = office.account.invoices[storno.origin_id]
         assert (
-            storno.letter.sums.gross == -origin.letter.sums.gross and storno.letter.sums.net == -origin.letter.sums.net
+            storno.fields.sums.gross == -origin.fields.sums.gross and storno.fields.sums.net == -origin.fields.sums.net
         )
     assert Counter(s.origin_id for s in stornos) == Counter(i.id for i in invoices if i.cancelled_by is not None)
     if row["accounting_sync_status"] == "cancelled":

@@ -18,9 +18,9 @@ from flow.billing import Billing
 from flow.conftest import make_settings
 
 from sevdesk_client.client import SevDeskClient
-from sevdesk_client.sandbox.app import create_app
-from sevdesk_client.sandbox.records import Invoice as Document
-from sevdesk_client.sandbox.state import Account
+from sevdesk_client.sandbox.account.records import Invoice as Document
+from sevdesk_client.sandbox.account.state import Account
+from sevdesk_client.sandbox.http.app import create_app
 from worker.observability.metrics import Metrics
 from worker.runner.runner import Runner
 from worker.steps.account import SevdeskAccount

@@ -16,12 +16,12 @@ import httpx
 from flow.model_claims import PROMISED, Belief, Invoice, Truth
 
 from sevdesk_client.client import SevDeskClient
-from sevdesk_client.sandbox import cancelling, paying
-from sevdesk_client.sandbox.app import create_app
-from sevdesk_client.sandbox.errors import Refusal
-from sevdesk_client.sandbox.records import Invoice as Document
-from sevdesk_client.sandbox.seed import seed
-from sevdesk_client.sandbox.state import Account
+from sevdesk_client.sandbox.account.records import Invoice as Document
+from sevdesk_client.sandbox.account.seed import seed
+from sevdesk_client.sandbox.account.state import Account
+from sevdesk_client.sandbox.endpoints import cancelling, paying
+from sevdesk_client.sandbox.endpoints.errors import Refusal
+from sevdesk_client.sandbox.http.app import create_app
 from worker.domain.jobs import parse
 from worker.domain.outcome import Done, Outcome
 from worker.handlers.payment_sync import Sync
@@ -185,8 +185,8 @@ class World:
         """Somebody gives it another number."""
         if document := self._document(which):
             with self._changing():
-                number = self.account.draw_number()
-                self.account.rename(document, note=document.note, number=number)
+                number = self.account.take_number()
+                self.account.set_note_and_number(document, note=document.note, number=number)
                 self.account.touch(document)
 
     def touch(self, which: int) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from flow.switch_story import Setting, StepResult, Story
 
-from sevdesk_client.sandbox.switches import Switches
+from sevdesk_client.sandbox.account.switches import Switches
 
 DONE = ("done", "")
 Row = tuple[str, str, str, Decimal]
@@ -113,8 +113,8 @@ async def check_sevdesk(story: Story, expected: Expected) -> None:
     assert [name for name in story.invoices for _ in story.documents(name, "SR")] == expected.cancellations()
     for name in kept:
         [document] = story.documents(name)
-        assert document.letter.sums.gross == GROSS[name]
-        assert [-each.letter.sums.gross for each in story.documents(name, "SR")] in ([], [GROSS[name]])
+        assert document.fields.sums.gross == GROSS[name]
+        assert [-each.fields.sums.gross for each in story.documents(name, "SR")] in ([], [GROSS[name]])
         told = await story.office.billing.event(story.invoices[name], "finalized")
         assert told["enshrined"] == (switches.send_by_enshrines in (True, "VPDF"))
         assert told["number"] == document.number

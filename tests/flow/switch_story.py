@@ -15,9 +15,9 @@ from uuid import UUID
 from flow.billing import time_to_day
 from flow.model_office import Office
 
-from sevdesk_client.sandbox import paying
-from sevdesk_client.sandbox.records import Invoice as Document
-from sevdesk_client.sandbox.switches import CHOICES, Switches
+from sevdesk_client.sandbox.account.records import Invoice as Document
+from sevdesk_client.sandbox.account.switches import CHOICES, Switches
+from sevdesk_client.sandbox.endpoints import paying
 
 Setting = Mapping[str, Any]
 StepResult = dict[str, tuple[str, str]]  # by moment: the job's state, and its sentence or a part of it

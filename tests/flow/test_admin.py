@@ -9,7 +9,7 @@ from flow.books import calls, control, forget_calls, order_fault, until
 from flow.conftest import RunWorker
 from pydantic import SecretStr
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 from worker.maintenance import maintenance
 
 STOCK = "57986aee6bd2d53306068da1"

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 
 # What a parked job may change of the billing invoice; a rejected one may change nothing.
 PARKING = {"accounting_sync_status", "accounting_synced_at", "updated_at"}

@@ -7,7 +7,7 @@ import pytest
 from flow.histories import BLIND, begin, do, nothing_open, open_office, outcomes, pay, retried, settle
 from flow.model_office import Office, Trouble
 
-from sevdesk_client.sandbox.credit_notes import add_credit_note
+from sevdesk_client.sandbox.endpoints.credit_notes import add_credit_note
 
 office = open_office
 
@@ -32,8 +32,8 @@ async def test_new_words_reach_the_number(office: Office, write: int) -> None:
     await settle(office)
     assert (await office.billing.job(job_id))["state"] == "done"
     [document] = office.documents()
-    assert (document.status, document.letter.head_text) == (200, "Neu.")
-    assert "Anderswo" in str(document.letter)
+    assert (document.status, document.fields.head_text) == (200, "Neu.")
+    assert "Anderswo" in str(document.fields)
     assert (await office.billing.events(office.invoice)).count("finalized") == 1
 
 
@@ -45,7 +45,7 @@ async def test_other_tax_is_no_number(office: Office) -> None:
     await settle(office)
     assert (await office.billing.job(job_id))["state"] == "done"
     [document] = office.documents()
-    assert (document.letter.tax_rule, document.letter.sums.net, document.letter.sums.tax) == (3, 119, 0)
+    assert (document.fields.tax_rule, document.fields.sums.net, document.fields.sums.tax) == (3, 119, 0)
 
 
 async def test_unchanged_draft_is_found_once(office: Office) -> None:

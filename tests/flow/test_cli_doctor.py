@@ -9,7 +9,7 @@ from flow.books import control, order_fault
 from flow.operators import Operator
 from flow.pooler import transaction_pooler
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 from worker.operator.checks_postgres import contract_faults, expected_columns, expected_rights
 from worker.settings import Settings
 from worker.store.probe import probe_locks
@@ -50,7 +50,7 @@ FAULTS = {
     INTEGER_ZIP: ("billing tables", "companies.zip is integer, not text"),
     "DROP TABLE hubspot_associations": ("billing tables", "hubspot_associations.id is missing"),
     f"ALTER TABLE billing_invoices DROP CONSTRAINT {NUMBER_KEY}": ("invoice numbers", "No unique"),
-    "DELETE FROM _yoyo_migration WHERE migration_id LIKE '0005%'": ("migrations", "0005_operator not applied"),
+    "DELETE FROM _yoyo_migration WHERE migration_id LIKE '0003%'": ("migrations", "0003_payments not applied"),
     "DROP TABLE sevdesk_reconciliations": ("statements", "do not fit the database"),
     "UPDATE sevdesk_config SET template_kop_sr = 'nope'": ("templates", "template_kop_sr names nope"),
 }  # fmt: skip

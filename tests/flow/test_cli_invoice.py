@@ -11,7 +11,7 @@ from flow.operators import Operator
 
 from sevdesk_client import bodies
 from sevdesk_client.client import SevDeskClient
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 from worker.operator.mapping import field_mapping
 from worker.settings import Settings
 

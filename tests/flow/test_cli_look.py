@@ -18,7 +18,7 @@ from flow.conftest import RunWorker
 from flow.operators import Operator
 from flow.processes import environment
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 from worker.settings import Settings
 
 NAMES = ("Müller", "Söhne", "rechnung@example.com", "Hauptstraße", "Chefin")

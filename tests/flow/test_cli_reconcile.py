@@ -14,8 +14,8 @@ from flow.books import calls, control, forget_calls, pay
 from flow.conftest import RunWorker
 from flow.operators import Operator
 
-from sevdesk_client.sandbox.records import Invoice as SandboxInvoice
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.account.records import Invoice as SandboxInvoice
+from sevdesk_client.sandbox.http.server import Running
 from worker.operator.connections import open_account
 from worker.reconcile.read import Reconciliation, ask_repairs, read_book, reconcile, remember
 from worker.settings import Settings
@@ -128,7 +128,7 @@ async def paid_only_here(books: Books, invoice: UUID) -> None:
 
 async def other_contact(books: Books, invoice: UUID) -> None:
     there = await books.there(invoice)
-    there.letter = replace(there.letter, contact_id=there.letter.contact_id + 100_000)
+    there.fields = replace(there.fields, contact_id=there.fields.contact_id + 100_000)
 
 
 async def pdf_lost(books: Books, invoice: UUID) -> None:

@@ -13,9 +13,9 @@ from flow.books import control, order_fault, pay, until
 from flow.conftest import RunWorker
 from flow.operators import Operator
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 from worker.cli.lookup import resolve
-from worker.operator.diagnosis import Diagnosis, explain
+from worker.operator.diagnosis import Diagnosis, diagnose
 from worker.operator.situation import gather
 from worker.settings import JobLimit, Settings
 from worker.store import Store
@@ -36,7 +36,7 @@ class Stage:
         try:
             found = await resolve(store, str(subject))
             assert found is not None
-            return explain(await gather(store, found, self.settings))
+            return diagnose(await gather(store, found, self.settings))
         finally:
             await store.close()
 

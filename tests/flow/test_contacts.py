@@ -11,7 +11,7 @@ from flow.books import calls, forget_calls, state, until
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 
 SAVE = "POST /Invoice/Factory/saveInvoice"
 

@@ -14,7 +14,7 @@ from flow.books import pay
 from flow.conftest import RunWorker
 from flow.test_demo import play, table, wrong
 
-from sevdesk_client.sandbox.server import Running, listening
+from sevdesk_client.sandbox.http.server import Running, listening
 from tests.client.contract import ContractProxy, official, proxy_app
 from tests.client.contract_deviations import unexplained
 

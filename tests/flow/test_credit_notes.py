@@ -4,7 +4,7 @@ import pytest
 from flow.histories import do, nothing_open, open_office, outcomes, pay, retried
 from flow.model_office import Office, Trouble
 
-from sevdesk_client.sandbox import cancelling, paying
+from sevdesk_client.sandbox.endpoints import cancelling, paying
 
 office = open_office
 

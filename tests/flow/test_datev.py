@@ -13,7 +13,7 @@ from flow.billing import Billing
 from flow.books import control, order_fault, pay, state, until
 from flow.conftest import RunWorker
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 from worker.handlers import datev_export
 from worker.queue import inbox as doorbell
 from worker.store.connection import QUERIES

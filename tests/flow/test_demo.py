@@ -15,7 +15,7 @@ import httpx
 import pytest
 from flow.books import control, state
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTLY_PAID, LATE = "R1-2026-10-0004", "R1-2026-10-0005"

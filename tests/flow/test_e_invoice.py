@@ -3,7 +3,7 @@
 from flow.billing import Billing
 from flow.books import control
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 
 
 async def test_e_invoice_is_published_with_xml(billing: Billing, worker: object) -> None:

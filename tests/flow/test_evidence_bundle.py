@@ -8,7 +8,7 @@ import pytest
 from flow.billing import Billing
 from flow.books import pay
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 from worker.evidence import bundle as evidence
 from worker.evidence.zip_file import read_stored
 from worker.store import Store

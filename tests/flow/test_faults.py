@@ -11,7 +11,7 @@ from flow.books import control, state
 from flow.conftest import RunWorker
 from flow.waiting import wait_for
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 
 QUARANTINE = 1.2  # seconds; a late commit after 0.7 s lies well inside, and long after the answer was lost
 LATE_MS = 700
@@ -102,7 +102,7 @@ async def intents(billing: Billing, job_id: str, action: str) -> list[tuple[str,
 
 async def assert_published_once(billing: Billing, sevdesk: Running, jobs: int) -> None:
     """As many of everything as jobs, and a number of its own for each invoice."""
-    await wait_for(lambda: sevdesk.sandbox.late == 0)
+    await wait_for(lambda: sevdesk.sandbox.late_commits == 0)
     books = await state(sevdesk)
     assert {part: len(books[part]) for part in ("contacts", "addresses", "communication_ways", "invoices")} == {
         "contacts": jobs, "addresses": jobs, "communication_ways": jobs, "invoices": jobs,

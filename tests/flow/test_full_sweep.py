@@ -6,7 +6,7 @@ from uuid import UUID
 from flow.billing import Billing
 from flow.books import calls, control, forget_calls, pay, until
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 
 
 async def published(billing: Billing, **columns: object) -> UUID:

@@ -9,9 +9,9 @@ from flow.histories import BLIND, begin, do, nothing_open, open_office, outcomes
 from flow.model_books import check_job
 from flow.model_office import Office, Trouble
 
-from sevdesk_client.sandbox import cancelling
+from sevdesk_client.sandbox.endpoints import cancelling
 from worker.cli.lookup import Found
-from worker.operator.diagnosis import Diagnosis, explain
+from worker.operator.diagnosis import Diagnosis, diagnose
 from worker.operator.situation import gather
 from worker.store import NoOpenQuestion
 
@@ -80,7 +80,7 @@ async def test_draft_of_old_words_is_not_kept(office: Office) -> None:
     await office.billing.db.execute("UPDATE billing_invoices SET head_text = 'Neu.'")
     assert (await retried(office, job))["state"] == "done"
     [document] = office.documents()
-    assert document.letter.head_text == "Neu."
+    assert document.fields.head_text == "Neu."
     assert await outcomes(office, "save_invoice") == ["found_done", "done"]
 
 
@@ -272,7 +272,7 @@ async def test_mail_waits_for_an_address(office: Office) -> None:
 async def told(office: Office) -> Diagnosis:
     """What `why` says of the invoice."""
     found = Found(office.invoice)
-    return explain(await gather(office.store, found, make_settings(database_url="", redis_url="redis://127.0.0.1:9")))
+    return diagnose(await gather(office.store, found, make_settings(database_url="", redis_url="redis://127.0.0.1:9")))
 
 
 async def test_sent_invoice_is_published_afresh(office: Office) -> None:

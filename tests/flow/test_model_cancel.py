@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from sevdesk_client.sandbox import cancelling, paying, sending
-from sevdesk_client.sandbox.errors import Refusal
-from sevdesk_client.sandbox.records import Invoice as Document
+from sevdesk_client.sandbox.account.records import Invoice as Document
+from sevdesk_client.sandbox.endpoints import cancelling, paying, sending
+from sevdesk_client.sandbox.endpoints.errors import Refusal
 from worker.domain import jobs
 
 troubles = st.none() | st.builds(

@@ -6,7 +6,7 @@ from flow.billing import Billing
 from flow.books import calls, state
 from flow.conftest import RunWorker
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 
 CUSTOMERS, INVOICES = 4, 24
 # A publication's own: look-up, save, layout, number, PDF.

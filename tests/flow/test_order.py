@@ -8,7 +8,7 @@ from flow.billing import Billing
 from flow.books import control, order_fault, state
 from flow.conftest import RunWorker
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 
 KINDS = ("publish_invoice", "send_invoice", "send_invoice")
 

@@ -11,7 +11,7 @@ from flow.conftest import RunWorker
 from flow.waiting import asked
 from structlog.testing import capture_logs
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 from worker.local.services import Services
 from worker.maintenance import maintenance
 

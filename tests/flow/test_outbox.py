@@ -6,7 +6,7 @@ import asyncpg
 from flow.billing import Billing
 from flow.books import state
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 from worker.maintenance.maintenance import SWEEP_SECONDS
 
 

@@ -14,7 +14,7 @@ from flow.books import calls, control, forget_calls, order_fault, pay, state, un
 from flow.conftest import RunWorker
 
 from sevdesk_client.client import SevDeskClient
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 from worker.domain import jobs
 
 BERLIN = ZoneInfo("Europe/Berlin")

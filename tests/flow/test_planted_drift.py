@@ -6,10 +6,10 @@ from decimal import Decimal
 from flow.billing import Billing
 from flow.books import control
 
-from sevdesk_client.sandbox import cancelling, paying
-from sevdesk_client.sandbox.records import Invoice
-from sevdesk_client.sandbox.server import Running
-from sevdesk_client.sandbox.state import Account
+from sevdesk_client.sandbox.account.records import Invoice
+from sevdesk_client.sandbox.account.state import Account
+from sevdesk_client.sandbox.endpoints import cancelling, paying
+from sevdesk_client.sandbox.http.server import Running
 
 BOOK, EACH = 1000, 10
 PUBLISHED = """

@@ -20,7 +20,7 @@ from flow.processes import Process, environment, worker_process
 from flow.test_metrics import free_port
 from pydantic import SecretStr
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 from worker.settings import Settings
 from worker.store.sql_files import sql_dir
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from flow.billing import Billing
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 
 NODE = shutil.which("node")
 SCRIPT = r"""

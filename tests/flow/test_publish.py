@@ -5,7 +5,7 @@ import hashlib
 from flow.billing import Billing
 from flow.books import calls, forget_calls
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 
 
 async def test_approved_invoice_is_published(billing: Billing, worker: object, sevdesk: Running) -> None:

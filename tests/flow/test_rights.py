@@ -14,7 +14,7 @@ from flow.conftest import RunWorker
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 from worker.settings import JobLimit
 
 Logs = list[Any]

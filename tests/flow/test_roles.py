@@ -9,7 +9,7 @@ from flow.billing import Billing, time_to_day
 from flow.books import pay, state
 from flow.conftest import RunWorker
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 from worker.handlers import datev_export as export
 from worker.operator.checks_postgres import expected_rights
 from worker.queue import inbox as doorbell

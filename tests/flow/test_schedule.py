@@ -11,7 +11,7 @@ from flow.billing import Billing
 from flow.books import calls, order_fault, until
 from flow.conftest import RunWorker
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 from worker.domain.schedule import next_run
 from worker.maintenance import maintenance
 

@@ -11,7 +11,7 @@ from flow.billing import Billing
 from flow.books import calls, forget_calls, order_fault, state, until
 from flow.conftest import RunWorker
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 
 QUARANTINE = 1.0  # seconds; a write gives up after two thirds of it
 MAIL = "POST /Invoice/*/sendViaEmail"

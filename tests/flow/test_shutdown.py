@@ -11,7 +11,7 @@ from flow.books import control, forget_calls, state
 from flow.processes import worker_process
 from flow.waiting import asked
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 from worker.settings import Settings
 
 PER_ROUND = 3

@@ -11,7 +11,7 @@ from flow.model_office import Office
 from flow.switch_books import check
 from flow.switch_story import CONFLICTS, ELSEWHERE, OPEN_QUESTIONS, Setting, Story, every_setting, pairs
 
-from sevdesk_client.sandbox.switches import Switches
+from sevdesk_client.sandbox.account.switches import Switches
 
 PARTS = 8  # of the full product, so that several processes can share it
 

@@ -13,7 +13,7 @@ from flow.conftest import RunWorker
 from flow.processes import Process, worker_process
 from flow.waiting import asked
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 from worker.maintenance import maintenance
 from worker.queue import inbox as doorbell
 from worker.settings import Settings

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from sevdesk_client import errors
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 from sevdesk_client.sending import Call
 from sevdesk_client.wire import Request
 from worker.app import App

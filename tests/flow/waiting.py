@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from sevdesk_client.sandbox.server import Running
+from sevdesk_client.sandbox.http.server import Running
 
 
 async def wait_for(condition: Callable[[], bool], seconds: float = 10) -> None:

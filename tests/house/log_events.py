@@ -10,7 +10,7 @@ from pathlib import Path
 WORKER = Path(__file__).resolve().parents[2] / "worker"
 LEVELS = {"debug": "debug", "info": "info", "warning": "warning", "error": "error", "exception": "error"}
 # What a logger is called here, and a logger's method chosen beforehand.
-LOGGERS, CHOSEN = {"log"}, {"tell": "info or warning"}
+LOGGERS, CHOSEN = {"log"}, {"say": "info or warning"}
 
 Said = dict[str, tuple[set[str], set[str]]]
 

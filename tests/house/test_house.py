@@ -20,6 +20,9 @@ IO = ("asyncpg", "aiosql", "arq", "redis", "httpx", "psycopg", "worker.store", "
 FORBIDDEN = {
     "sevdesk_client": ("worker", "asyncpg", "arq", "redis", "aiosql", "structlog"),
     "sevdesk_client.sandbox": ("sevdesk_client.client", "sevdesk_client.wire", "sevdesk_client.models", "httpx"),
+    "sevdesk_client.sandbox.account": tuple(f"sevdesk_client.sandbox.{x}" for x in ("documents", "endpoints", "http")),
+    "sevdesk_client.sandbox.documents": ("sevdesk_client.sandbox.endpoints", "sevdesk_client.sandbox.http"),
+    "sevdesk_client.sandbox.endpoints": ("sevdesk_client.sandbox.http",),
     "sevdesk_client.wire": ("httpx", "asyncio"),
     "worker.domain.invoice": (*IO, "sevdesk_client"),
     "worker.domain.lifecycle": (*IO, "sevdesk_client"),

@@ -93,7 +93,7 @@ def test_integer_cents_agree_with_oracle(month: Month) -> None:
     for row in month.billing_invoices:
         invoice = invoice_of(month, row)
         assert invoice.items
-        assert money.refusal(invoice, "RE") is None, invoice.number
+        assert money.first_problem(invoice, "RE") is None, invoice.number
 
 
 def test_measured_totals_stand_in_month(month: Month) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.domain.invoice import Invoice, Item
-from worker.domain.money import Sums, predict, refusal, tax_text
+from worker.domain.money import Sums, first_problem, predict, tax_text
 
 
 def item(price: str, rate: str = "19", quantity: str = "1", position: int = 1, name: str = "Dachziegel") -> Item:
@@ -163,7 +163,7 @@ def test_integer_cents_give_the_same(items: list[Item]) -> None:
 )
 def test_good_invoices_are_let_through(good: Invoice, type_: str) -> None:
     """What sevDesk accepts is not refused here."""
-    assert refusal(good, type_) is None
+    assert first_problem(good, type_) is None
 
 
 BAD = [
@@ -179,7 +179,7 @@ BAD = [
     # The German rate of the second half of 2020.
     (
         invoice(item("1", "16")),
-        "Position 1 carries 16% tax, but sevDesk's tax rule 1 allows only 0%, 7% or 19%.",
+        "Position 1 carries 16% tax, but sevDesk's tax rule 1 allows only 0% / 7% / 19%.",
     ),
     # Every rule that allows no tax; the position at fault is the second.
     *[
@@ -192,16 +192,16 @@ BAD = [
     # Intra-EU deliveries know German rates only.
     (
         invoice(item("1", "5.5"), tax_rule=3),
-        "Position 1 carries 5,5% tax, but sevDesk's tax rule 3 allows only 0%, 7% or 19%.",
+        "Position 1 carries 5,5% tax, but sevDesk's tax rule 3 allows only 0% / 7% / 19%.",
     ),
     # One Stop Shop: above the highest rate of the Union; below zero; no e-invoices.
     (
         invoice(item("1", "27.5"), tax_rule=18),
-        "Position 1 carries 27,5% tax, but sevDesk's tax rule 18 allows only 0% to 27%.",
+        "Position 1 carries 27,5% tax, but sevDesk's tax rule 18 allows only 0% - 27%.",
     ),
     (
         invoice(item("1", "-1"), tax_rule=19),
-        "Position 1 carries -1% tax, but sevDesk's tax rule 19 allows only 0% to 27%.",
+        "Position 1 carries -1% tax, but sevDesk's tax rule 19 allows only 0% - 27%.",
     ),
     (
         invoice(item("1", "20"), tax_rule=20, is_e_invoice=True),
@@ -225,10 +225,10 @@ BAD = [
 @pytest.mark.parametrize(("bad", "reason"), BAD)
 def test_bad_invoices_are_refused_plainly(bad: Invoice, reason: str) -> None:
     """What sevDesk would refuse is refused with one sentence of cause and one of remedy."""
-    found = refusal(bad, "RE")
+    found = first_problem(bad, "RE")
     assert found is not None
-    assert found.reason == reason
-    assert found.next_step.endswith(".")
+    assert found.cause() == reason
+    assert found.next_step().endswith(".")
 
 
 @pytest.mark.parametrize(
@@ -244,19 +244,19 @@ def test_bad_invoices_are_refused_plainly(bad: Invoice, reason: str) -> None:
 )
 def test_chained_types_have_narrower_limits(bad: Invoice, type_: str, limit: str) -> None:
     """The same invoice passes as RE, and the refusal names the setting that would make it so."""
-    found = refusal(bad, type_)
+    found = first_problem(bad, type_)
     assert found is not None
-    assert found.reason == f"sevDesk makes an invoice of type {type_} only {limit}."
-    assert "SEVDESK_INVOICE_TYPE_AR" in found.next_step
-    assert refusal(bad, "RE") is None
+    assert found.cause() == f"sevDesk makes an invoice of type {type_} only {limit}."
+    assert "SEVDESK_INVOICE_TYPE_AR" in found.next_step()
+    assert first_problem(bad, "RE") is None
 
 
 def test_wrong_sums_name_all_figures() -> None:
     """A total that is off by one cent is refused with both sets of numbers."""
     good = invoice(item("100"))
-    found = refusal(replace(good, gross_amount=Decimal("119.01")), "RE")
+    found = first_problem(replace(good, gross_amount=Decimal("119.01")), "RE")
     assert found is not None
-    assert found.reason == (
+    assert found.cause() == (
         "The positions add up to net 100.00, tax 19.00, gross 119.00 EUR, "
         "but the invoice says net 100.00, tax 19.00, gross 119.01."
     )
@@ -268,18 +268,18 @@ def test_each_wrong_total_is_caught(name: str, spoilt: str) -> None:
     """Net, tax and gross are each compared exactly, and the message shows the difference."""
     good = invoice(item("100"))
     wrong: Decimal = getattr(good, name) + Decimal(spoilt)
-    found = refusal(replace(good, **{name: wrong}), "RE")  # type: ignore[arg-type]  # one amount by its name
+    found = first_problem(replace(good, **{name: wrong}), "RE")  # type: ignore[arg-type]  # one amount by its name
     assert found is not None
-    assert str(wrong) in found.reason
+    assert str(wrong) in found.cause()
 
 
 def test_refusals_hold_no_personal_data() -> None:
     """A position's name, which may be a person's, never stands in a refusal."""
     secret = "Beratung Jörg Süß"
     for bad in (item("1", "16", name=secret), item("0.12345", name=secret), item("1", quantity="0", name=secret)):
-        found = refusal(invoice(bad), "RE")
+        found = first_problem(invoice(bad), "RE")
         assert found is not None
-        assert secret not in found.reason + found.next_step
+        assert secret not in found.cause() + found.next_step()
 
 
 @pytest.mark.parametrize(

@@ -183,9 +183,9 @@ def test_doubt_is_never_guessed_away(
     """Two candidates, a missing row or nobody ends unresolved, with the ids and what to do."""
     found = resolve(invoice(contact_id=contact_id), associations, PARTIES)
     assert isinstance(found, NoRecipient)
-    assert found.reason == reason
+    assert found.problem.cause() == reason
     assert found.candidates == tuple(candidates)
-    assert found.next_step.endswith("retry.")
+    assert found.problem.next_step().endswith("retry JOB.")
 
 
 def test_without_deal_the_contact_counts() -> None:
@@ -199,7 +199,7 @@ def test_without_deal_and_contact_unresolved() -> None:
     """An invoice that names neither deal nor contact has no recipient."""
     found = resolve(invoice(deal_id=None), [out("company", COMPANY, "primary")], PARTIES)
     assert isinstance(found, NoRecipient)
-    assert found.reason == "The invoice has neither a deal nor a contact."
+    assert found.problem.cause() == "The invoice has neither a deal nor a contact."
     assert found.candidates == ()
 
 
@@ -219,7 +219,7 @@ def test_reasons_hold_ids_only() -> None:
     assert rows
     for associations, contact in rows:
         found = resolve(invoice(contact_id=contact), associations, PARTIES)
-        text = found.reason + (found.next_step if isinstance(found, NoRecipient) else "")
+        text = found.problem.cause() if isinstance(found, NoRecipient) else found.reason
         assert not any(private in text for private in ("Größer", "Hauptstraße", "Köln"))
 
 

@@ -66,8 +66,8 @@ def previewed(found: "Preview") -> RenderableType:
         ("sums stated", str(found.stated)),
         ("sums expected", str(found.predicted) if found.predicted else "cannot be computed"),
         ("template", found.template_id or "none: sevDesk's default"),
-        ("would stop", found.refusal or "no"),
-        ("next step", found.next_step or "-"),
+        ("would stop", found.problem.cause() if found.problem else "no"),
+        ("next step", found.problem.next_step(job=found.invoice_number) if found.problem else "-"),
         *(("unknown here", what) for what in found.unknown),
     ):
         head.add_row(Text(name, style="bold"), Text(said))

@@ -48,7 +48,7 @@ def why(
     as_json: AsJson = False,
 ) -> None:
     """Say in plain words why an invoice or job is where it is, and what comes next. Exit 3: a person must act."""
-    from worker.operator.diagnosis import Diagnosis, explain
+    from worker.operator.diagnosis import Diagnosis, diagnose
     from worker.operator.situation import gather
 
     given = settings()
@@ -59,7 +59,7 @@ def why(
             fail(
                 f"No invoice or job has the number or id {subject!r}. A job no worker has polled yet is only in Redis."
             )
-        return explain(await gather(store, found, given))
+        return diagnose(await gather(store, found, given))
 
     answer = with_store(look, given)
     lines = (f"{answer.subject}: {answer.state}", f"  why   {answer.cause}", f"  next  {answer.next_step}")
@@ -92,5 +92,5 @@ def preview(
     with sevdesk_errors("Use --offline to ask sevDesk nothing."):
         found = with_store(look, given)
     show(as_json, found, lambda out: out.print(previewed(found)))
-    if found.refusal is not None:
+    if found.problem is not None:
         raise typer.Exit(FOUND)

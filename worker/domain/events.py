@@ -255,19 +255,20 @@ class Renumbered(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parked(Event):
-    """A job for the invoice waits for a person: cause and next step in plain words."""
+class ProblemEvent(Event):
+    """A job for the invoice ended with a problem: its code and parameters, cause and next step in English."""
 
     job_id: str
     kind: str
+    problem: str
+    parameters: Mapping[str, str]
     reason: str
     next_step: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejected(Event):
-    """A job for the invoice was refused for good; nothing was changed."""
+class Parked(ProblemEvent):
+    """A job for the invoice waits for a person."""
 
-    job_id: str
-    kind: str
-    reason: str
+
+class Rejected(ProblemEvent):
+    """A job for the invoice was refused for good; nothing was changed."""

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from worker.domain import schedule
+from worker.domain.problems import Problem, problem
 
 # The one spelling of ids. pydantic would also take the digits without hyphens, in braces or as a URN, but the ledger
 # finds the invoice that a job belongs to by this form; another would let two jobs of one invoice run side by side.
@@ -24,7 +25,7 @@ UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # A field's name is shown if it looks like one; anything else might be data.
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}|[0-9]{1,6}")
 # Whoever reads the message mends these first; a hostile payload may have thousands.
-MAX_PROBLEMS = 5
+MAX_FAULTS = 5
 
 
 def _canonical(value: object) -> object:
@@ -215,25 +216,29 @@ KINDS: Mapping[str, Kind] = {
 
 
 class BadJob(Exception):
-    """The job cannot be understood; the message says why, without repeating any value."""
+    """The job cannot be understood; the problem says why, without repeating any value."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(problem.cause())
 
 
 def parse(kind_name: str, payload: Mapping[str, Any]) -> tuple[Kind, Payload]:
     """The kind and its validated payload. Raises `BadJob`."""
     kind = KINDS.get(kind_name)
     if kind is None:
-        raise BadJob(f"Unknown job kind {kind_name[:60]!r}. Known kinds: {', '.join(KINDS)}.")
+        raise BadJob(problem("kind_unknown", kind=repr(kind_name[:60]), known=", ".join(KINDS)))
     try:
         return kind, kind.payload.model_validate(payload)
     except ValidationError as error:
-        raise BadJob(f"The payload of {kind_name} is not valid: {_problems(error)}.") from None
+        raise BadJob(problem("payload_invalid", kind=kind_name, faults=_faults(error))) from None
 
 
-def _problems(error: ValidationError) -> str:
-    """Field and rule of each problem; never the value, which may be personal data."""
+def _faults(error: ValidationError) -> str:
+    """Field and rule of each fault; never the value, which may be personal data."""
     found = [f"{_where(e['loc'])}: {e['msg']}" for e in error.errors(include_url=False, include_input=False)]
-    more = [f"and {len(found) - MAX_PROBLEMS} more"] if len(found) > MAX_PROBLEMS else []
-    return "; ".join(found[:MAX_PROBLEMS] + more)
+    more = [f"and {len(found) - MAX_FAULTS} more"] if len(found) > MAX_FAULTS else []
+    return "; ".join(found[:MAX_FAULTS] + more)
 
 
 def _where(loc: tuple[int | str, ...]) -> str:

@@ -53,7 +53,8 @@ class IllegalTransition(Exception):
     """The event is not allowed in this status; nothing was changed."""
 
     def __init__(self, event: "Event", status: StrEnum) -> None:
-        super().__init__(f"{event.type} is not allowed while the invoice is {status.value}")
+        self.event, self.status = event.type, status.value
+        super().__init__(f"{self.event} is not allowed while the invoice is {self.status}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from worker.domain.invoice import Invoice, Item
+from worker.domain.problems import Problem, problem
 
 CENT = Decimal("0.01")
 
@@ -64,14 +65,6 @@ class Sums:
         return f"net {_figure(self.net)}, tax {_figure(self.tax)}, gross {_figure(self.gross)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why an invoice must not be sent to sevDesk, and what to do: one sentence each, without personal data."""
-
-    reason: str
-    next_step: str
-
-
 def predict(items: Iterable[Item], currency: str) -> Sums:
     """The sums that sevDesk will show for these net positions (`showNet` true, no discounts).
 
@@ -79,7 +72,7 @@ def predict(items: Iterable[Item], currency: str) -> Sums:
     give tax 0.40, on the total it would be 0.39). Net prices of four decimals are not rounded first (measured, one
     report: 355.9626 at 7 % is 380.88). Inferred, because no recorded case tells the difference: the tax is taken from
     the rounded net of the position, and halves go away from zero, for negative positions too. Never raises for
-    positions that `refusal` lets pass.
+    positions that `first_problem` lets pass.
     """
     unit = Decimal(1) if currency in _WITHOUT_CENTS else CENT
     net = tax = Decimal(0) * unit
@@ -90,7 +83,7 @@ def predict(items: Iterable[Item], currency: str) -> Sums:
     return Sums(net, tax, net + tax)
 
 
-def refusal(invoice: Invoice, sevdesk_type: str) -> Refusal | None:
+def first_problem(invoice: Invoice, sevdesk_type: str) -> Problem | None:
     """The first reason why sevDesk would refuse the invoice, or would make other sums of it; None means go ahead.
 
     `sevdesk_type` is sevDesk's letter code that the document kind becomes (`RE`, `AR`, `ER`).
@@ -118,114 +111,98 @@ def tax_text(invoice: Invoice) -> str:
     return f"Umsatzsteuer {_listed(taxed)}{exempt}"
 
 
-def _no_positions(invoice: Invoice) -> Refusal | None:
+def _no_positions(invoice: Invoice) -> Problem | None:
     """Official since 2023-07-24; measured text: `The given document must have at least one position`."""
-    if invoice.items:
-        return None
-    return Refusal("The invoice has no positions.", "Add at least one position, then publish again.")
+    return None if invoice.items else problem("positions_missing")
 
 
-def _wrong_currency(invoice: Invoice) -> Refusal | None:
+def _wrong_currency(invoice: Invoice) -> Problem | None:
     """Official: a code of ISO 4217; measured text when it is missing: `Currency is required.`"""
     if re.fullmatch("[A-Z]{3}", invoice.currency):
         return None
-    return Refusal(
-        f"The currency {invoice.currency[:10]!r} is not a code of three capital letters (ISO 4217).",
-        "Set the invoice's currency to a code such as EUR, then publish again.",
-    )
+    return problem("currency_invalid", currency=repr(invoice.currency[:10]))
 
 
-def _wrong_rule(invoice: Invoice) -> Refusal | None:
+def _wrong_rule(invoice: Invoice) -> Problem | None:
     """Official: the list of revenue rules; One Stop Shop rules cannot be e-invoices."""
     rule = invoice.tax_rule
     if rule not in _RATES and rule not in _ONE_STOP_SHOP:
         known = ", ".join(str(rule) for rule in sorted({*_RATES, *_ONE_STOP_SHOP}))
-        return Refusal(
-            f"Tax rule {rule} is not one of sevDesk's rules for revenue.",
-            f"Set the tax rule to one of {known}, then publish again.",
-        )
+        return problem("tax_rule_unknown", tax_rule=rule, known=known)
     if rule in _ONE_STOP_SHOP and invoice.is_e_invoice:
-        return Refusal(
-            f"sevDesk makes no e-invoice under tax rule {rule} (One Stop Shop).",
-            "Publish it as an ordinary invoice, or choose another tax rule.",
-        )
+        return problem("oss_not_e_invoice", tax_rule=rule)
     return None
 
 
-def _wrong_position(invoice: Invoice) -> Refusal | None:
-    for item in invoice.items:
-        if fault := _position_fault(item):
-            reason, next_step = fault
-            return Refusal(f"Position {item.position} {reason}.", f"{next_step}, then publish again.")
-    return None
+def _wrong_position(invoice: Invoice) -> Problem | None:
+    return next(filter(None, map(_position_problem, invoice.items)), None)
 
 
-def _position_fault(item: Item) -> tuple[str, str] | None:
+def _position_problem(item: Item) -> Problem | None:
     figures = (item.quantity, item.unit_price, item.tax_rate)
     if not all(figure.is_finite() and abs(figure) < _TOO_LARGE for figure in figures):
-        return "holds a figure that is no number or beyond a billion", "Correct quantity, unit price or tax rate"
+        return problem("position_figure_invalid", position=item.position)
     if not item.name.strip():
-        return "has no name", "Name the position"
+        return problem("position_name_missing", position=item.position)
     if item.quantity == 0:
-        return "has the quantity 0", "Remove the position or give it a quantity"
+        return problem("position_quantity_zero", position=item.position)
     if item.unit_price != round(item.unit_price, _PRICE_DECIMALS):
-        price = f"{item.unit_price.normalize():f}"
-        return f"has the unit price {price}, with more than four decimals", "Round the unit price to four decimals"
+        return problem("position_price_decimals", position=item.position, price=f"{item.unit_price.normalize():f}")
     return None
 
 
-def _wrong_rate(invoice: Invoice) -> Refusal | None:
+def _wrong_rate(invoice: Invoice) -> Problem | None:
     """Official: 422 on a rate that the rule does not allow; measured too as code 7100 at `sendBy` (two reports)."""
     allowed = _RATES.get(invoice.tax_rule)
     for item in invoice.items:
         fits = 0 <= item.tax_rate <= _HIGHEST_EU_RATE if allowed is None else item.tax_rate in allowed
         if not fits:
-            choice = "0% to 27%" if allowed is None else _listed(sorted(allowed), last="or")
-            return Refusal(
-                f"Position {item.position} carries {_percent(item.tax_rate)} tax, "
-                f"but sevDesk's tax rule {invoice.tax_rule} allows only {choice}.",
-                "Correct the tax rate or the invoice's tax rule, then publish again.",
+            return problem(
+                "tax_rate_not_allowed",
+                position=item.position,
+                rate=_percent(item.tax_rate),
+                tax_rule=invoice.tax_rule,
+                allowed="0% - 27%" if allowed is None else " / ".join(map(_percent, sorted(allowed))),
             )
     return None
 
 
-def _negative_total(invoice: Invoice) -> Refusal | None:
+def _negative_total(invoice: Invoice) -> Problem | None:
     """An invoice below zero is a credit note, which sevDesk keeps as another kind of document (official)."""
     if not invoice.gross_amount.is_finite() or invoice.gross_amount >= 0:
         return None
-    return Refusal(
-        f"The gross total is negative: {_figure(invoice.gross_amount)} {invoice.currency}.",
-        "Cancel the invoice it corrects, or write a credit note in sevDesk.",
-    )
+    return problem("total_negative", gross=_figure(invoice.gross_amount), currency=invoice.currency)
 
 
-def _wrong_type(invoice: Invoice, sevdesk_type: str) -> Refusal | None:
+def _wrong_type(invoice: Invoice, sevdesk_type: str) -> Problem | None:
     if sevdesk_type not in _CHAINED_TYPES:
         return None
+    given = {"type": sevdesk_type, "kind": invoice.document_kind}
     if invoice.tax_rule not in _CHAINED_RULES:
-        limit = f"under tax rules 1 and 11, and the invoice has rule {invoice.tax_rule}"
-    elif invoice.currency != _ACCOUNT_CURRENCY:
-        limit = f"in {_ACCOUNT_CURRENCY}, and the invoice is in {invoice.currency}"
-    else:
-        return None
-    return Refusal(
-        f"sevDesk makes an invoice of type {sevdesk_type} only {limit}.",
-        f"Publish it as type RE (setting SEVDESK_INVOICE_TYPE_{invoice.document_kind}), or correct the invoice.",
-    )
+        return problem("type_needs_rule", tax_rule=invoice.tax_rule, **given)
+    if invoice.currency != _ACCOUNT_CURRENCY:
+        return problem("type_needs_currency", currency=invoice.currency, **given)
+    return None
 
 
-def _wrong_sums(invoice: Invoice) -> Refusal | None:
-    expected = predict(invoice.items, invoice.currency)
-    stated = Sums(invoice.net_amount, invoice.tax_amount, invoice.gross_amount)
-    if expected == stated:
-        return None
-    return Refusal(
-        f"The positions add up to {expected} {invoice.currency}, but the invoice says {stated}.",
-        "Correct the positions or the totals (each position is rounded, then they are added), then publish again.",
-    )
+def _wrong_sums(invoice: Invoice) -> Problem | None:
+    expected, stated = predict(invoice.items, invoice.currency), stated_sums(invoice)
+    return None if expected == stated else sums_problem("sums_differ", expected, stated, invoice.currency)
 
 
-_CHECKS: tuple[Callable[[Invoice], Refusal | None], ...] = (
+def stated_sums(invoice: Invoice) -> Sums:
+    """What the billing system says."""
+    return Sums(invoice.net_amount, invoice.tax_amount, invoice.gross_amount)
+
+
+def sums_problem(code: str, found: Sums, stated: Sums, currency: str, **more: object) -> Problem:
+    """A problem that shows both sets of numbers."""
+    figures = {name: _figure(getattr(found, name)) for name in ("net", "tax", "gross")}
+    figures |= {f"stated_{name}": _figure(getattr(stated, name)) for name in ("net", "tax", "gross")}
+    return problem(code, currency=currency, **figures, **more)
+
+
+_CHECKS: tuple[Callable[[Invoice], Problem | None], ...] = (
     _no_positions,
     _wrong_currency,
     _wrong_rule,
@@ -249,6 +226,6 @@ def _percent(rate: Decimal) -> str:
     return f"{rate.normalize():f}%".replace(".", ",")
 
 
-def _listed(rates: list[Decimal], last: str = "und") -> str:
+def _listed(rates: list[Decimal]) -> str:
     *most, final = [_percent(rate) for rate in rates] or ["0%"]
-    return f"{', '.join(most)} {last} {final}" if most else final
+    return f"{', '.join(most)} und {final}" if most else final

@@ -1,7 +1,9 @@
-"""What one passage of a job may end with. Values, not exceptions; only the runner makes them."""
+"""How one attempt of a job may end. Values, not exceptions; only the runner makes them of exceptions."""
 
 from dataclasses import dataclass, field
 from typing import Any
+
+from worker.domain.problems import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +18,7 @@ class NotYet:
     """Nothing is wrong, but it is too early (its turn, a quarantine, a hand-back at shutdown). Costs no retry."""
 
     after: float  # seconds
-    reason: str | None = None
+    problem: Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +28,18 @@ class Retry:
     `after` is set when the wait is dictated (Retry-After, a quarantine); else the kind's next delay applies.
     """
 
-    reason: str
-    next_step: str
-    after: float | None = None
+    problem: Problem
+    after: float | None = None  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Parked:
     """A person must decide or mend something; `sevdesk-worker retry` goes on from here.
 
-    `asks_about` is set when the reason is a question that `retry --as` answers: did this open intent happen?
+    `asks_about` is set when the problem is a question that `retry --as` answers: did this open intent happen?
     """
 
-    reason: str
-    next_step: str
+    problem: Problem
     asks_about: int | None = None  # the intent's id
 
 
@@ -47,7 +47,7 @@ class Parked:
 class Rejected:
     """The job as asked can never be done. Nothing was changed."""
 
-    reason: str
+    problem: Problem
 
 
 Outcome = Done | NotYet | Retry | Parked | Rejected

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from worker.domain.invoice import Association, Invoice, Party, PartyKind
+from worker.domain.problems import Problem, problem
 
 RECIPIENT_LABEL = "invoice_recipient"
 PRIMARY_LABEL = "primary"
@@ -29,10 +30,9 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class NoRecipient:
-    """Nobody, or more than one. `candidates` are the parties named, in the order of their ids; texts hold ids only."""
+    """Nobody, or more than one. `candidates` are the parties named, in the order of their ids."""
 
-    reason: str
-    next_step: str
+    problem: Problem
     candidates: tuple[PartyKey, ...] = ()
 
 
@@ -111,31 +111,18 @@ def _of(kind: PartyKind, keys: set[PartyKey]) -> list[PartyKey]:
 def _found(key: PartyKey, way: str, parties: Mapping[PartyKey, Party]) -> Recipient | NoRecipient:
     if party := parties.get(key):
         return Recipient(party, f"{_named(key)} is the {way}.")
-    return NoRecipient(
-        f"{_named(key)} is the {way}, but there is no such row.",
-        "Bring the missing row back or name another recipient, then retry.",
-        (key,),
-    )
+    return NoRecipient(problem("recipient_row_missing", party=_named(key), way=way), (key,))
 
 
 def _ambiguous(keys: list[PartyKey], way: str) -> NoRecipient:
-    return NoRecipient(
-        f"{len(keys)} parties are each the {way}: {', '.join(_named(key) for key in keys)}.",
-        "Leave that label on one of them only, then retry.",
-        tuple(keys),
-    )
+    parties = ", ".join(_named(key) for key in keys)
+    return NoRecipient(problem("recipient_ambiguous", count=len(keys), way=way, parties=parties), tuple(keys))
 
 
 def _nobody(invoice: Invoice) -> NoRecipient:
     if invoice.deal_id is None:
-        return NoRecipient(
-            "The invoice has neither a deal nor a contact.", "Set the invoice's deal or contact, then retry."
-        )
-    return NoRecipient(
-        f"Deal {invoice.deal_id} has neither an {RECIPIENT_LABEL} nor a {PRIMARY_LABEL} company, "
-        "and the invoice has no contact.",
-        f"Associate a company or person with the deal as {RECIPIENT_LABEL}, or set the invoice's contact; then retry.",
-    )
+        return NoRecipient(problem("recipient_none"))
+    return NoRecipient(problem("recipient_not_named", deal_id=invoice.deal_id))
 
 
 def _named(key: PartyKey) -> str:

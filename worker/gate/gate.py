@@ -24,6 +24,7 @@ import structlog
 from sevdesk_client.errors import SevDeskError, Throttled, TokenRefused
 from sevdesk_client.sending import Call
 from sevdesk_client.wire import Request
+from worker.domain.problems import problem
 from worker.gate.aimd import FORGET_SECONDS, SLOWEST, SLOWEST_FOR_LOAD, CallRate
 from worker.gate.breaker import AHEAD_SECONDS, LAST_PROBE, Token, TokenBreaker
 from worker.gate.broadcast import Broadcast, Notice, account_of
@@ -46,13 +47,13 @@ TROUBLE_SECONDS = 10.0
 # A waiting job looks again so often, in case the worker was restarted with another token meanwhile.
 LOOK_AGAIN = 60.0
 
-SLOWED = "sevDesk is being asked more slowly, because it could not keep up"
-PAUSE = "sevDesk asked for a pause"
-REFUSED = (
-    "sevDesk refuses the API token, so nothing is asked of it but one call now and then. "
-    "Set a valid SEVDESK_API_TOKEN and restart the worker"
-)
-FIRST_ANSWER = "the first answer of sevDesk is awaited"
+
+class HeldBack(Throttled):
+    """The gate let the call wait no longer in its slot: nothing was sent. `retry_after` is when to come back."""
+
+    def __init__(self, operation: str, code: str, seconds: float) -> None:
+        self.problem = problem(code)
+        super().__init__(operation, self.problem.cause(), retry_after=max(seconds, 0.5))
 
 
 class SevdeskGate:
@@ -84,13 +85,13 @@ class SevdeskGate:
             if not request.writes:
                 await self._admitted(request.operation)
             elif not self._may_write():
-                raise _kept_back(request.operation, self._reason(), self.breaker.rest(monotonic()))
+                raise HeldBack(request.operation, self._reason(), self.breaker.rest(monotonic()))
         now = monotonic()
         if not self.pace.free(now):
             if not request.writes:
                 await self._in_line(request.operation)
             elif self.pace.held(now):
-                raise _kept_back(request.operation, PAUSE, self.pace.held(now))
+                raise HeldBack(request.operation, "sevdesk_pause", self.pace.held(now))
         self.pace.left(monotonic())
 
     def _may_write(self) -> bool:
@@ -103,7 +104,7 @@ class SevdeskGate:
         seconds = min(breaker.interval, AHEAD_SECONDS)
         while breaker.token is not Token.ACCEPTED and self._kind() not in ASKING_KINDS:
             if rest := breaker.rest(monotonic()):
-                raise _kept_back(operation, REFUSED, min(rest, LOOK_AGAIN))
+                raise HeldBack(operation, "token_refused_waiting", min(rest, LOOK_AGAIN))
             if not breaker.go_ahead(monotonic()):
                 await breaker.answered()
             elif breaker.token is Token.UNTRIED or await self._notices.first("probe", seconds):
@@ -120,15 +121,15 @@ class SevdeskGate:
         wait = self.pace.reserve(monotonic(), most=most, places=places)
         while wait:
             if wait > most:
-                reason = PAUSE if self.pace.held(monotonic()) else SLOWED
+                reason = "sevdesk_pause" if self.pace.held(monotonic()) else "sevdesk_slowed"
                 # Were all to come back when the first of them may leave, a long queue would be busy with nothing else.
-                raise _kept_back(operation, reason, min(wait * uniform(1, 4), max(wait, LOOK_AGAIN)))  # noqa: S311
+                raise HeldBack(operation, reason, min(wait * uniform(1, 4), max(wait, LOOK_AGAIN)))  # noqa: S311
             await asyncio.sleep(wait)
             wait = self.pace.held(monotonic())  # sevDesk may have asked for more meanwhile
         self._metrics.waited(monotonic() - began)
 
     def _reason(self) -> str:
-        return REFUSED if self.breaker.token is Token.REFUSED else FIRST_ANSWER
+        return "token_refused_waiting" if self.breaker.token is Token.REFUSED else "sevdesk_slowed"
 
     # -- after it ------------------------------------------------------------------------------------------------------
 
@@ -189,8 +190,3 @@ class SevdeskGate:
                 self.breaker.hear_refusal(now, notice["interval"], min(seconds - age, LAST_PROBE))
             case "refused":
                 self.breaker.accepted(now, now)
-
-
-def _kept_back(operation: str, reason: str, seconds: float) -> Throttled:
-    """Nothing was sent: no status. `seconds` is when to come back."""
-    return Throttled(operation, reason, retry_after=max(seconds, 0.5))

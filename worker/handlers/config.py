@@ -5,6 +5,7 @@ from typing import Any
 
 from worker.domain.jobs import UpdateConfig
 from worker.domain.outcome import Done, Outcome, Rejected
+from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
 from worker.handlers.templates import TEMPLATE_FIELDS
 from worker.store import Job, Store
@@ -32,7 +33,7 @@ async def _unknown_templates(store: Store, patch: Mapping[str, Any]) -> Rejected
     if not (unknown := [f"{field} {value}" for field, value in wanted.items() if value not in ids]):
         return None
     if not known:
-        return Rejected("sevDesk's templates are not known yet. Ask for refresh_templates first, then again.")
+        return Rejected(problem("templates_not_fetched"))
     shown = ", ".join(f"{row['template_id']} ({row['name']})" for row in known[:MAX_SHOWN])
     more = f" and {len(known) - MAX_SHOWN} more in sevdesk_templates" if len(known) > MAX_SHOWN else ""
-    return Rejected(f"sevDesk has no template for {', '.join(unknown)}. Known are {shown}{more}.")
+    return Rejected(problem("template_unknown", wanted=", ".join(unknown), known=shown + more))

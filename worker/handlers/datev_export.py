@@ -21,7 +21,9 @@ from worker.datev.acceptance import Document, Payment, Period, Report, accept, s
 from worker.domain.jobs import ExportDatev
 from worker.domain.money import predict
 from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
+from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
+from worker.steps.refusals import refusal, unknown_outcome
 from worker.steps.step import digest
 from worker.store import Job
 from worker.store.rows import item_of
@@ -71,14 +73,14 @@ class Export:
         """Goes on from whatever the row says has been reached."""
         row = await self._adopt(job, payload)
         if row is None:
-            return Rejected(f"There is no DATEV export {payload.export_id}. Insert its row first, or give a period.")
+            return Rejected(problem("export_not_found", export_id=payload.export_id))
         if row["status"] in ENDED and row["status"] != "failed":
             return Done({"export_id": str(row["export_id"]), "status": row["status"]})
         if row["job_id"] != job.job_id:
-            return Rejected(f"Export {row['export_id']} belongs to job {row['job_id']} already.")
+            return Rejected(problem("export_taken", export_id=row["export_id"], other_job=row["job_id"]))
         if row["sevdesk_job_id"] is None:
             started = await self._start_alone(job, row)
-            return NotYet(FIRST_POLL, "sevDesk is making the export") if started is None else started
+            return NotYet(FIRST_POLL, problem("export_in_progress")) if started is None else started
         await self._close_leftover(job)
         return await self._fetch(row)
 
@@ -95,7 +97,7 @@ class Export:
 
     async def _start_alone(self, job: Job, row: Mapping[str, Any]) -> Outcome | None:
         if not await self.locks.hold(SUBJECT):
-            return NotYet(START_WAIT, "another export is being started")
+            return NotYet(START_WAIT, problem("export_starting"))
         try:
             return await self._start(job, row)
         finally:
@@ -108,7 +110,7 @@ class Export:
             **{name: row[name] for name in ("export_id", "start_date", "end_date")},
         )
         if other is not None:
-            return Rejected(f"Export {other} of an overlapping period is still running. Wait for it, then ask again.")
+            return Rejected(problem("export_overlaps", other_export=other))
         earlier = await self._earlier(job, row)
         if isinstance(earlier, Outcome):
             return earlier
@@ -143,7 +145,7 @@ class Export:
             return await self._failed(row, _why_refused(error))
         except errors.SevDeskError as error:
             rest = self.settings.write_quarantine - (monotonic() - opened)
-            return Retry(str(error), "It may run or not; a person is asked next.", max(rest, 0.0))
+            return Retry(unknown_outcome(error), max(rest, 0.0))
         await self.store.query("export_started", export_id=row["export_id"], sevdesk_job_id=sevdesk_job_id)
         await self.store.record(job, intent=(intent_id, "done"))
         log.info("export.started", export_id=str(row["export_id"]))
@@ -155,26 +157,17 @@ class Export:
         if pending is None:
             return None
         if (rest := self.settings.write_quarantine - pending["age"]) > 0:
-            return NotYet(rest, "the start of an export may still take effect")
+            return NotYet(rest, problem("quarantine", action="create_datev_export"))
         number: int = pending["id"]
         period = f"{pending['summary'].get('start_date')} to {pending['summary'].get('end_date')}"
         if pending["job_id"] != job.job_id:
-            return Parked(
-                f"Whether job {pending['job_id']} has started its export of {period} in sevDesk is not known yet.",
-                "Retry that job first, then this one.",
-            )
+            return Parked(problem("other_write_open", action="create_datev_export", other_job=pending["job_id"]))
         if pending["answer"] == "not-done":
             return number
         if pending["answer"] == "done":
             await self.store.record(job, intent=(number, "found_done"))
-            return await self._failed(row, Rejected(
-                f"sevDesk runs the export of {period}, but its job id was lost: download it there, or ask for a new "
-                "export."))  # fmt: skip
-        return Parked(
-            f"Whether sevDesk has started the export of {period} cannot be told: its answer was lost.",
-            "Look under exports in sevDesk, then answer: retry --as done, or retry --as not-done.",
-            asks_about=number,
-        )
+            return await self._failed(row, Rejected(problem("export_job_id_lost", period=period)))
+        return Parked(problem("export_start_unknown", period=period), asks_about=number)
 
     async def _close_leftover(self, job: Job) -> None:
         """The job id was stored and the process died before the intent was closed."""
@@ -192,7 +185,7 @@ class Export:
             content = await self.account.client.download(info.link)
         except errors.Refused as error:
             # The link has run out, or the file is too large; a new link is asked for with each attempt.
-            return Retry(str(error), "A new link is asked for; if it goes on, fetch the archive in sevDesk by hand.")
+            return Retry(problem("export_download_refused", answer=error.answer))
         report = await self._check(row, content)
         await self.store.query(
             "export_finished",
@@ -215,13 +208,8 @@ class Export:
 
     async def _poll_later(self, row: Mapping[str, Any]) -> Outcome:
         if row["age"] > GIVE_UP_SECONDS:
-            return await self._failed(
-                row,
-                Parked(
-                    f"sevDesk has not finished the export within {GIVE_UP_SECONDS / 3600:.0f} hours.",
-                    "Look under exports in sevDesk, then ask for a new export.",
-                ),
-            )
+            hours = f"{GIVE_UP_SECONDS / 3600:.0f}"
+            return await self._failed(row, Parked(problem("export_never_finished", hours=hours)))
         try:
             progress = await self.account.client.datev_progress(row["sevdesk_job_id"])
             percent = min(99, 100 * progress.current // progress.total) if progress.total > 0 else 0
@@ -229,7 +217,7 @@ class Export:
         except errors.SevDeskError:
             pass  # for show only (official: the step may be left out)
         wait = min(LONGEST_POLL, max(FIRST_POLL, row["age"] * POLL_SHARE))
-        return NotYet(wait, "sevDesk is making the export")
+        return NotYet(wait, problem("export_in_progress"))
 
     async def _check(self, row: Mapping[str, Any], content: bytes) -> Report:
         """In a thread of its own: a large package takes seconds, and the loop must go on."""
@@ -245,7 +233,7 @@ class Export:
         )
 
     async def _failed(self, row: Mapping[str, Any], outcome: Parked | Rejected) -> Outcome:
-        await self.store.query("export_failed", export_id=row["export_id"], error=outcome.reason)
+        await self.store.query("export_failed", export_id=row["export_id"], error=outcome.problem.cause())
         return outcome
 
 
@@ -259,12 +247,8 @@ def _wanted(row: Mapping[str, Any]) -> Wanted:
 
 def _why_refused(error: errors.Refused) -> Parked:
     if error.status == 409 or "accountingYearBegin" in error.reason:
-        return Parked(
-            f"sevDesk cannot make a DATEV export yet: {error.reason}.",
-            "Set adviser number, client number and the begin of the accounting year under Settings, Accounting, DATEV "
-            "in sevDesk (an API token may not), then retry.",
-        )
-    return Parked(str(error), "Correct what sevDesk names, then retry.")
+        return Parked(problem("export_not_configured", answer=error.answer))
+    return Parked(refusal(error))
 
 
 def _document(row: Mapping[str, Any], types: Mapping[str, str]) -> Document:

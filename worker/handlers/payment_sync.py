@@ -16,6 +16,7 @@ from worker.domain import lifecycle
 from worker.domain.events import DeletedInSevdesk
 from worker.domain.jobs import SyncPayments
 from worker.domain.outcome import Done, Outcome, Parked, Rejected
+from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
 from worker.steps import payments
 from worker.steps.account import SevdeskAccount
@@ -74,9 +75,9 @@ class Sync:
     async def _one(self, job: Job, invoice_id: UUID) -> Outcome:
         row = await self.store.query("external_id_of", invoice_id=invoice_id)
         if row is None:
-            return Rejected(f"There is no invoice {invoice_id}. Check the id and ask again.")
+            return Rejected(problem("invoice_not_found", invoice_id=invoice_id))
         if row["external_id"] is None:
-            return Rejected(f"Invoice {invoice_id} is not published in sevDesk yet. Publish it first.")
+            return Rejected(problem("invoice_not_published", number=invoice_id))
         changed = await self._by_id(job, row["external_id"])
         return self.unresolved[0] if self.unresolved else Done({"seen": 1, "changed": changed})
 
@@ -96,7 +97,7 @@ class Sync:
     async def _customer(self, job: Job, payload: SyncPayments) -> Outcome:
         link = await self.store.query("contact_of_party", party_id=payload.party_id)
         if link is None:
-            return Rejected(f"{payload.party_id} has no contact in sevDesk, so none of its invoices was published.")
+            return Rejected(problem("party_without_contact", party_id=payload.party_id))
         return await self._range(job, payload.scope, {"contact_id": link})
 
     async def _range(self, job: Job, scope: str, asked: Mapping[str, Any]) -> Done:
@@ -258,24 +259,21 @@ class Sync:
         if payments.unclear(there) and there.id not in cancelled_by:
             cancelled_by = payments.cancellations(await self.account.client.find_invoices(receivable.number))
         if payments.unexplained(receivable, there, cancelled_by):
-            reason = (
-                f"sevDesk closed invoice {receivable.number} without a payment date, and shows no cancellation for it."
-            )
-            self._ask(reason, "Look at the invoice in sevDesk, then sync it by its id.")
+            self._ask("closed_without_payment", receivable)
         events = payments.compare(receivable, there, cancelled_by)
         if there.id in cancelled_by and receivable.handback.paid_amount > 0:
-            paid = f"{receivable.handback.paid_amount} {there.currency}"
-            reason = f"Invoice {receivable.number} was cancelled in sevDesk, and {paid} had been paid on it."
-            self._ask(reason, "Pay the money back, or set it off in sevDesk.")
+            paid = receivable.handback.paid_amount
+            self._ask("cancelled_though_paid", receivable, paid=paid, currency=there.currency)
         try:
             after = reduce(lifecycle.apply, events, receivable.handback)
         except lifecycle.IllegalTransition as conflict:
             # One invoice that the billing system closed by itself must not hold up everybody else's payments.
-            reason = f"sevDesk's word on invoice {receivable.number} does not fit: {conflict}."
-            self._ask(reason, "Correct the invoice's status on one side, then sync it by its id.")
+            self._ask("payment_state_conflict", receivable, event=conflict.event, status=conflict.status)
             return None
         return Change(receivable.invoice_id, receivable.handback, after, events) if events else None
 
-    def _ask(self, reason: str, next_step: str) -> None:
-        log.warning("payment.unresolved", reason=reason, next_step=next_step)
-        self.unresolved.append(Parked(reason, next_step))
+    def _ask(self, code: str, receivable: Receivable, **parameters: object) -> None:
+        """Note what only a person can explain; the run goes on."""
+        found = problem(code, number=receivable.number, **parameters)
+        log.warning("payment.unresolved", problem=code, reason=found.cause(), next_step=found.next_step())
+        self.unresolved.append(Parked(found))

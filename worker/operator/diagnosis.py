@@ -3,13 +3,13 @@
 Healthy states are explained as well: most questions of the kind "why is it stuck?" end with "it is not; it waits 12 s".
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from worker.domain import jobs, known
+from worker.domain import jobs
+from worker.domain.problems import TRIED_AGAIN, Problem
 
 Row = Mapping[str, Any]
 
@@ -48,24 +48,24 @@ class Diagnosis:
     needs_person: bool = False
 
 
-def explain(scene: Situation) -> Diagnosis:
+def diagnose(situation: Situation) -> Diagnosis:
     """The one answer: cause and next step."""
-    job = scene.job
+    job = situation.job
     if job is None:
-        return _of_invoice(scene)
+        return _of_invoice(situation)
     match job["state"]:
         case "parked":
-            return _parked(scene, job)
+            return _parked(situation, job)
         case "rejected":
-            return _rejected(scene, job)
+            return _rejected(situation, job)
         case "done":
-            return _of_invoice(scene) if scene.invoice is not None else _done(job)
+            return _of_invoice(situation) if situation.invoice is not None else _done(job)
         case "running":
-            return _running(scene, job)
+            return _running(situation, job)
         case "waiting" if (job["again_in"] or 0) > 0:
-            return _waiting(scene, job)
+            return _waiting(situation, job)
         case _:
-            return _in_line(scene, job)
+            return _in_line(situation, job)
 
 
 def span(seconds: float | None) -> str:
@@ -83,139 +83,136 @@ def _subject(job: Row) -> str:
     return f"{job['kind']}{about} (job {job['job_id']})"
 
 
-def _why(job: Row, cause: str, next_step: str, *, person: bool = False) -> Diagnosis:
+def _diagnosis(job: Row, cause: str, next_step: str, *, person: bool = False) -> Diagnosis:
     return Diagnosis(_subject(job), job["state"], cause, next_step, person)
 
 
 # -- ended -------------------------------------------------------------------------------------------------------------
 
 
-def _parked(scene: Situation, job: Row) -> Diagnosis:
-    error, next_step = job["error"] or "No reason was recorded.", job["next_step"] or ""
-    advice = known.refused(error)
-    # Several parked jobs of an invoice go on together; an answer belongs to one job.
-    again = job["invoice_number"] if job["parked_beside"] > 1 and "--as" not in next_step else job["job_id"]
-    if advice is not None:
-        error = f"{advice.meaning} In sevDesk's words: {error}"
-        next_step = advice.next_step.format(job=again)
-    elif "SEVDESK_API_TOKEN is not set" in error and scene.account["token_configured"]:
-        error = "SEVDESK_API_TOKEN was not set when the job ran; it is set now."
-        next_step = f"Run: sevdesk-worker retry {again}."
-    elif re.search(r"\bretry\b|\bagain\b", next_step, re.I) and "sevdesk-worker" not in next_step:
-        next_step = f"{next_step} The command: sevdesk-worker retry {again}."
-    if scene.intent is not None:
-        error += f" The write {scene.intent['action']} is still open; a retry asks sevDesk what became of it first."
-    return _why(job, error, next_step, person=True)
+def _problem(job: Row) -> Problem:
+    """What is on record; a CHECK of the table sees to it that waiting, parked and rejected jobs have a problem."""
+    return Problem(job["problem"], job["problem_parameters"])
 
 
-def _rejected(scene: Situation, job: Row) -> Diagnosis:
-    error = job["error"] or "No reason was recorded."
-    advice = known.rejected(error)
-    cause = f"{advice.meaning} {error}" if advice.meaning else error
-    return _why(job, f"{cause} Nothing was changed.", advice.next_step, person=True)
+def _parked(situation: Situation, job: Row) -> Diagnosis:
+    found = _problem(job)
+    # Several parked jobs of an invoice are taken up together; an answer belongs to one job.
+    subject = job["invoice_number"] if job["parked_beside"] > 1 and not job["asks_about"] else job["job_id"]
+    cause, next_step = found.cause(), found.next_step(job=subject)
+    if found.code == "token_missing" and situation.account["token_configured"]:
+        cause = "SEVDESK_API_TOKEN was not set when the job ran; it is set now."
+        next_step = f"Run: sevdesk-worker retry {subject}."
+    if situation.intent is not None:
+        cause += f" The write {situation.intent['action']} is still open; a retry asks sevDesk what became of it first."
+    return _diagnosis(job, cause, next_step, person=True)
+
+
+def _rejected(situation: Situation, job: Row) -> Diagnosis:
+    found = _problem(job)
+    return _diagnosis(job, f"{found.cause()} Nothing was changed.", found.next_step(job=job["job_id"]), person=True)
 
 
 def _done(job: Row) -> Diagnosis:
-    return _why(job, "Everything that was asked is done.", NOTHING)
+    return _diagnosis(job, "Everything that was asked is done.", NOTHING)
 
 
 # -- on its way --------------------------------------------------------------------------------------------------------
 
 
-def _running(scene: Situation, job: Row) -> Diagnosis:
+def _running(situation: Situation, job: Row) -> Diagnosis:
     if not job["locked"]:
         cause = f"Its worker {job['worker']} is gone; Postgres has freed its lock."
-        step = _takers(scene, "Nothing to do: a worker takes it up within seconds, and reads sevDesk first.")
-        return _why(job, cause, step, person=not scene.workers)
-    doing = f"making the write {scene.intent['action']}" if scene.intent else f"after {_steps(job)}"
+        step = _takers(situation, "Nothing to do: a worker takes it up within seconds, and reads sevDesk first.")
+        return _diagnosis(job, cause, step, person=not situation.workers)
+    doing = f"making the write {situation.intent['action']}" if situation.intent else f"after {_steps(job)}"
     cause = f"Worker {job['worker']} has been at it for {span(job['since'])} (try {job['attempt']}), {doing}."
-    return _why(job, cause, BY_ITSELF)
+    return _diagnosis(job, cause, BY_ITSELF)
 
 
 def _steps(job: Row) -> str:
     return f"the steps {', '.join(job['steps_done'])}" if job["steps_done"] else "no finished step yet"
 
 
-def _takers(scene: Situation, otherwise: str) -> str:
-    if scene.workers:
+def _takers(situation: Situation, otherwise: str) -> str:
+    if situation.workers:
         return otherwise
-    if scene.workers is None:
+    if situation.workers is None:
         return "Bring Redis back: the workers look for jobs there, and nothing is lost meanwhile."
     return "Start a worker: sevdesk-worker run."
 
 
-def _waiting(scene: Situation, job: Row) -> Diagnosis:
+def _waiting(situation: Situation, job: Row) -> Diagnosis:
     """Its time has not come; the row says when."""
     rest = span(job["again_in"])
-    error = job["error"] or ""
-    if scene.intent is not None and (left := scene.quarantine - scene.intent["age"]) > 0:
-        cause = f"It waits {span(left)} because the write {scene.intent['action']} may still take effect."
-        cause += f" What was seen: {error}" if " failed with " in error else ""
+    found = _problem(job)
+    if situation.intent is not None and (left := situation.quarantine - situation.intent["age"]) > 0:
+        cause = f"It waits {span(left)} because the write {situation.intent['action']} may still take effect."
+        cause += f" {found.cause()}" if found.code == "outcome_unknown" else ""
         return _alive(
-            scene, job, cause, "Nothing to do; then sevDesk is asked what became of it, before anything else."
+            situation, job, cause, "Nothing to do; then sevDesk is asked what became of it, before anything else."
         )
-    if found := re.match(r"(\w+) may still take effect", error):
-        cause = f"It waits {rest} because the write {found[1]} of another job may still take effect."
-        return _alive(scene, job, cause, BY_ITSELF)
-    if error.startswith("sevDesk refuses the API token"):
-        return _why(job, f"It waits: {error}.", "Once the token is accepted, it goes on by itself.", person=True)
-    if scene.limited_for is not None:
-        return _limited(scene, job, scene.limited_for)
-    kind = jobs.KINDS.get(job["kind"])
-    left_tries = len(kind.retry_delays) - job["retries"] if kind else 0
+    if found.code == "token_refused_waiting":
+        return _diagnosis(job, found.cause(), found.next_step(), person=True)
+    if situation.limited_for is not None:
+        return _limited(situation, job, situation.limited_for)
     if job["retries"]:
-        cause = f"It is tried again in {rest}: {error} {max(left_tries, 0)} more tries before it is parked."
-        return _alive(scene, job, cause, job["next_step"] or BY_ITSELF)
-    return _alive(scene, job, f"It goes on in {rest}: {error.rstrip('.') or 'it was handed back'}.", BY_ITSELF)
+        kind = jobs.KINDS.get(job["kind"])
+        left_tries = max(len(kind.retry_delays) - job["retries"], 0) if kind else 0
+        cause = f"It is tried again in {rest}: {found.cause()} {left_tries} more tries before it is parked."
+        return _alive(situation, job, cause, TRIED_AGAIN["en"])
+    return _alive(situation, job, f"It goes on in {rest}: {found.cause()}", BY_ITSELF)
 
 
-def _alive(scene: Situation, job: Row, cause: str, next_step: str) -> Diagnosis:
+def _alive(situation: Situation, job: Row, cause: str, next_step: str) -> Diagnosis:
     """Waiting is healthy only while somebody is there to go on."""
-    if scene.workers:
-        return _why(job, cause, next_step)
-    missing = "Redis does not answer" if scene.workers is None else "no worker is running"
-    return _why(job, f"{cause} But {missing}.", _takers(scene, next_step), person=True)
+    if situation.workers:
+        return _diagnosis(job, cause, next_step)
+    missing = "Redis does not answer" if situation.workers is None else "no worker is running"
+    return _diagnosis(job, f"{cause} But {missing}.", _takers(situation, next_step), person=True)
 
 
-def _in_line(scene: Situation, job: Row) -> Diagnosis:
+def _in_line(situation: Situation, job: Row) -> Diagnosis:
     """Requested, queued, or waiting past its time: due, so somebody or something is in front of it."""
-    if (ahead := scene.ahead) is not None:
+    if (ahead := situation.ahead) is not None:
         others = f" and {ahead['jobs_ahead'] - 1} more" if ahead["jobs_ahead"] > 1 else ""
         cause = f"It waits its turn behind {ahead['kind']} (job {ahead['job_id']}, {ahead['state']}){others}: "
         cause += "jobs for the same invoice or book run in the order asked."
         return _alive(
-            scene, job, cause, f"Nothing to do; to see what holds the first: sevdesk-worker why {ahead['job_id']}."
+            situation, job, cause, f"Nothing to do; to see what holds the first: sevdesk-worker why {ahead['job_id']}."
         )
-    if scene.limited_for is not None:
-        return _limited(scene, job, scene.limited_for)
-    if not scene.workers:
-        missing = "Redis does not answer, so no job is rung" if scene.workers is None else "No worker is running"
-        return _why(job, f"{missing}.", _takers(scene, ""), person=True)
+    if situation.limited_for is not None:
+        return _limited(situation, job, situation.limited_for)
+    if not situation.workers:
+        missing = "Redis does not answer, so no job is rung" if situation.workers is None else "No worker is running"
+        return _diagnosis(job, f"{missing}.", _takers(situation, ""), person=True)
     if job["due_for"] <= SOON:
-        return _why(job, "It is due and starts within a second or, after an outage, within seconds.", BY_ITSELF)
-    cause = f"It has been due for {span(job['due_for'])}, but every slot of the {scene.workers} worker(s) is taken."
-    return _why(job, cause, "Wait, or start more workers or raise WORKER_MAX_JOBS; sevdesk-worker top shows them.")
+        return _diagnosis(job, "It is due and starts within a second or, after an outage, within seconds.", BY_ITSELF)
+    cause = f"It has been due for {span(job['due_for'])}, but every slot of the {situation.workers} worker(s) is taken."
+    return _diagnosis(
+        job, cause, "Wait, or start more workers or raise WORKER_MAX_JOBS; sevdesk-worker top shows them."
+    )
 
 
-def _limited(scene: Situation, job: Row, seconds: float) -> Diagnosis:
-    most, _, window = scene.limit.partition("/")
+def _limited(situation: Situation, job: Row, seconds: float) -> Diagnosis:
+    most, _, window = situation.limit.partition("/")
     cause = f"Whoever asked has started {most} jobs within {window} s, as many as PERSON_JOB_LIMIT allows; "
-    return _alive(scene, job, f"{cause}the next may start in {span(seconds)}.", BY_ITSELF)
+    return _alive(situation, job, f"{cause}the next may start in {span(seconds)}.", BY_ITSELF)
 
 
 # -- no job in the way -------------------------------------------------------------------------------------------------
 
 
-def _of_invoice(scene: Situation) -> Diagnosis:
-    row = scene.invoice
+def _of_invoice(situation: Situation) -> Diagnosis:
+    row = situation.invoice
     assert row is not None  # a subject is a job or an invoice
     match row["accounting_sync_status"]:
         case "cancelled":
             return _invoice(row, "It is cancelled.", NOTHING)
         case "synced":
-            return _published(scene, row)
+            return _published(situation, row)
         case status:
-            return _unpublished(scene, row, status)
+            return _unpublished(situation, row, status)
 
 
 def _invoice(row: Row, cause: str, next_step: str, *, person: bool = False) -> Diagnosis:
@@ -223,7 +220,7 @@ def _invoice(row: Row, cause: str, next_step: str, *, person: bool = False) -> D
     return Diagnosis(f"invoice {row['invoice_number']}", state, cause, next_step, person)
 
 
-def _unpublished(scene: Situation, row: Row, status: str) -> Diagnosis:
+def _unpublished(situation: Situation, row: Row, status: str) -> Diagnosis:
     publish = f"sevdesk-worker enqueue publish_invoice invoice_id={row['id']}"
     if row["document_status"] == "draft":
         return _invoice(
@@ -231,25 +228,25 @@ def _unpublished(scene: Situation, row: Row, status: str) -> Diagnosis:
         )
     if row["document_status"] == "cancelled":
         return _invoice(row, "The billing system cancelled it before it was published.", NOTHING)
-    if status == "queued" or (status == "not_synced" and scene.account["auto_transfer_invoices"]):
+    if status == "queued" or (status == "not_synced" and situation.account["auto_transfer_invoices"]):
         asked = "marked as queued" if status == "queued" else "approved, and invoices are transferred by themselves"
         cause = f"It is {asked}, but no job exists yet."
-        return _invoice(row, cause, _takers(scene, "Nothing to do; the workers ask for the job within two minutes."),
-                        person=not scene.workers)  # fmt: skip
+        return _invoice(row, cause, _takers(situation, "Nothing to do; a worker asks for the job within two minutes."),
+                        person=not situation.workers)  # fmt: skip
     if status == "not_synced":
         return _invoice(row, "Nobody has asked to publish it.", f"Publish it: {publish}.", person=True)
     cause = f"It is {status}, but no job is under way or parked, so nobody is going on with it."
     return _invoice(row, cause, f"Publish it again, finished work is found: {publish}.", person=True)
 
 
-def _published(scene: Situation, row: Row) -> Diagnosis:
+def _published(situation: Situation, row: Row) -> Diagnosis:
     number = f"Published as {row['external_invoice_number']}"
     if row["document_status"] == "approved":
         send = f"sevdesk-worker enqueue send_invoice invoice_id={row['id']}"
         return _invoice(row, f"{number}; nobody has asked to mail it.", f"To mail it: {send}.")
     if row["claim_status"] == "paid":
         return _invoice(row, f"{number}, sent and paid.", NOTHING)
-    account = scene.account
+    account = situation.account
     owed = f"{number} and sent; {row['paid_amount']:.2f} of {row['gross_amount']:.2f} {row['currency']} has come."
     if not account["token_configured"]:
         return _invoice(row, f"{owed} SEVDESK_API_TOKEN is not set, so no payment sync runs.",
@@ -258,13 +255,13 @@ def _published(scene: Situation, row: Row) -> Diagnosis:
     if account["sync_age"] is None or account["sync_age"] > 60 * every * MISSED_SYNCS:
         age = "has not run yet" if account["sync_age"] is None else f"last ran {span(account['sync_age'])} ago"
         return _invoice(row, f"{owed} The payment sync {age}, though it is due every {every} min.",
-                        _takers(scene, "Look for its jobs: sevdesk-worker jobs --kind sync_payments."),
+                        _takers(situation, "Look for its jobs: sevdesk-worker jobs --kind sync_payments."),
                         person=True)  # fmt: skip
-    after = f"The payment sync ran {span(account['sync_age'])} ago and runs every {every} min{_next(scene)}."
+    after = f"The payment sync ran {span(account['sync_age'])} ago and runs every {every} min{_next(situation)}."
     return _invoice(row, f"{owed} {after}", BY_ITSELF)
 
 
-def _next(scene: Situation) -> str:
-    due = scene.account["next_sync_at"]
-    seconds = (due - scene.now).total_seconds() if due is not None else 0
+def _next(situation: Situation) -> str:
+    due = situation.account["next_sync_at"]
+    seconds = (due - situation.now).total_seconds() if due is not None else 0
     return f", next in {span(seconds)}" if seconds > 0 else ""

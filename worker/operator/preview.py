@@ -11,7 +11,7 @@ from worker.domain import money
 from worker.domain.invoice import ContactLink
 from worker.domain.jobs import PublishInvoice
 from worker.domain.money import Sums
-from worker.domain.outcome import Parked
+from worker.domain.problems import Problem
 from worker.domain.recipients import Recipient, customer_number
 from worker.runner.context import load_context
 from worker.settings import Settings
@@ -82,13 +82,12 @@ class PreviewAccount(SevdeskAccount):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`refusal`: why publishing would stop before the first call. `body` is None when there is nothing to address."""
+    """`problem`: why publishing would stop before the first call. `body` is None when there is nothing to address."""
 
     invoice_number: str
     recipient: str | None
     recipient_reason: str
-    refusal: str | None
-    next_step: str | None
+    problem: Problem | None
     stated: Sums
     predicted: Sums | None
     template_id: str | None
@@ -112,9 +111,8 @@ async def preview_context(context: StepContext, account: PreviewAccount) -> Prev
     return Preview(
         invoice_number=invoice.number,
         recipient=f"{party.display_name} ({party.kind.value} {party.id})" if party else None,
-        recipient_reason=addressee.reason,
-        refusal=stop.reason if stop else None,
-        next_step=stop.next_step if isinstance(stop, Parked) else None,
+        recipient_reason=addressee.reason if isinstance(addressee, Recipient) else addressee.problem.cause(),
+        problem=stop.problem if stop else None,
         stated=Sums(invoice.net_amount, invoice.tax_amount, invoice.gross_amount),
         predicted=_predicted(context),
         template_id=context.template_id,

@@ -233,21 +233,21 @@ class InboxWorker(Worker):
         raws = await self.pool.mget([job_key_prefix + job_id for job_id in new])
         now = timestamp_ms()
         arrivals = [read_payload(job_id, raw, now) for job_id, raw in zip(new, raws, strict=True)]
-        good = [a for a in arrivals if not a.error]
+        good = [a for a in arrivals if not a.problem]
         good.sort(key=lambda a: (new[a.job_id], KIND_POSITION.get(a.kind, len(KIND_POSITION))))
         recorded = {row["job_id"] for row in await self.store.take_in(good)} if good else set()
         self._known.update({a.job_id: a.requested_by for a in good if a.job_id in recorded or a.requested_by})
         # A lost or spoilt payload does not matter where the ledger has the job already; `wake_jobs` sends an empty one.
         if others := [a.job_id for a in arrivals if a.job_id not in recorded and a.job_id not in self._known]:
             self._known.update(await self.store.known_jobs(others))
-        await self._reject([(a.job_id.encode(), a) for a in arrivals if a.error and a.job_id not in self._known])
+        await self._reject([(a.job_id.encode(), a) for a in arrivals if a.problem and a.job_id not in self._known])
 
     async def _reject(self, poison: Sequence[tuple[bytes, IncomingJob]]) -> None:
         """A rejected row in the ledger first, then out of Redis."""
         if not poison:
             return
         for row in await self.store.take_in([arrival for _, arrival in poison]):
-            log.warning("job.rejected", job_id=row["job_id"], reason=row["error"])
+            log.warning("job.rejected", job_id=row["job_id"], problem=row["problem"], reason=row["error"])
         async with self.pool.pipeline(transaction=True) as pipe:
             for member, _ in poison:
                 pipe.zrem(default_queue_name, member)

@@ -1,7 +1,7 @@
 """Reads what a producer wrote into Redis. Pure: bytes in, an `IncomingJob` out, never an exception.
 
 The object is arq's own: `t` try or null, `f` function, `a` list, `k` object, `et` enqueue time in epoch milliseconds.
-Whatever cannot be understood becomes an arrival with an `error`, which the ledger keeps as a rejected job; it names the
+Whatever cannot be understood becomes a job with a `problem`, which the ledger keeps as a rejected job; it names the
 raw bytes by their SHA-256 and never repeats them, for they may hold personal data.
 """
 
@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from worker.domain.jobs import UUID_TEXT
+from worker.domain.problems import problem
 from worker.store import IncomingJob
 
 # A payload is ids and a few options; a mail text may be 20,000 characters of up to 6 escaped bytes each.
@@ -27,7 +28,10 @@ FIELDS = {"t", "f", "a", "k", "et"}
 
 
 class Unreadable(Exception):
-    """Why a payload cannot be understood."""
+    """The payload cannot be understood: a code of the catalogue and its parameters."""
+
+    def __init__(self, code: str, /, **parameters: object) -> None:
+        self.code, self.parameters = code, parameters
 
 
 def read_member(member: bytes) -> str | IncomingJob:
@@ -36,47 +40,47 @@ def read_member(member: bytes) -> str | IncomingJob:
         job_id = member.decode()
         if 0 < len(job_id) <= MAX_ID and job_id.isprintable():
             return job_id
-        problem = f"The job id must have 1 to {MAX_ID} printable characters."
+        found = problem("job_id_invalid", max=MAX_ID, trace="")
     except UnicodeDecodeError:
-        problem = "The job id is not UTF-8."
-    return IncomingJob(f"sha256:{_sha256(member)}", "unreadable", {}, error=problem)
+        found = problem("job_id_not_utf8", trace="")
+    return IncomingJob(f"sha256:{_sha256(member)}", "unreadable", {}, problem=found)
 
 
 def read_payload(job_id: str, raw: bytes | None, now_ms: int) -> IncomingJob:
     """The job behind an id."""
     if raw is None:
-        return _rejected(job_id, b"", "The payload is missing: expired, of the wrong type, or never written.")
+        return _rejected(job_id, b"", Unreadable("entry_payload_missing"))
     try:
         return _read(job_id, raw, now_ms)
     except Unreadable as error:
-        return _rejected(job_id, raw, str(error))
+        return _rejected(job_id, raw, error)
 
 
 def far_future(job_id: str) -> IncomingJob:
     """A score that will never be due."""
-    return _rejected(job_id, b"", "The queue score must be epoch milliseconds; this one lies years ahead.")
+    return _rejected(job_id, b"", Unreadable("entry_score_invalid"))
 
 
-def _rejected(job_id: str, raw: bytes, problem: str) -> IncomingJob:
+def _rejected(job_id: str, raw: bytes, error: Unreadable) -> IncomingJob:
     trace = f" (SHA-256 of the raw payload: {_sha256(raw)})" if raw else ""
-    return IncomingJob(job_id, "unreadable", {}, error=problem + trace)
+    return IncomingJob(job_id, "unreadable", {}, problem=problem(error.code, trace=trace, **error.parameters))
 
 
 def _read(job_id: str, raw: bytes, now_ms: int) -> IncomingJob:
     fields = _json_object(raw)
     if set(fields) != FIELDS:
-        raise Unreadable("The job must be a JSON object with exactly the keys t, f, a, k, et.")
+        raise Unreadable("entry_keys_wrong")
     kind, arguments, payload = fields["f"], fields["a"], fields["k"]
     if not isinstance(kind, str) or not KIND_TEXT.fullmatch(kind):
-        raise Unreadable("f must be the name of a job kind, a string.")
+        raise Unreadable("entry_f_invalid")
     if not (fields["t"] is None or _is_int(fields["t"])):
-        raise Unreadable("t must be null or an integer.")
+        raise Unreadable("entry_t_invalid")
     if not _is_int(fields["et"]) or not 0 <= fields["et"] < now_ms + YEAR_MS:
-        raise Unreadable("et must be the enqueue time in epoch milliseconds, an integer.")
+        raise Unreadable("entry_et_invalid")
     if arguments != []:
-        raise Unreadable("a must be an empty list; all options go into k.")
+        raise Unreadable("entry_a_invalid")
     if not isinstance(payload, dict):
-        raise Unreadable("k must be an object.")
+        raise Unreadable("entry_k_invalid")
     return IncomingJob(
         job_id,
         kind,
@@ -91,20 +95,20 @@ def _read(job_id: str, raw: bytes, now_ms: int) -> IncomingJob:
 def _json_object(raw: bytes) -> dict[str, Any]:
     """Strict JSON that Postgres can keep: no NaN, no infinite numbers, no NUL, no half surrogates."""
     if len(raw) > MAX_BYTES:
-        raise Unreadable(f"The payload has {len(raw)} bytes; at most {MAX_BYTES} are read.")
+        raise Unreadable("entry_too_large", bytes=len(raw), max=MAX_BYTES)
     try:
         value = json.loads(raw, parse_constant=_no_constant)
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         text.encode()
     except (ValueError, RecursionError):
-        raise Unreadable("The payload is not valid JSON.") from None
+        raise Unreadable("entry_not_json") from None
     # Without the escaped backslashes, so that a text which merely spells the escape out stays what it is.
     if "\\u0000" in text.replace("\\\\", ""):
-        raise Unreadable("The payload contains a NUL character.")
+        raise Unreadable("entry_holds_nul")
     if _deeper_than(value, MAX_DEPTH):
-        raise Unreadable(f"The payload is nested deeper than {MAX_DEPTH} levels.")
+        raise Unreadable("entry_too_deep", max=MAX_DEPTH)
     if not isinstance(value, dict):
-        raise Unreadable("The job must be a JSON object with exactly the keys t, f, a, k, et.")
+        raise Unreadable("entry_keys_wrong")
     return value
 
 
@@ -128,13 +132,13 @@ def _uuid(value: Any) -> UUID | None:
 
 def _requester(value: Any) -> UUID | None:
     if value is not None and _uuid(value) is None:
-        raise Unreadable("requested_by must be the id of a contact, a UUID.")
+        raise Unreadable("entry_requester_invalid")
     return _uuid(value)
 
 
 def _correlation(value: Any) -> str | None:
     if value is not None and not (isinstance(value, str) and len(value) <= MAX_ID):
-        raise Unreadable(f"correlation_id must be a string of at most {MAX_ID} characters.")
+        raise Unreadable("entry_correlation_invalid", max=MAX_ID)
     return value
 
 

@@ -1,4 +1,4 @@
-"""What an outcome means for the ledger's row and for the invoice's log. Pure; `runner` writes it down."""
+"""The retry budget, and what an outcome means for the ledger's row and for the invoice's event log."""
 
 from dataclasses import replace
 from uuid import UUID
@@ -8,15 +8,18 @@ from worker.domain.invoice import Handback
 from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
 from worker.store import Change, Ending, Job
 
+# A mail asked for too early leaves what is not published as it is: it may still be transferred by itself.
+MOVES_INVOICE = ("publish_invoice", "cancel_invoice")
 
-def spend(job: Job, outcome: Outcome) -> Outcome:
-    """A `Retry` gets the kind's next delay, or it is the end of patience."""
+
+def charge_retry(job: Job, outcome: Outcome) -> Outcome:
+    """A `Retry` gets its kind's next delay; when the retries are used up, it becomes `Parked`."""
     if not isinstance(outcome, Retry):
         return outcome
     kind = jobs.KINDS.get(job.kind)
     delays = kind.retry_delays if kind else ()
     if job.retries >= len(delays):
-        return Parked(f"{outcome.reason} Given up after {job.retries + 1} tries.", outcome.next_step)
+        return Parked(outcome.problem.given_up(job.retries + 1))
     return outcome if outcome.after is not None else replace(outcome, after=delays[job.retries])
 
 
@@ -25,26 +28,27 @@ def ending_of(outcome: Outcome) -> Ending:
     match outcome:
         case Done(result):
             return Ending("done", result=result)
-        case NotYet(after, reason):
-            return Ending("waiting" if after else "queued", error=reason, after=after)
-        case Retry(reason, next_step, after):
-            return Ending("waiting", error=reason, next_step=next_step, after=after, costs_retry=True)
-        case Parked(reason, next_step, asks_about):
-            return Ending("parked", error=reason, next_step=next_step, asks_about=asks_about)
-        case Rejected(reason):
-            return Ending("rejected", error=reason)
+        case NotYet(after, problem):
+            return Ending("waiting" if after else "queued", problem, after=after)
+        case Retry(problem, after):
+            return Ending("waiting", problem, after=after, costs_retry=True)
+        case Parked(problem, asks_about):
+            return Ending("parked", problem, asks_about=asks_about)
+        case Rejected(problem):
+            return Ending("rejected", problem)
 
 
-# A mail asked for too early leaves what is not published as it is: it may still be transferred by itself.
-MOVES_INVOICE = ("publish_invoice", "cancel_invoice")
-
-
-def mark(job: Job, outcome: Parked | Rejected, invoice_id: UUID, before: Handback) -> Change:
-    """The event of the invoice that tells of it; an unfinished publication or cancellation also marks the invoice."""
-    match outcome:
-        case Parked(reason, next_step):
-            event: events.Event = events.Parked(job_id=job.job_id, kind=job.kind, reason=reason, next_step=next_step)
-        case Rejected(reason):
-            event = events.Rejected(job_id=job.job_id, kind=job.kind, reason=reason)
+def problem_change(job: Job, outcome: Parked | Rejected, invoice_id: UUID, before: Handback) -> Change:
+    """The event that tells of the problem; an unfinished publication or cancellation also marks the invoice."""
+    problem = outcome.problem
+    kind = events.Parked if isinstance(outcome, Parked) else events.Rejected
+    event = kind(
+        job_id=job.job_id,
+        kind=job.kind,
+        problem=problem.code,
+        parameters=problem.parameters,
+        reason=problem.cause(),
+        next_step=problem.next_step(job=job.job_id),
+    )
     after = lifecycle.apply(before, event) if job.kind in MOVES_INVOICE else before
     return Change(invoice_id, before, after, (event,))

@@ -18,15 +18,16 @@ from sevdesk_client import errors
 from worker.domain import jobs, lifecycle
 from worker.domain.jobs import Kind, Payload, Role
 from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
-from worker.gate.gate import REFUSED
+from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
 from worker.observability.metrics import Metrics
 from worker.runner.context import load_context
 from worker.runner.registry import HANDLERS
-from worker.runner.retry import ending_of, mark, spend
+from worker.runner.retry import charge_retry, ending_of, problem_change
 from worker.settings import Settings
 from worker.steps.account import SevdeskAccount
 from worker.steps.plan import PLAN
+from worker.steps.refusals import outcome_of, unknown_outcome
 from worker.steps.step import Intent, LookResult, OpenIntent, Step, StepContext, StepResult, WriteOutcome
 from worker.store import CONNECTION_LOST, Change, Ending, InvoiceChanged, Job, JobRef, LockSession, Refusal, Store
 
@@ -47,11 +48,6 @@ MAX_LOOKS = 6
 # How the intent's row keeps what a look found, and what a leap made.
 FOUND = {WriteOutcome.DONE: "found_done", WriteOutcome.NOT_DONE: "found_not_done", WriteOutcome.MOOT: "moot"}
 MADE = {WriteOutcome.DONE: "done", WriteOutcome.NOT_DONE: "refused"}
-
-NO_TOKEN = Parked(
-    "SEVDESK_API_TOKEN is not set, so nothing can be asked of sevDesk.",
-    "Set the token in the worker's environment, restart it, then retry.",
-)
 
 
 class _Stop(Exception):
@@ -110,7 +106,7 @@ class Runner:
         except asyncio.CancelledError:
             # Shutdown ran out of time, or the locks are gone. An open intent tells the next attempt the rest.
             if self.locks.alive:
-                await asyncio.shield(self._end(job, NotYet(0.0, "handed back"), started))
+                await asyncio.shield(self._end(job, NotYet(0.0, problem("handed_back")), started))
             raise
         return await self._end(job, outcome, started)
 
@@ -132,43 +128,39 @@ class Runner:
             ):
                 return refusal
             if self.account is None and kind.needs_sevdesk:
-                return NO_TOKEN
+                return Parked(problem("token_missing"))
             office = HandlerContext(self.store, self.locks, self.account, self.settings, lambda: self.stopping)
             if handler := HANDLERS.get(kind.name):
                 return await handler(office, job, payload)
             return await self._steps(job, kind, payload, office.sevdesk)
         except jobs.BadJob as error:
-            return Rejected(str(error))
+            return Rejected(error.problem)
         except _Stop as stop:
             return stop.outcome
         except InvoiceChanged:
-            return NotYet(TURN_WAIT, "the billing system changed the invoice meanwhile")
+            return NotYet(TURN_WAIT, problem("invoice_changed"))
         except lifecycle.IllegalTransition as error:
-            return Parked(f"{error}.", "Check the invoice's status in the billing system, then retry.")
+            return Parked(problem("transition_not_allowed", event=error.event, status=error.status))
         except errors.SevDeskError as error:
-            return _outcome_of(error)
+            return outcome_of(error)
         except CONNECTION_LOST:
             raise
         except Exception as error:
             log.exception("job.unexpected")
-            return Retry(
-                f"Unexpected {type(error).__name__} in the worker.", "The log line job.unexpected has the traceback."
-            )
+            return Retry(problem("unexpected_error", error=type(error).__name__))
 
     async def _rights(self, job: Job, kind: Kind) -> Rejected | None:
         """Jobs from outside name a person; system jobs and the outbox may come without."""
         if job.requested_by is None:
-            if job.origin == "redis":
-                return Rejected("The job names no requested_by. Enqueue it with the id of the contact who asks.")
-            return None
+            return Rejected(problem("requester_missing")) if job.origin == "redis" else None
         person = await self.store.person(job.requested_by)
         if person is None:
-            return Rejected(f"requested_by {job.requested_by} is not a known contact.")
+            return Rejected(problem("requester_unknown", requested_by=job.requested_by))
         is_internal, is_admin = person
-        if not (is_admin or (is_internal and kind.role is Role.INTERNAL)):
-            needed = "an admin" if kind.role is Role.ADMIN else "an internal user"
-            return Rejected(f"{kind.name} may only be asked for by {needed}; {job.requested_by} is not one.")
-        return None
+        if is_admin or (is_internal and kind.role is Role.INTERNAL):
+            return None
+        code = "requester_not_admin" if kind.role is Role.ADMIN else "requester_not_internal"
+        return Rejected(problem(code, kind=kind.name, requested_by=job.requested_by))
 
     # -- the steps -----------------------------------------------------------------------------------------------------
 
@@ -176,17 +168,14 @@ class Runner:
         invoice_id: UUID = payload.invoice_id  # type: ignore[attr-defined]  # every invoice job has one
         context = await load_context(self.store, job, payload, invoice_id, self.settings)
         if context is None:
-            return Rejected(f"There is no invoice {invoice_id}. Check the id and ask again.")
+            return Rejected(problem("invoice_not_found", invoice_id=invoice_id))
         plan, document = PLAN[kind.name], context.handback.external_id
         pending = await self._pending(f"invoice:{invoice_id}")
         if pending is not None and not any(step.can_resolve(pending, job.job_id) for step in plan):
-            return Parked(
-                f"Whether {pending.action} of job {pending.job_id} took effect is not known yet.",
-                "Retry that job first, then this one.",
-            )
+            return Parked(problem("other_write_open", action=pending.action, other_job=pending.job_id))
         for step in plan:
             if self.stopping:
-                return NotYet(0.0, "handed back")
+                return NotYet(0.0, problem("handed_back"))
             if step.name in job.steps_done and not step.every_attempt and context.handback.external_id == document:
                 continue
             opened = pending if pending is not None and step.can_resolve(pending, job.job_id) else None
@@ -200,7 +189,7 @@ class Runner:
         if row is None:
             return None
         if (rest := self.settings.write_quarantine - row["age"]) > 0:
-            raise _Stop(NotYet(rest, f"{row['action']} may still take effect"))
+            raise _Stop(NotYet(rest, problem("quarantine", action=row["action"])))
         return OpenIntent(
             row["id"],
             row["job_id"],
@@ -219,7 +208,7 @@ class Runner:
         if subject == job.order_key:
             return await self._look_and_leap(job, context, step, account)
         if not await self.locks.hold(subject):
-            raise _Stop(NotYet(CONTACT_WAIT, "another job writes the same contact"))
+            raise _Stop(NotYet(CONTACT_WAIT, problem("contact_busy")))
         try:
             link = await self.store.load_contact_link(context.addressee.party)
             context = replace(context, link=link, open_intent=await self._pending(subject))
@@ -262,7 +251,7 @@ class Runner:
             found=FOUND[intent.earlier_outcome],
         )
         if not self.locks.alive or monotonic() - opened > self.settings.write_quarantine * STALE_SHARE:
-            raise _Stop(NotYet(self.settings.write_quarantine, "the worker stalled before the call"))
+            raise _Stop(NotYet(self.settings.write_quarantine, problem("worker_stalled")))
         try:
             return await _discreet(context, step.leap(intent, account)), intent_id
         except (errors.NotSent, errors.Throttled):
@@ -273,8 +262,7 @@ class Runner:
             raise
         except errors.SevDeskError as error:
             rest = self.settings.write_quarantine - (monotonic() - opened)
-            raise _Stop(Retry(str(error), "sevDesk is asked what became of it before anything is repeated.",
-                              max(rest, 0.0))) from error  # fmt: skip
+            raise _Stop(Retry(unknown_outcome(error), max(rest, 0.0))) from error
 
     async def _record(
         self, job: Job, context: StepContext, step: Step, result: StepResult, settles: tuple[int, str] | None
@@ -292,18 +280,20 @@ class Runner:
 
     async def _end(self, job: Job, outcome: Outcome, started: float) -> float | None:
         """Write the outcome into the ledger and the invoice's event log, and say it in one log line."""
-        outcome = spend(job, outcome)
+        outcome = charge_retry(job, outcome)
         ending = ending_of(outcome)
         await self._record_ending(job, outcome, ending)
         seconds = monotonic() - started
         self.metrics.job_ended(job.kind, ending.state, seconds, retry=ending.costs_retry)
-        tell = log.warning if ending.state in ("parked", "rejected") else log.info
-        tell(
+        say = log.warning if ending.state in ("parked", "rejected") else log.info
+        shown = ending.problem
+        say(
             f"job.{ending.state}",
             attempt=job.attempt,
             seconds=round(seconds, 3),
-            reason=ending.error,
-            next_step=ending.next_step,
+            problem=shown and shown.code,
+            reason=shown and shown.cause(),
+            next_step=ending.next_step(job.job_id),
             again_in=ending.after,
         )
         return ending.after
@@ -322,7 +312,7 @@ class Runner:
         if job.invoice_id is None or not isinstance(outcome, Parked | Rejected):
             return []
         before = await self.store.handback(job.invoice_id)
-        return [] if before is None else [mark(job, outcome, job.invoice_id, before)]
+        return [] if before is None else [problem_change(job, outcome, job.invoice_id, before)]
 
 
 async def _discreet(context: StepContext, answer: Awaitable[T]) -> T:
@@ -351,25 +341,6 @@ def _wait_of(refusal: Refusal) -> float | None:
             return max(refusal.wait or 0.0, 0.05)
         case _:
             return max(refusal.wait or 0.0, TURN_WAIT)
-
-
-def _outcome_of(error: errors.SevDeskError) -> Outcome:
-    """What an answer outside a leap, or a refusal, means for the job."""
-    match error:
-        case errors.Throttled(status=None, retry_after=float(after)):
-            return NotYet(after, error.reason)  # our own gate kept it back
-        case errors.TokenRefused(status=401, retry_after=float(after)):
-            return NotYet(after, REFUSED)  # and an earlier job has said so
-        case errors.TokenRefused():
-            return Parked(
-                "sevDesk refuses the API token.", "Set a valid SEVDESK_API_TOKEN, restart the worker, then retry."
-            )
-        case errors.Refused():
-            return Parked(str(error), "Correct what sevDesk names, then retry.")
-        case errors.Throttled(retry_after=after):
-            return Retry(str(error), "Nothing to do; it is tried again.", after)
-        case _:
-            return Retry(str(error), "Nothing to do; it is tried again.")
 
 
 def _result(context: StepContext) -> dict[str, str | None]:

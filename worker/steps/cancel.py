@@ -14,6 +14,7 @@ from worker.domain.events import Cancelled, CreditNoteDrafted, DraftDeleted
 from worker.domain.invoice import Cancellation, DocumentStatus, SyncStatus
 from worker.domain.jobs import CancelInvoice
 from worker.domain.outcome import Parked, Rejected
+from worker.domain.problems import problem
 from worker.steps.account import SevdeskAccount
 from worker.steps.finalize import finalized
 from worker.steps.payments import CANCELLATION, CREDIT_NOTE, DRAFT, cancellation_of, cancellations
@@ -54,7 +55,7 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
         return StepResult(
             (found,),
             remote,
-            stop=_to_pay_back(context, against, context.open_intent),
+            stop=_refund_due(context, against, context.open_intent),
             outcome=outcome,
         )
     if remote.status == DRAFT:
@@ -104,7 +105,9 @@ def _credited(context: StepContext, made: CreditNote, outcome: WriteOutcome) -> 
     events = () if note == context.cancellation else (CreditNoteDrafted(reason=_reason(context), cancellation=note),)
     return StepResult(
         events,
-        stop=_credit_note_waits(note) if made.status == DRAFT else _stands(context, note),
+        stop=Parked(problem("credit_note_draft", credit_note_id=note.external_id))
+        if made.status == DRAFT
+        else _stands(context, note),
         outcome=outcome,
     )
 
@@ -131,7 +134,7 @@ async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
     event = _cancelled(context, account, "cancellation invoice", cancellation_of(made))
     if made.sum_gross + context.invoice.gross_amount != 0:
         return StepResult((event,), stop=_not_the_negative(context, made))
-    return StepResult((event,), stop=_to_pay_back(context, made, intent))
+    return StepResult((event,), stop=_refund_due(context, made, intent))
 
 
 async def _refused(context: StepContext, account: SevdeskAccount, error: Refused) -> StepResult:
@@ -144,10 +147,7 @@ async def _refused(context: StepContext, account: SevdeskAccount, error: Refused
             if remote is not None and (note := await _by_origin(remote, account)) is not None:
                 return _credited(context, note, WriteOutcome.NOT_DONE)
             return StepResult(
-                stop=Parked(
-                    f"A credit note exists for invoice {context.invoice.number} in sevDesk, so it is not cancelled.",
-                    "Finish or delete the credit note in sevDesk, then retry.",
-                ),
+                stop=Parked(problem("credit_note_exists", number=context.invoice.number)),
                 outcome=WriteOutcome.NOT_DONE,
             )
         case code if code == ALREADY_CANCELLED:
@@ -181,47 +181,30 @@ def _credit_note(made: CreditNote) -> Cancellation:
     )
 
 
-def _credit_note_waits(note: Cancellation) -> Parked:
-    return Parked(
-        f"Of a paid invoice sevDesk made the credit note draft {note.external_id} instead of a cancellation.",
-        "Finish the credit note in sevDesk and pay the money back; the invoice itself stays as it is. "
-        "Or delete the draft there, unlink the payment, and retry.",
-    )
-
-
 def _stands(context: StepContext, note: Cancellation) -> Rejected:
-    """A person has finished it; there is no going back."""
-    return Rejected(
-        f"The credit note {note.number or note.external_id} stands against invoice {context.invoice.number} "
-        "in sevDesk, so there is nothing left to cancel."
-    )
+    """A person has finished the credit note, which cannot be undone."""
+    about = {"credit_note": note.number or note.external_id, "number": context.invoice.number}
+    return Rejected(problem("credit_note_stands", **about))
 
 
 def _partly_paid(context: StepContext) -> Parked:
-    return Parked(
-        f"Invoice {context.invoice.number} is partly paid; sevDesk does not cancel it.",
-        "Book a credit note in sevDesk by hand, or unlink the payment there and retry.",
-    )
+    return Parked(problem("partly_paid", number=context.invoice.number))
 
 
-def _to_pay_back(context: StepContext, storno: SevInvoice, asked: Intent | OpenIntent | None) -> Parked | None:
+def _refund_due(context: StepContext, storno: SevInvoice, asked: Intent | OpenIntent | None) -> Parked | None:
     """What had been paid when the cancellation was asked for is owed to the customer."""
     paid = Decimal(asked.summary.get("paid", 0)) if asked is not None else context.handback.paid_amount
     if paid == 0:
         return None
-    return Parked(
-        f"Invoice {context.invoice.number} is cancelled by {storno.invoice_number}, and {paid} "
-        f"{context.invoice.currency} had been paid on it.",
-        "Pay the money back or set it off in sevDesk, then retry: the rest of the job goes on.",
-    )
+    invoice = context.invoice
+    about = {"number": invoice.number, "cancellation": storno.invoice_number}
+    return Parked(problem("refund_due", paid=paid, currency=invoice.currency, **about))
 
 
 def _not_the_negative(context: StepContext, made: SevInvoice) -> Parked:
-    return Parked(
-        f"sevDesk's cancellation {made.invoice_number} is over {made.sum_gross} {made.currency}; "
-        f"the invoice was over {context.invoice.gross_amount} {context.invoice.currency}.",
-        "Compare both documents in sevDesk and correct the difference by a credit note there.",
-    )
+    there = {"cancellation": made.invoice_number, "gross": made.sum_gross, "currency": made.currency}
+    here = {"stated_gross": context.invoice.gross_amount, "stated_currency": context.invoice.currency}
+    return Parked(problem("cancellation_sum_differs", **there, **here))
 
 
 def _settled(context: StepContext) -> bool:

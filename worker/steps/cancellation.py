@@ -6,8 +6,9 @@ from sevdesk_client.models import MailDraft
 from worker.domain.events import CancellationMailed, CancellationPdfStored
 from worker.domain.jobs import CancelInvoice
 from worker.domain.outcome import Parked
-from worker.domain.recipients import Recipient
+from worker.domain.problems import problem
 from worker.steps.account import SevdeskAccount
+from worker.steps.check import why_no_mail
 from worker.steps.email import cannot_tell, mailed_document, sending_state, was_sent
 from worker.steps.payments import STORNO
 from worker.steps.step import Intent, LookResult, Step, StepContext, StepResult, WriteOutcome
@@ -16,8 +17,6 @@ MAIL_TEXT = (
     "Guten Tag,\n\nanbei erhalten Sie die Stornorechnung {number}. "
     "Sie hebt unsere Rechnung {cancelled} auf.\n\nMit freundlichen Grüßen"
 )
-
-GONE = "Find out in sevDesk who deleted it; its PDF is in sevdesk_documents, to be sent by hand."
 
 
 async def look_pdf(context: StepContext, account: SevdeskAccount) -> StepResult:
@@ -46,7 +45,7 @@ async def look_mail(context: StepContext, account: SevdeskAccount) -> LookResult
         case str(how):
             return StepResult((_mailed(context, mail, how),))
     if remote is None:
-        gone = Parked(f"Cancellation {number} was not mailed, and sevDesk no longer has it.", GONE)
+        gone = Parked(problem("cancellation_gone", number=number))
         return StepResult(stop=gone, outcome=WriteOutcome.NOT_DONE)
     return Intent("send_via_email", mail, context, sending_state(remote))
 
@@ -60,12 +59,11 @@ async def leap_mail(intent: Intent, account: SevdeskAccount) -> StepResult:
 
 def _mail(context: StepContext) -> MailDraft | Parked:
     number = context.cancellation.number if context.cancellation else None
-    if not isinstance(context.recipient, Recipient) or not context.recipient.party.email:
-        return Parked(
-            f"The recipient of cancellation {number} has no e-mail address.", "Add one and retry, or send it on paper."
-        )
+    if (stop := why_no_mail(context, f"cancellation {number}")) is not None:
+        return stop
     text = MAIL_TEXT.format(number=number, cancelled=context.handback.external_invoice_number or context.invoice.number)
-    return MailDraft(to=context.recipient.party.email, subject=f"Stornorechnung {number}", text=text)
+    assert context.addressee.party.email is not None
+    return MailDraft(to=context.addressee.party.email, subject=f"Stornorechnung {number}", text=text)
 
 
 def _mailed(context: StepContext, mail: MailDraft, how: str) -> CancellationMailed:

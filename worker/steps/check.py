@@ -3,6 +3,7 @@
 from worker.domain import money
 from worker.domain.invoice import DocumentStatus, SyncStatus
 from worker.domain.outcome import Parked, Rejected
+from worker.domain.problems import problem
 from worker.domain.recipients import NoRecipient, missing_address_fields
 from worker.steps.account import SevdeskAccount
 from worker.steps.step import DRAFT_WRITES, Step, StepContext, StepResult, WriteOutcome
@@ -10,37 +11,26 @@ from worker.steps.step import DRAFT_WRITES, Step, StepContext, StepResult, Write
 
 async def look_publishable(context: StepContext, account: SevdeskAccount) -> StepResult:
     """Only approved invoices with a recipient and exact sums go out; a sent one only if sevDesk lost its document."""
-    stop = _why_not_publishable(context)
-    if isinstance(stop, Rejected) and context.open_intent is not None:
-        # Rejected is the end, and nobody would look any more what became of the write.
-        stop = Parked(stop.reason, "Retry once it is approved again, or cancel it: both find what is in sevDesk.")
-    return StepResult(stop=stop, outcome=WriteOutcome.UNKNOWN)
+    return StepResult(stop=_why_not_publishable(context), outcome=WriteOutcome.UNKNOWN)
 
 
 def _why_not_publishable(context: StepContext) -> Parked | Rejected | None:
-    number = context.invoice.number
-    if context.handback.document_status is not DocumentStatus.APPROVED and not _gone(context):
-        return Rejected(
-            f"Invoice {number} is {context.handback.document_status.value}; only approved invoices are published. "
-            "Approve it and ask again."
-        )
+    invoice, status = context.invoice, context.handback.document_status
+    if status is not DocumentStatus.APPROVED and not _gone(context):
+        about = {"number": invoice.number, "status": status.value}
+        if context.open_intent is None:
+            return Rejected(problem("invoice_not_approved", **about))
+        # Rejected is the end, and nobody would look any more what became of the write.
+        return Parked(problem("approval_withdrawn", **about))
     if isinstance(context.recipient, NoRecipient):
-        return Parked(context.recipient.reason, context.recipient.next_step)
+        return Parked(context.recipient.problem)
+    about = {"number": invoice.number, "party": party_name(context)}
     if missing := missing_address_fields(context.addressee.party):
-        party = context.addressee.party
-        return Parked(
-            f"The recipient of invoice {number} ({party.kind.value} {party.id}) has no {', '.join(missing)}.",
-            "Complete the address and retry.",
-        )
-    if context.invoice.is_e_invoice and not context.addressee.party.email:
-        party = context.addressee.party
-        return Parked(
-            f"Invoice {number} is an e-invoice, and its recipient ({party.kind.value} {party.id}) has no e-mail "
-            "address, which sevDesk wants to have.",
-            "Add one and retry.",
-        )
-    refusal = money.refusal(context.invoice, context.sevdesk_type)
-    return Parked(refusal.reason, refusal.next_step) if refusal else None
+        return Parked(problem("recipient_address_incomplete", fields=", ".join(missing), **about))
+    if invoice.is_e_invoice and not context.addressee.party.email:
+        return Parked(problem("e_invoice_missing_email", **about))
+    wrong = money.first_problem(invoice, context.sevdesk_type)
+    return Parked(wrong) if wrong else None
 
 
 def _gone(context: StepContext) -> bool:
@@ -57,31 +47,32 @@ async def look_published(context: StepContext, account: SevdeskAccount) -> StepR
         case SyncStatus.SYNCED:
             return StepResult()
         case SyncStatus.CANCELLED:
-            return StepResult(stop=Rejected(f"Invoice {number} is cancelled."))
+            return StepResult(stop=Rejected(problem("invoice_cancelled", number=number)))
         case _:
-            return StepResult(
-                stop=Parked(f"Invoice {number} is not published in sevDesk yet.", "Publish it first, then retry.")
-            )
+            return StepResult(stop=Parked(problem("invoice_not_published", number=number)))
 
 
 async def look_sendable(context: StepContext, account: SevdeskAccount) -> StepResult:
-    """A published invoice whose recipient has an e-mail address. A mail in the air is not looked for here."""
+    """A published invoice whose recipient has an e-mail address. An open mail intent is left to the email step."""
     result = await look_published(context, account)
     if result.stop and context.open_intent is None:  # else `email` finds out, whatever became of the invoice since
         return result
-    return StepResult(stop=_why_no_mail(context), outcome=WriteOutcome.UNKNOWN)
+    return StepResult(stop=why_no_mail(context, f"invoice {context.invoice.number}"), outcome=WriteOutcome.UNKNOWN)
 
 
-def _why_no_mail(context: StepContext) -> Parked | None:
+def why_no_mail(context: StepContext, document: str) -> Parked | None:
+    """What keeps a document from being mailed to the recipient; None: nothing does."""
     if isinstance(context.recipient, NoRecipient):
-        return Parked(context.recipient.reason, context.recipient.next_step)
-    party = context.addressee.party
-    if party.email:
+        return Parked(context.recipient.problem)
+    if context.addressee.party.email:
         return None
-    problem = (
-        f"The recipient of invoice {context.invoice.number} ({party.kind.value} {party.id}) has no e-mail address."
-    )
-    return Parked(problem, "Add one and retry.")
+    return Parked(problem("recipient_missing_email", document=document, party=party_name(context)))
+
+
+def party_name(context: StepContext) -> str:
+    """Kind and id of the recipient, without personal data."""
+    party = context.addressee.party
+    return f"{party.kind.value} {party.id}"
 
 
 def _published(context: StepContext) -> bool:

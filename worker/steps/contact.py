@@ -9,6 +9,7 @@ from sevdesk_client.models import AddressDraft, Contact, ContactDraft
 from worker.domain.events import AddressWritten, ContactLinked, EmailWritten
 from worker.domain.invoice import Party, PartyKind, SyncStatus
 from worker.domain.outcome import Parked
+from worker.domain.problems import problem
 from worker.domain.recipients import customer_number
 from worker.steps.account import SevdeskAccount
 from worker.steps.step import Intent, LookResult, Step, StepContext, StepResult, WriteOutcome, digest, party_subject
@@ -48,8 +49,7 @@ async def look_contact(context: StepContext, account: SevdeskAccount) -> LookRes
             ids = ", ".join(sorted(hit.id for hit in hits))
             return StepResult(
                 stop=Parked(
-                    f"sevDesk has {len(hits)} contacts with customer number {draft.customer_number}: {ids}.",
-                    "Merge or renumber them in sevDesk so that one is left, then retry.",
+                    problem("contact_ambiguous", count=len(hits), customer_number=draft.customer_number, ids=ids)
                 ),
                 outcome=WriteOutcome.UNKNOWN,
             )
@@ -66,10 +66,7 @@ async def leap_contact(intent: Intent, account: SevdeskAccount) -> StepResult:
         contact = await account.client.update_contact(link.contact_id, intent.request)
     except NotFound:
         return StepResult(
-            stop=Parked(
-                f"The linked sevDesk contact {link.contact_id} no longer exists.",
-                "Restore it in sevDesk, or delete its row in sevdesk_contacts so that a new one is made; then retry.",
-            ),
+            stop=Parked(problem("contact_gone", contact_id=link.contact_id)),
             outcome=WriteOutcome.NOT_DONE,
         )
     return StepResult((_linked(intent.context, contact, "updated", intent.request_sha256),))

@@ -13,6 +13,7 @@ from worker.domain.events import Mailed
 from worker.domain.invoice import DocumentStatus, SyncStatus
 from worker.domain.jobs import SendInvoice
 from worker.domain.outcome import Parked, Rejected
+from worker.domain.problems import problem
 from worker.steps.account import SevdeskAccount
 from worker.steps.step import Intent, LookResult, OpenIntent, Step, StepContext, StepResult, WriteOutcome
 
@@ -37,13 +38,9 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
         case str(how):
             return StepResult((_mailed(context, mail, how),), remote)
     if context.handback.sync_status is SyncStatus.CANCELLED:
-        return StepResult(
-            stop=Rejected(f"It was not mailed. Invoice {number} is cancelled."), outcome=WriteOutcome.NOT_DONE
-        )
+        return StepResult(stop=Rejected(problem("cancelled_before_mail", number=number)), outcome=WriteOutcome.NOT_DONE)
     if remote is None:
-        gone = Parked(
-            f"Invoice {number} was not mailed, and sevDesk no longer has it.", "Publish it again, then retry."
-        )
+        gone = Parked(problem("mailed_document_gone", number=number))
         return StepResult(stop=gone, outcome=WriteOutcome.NOT_DONE)
     return Intent("send_via_email", mail, context, sending_state(remote))
 
@@ -81,13 +78,9 @@ def _too_close(earlier_outcome: OpenIntent, remote: SevInvoice) -> bool:
     return mailed is not None and abs((earlier_outcome.at - mailed).total_seconds()) < CLOSE_SECONDS
 
 
-def cannot_tell(what: str, opened: OpenIntent) -> Parked:
+def cannot_tell(document: str, opened: OpenIntent) -> Parked:
     """The question only a person can answer."""
-    return Parked(
-        f"Whether the mail for {what} went out cannot be told from what sevDesk shows.",
-        "Ask the recipient or look into the mail account, then answer: retry --as done, or retry --as not-done.",
-        asks_about=opened.id,
-    )
+    return Parked(problem("mail_outcome_unknown", document=document), asks_about=opened.id)
 
 
 async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:

@@ -8,6 +8,7 @@ from worker.domain.events import Finalized, TemplateSet
 from worker.domain.invoice import SyncStatus
 from worker.domain.lifecycle import apply
 from worker.domain.outcome import Parked, Rejected
+from worker.domain.problems import problem
 from worker.steps.account import SevdeskAccount
 from worker.steps.payments import DRAFT, Receivable, cancellations, compare, unclear
 from worker.steps.step import (
@@ -47,16 +48,21 @@ async def look_finalize(context: StepContext, account: SevdeskAccount) -> LookRe
         remote = context.remote or await account.client.get_invoice(external_id)
     except NotFound:
         return StepResult(
-            stop=Parked(f"The draft {external_id} is no longer in sevDesk.", "Retry to save and finalize it afresh."),
+            stop=Parked(problem("draft_gone", external_id=external_id)),
             outcome=write_outcome(context.open_intent, None),
         )
     ours = context.invoice
     if (remote.sum_net, remote.sum_tax, remote.sum_gross) != (ours.net_amount, ours.tax_amount, ours.gross_amount):
         return StepResult(
             stop=Parked(
-                f"The draft {external_id} was changed in sevDesk: gross {remote.sum_gross} {remote.currency} there, "
-                f"{context.invoice.gross_amount} {context.invoice.currency} here.",
-                "Delete the draft in sevDesk, then retry.",
+                problem(
+                    "draft_changed",
+                    external_id=external_id,
+                    gross=remote.sum_gross,
+                    currency=remote.currency,
+                    stated_gross=ours.gross_amount,
+                    stated_currency=ours.currency,
+                )
             ),
             outcome=write_outcome(context.open_intent, remote),
         )
@@ -79,7 +85,7 @@ async def adopted(context: StepContext, remote: SevInvoice, account: SevdeskAcco
     outcome = write_outcome(context.open_intent, remote)
     result = StepResult((event, *compare(receivable, remote, cancelled_by)), remote, outcome=outcome)
     return (
-        replace(result, stop=Rejected(f"Invoice {number} was cancelled in sevDesk."))
+        replace(result, stop=Rejected(problem("cancelled_in_sevdesk", number=number)))
         if remote.id in cancelled_by
         else result
     )

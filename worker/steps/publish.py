@@ -9,8 +9,9 @@ from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.models import InvoiceDraft, PositionDraft
 from worker.domain.events import DraftDeleted, Drafted, Event
 from worker.domain.invoice import Invoice, Item, SyncStatus
-from worker.domain.money import Sums, tax_text
+from worker.domain.money import Sums, stated_sums, sums_problem, tax_text
 from worker.domain.outcome import Parked
+from worker.domain.problems import problem
 from worker.steps.account import SevdeskAccount
 from worker.steps.finalize import adopted
 from worker.steps.payments import CANCELLATION, DRAFT
@@ -42,7 +43,7 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
         return Intent("save_invoice", draft, context, earlier_outcome=outcome)
     if remote.status != DRAFT:
         return await _adopt_finalized(context, remote, account)
-    if _sums(remote) != _wanted(context.invoice):
+    if _sums(remote) != stated_sums(context.invoice):
         return Intent("delete_draft", remote.id, context, {"cause": _different(context.invoice, remote)}, outcome)
     if _written(context) not in (None, digest(draft)):
         return Intent("delete_draft", remote.id, context, {"cause": "The billing system changed the invoice."}, outcome)
@@ -67,7 +68,7 @@ async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
     if intent.action == "delete_draft":
         return await _delete(intent, account)
     saved = await account.client.save_invoice(intent.request)
-    right = _sums(saved) == _wanted(context.invoice)
+    right = _sums(saved) == stated_sums(context.invoice)
     return StepResult((_drafted(context, saved, "created"),), saved, finished=right)
 
 
@@ -84,10 +85,7 @@ async def _find(context: StepContext, account: SevdeskAccount) -> tuple[SevInvoi
     hits = [hit for hit in await account.client.find_invoices(number) if hit.invoice_type != CANCELLATION]
     if len(hits) > 1:
         ids = ", ".join(sorted(hit.id for hit in hits))
-        return None, Parked(
-            f"sevDesk holds {len(hits)} invoices marked {number}: {ids}.",
-            "Delete the wrong ones in sevDesk so that one is left, then retry.",
-        )
+        return None, Parked(problem("marker_ambiguous", count=len(hits), number=number, ids=ids))
     return (hits[0] if hits else None), None
 
 
@@ -137,10 +135,6 @@ def _sums(remote: SevInvoice) -> Sums:
     return Sums(remote.sum_net, remote.sum_tax, remote.sum_gross)
 
 
-def _wanted(invoice: Invoice) -> Sums:
-    return Sums(invoice.net_amount, invoice.tax_amount, invoice.gross_amount)
-
-
 def _drafted(context: StepContext, remote: SevInvoice, how: str) -> Event:
     addressee = context.addressee
     return Drafted(
@@ -167,21 +161,27 @@ async def _delete(intent: Intent, account: SevdeskAccount) -> StepResult:
     context, cause = intent.context, str(intent.summary["cause"])
     await account.client.delete_draft(intent.request)
     event = DraftDeleted(external_id=intent.request, cause=cause)
-    if context.remote is None or _sums(context.remote) == _wanted(context.invoice):
+    if context.remote is None or _sums(context.remote) == stated_sums(context.invoice):
         return StepResult((event,), None, finished=False)
-    parked = Parked(f"{cause} The draft was deleted again.", "Correct the sums in the billing system, then retry.")
+    stated = stated_sums(context.invoice)
+    parked = Parked(sums_problem("sevdesk_sums_differ", _sums(context.remote), stated, context.invoice.currency))
     return StepResult((event,), None, stop=parked)
 
 
 async def _adopt_finalized(context: StepContext, remote: SevInvoice, account: SevdeskAccount) -> StepResult:
     """Somebody, or an earlier attempt, has finalized it already. Ours only if the sums are."""
-    if _sums(remote) == _wanted(context.invoice):
+    if _sums(remote) == stated_sums(context.invoice):
         return await adopted(context, remote, account)
     return StepResult(
         stop=Parked(
-            f"sevDesk invoice {remote.id} is marked {context.invoice.number} and finalized, with other sums: "
-            + _different(context.invoice, remote),
-            "Cancel it in sevDesk or correct the billing invoice, then retry.",
+            sums_problem(
+                "marked_invoice_differs",
+                _sums(remote),
+                stated_sums(context.invoice),
+                context.invoice.currency,
+                external_id=remote.id,
+                number=context.invoice.number,
+            )
         ),
         outcome=write_outcome(context.open_intent, remote),
     )

@@ -66,7 +66,10 @@ class Store:
                 requesters=[a.requested_by for a in arrivals],
                 correlation_ids=[a.correlation_id for a in arrivals],
                 enqueued_ats=[a.enqueued_at for a in arrivals],
-                errors=[a.error for a in arrivals],
+                problems=[a.problem and a.problem.code for a in arrivals],
+                parameters=[a.problem and dict(a.problem.parameters) for a in arrivals],
+                errors=[a.problem and a.problem.cause() for a in arrivals],
+                next_steps=[a.problem and a.problem.next_step() for a in arrivals],
             )
         )
 
@@ -219,13 +222,16 @@ class Store:
         return moved
 
     async def _end(self, connection: Any, job: Job, ending: Ending) -> None:
+        problem = ending.problem
         await QUERIES.end_attempt(
             connection,
             job_id=job.job_id,
             attempt=job.attempt,
             state=ending.state,
-            error=ending.error,
-            next_step=ending.next_step,
+            problem=problem and problem.code,
+            parameters=problem and dict(problem.parameters),
+            error=problem and problem.cause(),
+            next_step=ending.next_step(job.job_id),
             asks_about=ending.asks_about,
             result=None if ending.result is None else dict(ending.result),
             after=ending.after,

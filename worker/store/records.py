@@ -8,6 +8,7 @@ from uuid import UUID
 
 from worker.domain.events import Event
 from worker.domain.invoice import Handback
+from worker.domain.problems import TRIED_AGAIN, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class JobRef:
 
 @dataclass(frozen=True, slots=True)
 class IncomingJob:
-    """A job as Redis brought it. `error` set: it cannot be understood and is rejected at once."""
+    """A job as Redis brought it. `problem` set: it cannot be understood and is rejected at once."""
 
     job_id: str
     kind: str
@@ -55,7 +56,7 @@ class IncomingJob:
     requested_by: UUID | None = None
     correlation_id: str | None = None
     enqueued_at: datetime | None = None
-    error: str | None = None
+    problem: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +74,17 @@ class Ending:
     """How the ledger row leaves `running`."""
 
     state: str  # done | parked | rejected | waiting | queued
-    error: str | None = None
-    next_step: str | None = None
+    problem: Problem | None = None  # None only for `done`
     result: Mapping[str, Any] | None = None
     after: float | None = None  # seconds until it may be tried again
     costs_retry: bool = False
     asks_about: int | None = None  # the open intent a parked job asks a person about
+
+    def next_step(self, job_id: str) -> str | None:
+        """What to do about it, in English."""
+        if self.problem is None:
+            return None
+        return TRIED_AGAIN["en"] if self.costs_retry else self.problem.next_step(job=job_id)
 
 
 def job_ref(row: Mapping[str, Any] | None) -> JobRef | None:

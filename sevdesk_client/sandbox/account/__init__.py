@@ -1,0 +1,1 @@
+"""What the account remembers: records, their indexes, switches, and how sums are computed. Imports no other room."""

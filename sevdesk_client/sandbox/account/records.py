@@ -1,0 +1,170 @@
+"""The account's records, one dataclass per sevDesk model."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from sevdesk_client.sandbox.account.formats import Object, berlin_day
+from sevdesk_client.sandbox.account.sums import ZERO, Discount, Sums
+
+CLIENT_ID = 1000001
+USER_ID = 2000001
+CLIENT = {"id": str(CLIENT_ID), "objectName": "SevClient"}
+DEFAULT_TEMPLATE = "57986aee6bd2d53306068da1"
+DEFAULT_PAPER = "57d7ff34f23ada297d265f21"
+DEFAULT_LAYOUT = {"template": DEFAULT_TEMPLATE, "letterpaper": DEFAULT_PAPER, "language": "de_DE"}
+
+
+@dataclass(slots=True)
+class Contact:
+    """An organisation (`name`) or a person (`surename`, `familyname`)."""
+
+    id: int
+    create: datetime
+    update: datetime
+    fields: Object
+    category_id: int
+    parent_id: int | None = None
+
+    @property
+    def is_person(self) -> bool:
+        """True without `name`; GET /Contact lists persons only with depth=1 (official)."""
+        return not self.fields.get("name") and bool(self.fields.get("familyname") or self.fields.get("surename"))
+
+
+@dataclass(slots=True)
+class Address:
+    """One address of a contact; category 47 is the invoice address (live, two peers)."""
+
+    id: int
+    create: datetime
+    update: datetime
+    contact_id: int
+    country_id: int
+    category_id: int
+    fields: Object
+
+
+@dataclass(slots=True)
+class CommunicationWay:
+    """An e-mail address, telephone number or web page of a contact."""
+
+    id: int
+    create: datetime
+    update: datetime
+    contact_id: int
+    key_id: int
+    type: str
+    value: str
+    main: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """One position of an invoice; `price` is net if the document's `show_net` is set, else gross."""
+
+    id: int
+    name: str
+    text: str | None
+    quantity: Decimal
+    price: Decimal
+    tax_rate: Decimal
+    discount: Decimal
+    unity_id: int
+    number: int
+    sums: Sums
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFields:
+    """A document's text, dates, address, tax, positions and sums. Immutable: seeded invoices share one instance."""
+
+    contact_id: int
+    contact_person_id: int
+    invoice_date: datetime | date
+    header: str | None
+    head_text: str | None
+    foot_text: str | None
+    time_to_pay: int | None
+    discount: Decimal
+    discount_time: int | None
+    address_name: str | None
+    address_street: str | None
+    address_zip: str | None
+    address_city: str | None
+    address_country_id: int
+    address: str | None
+    delivery_date: datetime | date | None
+    delivery_date_until: datetime | date | None
+    tax_rule: int
+    tax_rate: Decimal
+    tax_text: str
+    currency: str
+    small_settlement: bool
+    show_net: bool
+    payment_method_id: int | None
+    is_e_invoice: bool
+    positions: tuple[Position, ...]
+    discounts: tuple[Discount, ...]
+    rates: tuple[tuple[Decimal, Sums], ...]  # (tax rate, its sums), which add up to `sums`
+    sums: Sums
+
+    @property
+    def has_address(self) -> bool:
+        """Whether any part of an address is set; a name alone does not count."""
+        return bool(self.address or self.address_street or self.address_city)
+
+    @property
+    def due_date(self) -> date:
+        """The invoice date plus timeToPay, at most 3650 days, so that no date overflows."""
+        return berlin_day(self.invoice_date) + timedelta(days=min(self.time_to_pay or 0, 3650))
+
+
+@dataclass(slots=True)
+class Invoice:
+    """An invoice and its state. Status 100 draft, 200 open, 750 partly paid, 1000 paid or cancelled."""
+
+    id: int
+    create: datetime
+    update: datetime
+    fields: DocumentFields
+    note: str | None
+    number: str | None
+    type: str = "RE"
+    status: int = 100
+    send_type: str = "0"
+    send_date: datetime | None = None
+    enshrined: datetime | None = None
+    pay_date: date | None = None
+    paid: Decimal = ZERO
+    origin_id: int | None = None
+    cancelled_by: int | None = None
+    credit_note_id: int | None = None
+    layout: dict[str, str] = field(default_factory=lambda: DEFAULT_LAYOUT)  # shared default: replace, do not mutate
+
+
+@dataclass(slots=True)
+class CreditNote:
+    """The credit note draft that cancelling a paid invoice creates (one report)."""
+
+    id: int
+    create: datetime
+    update: datetime
+    origin_id: int
+    fields: DocumentFields
+    note: str | None
+    number: str
+    status: int = 100
+
+
+@dataclass(slots=True)
+class Transaction:
+    """A bank transaction: status 100 unbooked, 400 booked."""
+
+    id: int
+    create: datetime
+    account_id: int
+    amount: Decimal
+    value_date: date
+    invoice_id: int | None
+    status: int

@@ -1,0 +1,1 @@
+"""What the account renders: PDF, e-invoice XML, and DATEV postings, EXTF files and the archive that holds them."""

@@ -1,0 +1,101 @@
+"""The ZIP archive of a DATEV export, correct or spoilt as switch datev_faults says."""
+
+import io
+import re
+import zipfile
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from sevdesk_client.sandbox.account.export_records import ExportJob, Posting
+from sevdesk_client.sandbox.account.formats import berlin_day
+from sevdesk_client.sandbox.documents.extf import batch_file, batches, debtor_file, document_list
+from sevdesk_client.sandbox.documents.pdf import invoice_pdf
+
+BOMB_BYTES = 256 * 2**20  # unpacked; about a thousandth of it packed
+_ZEROS = bytes(2**20)
+
+
+def build(job: ExportJob, *, layout: str = "official", faults: Collection[str] = ()) -> bytes:
+    """The archive's bytes. Reads nothing but the job, so it can run in a thread."""
+    files = _files(job, layout, faults)
+    if "extra_file" in faults:
+        files["liesmich.txt"] = b"Bitte beachten Sie unsere neuen Preise.\r\n"
+    if "evil_name" in faults:
+        files["../../evil.csv"] = b"outside\r\n"
+    content = _zip(files, bomb="bomb" in faults)
+    if "not_a_zip" in faults:
+        return b"<html><title>Wartungsarbeiten</title></html>"
+    return content[: len(content) * 2 // 3] if "truncated" in faults else content
+
+
+def _files(job: ExportJob, layout: str, faults: Collection[str]) -> dict[str, bytes]:
+    parts = batches(job, with_faults(job, faults))
+    files = {}
+    for start, end, postings in parts:
+        text = batch_file(job, start, end, postings, layout=layout, faults=faults)
+        period = f"_{start:%Y%m%d}_bis_{end:%Y%m%d}" if layout == "observed" or len(parts) > 1 else ""
+        files[f"EXTF_Buchungsstapel{period}.csv"] = _encoded(text, faults)
+    if "no_stack" in faults:
+        files.clear()
+    if layout == "official":
+        files["EXTF_DebKred_Stamm.csv"] = debtor_file(job).encode("cp1252", "replace")
+    return files | _images(job, layout)
+
+
+def _encoded(text: str, faults: Collection[str]) -> bytes:
+    content = text.encode("utf-8-sig" if "wrong_encoding" in faults else "cp1252")
+    return content[: -len(content) // 20 - 200] if "cut_csv" in faults else content
+
+
+def _images(job: ExportJob, layout: str) -> dict[str, bytes]:
+    """document.xml and one PDF per invoice; in layout "observed" in a ZIP of their own, for DATEV Belegtransfer."""
+    if not job.images:
+        return {}
+    names = {guid: f"{_file_name(each.number or str(each.id))}.pdf" for guid, (each, _) in job.images.items()}
+    if layout == "observed":
+        days = {guid: berlin_day(each.fields.invoice_date) for guid, (each, _) in job.images.items()}
+        names = {guid: f"{days[guid]}_Einnahmebeleg_{name[:-4]}_{guid[-12:]}.pdf" for guid, name in names.items()}
+    files = {"document.xml": document_list(names, job.create).encode()}
+    files |= {names[guid]: invoice_pdf(*printed) for guid, printed in job.images.items()}
+    if layout != "observed":
+        return files
+    return {f"DATEV_Rechnungsausgang_{job.start:%Y%m%d}_bis_{job.end:%Y%m%d}.zip": _zip(files)}
+
+
+def _file_name(number: str) -> str:
+    return re.sub(r"[^\w.-]", "_", number, flags=re.ASCII)
+
+
+def _zip(files: dict[str, bytes], *, bomb: bool = False) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+        if bomb:
+            with archive.open("EXTF_Kontennachweis.csv", "w") as entry:
+                for _ in range(BOMB_BYTES // len(_ZEROS)):
+                    entry.write(_ZEROS)
+    return stream.getvalue()
+
+
+def with_faults(job: ExportJob, faults: Collection[str]) -> Iterable[Posting]:
+    """The postings with the faults that concern them applied to the first; unchanged if there are none."""
+    if not job.postings:
+        return job.postings
+    first, *rest = job.postings
+    if "wrong_amount" in faults:
+        first = replace(first, amount=first.amount + Decimal("0.01"))
+    if "wrong_account" in faults:
+        first = replace(first, contra_account=first.contra_account + 1)
+    if "wrong_side" in faults:
+        first = replace(first, side="H" if first.side == "S" else "S")
+    if "wrong_date" in faults:
+        first = replace(first, day=first.day + timedelta(days=1 if first.day < job.end else -1))
+    if "wrong_number" in faults:
+        first = replace(first, number=f"{first.number}9")
+    replacements = {"posting_missing": [], "posting_doubled": [first, first]}
+    chosen = next((replacements[name] for name in replacements if name in faults), [first])
+    unknown = [replace(first, number="FREMD-1", text="Unbekannt")] if "posting_unknown" in faults else []
+    return [*chosen, *rest, *unknown]

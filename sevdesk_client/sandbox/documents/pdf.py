@@ -1,0 +1,143 @@
+"""The PDF of an invoice in German: positions, taxes and sums, in core Helvetica with cp1252 (for the euro sign)."""
+
+import re
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+
+from fpdf import FPDF
+
+from sevdesk_client.sandbox.account.formats import berlin_day
+from sevdesk_client.sandbox.account.master_data import TEMPLATES, UNITIES
+from sevdesk_client.sandbox.account.records import DocumentFields, Invoice, Position
+
+WIDTHS = (12.0, 78.0, 24.0, 28.0, 28.0)  # millimetres: Pos., Bezeichnung, Menge, Einzelpreis, Gesamt
+LINE = 5.0  # millimetres
+TITLES = {"SR": "Stornorechnung", "AR": "Abschlagsrechnung", "TR": "Teilrechnung", "ER": "Schlussrechnung"}
+
+
+def invoice_pdf(invoice: Invoice, xml: str | None = None) -> bytes:
+    """The PDF, cached until something printed on it changes; `xml` is attached (ZUGFeRD)."""
+    look = (invoice.layout["template"], invoice.layout["language"])
+    return _render(invoice.fields, invoice.number, invoice.type, look, invoice.create, xml)
+
+
+@lru_cache(maxsize=128)
+def _render(
+    fields: DocumentFields, number: str | None, kind: str, look: tuple[str, str], created: datetime, xml: str | None
+) -> bytes:
+    pdf = _InvoicePdf(f"{TITLES.get(kind, 'Rechnung')} {number or '(Entwurf)'}", created)
+    pdf.head(fields, *look)
+    pdf.positions(fields)
+    pdf.totals(fields)
+    pdf.end(fields)
+    if xml is not None:
+        about = {"desc": "Factur-X", "mime_type": "text/xml", "associated_file_relationship": "Alternative"}
+        pdf.embed_file(bytes=xml.encode(), basename="factur-x.xml", modification_date=created, **about)
+    return bytes(pdf.output())
+
+
+class _InvoicePdf(FPDF):
+    def __init__(self, title: str, created: datetime) -> None:
+        super().__init__()
+        self.core_fonts_encoding = "cp1252"
+        self.title_line = title
+        self.set_title(title)
+        self.set_creation_date(created)
+        self.set_auto_page_break(True, 25)
+        self.alias_nb_pages()
+        self.add_page()
+
+    def header(self) -> None:
+        """The page header: sender, number and page count."""
+        self.set_font("Helvetica", size=8)
+        self.cell(95, LINE, "Sandbox GmbH - Musterweg 1 - 10115 Berlin")
+        self.cell(0, LINE, f"{_printable(self.title_line)} - Seite {self.page_no()} von {{nb}}", align="R")
+        self.ln(12)
+        self.set_font("Helvetica", size=10)
+
+    def lines(self, *texts: str | None) -> None:
+        for text in texts:
+            if text:
+                self.multi_cell(0, LINE, _printable(text), new_x="LMARGIN", new_y="NEXT")
+
+    def head(self, fields: DocumentFields, template: str, language: str) -> None:
+        place = f"{fields.address_zip or ''} {fields.address_city or ''}".strip()
+        own = "\n".join(each for each in (fields.address_name, fields.address_street, place) if each)
+        self.lines(fields.address or own)
+        self.ln(10)
+        self.set_font("Helvetica", "B", 14)
+        self.lines(self.title_line)
+        self.set_font("Helvetica", size=10)
+        self.lines(f"Rechnungsdatum: {_day(fields.invoice_date)}")
+        if fields.delivery_date is not None:
+            until = f" - {_day(fields.delivery_date_until)}" if fields.delivery_date_until is not None else ""
+            self.lines(f"Leistungszeitraum: {_day(fields.delivery_date)}{until}")
+        name = TEMPLATES.get(template, (template, ""))[0]
+        self.lines(f"Vorlage: {name} / {language}", fields.header, fields.head_text)
+        self.ln(4)
+
+    def positions(self, fields: DocumentFields) -> None:
+        self.row("B", "Pos.", "Bezeichnung", "Menge", "Einzelpreis", "Gesamt")
+        for count, each in enumerate(fields.positions, 1):
+            self.position(count, each, fields)
+
+    def position(self, count: int, each: Position, fields: DocumentFields) -> None:
+        unit = UNITIES[each.unity_id][0]
+        total = each.sums.net if fields.show_net else each.sums.gross
+        quantity = f"{_number(each.quantity)} {unit}"
+        name = each.name if len(each.name) <= 42 else f"{each.name[:41]}…"
+        self.row("", str(count), name, quantity, _money(each.price, fields.currency), _money(total, fields.currency))
+        if each.text:
+            self.set_x(self.l_margin + WIDTHS[0])
+            self.multi_cell(WIDTHS[1], LINE, _printable(each.text), new_x="LMARGIN", new_y="NEXT")
+
+    def row(self, style: str, *cells: str) -> None:
+        self.set_font("Helvetica", style, 10)
+        for column, (text, width) in enumerate(zip(cells, WIDTHS, strict=True)):
+            self.cell(width, LINE, _printable(text), align="R" if column > 1 else "L")
+        self.ln()
+
+    def totals(self, fields: DocumentFields) -> None:
+        self.ln(3)
+        self.total("Summe netto", fields.sums.net, fields.currency)
+        for rate, sums in sorted(fields.rates, key=lambda each: each[0]):
+            self.total(f"Umsatzsteuer {_number(rate)} %", sums.tax, fields.currency)
+        self.set_font("Helvetica", "B", 10)
+        self.total("Gesamtbetrag", fields.sums.gross, fields.currency)
+        self.set_font("Helvetica", size=10)
+
+    def total(self, label: str, amount: Decimal, currency: str) -> None:
+        self.cell(sum(WIDTHS[:4]), LINE, _printable(label), align="R")
+        self.cell(WIDTHS[4], LINE, _printable(_money(amount, currency)), align="R")
+        self.ln()
+
+    def end(self, fields: DocumentFields) -> None:
+        self.ln(4)
+        self.lines(fields.tax_text)
+        if fields.time_to_pay is not None:
+            self.lines(f"Zahlbar bis {fields.due_date:%d.%m.%Y} ohne Abzug.")
+        self.lines(fields.foot_text)
+
+
+def _printable(text: str) -> str:
+    """The text without HTML tags; characters not in cp1252 become question marks."""
+    text = re.sub(r"<br\s*/?>", "\n", text)
+    return re.sub(r"<[^>]*>", "", text).encode("cp1252", "replace").decode("cp1252")
+
+
+def _number(value: Decimal) -> str:
+    """German notation: 1.234,5."""
+    text = f"{value.normalize():,f}"
+    return text.translate(str.maketrans(",.", ".,"))
+
+
+def _money(value: Decimal, currency: str) -> str:
+    """German notation with at least two decimals, and the currency (€ for EUR)."""
+    value = value if value.as_tuple().exponent not in (0, -1, 1, 2, 3) else value.quantize(Decimal("0.01"))
+    text = f"{value:,f}".translate(str.maketrans(",.", ".,"))
+    return f"{text} {'€' if currency == 'EUR' else currency}"
+
+
+def _day(day: datetime | date | None) -> str:
+    return "" if day is None else f"{berlin_day(day):%d.%m.%Y}"

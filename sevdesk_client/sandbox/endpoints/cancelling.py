@@ -1,0 +1,71 @@
+"""cancelInvoice: creates a cancellation invoice (SR), or a credit note draft if the invoice is paid, or refuses."""
+
+from dataclasses import replace
+
+from sevdesk_client.sandbox.account.formats import Object
+from sevdesk_client.sandbox.account.records import DocumentFields, Invoice
+from sevdesk_client.sandbox.account.state import Account
+from sevdesk_client.sandbox.account.sums import ZERO
+from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
+from sevdesk_client.sandbox.endpoints.credit_notes import add_credit_note, credit_note_json
+from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
+from sevdesk_client.sandbox.endpoints.invoice_json import cancellation_json
+from sevdesk_client.sandbox.endpoints.invoices import find_invoice
+
+
+def cancel_invoice(account: Account, call: Call) -> Answer:
+    """POST /Invoice/{id}/cancelInvoice, without body: 201 with the SR or the credit note draft."""
+    invoice = find_invoice(account, call.ident)
+    return objects(cancel(account, invoice), 201)
+
+
+def cancel(account: Account, invoice: Invoice) -> Object:
+    """Cancel and return the new document as JSON, or raise the measured refusals; code 390 comes with HTTP 200."""
+    if invoice.cancelled_by is not None:
+        raise invalid("invoice already canceled", 421)
+    if invoice.credit_note_id is not None:
+        raise credit_note_exists(account, invoice)
+    if invoice.status == 100 or invoice.type == "SR":
+        raise invalid("Only open invoices can be canceled")  # not established for drafts; wording inferred
+    if invoice.status < 1000 and invoice.paid != 0:
+        message = "Partially Paid Invoices can not be deleted at the moment, book a credit invoice manually"
+        raise Refusal(200, message, 390)
+    if invoice.status == 1000 and account.switches.cancel_paid != "storno":
+        return _add_credit_note(account, invoice)
+    return cancellation_json(account, _add_cancellation(account, invoice))
+
+
+def credit_note_exists(account: Account, invoice: Invoice) -> Refusal:
+    """422/170 with the existing credit note in data.objects[0] (measured, two peers)."""
+    note = account.credit_notes[invoice.credit_note_id or 0]
+    return Refusal(422, "CreditNote exists", 170, {"objects": [credit_note_json(note)]})
+
+
+def _add_credit_note(account: Account, invoice: Invoice) -> Object:
+    """A paid invoice stays unchanged and gets a credit note draft (one report)."""
+    if account.switches.cancel_paid == "refuse":
+        raise invalid("Paid invoices can not be canceled")
+    return credit_note_json(add_credit_note(account, invoice))
+
+
+def _add_cancellation(account: Account, source: Invoice) -> Invoice:
+    """Add the SR: final and enshrined at once, sums negated, note copied, never sent (captures)."""
+    now, number = account.now(), account.take_number()
+    headers = {"de": "Stornorechnung Nr. {} zur Rechnung Nr. {}", "en": "Cancellation Invoice No. {} to Invoice No. {}"}
+    header = headers.get(source.layout["language"][:2], headers["de"])
+    fields = replace(_negated(source.fields), invoice_date=now, header=header.format(number, source.number))
+    cancellation = Invoice(account.new_id(), now, now, fields, source.note, number, type="SR", status=1000)
+    cancellation.send_type, cancellation.enshrined, cancellation.origin_id = source.send_type, now, source.id
+    cancellation.layout = source.layout
+    account.add(cancellation)
+    source.status, source.paid, source.pay_date, source.cancelled_by = 1000, ZERO, None, cancellation.id
+    source.enshrined = source.enshrined or now
+    account.touch(source)
+    return cancellation
+
+
+def _negated(fields: DocumentFields) -> DocumentFields:
+    """The same document with every quantity and sum negated."""
+    lines = tuple(replace(each, quantity=-each.quantity, sums=-each.sums) for each in fields.positions)
+    rates = tuple((rate, -sums) for rate, sums in fields.rates)
+    return replace(fields, positions=lines, rates=rates, sums=-fields.sums)

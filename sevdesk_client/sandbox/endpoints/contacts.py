@@ -1,0 +1,138 @@
+"""Contact: organisations and persons."""
+
+from collections.abc import Iterator
+
+from sevdesk_client.sandbox.account import master_data
+from sevdesk_client.sandbox.account.formats import Object, flag, is_true, record_json, ref
+from sevdesk_client.sandbox.account.records import CLIENT, Contact
+from sevdesk_client.sandbox.account.state import Account
+from sevdesk_client.sandbox.endpoints.body_fields import optional_reference, required_reference, texts
+from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
+from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
+from sevdesk_client.sandbox.endpoints.lookup import find, page
+
+# The text keys of a contact's JSON, in the order of the capture.
+_PERSON = ("surename", "familyname", "titel")
+_DESCRIPTION = ("description", "academicTitle", "gender")
+_DETAILS = (
+    *("name2", "birthday", "vatNumber", "bankAccount", "bankNumber", "mandateReference"),
+    *("defaultCashbackTime", "defaultCashbackPercent", "defaultTimeToPay", "taxNumber", "taxOffice"),
+)
+_LAST = ("taxType", "defaultDiscountAmount", "buyerReference", "exemptVat", "governmentAgency")
+_WRITABLE = ("name", "customerNumber", *_PERSON, *_DESCRIPTION, *_DETAILS, *_LAST)
+
+
+def contact_json(contact: Contact) -> Object:
+    """The JSON of a contact (capture)."""
+    get = contact.fields.get
+    shown: Object = {
+        **record_json("Contact", contact.id, contact.create, contact.update),
+        "name": get("name"),
+        "status": "1000",
+        "customerNumber": get("customerNumber"),
+        **{key: get(key) for key in _PERSON},
+        "category": ref(contact.category_id, "Category"),
+        **{key: get(key) for key in _DESCRIPTION},
+        "sevClient": CLIENT,
+        **{key: get(key) for key in _DETAILS},
+        "exemptVat": flag(is_true(get("exemptVat"))),
+        "taxType": get("taxType"),
+        "defaultDiscountAmount": get("defaultDiscountAmount"),
+        "defaultDiscountPercentage": "1",
+        "buyerReference": get("buyerReference"),
+        "governmentAgency": flag(is_true(get("governmentAgency"))),
+        "defaultShowVat": "1",
+    }
+    return shown if contact.parent_id is None else {**shown, "parent": ref(contact.parent_id, "Contact")}
+
+
+def create_contact(account: Account, call: Call) -> Answer:
+    """POST /Contact: only category is required (live, three peers); an omitted number is assigned (one report)."""
+    category = required_reference(account, call.body, "category", "Category", master_data.CATEGORIES)
+    fields = texts(call.body, _WRITABLE)
+    if not fields.get("customerNumber"):
+        fields["customerNumber"] = _take_customer_number(account)
+    _refuse_taken_number(account, str(fields["customerNumber"]), 0)
+    now = account.now()
+    parent = optional_reference(account, call.body, "parent", "Contact", account.contacts)
+    contact = Contact(account.new_id(), now, now, fields, category, parent)
+    account.contacts.put(contact)
+    return objects(contact_json(contact), 201)
+
+
+def update_contact(account: Account, call: Call) -> Answer:
+    """PUT /Contact/{id}: partial (one report)."""
+    contact = find(account, account.contacts, call.ident, "Contact")
+    fields = texts(call.body, _WRITABLE)
+    category = (
+        optional_reference(account, call.body, "category", "Category", master_data.CATEGORIES) or contact.category_id
+    )
+    if "customerNumber" in fields and fields["customerNumber"] != contact.fields.get("customerNumber"):
+        _refuse_taken_number(account, str(fields["customerNumber"]), contact.id)
+    contact.fields, contact.category_id, contact.update = {**contact.fields, **fields}, category, account.now()
+    return objects(contact_json(account.contacts.put(contact)))
+
+
+def get_contact(account: Account, call: Call) -> Answer:
+    """GET /Contact/{id}: a list of one."""
+    return objects([contact_json(find(account, account.contacts, call.ident, "Contact"))])
+
+
+def delete_contact(account: Account, call: Call) -> Answer:
+    """DELETE /Contact/{id}; 422 while an invoice refers to it (inferred)."""
+    contact = find(account, account.contacts, call.ident, "Contact")
+    if any(each.fields.contact_id == contact.id for each in account.invoices.values()):
+        raise invalid("Contact is used by documents")
+    account.contacts.remove(contact)
+    return objects([None])
+
+
+def list_contacts(account: Account, call: Call) -> Answer:
+    """GET /Contact: without depth=1 organisations only (official); customerNumber matches exactly (one report)."""
+    return page(account, list(_chosen(account, call)), call, contact_json)
+
+
+def _chosen(account: Account, call: Call) -> Iterator[Contact]:
+    name, category = call.query.get("name"), call.reference("category", "Category")
+    number = call.query.get("customerNumber")
+    for contact in reversed(list(account.contacts) if number is None else account.contacts.with_key(number)):
+        if contact.is_person and call.query.get("depth") != "1":
+            continue
+        if name is not None and name.lower() not in str(contact.fields.get("name") or "").lower():
+            continue
+        if category is None or str(contact.category_id) == category:
+            yield contact
+
+
+def next_customer_number(account: Account, call: Call) -> Answer:
+    """GET /Contact/Factory/getNextCustomerNumber (official)."""
+    return objects(_peek_customer_number(account))
+
+
+def customer_number_free(account: Account, call: Call) -> Answer:
+    """GET /Contact/Mapper/checkCustomerNumberAvailability; 500 without the parameter (one report)."""
+    if "customerNumber" not in call.query:
+        raise Refusal(500, "An unexpected error occured")  # wording inferred
+    return objects(not _taken(account, call.query["customerNumber"]))
+
+
+def _taken(account: Account, number: str, own_id: int = 0) -> bool:
+    return any(each.id != own_id for each in account.contacts.with_key(number))
+
+
+def _refuse_taken_number(account: Account, number: str, own_id: int) -> None:
+    """Refuse a duplicate number if switch duplicate_customer_number says so (not established)."""
+    if account.switches.duplicate_customer_number == "refuse" and _taken(account, number, own_id):
+        raise invalid("Customer number already exists")
+
+
+def _peek_customer_number(account: Account) -> str:
+    while _taken(account, str(account.next_customer)):
+        account.next_customer += 1
+    return str(account.next_customer)
+
+
+def _take_customer_number(account: Account) -> str:
+    number = _peek_customer_number(account)
+    account.next_customer += 1
+    return number

@@ -1,0 +1,222 @@
+"""DATEV export: create a job, poll its progress, get the link to its archive; and the export settings.
+
+No answer of these calls was captured; they follow the specification, and what it leaves open is a switch.
+"""
+
+import hashlib
+import secrets
+import uuid
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from sevdesk_client.sandbox.account.export_records import ExportConfig, ExportJob, Posting
+from sevdesk_client.sandbox.account.formats import Object, berlin_day, is_true, parse_decimal, parse_unix, timestamp
+from sevdesk_client.sandbox.account.records import CLIENT_ID, Invoice
+from sevdesk_client.sandbox.account.state import Account
+from sevdesk_client.sandbox.documents import postings
+from sevdesk_client.sandbox.documents.cii import embedded_xml
+from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
+from sevdesk_client.sandbox.endpoints.errors import Refusal, not_found
+
+SCOPE = frozenset("EXTCD")  # Earnings, Expenditure, Transactions, Cash register, Assets (official)
+STORAGE: Final = "/storage"
+_FAILURES = {"fail": (400, "The export failed"), "crash": (500, "An unexpected error occured")}  # inferred
+
+
+def create_job(account: Account, call: Call) -> Answer:
+    """GET /Export/createDatevCsvZipExportJob: creates a job, enshrines with enshrineDocuments, answers the job id."""
+    start, end, scope = _period_and_scope(call.query)
+    if account.export_config.accounting_year_begin is None:
+        raise Refusal(400, "accountingYearBegin is not set")  # the refusal is official, its wording inferred
+    _refuse_conflict(account)
+    by_pay_date = is_true(call.query.get("exportByPaydate"))
+    enshrined = is_true(call.query.get("includeEnshrined", "true"))
+    chosen = postings.invoices_of(account, start, end, by_pay_date, enshrined) if "E" in scope else []
+    lines: list[Posting] = list(postings.revenues(account, chosen, by_pay_date))
+    if "T" in scope:
+        lines += postings.payments(account, start, end)
+    job = _new_job(account, call.query, start, end, chosen, lines)
+    account.exports[job.id] = job
+    return objects(job.id)
+
+
+def _period_and_scope(query: dict[str, str]) -> tuple[datetime, datetime, str]:
+    """startDate, endDate and scope, all required (official); the refusals are inferred."""
+    start, end, scope = parse_unix(query.get("startDate")), parse_unix(query.get("endDate")), query.get("scope", "")
+    if start is None or end is None:
+        raise Refusal(400, "startDate and endDate must be timestamps")
+    if start > end:
+        raise Refusal(400, "startDate must be before endDate")
+    if not scope or not SCOPE.issuperset(scope):
+        raise Refusal(400, "scope must consist of the letters E, X, T, C and D")
+    return start, end, scope
+
+
+def _refuse_conflict(account: Account) -> None:
+    """409 as switch datev_conflict says; it is documented without a meaning, "another job is running" is a guess."""
+    running = any(fraction_done(account, each) < 1 for each in account.exports.values())
+    if account.switches.datev_conflict == "always" or (account.switches.datev_conflict == "running" and running):
+        raise Refusal(409, "Conflict")
+
+
+def _new_job(
+    account: Account,
+    query: dict[str, str],
+    start: datetime,
+    end: datetime,
+    chosen: Iterable[Invoice],
+    lines: list[Posting],
+) -> ExportJob:
+    ident, enshrines = str(uuid.uuid4()), is_true(query.get("enshrineDocuments"))
+    images = is_true(query.get("includeDocumentImages"))
+    return ExportJob(
+        id=ident,
+        hash=f"{hashlib.sha1(ident.encode(), usedforsecurity=False).hexdigest()}_{ident[:8]}",  # as the example
+        create=account.now(),
+        parameters=dict(query),
+        start=berlin_day(start),
+        end=berlin_day(end),
+        config=replace(account.export_config),
+        chart=account.switches.datev_chart,
+        postings=tuple(lines if images else postings.without_images(lines)),
+        debtors=postings.debtors(account, lines),
+        images={postings.image_guid(each): (replace(each), embedded_xml(account, each)) for each in chosen if images},
+        enshrined=_enshrine(account, chosen) if enshrines else (),
+        enshrine_documents=enshrines,
+    )
+
+
+def _enshrine(account: Account, chosen: Iterable[Invoice]) -> tuple[int, ...]:
+    """Enshrine all exported documents for good (official: "enshrine all models"); ids of those that were not yet."""
+    fresh = [each for each in chosen if each.enshrined is None]
+    for each in fresh:
+        each.enshrined = account.now()
+        account.touch(each)
+    return tuple(each.id for each in fresh)
+
+
+def generate_hash(account: Account, call: Call) -> Answer:
+    """GET /Progress/generateDownloadHash: a hash by its description, progress by its schema (switch datev_hash)."""
+    job = _find(account, call)
+    if account.switches.datev_hash == "progress":
+        return _wrapped(account, _progress(account, job))
+    return objects(job.hash)
+
+
+def get_progress(account: Account, call: Call) -> Answer:
+    """GET /Progress/getProgress: counts as a poll; {current, total}, in a list (official) or bare (one client)."""
+    wanted = call.query.get("hash", "")
+    job = next((each for each in account.exports.values() if each.hash == wanted), None)
+    if job is None:
+        raise not_found("Progress", wanted[:60], account.switches.not_found)
+    job.polls += 1
+    _refuse_failed(account)
+    return _wrapped(account, _progress(account, job))
+
+
+def download_info(account: Account, call: Call) -> Answer:
+    """GET /ExportJob/jobDownloadInfo: counts as a poll; a new link each time once the job is done."""
+    job = _find(account, call)
+    job.polls += 1
+    _refuse_failed(account)
+    if fraction_done(account, job) < 1:
+        return _not_ready(account, job)
+    seconds = account.switches.datev_link_seconds
+    now = account.now()
+    signature, expires = secrets.token_hex(32), now + timedelta(seconds=seconds)
+    job.links[signature] = expires
+    query = {
+        "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+        "X-Amz-Date": f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}",
+        "X-Amz-SignedHeaders": "host",
+        "X-Amz-Credential": f"SANDBOX/{now.astimezone(UTC):%Y%m%d}/eu-central-1/s3/aws4_request",
+        "X-Amz-Expires": str(max(seconds, 0)),
+        "X-Amz-Signature": signature,
+    }
+    address = f"http://{call.headers.get('host', '127.0.0.1')}{STORAGE}{storage_path(job)}?{urlencode(query)}"
+    return _wrapped(account, {"filename": job.filename, "link": address, "linkExpireDate": timestamp(expires)})
+
+
+def storage_path(job: ExportJob) -> str:
+    """The path of the archive below STORAGE."""
+    return f"/{CLIENT_ID}/{job.id}/zip/{quote(job.filename)}"
+
+
+def fraction_done(account: Account, job: ExportJob) -> float:
+    """From 0 to 1, by polls and seconds (switches datev_polls, datev_seconds); below 1 unless datev_job is "run"."""
+    switches = account.switches
+    by_polls = job.polls / switches.datev_polls if switches.datev_polls > 0 else 1.0
+    elapsed = (account.now() - job.create).total_seconds()
+    by_time = elapsed / switches.datev_seconds if switches.datev_seconds > 0 else 1.0
+    return min(by_polls, by_time, 1.0 if switches.datev_job == "run" else 0.9)
+
+
+def _status(account: Account, job: ExportJob) -> str:
+    if account.switches.datev_job in _FAILURES:
+        return "failed"
+    return "running" if fraction_done(account, job) < 1 else "done"
+
+
+def _progress(account: Account, job: ExportJob) -> Object:
+    return {"current": int(fraction_done(account, job) * 100), "total": 100}
+
+
+def _refuse_failed(account: Account) -> None:
+    if account.switches.datev_job in _FAILURES:
+        status, message = _FAILURES[account.switches.datev_job]
+        raise Refusal(status, message)
+
+
+def _not_ready(account: Account, job: ExportJob) -> Answer:
+    """The answer for a running job, which is not established (switch datev_not_ready)."""
+    if account.switches.datev_not_ready == "not_found":
+        raise not_found("ExportJob", job.id, account.switches.not_found)
+    return objects([] if account.switches.datev_not_ready == "empty" else None)
+
+
+def _wrapped(account: Account, value: Object) -> Answer:
+    return objects([value] if account.switches.datev_form == "array" else value)
+
+
+def _find(account: Account, call: Call) -> ExportJob:
+    wanted = call.query.get("jobId", "")
+    if wanted not in account.exports:
+        raise not_found("ExportJob", wanted[:60], account.switches.not_found)
+    return account.exports[wanted]
+
+
+def update_export_config(account: Account, call: Call) -> Answer:
+    """PUT /SevClient/{id}/updateExportConfig: null (official), or "Access denied" for API tokens (one report)."""
+    if call.ident != CLIENT_ID:
+        raise not_found("SevClient", call.ident, account.switches.not_found)
+    if account.switches.export_config_access == "deny":
+        raise Refusal(403, "Access denied")  # the status was not recorded
+    numbers = [parse_decimal(call.body.get(key)) for key in ("accountantNumber", "accountantClientNumber")]
+    begin = parse_unix(call.body.get("accountingYearBegin"))
+    if numbers[0] is None or numbers[1] is None or begin is None:
+        raise Refusal(400, "accountantNumber, accountantClientNumber and accountingYearBegin are required")
+    account.export_config = ExportConfig(int(numbers[0]), int(numbers[1]), berlin_day(begin))
+    return objects(None)
+
+
+def export_job_json(account: Account, job: ExportJob) -> Object:
+    """A job as the control endpoints show it."""
+    return {
+        "id": job.id,
+        "hash": job.hash,
+        "create": timestamp(job.create),
+        "parameters": job.parameters,
+        "status": _status(account, job),
+        "progress": int(fraction_done(account, job) * 100),
+        "polls": job.polls,
+        "filename": job.filename,
+        "chart": job.chart,
+        "postings": len(job.postings),
+        "documents": len(job.images),
+        "enshrined": [str(ident) for ident in job.enshrined],
+        "links": [timestamp(end) for end in job.links.values()],
+        "downloads": job.downloads,
+    }

@@ -1,0 +1,61 @@
+"""sevDesk's refusals: status, code and literal message, as peers recorded them.
+
+Codes are sevDesk's own numbers. "Wording inferred" marks a message that is the sandbox's own: the refusal is known
+or likely, its text is not.
+"""
+
+from sevdesk_client.sandbox.account.formats import Json, Object
+
+NO_UUID = "00000000-0000-0000-0000-000000000000"
+
+
+class Refusal(Exception):
+    """sevDesk refuses the call; nothing was changed."""
+
+    def __init__(
+        self, status: int, message: str, code: int | str | None = None, data: Json = None, *, short: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.status, self.message, self.code, self.data, self.short = status, message, code, data, short
+
+    def envelope(self) -> Object:
+        """The JSON body: the usual envelope, or the short one of reference errors (one capture each)."""
+        if self.short:
+            error: Object = {"message": self.message, "code": None, "data": None, "exceptionUUID": NO_UUID}
+            return {"objects": None, "error": error}
+        error = {
+            "exceptionUUID": NO_UUID,
+            "message": self.message,
+            "errorCode": 0,
+            "code": self.code,
+            "data": [] if self.data is None else self.data,
+            "responseCode": self.status,
+        }
+        return {"error": error, "objects": None}
+
+
+def not_found(model: str, ident: object, status: int = 404) -> Refusal:
+    """404/151 (captured); one peer saw 400 with the code NOT_FOUND instead (switch not_found)."""
+    code: int | str = 151 if status == 404 else "NOT_FOUND"
+    return Refusal(status, f"No Model_{model} with the id {ident} was found", code)
+
+
+def bad_reference(key: str, kind: str) -> Refusal:
+    """400 in the short envelope, also when only objectName or mapAll is missing (live, three peers)."""
+    return Refusal(400, f"{key} expected array with 'id' and 'objectName'. {kind} given", short=True)
+
+
+def null_column(column: str) -> Refusal:
+    """500 with an SQL state for a missing required column (live, two peers; full wording inferred)."""
+    text = f"SQLSTATE[23000]: Integrity constraint violation: 1048 Column '{column}' cannot be null"
+    return Refusal(500, text)
+
+
+def invalid(message: str, code: int | None = None) -> Refusal:
+    """422, the status of nearly all validation refusals."""
+    return Refusal(422, message, code)
+
+
+def wrong_route() -> Refusal:
+    """500, not 404, for a wrong action path or method (one report)."""
+    return Refusal(500, "wrong HTTP Type")

@@ -1,0 +1,166 @@
+"""The JSON of an invoice in read and write answers, with the keys and order of the captures."""
+
+from sevdesk_client.sandbox.account import master_data
+from sevdesk_client.sandbox.account.formats import Object, decimal_text, flag, number, ref, timestamp
+from sevdesk_client.sandbox.account.records import CLIENT, DocumentFields, Invoice
+from sevdesk_client.sandbox.account.state import Account
+from sevdesk_client.sandbox.endpoints.contacts import contact_json
+
+# Keys of features that the sandbox lacks (recurrence, reminders), in the order of the captures.
+_NO_RECURRENCE = {
+    **dict.fromkeys(("accountIntervall", "accountLastInvoice", "accountNextInvoice")),
+    **dict.fromkeys(("reminderTotal", "reminderDebit", "reminderDeadline")),
+    "reminderCharge": "0",
+    **dict.fromkeys(("addressParentName2", "addressName2", "addressGender", "accountStartDate", "accountEndDate")),
+}
+_NO_E_INVOICE = dict.fromkeys(("einvoiceReference", "sepaMandateReference", "sepaCreditorId", "sepaPayerIban"))
+_NO_DISCOUNT = dict.fromkeys(
+    ("sumDiscountNet", "sumDiscountGross", "sumDiscountNetForeignCurrency", "sumDiscountGrossForeignCurrency"), "0"
+)
+
+
+def invoice_json(invoice: Invoice) -> Object:
+    """An invoice in a read answer: all values are strings, except paidAmount (live, two peers)."""
+    fields = invoice.fields
+    return {
+        "id": str(invoice.id),
+        "objectName": "Invoice",
+        "additionalInformation": None,
+        "invoiceNumber": invoice.number,
+        "contact": ref(fields.contact_id, "Contact"),
+        "create": timestamp(invoice.create),
+        "update": timestamp(invoice.update),
+        "sevClient": CLIENT,
+        **_head(fields),
+        "payDate": timestamp(invoice.pay_date),
+        "createUser": ref(fields.contact_person_id, "SevUser"),
+        "deliveryDate": timestamp(fields.delivery_date),
+        "status": str(invoice.status),
+        "smallSettlement": flag(fields.small_settlement),
+        "contactPerson": ref(fields.contact_person_id, "SevUser"),
+        "taxRate": decimal_text(fields.tax_rate),
+        "taxText": fields.tax_text,
+        "dunningLevel": None,
+        "addressParentName": None,
+        "taxType": None,
+        **_only_when_set("paymentMethod", ref(fields.payment_method_id, "PaymentMethod")),
+        "sendDate": timestamp(invoice.send_date),
+        **_only_when_set("origin", ref(invoice.origin_id, "Invoice")),
+        "invoiceType": invoice.type,
+        **_NO_RECURRENCE,
+        "address": fields.address,
+        "currency": fields.currency,
+        **document_sums(fields),
+        "paidAmount": number(invoice.paid),
+        "customerInternalNote": invoice.note,
+        **_NO_E_INVOICE,
+        "showNet": flag(fields.show_net),
+        "enshrined": timestamp(invoice.enshrined),
+        "sendType": invoice.send_type,
+        "deliveryDateUntil": timestamp(fields.delivery_date_until),
+        "sendPaymentReceivedNotificationDate": None,
+        **_NO_DISCOUNT,
+        "taxRule": ref(fields.tax_rule, "TaxRule"),
+    }
+
+
+def _head(fields: DocumentFields) -> Object:
+    """Invoice date, texts, payment terms and address."""
+    return {
+        "invoiceDate": timestamp(fields.invoice_date),
+        "header": fields.header,
+        "headText": fields.head_text,
+        "footText": fields.foot_text,
+        "timeToPay": None if fields.time_to_pay is None else str(fields.time_to_pay),
+        "discountTime": None if fields.discount_time is None else str(fields.discount_time),
+        "discount": decimal_text(fields.discount),
+        "addressName": fields.address_name,
+        "addressStreet": fields.address_street,
+        "addressZip": fields.address_zip,
+        "addressCity": fields.address_city,
+        "addressCountry": ref(fields.address_country_id, "StaticCountry"),
+    }
+
+
+def _only_when_set(key: str, value: Object | None) -> Object:
+    """The key only if it has a value (captures)."""
+    return {} if value is None else {key: value}
+
+
+def document_sums(fields: DocumentFields) -> Object:
+    """Sums in the document's currency, as foreign currency (0 for EUR) and for accounting (same for EUR) (captures)."""
+    sums = fields.sums
+    net, tax, gross = decimal_text(sums.net), decimal_text(sums.tax), decimal_text(sums.gross)
+    return {
+        "sumNet": net,
+        "sumTax": tax,
+        "sumGross": gross,
+        "sumDiscounts": decimal_text(sums.discount),
+        "sumNetForeignCurrency": "0",
+        "sumTaxForeignCurrency": "0",
+        "sumGrossForeignCurrency": "0",
+        "sumDiscountsForeignCurrency": "0",
+        "sumNetAccounting": net,
+        "sumTaxAccounting": tax,
+        "sumGrossAccounting": gross,
+    }
+
+
+def written_invoice_json(account: Account, invoice: Invoice) -> Object:
+    """An invoice in a write answer: also the e-invoice flag; references in full with switch expand_references."""
+    shown = invoice_json(invoice)
+    if invoice.fields.is_e_invoice:
+        shown["propertyIsEInvoice"] = "1"
+    if account.switches.expand_references:
+        person = {**master_data.user(invoice.fields.contact_person_id), "lastLoginIp": "192.0.2.7"}
+        contact = contact_json(account.contacts[invoice.fields.contact_id])
+        shown |= {
+            "contact": contact,
+            "sevClient": master_data.FULL_CLIENT,
+            "contactPerson": person,
+            "createUser": person,
+        }
+    return shown
+
+
+def embed(account: Account, shown: Object, wanted: str) -> Object:
+    """Replace the references named in `wanted`, the query's `embed`, by full objects (live)."""
+    for key in wanted.split(","):
+        short = shown.get(key)
+        if not isinstance(short, dict):
+            continue
+        ident = int(short["id"])
+        if key == "contact" and ident in account.contacts:
+            shown[key] = contact_json(account.contacts[ident])
+        elif key == "addressCountry":
+            shown[key] = master_data.country(ident)
+        elif key in ("contactPerson", "createUser"):
+            shown[key] = master_data.user(ident)
+        elif key == "origin" and ident in account.invoices:
+            shown[key] = invoice_json(account.invoices[ident])
+    return shown
+
+
+def cancellation_json(account: Account, invoice: Invoice) -> Object:
+    """The invoice in cancelInvoice's answer: a few more keys, contact and taxRule in full (capture)."""
+    shown = invoice_json(invoice)
+    rule = {
+        "id": str(invoice.fields.tax_rule),
+        "objectName": "TaxRule",
+        "additionalInformation": None,
+        "name": "Umsatzsteuerpflichtige Umsätze",
+        "description": "Umsatzsteuerpflichtige Umsätze",
+        "code": "USTPFL_UMS_EINN",
+        "countryClient": ref(1, "StaticCountry"),
+        "countryContactType": "DE",
+    }
+    return {
+        **shown,
+        "additionalInformation": {"creditVoucher": False},
+        "propertyUseNewDocServer": "1",
+        "propertyIsEInvoice": None,
+        "propertyUseNewCalculation": "1",
+        "propertyIsBookkeepingV1": None,
+        "contact": contact_json(account.contacts[invoice.fields.contact_id]),
+        "taxRule": rule if invoice.fields.tax_rule == 1 else shown["taxRule"],
+    }

@@ -1,0 +1,90 @@
+"""Positions and document discounts of a saveInvoice body, and the sums computed from them."""
+
+from dataclasses import replace
+
+from sevdesk_client.sandbox.account import master_data
+from sevdesk_client.sandbox.account.formats import Object, is_true, parse_id
+from sevdesk_client.sandbox.account.records import DocumentFields, Invoice, Position
+from sevdesk_client.sandbox.account.state import Account
+from sevdesk_client.sandbox.account.sums import CENT, ZERO, Discount, Sums, position_sums, sums_by_rate
+from sevdesk_client.sandbox.endpoints.body_fields import (
+    amount,
+    integer,
+    model_object,
+    object_list,
+    required_reference,
+    text,
+)
+from sevdesk_client.sandbox.endpoints.errors import invalid, not_found
+
+NUMBER_WHEN_OMITTED = 1000  # capture
+
+
+def with_positions(account: Account, fields: DocumentFields, body: Object, old: Invoice | None) -> DocumentFields:
+    """The document with its kept, changed and new positions, its discounts and sums."""
+    fields = replace(fields, positions=_positions(account, body, old, fields.show_net), discounts=_discounts(body, old))
+    return _with_sums(account, fields)
+
+
+def _with_sums(account: Account, fields: DocumentFields) -> DocumentFields:
+    """The document with its sums; switch cent_off makes them one cent too high."""
+    lines = [(each.tax_rate, each.sums, each.quantity * each.price) for each in fields.positions]
+    rates, off = sums_by_rate(lines, fields.discounts, fields.show_net, account.switches.rounding == "total")
+    if account.switches.cent_off:
+        first = next(iter(rates))
+        rates[first] += Sums(tax=CENT, gross=CENT)
+    total = sum(rates.values(), Sums())
+    return replace(fields, rates=tuple(rates.items()), sums=replace(total, discount=off))
+
+
+def _positions(account: Account, body: Object, old: Invoice | None, show_net: bool) -> tuple[Position, ...]:
+    """All positions by positionNumber; at least one is required (official since 2023-07-24)."""
+    kept = {each.id: each for each in old.fields.positions} if old else {}
+    for gone in object_list(body.get("invoicePosDelete")):
+        kept.pop(parse_id(gone.get("id")) or 0, None)
+    for data in object_list(body.get("invoicePosSave")):
+        ident = parse_id(data.get("id"))
+        if ident is not None and ident not in kept:
+            raise not_found("InvoicePos", ident, account.switches.not_found)
+        position = _position(account, data, ident or account.new_id())
+        kept[position.id] = position
+    if not kept:
+        raise invalid("The given document must have at least one position")
+    lines = [replace(each, sums=_sums(each, show_net)) for each in kept.values()]
+    return tuple(sorted(lines, key=lambda each: each.number))
+
+
+def _position(account: Account, data: Object, ident: int) -> Position:
+    model_object(data, "invoicePos", "InvoicePos")
+    name = data.get("name")
+    if not isinstance(name, str) or not name.strip():
+        raise invalid("The position needs a name")  # "in practice" (one report); wording inferred
+    number = integer(data, "positionNumber")
+    return Position(
+        id=ident,
+        name=name,
+        text=text(data, "text"),
+        quantity=amount(data, "quantity"),
+        price=amount(data, "price"),
+        tax_rate=amount(data, "taxRate").normalize(),
+        discount=amount(data, "discount", ZERO),
+        unity_id=required_reference(account, data, "unity", "Unity", master_data.UNITIES),
+        number=NUMBER_WHEN_OMITTED if number is None else number,
+        sums=Sums(),
+    )
+
+
+def _sums(each: Position, show_net: bool) -> Sums:
+    return position_sums(each.quantity, each.price, each.discount, each.tax_rate, show_net)
+
+
+def _discounts(body: Object, old: Invoice | None) -> tuple[Discount, ...]:
+    """Document discounts, kept until deleted; `discount: false` means a surcharge (official)."""
+    kept = () if body.get("discountDelete") or old is None else old.fields.discounts
+    return kept + tuple(_discount(each) for each in object_list(body.get("discountSave")))
+
+
+def _discount(data: Object) -> Discount:
+    model_object(data, "discount", "Discounts")
+    sign = 1 if is_true(data.get("discount", True)) else -1
+    return Discount(text(data, "text") or "", is_true(data.get("percentage")), sign * amount(data, "value"))

@@ -1,0 +1,193 @@
+"""What saveInvoice accepts: reads a body into DocumentFields, or raises sevDesk's refusal."""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import partial
+
+from sevdesk_client.sandbox.account import master_data
+from sevdesk_client.sandbox.account.formats import Object, as_datetime, is_true, parse_id, timestamp
+from sevdesk_client.sandbox.account.records import DocumentFields, Invoice
+from sevdesk_client.sandbox.account.state import Account
+from sevdesk_client.sandbox.account.sums import ZERO, Sums
+from sevdesk_client.sandbox.endpoints.body_fields import (
+    amount,
+    day,
+    integer,
+    model_object,
+    not_null,
+    optional_reference,
+    reference,
+    required_reference,
+    text,
+)
+from sevdesk_client.sandbox.endpoints.errors import invalid
+from sevdesk_client.sandbox.endpoints.invoice_json import invoice_json
+from sevdesk_client.sandbox.endpoints.save_positions import with_positions
+
+GERMAN_RATES = frozenset({ZERO, Decimal(7), Decimal(19)})
+# Allowed tax rates by tax rule (official). None: rates by country (One Stop Shop), not checked here.
+RATES: dict[int, frozenset[Decimal] | None] = {
+    **dict.fromkeys((1, 3), GERMAN_RATES),
+    **dict.fromkeys((2, 4, 5, 11, 17, 21), frozenset({ZERO})),
+    **dict.fromkeys((18, 19, 20), None),
+}
+OLD_TAX_TYPES = {"default": 1, "eu": 3, "noteu": 17, "ss": 11}  # official; "ss" also one report
+TYPES = frozenset({"RE", "AR", "TR", "ER"})  # WKR, MA and SR are made by other calls
+TRAILING_KEYS = ("invoicePosDelete", "discountSave", "discountDelete", "takeDefaultAddress")
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceBody:
+    """An accepted saveInvoice body."""
+
+    fields: DocumentFields
+    type: str
+    note: str | None
+    number: str | None
+
+
+def read_invoice_body(account: Account, body: Object, old: Invoice | None) -> InvoiceBody:
+    """Read a saveInvoice body; `old` is the draft it changes, whose values stay where none is sent (one report)."""
+    data = model_object(body.get("invoice"), "invoice", "Invoice")
+    if account.switches.trailing_keys_required and any(key not in body for key in TRAILING_KEYS):
+        raise invalid("invoicePosDelete, discountSave, discountDelete and takeDefaultAddress are required")  # inferred
+    data = {**_as_body(old), **data} if old else data
+    if parse_id(data.get("status")) != 100:
+        raise invalid("New invoices must be created with status 100")
+    fields = with_positions(account, _document_fields(account, data), body, old)
+    if is_true(body.get("takeDefaultAddress")):
+        fields = _default_address(account, fields)
+    _check_delivery(fields, account.switches.delivery_dates)
+    saved = InvoiceBody(fields, text(data, "invoiceType") or "", text(data, "customerInternalNote"), _number(data))
+    _check_type(saved)
+    if account.switches.tax_rule_check == "save":
+        check_tax(account, fields)
+    return saved
+
+
+def _check_delivery(fields: DocumentFields, rule: str) -> None:
+    """Switch delivery_dates refuses dates not after the invoice date (live, once), or after it (official)."""
+    if fields.delivery_date is None or rule == "any":
+        return
+    later = as_datetime(fields.delivery_date) > as_datetime(fields.invoice_date)
+    dates = (timestamp(fields.invoice_date), timestamp(fields.delivery_date))
+    if rule == "later" and not later:
+        raise invalid("The invoiceDate ({}) must be before the deliveryDate ({})".format(*dates))
+    if rule == "not_later" and later:
+        raise invalid(
+            "The deliveryDate ({1}) must not be after the invoiceDate ({0})".format(*dates)
+        )  # wording inferred
+
+
+def check_tax(account: Account, fields: DocumentFields) -> None:
+    """422/7100 for a rate that the tax rule does not allow (measured, two peers; wording inferred)."""
+    allowed = RATES[fields.tax_rule]
+    if any(allowed is not None and each.tax_rate not in allowed for each in fields.positions):
+        raise invalid(f"The tax rate is not allowed for tax rule {fields.tax_rule}", 7100)
+    if (fields.tax_rule == 11) != account.switches.small_business:
+        raise invalid(f"Tax rule {fields.tax_rule} is not allowed for this account", 7100)
+
+
+def _as_body(old: Invoice) -> Object:
+    """The draft as a request body: the values for keys that an update omits."""
+    fields = old.fields
+    days = {"invoiceDate": fields.invoice_date, "deliveryDate": fields.delivery_date}
+    flags = {"propertyIsEInvoice": fields.is_e_invoice}
+    return {**invoice_json(old), **days, **flags, "deliveryDateUntil": fields.delivery_date_until}
+
+
+def _document_fields(account: Account, data: Object) -> DocumentFields:
+    """All fields except positions, discounts and sums."""
+    known = partial(optional_reference, account, data)
+    return DocumentFields(
+        contact_id=required_reference(account, data, "contact", "Contact", account.contacts),
+        contact_person_id=_contact_person(data),
+        invoice_date=not_null(day(data, "invoiceDate"), "invoice_date"),  # inferred from tax_rate
+        header=text(data, "header"),
+        head_text=text(data, "headText"),
+        foot_text=text(data, "footText"),
+        time_to_pay=integer(data, "timeToPay"),
+        discount=amount(data, "discount", ZERO),
+        discount_time=integer(data, "discountTime"),
+        address_name=text(data, "addressName"),
+        address_street=text(data, "addressStreet"),
+        address_zip=text(data, "addressZip"),
+        address_city=text(data, "addressCity"),
+        address_country_id=known("addressCountry", "StaticCountry", master_data.COUNTRIES) or 1,
+        address=text(data, "address"),
+        delivery_date=day(data, "deliveryDate", zoned=True),
+        delivery_date_until=day(data, "deliveryDateUntil"),
+        tax_rule=_tax_rule(data),
+        tax_rate=amount(data, "taxRate"),
+        tax_text=not_null(text(data, "taxText"), "tax_text"),  # inferred from tax_rate
+        currency=_currency(data),
+        small_settlement=is_true(data.get("smallSettlement")),
+        show_net=is_true(data.get("showNet", True)),  # omitted means net (live, two peers)
+        payment_method_id=known("paymentMethod", "PaymentMethod", master_data.PAYMENT_METHODS),
+        is_e_invoice=is_true(data.get("propertyIsEInvoice")),
+        positions=(),
+        discounts=(),
+        rates=(),
+        sums=Sums(),
+    )
+
+
+def _contact_person(data: Object) -> int:
+    ident = reference(data, "contactPerson", "SevUser")
+    if ident is None or ident not in master_data.USERS:
+        raise invalid("contactPerson is missing or invalid")  # the refusal: one report; its wording is inferred
+    return ident
+
+
+def _tax_rule(data: Object) -> int:
+    """taxRule, or else the older taxType (official)."""
+    rule = reference(data, "taxRule", "TaxRule")
+    if rule is None:
+        rule = OLD_TAX_TYPES.get(str(data.get("taxType")))
+    if rule is None:
+        raise invalid("Could not find taxType")
+    if rule not in RATES:
+        raise invalid("Could not find taxRule")  # inferred
+    return rule
+
+
+def _currency(data: Object) -> str:
+    currency = data.get("currency")
+    if not isinstance(currency, str) or not currency:
+        raise invalid("Currency is required.")
+    if not (len(currency) == 3 and currency.isalpha() and currency.isupper()):
+        raise invalid(f"Unknown currency {currency[:10]}")  # inferred
+    return currency
+
+
+def _number(data: Object) -> str | None:
+    return text(data, "invoiceNumber") or None
+
+
+def _check_type(saved: InvoiceBody) -> None:
+    """RE always; AR, TR and ER only with tax rule 1 or 11 and EUR (official for 17 to 21; wording inferred)."""
+    if saved.type not in TYPES:
+        raise invalid(f"invoiceType {saved.type[:10]!r} can not be created here")
+    if saved.type != "RE" and (saved.fields.tax_rule not in (1, 11) or saved.fields.currency != "EUR"):
+        raise invalid(f"invoiceType {saved.type} is not supported with this tax rule or currency")
+    if saved.fields.is_e_invoice and saved.fields.tax_rule in (18, 19, 20):
+        raise invalid("One Stop Shop tax rules are not supported for e-invoices")
+
+
+def _default_address(account: Account, fields: DocumentFields) -> DocumentFields:
+    """Fill in the contact's first address (official); without one nothing changes (live, two peers)."""
+    first = next(iter(account.addresses.with_key(fields.contact_id)), None)
+    if first is None:
+        return fields
+    name = first.fields.get("name") or account.contacts[fields.contact_id].fields.get("name")
+    street, code, city = (first.fields.get(key) for key in ("street", "zip", "city"))
+    lines = [name, street, f"{code or ''} {city or ''}".strip()]
+    return replace(
+        fields,
+        address="\n".join(each for each in lines if each),
+        address_name=name,
+        address_street=street,
+        address_zip=code,
+        address_city=city,
+        address_country_id=first.country_id,
+    )

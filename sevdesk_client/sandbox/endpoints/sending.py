@@ -1,0 +1,121 @@
+"""Finalising and sending: sendBy, sendViaEmail, enshrine and resetToDraft."""
+
+from sevdesk_client.sandbox.account.formats import is_true, record_json, ref
+from sevdesk_client.sandbox.account.records import CLIENT, DocumentFields, Invoice
+from sevdesk_client.sandbox.account.state import Account
+from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
+from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
+from sevdesk_client.sandbox.endpoints.invoice_json import written_invoice_json
+from sevdesk_client.sandbox.endpoints.invoices import find_invoice
+from sevdesk_client.sandbox.endpoints.save_rules import check_tax
+
+SEND_TYPES = ("VPR", "VP", "VM", "VPDF")
+
+
+def send_by(account: Account, call: Call) -> Answer:
+    """PUT /Invoice/{id}/sendBy: sets number, status 200, sendDate and sendType (live, five peers)."""
+    invoice = find_invoice(account, call.ident)
+    send_type = call.body.get("sendType")
+    if send_type not in SEND_TYPES or "sendDraft" not in call.body:
+        raise invalid("sendType and sendDraft are required")  # official; wording inferred
+    if is_true(call.body["sendDraft"]):
+        return objects(written_invoice_json(account, invoice))
+    if invoice.status > 100 and account.switches.repeat_send_by == "refuse":
+        raise invalid("Invoice was already sent")  # not established
+    mark_sent(account, invoice, str(send_type))
+    return objects(written_invoice_json(account, invoice))
+
+
+def mark_sent(account: Account, invoice: Invoice, send_type: str) -> None:
+    """Finalise a draft; of a finalised invoice only sendDate and sendType change (inferred)."""
+    if invoice.status == 100:
+        _finalise(account, invoice, send_type)
+    invoice.send_date, invoice.send_type = account.now(), send_type
+    account.touch(invoice)
+
+
+def _finalise(account: Account, invoice: Invoice, send_type: str) -> None:
+    check_before_finalising(account, invoice)
+    number = invoice.number
+    if number is None or any(each.status > 100 for each in account.with_number(number)):
+        # A number in use is silently replaced (sources disagree; switch duplicate_number refuses it at saveInvoice).
+        account.set_note_and_number(invoice, note=invoice.note, number=account.take_number())
+    invoice.status = 200
+    if account.switches.send_by_enshrines in (True, send_type):
+        invoice.enshrined = account.now()
+
+
+def check_before_finalising(account: Account, invoice: Invoice) -> None:
+    """The refusals that come only when a draft is finalised; the draft stays unchanged."""
+    fields = invoice.fields
+    check_tax(account, fields)
+    if account.switches.missing_address == "refuse" and not fields.has_address:
+        raise invalid("The document has no address")  # 422: one report; wording inferred
+    if fields.is_e_invoice:
+        check_e_invoice(account, fields)
+
+
+def check_e_invoice(account: Account, fields: DocumentFields) -> None:
+    """400/830 with the list of missing fields (measured; all but two key names are inferred)."""
+    contact = account.contacts[fields.contact_id]
+    present = {
+        "document_addressStreet": fields.address_street,
+        "document_addressZip": fields.address_zip,
+        "document_addressCity": fields.address_city,
+        "document_paymentMethod": fields.payment_method_id,
+        "contact_buyerReference": contact.fields.get("buyerReference"),
+        "contact_email": account.email_of(contact.id),
+    }
+    missing = [key for key, value in present.items() if not value] + account.switches.e_invoice_missing
+    if missing:
+        message = "Could not generate ZUGFeRD Invoice since there are validations errors"
+        raise Refusal(400, message, 830, {"missing information": missing})
+
+
+def send_via_email(account: Account, call: Call) -> Answer:
+    """POST /Invoice/{id}/sendViaEmail: marks as sent with VM and answers 201 with an Email (official; one report)."""
+    invoice = find_invoice(account, call.ident)
+    body = call.body
+    texts = {key: body.get(key) for key in ("toEmail", "subject", "text")}
+    if not all(isinstance(value, str) and value for value in texts.values()) or "@" not in str(texts["toEmail"]):
+        raise invalid("toEmail, subject and text are required")  # official; wording inferred
+    mark_sent(account, invoice, "VM")
+    now = account.now()
+    mail = {
+        **record_json("Email", account.new_id(), now, now),
+        "object": ref(invoice.id, "Invoice"),
+        "from": "absender@example.com",
+        "to": texts["toEmail"],
+        "subject": texts["subject"],
+        "text": texts["text"],
+        "sevClient": CLIENT,
+        "cc": body.get("ccEmail"),
+        "bcc": body.get("bccEmail"),
+        "arrived": None,
+    }
+    account.mails.append(mail)
+    return objects(mail, 201)
+
+
+def enshrine(account: Account, call: Call) -> Answer:
+    """PUT /Invoice/{id}/enshrine: irreversible, requires status 200 or higher, answers null (official)."""
+    invoice = find_invoice(account, call.ident)
+    if invoice.status < 200:
+        raise invalid("Only invoices with status 200 or higher can be enshrined")  # wording inferred
+    if invoice.enshrined is not None:
+        raise invalid("Already enshrined")
+    invoice.enshrined = account.now()
+    account.touch(invoice)
+    return objects(None)
+
+
+def reset_to_draft(account: Account, call: Call) -> Answer:
+    """PUT /Invoice/{id}/resetToDraft: only if 200 and not enshrined (official; live); keeps the number (inferred)."""
+    invoice = find_invoice(account, call.ident)
+    if invoice.enshrined is not None:
+        raise invalid("Already enshrined")
+    if invoice.status != 200:
+        raise invalid("Only open invoices can be reset to draft")  # wording inferred
+    invoice.status, invoice.send_date, invoice.send_type = 100, None, "0"
+    account.touch(invoice)
+    return objects(written_invoice_json(account, invoice))

@@ -1,0 +1,1 @@
+"""What speaks HTTP: server, request pipeline, routes, faults, control endpoints, and the recording proxy."""

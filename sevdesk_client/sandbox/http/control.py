@@ -1,0 +1,224 @@
+"""Control endpoints under /_sandbox: act as people and banks do, set switches, faults and latency. JSON, no token."""
+
+import re
+from collections.abc import Callable, MutableSequence
+from dataclasses import asdict
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sevdesk_client.sandbox.account.formats import Object, parse_decimal, parse_id
+from sevdesk_client.sandbox.account.records import Invoice
+from sevdesk_client.sandbox.account.seed import seed
+from sevdesk_client.sandbox.account.state import Account
+from sevdesk_client.sandbox.endpoints import cancelling, paying
+from sevdesk_client.sandbox.endpoints.communication_ways import communication_way_json
+from sevdesk_client.sandbox.endpoints.contact_addresses import address_json
+from sevdesk_client.sandbox.endpoints.contacts import contact_json
+from sevdesk_client.sandbox.endpoints.credit_notes import credit_note_json
+from sevdesk_client.sandbox.endpoints.datev_export import export_job_json
+from sevdesk_client.sandbox.endpoints.errors import Refusal, not_found
+from sevdesk_client.sandbox.endpoints.invoice_json import invoice_json
+from sevdesk_client.sandbox.endpoints.position_json import position_json
+from sevdesk_client.sandbox.endpoints.transactions import transaction_json
+from sevdesk_client.sandbox.http.faults import KINDS, Fault
+from sevdesk_client.sandbox.http.pipeline import Sandbox
+
+Endpoint = Callable[[Sandbox, Object], Any]
+
+
+def control_routes(sandbox: Sandbox) -> list[Route]:
+    """Routes below /_sandbox; each endpoint is a function of the sandbox and the request's JSON and query."""
+
+    def route(path: str, method: str, endpoint: Endpoint) -> Route:
+        async def serve(request: Request) -> Response:
+            try:
+                body = await request.json() if await request.body() else {}
+                return JSONResponse(endpoint(sandbox, {**request.query_params, **body}))
+            except Refusal as refusal:
+                return JSONResponse(refusal.envelope(), refusal.status if refusal.status >= 400 else 422)
+            except (ValueError, TypeError, KeyError, re.error) as problem:
+                return JSONResponse({"error": f"{type(problem).__name__}: {problem}"}, 400)
+
+        return Route(path, serve, methods=[method])
+
+    return [route(path, method, endpoint) for (method, path), endpoint in ENDPOINTS.items()]
+
+
+def state(sandbox: Sandbox, body: Object) -> Object:
+    """The whole account; `?only=counts,mails` for some parts (100,000 invoices are a large answer)."""
+    account = sandbox.account
+    parts: dict[str, Callable[[], Any]] = {
+        "counts": lambda: _counts(sandbox),
+        "switches": account.switches.as_json,
+        "latency": lambda: {"read_ms": sandbox.read_ms, "write_ms": sandbox.write_ms},
+        "faults": lambda: [fault.as_json() for fault in sandbox.faults],
+        "sequences": lambda: {"RE": account.next_number, "customer": account.next_customer},
+        "contacts": lambda: [contact_json(each) for each in account.contacts],
+        "addresses": lambda: [address_json(account, each) for each in account.addresses],
+        "communication_ways": lambda: [communication_way_json(each) for each in account.communication_ways],
+        "invoices": lambda: [_full_invoice(each) for each in account.invoices.values()],
+        "credit_notes": lambda: [credit_note_json(each) for each in account.credit_notes.values()],
+        "transactions": lambda: [transaction_json(each) for each in account.transactions.values()],
+        "mails": lambda: account.mails,
+        "exports": lambda: [export_job_json(account, each) for each in account.exports.values()],
+    }
+    wanted = str(body["only"]).split(",") if "only" in body else list(parts)
+    return {name: parts[name]() for name in wanted}
+
+
+def _counts(sandbox: Sandbox) -> Object:
+    account = sandbox.account
+    counts: Object = {"invoices": len(account.invoices), "contacts": len(account.contacts), "mails": len(account.mails)}
+    by_status: dict[str, int] = {}
+    for each in account.invoices.values():
+        by_status[str(each.status)] = by_status.get(str(each.status), 0) + 1
+    return {**counts, "requests": len(sandbox.requests), "late_commits": sandbox.late_commits, "by_status": by_status}
+
+
+def _full_invoice(invoice: Invoice) -> Object:
+    """The read answer plus positions, layout and the ids of cancellation and credit note."""
+    return {
+        **invoice_json(invoice),
+        "positions": [position_json(invoice, each) for each in invoice.fields.positions],
+        "layout": invoice.layout,
+        "eInvoice": invoice.fields.is_e_invoice,
+        "cancelledBy": None if invoice.cancelled_by is None else str(invoice.cancelled_by),
+        "creditNote": None if invoice.credit_note_id is None else str(invoice.credit_note_id),
+    }
+
+
+def requests(sandbox: Sandbox, body: Object) -> list[Object]:
+    """All requests since the log was cleared, in order of arrival."""
+    return list(sandbox.requests)
+
+
+def clear_requests(sandbox: Sandbox, body: Object) -> Object:
+    """Clear the request log; answers how many entries it had."""
+    return _clear(sandbox.requests)
+
+
+def payments(sandbox: Sandbox, body: Object) -> Object:
+    """Book a payment as in the UI; `kind` "skonto" or "other" closes with less, a negative amount is a refund."""
+    invoice = _invoice_of(sandbox.account, body)
+    open_amount = invoice.fields.sums.gross - invoice.paid
+    amount = parse_decimal(body["amount"]) if "amount" in body else open_amount
+    if amount is None:
+        raise ValueError("amount must be a number")
+    day = date.fromisoformat(body["date"]) if "date" in body else sandbox.account.today()
+    kind = body.get("kind", "payment")
+    if kind not in ("payment", "skonto", "other", "overpaid"):
+        raise ValueError("kind must be payment, skonto, other or overpaid")
+    paying.pay(sandbox.account, invoice, amount, day, closes=kind in ("skonto", "other"))
+    paying.add_transaction(sandbox.account, invoice, amount, day)
+    return _full_invoice(invoice)
+
+
+def unlink(sandbox: Sandbox, body: Object) -> Object:
+    """Unlink all payments as in the UI: status 200, nothing paid."""
+    invoice = _invoice_of(sandbox.account, body)
+    if invoice.cancelled_by is not None or invoice.type == "SR" or invoice.status == 100:
+        raise ValueError("only invoices that were finalised and not cancelled have payments")
+    paying.unlink(sandbox.account, invoice)
+    return _full_invoice(invoice)
+
+
+def cancel(sandbox: Sandbox, body: Object) -> Object:
+    """Cancel as in the UI: the same as cancelInvoice."""
+    return cancelling.cancel(sandbox.account, _invoice_of(sandbox.account, body))
+
+
+def delete(sandbox: Sandbox, body: Object) -> Object:
+    """Delete with any status; reads then answer 404/151."""
+    invoice = _invoice_of(sandbox.account, body)
+    sandbox.account.remove(invoice)
+    return {"deleted": str(invoice.id)}
+
+
+def _invoice_of(account: Account, body: Object) -> Invoice:
+    ident = parse_id(body["invoice_id"])
+    if ident not in account.invoices:
+        raise not_found("Invoice", body["invoice_id"])
+    return account.invoices[ident]
+
+
+def change_switches(sandbox: Sandbox, body: Object) -> Object:
+    """Set the given switches; answers all switches."""
+    sandbox.account.switches.change(body)
+    return sandbox.account.switches.as_json()
+
+
+def add_fault(sandbox: Sandbox, body: Object) -> Object:
+    """Add a fault behind the existing ones; the first that matches a request applies."""
+    fault = Fault.from_json(body)
+    sandbox.faults.append(fault)
+    return {"kinds": KINDS, "faults": [each.as_json() for each in sandbox.faults]}
+
+
+def clear_faults(sandbox: Sandbox, body: Object) -> Object:
+    """Remove all faults; late commits that are already pending still happen."""
+    return _clear(sandbox.faults)
+
+
+def _clear(entries: MutableSequence[Any]) -> Object:
+    count = len(entries)
+    entries.clear()
+    return {"cleared": count}
+
+
+def change_latency(sandbox: Sandbox, body: Object) -> Object:
+    """Set how many milliseconds a read (GET) and a write take."""
+    read, write = (
+        parse_decimal(body.get(key, now)) for key, now in (("read_ms", sandbox.read_ms), ("write_ms", sandbox.write_ms))
+    )
+    if read is None or write is None or min(read, write) < Decimal(0):
+        raise ValueError("read_ms and write_ms must be numbers from 0 on")
+    sandbox.read_ms, sandbox.write_ms = float(read), float(write)
+    return {"read_ms": sandbox.read_ms, "write_ms": sandbox.write_ms}
+
+
+def change_export_config(sandbox: Sandbox, body: Object) -> Object:
+    """Change the export settings as in the UI; with `accounting_year_begin` null no export starts."""
+    config = sandbox.account.export_config
+    if "accounting_year_begin" in body:
+        begin = body["accounting_year_begin"]
+        config.accounting_year_begin = None if begin is None else date.fromisoformat(begin)
+    config.accountant_number = int(body.get("accountant_number", config.accountant_number))
+    config.accountant_client_number = int(body.get("accountant_client_number", config.accountant_client_number))
+    begin = config.accounting_year_begin
+    return {**asdict(config), "accounting_year_begin": begin and begin.isoformat()}
+
+
+def expire_links(sandbox: Sandbox, body: Object) -> Object:
+    """Expire all download links given so far."""
+    now, jobs = sandbox.account.now(), sandbox.account.exports.values()
+    for job in jobs:
+        job.links = dict.fromkeys(job.links, now)
+    return {"expired": sum(len(job.links) for job in jobs)}
+
+
+def seed_invoices(sandbox: Sandbox, body: Object) -> Object:
+    """Create many invoices; the keys are the parameters of seed()."""
+    return seed(sandbox.account, **body)
+
+
+ENDPOINTS: dict[tuple[str, str], Endpoint] = {
+    ("GET", "/state"): state,
+    ("GET", "/requests"): requests,
+    ("DELETE", "/requests"): clear_requests,
+    ("POST", "/payments"): payments,
+    ("POST", "/unlink"): unlink,
+    ("POST", "/cancel"): cancel,
+    ("POST", "/delete"): delete,
+    ("PUT", "/switches"): change_switches,
+    ("POST", "/faults"): add_fault,
+    ("DELETE", "/faults"): clear_faults,
+    ("PUT", "/latency"): change_latency,
+    ("PUT", "/export_config"): change_export_config,
+    ("POST", "/expire_links"): expire_links,
+    ("POST", "/seed"): seed_invoices,
+}

@@ -1,0 +1,98 @@
+"""The path of each endpoint. Paths are case-sensitive; any other answers 500 "wrong HTTP Type" (one report each)."""
+
+import re
+from collections.abc import Callable
+
+from sevdesk_client.sandbox.account.state import Account
+from sevdesk_client.sandbox.endpoints import (
+    cancelling,
+    communication_ways,
+    contact_addresses,
+    contacts,
+    credit_notes,
+    datev_export,
+    invoice_documents,
+    invoices,
+    master_data,
+    paying,
+    sending,
+    transactions,
+    vouchers,
+)
+from sevdesk_client.sandbox.endpoints.calls import Answer, Call
+
+Endpoint = Callable[[Account, Call], Answer]
+
+ROUTES: dict[tuple[str, str], Endpoint] = {
+    ("GET", "/Tools/bookkeepingSystemVersion"): master_data.system_version,
+    ("GET", "/SevUser"): master_data.list_users,
+    ("GET", "/StaticCountry"): master_data.list_countries,
+    ("GET", "/Unity"): master_data.list_unities,
+    ("GET", "/PaymentMethod"): master_data.list_payment_methods,
+    ("GET", "/CheckAccount"): master_data.list_check_accounts,
+    ("GET", "/CheckAccountTransaction"): transactions.list_transactions,
+    ("POST", "/CheckAccountTransaction"): transactions.create_transaction,
+    ("GET", "/CheckAccountTransaction/{id}"): transactions.get_transaction,
+    ("DELETE", "/CheckAccountTransaction/{id}"): transactions.delete_transaction,
+    ("GET", "/CommunicationWayKey"): master_data.list_communication_way_keys,
+    ("GET", "/SevSequence/Factory/getByType"): master_data.sequence,
+    ("GET", "/DocServer/getTemplatesWithThumb"): master_data.list_templates,
+    ("GET", "/DocServer/getLetterpapersWithThumb"): master_data.list_letterpapers,
+    ("GET", "/Contact"): contacts.list_contacts,
+    ("POST", "/Contact"): contacts.create_contact,
+    ("GET", "/Contact/{id}"): contacts.get_contact,
+    ("PUT", "/Contact/{id}"): contacts.update_contact,
+    ("DELETE", "/Contact/{id}"): contacts.delete_contact,
+    ("GET", "/Contact/Factory/getNextCustomerNumber"): contacts.next_customer_number,
+    ("GET", "/Contact/Mapper/checkCustomerNumberAvailability"): contacts.customer_number_free,
+    ("GET", "/ContactAddress"): contact_addresses.list_addresses,
+    ("POST", "/ContactAddress"): contact_addresses.create_address,
+    ("GET", "/ContactAddress/{id}"): contact_addresses.get_address,
+    ("PUT", "/ContactAddress/{id}"): contact_addresses.update_address,
+    ("DELETE", "/ContactAddress/{id}"): contact_addresses.delete_address,
+    ("GET", "/CommunicationWay"): communication_ways.list_communication_ways,
+    ("POST", "/CommunicationWay"): communication_ways.create_communication_way,
+    ("GET", "/CommunicationWay/{id}"): communication_ways.get_communication_way,
+    ("PUT", "/CommunicationWay/{id}"): communication_ways.update_communication_way,
+    ("DELETE", "/CommunicationWay/{id}"): communication_ways.delete_communication_way,
+    ("GET", "/Invoice"): invoices.list_invoices,
+    ("POST", "/Invoice/Factory/saveInvoice"): invoices.save_invoice,
+    ("GET", "/Invoice/Factory/getNextInvoiceNumber"): master_data.next_invoice_number,
+    ("GET", "/Invoice/{id}"): invoices.get_invoice,
+    ("PUT", "/Invoice/{id}"): invoices.change_invoice,
+    ("DELETE", "/Invoice/{id}"): invoices.delete_invoice,
+    ("GET", "/Invoice/{id}/getPositions"): invoices.get_positions,
+    ("GET", "/Invoice/{id}/getIsPartiallyPaid"): invoices.is_partially_paid,
+    ("GET", "/Invoice/{id}/getPdf"): invoice_documents.get_pdf,
+    ("GET", "/Invoice/{id}/getXml"): invoice_documents.get_xml,
+    ("POST", "/Invoice/{id}/render"): invoice_documents.render,
+    ("PUT", "/Invoice/{id}/changeParameter"): invoice_documents.change_parameter,
+    ("PUT", "/Invoice/{id}/sendBy"): sending.send_by,
+    ("POST", "/Invoice/{id}/sendViaEmail"): sending.send_via_email,
+    ("PUT", "/Invoice/{id}/enshrine"): sending.enshrine,
+    ("PUT", "/Invoice/{id}/bookAmount"): paying.book_amount,
+    ("PUT", "/Invoice/{id}/resetToOpen"): paying.reset_to_open,
+    ("PUT", "/Invoice/{id}/resetToDraft"): sending.reset_to_draft,
+    ("POST", "/Invoice/{id}/cancelInvoice"): cancelling.cancel_invoice,
+    ("GET", "/InvoicePos"): invoices.list_positions,
+    ("GET", "/CreditNote"): credit_notes.list_credit_notes,
+    ("GET", "/CreditNote/{id}"): credit_notes.get_credit_note,
+    ("DELETE", "/CreditNote/{id}"): credit_notes.delete_credit_note,
+    ("POST", "/CreditNote/Factory/saveCreditNote"): credit_notes.save_credit_note,
+    ("POST", "/Voucher/Factory/saveVoucher"): vouchers.save_voucher,
+    ("POST", "/Voucher/Factory/uploadTempFile"): vouchers.upload_temp_file,
+    ("GET", "/Export/createDatevCsvZipExportJob"): datev_export.create_job,
+    ("GET", "/Progress/generateDownloadHash"): datev_export.generate_hash,
+    ("GET", "/Progress/getProgress"): datev_export.get_progress,
+    ("GET", "/ExportJob/jobDownloadInfo"): datev_export.download_info,
+    ("PUT", "/SevClient/{id}/updateExportConfig"): datev_export.update_export_config,
+}
+
+_IDENT = re.compile(r"/(\d{1,18})(?=/|$)", re.ASCII)
+
+
+def resolve(method: str, path: str) -> tuple[Endpoint | None, int]:
+    """The endpoint of a path below /api/v1, or None, and the id in the path, or 0."""
+    found = _IDENT.search(path)
+    template = _IDENT.sub("/{id}", path, count=1)
+    return ROUTES.get((method, template)), int(found[1]) if found else 0

@@ -1,0 +1,97 @@
+-- depends: 0001_ledger
+
+-- The worker's settings, one row.
+CREATE TABLE sevdesk_config (
+    id                            boolean PRIMARY KEY DEFAULT true CHECK (id),
+    account_name                  text,
+    account_id                    text,
+    contact_person_id             text,
+    template_eb_ar                text,
+    template_eb_sr                text,
+    template_kop_ar               text,
+    template_kop_sr               text,
+    payment_sync_interval_minutes integer NOT NULL DEFAULT 10
+        CHECK (payment_sync_interval_minutes BETWEEN 1 AND 1440),
+    datev_chart_of_accounts       text NOT NULL DEFAULT 'SKR03' CHECK (datev_chart_of_accounts IN ('SKR03', 'SKR04')),
+    auto_transfer_invoices        boolean NOT NULL DEFAULT false,
+    is_connected                  boolean NOT NULL DEFAULT false,
+    token_configured              boolean NOT NULL DEFAULT false,
+    connected_by                  uuid,
+    last_sync_at                  timestamptz,
+    updated_at                    timestamptz NOT NULL DEFAULT now()
+);
+INSERT INTO sevdesk_config DEFAULT VALUES;
+
+-- Who changed which setting, from what to what: one row per field, written in the statement that makes the change.
+CREATE TABLE sevdesk_config_log (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    job_id     text NOT NULL,
+    field      text NOT NULL,
+    old_value  jsonb NOT NULL,
+    new_value  jsonb NOT NULL,
+    changed_by uuid,  -- contacts.id of the person who asked; null for the worker itself
+    changed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX sevdesk_config_log_field ON sevdesk_config_log (field, id);
+
+-- The document layouts that sevDesk offers.
+CREATE TABLE sevdesk_templates (
+    template_id      text PRIMARY KEY,
+    name             text NOT NULL,
+    translation_code text,
+    is_default       boolean NOT NULL DEFAULT false,
+    fetched_at       timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- Which sevDesk contact belongs to which company or person, and digests of what was last written there.
+CREATE TABLE sevdesk_contacts (
+    party_kind      text NOT NULL CHECK (party_kind IN ('company', 'contact')),
+    party_id        uuid NOT NULL,
+    contact_id      text NOT NULL UNIQUE,
+    contact_digest  text,
+    address_id      text,
+    address_digest  text,
+    email_id        text,
+    email_digest    text,
+    updated_at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (party_kind, party_id)
+);
+
+-- The files that sevDesk made of our invoices and cancellations.
+CREATE TABLE sevdesk_documents (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    invoice_id  uuid NOT NULL,
+    kind        text NOT NULL CHECK (kind IN ('invoice_pdf', 'invoice_xml', 'cancellation_pdf')),
+    filename    text NOT NULL,
+    mimetype    text NOT NULL,
+    sha256      text NOT NULL,
+    content     bytea NOT NULL,
+    fetched_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    UNIQUE (invoice_id, kind, sha256)
+);
+
+-- One row per mail sent: to whom, with which document. The unique job_id proves that a job mailed at most once.
+CREATE TABLE sevdesk_mails (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    invoice_id    uuid NOT NULL,
+    job_id        text NOT NULL UNIQUE,
+    document      text NOT NULL DEFAULT 'invoice' CHECK (document IN ('invoice', 'cancellation')),
+    recipient     text NOT NULL,
+    subject       text NOT NULL,
+    pdf_sha256    text,
+    sent_at       timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX sevdesk_mails_invoice ON sevdesk_mails (invoice_id);
+
+-- What cancels an invoice in sevDesk: a cancellation invoice (SR), or the credit note draft that sevDesk makes instead
+-- when the invoice is paid.
+CREATE TABLE sevdesk_cancellations (
+    invoice_id               uuid PRIMARY KEY,
+    kind                     text NOT NULL CHECK (kind IN ('cancellation_invoice', 'credit_note')),
+    cancellation_external_id text NOT NULL,
+    cancellation_number      text,
+    net_amount               numeric,
+    tax_amount               numeric,
+    gross_amount             numeric,
+    recorded_at              timestamptz NOT NULL DEFAULT clock_timestamp()
+);

@@ -1,0 +1,37 @@
+-- depends: 0002_accounting
+
+-- When the next scheduled run is due. The process that moves next_run_at forward starts the run, so exactly one does.
+CREATE TABLE sevdesk_schedules (
+    name        text PRIMARY KEY,
+    next_run_at timestamptz NOT NULL
+);
+
+-- How far the payment changes have been read, in sevDesk's time; one row.
+CREATE TABLE sevdesk_sync_state (
+    id        boolean PRIMARY KEY DEFAULT true CHECK (id),
+    watermark timestamptz
+);
+INSERT INTO sevdesk_sync_state DEFAULT VALUES;
+
+-- One row per payment sync: how many pages and invoices it read, and how many of those changed.
+CREATE TABLE sevdesk_sync_runs (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    job_id      text NOT NULL,
+    scope       text NOT NULL,
+    started_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished_at timestamptz,
+    pages       integer NOT NULL DEFAULT 0,
+    seen        integer NOT NULL DEFAULT 0,
+    changed     integer NOT NULL DEFAULT 0
+);
+
+-- What each comparison of all invoices with sevDesk found, so that `status` can show it without comparing again.
+CREATE TABLE sevdesk_reconciliations (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    started_at  timestamptz NOT NULL,
+    finished_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    invoices    integer NOT NULL,
+    documents   integer NOT NULL,
+    changing    integer NOT NULL,  -- left out because a job was at work on them
+    drift       jsonb NOT NULL     -- the differences found
+);

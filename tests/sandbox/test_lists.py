@@ -1,0 +1,139 @@
+"""GET /Invoice: pages, filters, and filters that do nothing."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from sevdesk_client.sandbox.http.server import running
+from tests.sandbox.sandbox_client import TOKEN, SandboxClient, ref
+
+
+async def idents(sandbox: SandboxClient, query: str) -> list[str]:
+    return [each["id"] for each in await sandbox.objects("GET", f"/Invoice?{query}")]
+
+
+async def test_notes_match_exactly(sandbox: SandboxClient) -> None:
+    """customerInternalNote works; the documented spelling does not and returns everything."""
+    one, ten = [await sandbox.draft_id(customerInternalNote=note) for note in ("INV-1", "INV-10")]
+    assert await idents(sandbox, "customerInternalNote=INV-1") == [one]
+    assert await idents(sandbox, "customerInternalNote=INV-2") == []
+    assert await idents(sandbox, "customerIntenalNote=INV-1") == [ten, one]
+
+
+async def test_note_finds_cancellation_too(sandbox: SandboxClient) -> None:
+    """RE and SR share the note, newest first."""
+    ident = await sandbox.open_id(customerInternalNote="INV-1")
+    storno = (await sandbox.objects("POST", f"/Invoice/{ident}/cancelInvoice", 201))["id"]
+    assert await idents(sandbox, "customerInternalNote=INV-1") == [storno, ident]
+    assert await idents(sandbox, f"origin[id]={ident}&origin[objectName]=Invoice") == [storno]
+    assert await idents(sandbox, "invoiceType=RE") == [ident]
+
+
+@pytest.mark.parametrize("name", ["customerInternalNote", "updateAfter", "status", "contact[id]"])
+async def test_switched_off_filters_do_nothing(sandbox: SandboxClient, name: str) -> None:
+    """Whichever filter is named in ignored_filters returns the whole list."""
+    await sandbox.draft()
+    query = {name: "4000000000", "contact[objectName]": "Contact"}
+    assert await sandbox.objects("GET", "/Invoice", params=query) == []
+    await sandbox.switch(ignored_filters=[name])
+    assert len(await sandbox.objects("GET", "/Invoice", params=query)) == 1
+
+
+async def test_status_takes_one_value(sandbox: SandboxClient) -> None:
+    """One value or PHP's array; a comma list is not understood and ignored."""
+    draft, final = await sandbox.draft_id(), await sandbox.open_id()
+    assert await idents(sandbox, "status=100") == [draft]
+    assert await idents(sandbox, "status=200") == [final]
+    assert await idents(sandbox, "status[0]=100&status[1]=200") == [final, draft]
+    assert await idents(sandbox, "status=750,1000") == [final, draft]
+
+
+async def test_contact_filter_needs_its_pair(sandbox: SandboxClient) -> None:
+    """contact[id] alone is ignored."""
+    contact = await sandbox.contact()
+    mine = await sandbox.draft_id(contact=ref(contact, "Contact"))
+    other = await sandbox.draft_id()
+    assert await idents(sandbox, f"contact[id]={contact}&contact[objectName]=Contact") == [mine]
+    assert await idents(sandbox, f"contact[id]={contact}") == [other, mine]
+
+
+async def test_pages_cover_everything_once(sandbox: SandboxClient) -> None:
+    """100 by default, 1000 at most, no flag for more; total is a string."""
+    await sandbox.control("POST", "/seed", json={"invoices": 1203})
+    assert len(await idents(sandbox, "")) == 100
+    pages = [await idents(sandbox, f"limit=5000&offset={offset}") for offset in (0, 1000, 2000)]
+    assert [len(page) for page in pages] == [1000, 203, 0]
+    assert len({ident for page in pages for ident in page}) == 1203
+    counted = await sandbox.call("GET", "/Invoice?countAll=true&limit=1&status=200")
+    assert (counted["total"], len(counted["objects"])) == ("1203", 1)
+
+
+async def test_large_limits_by_switch(sandbox: SandboxClient) -> None:
+    """What happens above 1000 is unknown: cut, or by switch refused."""
+    await sandbox.switch(over_limit="refuse")
+    await sandbox.error("GET", "/Invoice?limit=1001", 400)
+    assert await idents(sandbox, "limit=1000") == []
+
+
+async def test_update_after_sees_changes() -> None:
+    """Only what changed in a later second than asked for, in unix seconds."""
+    now = datetime(2026, 11, 1, 12, 0, 0, 400_000, tzinfo=UTC)
+    async with (
+        running(token=TOKEN, clock=lambda: now) as found,
+        httpx.AsyncClient(headers={"Authorization": TOKEN}) as http,
+    ):
+        sandbox = SandboxClient(found, http)
+        early, late = await sandbox.draft_id(), await sandbox.draft_id()
+        start = int(now.timestamp())
+        assert await idents(sandbox, f"updateAfter={start}") == []
+        assert await idents(sandbox, f"updateAfter={start - 1}") == [late, early]
+        now += timedelta(seconds=5)
+        await sandbox.send_by(early)
+        assert await idents(sandbox, f"updateAfter={start}") == [early]
+        assert (await sandbox.invoice(early))["update"] == "2026-11-01T13:00:05+01:00"
+        assert await idents(sandbox, "updateAfter=2026-11-01") == []
+
+
+@pytest.mark.parametrize("change", ["sendBy", "changeParameter", "pay", "unlink", "cancel", "sendViaEmail"])
+async def test_every_change_moves_update(sandbox: SandboxClient, change: str) -> None:
+    """Whatever happens to an invoice, updateAfter shows it."""
+    ident = await sandbox.open_id()
+    sandbox.running.sandbox.account.clock = lambda: datetime.now(UTC) + timedelta(hours=1)
+    since = int(time.time()) + 60
+    assert await idents(sandbox, f"updateAfter={since}") == []
+    mail = {"toEmail": "a@example.com", "subject": "s", "text": "t"}
+    changes = {
+        "sendBy": sandbox.send_by(ident),
+        "changeParameter": sandbox.call(
+            "PUT", f"/Invoice/{ident}/changeParameter", json={"key": "language", "value": "en_GB"}
+        ),
+        "pay": sandbox.pay(ident, "10"),
+        "unlink": sandbox.control("POST", "/unlink", json={"invoice_id": ident}),
+        "cancel": sandbox.call("POST", f"/Invoice/{ident}/cancelInvoice", 201),
+        "sendViaEmail": sandbox.call("POST", f"/Invoice/{ident}/sendViaEmail", 201, json=mail),
+    }
+    for name, call in changes.items():
+        if name == change:
+            await call
+        else:
+            call.close()
+    assert ident in await idents(sandbox, f"updateAfter={since}")
+
+
+async def test_dates_are_unix_seconds(sandbox: SandboxClient) -> None:
+    """startDate and endDate in unix seconds work, ISO dates give nothing."""
+    ident = await sandbox.draft_id(invoiceDate="2026-10-01")
+    midnight = 1790805600
+    assert await idents(sandbox, f"startDate={midnight}&endDate={midnight}") == [ident]
+    assert await idents(sandbox, f"startDate={midnight + 1}") == []
+    assert await idents(sandbox, "startDate=2026-10-01") == []
+
+
+async def test_embed_expands_references(sandbox: SandboxClient) -> None:
+    """Named references come in full, the others stay short."""
+    await sandbox.draft()
+    [shown] = await sandbox.objects("GET", "/Invoice?embed=contact,addressCountry")
+    assert shown["contact"]["name"] == "Muster GmbH" and shown["addressCountry"]["code"] == "de"
+    assert shown["contactPerson"] == ref("2000001", "SevUser")

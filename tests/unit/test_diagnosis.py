@@ -1,0 +1,155 @@
+"""`why` without a database: rows in, words out."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from worker.domain.problems import problem
+from worker.operator.diagnosis import Situation, diagnose, span
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+ACCOUNT: Mapping[str, Any] = {
+    "token_configured": True, "auto_transfer_invoices": False, "payment_sync_interval_minutes": 10, "sync_age": 120.0,
+    "next_sync_at": NOW + timedelta(minutes=8),
+}  # fmt: skip
+JOB: Mapping[str, Any] = {
+    "job_id": "j1", "kind": "publish_invoice", "state": "queued", "attempt": 1, "retries": 0, "worker": "w1",
+    "steps_done": [], "problem": "handed_back", "problem_parameters": {}, "asks_about": None,
+    "invoice_number": "INV-1", "again_in": None, "since": 1.0,
+    "due_for": 1.0, "locked": True, "parked_beside": 1,
+}  # fmt: skip
+INVOICE: Mapping[str, Any] = {
+    "id": "i1", "invoice_number": "INV-1", "document_status": "sent", "accounting_sync_status": "synced",
+    "claim_status": "open", "external_invoice_number": "RE-1", "paid_amount": 0, "gross_amount": 119, "currency": "EUR",
+}  # fmt: skip
+
+
+def scene(job: Mapping[str, Any] | None = None, **changed: Any) -> Situation:
+    """One worker, a quiet queue, and whatever the test changes."""
+    usual: dict[str, Any] = {
+        "now": NOW, "invoice": INVOICE, "job": None if job is None else JOB | job, "ahead": None, "intent": None,
+        "limited_for": None, "limit": "20/60", "quarantine": 45.0, "account": ACCOUNT, "workers": 1,
+    }  # fmt: skip
+    return Situation(**usual | changed)
+
+
+def parked(code: str, /, **parameters: object) -> dict[str, Any]:
+    """A parked job with this problem."""
+    return {"state": "parked", "problem": code, "problem_parameters": problem(code, **parameters).parameters}
+
+
+def test_parked_job_gets_its_command() -> None:
+    """The catalogue's sentences, with the command that takes this job up again."""
+    answer = diagnose(scene(parked("draft_gone", external_id=7)))
+    assert answer.cause == "The draft 7 is no longer in sevDesk."
+    assert answer.next_step == "Save and finalize it afresh: sevdesk-worker retry j1." and answer.needs_person
+
+
+def test_several_parked_jobs_go_on_together() -> None:
+    """They are named by their invoice, unless one of them asks a question of its own."""
+    both = parked("draft_gone", external_id=7) | {"parked_beside": 2}
+    assert diagnose(scene(both)).next_step.endswith("retry INV-1.")
+    asking = parked("mail_outcome_unknown", document="invoice INV-1") | {"parked_beside": 2, "asks_about": 5}
+    assert "retry j1 --as done" in diagnose(scene(asking)).next_step
+
+
+def test_token_set_since_is_told() -> None:
+    """What the job met is over; only the retry is left to do."""
+    assert diagnose(scene(parked("token_missing"))).cause.endswith("it is set now.")
+
+
+def test_open_write_of_parked_job_is_told() -> None:
+    """A retry will look before it acts, and why says so."""
+    open_write = {"action": "send_by", "age": 999.0}
+    answer = diagnose(scene(parked("draft_gone", external_id=7), intent=open_write))
+    assert "The write send_by is still open; a retry asks sevDesk what became of it first." in answer.cause
+
+
+@pytest.mark.parametrize(
+    ("job", "changed", "cause", "needs_person"),
+    [
+        ({}, {}, "It is due and starts within a second", False),
+        ({"due_for": 90.0}, {}, "every slot of the 1 worker(s) is taken", False),
+        ({}, {"workers": 0}, "No worker is running", True),
+        ({}, {"workers": None}, "Redis does not answer", True),
+        ({}, {"limited_for": 12.4}, "the next may start in 12 s", False),
+        ({"state": "waiting", "again_in": 33.0}, {}, "It goes on in 33 s: The worker was stopped", False),
+        ({"state": "waiting", "again_in": 33.0}, {"workers": 0}, "But no worker is running.", True),
+        ({"state": "waiting", "again_in": -1.0}, {}, "It is due", False),
+        ({"state": "running"}, {}, "Worker w1 has been at it for 1 s (try 1), after no finished step yet.", False),
+        ({"state": "running"}, {"intent": {"action": "send_by", "age": 0.2}}, "making the write send_by", False),
+        ({"state": "running", "locked": False}, {}, "Its worker w1 is gone", False),
+        ({"state": "running", "locked": False}, {"workers": 0}, "Its worker w1 is gone", True),
+        ({"state": "done", "invoice_number": None}, {"invoice": None}, "Everything that was asked is done.", False),
+    ],
+)
+def test_line_and_waits_are_explained(
+    job: dict[str, Any], changed: dict[str, Any], cause: str, needs_person: bool
+) -> None:
+    """Who or what is in front, for how long, and whether anybody must act."""
+    answer = diagnose(scene(job, **changed))
+    assert cause in answer.cause
+    assert answer.needs_person is needs_person
+    assert answer.next_step
+
+
+def test_quarantine_counts_down() -> None:
+    """The seconds left of it, not those of the job's own wait."""
+    write = {"action": "save_invoice", "age": 33.0}
+    answer = diagnose(scene({"state": "waiting", "again_in": 99.0}, intent=write))
+    assert answer.cause == "It waits 12 s because the write save_invoice may still take effect."
+
+
+def test_lost_answer_shows_what_was_seen() -> None:
+    """While the quarantine lasts, the reason for it stands beside it."""
+    lost = {"operation": "POST /Invoice/Factory/saveInvoice", "answer": "no answer (HTTP 502)"}
+    job = {"state": "waiting", "again_in": 99.0, "problem": "outcome_unknown", "problem_parameters": lost}
+    answer = diagnose(scene(job, intent={"action": "save_invoice", "age": 33.0}))
+    assert answer.cause.startswith("It waits 12 s") and "no answer (HTTP 502)" in answer.cause
+
+
+def test_turn_names_who_is_ahead() -> None:
+    """The first in line, how many more, and the command that explains that one."""
+    ahead = {"job_id": "j0", "kind": "send_invoice", "state": "waiting", "jobs_ahead": 3}
+    answer = diagnose(scene({}, ahead=ahead))
+    assert "behind send_invoice (job j0, waiting) and 2 more" in answer.cause
+    assert answer.next_step.endswith("sevdesk-worker why j0.") and not answer.needs_person
+
+
+@pytest.mark.parametrize(
+    ("row", "account", "cause", "needs_person"),
+    [
+        ({}, {}, "0.00 of 119.00 EUR has come. The payment sync ran 2 min ago and runs every 10 min, next in", False),
+        ({}, {"token_configured": False}, "SEVDESK_API_TOKEN is not set, so no payment sync runs.", True),
+        ({}, {"sync_age": 7200.0}, "The payment sync last ran 2 h ago, though it is due every 10 min.", True),
+        ({}, {"sync_age": None}, "The payment sync has not run yet", True),
+        ({"claim_status": "paid"}, {}, "Published as RE-1, sent and paid.", False),
+        ({"document_status": "approved"}, {}, "Published as RE-1; nobody has asked to mail it.", False),
+        ({"accounting_sync_status": "cancelled"}, {}, "It is cancelled.", False),
+    ],
+)  # fmt: skip
+def test_published_invoice_is_explained(
+    row: dict[str, Any], account: dict[str, Any], cause: str, needs_person: bool
+) -> None:
+    """Where the money stands, and whether anything brings it."""
+    answer = diagnose(scene(None, invoice=INVOICE | row, account=ACCOUNT | account))
+    assert cause in answer.cause
+    assert answer.needs_person is needs_person
+
+
+def test_rejection_has_advice() -> None:
+    """Nothing was changed, and what to do instead."""
+    job = {"state": "rejected", "problem": "invoice_not_found", "problem_parameters": {"invoice_id": "1"}}
+    answer = diagnose(scene(job))
+    assert answer.needs_person and answer.cause == "There is no invoice 1. Nothing was changed."
+    assert "ask again with a new job" in answer.next_step
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(None, "-"), (0, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (200_000, "2 d")]
+)
+def test_spans_are_short(seconds: float | None, said: str) -> None:
+    """Two digits and a unit are enough."""
+    assert span(seconds) == said

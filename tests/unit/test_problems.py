@@ -1,0 +1,125 @@
+"""The catalogue of problems: complete in both languages, and used with the right parameters."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from sevdesk_client import errors
+from worker.domain.outcome import NotYet, Parked, Retry
+from worker.domain.problems import CATALOGUE, Actor, Problem, ProblemType, problem
+from worker.steps.refusals import outcome_of, refusal
+
+WORKER = Path(__file__).resolve().parents[2] / "worker"
+ENTRIES = list(CATALOGUE.values())
+# Calls that make a problem, and at which argument its code stands.
+MAKERS = {"problem": 0, "sums_problem": 0, "_ask": 0, "HeldBack": 1, "Unreadable": 0, "_about": 0}
+
+
+def placeholders(text: str) -> set[str]:
+    """The names in braces."""
+    return set(re.findall(r"\{(\w+)\}", text))
+
+
+def named_codes() -> dict[str, list[set[str]]]:
+    """Code -> the keyword names of each call that makes such a problem in the worker's code."""
+    found: dict[str, list[set[str]]] = {}
+    for path in WORKER.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            for code in node.args[MAKERS[name] : MAKERS[name] + 1] if name in MAKERS else []:
+                for each in ast.walk(code):
+                    if isinstance(each, ast.Constant) and each.value in CATALOGUE:
+                        names = {keyword.arg or "**" for keyword in node.keywords}
+                        found.setdefault(each.value, []).append(names)
+    return found
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.code)
+def test_entry_is_whole_in_both_languages(entry: ProblemType) -> None:
+    """Both languages say the same: sentences with the same parameters and the same commands."""
+    assert re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", entry.code)
+    for texts in (entry.cause, entry.next_step):
+        assert placeholders(texts["en"]) == placeholders(texts["de"])
+        assert texts["en"] != texts["de"] and all(len(text) > 15 for text in texts.values())
+        commands = [sorted(re.findall(r"sevdesk-worker \w+", text)) for text in texts.values()]
+        assert commands[0] == commands[1]
+    assert "{job}" not in "".join(entry.cause.values())
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.code)
+def test_sentences_take_their_parameters(entry: ProblemType) -> None:
+    """No brace is left over, whatever the parameters hold, and a missing or extra one is refused."""
+    made = problem(entry.code, **dict.fromkeys(entry.parameters, "{x}"))
+    for lang in ("en", "de"):
+        text = (made.cause(lang) + made.next_step(lang, job="j1")).replace("{x}", "")
+        assert "{" not in text and "}" not in text
+    with pytest.raises(TypeError):
+        problem(entry.code, **dict.fromkeys(entry.parameters, "x"), extra="x")
+
+
+def test_every_code_is_made_somewhere() -> None:
+    """No entry is left that nothing can end with; what sevDesk's errors become is named in the tables of refusals."""
+    tables = (WORKER / "steps/refusals.py").read_text() + (
+        Path(WORKER.parent) / "sql/migrations/0001_ledger.sql"
+    ).read_text()
+    quoted = {code for code in CATALOGUE if re.search(rf"[\"']{code}[\"']", tables)}
+    assert set(CATALOGUE) - set(named_codes()) - quoted == set()
+
+
+@pytest.mark.parametrize("code", sorted(named_codes()))
+def test_calls_give_the_right_parameters(code: str) -> None:
+    """A call that names its parameters names the catalogue's."""
+    added = {"number", "seconds", "trace", "job"}  # by `_ask`, `HeldBack` and `Unreadable` themselves
+    for names in named_codes()[code]:
+        assert names - {"**"} <= CATALOGUE[code].parameters | added
+
+
+def test_given_up_is_added() -> None:
+    """The tries stand in the sentence, and the code stays."""
+    last = problem("sevdesk_unavailable", operation="GET /Invoice", answer="no").given_up(8)
+    assert last.cause().endswith(" Given up after 8 tries.") and last.code == "sevdesk_unavailable"
+    assert last.cause("de").endswith(" Nach 8 Versuchen aufgegeben.")
+
+
+def refused(reason: str, code: int | None = None, operation: str = "POST /Invoice/{id}") -> errors.Refused:
+    """An error as the client makes it."""
+    return errors.Refused(operation, reason, status=422, code=code)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (refused("no", 7100), "sevdesk_tax_refused"),
+        (refused("no", 830), "e_invoice_data_missing"),
+        (refused("Missing iban and bic"), "e_invoice_data_missing"),
+        (refused("No Model_Invoice with the id 1 was found", 151), "sevdesk_object_gone"),
+        (refused("No Model_Contact with the id 1 was found"), "sevdesk_object_gone"),
+        (refused("Invoice can only be deleted in status 100", 159), "not_a_draft"),
+        (refused("invoice already canceled", 421), "sevdesk_already_cancelled"),
+        (refused("Invoice: Correct number abort. Timeout"), "number_lock"),
+        (refused("contactPerson is missing or invalid"), "contact_person_unknown"),
+        (refused("none", operation="GET /StaticCountry"), "country_unknown"),
+        (refused("none", operation="GET /PaymentMethod"), "payment_method_missing"),
+        (refused("none", operation="PUT /Invoice/{id}/changeParameter"), "template_refused"),
+        (refused("teapot"), "sevdesk_refused"),
+    ],
+)
+def test_refusals_map_to_codes(error: errors.Refused, code: str) -> None:
+    """Plain words first, sevDesk's own after them."""
+    found = refusal(error)
+    assert found.code == code
+    assert error.reason in found.cause() and "HTTP 422" in found.cause("de")
+
+
+def test_other_errors_map_to_outcomes() -> None:
+    """A refused token waits for a person; what may pass is retried, after the time sevDesk asked for."""
+    token = errors.TokenRefused("GET /Invoice", "no", status=401)
+    assert outcome_of(token) == Parked(Problem("token_refused"))
+    waiting = errors.TokenRefused("GET /Invoice", "no", status=401, retry_after=9.0)
+    assert outcome_of(waiting) == NotYet(9.0, Problem("token_refused_waiting"))
+    slow = outcome_of(errors.Throttled("GET /Invoice", "slow", status=429, retry_after=7.0))
+    assert isinstance(slow, Retry) and slow.after == 7.0 and slow.problem.type.actor is Actor.OPERATOR

@@ -1,0 +1,10 @@
+"""The catalogue of problems: every reason why a job is parked, rejected, retried or put off. Pure.
+
+A problem has a stable code, says who must act, and has a cause and a next step in English and German. The ledger row,
+the event log, NOTIFY and the metrics carry the code; row and log also the parameters, which never hold personal data.
+"""
+
+from worker.domain.problems.catalogue import CATALOGUE
+from worker.domain.problems.problem import TRIED_AGAIN, Actor, Lang, Problem, ProblemType, problem
+
+__all__ = ["CATALOGUE", "TRIED_AGAIN", "Actor", "Lang", "Problem", "ProblemType", "problem"]

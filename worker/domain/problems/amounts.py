@@ -1,0 +1,80 @@
+"""What is wrong with an invoice's positions, sums, currency or tax rule."""
+
+from worker.domain.problems.problem_type import Actor, ProblemType, entry
+
+
+def _invoice(code: str, cause: str, mend: str, ursache: str, abhilfe: str) -> ProblemType:
+    """Mended in the billing system, then retried."""
+    return entry(code, Actor.BILLING, cause, f"{mend}, then: sevdesk-worker retry {{job}}.",
+                 ursache, f"{abhilfe}, dann: sevdesk-worker retry {{job}}.")  # fmt: skip
+
+
+ENTRIES = (
+    _invoice("positions_missing", "The invoice has no positions.", "Add at least one position in the billing system",
+             "Die Rechnung hat keine Positionen.", "Im Abrechnungssystem mindestens eine Position ergänzen"),
+    _invoice("currency_invalid", "The currency {currency} is not a code of three capital letters (ISO 4217).",
+             "Set the invoice's currency to a code such as EUR",
+             "Die Währung {currency} ist kein Kürzel aus drei Großbuchstaben (ISO 4217).",
+             "Als Währung der Rechnung ein Kürzel wie EUR setzen"),
+    _invoice("tax_rule_unknown", "Tax rule {tax_rule} is not one of sevDesk's rules for revenue.",
+             "Set the invoice's tax rule to one of {known}",
+             "Die Steuerregel {tax_rule} gehört nicht zu sevDesks Regeln für Erlöse.",
+             "Als Steuerregel der Rechnung eine von {known} setzen"),
+    _invoice("oss_not_e_invoice", "sevDesk makes no e-invoice under tax rule {tax_rule} (One Stop Shop).",
+             "Publish it as an ordinary invoice (is_e_invoice false) or choose another tax rule",
+             "sevDesk erstellt unter Steuerregel {tax_rule} (One-Stop-Shop) keine E-Rechnung.",
+             "Sie als gewöhnliche Rechnung führen (is_e_invoice false) oder eine andere Steuerregel wählen"),
+    _invoice("position_figure_invalid",
+             "Position {position} holds a figure that is no number or beyond a billion.",
+             "Correct quantity, unit price or tax rate of the position",
+             "Position {position} enthält einen Wert, der keine Zahl oder größer als eine Milliarde ist.",
+             "Menge, Einzelpreis oder Steuersatz der Position berichtigen"),
+    _invoice("position_name_missing", "Position {position} has no name.", "Name the position",
+             "Position {position} hat keine Bezeichnung.", "Die Position benennen"),
+    _invoice("position_quantity_zero", "Position {position} has the quantity 0.",
+             "Remove the position or give it a quantity",
+             "Position {position} hat die Menge 0.", "Die Position entfernen oder ihr eine Menge geben"),
+    _invoice("position_price_decimals",
+             "Position {position} has the unit price {price}, with more than four decimals.",
+             "Round the unit price to four decimals",
+             "Position {position} hat den Einzelpreis {price} mit mehr als vier Nachkommastellen.",
+             "Den Einzelpreis auf vier Nachkommastellen runden"),
+    _invoice("tax_rate_not_allowed",
+             "Position {position} carries {rate} tax, but sevDesk's tax rule {tax_rule} allows only {allowed}.",
+             "Correct the tax rate or the invoice's tax rule",
+             "Position {position} trägt {rate} Steuer, aber sevDesks Steuerregel {tax_rule} erlaubt nur {allowed}.",
+             "Den Steuersatz oder die Steuerregel der Rechnung berichtigen"),
+    _invoice("total_negative", "The gross total is negative: {gross} {currency}.",
+             "Cancel the invoice it corrects, or write a credit note in sevDesk; or correct the positions",
+             "Der Bruttobetrag ist negativ: {gross} {currency}.",
+             "Die Rechnung stornieren, die sie berichtigt, oder in sevDesk eine Gutschrift schreiben; oder die "
+             "Positionen berichtigen"),
+    _invoice("type_needs_rule",
+             "sevDesk makes an invoice of type {type} only under tax rules 1 and 11, and the invoice has rule "
+             "{tax_rule}.",
+             "Publish it as type RE (setting SEVDESK_INVOICE_TYPE_{kind}) or correct the invoice's tax rule",
+             "sevDesk erstellt eine Rechnung der Art {type} nur unter den Steuerregeln 1 und 11, und die Rechnung hat "
+             "Regel {tax_rule}.",
+             "Sie als Art RE veröffentlichen (Einstellung SEVDESK_INVOICE_TYPE_{kind}) oder die Steuerregel der "
+             "Rechnung berichtigen"),
+    _invoice("type_needs_currency",
+             "sevDesk makes an invoice of type {type} only in EUR, and the invoice is in {currency}.",
+             "Publish it as type RE (setting SEVDESK_INVOICE_TYPE_{kind}) or correct the invoice's currency",
+             "sevDesk erstellt eine Rechnung der Art {type} nur in EUR, und die Rechnung lautet auf {currency}.",
+             "Sie als Art RE veröffentlichen (Einstellung SEVDESK_INVOICE_TYPE_{kind}) oder die Währung der Rechnung "
+             "berichtigen"),
+    _invoice("sums_differ",
+             "The positions add up to net {net}, tax {tax}, gross {gross} {currency}, but the invoice says net "
+             "{stated_net}, tax {stated_tax}, gross {stated_gross}.",
+             "Correct the positions or the totals (each position is rounded, then they are added)",
+             "Die Positionen ergeben netto {net}, Steuer {tax}, brutto {gross} {currency}, aber die Rechnung nennt "
+             "netto {stated_net}, Steuer {stated_tax}, brutto {stated_gross}.",
+             "Die Positionen oder die Summen berichtigen (jede Position wird gerundet, dann wird addiert)"),
+    _invoice("sevdesk_sums_differ",
+             "sevDesk computes net {net}, tax {tax}, gross {gross} {currency}; the invoice says net {stated_net}, tax "
+             "{stated_tax}, gross {stated_gross}. The draft was deleted again.",
+             "Correct the sums in the billing system",
+             "sevDesk errechnet netto {net}, Steuer {tax}, brutto {gross} {currency}; die Rechnung nennt netto "
+             "{stated_net}, Steuer {stated_tax}, brutto {stated_gross}. Der Entwurf wurde wieder gelöscht.",
+             "Die Summen im Abrechnungssystem berichtigen"),
+)  # fmt: skip

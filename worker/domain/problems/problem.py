@@ -1,0 +1,61 @@
+"""One problem as it happened: a code of the catalogue and its parameters."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from worker.domain.problems.catalogue import CATALOGUE
+from worker.domain.problems.problem_type import Actor, Lang, ProblemType
+
+__all__ = ["TRIED_AGAIN", "Actor", "Lang", "Problem", "ProblemType", "problem"]
+
+GIVEN_UP: dict[Lang, str] = {"en": " Given up after {tries} tries.", "de": " Nach {tries} Versuchen aufgegeben."}
+TRIES = "tries"
+# The next step while retries are left; the catalogue says what to do when they are used up.
+TRIED_AGAIN: dict[Lang, str] = {
+    "en": "Nothing to do; it is tried again.",
+    "de": "Nichts zu tun; es wird erneut versucht.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Made by `problem`, which checks the parameters."""
+
+    code: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def type(self) -> ProblemType:
+        """The catalogue's entry."""
+        return CATALOGUE[self.code]
+
+    def cause(self, lang: Lang = "en") -> str:
+        """What happened, in one or two sentences."""
+        given_up = GIVEN_UP[lang] if TRIES in self.parameters else ""
+        return (self.type.cause[lang] + given_up).format_map(self.parameters)
+
+    def next_step(self, lang: Lang = "en", *, job: str = "JOB") -> str:
+        """What to do about it; `job` is what the commands in it shall name."""
+        return self.type.next_step[lang].format_map({**self.parameters, "job": job})
+
+    def as_dict(self, lang: Lang = "en", *, job: str = "JOB") -> dict[str, object]:
+        """Code, parameters, who must act, and both sentences, for JSON."""
+        return {
+            "code": self.code,
+            "parameters": dict(self.parameters),
+            "actor": self.type.actor.value,
+            "cause": self.cause(lang),
+            "next_step": self.next_step(lang, job=job),
+        }
+
+    def given_up(self, tries: int) -> "Problem":
+        """The same problem after the last of `tries` tries."""
+        return replace(self, parameters={**self.parameters, TRIES: str(tries)})
+
+
+def problem(code: str, /, **parameters: object) -> Problem:
+    """A problem with its parameters as text. Raises TypeError where they are not exactly those of the catalogue."""
+    wanted = CATALOGUE[code].parameters
+    if parameters.keys() != wanted:
+        raise TypeError(f"problem {code} takes {sorted(wanted)}, not {sorted(parameters)}")
+    return Problem(code, {name: str(value) for name, value in parameters.items()})

@@ -1,0 +1,43 @@
+"""What an entry of the catalogue consists of."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+Lang = Literal["en", "de"]
+
+# Filled in by whoever shows the next step: the job's id or, where several jobs of one invoice are parked, its number.
+JOB = "job"
+
+
+class Actor(StrEnum):
+    """Who must act."""
+
+    WORKER = "worker"  # nobody: it goes on by itself
+    OPERATOR = "operator"  # runs the worker: settings, network, API token
+    ACCOUNTANT = "accountant"  # works in sevDesk
+    BILLING = "billing"  # maintains invoices and customers in the billing system
+    DEVELOPER = "developer"  # maintains the program that asks for jobs
+    REQUESTER = "requester"  # asked for this job
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """Sentences are templates for `str.format_map`; `{job}` in a next step is what `sevdesk-worker retry` takes."""
+
+    code: str
+    actor: Actor
+    cause: dict[Lang, str]
+    next_step: dict[Lang, str]
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """The names of the parameters that the sentences use, without `job`."""
+        texts = (*self.cause.values(), *self.next_step.values())
+        return frozenset(name for text in texts for name in re.findall(r"\{(\w+)\}", text)) - {JOB}
+
+
+def entry(code: str, actor: Actor, cause: str, next_step: str, ursache: str, naechster_schritt: str) -> ProblemType:
+    """A catalogue entry: cause and next step in English, then both in German."""
+    return ProblemType(code, actor, {"en": cause, "de": ursache}, {"en": next_step, "de": naechster_schritt})

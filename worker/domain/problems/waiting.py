@@ -1,0 +1,32 @@
+"""Why a job waits although nothing is wrong with it: it goes on by itself."""
+
+from worker.domain.problems.problem_type import Actor, ProblemType, entry
+
+
+def _waits(code: str, cause: str, ursache: str) -> ProblemType:
+    return entry(code, Actor.WORKER, cause, "Nothing to do; it goes on by itself.",
+                 ursache, "Nichts zu tun; es geht von selbst weiter.")  # fmt: skip
+
+
+ENTRIES = (
+    _waits("handed_back", "The worker was stopped and handed the job back.",
+           "Der Worker wurde beendet und hat den Auftrag zurückgegeben."),
+    _waits("quarantine", "The write {action} may still take effect.",
+           "Der Schreibvorgang {action} kann noch wirksam werden."),
+    _waits("contact_busy", "Another job writes the same contact.", "Ein anderer Auftrag schreibt denselben Kontakt."),
+    _waits("invoice_changed", "The billing system changed the invoice meanwhile.",
+           "Das Abrechnungssystem hat die Rechnung inzwischen geändert."),
+    _waits("worker_stalled", "The worker stalled before the call.", "Der Worker stockte vor dem Aufruf."),
+    _waits("person_limit", "The person who asked may start {jobs} jobs per {seconds} s; this one waits its turn.",
+           "Wer angefordert hat, darf {jobs} Aufträge je {seconds} s starten; dieser wartet, bis er an der Reihe ist."),
+    _waits("export_starting", "Another export is being started.", "Ein anderer Export wird gerade begonnen."),
+    _waits("export_in_progress", "sevDesk is making the export.", "sevDesk erstellt den Export."),
+    _waits("sevdesk_pause", "sevDesk asked for a pause.", "sevDesk hat um eine Pause gebeten."),
+    _waits("sevdesk_slowed", "sevDesk is being asked more slowly, because it could not keep up.",
+           "sevDesk wird langsamer befragt, weil es nicht nachkam."),
+    entry("token_refused_waiting", Actor.OPERATOR,
+          "sevDesk refuses the API token, so nothing is asked of it but one call now and then.",
+          "Set a valid SEVDESK_API_TOKEN and restart the worker; then it goes on by itself.",
+          "sevDesk lehnt das API-Token ab, daher wird es nur noch gelegentlich mit einem Aufruf befragt.",
+          "Ein gültiges SEVDESK_API_TOKEN setzen und den Worker neu starten; dann geht es von selbst weiter."),
+)  # fmt: skip

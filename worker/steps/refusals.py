@@ -1,0 +1,61 @@
+"""Which problem of the catalogue an error of sevDesk's is.
+
+Error numbers, operations and texts are sevDesk's own (measured by peers, see `domain/problems/sevdesk.py`); the first
+match decides.
+"""
+
+from sevdesk_client import errors
+from worker.domain.outcome import NotYet, Outcome, Parked, Retry
+from worker.domain.problems import Problem, problem
+from worker.gate.gate import HeldBack
+
+_BY_NUMBER = {
+    7100: "sevdesk_tax_refused",
+    830: "e_invoice_data_missing",
+    151: "sevdesk_object_gone",
+    159: "not_a_draft",
+    421: "sevdesk_already_cancelled",
+}
+_BY_OPERATION = {
+    "GET /StaticCountry": "country_unknown",
+    "GET /PaymentMethod": "payment_method_missing",
+    "PUT /Invoice/{id}/changeParameter": "template_refused",
+}
+_BY_TEXT = {
+    "Missing iban and bic": "e_invoice_data_missing",
+    "ZUGFeRD": "e_invoice_data_missing",
+    "No Model_": "sevdesk_object_gone",
+    "Correct number abort": "number_lock",
+    "contactPerson": "contact_person_unknown",
+}
+
+
+def outcome_of(error: errors.SevDeskError) -> Outcome:
+    """What a read that failed, or a refusal, means for the job."""
+    match error:
+        case HeldBack(retry_after=float(after)):
+            return NotYet(after, error.problem)
+        case errors.TokenRefused(status=401, retry_after=float(after)):
+            return NotYet(after, problem("token_refused_waiting"))  # an earlier job has reported it
+        case errors.TokenRefused():
+            return Parked(problem("token_refused"))
+        case errors.Refused():
+            return Parked(refusal(error))
+        case _:
+            return Retry(_about("sevdesk_unavailable", error), error.retry_after)
+
+
+def refusal(error: errors.Refused) -> Problem:
+    """What sevDesk's refusal means."""
+    by_text = (code for text, code in _BY_TEXT.items() if text in error.reason)
+    code = _BY_NUMBER.get(error.code or 0) or _BY_OPERATION.get(error.operation) or next(by_text, "sevdesk_refused")
+    return _about(code, error)
+
+
+def unknown_outcome(error: errors.SevDeskError) -> Problem:
+    """A write whose answer was lost."""
+    return _about("outcome_unknown", error)
+
+
+def _about(code: str, error: errors.SevDeskError) -> Problem:
+    return problem(code, operation=error.operation, answer=error.answer)
