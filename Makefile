@@ -30,10 +30,11 @@ chaos: $(READY) ## kill workers at every await and at random, for a quarter of a
 bench: $(READY) ## measure, as one table; ARGS="--quick --only B7,B8 --out bench.json"
 	PYTHONPATH=tests $(RUN) -m bench $(ARGS)
 
-check: $(READY) ## ruff and mypy --strict
+check: $(READY) ## ruff, mypy --strict and the import contracts
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy --strict worker sevdesk_client
+	.venv/bin/lint-imports
 
 lock: ## renew requirements.lock for every system and Python >= 3.11 (needs uv)
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --generate-hashes \

@@ -1,9 +1,10 @@
--- The least the worker needs. Run it as the owner of the tables, after every `sevdesk-worker migrate`:
+-- A database role with only the rights that the worker needs. Run as the owner of the tables, after every
+-- `sevdesk-worker migrate`:
 --
 --     psql "$OWNER_URL" -f sql/roles.sql
 --     ALTER ROLE sevdesk_worker LOGIN PASSWORD '...';      -- once; then DATABASE_URL names sevdesk_worker
 --
--- `migrate` itself goes on as the owner. Safe to repeat; what is granted here is all the role has.
+-- `migrate` itself must run as the owner. May be repeated: rights that are not granted here are taken away.
 
 DO $$
 BEGIN
@@ -17,7 +18,7 @@ REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM sevdesk_worker;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM sevdesk_worker;
 GRANT USAGE ON SCHEMA public TO sevdesk_worker;
 
--- The billing system's tables: read, column by column, so that what it adds for itself stays its own.
+-- Reading tables of the billing system: only these columns, so that columns it adds later stay unreadable.
 GRANT SELECT (id, first_name, last_name, email, street, zip, city, country_code, is_internal, is_admin)
     ON contacts TO sevdesk_worker;
 GRANT SELECT (id, name, vat_id, email, street, zip, city, country_code, buyer_reference)
@@ -35,15 +36,15 @@ GRANT SELECT (invoice_id, position, name, description, quantity, unit, unit_pric
 GRANT SELECT (id, invoice_id, event_type, payload, actor_contact_id, correlation_id, created_at)
     ON billing_invoice_event_log TO sevdesk_worker;
 
--- The hand-back: these columns and no other; the log only grows.
+-- Writing into tables of the billing system: the result columns of an invoice, and new rows of its event log.
 GRANT UPDATE (accounting_sync_status, document_status, claim_status, external_id, external_invoice_number, paid_amount,
               paid_at, cancelled_at, accounting_provider, accounting_synced_at, updated_at)
     ON billing_invoices TO sevdesk_worker;
 GRANT INSERT (invoice_id, event_type, payload, actor_contact_id, correlation_id, created_at)
     ON billing_invoice_event_log TO sevdesk_worker;
 
--- The worker's own tables, whichever migrations have made by now. Nothing is deleted but layouts that sevDesk dropped,
--- and what is a record for ever cannot be changed either.
+-- The worker's own tables and functions. Rows are never deleted, except layouts that sevDesk no longer has, and rows of
+-- mails, config_log and reconciliations are never changed.
 DO $$
 DECLARE
     own text;
@@ -58,5 +59,5 @@ BEGIN
     END LOOP;
 END $$;
 GRANT DELETE ON sevdesk_templates TO sevdesk_worker;
-GRANT SELECT ON _yoyo_migration TO sevdesk_worker;  -- which migrations ran: `doctor` tells what is missing
+GRANT SELECT ON _yoyo_migration TO sevdesk_worker;  -- `doctor` reads which migrations were applied
 REVOKE UPDATE ON sevdesk_mails, sevdesk_config_log, sevdesk_reconciliations FROM sevdesk_worker;

@@ -65,7 +65,7 @@ class App:
             try:
                 store = await Store.connect(self.settings.database_url, size=max(4, self.settings.worker_max_jobs // 2))
                 try:
-                    await store.query("note_token", configured=self.settings.sevdesk_api_token is not None)
+                    await store.query("set_token_configured", configured=self.settings.sevdesk_api_token is not None)
                     return store
                 except BaseException:
                     await store.close()

@@ -1,6 +1,6 @@
--- Reference schema of the tables the billing system owns. The worker reads them and hands back into a few
--- columns of billing_invoices and into billing_invoice_event_log. Used by the demo, the tests and `doctor`;
--- a real installation brings its own tables and never runs this file.
+-- The tables of the billing system as the worker expects them. The worker reads them, and writes a few columns of
+-- billing_invoices and new rows of billing_invoice_event_log (sql/roles.sql names them). The demo and the tests create
+-- these tables, `doctor` compares with them; a real installation has its own tables and never runs this file.
 
 CREATE TABLE contacts (
     id           uuid PRIMARY KEY DEFAULT gen_random_uuid(),

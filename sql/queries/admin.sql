@@ -1,4 +1,4 @@
--- What admins ask for: the settings and their history, the account, the layouts.
+-- The settings of the worker, sevDesk's document layouts, and the figures for the metrics.
 
 -- name: config^
 SELECT account_name, account_id, contact_person_id, template_eb_ar, template_eb_sr, template_kop_ar, template_kop_sr,
@@ -6,8 +6,13 @@ SELECT account_name, account_id, contact_person_id, template_eb_ar, template_eb_
        connected_by, last_sync_at, updated_at
 FROM sevdesk_config;
 
+-- name: set_token_configured!
+-- The token itself is nowhere but in the environment. Without one the account is not connected.
+UPDATE sevdesk_config SET token_configured = :configured, is_connected = is_connected AND :configured
+WHERE token_configured IS DISTINCT FROM :configured;
+
 -- name: change_config
--- Takes over the fields of the patch that differ, and puts each of them on record, all or nothing. Answers with those.
+-- Applies the fields of the patch whose value differs, logs each of them, and returns them.
 WITH before AS (
     SELECT * FROM sevdesk_config FOR UPDATE
 ), changes AS (
@@ -33,7 +38,7 @@ SELECT template_id, name, extract(epoch FROM clock_timestamp() - fetched_at)::fl
 FROM sevdesk_templates ORDER BY name, template_id;
 
 -- name: store_templates$
--- The list as sevDesk has it now: new ones come, removed ones go. Answers with how many went.
+-- Replaces the list by the one from sevDesk. Returns how many layouts were deleted.
 WITH gone AS (
     DELETE FROM sevdesk_templates WHERE template_id <> ALL (:template_ids::text[]) RETURNING template_id
 ), there AS (
@@ -46,11 +51,11 @@ WITH gone AS (
 SELECT count(*) FROM gone;
 
 -- name: count_jobs
--- What is not at an end, for the metrics.
+-- Unfinished and parked jobs, for the metrics.
 SELECT kind, state, count(*) AS jobs FROM sevdesk_jobs WHERE state NOT IN ('done', 'rejected') GROUP BY kind, state;
 
 -- name: queue_age^
--- How long the oldest job that nothing but a free worker keeps waiting has been due, and when payments were synced.
+-- For how many seconds the oldest due job has waited for a free worker, and when the last payment sync ended.
 SELECT coalesce(extract(epoch FROM max(clock_timestamp() - greatest(j.created_at, j.not_before))), 0)::float8 AS age,
        (SELECT extract(epoch FROM last_sync_at)::float8 FROM sevdesk_config) AS last_sync
 FROM sevdesk_jobs j

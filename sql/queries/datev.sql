@@ -1,7 +1,7 @@
--- DATEV exports: the row that carries them, and what our side says about the period.
+-- DATEV exports, and the invoices and payments that an export must contain.
 
--- name: adopt_export^
--- The row a job works on: the one named, or one of its own. A row belongs to the first job that takes it.
+-- name: find_or_insert_export^
+-- The export that a job works on: the one named, else a new one. An export belongs to the first job that asks for it.
 WITH own AS (
     INSERT INTO sevdesk_datev_exports (start_date, end_date, scope, by_pay_date, include_images, enshrine, job_id,
                                        requested_by)
@@ -20,6 +20,7 @@ SELECT export_id, start_date, end_date, scope, by_pay_date, include_images, ensh
 FROM (SELECT * FROM own UNION ALL SELECT * FROM named) e;
 
 -- name: overlapping_export$
+-- The oldest other running export that has a day in common with this one.
 SELECT export_id FROM sevdesk_datev_exports
 WHERE status = 'running' AND export_id <> :export_id AND start_date <= :end_date AND end_date >= :start_date
 ORDER BY created_at LIMIT 1;
@@ -30,7 +31,7 @@ SET sevdesk_job_id = :sevdesk_job_id, status = 'running', started_at = clock_tim
 WHERE export_id = :export_id AND sevdesk_job_id IS NULL;
 
 -- name: export_progress$
--- Tells whoever listens, but only when something moved.
+-- Stores the progress and sends a notification, if it has grown.
 WITH moved AS (
     UPDATE sevdesk_datev_exports SET progress = :progress
     WHERE export_id = :export_id AND progress < :progress
@@ -51,8 +52,8 @@ SET status = :status, progress = 100, filename = :filename, archive = :archive, 
 WHERE export_id = :export_id;
 
 -- name: documents_of_period
--- Our finalized invoices by invoice date, and the cancellations made in the period, as the books must show them. `party`
--- is the recipient they were drafted for; null for adopted ones.
+-- The finalized invoices with an invoice date in the period, and the cancellation invoices made in it. `party`: id of
+-- the recipient the draft was made for; null for an invoice that the worker found in sevDesk.
 SELECT d.kind, d.number, d.day, i.tax_rule, i.currency, d.cancels, d.gross, i.document_kind,
        (SELECT jsonb_agg(jsonb_build_object('position', p.position, 'name', p.name, 'description', p.description,
                                             'quantity', p.quantity, 'unit', p.unit, 'unit_price', p.unit_price,
@@ -74,7 +75,8 @@ FROM (SELECT id AS invoice_id, 'invoice' AS kind, external_invoice_number AS num
 JOIN billing_invoices i ON i.id = d.invoice_id;
 
 -- name: payments_of_period
--- Money that came or went back for our invoices, by the day sevDesk gave, else the day we learned of it (day null).
+-- Payments and repayments of our invoices, by the day that sevDesk gave; without one (day null) by the day when the
+-- worker learned of them.
 SELECT i.external_invoice_number AS number, i.currency,
        (e.payload ->> 'paid_now')::numeric - (e.payload ->> 'paid_before')::numeric AS amount,
        (e.payload ->> 'paid_on')::date AS day

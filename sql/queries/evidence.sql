@@ -1,13 +1,13 @@
--- Everything on record about one invoice, for a bundle that proves itself.
+-- Everything recorded about one invoice, for the evidence bundle.
 
 -- name: evidence_rows
--- One statement, so one moment: nothing happens between the parts. Columns are named one by one, because the billing
--- system's tables may have others that are not ours to read.
+-- One statement, so that all parts are of the same moment. Columns are named one by one, because the tables of the
+-- billing system may have others that the worker has no right to read.
 SELECT kind, body FROM (
     SELECT 1 AS part, NULL::timestamptz AS at, 0 AS id, 'invoice' AS kind, to_jsonb(r) AS body
     FROM (SELECT id, invoice_number, document_kind, document_status, claim_status, currency, net_amount::text,
-                 tax_amount::text, gross_amount::text, paid_amount::text, issue_date, paid_at, cancelled_at, accounting_provider, external_id,
-                 external_invoice_number, accounting_sync_status, accounting_synced_at
+                 tax_amount::text, gross_amount::text, paid_amount::text, issue_date, paid_at, cancelled_at,
+                 accounting_provider, external_id, external_invoice_number, accounting_sync_status, accounting_synced_at
           FROM billing_invoices WHERE id = :invoice_id) r
     UNION ALL
     SELECT 2, r.created_at, 0, 'event', to_jsonb(r)
@@ -15,9 +15,8 @@ SELECT kind, body FROM (
           FROM billing_invoice_event_log WHERE invoice_id = :invoice_id) r
     UNION ALL
     SELECT 3, NULL, r.seq, 'job', to_jsonb(r)
-    FROM (SELECT seq, job_id, kind, origin, requested_by, correlation_id, state, attempt, problem, problem_parameters, error, next_step,
-                 created_at,
-                 started_at, finished_at
+    FROM (SELECT seq, job_id, kind, origin, requested_by, correlation_id, state, attempt, problem,
+                 problem_parameters, error, next_step, created_at, started_at, finished_at
           FROM sevdesk_jobs WHERE invoice_id = :invoice_id) r
     UNION ALL
     SELECT 4, NULL, r.id, 'request', to_jsonb(r)

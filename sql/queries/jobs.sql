@@ -1,7 +1,8 @@
--- The ledger. Every change of state is guarded by the state it leaves.
+-- Jobs and intents. Every change of a job's state names the state it leaves, so a second change finds no row.
 
--- name: take_in
--- Bulk: what a poll of Redis found, in the order asked. A job the ledger knows already is left as it is.
+-- name: insert_incoming_jobs
+-- Jobs that were read from Redis, in the order in which they were requested. Jobs with a problem are rejected at once.
+-- Jobs that the ledger has already are left as they are; only new rows are returned.
 INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, invoice_id, requested_by, correlation_id, order_key,
                           state, enqueued_at, problem, problem_parameters, error, next_step, finished_at)
 SELECT n.job_id, n.kind, n.payload, 'redis', n.invoice_id, n.requested_by, n.correlation_id,
@@ -18,7 +19,7 @@ ON CONFLICT (job_id) DO NOTHING
 RETURNING job_id, kind, state, problem, error;
 
 -- name: known_jobs
--- Which of these ids the ledger has a row for, and who asked.
+-- Which of these jobs the ledger has, and who asked for them.
 SELECT job_id, requested_by FROM sevdesk_jobs WHERE job_id = ANY (:job_ids::text[]);
 
 -- name: request_job$
@@ -35,13 +36,13 @@ SELECT pg_try_advisory_lock(hashtextextended(:subject, 0));
 SELECT pg_advisory_unlock(hashtextextended(:subject, 0));
 
 -- name: unlock_job!
--- After a claim that failed half-way. Keys this process holds for other jobs are not touched.
+-- After a claim that failed: frees the lock it may have taken, but none that this process holds for another job.
 SELECT pg_advisory_unlock(lock_key) FROM sevdesk_jobs
 WHERE job_id = :job_id AND order_key <> ALL (:held::text[]);
 
 -- name: release_job^
--- Give the order key back and say who waited for it. The outer join makes one row in any plan, so that the lock is
--- given back whether or not somebody waits.
+-- Frees the order key and returns the next job that waits for it. Because of the outer join there is always one row, so
+-- the lock is freed whether or not a job waits.
 SELECT f.freed, n.job_id, n.kind
 FROM (SELECT pg_advisory_unlock(hashtextextended(:order_key, 0)) AS freed) f
 LEFT JOIN LATERAL (
@@ -49,15 +50,15 @@ LEFT JOIN LATERAL (
     WHERE order_key = :order_key AND state IN ('queued', 'waiting', 'requested')
     ORDER BY seq LIMIT 1) n ON n.job_id <> :job_id;
 
--- name: note_step!
+-- name: record_step!
 UPDATE sevdesk_jobs
 SET steps_done = CASE WHEN :step::text IS NULL THEN steps_done ELSE steps_done || :step::text END,
     updated_at = clock_timestamp()
 WHERE job_id = :job_id AND state = 'running' AND attempt = :attempt;
 
 -- name: end_attempt$
--- The end of one attempt: final (done, parked, rejected) or waiting. Tells whoever listens; no personal data. An
--- attempt that lost the job to a later one has no say any more.
+-- Ends an attempt: for good (done, parked, rejected) or until later (waiting, queued), and sends a notification, which
+-- holds no personal data. Does nothing if a later attempt has been started since.
 WITH ended AS (
     UPDATE sevdesk_jobs
     SET state = :state, problem = :problem, problem_parameters = :parameters::jsonb, error = :error,
@@ -77,13 +78,13 @@ SELECT pg_notify('sevdesk_events',
 FROM ended;
 
 -- name: person^
--- The rights of the person a job was asked by.
+-- The rights of the person who asked for a job.
 SELECT is_internal, is_admin FROM contacts WHERE id = :person_id;
 
 -- name: open_intent$
--- Run on the lock session: a process whose locks are gone cannot record an intent, and so cannot act.
--- An older open intent of the subject has been looked into by now; what was found closes it. Counting what was closed
--- makes Postgres close it first: two open intents on one subject are refused even within one statement.
+-- Runs on the connection that holds the locks: a process that lost them cannot record an intent, and so cannot write.
+-- Closes the earlier open intent of the subject, whose outcome is known by now. The count makes Postgres close it
+-- before the new one is inserted; the unique index allows one open intent per subject even within a statement.
 WITH closed AS (
     UPDATE sevdesk_intents SET closed_at = clock_timestamp(), outcome = :found
     WHERE id = :earlier::bigint AND closed_at IS NULL
@@ -106,17 +107,18 @@ FROM sevdesk_intents WHERE subject = :subject AND closed_at IS NULL;
 -- name: has_open_intent$
 SELECT EXISTS (SELECT FROM sevdesk_intents WHERE job_id = :job_id AND closed_at IS NULL);
 
--- name: reap
--- Running jobs whose process is gone go back to the queue. Taking the lock ourselves until the end of the statement
--- proves that nobody holds it, and keeps everybody from claiming the job in between.
+-- name: requeue_abandoned_jobs
+-- Sets running jobs whose process died back to queued. That this transaction gets the lock of a job proves that no
+-- process holds it, and keeps others from starting the job meanwhile.
 WITH running AS MATERIALIZED (SELECT job_id, lock_key FROM sevdesk_jobs WHERE state = 'running')
 UPDATE sevdesk_jobs j SET state = 'queued', updated_at = clock_timestamp()
 FROM running r
 WHERE j.job_id = r.job_id AND j.state = 'running' AND pg_try_advisory_xact_lock(r.lock_key)
 RETURNING j.job_id, j.kind;
 
--- name: due_jobs
--- Jobs that should be ringing: requested, queued for a while, or waiting past their time. Oldest first, bounded.
+-- name: jobs_to_wake
+-- Jobs that a worker should have started by now: requested ones, and those that have been queued, or due after waiting,
+-- for `grace` seconds. Oldest first. The row is touched, so that each is returned once per `grace`.
 UPDATE sevdesk_jobs SET state = CASE WHEN state = 'requested' THEN 'queued' ELSE state END,
        updated_at = clock_timestamp()
 WHERE job_id IN (
@@ -130,15 +132,16 @@ WHERE job_id IN (
 RETURNING job_id, kind;
 
 -- name: answer_intent$
--- The answer to what a parked job asks, and to nothing else; null when it asks nothing that is still open.
+-- Stores a person's answer to the open intent that a parked job asks about; null if there is none.
 UPDATE sevdesk_intents i SET answer = :answer
 FROM sevdesk_jobs j
 WHERE j.job_id = :job_id AND j.state = 'parked' AND i.id = j.asks_about AND i.closed_at IS NULL
 RETURNING i.id;
 
--- name: request_forgotten$
--- Invoices the billing system marked queued for which no job exists, and, where auto transfer is on, approved ones
--- nobody has asked for. The key holds the row's version, so a refused invoice is not asked for again until it changes.
+-- name: request_missing_jobs$
+-- Requests the publication of approved invoices that are marked queued but have no unfinished job, and, with auto
+-- transfer on, of those that are not transferred. The key contains updated_at, so an invoice whose job failed is not
+-- requested again until the invoice changes. Returns the number of requests.
 WITH forgotten AS (
     SELECT i.id, i.updated_at
     FROM billing_invoices i CROSS JOIN sevdesk_config c
@@ -158,10 +161,11 @@ SELECT count(sevdesk_request_job('publish_invoice', jsonb_build_object('invoice_
 FROM forgotten f;
 
 -- name: unpark^
+-- Requests a parked job again, with all its steps and retries.
 WITH again AS (
     UPDATE sevdesk_jobs
-    SET state = 'requested', problem = NULL, problem_parameters = NULL, error = NULL, next_step = NULL, retries = 0, steps_done = '{}', not_before = NULL,
-        finished_at = NULL, asks_about = NULL, updated_at = clock_timestamp()
+    SET state = 'requested', problem = NULL, problem_parameters = NULL, error = NULL, next_step = NULL, retries = 0,
+        steps_done = '{}', not_before = NULL, finished_at = NULL, asks_about = NULL, updated_at = clock_timestamp()
     WHERE job_id = :job_id AND state = 'parked'
     RETURNING job_id, kind
 )

@@ -1,7 +1,7 @@
--- What operators ask: none of it changes an invoice or a job.
+-- Questions of operators. None of these statements changes an invoice or a job.
 
 -- name: find_invoice^
--- Ours before sevDesk's, for the two number circles may overlap.
+-- Our number before sevDesk's, because the two number ranges may overlap.
 SELECT id FROM (
     SELECT id, 1 AS place FROM billing_invoices WHERE invoice_number = :subject
     UNION ALL
@@ -24,16 +24,16 @@ ORDER BY seq;
 SELECT pg_backend_pid();
 
 -- name: queue_states
--- Answered from the index of unfinished jobs; finished ones are not counted.
+-- Unfinished and parked jobs only; read from their index.
 SELECT state, count(*)::int AS jobs FROM sevdesk_jobs WHERE state NOT IN ('done', 'rejected') GROUP BY state;
 
 -- name: recent_states
--- What became of the newest jobs. Counting all of a ledger that only grows would take longer every year.
+-- The states of the newest jobs. Counting all would take longer with every year.
 SELECT state, count(*)::int AS jobs
 FROM (SELECT state FROM sevdesk_jobs ORDER BY seq DESC LIMIT :most) AS newest GROUP BY state;
 
 -- name: table_sizes^
--- Postgres' own estimates, as of its last analyze.
+-- Estimates by Postgres, from its last ANALYZE.
 SELECT (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'sevdesk_jobs'::regclass) AS jobs,
        (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'billing_invoices'::regclass) AS invoices;
 
@@ -44,14 +44,14 @@ FROM sevdesk_jobs j LEFT JOIN billing_invoices i ON i.id = j.invoice_id
 WHERE j.state = 'running' ORDER BY j.updated_at LIMIT :most;
 
 -- name: parked_jobs
--- The newest first; how many there are is told by queue_states.
+-- The newest first.
 SELECT j.job_id, j.kind, i.invoice_number, j.problem, j.error, j.next_step,
        extract(epoch FROM clock_timestamp() - j.finished_at)::float8 AS seconds
 FROM sevdesk_jobs j LEFT JOIN billing_invoices i ON i.id = j.invoice_id
 WHERE j.state = 'parked' ORDER BY j.finished_at DESC LIMIT :most;
 
 -- name: oldest_waiting^
--- Ordered by time, not by seq, so that the index of unfinished jobs is read and not the whole ledger.
+-- Ordered by time, not by seq: then Postgres reads the index of unfinished jobs instead of the whole table.
 SELECT j.job_id, j.kind, j.state, i.invoice_number, j.error,
        extract(epoch FROM clock_timestamp() - j.created_at)::float8 AS seconds
 FROM (SELECT * FROM sevdesk_jobs WHERE state IN ('requested', 'queued', 'waiting') ORDER BY created_at LIMIT 1) j
@@ -79,11 +79,12 @@ LEFT JOIN billing_invoices i ON i.id = j.invoice_id
 ORDER BY j.seq DESC;
 
 -- name: deciding_job^
--- Of one job id, that job. Of an invoice: what is unfinished, else what is parked and was not overtaken by a later job of
--- its kind, else the newest. Of several the publication and then the first, for the others may only follow from it.
--- parked_beside: how many of an invoice are parked.
-SELECT j.job_id, j.kind, j.state, j.attempt, j.retries, j.worker, j.steps_done, j.problem, j.problem_parameters, j.asks_about, j.order_key,
-       j.seq, j.requested_by, j.started_at, j.invoice_id, i.invoice_number,
+-- The job with the given id, or the job of an invoice that decides what happens next to it: an unfinished one; else a
+-- parked one, unless a later job of its kind is done or parked; else the newest. Of several unfinished or parked ones
+-- the first, of parked ones a publication before others, because the others may be parked for want of it.
+-- parked_beside: how many jobs of the invoice are parked. locked: whether a process holds the lock of its order key.
+SELECT j.job_id, j.kind, j.state, j.attempt, j.retries, j.worker, j.steps_done, j.problem, j.problem_parameters,
+       j.asks_about, j.order_key, j.seq, j.requested_by, j.started_at, j.invoice_id, i.invoice_number,
        extract(epoch FROM j.not_before - clock_timestamp())::float8 AS again_in,
        extract(epoch FROM clock_timestamp() - j.updated_at)::float8 AS since,
        extract(epoch FROM clock_timestamp() - coalesce(j.not_before, j.created_at))::float8 AS due_for,
@@ -113,14 +114,15 @@ WHERE order_key = :order_key AND seq < :seq AND state IN ('requested', 'queued',
 ORDER BY seq LIMIT 1;
 
 -- name: limited_for$
--- Seconds until the person may start another job; null when one may start now. The same rule as sevdesk_claim_job's.
+-- Seconds until the person may start another job; null if now. The rule is the one of sevdesk_claim_job.
 SELECT extract(epoch FROM s.started_at - clock_timestamp())::float8 + :limit_seconds::float8
 FROM sevdesk_jobs s
-WHERE s.requested_by = :person::uuid AND s.started_at > clock_timestamp() - make_interval(secs => :limit_seconds::float8)
+WHERE s.requested_by = :person::uuid
+  AND s.started_at > clock_timestamp() - make_interval(secs => :limit_seconds::float8)
 ORDER BY s.started_at DESC OFFSET :limit_jobs::int - 1 LIMIT 1;
 
 -- name: open_intent_about^
--- The job's own unknown write, else the one on its invoice.
+-- The open intent of the job itself, else the one on the subject.
 SELECT action, step, extract(epoch FROM clock_timestamp() - intent_at)::float8 AS age
 FROM sevdesk_intents
 WHERE closed_at IS NULL AND (job_id = :job_id OR subject = :subject)
@@ -133,8 +135,8 @@ SELECT i.id, i.invoice_number, i.document_kind, i.document_status, i.claim_statu
 FROM billing_invoices i WHERE i.id = :invoice_id;
 
 -- name: timeline
--- Everything that happened to one invoice, from every table that remembers it. Recipients of mails are personal data:
--- only for whoever asks for this one invoice.
+-- Everything that happened to one invoice, from all tables. Contains personal data (recipients of mails), so it is
+-- shown only to a person who asks for this invoice.
 SELECT at, source, what, detail FROM (
     SELECT created_at AS at, 'event' AS source, event_type AS what, payload AS detail, id::text AS tie
     FROM billing_invoice_event_log WHERE invoice_id = :invoice_id
@@ -168,9 +170,10 @@ FROM sevdesk_jobs WHERE invoice_id = :invoice_id ORDER BY seq;
 SELECT clock_timestamp() AS now, current_setting('server_version') AS version,
        current_setting('server_version_num')::int AS version_number;
 
--- name: book
--- Billing invoices with what the worker remembers of each, in the order of their ids: a page of the linked ones, or the
--- named ids, or those of the named numbers that are not linked. Every stored PDF is hashed.
+-- name: invoices_to_compare
+-- Invoices with what the worker recorded about them, ordered by id: those with the given ids; else those with the given
+-- numbers that have no sevDesk id; else a page of those that have one. Every stored PDF is hashed and compared with its
+-- recorded digest.
 SELECT i.id, i.invoice_number, i.gross_amount, i.accounting_sync_status, i.document_status, i.claim_status,
        i.external_id, i.external_invoice_number, i.paid_amount, i.paid_at, i.cancelled_at, i.updated_at,
        a.cancellation_external_id, r.recipient_id, l.contact_id, p.pdf_intact, p.pdf_as_logged,
@@ -198,19 +201,20 @@ LEFT JOIN LATERAL (SELECT bool_and(encode(sha256(d.content), 'hex') = d.sha256) 
 ORDER BY i.id;
 
 -- name: contact_history
--- Every sevDesk contact that has stood for these parties: merged in sevDesk, or made anew, is not drift.
+-- Every sevDesk contact that was ever linked to these companies and contacts. An invoice may show an earlier one:
+-- contacts are merged or replaced in sevDesk.
 SELECT DISTINCT party_id, contact_id FROM (
     SELECT sevdesk_uuid_or_null(payload ->> 'party_id') AS party_id, payload ->> 'contact_id' AS contact_id
     FROM billing_invoice_event_log
     WHERE event_type = 'contact_linked' AND payload ->> 'party_id' = ANY (:parties::uuid[]::text[])) AS linked;
 
--- name: remember_reconciliation$
+-- name: insert_reconciliation$
 INSERT INTO sevdesk_reconciliations (started_at, invoices, documents, changing, drift)
 VALUES (:started_at, :invoices, :documents, :changing, :drift::jsonb)
 RETURNING id;
 
 -- name: billing_columns
--- The columns of these tables as they are, and what this role may do with each.
+-- The columns of the tables as they are, and what this role may do with each.
 SELECT c.relname AS table_name, a.attname AS column_name, format_type(a.atttypid, NULL) AS type,
        has_column_privilege(c.oid, a.attnum, 'SELECT') AS may_select,
        has_column_privilege(c.oid, a.attnum, 'INSERT') AS may_insert,
@@ -220,20 +224,20 @@ JOIN pg_class c ON c.oid = to_regclass(wanted.name)
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped;
 
 -- name: number_is_unique$
--- The marker in sevDesk is the invoice number, so two invoices with one number would be one there.
+-- Invoices are found again in sevDesk by their number, so no two may have the same.
 SELECT EXISTS (SELECT FROM pg_index x JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[0]
                WHERE x.indrelid = to_regclass('billing_invoices') AND x.indisunique AND x.indnkeyatts = 1
                  AND x.indpred IS NULL AND a.attname = 'invoice_number');
 
--- name: barred_tables
--- Tables of our own that this role may not read or write.
+-- name: tables_without_access
+-- Tables of the worker that this role may not read or insert into.
 SELECT relname AS table_name FROM pg_class
 WHERE relkind = 'r' AND relname LIKE 'sevdesk\_%' AND pg_table_is_visible(oid)
   AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT'))
 ORDER BY relname;
 
 -- name: migration_log^
--- Whether yoyo's log is there, and whether this role may read it (only the owner of the tables needs to).
+-- Whether yoyo's log of applied migrations exists, and whether this role may read it.
 SELECT to_regclass('_yoyo_migration') IS NOT NULL AS there,
        coalesce(has_table_privilege(to_regclass('_yoyo_migration'), 'SELECT'), false) AS readable;
 
@@ -241,7 +245,7 @@ SELECT to_regclass('_yoyo_migration') IS NOT NULL AS there,
 SELECT migration_id FROM _yoyo_migration;
 
 -- name: named_templates
--- Every template that an invoice may name, and where it is named.
+-- Every template that invoices use, and where it is named.
 SELECT c.named AS template_id, c.place
 FROM sevdesk_config, LATERAL (VALUES (template_eb_ar, 'template_eb_ar'), (template_eb_sr, 'template_eb_sr'),
                                      (template_kop_ar, 'template_kop_ar'), (template_kop_sr, 'template_kop_sr'))

@@ -6,10 +6,10 @@ from typing import Any
 
 from worker.domain import jobs
 from worker.domain.jobs import Id, Kind, Payload, Role
+from worker.domain.ledger import Job
 from worker.domain.outcome import Done, Outcome
 from worker.runner import registry as handlers
 from worker.runner.registry import Office
-from worker.store import Job
 
 NAME = "noop"
 

@@ -9,8 +9,9 @@ import asyncpg
 
 from sevdesk_client.client import SevDeskClient
 from worker.app import App
+from worker.domain.ledger import AttemptEnd, ClaimRefusal
 from worker.runner.runner import Runner
-from worker.store import Ending, LockSession, Refusal, Store
+from worker.store import LockSession, Store
 from worker.store.connection import QUERIES, prepare
 
 
@@ -80,7 +81,7 @@ def drop_claim() -> None:
 
     async def claim_and_unlock(self: LockSession, job_id: str) -> Any:
         taken = await claim(self, job_id)
-        if not isinstance(taken, Refusal):
+        if not isinstance(taken, ClaimRefusal):
             await give_back(self)
         return taken
 
@@ -98,7 +99,7 @@ def acknowledge_early() -> None:
     original = Runner._passage
 
     async def passage(self: Runner, job: Any) -> Any:
-        await self.store.record(job, ending=Ending("done"))
+        await self.store.record(job, ending=AttemptEnd("done"))
         return await original(self, job)
 
     _replace(Runner, "_passage", passage)

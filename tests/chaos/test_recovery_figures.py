@@ -76,7 +76,7 @@ async def test_ledger_costs_few_round_trips(services: Services, template: str, h
     last = len(statements) - statements[::-1].index("COMMIT;")
     ledger = [name for name in statements[:first] + statements[last:] if name not in BESIDE_THE_LEDGER]
     print(f"\n{len(statements)} SQL round trips per publication, of these for the ledger {len(ledger)}: {ledger}")
-    assert {"take_in", "claim_job", "end_attempt", "release_job"} <= set(ledger)
+    assert {"insert_incoming_jobs", "claim_job", "end_attempt", "release_job"} <= set(ledger)
     assert len(ledger) <= MOST_ROUND_TRIPS
 
 

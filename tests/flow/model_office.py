@@ -21,10 +21,11 @@ from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sandbox.account.records import Invoice as Document
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.http.app import create_app
+from worker.domain.ledger import JobRef
 from worker.observability.metrics import Metrics
 from worker.runner.runner import Runner
 from worker.steps.account import SevdeskAccount
-from worker.store import JobRef, LockSession, Store
+from worker.store import LockSession, Store
 
 TOKEN = "0" * 32
 QUARANTINE = 60.0

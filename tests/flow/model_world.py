@@ -23,10 +23,11 @@ from sevdesk_client.sandbox.endpoints import cancelling, paying
 from sevdesk_client.sandbox.endpoints.errors import Refusal
 from sevdesk_client.sandbox.http.app import create_app
 from worker.domain.jobs import parse
+from worker.domain.ledger import Job
 from worker.domain.outcome import Done, Outcome
 from worker.handlers.payment_sync import Sync
 from worker.steps.account import SevdeskAccount
-from worker.store import Job, Store
+from worker.store import Store
 
 TOKEN = "0" * 32
 START = datetime(2026, 10, 24, 21, 59, 30, tzinfo=UTC)  # a minute before a Berlin midnight, in the last night of summer

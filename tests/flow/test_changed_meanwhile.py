@@ -174,4 +174,4 @@ async def test_early_mail_leaves_transfer_on(office: Office) -> None:
     job = await do(office, "send_invoice")
     assert job["state"] == "parked"
     assert (await row(office))["accounting_sync_status"] == "not_synced"
-    assert await office.store.query("request_forgotten", grace=0.0, most=10) == 1
+    assert await office.store.query("request_missing_jobs", grace=0.0, most=10) == 1

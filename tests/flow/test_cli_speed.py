@@ -6,8 +6,8 @@ import pytest
 from flow.billing import Billing
 from flow.operators import Operator
 
-from worker.cli.lookup import Found
 from worker.cli.status import glance
+from worker.operator.lookup import Found
 from worker.operator.situation import gather
 from worker.settings import Settings
 from worker.store import Store

@@ -10,8 +10,8 @@ from flow.model_books import check_job
 from flow.model_office import Office, Trouble
 
 from sevdesk_client.sandbox.endpoints import cancelling
-from worker.cli.lookup import Found
 from worker.operator.diagnosis import Diagnosis, diagnose
+from worker.operator.lookup import Found
 from worker.operator.situation import gather
 from worker.store import NoOpenQuestion
 

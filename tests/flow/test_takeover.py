@@ -14,10 +14,11 @@ from flow.processes import Process, worker_process
 from flow.waiting import asked
 
 from sevdesk_client.sandbox.http.server import Running
+from worker.domain.ledger import AttemptEnd, Job
 from worker.maintenance import maintenance
 from worker.queue import inbox as doorbell
 from worker.settings import Settings
-from worker.store import Ending, Job, LockSession, Store
+from worker.store import LockSession, Store
 
 SLOW_WRITE = 500  # milliseconds of a write in sevDesk
 NOTICED = 5.0  # seconds after a kill, or after the quarantine, within which another worker must have acted
@@ -182,5 +183,5 @@ async def test_late_word_of_the_lost_is_ignored(billing: Billing, settings: Sett
                 await cut_locks(billing)
         first, second = attempts
         assert isinstance(first, Job) and isinstance(second, Job) and second.attempt == 2
-        await store.record(first, ending=Ending("waiting", after=60.0))
+        await store.record(first, ending=AttemptEnd("waiting", after=60.0))
         assert (await billing.job(job_id))["state"] == "running"

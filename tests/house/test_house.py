@@ -2,7 +2,9 @@
 
 import ast
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import asyncpg
@@ -15,28 +17,6 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("worker", "sevdesk_client")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
-# module prefix -> what it must not import (prefixes)
-IO = ("asyncpg", "aiosql", "arq", "redis", "httpx", "psycopg", "worker.store", "worker.settings", "worker.app")
-FORBIDDEN = {
-    "sevdesk_client": ("worker", "asyncpg", "arq", "redis", "aiosql", "structlog"),
-    "sevdesk_client.sandbox": ("sevdesk_client.client", "sevdesk_client.wire", "sevdesk_client.models", "httpx"),
-    "sevdesk_client.sandbox.account": tuple(f"sevdesk_client.sandbox.{x}" for x in ("documents", "endpoints", "http")),
-    "sevdesk_client.sandbox.documents": ("sevdesk_client.sandbox.endpoints", "sevdesk_client.sandbox.http"),
-    "sevdesk_client.sandbox.endpoints": ("sevdesk_client.sandbox.http",),
-    "sevdesk_client.wire": ("httpx", "asyncio"),
-    "worker.domain.invoice": (*IO, "sevdesk_client"),
-    "worker.domain.lifecycle": (*IO, "sevdesk_client"),
-    "worker.domain.money": (*IO, "sevdesk_client"),
-    "worker.domain.recipients": (*IO, "sevdesk_client"),
-    "worker.domain.jobs": (*IO, "sevdesk_client"),
-    "worker.domain.schedule": IO,
-    "worker.gate.aimd": IO,
-    "worker.gate.breaker": IO,
-    "worker.queue.fairness": IO,
-    "worker.steps": (*IO, "worker.runner"),
-    "worker.steps.payments": (*IO, "asyncio", "sevdesk_client.client", "worker.steps"),
-    "worker.reconcile.compare": (*IO, "asyncio", "sevdesk_client.client", "worker.steps.step"),
-}
 # library -> the only modules that may import it
 ONLY_IN = {
     "arq": ("worker.queue.inbox", "worker.app", "worker.maintenance.maintenance"),
@@ -70,19 +50,46 @@ def within(name: str, prefix: str) -> bool:
     return name == prefix or name.startswith(f"{prefix}.")
 
 
-@pytest.mark.parametrize("prefix", FORBIDDEN)
-def test_imports_go_one_way(prefix: str) -> None:
-    """Pure modules stay pure, the client knows nothing of us, the sandbox shares nothing with the client."""
-    covered = [path for path in MODULES if within(name_of(path), prefix)]
-    assert covered
-    wrong = [
-        f"{name_of(path)} imports {imported}"
-        for path in covered
-        for imported in imports_of(path)
-        for banned in FORBIDDEN[prefix]
-        if within(imported, banned)
-    ]
-    assert wrong == []
+def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
+    """The import contracts of pyproject.toml, judged on the packages in `root`."""
+    command = [Path(sys.executable).parent / "lint-imports", "--no-cache"]
+    return subprocess.run(command, cwd=root, env={"PYTHONPATH": str(root)}, capture_output=True, text=True, check=False)
+
+
+def test_imports_keep_the_contracts() -> None:
+    """Rooms import downwards only, pure rooms stay pure, the sandbox shares nothing with the client."""
+    judged = lint_imports(ROOT)
+    assert judged.returncode == 0, judged.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "contract"),
+    [
+        ("worker/store/planted.py", "from worker.runner import runner", "The rooms of the worker"),
+        ("worker/domain/planted.py", "import time", "Pure rooms"),
+        ("sevdesk_client/sandbox/account/planted.py", "from sevdesk_client import wire", "The sandbox shares no code"),
+    ],
+)
+def test_planted_arrow_is_noticed(tmp_path: Path, module: str, line: str, contract: str) -> None:
+    """One import against the contract breaks it, and the contract is named."""
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / module).write_text(f"{line}\n")
+    judged = lint_imports(tmp_path)
+    assert judged.returncode == 1
+    assert re.search(rf"{contract}.* BROKEN", judged.stdout)
+
+
+def test_pure_rooms_ask_no_clock() -> None:
+    """What no import shows: nothing in the pure rooms asks for the present time or opens a file."""
+    pure = [path for path in MODULES if name_of(path).startswith(("worker.domain", "worker.datev"))]
+    calls = [(path, node.func) for path in pure for node in ast.walk(ast.parse(path.read_text()))
+             if isinstance(node, ast.Call)]  # fmt: skip
+    wrong = {name_of(path) for path, called in calls
+             if (isinstance(called, ast.Attribute) and called.attr in ("now", "today", "utcnow"))
+             or (isinstance(called, ast.Name) and called.id == "open")}  # fmt: skip
+    assert wrong == set()
 
 
 @pytest.mark.parametrize("library", ONLY_IN)

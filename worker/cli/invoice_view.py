@@ -1,7 +1,7 @@
 """How show, preview and mapping look in a terminal."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 from zoneinfo import ZoneInfo
 
 from rich import box
@@ -12,14 +12,24 @@ from rich.text import Text
 from worker.cli.base import dump
 
 if TYPE_CHECKING:
+    from worker.domain.problems import Lang, ProblemType
     from worker.operator.mapping import Row
     from worker.operator.preview import Preview
+    from worker.store.operator_rows import InvoiceHeadRow, InvoiceJobRow, TimelineRow
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
-def story(found: Mapping[str, Any]) -> RenderableType:
-    """Head data, then what happened, oldest first, in Berlin time."""
+class Story(TypedDict):
+    """What `show` knows about an invoice; the shape of its JSON."""
+
+    invoice: "InvoiceHeadRow"
+    jobs: "list[InvoiceJobRow]"
+    timeline: "list[TimelineRow]"  # oldest first
+
+
+def story(found: Story) -> RenderableType:
+    """Numbers, sums and statuses, then what happened, in Berlin time."""
     row = found["invoice"]
     head = Table.grid(padding=(0, 2))
     for name, said in (
@@ -37,7 +47,7 @@ def _on(moment: Any) -> str:
     return f" on {moment.astimezone(BERLIN):%Y-%m-%d}" if moment else ""
 
 
-def _timeline(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+def _timeline(rows: "Sequence[TimelineRow]") -> RenderableType:
     if not rows:
         return Text("Nothing has happened yet.")
     table = plain("when", "", "what", "detail")
@@ -47,7 +57,7 @@ def _timeline(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     return table
 
 
-def _detail(detail: Mapping[str, Any]) -> str:
+def _detail(detail: Mapping[str, object]) -> str:
     return ", ".join(f"{name} {_short(value)}" for name, value in detail.items() if value not in (None, ""))
 
 
@@ -77,15 +87,23 @@ def previewed(found: "Preview") -> RenderableType:
 
 
 def mapping_table(rows: Sequence["Row"]) -> Table:
-    """One arrow a line."""
+    """One field per line."""
     table = plain("ours", "", "sevDesk's", "call")
     for row in rows:
         table.add_row(Text(row.ours), row.direction, Text(row.theirs), Text(row.call))
     return table
 
 
+def problem_table(found: Sequence["ProblemType"], lang: "Lang") -> Table:
+    """One problem a row."""
+    table = plain("code", "who acts", "cause", "next step")
+    for entry in found:
+        table.add_row(Text(entry.code), entry.actor.value, Text(entry.cause[lang]), Text(entry.next_step[lang]))
+    return table
+
+
 def plain(*columns: str) -> Table:
-    """A table without frills."""
+    """An empty table with these column titles; long cells are wrapped."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")

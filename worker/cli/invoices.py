@@ -2,12 +2,13 @@
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from worker.cli.base import FOUND, AsJson, cli, fail, settings, show, with_store
-from worker.cli.lookup import invoice_id_of, resolve
+from worker.cli.lookup import invoice_id_of
+from worker.operator.lookup import resolve
 from worker.store import Store
 
 Subject = Annotated[
@@ -25,17 +26,17 @@ def show_invoice(
 ) -> None:
     """Show one invoice: where it stands, its jobs, and everything that happened to it, in order."""
     from worker.cli.evidence import write_bundle
-    from worker.cli.invoice_view import story
+    from worker.cli.invoice_view import Story, story
 
     if bundle is not None:
         return write_bundle(invoice, bundle, as_json)
 
-    async def read(store: Store) -> dict[str, Any]:
+    async def read(store: Store) -> Story:
         invoice_id = await invoice_id_of(store, invoice)
         return {
-            "invoice": dict(await store.query("invoice_head", invoice_id=invoice_id)),
-            "jobs": [dict(row) for row in await store.query("jobs_of_invoice", invoice_id=invoice_id)],
-            "timeline": [dict(row) for row in await store.query("timeline", invoice_id=invoice_id)],
+            "invoice": await store.query("invoice_head", invoice_id=invoice_id),
+            "jobs": await store.query("jobs_of_invoice", invoice_id=invoice_id),
+            "timeline": await store.query("timeline", invoice_id=invoice_id),
         }
 
     found = with_store(read)

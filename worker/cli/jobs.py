@@ -8,9 +8,11 @@ from uuid import UUID
 import typer
 
 from worker.cli.base import USAGE, AsJson, cli, fail, show, with_store
-from worker.cli.lookup import invoice_id_of, resolve
+from worker.cli.lookup import invoice_id_of
 from worker.domain import jobs as contract
+from worker.operator.lookup import resolve
 from worker.store import NoOpenQuestion, Store
+from worker.store.operator_rows import JobIdRow, ListedJobRow
 
 STATES = ("requested", "queued", "running", "waiting", "done", "parked", "rejected")
 
@@ -29,8 +31,7 @@ def jobs(
         fail(f"--state is {state!r}; it must be one of {', '.join(STATES)}.", USAGE)
     if kind is not None and kind not in contract.KINDS and kind != "unreadable":
         fail(f"--kind is {kind!r}; known are {', '.join(contract.KINDS)} and unreadable.", USAGE)
-    rows = with_store(lambda store: store.query("list_jobs", state=state, kind=kind, most=limit))
-    found = [dict(row) for row in rows]
+    found: list[ListedJobRow] = with_store(lambda store: store.query("list_jobs", state=state, kind=kind, most=limit))
     show(as_json, found, lambda out: out.print(job_table(found) if found else "No such job."))
 
 
@@ -103,13 +104,13 @@ async def _unpark(store: Store, job_id: str, known: Known | None) -> bool:
 
 
 async def _parked(store: Store, subject: str | None) -> list[str]:
-    """The parked jobs meant, oldest first; a job that is not parked is none."""
+    """Ids of the parked jobs meant, oldest first. A job's own id is returned unchecked."""
     found = None if subject is None else await resolve(store, subject)
     if found is not None and found.job_id is not None:
         return [found.job_id]
     if subject is not None and found is None:
         return []
-    rows = await store.query("parked_job_ids", invoice_id=found.invoice_id if found else None)
+    rows: list[JobIdRow] = await store.query("parked_job_ids", invoice_id=found.invoice_id if found else None)
     return [row["job_id"] for row in rows]
 
 

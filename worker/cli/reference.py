@@ -1,19 +1,46 @@
-"""Commands that print reference material and need no database: schema, mapping."""
+"""Commands that print reference material and need no database: schema, problems, mapping."""
+
+from typing import Annotated
 
 import typer
 
-from worker.cli.base import AsJson, cli, dump, show
-from worker.domain import jobs
+from worker.cli.base import USAGE, AsJson, cli, dump, fail, show
+from worker.domain.problems import CATALOGUE, Lang, ProblemType
+
+Language = Annotated[Lang, typer.Option("--lang", help="Language of the sentences.")]
 
 
 @cli.command()
 def schema(as_json: AsJson = False) -> None:
-    """Print the JSON Schema of every job's payload (always JSON)."""
-    shown = {
-        kind.name: {"asked_by": kind.role.value, "payload": kind.payload.model_json_schema()}
-        for kind in jobs.KINDS.values()
+    """Print the JSON Schema of job payloads and results, event-log payloads and notifications (always JSON)."""
+    from worker.operator.interface_schema import interface_schema
+
+    typer.echo(dump(interface_schema()))
+
+
+@cli.command()
+def problems(
+    code: Annotated[str | None, typer.Argument(help="One code, for example recipient_missing_email.")] = None,
+    lang: Language = "en",
+    as_json: AsJson = False,
+) -> None:
+    """Print the catalogue of problems: code, who must act, cause and next step. {names} are parameters."""
+    from worker.cli.invoice_view import problem_table
+
+    if code is not None and code not in CATALOGUE:
+        fail(f"There is no problem {code!r}. sevdesk-worker problems lists all of them.", USAGE)
+    found = [CATALOGUE[code]] if code else list(CATALOGUE.values())
+    show(as_json, [_as_json(entry) for entry in found], lambda out: out.print(problem_table(found, lang)))
+
+
+def _as_json(entry: ProblemType) -> dict[str, object]:
+    return {
+        "code": entry.code,
+        "actor": entry.actor.value,
+        "parameters": sorted(entry.parameters),
+        "cause": entry.cause,
+        "next_step": entry.next_step,
     }
-    typer.echo(dump(shown))
 
 
 @cli.command()

@@ -2,9 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Mapping
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -12,6 +11,7 @@ from worker.cli.base import USAGE, AsJson, cli, console, dump, fail, settings, s
 from worker.operator.connections import redis_state
 from worker.settings import Settings
 from worker.store import Store
+from worker.store.operator_rows import AccountRow, StateCountRow
 
 if TYPE_CHECKING:
     from worker.cli.status_view import Status
@@ -23,21 +23,19 @@ NEWEST = 1000
 
 
 async def glance(store: Store, given: Settings) -> "Status":
-    """Everything `status` says, in a few indexed reads whose cost does not grow with the book."""
+    """Everything that `status` shows, read through indexes: the cost does not grow with the number of invoices."""
     began = monotonic()
     near_redis = asyncio.create_task(redis_state(given.redis_url))
-    account = await store.query("account")
-    waiting = await store.query("oldest_waiting")
-    drift = await store.query("last_reconciliation")
+    account: AccountRow = await store.query("account")
     found: Status = {
-        "jobs": {row["state"]: row["jobs"] for row in await store.query("queue_states")},
-        "newest_jobs": {row["state"]: row["jobs"] for row in await store.query("recent_states", most=NEWEST)},
-        "running": _rows(await store.query("running_jobs", most=MAX_SHOWN)),
-        "parked": _rows(await store.query("parked_jobs", most=MAX_SHOWN)),
-        "oldest_waiting": dict(waiting) if waiting else None,
-        "account": dict(account) | {"token_here": given.sevdesk_api_token is not None},
-        "last_reconciliation": dict(drift) if drift else None,
-        "about": dict(await store.query("table_sizes")),
+        "jobs": _by_state(await store.query("queue_states")),
+        "newest_jobs": _by_state(await store.query("recent_states", most=NEWEST)),
+        "running": await store.query("running_jobs", most=MAX_SHOWN),
+        "parked": await store.query("parked_jobs", most=MAX_SHOWN),
+        "oldest_waiting": await store.query("oldest_waiting"),
+        "account": {**account, "token_here": given.sevdesk_api_token is not None},
+        "last_reconciliation": await store.query("last_reconciliation"),
+        "about": await store.query("table_sizes"),
         "redis": await near_redis,
         "ms": 0,
     }
@@ -45,8 +43,8 @@ async def glance(store: Store, given: Settings) -> "Status":
     return found
 
 
-def _rows(rows: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [dict(row) for row in rows]
+def _by_state(rows: list[StateCountRow]) -> dict[str, int]:
+    return {row["state"]: row["jobs"] for row in rows}
 
 
 @cli.command()

@@ -1,7 +1,7 @@
 """How status, top and jobs look in a terminal."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from collections.abc import Callable, Sequence
+from typing import Any, TypedDict, TypeVar
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -9,6 +9,24 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.operator.diagnosis import span
+from worker.store.operator_rows import (
+    AccountRow,
+    ListedJobRow,
+    ParkedJobRow,
+    ReconciliationRow,
+    RunningJobRow,
+    TableSizesRow,
+    WaitingJobRow,
+)
+
+RowT = TypeVar("RowT")
+Cells = tuple[str | int | None, ...]
+
+
+class ShownAccount(AccountRow):
+    """`token_here`: whether this command's own environment has a token."""
+
+    token_here: bool
 
 
 class Status(TypedDict):
@@ -16,12 +34,12 @@ class Status(TypedDict):
 
     jobs: dict[str, int]  # unfinished and parked, by state
     newest_jobs: dict[str, int]  # the newest thousand, by state
-    running: list[dict[str, Any]]
-    parked: list[dict[str, Any]]
-    oldest_waiting: dict[str, Any] | None
-    account: dict[str, Any]
-    last_reconciliation: dict[str, Any] | None
-    about: dict[str, int]  # Postgres' estimates of the tables' sizes
+    running: list[RunningJobRow]
+    parked: list[ParkedJobRow]
+    oldest_waiting: WaitingJobRow | None
+    account: ShownAccount
+    last_reconciliation: ReconciliationRow | None
+    about: TableSizesRow
     redis: dict[str, Any]
     ms: int  # what looking took
 
@@ -93,7 +111,7 @@ def _sync(found: Status) -> tuple[str, str, str]:
     every = f"every {account['payment_sync_interval_minutes']} min"
     if account["last_sync_at"] is None:
         return "payment sync", f"never yet, {every}", ""
-    late = account["sync_age"] > 3 * 60 * account["payment_sync_interval_minutes"]
+    late = (account["sync_age"] or 0) > 3 * 60 * account["payment_sync_interval_minutes"]
     return "payment sync", f"{span(account['sync_age'])} ago, {every}", "yellow" if late else ""
 
 
@@ -105,12 +123,12 @@ def _drift(found: Status) -> tuple[str, str, str]:
     return "drift", f"{said}, {span(last['age'])} ago, {last['invoices']} invoices", "yellow" if last["drift"] else ""
 
 
-def job_table(found: Sequence[Mapping[str, Any]]) -> Table:
+def job_table(found: Sequence[ListedJobRow]) -> Table:
     """The list that `jobs` prints."""
     return _table(None, found, ("age", "kind", "invoice", "state", "try", "again in", "why", "job"), _listed)
 
 
-def _table(title: str | None, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], cells: Any) -> Table:
+def _table(title: str | None, rows: Sequence[RowT], columns: Sequence[str], cells: Callable[[RowT], Cells]) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for column in columns:
         # A job's id is there to be copied.
@@ -120,15 +138,15 @@ def _table(title: str | None, rows: Sequence[Mapping[str, Any]], columns: Sequen
     return table
 
 
-def _running(row: Mapping[str, Any]) -> tuple[Any, ...]:
+def _running(row: RunningJobRow) -> Cells:
     return span(row["seconds"]), row["kind"], row["invoice_number"], row["attempt"], row["worker"], row["job_id"]
 
 
-def _parked(row: Mapping[str, Any]) -> tuple[Any, ...]:
+def _parked(row: ParkedJobRow) -> Cells:
     return span(row["seconds"]), row["kind"], row["invoice_number"], row["error"], row["next_step"], row["job_id"]
 
 
-def _listed(row: Mapping[str, Any]) -> tuple[Any, ...]:
+def _listed(row: ListedJobRow) -> Cells:
     again = span(row["again_in"]) if row["again_in"] is not None and row["again_in"] > 0 else None
     why = row["error"] if row["state"] not in ("done", "running") else None
     return (

@@ -3,7 +3,7 @@
 Touches no invoice. The result holds ids, counts and the account's name, nothing about people.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict
 from functools import partial
 from typing import Any, TypeVar
@@ -12,10 +12,11 @@ from sevdesk_client.errors import SevDeskError
 from sevdesk_client.models import SevUser, Template
 from worker.domain.check import Check
 from worker.domain.jobs import TestConnection
+from worker.domain.ledger import Job
 from worker.domain.outcome import Done, Outcome
 from worker.handlers.handler import HandlerContext
 from worker.handlers.templates import TEMPLATE_FIELDS
-from worker.store import Job
+from worker.store.rows import ConfigRow
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ async def test_connection(context: HandlerContext, job: Job, payload: TestConnec
     and the first user as contact person where none is set.
     """
     store, client = context.store, context.sevdesk.client
-    config = await store.query("config")
+    config: ConfigRow = await store.query("config")
     version, _ = await _ask("bookkeeping_version", client.bookkeeping_system_version, _version)
     account, users = await _ask("account", partial(client.list_users, with_account=True), _account)
     layouts, templates = await _ask("templates", client.list_templates, partial(_templates, config))
@@ -79,7 +80,7 @@ def _account(users: list[SevUser]) -> Check:
     return Check("account", "fail", "sevDesk names no user or no account.", "Check whose token is set.")
 
 
-def _users(users: list[SevUser] | None, config: Mapping[str, Any]) -> Iterable[Check]:
+def _users(users: list[SevUser] | None, config: ConfigRow) -> Iterable[Check]:
     """The person whom each invoice names must be a user of this account, which also notices another account's token."""
     if not users:
         return
@@ -96,7 +97,7 @@ def _users(users: list[SevUser] | None, config: Mapping[str, Any]) -> Iterable[C
         )
 
 
-def _templates(config: Mapping[str, Any], found: list[Template]) -> Check:
+def _templates(config: ConfigRow, found: list[Template]) -> Check:
     known = {template.id for template in found}
     lost = [field for field in TEMPLATE_FIELDS if config[field] is not None and config[field] not in known]
     if not lost:

@@ -11,7 +11,6 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
 
 import structlog
 
@@ -19,14 +18,14 @@ from sevdesk_client import errors
 from sevdesk_client.models import DownloadInfo
 from worker.datev.acceptance import Document, Payment, Period, Report, accept, shares_of
 from worker.domain.jobs import ExportDatev
+from worker.domain.ledger import Job
 from worker.domain.money import predict
 from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
 from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
 from worker.steps.refusals import refusal, unknown_outcome
 from worker.steps.step import digest
-from worker.store import Job
-from worker.store.rows import item_of
+from worker.store.rows import ConfigRow, DocumentRow, ExportRow, item_of
 
 log = structlog.get_logger()
 
@@ -82,11 +81,11 @@ class Export:
             started = await self._start_alone(job, row)
             return NotYet(FIRST_POLL, problem("export_in_progress")) if started is None else started
         await self._close_leftover(job)
-        return await self._fetch(row)
+        return await self._fetch(row, row["sevdesk_job_id"])
 
-    async def _adopt(self, job: Job, payload: ExportDatev) -> Mapping[str, Any] | None:
-        row: Mapping[str, Any] | None = await self.store.query(
-            "adopt_export",
+    async def _adopt(self, job: Job, payload: ExportDatev) -> ExportRow | None:
+        row: ExportRow | None = await self.store.query(
+            "find_or_insert_export",
             **payload.model_dump(),
             job_id=job.job_id,
             requested_by=job.requested_by,
@@ -95,7 +94,7 @@ class Export:
 
     # -- the one write -------------------------------------------------------------------------------------------------
 
-    async def _start_alone(self, job: Job, row: Mapping[str, Any]) -> Outcome | None:
+    async def _start_alone(self, job: Job, row: ExportRow) -> Outcome | None:
         if not await self.locks.hold(SUBJECT):
             return NotYet(START_WAIT, problem("export_starting"))
         try:
@@ -103,11 +102,13 @@ class Export:
         finally:
             await asyncio.shield(self.locks.release(SUBJECT))
 
-    async def _start(self, job: Job, row: Mapping[str, Any]) -> Outcome | None:
+    async def _start(self, job: Job, row: ExportRow) -> Outcome | None:
         """Intent, call, job id. None when sevDesk has taken the order."""
         other = await self.store.query(
             "overlapping_export",
-            **{name: row[name] for name in ("export_id", "start_date", "end_date")},
+            export_id=row["export_id"],
+            start_date=row["start_date"],
+            end_date=row["end_date"],
         )
         if other is not None:
             return Rejected(problem("export_overlaps", other_export=other))
@@ -127,7 +128,7 @@ class Export:
         )
         return await self._order(job, row, intent_id, opened)
 
-    async def _order(self, job: Job, row: Mapping[str, Any], intent_id: int, opened: float) -> Outcome | None:
+    async def _order(self, job: Job, row: ExportRow, intent_id: int, opened: float) -> Outcome | None:
         try:
             sevdesk_job_id = await self.account.client.create_datev_export(
                 row["start_date"],
@@ -151,7 +152,7 @@ class Export:
         log.info("export.started", export_id=str(row["export_id"]))
         return None
 
-    async def _earlier(self, job: Job, row: Mapping[str, Any]) -> int | Outcome | None:
+    async def _earlier(self, job: Job, row: ExportRow) -> int | Outcome | None:
         """The id of an open start that a person said did not happen; the question, while nobody has said anything."""
         pending = await self.store.open_intent_of(SUBJECT)
         if pending is None:
@@ -177,10 +178,10 @@ class Export:
 
     # -- what may be repeated at will ----------------------------------------------------------------------------------
 
-    async def _fetch(self, row: Mapping[str, Any]) -> Outcome:
-        info = await self._download_info(row["sevdesk_job_id"])
+    async def _fetch(self, row: ExportRow, sevdesk_job_id: str) -> Outcome:
+        info = await self._download_info(sevdesk_job_id)
         if info is None:
-            return await self._poll_later(row)
+            return await self._poll_later(row, sevdesk_job_id)
         try:
             content = await self.account.client.download(info.link)
         except errors.Refused as error:
@@ -206,12 +207,12 @@ class Export:
         except errors.NotFound:
             return None  # whether a running job answers like this is not established
 
-    async def _poll_later(self, row: Mapping[str, Any]) -> Outcome:
+    async def _poll_later(self, row: ExportRow, sevdesk_job_id: str) -> Outcome:
         if row["age"] > GIVE_UP_SECONDS:
             hours = f"{GIVE_UP_SECONDS / 3600:.0f}"
             return await self._failed(row, Parked(problem("export_never_finished", hours=hours)))
         try:
-            progress = await self.account.client.datev_progress(row["sevdesk_job_id"])
+            progress = await self.account.client.datev_progress(sevdesk_job_id)
             percent = min(99, 100 * progress.current // progress.total) if progress.total > 0 else 0
             await self.store.query("export_progress", export_id=row["export_id"], progress=percent)
         except errors.SevDeskError:
@@ -219,29 +220,33 @@ class Export:
         wait = min(LONGEST_POLL, max(FIRST_POLL, row["age"] * POLL_SHARE))
         return NotYet(wait, problem("export_in_progress"))
 
-    async def _check(self, row: Mapping[str, Any], content: bytes) -> Report:
+    async def _check(self, row: ExportRow, content: bytes) -> Report:
         """In a thread of its own: a large package takes seconds, and the loop must go on."""
         days = {"first": row["start_date"], "last": row["end_date"]}
         types = {"AR": self.settings.sevdesk_invoice_type_ar, "SR": self.settings.sevdesk_invoice_type_sr}
-        documents = [_document(found, types) for found in await self.store.query("documents_of_period", **days)]
+        rows: list[DocumentRow] = await self.store.query("documents_of_period", **days)
+        documents = [_document(found, types) for found in rows]
         payments = None
         if "T" in row["scope"]:
             payments = [Payment(**found) for found in await self.store.query("payments_of_period", **days)]
-        config = await self.store.query("config")
+        config: ConfigRow = await self.store.query("config")
         return await asyncio.to_thread(
             accept, io.BytesIO(content), documents, payments, Period(**days), config["datev_chart_of_accounts"]
         )
 
-    async def _failed(self, row: Mapping[str, Any], outcome: Parked | Rejected) -> Outcome:
+    async def _failed(self, row: ExportRow, outcome: Parked | Rejected) -> Outcome:
         await self.store.query("export_failed", export_id=row["export_id"], error=outcome.problem.cause())
         return outcome
 
 
-def _wanted(row: Mapping[str, Any]) -> Wanted:
+def _wanted(row: ExportRow) -> Wanted:
     return Wanted(
         start_date=row["start_date"].isoformat(),
         end_date=row["end_date"].isoformat(),
-        **{name: row[name] for name in ("scope", "by_pay_date", "include_images", "enshrine")},
+        scope=row["scope"],
+        by_pay_date=row["by_pay_date"],
+        include_images=row["include_images"],
+        enshrine=row["enshrine"],
     )
 
 
@@ -251,7 +256,7 @@ def _why_refused(error: errors.Refused) -> Parked:
     return Parked(refusal(error))
 
 
-def _document(row: Mapping[str, Any], types: Mapping[str, str]) -> Document:
+def _document(row: DocumentRow, types: Mapping[str, str]) -> Document:
     """Per tax rate as sevDesk rounds: each position by itself. A cancellation is the exact negative."""
     sign = -1 if row["kind"] == "cancellation" else 1
     shares = []

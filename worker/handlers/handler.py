@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from worker.domain.ledger import Job
 from worker.domain.outcome import Outcome
 from worker.settings import Settings
 from worker.steps.account import SevdeskAccount
-from worker.store import Job, LockSession, Store
+from worker.store import LockSession, Store
 
 
 @dataclass(frozen=True, slots=True)

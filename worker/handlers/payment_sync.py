@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from datetime import datetime, timedelta
 from functools import reduce
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import structlog
@@ -15,14 +15,15 @@ from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain import lifecycle
 from worker.domain.events import DeletedInSevdesk
 from worker.domain.jobs import SyncPayments
+from worker.domain.ledger import Change, Job
 from worker.domain.outcome import Done, Outcome, Parked, Rejected
 from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
 from worker.steps import payments
 from worker.steps.account import SevdeskAccount
 from worker.steps.payments import Receivable
-from worker.store import Change, InvoiceChanged, Job, Store
-from worker.store.rows import handback_of
+from worker.store import InvoiceChanged, Store
+from worker.store.rows import FinishedRunRow, ReceivableRow, SyncRunRow, handback_of
 
 log = structlog.get_logger()
 
@@ -31,7 +32,7 @@ BATCH = 10_000  # rows of ours looked at in one statement: a few hundred kilobyt
 # `update` has whole seconds and is set before the change can be read; a slow write takes seconds (measured: 3-4). Two
 # minutes also cover a hand-over between sevDesk's own servers, and cost a few rows that are compared and left alone.
 OVERLAP = timedelta(minutes=2)
-COUNTS = ("pages", "seen", "changed")  # of a run
+COUNTS: tuple[Literal["pages", "seen", "changed"], ...] = ("pages", "seen", "changed")  # of a run
 # How often one page is compared again because an invoice's own job moved it meanwhile; each such job takes seconds.
 MAX_LOOKS = 5
 
@@ -55,7 +56,7 @@ class Sync:
 
     async def run(self, job: Job, payload: SyncPayments) -> Outcome:
         """Everything that changed since the watermark, or the part of the book that was asked for."""
-        joined = await self.store.query("run_to_join", scope=payload.scope, job_id=job.job_id)
+        joined: FinishedRunRow | None = await self.store.query("run_to_join", scope=payload.scope, job_id=job.job_id)
         if joined is not None:
             return await self._join(job, joined)
         if payload.invoice_id is not None:
@@ -67,7 +68,7 @@ class Sync:
         days = (payload.start_date, payload.end_date) if payload.start_date and payload.end_date else None
         return await (self._range(job, payload.scope, {"days": days}) if days else self._feed(job))
 
-    async def _join(self, job: Job, joined: Mapping[str, Any]) -> Done:
+    async def _join(self, job: Job, joined: FinishedRunRow) -> Done:
         """The run that was going when we were asked, and what has changed on the pages it had read by then."""
         since = await self._feed(job)
         return Done({**since.result, "joined": joined["job_id"]} | {k: joined[k] + since.result[k] for k in COUNTS})
@@ -110,7 +111,7 @@ class Sync:
 
     async def _feed(self, job: Job) -> Done:
         """What changed since the watermark; without one, everything."""
-        since = await self.store.query("watermark")
+        since: datetime | None = await self.store.query("watermark")
         run = await self._begin(job, "feed")
         newest: datetime | None = None
         async with aclosing(self._pages({"update_after": since - OVERLAP if since else None})) as pages:
@@ -122,12 +123,12 @@ class Sync:
         if newest is not None:
             # Nor past our own start: a clock of sevDesk's that is ahead may be set right.
             await self.store.query("move_watermark", watermark=min(newest, run["started_at"]))
-        await self.store.query("note_sync")
+        await self.store.query("set_last_sync")
         return await self._finished(run["id"])
 
     async def _full(self, job: Job) -> Outcome:
         """The whole book, then by id what it does not show; proves that the feed is complete."""
-        watermark = await self.store.query("watermark")
+        watermark: datetime | None = await self.store.query("watermark")
         self.passed = watermark - OVERLAP if watermark else None  # what is younger, its next run would still find
         run = await self._begin(job, "full")
         async with aclosing(self._pages({})) as pages:
@@ -154,13 +155,13 @@ class Sync:
                 return
             last = ids[-1]
 
-    async def _begin(self, job: Job, scope: str) -> Mapping[str, Any]:
-        run: Mapping[str, Any] = await self.store.query("start_run", job_id=job.job_id, scope=scope)
+    async def _begin(self, job: Job, scope: str) -> SyncRunRow:
+        run: SyncRunRow = await self.store.query("start_run", job_id=job.job_id, scope=scope)
         self.began = run["started_at"]
         return run
 
     async def _note(self, run_id: int, page: list[SevInvoice], changed: int) -> None:
-        await self.store.query("note_page", run_id=run_id, seen=len(page), changed=changed)
+        await self.store.query("count_page", run_id=run_id, seen=len(page), changed=changed)
         log.info("payments.page", seen=len(page), changed=changed)
 
     async def _finished(self, run_id: int) -> Done:
@@ -210,7 +211,7 @@ class Sync:
         left, changed = page, 0
         for _ in range(MAX_LOOKS):
             changes = await self._changes(left, cancelled_by)
-            recorded = await self.store.record(job, changes, must_fit=False) if changes else set()
+            recorded = await self.store.record(job, changes, all_or_nothing=False) if changes else set()
             changed += len(recorded)
             overtaken = {change.before.external_id for change in changes if change.invoice_id not in recorded}
             left = [there for there in left if there.id in overtaken]
@@ -242,13 +243,15 @@ class Sync:
         return None
 
     async def _receivables(self, external_ids: Sequence[str]) -> dict[str, Receivable]:
-        rows = await self.store.query("claims_by_external_id", external_ids=list(external_ids))
+        rows: list[ReceivableRow] = await self.store.query(
+            "receivables_by_external_id", external_ids=list(external_ids)
+        )
         if self.began is not None:
             self.moved |= {
-                row["external_id"] for row in rows if (row["accounting_synced_at"] or self.began) > self.began
+                str(row["external_id"]) for row in rows if (row["accounting_synced_at"] or self.began) > self.began
             }
         return {
-            row["external_id"]: Receivable(row["id"], row["invoice_number"], row["gross_amount"], handback_of(row))
+            str(row["external_id"]): Receivable(row["id"], row["invoice_number"], row["gross_amount"], handback_of(row))
             for row in rows
         }
 

@@ -9,11 +9,13 @@ import structlog
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
+from worker.domain.ledger import JobRef
 from worker.maintenance.loop import run_every
 from worker.maintenance.scheduler import start_due
 from worker.observability.metrics import Metrics
 from worker.queue.inbox import wake_jobs
-from worker.store import JobRef, Store
+from worker.store import Store
+from worker.store.rows import JobCountRow, QueueAgeRow
 
 log = structlog.get_logger()
 
@@ -47,7 +49,7 @@ class Maintenance:
         ]
 
     async def _reap(self) -> None:
-        reaped = await self.store.reap()
+        reaped = await self.store.requeue_abandoned_jobs()
         self.metrics.jobs_reaped(len(reaped))
         for job_ref in reaped:
             log.warning("job.reaped", job_id=job_ref.job_id, kind=job_ref.kind, reason="Its worker is gone.")
@@ -55,11 +57,11 @@ class Maintenance:
 
     async def _relay(self) -> None:
         # Not running, and silent for long: a claim that is left in Redis is a dead worker's.
-        due = await self.store.due_jobs(grace=WAKE_AGAIN_SECONDS, most=MAX_WAKES)
+        due = await self.store.jobs_to_wake(grace=WAKE_AGAIN_SECONDS, most=MAX_WAKES)
         await wake_jobs(self.redis, due, clear_claim=True)
 
     async def _request_forgotten(self) -> None:
-        asked = await self.store.query("request_forgotten", grace=FORGOTTEN_GRACE_SECONDS, most=MAX_WAKES)
+        asked = await self.store.query("request_missing_jobs", grace=FORGOTTEN_GRACE_SECONDS, most=MAX_WAKES)
         if asked:
             log.info("jobs.requested", kind="publish_invoice", count=asked)
 
@@ -69,7 +71,8 @@ class Maintenance:
 
     async def _measure(self) -> None:
         """What all workers share, for the gauges."""
-        jobs, queue = await self.store.query("count_jobs"), await self.store.query("queue_age")
+        jobs: list[JobCountRow] = await self.store.query("count_jobs")
+        queue: QueueAgeRow = await self.store.query("queue_age")
         self.metrics.ledger_seen(jobs, queue["age"], queue["last_sync"])
 
 

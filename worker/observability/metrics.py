@@ -5,14 +5,14 @@ name and nothing a producer made up becomes a label. All names start with `sevde
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from sevdesk_client.sending import Call
 from worker.domain.jobs import KINDS
+from worker.store.rows import JobCountRow
 
 STATES = ("requested", "queued", "running", "waiting", "parked")
 # A job that only looks takes 0.1 s, a publication some seconds, an outage up to a write's time-out and the retries.
@@ -122,7 +122,7 @@ class Metrics:
         """Asked at each scrape."""
         self._lock_up.set_function(lambda: float(alive()))
 
-    def ledger_seen(self, rows: Iterable[Mapping[str, Any]], queue_age: float, last_sync: float | None) -> None:
+    def ledger_seen(self, rows: Iterable[JobCountRow], queue_age: float, last_sync: float | None) -> None:
         """The shared ledger as it is now: rows of (kind, state, jobs); times in seconds, `last_sync` since 1970."""
         by_state = dict.fromkeys(STATES, 0)
         parked = dict.fromkeys(KINDS, 0)

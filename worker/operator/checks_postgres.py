@@ -4,17 +4,18 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Any
+from typing import Literal, cast
 
 from worker.domain.check import Check, judged
 from worker.operator.checks import guarded
 from worker.settings import Settings
 from worker.store import CONNECTION_LOST, Store
+from worker.store.operator_rows import BillingColumnRow, ClockRow, MigrationLogRow
 from worker.store.probe import PostgresError, probe_locks, unfit_statements
 from worker.store.sql_files import sql_dir
 
 OLDEST = 140_000  # server_version_num
-# The schedule and the watermark tell time by different clocks; a second is noise, half a minute shifts what is synced.
+# The schedule uses this machine's clock, the ledger Postgres'. A second apart is normal, half a minute delays the sync.
 CLOCK_NOISE, CLOCK_FAULT = 1.0, 30.0
 # What the reference schema writes -> what Postgres calls it; the others may stand in for it as they are.
 NAMES = {"timestamptz": ("timestamp with time zone",), "text": ("text", "character varying"),
@@ -22,22 +23,25 @@ NAMES = {"timestamptz": ("timestamp with time zone",), "text": ("text", "charact
 COLUMN = re.compile(r"^ +([a-z_]+) +(uuid|text|numeric|date|integer|boolean|timestamptz|jsonb)\b", re.M)
 TABLE = re.compile(r"CREATE TABLE (\w+) \((.*?)^\);", re.M | re.S)
 GRANT = re.compile(r"GRANT (SELECT|INSERT|UPDATE) \(([^)]*)\)\s+ON (\w+) TO", re.S)
-AWAY = (*CONNECTION_LOST, PostgresError, ValueError)  # asyncpg raises ValueError for an address it cannot read
+UNREACHABLE = (*CONNECTION_LOST, PostgresError, ValueError)  # asyncpg raises ValueError for an address it cannot read
 
-Columns = Mapping[tuple[str, str], Mapping[str, Any]]
+Columns = Mapping[tuple[str, str], BillingColumnRow]
+Right = Literal["may_select", "may_insert", "may_update"]
 
 
 async def postgres_checks(settings: Settings) -> list[Check]:
-    """All of them; when Postgres is away, that alone."""
+    """All checks of Postgres; if it cannot be reached, only that one. Raises nothing."""
     try:
         store = await Store.connect(settings.database_url, size=1, name="sevdesk-worker doctor")
-    except AWAY as error:
+    except UNREACHABLE as error:
         return [Check("postgres", "fail", f"Postgres does not answer ({type(error).__name__}). Check DATABASE_URL.")]
     try:
         checks = await _server(store)
-        checks += await guarded("session locks", AWAY, lambda: _locks(settings), "Check DATABASE_LOCK_URL.")
-        checks += await guarded("migrations", AWAY, lambda: _migrations(store, settings), "Run sevdesk-worker migrate.")
-        checks += await guarded("billing tables", AWAY, lambda: _billing(store), "Look at the billing tables.")
+        checks += await guarded("session locks", UNREACHABLE, lambda: _locks(settings), "Check DATABASE_LOCK_URL.")
+        checks += await guarded(
+            "migrations", UNREACHABLE, lambda: _migrations(store, settings), "Run sevdesk-worker migrate."
+        )
+        checks += await guarded("billing tables", UNREACHABLE, lambda: _billing(store), "Look at the billing tables.")
     finally:
         await store.close()
     return checks
@@ -45,7 +49,7 @@ async def postgres_checks(settings: Settings) -> list[Check]:
 
 async def _server(store: Store) -> list[Check]:
     began, asked = monotonic(), datetime.now(UTC)
-    row = await store.query("clock")
+    row: ClockRow = await store.query("clock")
     away = abs((row["now"] - asked).total_seconds() - (monotonic() - began) / 2)
     version = judged("postgres", row["version_number"] >= OLDEST, f"Postgres {row['version']} answers.",
                      f"Postgres {row['version']} is older than 14; the worker's statements need 14.")  # fmt: skip
@@ -65,7 +69,7 @@ async def _locks(settings: Settings) -> list[Check]:
 
 async def _migrations(store: Store, settings: Settings) -> list[Check]:
     ours = {path.stem for path in (sql_dir() / "migrations").glob("*.sql")}
-    log = await store.query("migration_log")
+    log: MigrationLogRow = await store.query("migration_log")
     unfit = await unfit_statements(settings.database_url)
     fit = judged(
         "statements",
@@ -106,7 +110,7 @@ def expected_rights() -> list[tuple[str, str, str]]:
 
 async def _billing(store: Store) -> list[Check]:
     expected = expected_columns()
-    rows = await store.query("billing_columns", tables=sorted({table for table, _ in expected}))
+    rows: list[BillingColumnRow] = await store.query("billing_columns", tables=sorted({table for table, _ in expected}))
     columns = {(row["table_name"], row["column_name"]): row for row in rows}
     faults = contract_faults(expected, columns)
     tables = len({table for table, _ in expected})
@@ -122,7 +126,7 @@ async def _billing(store: Store) -> list[Check]:
 
 
 def contract_faults(expected: Mapping[tuple[str, str], str], columns: Columns) -> list[str]:
-    """What is missing, or of a type the worker's statements do not take."""
+    """One sentence part per column that is missing or of a type that the worker's statements cannot use."""
     faults = []
     for (table, name), type_ in expected.items():
         there = columns.get((table, name))
@@ -137,9 +141,9 @@ async def _rights(store: Store, columns: Columns) -> Check:
     lacking = [
         f"{right} on {table}.{name}"
         for right, table, name in expected_rights()
-        if (there := columns.get((table, name))) is not None and not there[f"may_{right.lower()}"]
+        if (there := columns.get((table, name))) is not None and not there[cast(Right, f"may_{right.lower()}")]
     ]
-    lacking += [f"SELECT, INSERT on {row['table_name']}" for row in await store.query("barred_tables")]
+    lacking += [f"SELECT, INSERT on {row['table_name']}" for row in await store.query("tables_without_access")]
     return judged("rights", not lacking, "The role has every right the worker needs.",
                   f"The role lacks {_some(lacking)}. Run sql/roles.sql as the tables' owner.")  # fmt: skip
 

@@ -8,6 +8,7 @@ from worker.operator.connections import living_workers, open_account, redis_clie
 from worker.settings import Settings
 from worker.steps.account import SevdeskAccount
 from worker.store import CONNECTION_LOST, Store
+from worker.store.operator_rows import NamedTemplateRow
 from worker.store.probe import PostgresError
 
 OLDEST_REDIS = (6, 2)
@@ -86,7 +87,7 @@ async def _templates(settings: Settings, account: SevdeskAccount) -> Check:
     try:
         store = await Store.connect(settings.database_url, size=1, name="sevdesk-worker doctor")
         try:
-            named = await store.query("named_templates")
+            named: list[NamedTemplateRow] = await store.query("named_templates")
         finally:
             await store.close()
         known = {template.id for template in await account.client.list_templates()}

@@ -38,10 +38,11 @@ async def _guarded(name: str, look: Callable[[], Awaitable[list[Check]]]) -> lis
 
 async def _postgres(settings: Settings, sync_within: float | None) -> list[Check]:
     from worker.store import Store
+    from worker.store.operator_rows import AccountRow
 
     store = await Store.connect(settings.database_url, size=1, name="sevdesk-worker health")
     try:
-        account = await store.query("account")
+        account: AccountRow = await store.query("account")
     finally:
         await store.close()
     answers = Check("postgres", "ok", "answers.")

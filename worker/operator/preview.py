@@ -10,6 +10,7 @@ from sevdesk_client.client import SevDeskClient
 from worker.domain import money
 from worker.domain.invoice import ContactLink
 from worker.domain.jobs import PublishInvoice
+from worker.domain.ledger import Job
 from worker.domain.money import Sums
 from worker.domain.problems import Problem
 from worker.domain.recipients import Recipient, customer_number
@@ -19,7 +20,7 @@ from worker.steps.account import SevdeskAccount
 from worker.steps.check import PUBLISHABLE
 from worker.steps.publish import PUBLISH
 from worker.steps.step import Intent, StepContext
-from worker.store import Job, Store
+from worker.store import Store
 
 UNKNOWN = "0"  # stands for an id that only sevDesk knows
 # The ids of these never change (live, two peers).

@@ -1,36 +1,52 @@
 """Gathers what `worker/operator/diagnosis.py` explains, in single-row reads."""
 
 from datetime import UTC, datetime
-from typing import Any
 
-from worker.cli.lookup import Found
 from worker.operator.connections import redis_state
 from worker.operator.diagnosis import Situation
+from worker.operator.lookup import Found
 from worker.settings import Settings
 from worker.store import Store
+from worker.store.operator_rows import AccountRow, DecidingJobRow, InvoiceHeadRow, JobAheadRow, OpenWriteRow
 
 
 async def gather(store: Store, found: Found, settings: Settings) -> Situation:
-    """The scene of a job, or of the job that decides about an invoice."""
-    job: Any = await store.query("deciding_job", job_id=found.job_id, invoice_id=found.invoice_id)
+    """Everything known about a job, or about an invoice and the job that decides what happens next to it.
+
+    Raises one of `CONNECTION_LOST`; an unreachable Redis is not an error but a finding.
+    """
+    job: DecidingJobRow | None = await store.query("deciding_job", job_id=found.job_id, invoice_id=found.invoice_id)
+    ahead: JobAheadRow | None = None
+    if job is not None:
+        ahead = await store.query("job_ahead", order_key=job["order_key"], seq=job["seq"])
+    invoice: InvoiceHeadRow | None = None
+    if found.invoice_id is not None:
+        invoice = await store.query("invoice_head", invoice_id=found.invoice_id)
     near_redis = await redis_state(settings.redis_url)
     subject = job["order_key"] if job else f"invoice:{found.invoice_id}"
+    intent: OpenWriteRow | None = await store.query(
+        "open_intent_about", job_id=job["job_id"] if job else None, subject=subject
+    )
+    account: AccountRow = await store.query("account")
     return Situation(
         now=datetime.now(UTC),
-        invoice=await store.query("invoice_head", invoice_id=found.invoice_id) if found.invoice_id else None,
+        invoice=invoice,
         job=job,
-        ahead=await store.query("job_ahead", order_key=job["order_key"], seq=job["seq"]) if job else None,
-        intent=await store.query("open_intent_about", job_id=job["job_id"] if job else None, subject=subject),
+        ahead=ahead,
+        intent=intent,
         limited_for=await _limited_for(store, job, settings),
         limit=f"{settings.person_job_limit.jobs}/{settings.person_job_limit.seconds:.0f}",
         quarantine=settings.write_quarantine,
-        account=await store.query("account"),
+        account=account,
         workers=len(near_redis["workers"]) if near_redis["reachable"] else None,
     )
 
 
-async def _limited_for(store: Store, job: Any, settings: Settings) -> float | None:
-    """Only a job that has never started is held back by the limit."""
+async def _limited_for(store: Store, job: DecidingJobRow | None, settings: Settings) -> float | None:
+    """Seconds until the person who asked may start another job; None if this job is not held back by the limit.
+
+    The limit holds only for jobs that have never started.
+    """
     if job is None or job["requested_by"] is None or job["started_at"] is not None:
         return None
     limit = settings.person_job_limit

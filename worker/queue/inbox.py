@@ -28,9 +28,10 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from worker.domain import jobs
+from worker.domain.ledger import IncomingJob, JobRef
 from worker.queue.fairness import FairQueue, WaitingJob
 from worker.queue.message import YEAR_MS, far_future, read_member, read_payload
-from worker.store import CONNECTION_LOST, IncomingJob, JobRef, Store
+from worker.store import CONNECTION_LOST, Store
 
 log = structlog.get_logger()
 
@@ -235,7 +236,7 @@ class InboxWorker(Worker):
         arrivals = [read_payload(job_id, raw, now) for job_id, raw in zip(new, raws, strict=True)]
         good = [a for a in arrivals if not a.problem]
         good.sort(key=lambda a: (new[a.job_id], KIND_POSITION.get(a.kind, len(KIND_POSITION))))
-        recorded = {row["job_id"] for row in await self.store.take_in(good)} if good else set()
+        recorded = {row["job_id"] for row in await self.store.insert_incoming_jobs(good)} if good else set()
         self._known.update({a.job_id: a.requested_by for a in good if a.job_id in recorded or a.requested_by})
         # A lost or spoilt payload does not matter where the ledger has the job already; `wake_jobs` sends an empty one.
         if others := [a.job_id for a in arrivals if a.job_id not in recorded and a.job_id not in self._known]:
@@ -246,7 +247,7 @@ class InboxWorker(Worker):
         """A rejected row in the ledger first, then out of Redis."""
         if not poison:
             return
-        for row in await self.store.take_in([arrival for _, arrival in poison]):
+        for row in await self.store.insert_incoming_jobs([arrival for _, arrival in poison]):
             log.warning("job.rejected", job_id=row["job_id"], problem=row["problem"], reason=row["error"])
         async with self.pool.pipeline(transaction=True) as pipe:
             for member, _ in poison:

@@ -13,8 +13,8 @@ from typing import Any
 from uuid import UUID
 
 from worker.domain.jobs import UUID_TEXT
+from worker.domain.ledger import IncomingJob
 from worker.domain.problems import problem
-from worker.store import IncomingJob
 
 # A payload is ids and a few options; a mail text may be 20,000 characters of up to 6 escaped bytes each.
 MAX_BYTES = 200_000

@@ -1,7 +1,7 @@
 """Reads all our invoices and all sevDesk documents by pages, compares them, and requests the repair jobs."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,8 @@ from sevdesk_client.client import SevDeskClient
 from worker.reconcile.compare import Drift, Finding, OurInvoice, Pdf, SevdeskBook, compare
 from worker.steps.payments import Receivable
 from worker.store import Store
-from worker.store.rows import handback_of
+from worker.store.operator_rows import ClockRow
+from worker.store.rows import ComparedRow, ContactHistoryRow, handback_of
 
 PAGE = 1000  # sevDesk's maximum (official); also rows per statement of ours
 
@@ -35,7 +36,8 @@ class Reconciliation:
 
 async def reconcile(store: Store, client: SevDeskClient) -> Reconciliation:
     """Compare all invoices. Raises SevDeskError if a page of sevDesk's cannot be read."""
-    started_at: datetime = (await store.query("clock"))["now"]
+    clock: ClockRow = await store.query("clock")
+    started_at = clock["now"]
     book, calls = await read_book(client)
     # sevDesk was read first, so every later change on our side is newer than `book`; `OurInvoice.changing` says so.
     invoices, changing, different = 0, 0, list[UUID]()
@@ -74,7 +76,8 @@ async def read_book(client: SevDeskClient) -> tuple[SevdeskBook, int]:
 
 async def _linked(store: Store, started_at: datetime) -> AsyncIterator[list[OurInvoice]]:
     after: UUID | None = None
-    while rows := await store.query("book", after=after, most=PAGE, ids=None, numbers=None):
+    rows: list[ComparedRow]
+    while rows := await store.query("invoices_to_compare", after=after, most=PAGE, ids=None, numbers=None):
         yield [_ours(row, started_at) for row in rows]
         after = rows[-1]["id"]
 
@@ -82,24 +85,30 @@ async def _linked(store: Store, started_at: datetime) -> AsyncIterator[list[OurI
 async def _unlinked(store: Store, book: SevdeskBook, started_at: datetime) -> AsyncIterator[OurInvoice]:
     """Our invoices without an external_id whose number is a marker in sevDesk."""
     for numbers in _pages(book.markers):
-        for row in await store.query("book", after=None, most=None, ids=None, numbers=numbers):
+        rows: list[ComparedRow] = await store.query(
+            "invoices_to_compare", after=None, most=None, ids=None, numbers=numbers
+        )
+        for row in rows:
             yield _ours(row, started_at)
 
 
 async def _read_again(store: Store, ids: Sequence[UUID], started_at: datetime) -> AsyncIterator[OurInvoice]:
     """These invoices as they are now, with all sevDesk contacts their recipient was ever linked to."""
     for page in _pages(list(dict.fromkeys(ids))):
-        rows = await store.query("book", after=None, most=None, ids=page, numbers=None)
+        rows: list[ComparedRow] = await store.query(
+            "invoices_to_compare", after=None, most=None, ids=page, numbers=None
+        )
         parties = list({row["recipient_id"] for row in rows if row["recipient_id"] is not None})
-        known: dict[UUID, set[str]] = {}
-        for row in await store.query("contact_history", parties=parties) if parties else ():
-            known.setdefault(row["party_id"], set()).add(row["contact_id"])
+        history: list[ContactHistoryRow] = await store.query("contact_history", parties=parties) if parties else []
+        known: dict[UUID | None, set[str]] = {}
+        for link in history:
+            known.setdefault(link["party_id"], set()).add(link["contact_id"])
         for row in rows:
             ours = _ours(row, started_at)
             yield replace(ours, contacts=ours.contacts | known.get(row["recipient_id"], set()))
 
 
-def _ours(row: Mapping[str, Any], started_at: datetime) -> OurInvoice:
+def _ours(row: ComparedRow, started_at: datetime) -> OurInvoice:
     receivable = Receivable(row["id"], row["invoice_number"], row["gross_amount"], handback_of(row))
     contact_id = row["contact_id"]
     return OurInvoice(
@@ -111,7 +120,7 @@ def _ours(row: Mapping[str, Any], started_at: datetime) -> OurInvoice:
     )
 
 
-def _pdf(row: Mapping[str, Any]) -> Pdf:
+def _pdf(row: ComparedRow) -> Pdf:
     if row["pdf_intact"] is None:
         return Pdf.MISSING
     return Pdf.INTACT if row["pdf_intact"] and row["pdf_as_logged"] else Pdf.SPOILT
@@ -131,7 +140,7 @@ def _pages(values: list[Any]) -> Iterable[list[Any]]:
 async def remember(store: Store, found: Reconciliation) -> int:
     """Store the counts, which `status` shows. Returns the number of the run."""
     number: int = await store.query(
-        "remember_reconciliation",
+        "insert_reconciliation",
         started_at=found.started_at,
         invoices=found.invoices,
         documents=found.documents,

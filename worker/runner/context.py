@@ -1,23 +1,26 @@
-"""From rows to nouns: builds the `StepContext` a step works on."""
+"""Builds the `StepContext` that a step works on from the rows of the database."""
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from worker.domain.invoice import Association, Cancellation, Invoice, Party, PartyKind
 from worker.domain.jobs import Payload
+from worker.domain.ledger import Job
 from worker.domain.recipients import Recipient, resolve
 from worker.settings import Settings
 from worker.steps.step import StepContext
-from worker.store import Job, Store
-from worker.store.rows import handback_of, invoice_of
+from worker.store import Store
+from worker.store.rows import AssociationRow, CancellationRow, Number, PartyRow, handback_of, invoice_of
 
 
 async def load_context(
     store: Store, job: Job, payload: Payload, invoice_id: UUID, settings: Settings
 ) -> StepContext | None:
-    """Everything the steps need, in three round trips; None when there is no such invoice."""
+    """Everything the steps need, read in at most three round trips; None if there is no such invoice.
+
+    Raises one of `CONNECTION_LOST`.
+    """
     row = await store.load_invoice(invoice_id)
     if row is None:
         return None
@@ -48,23 +51,34 @@ async def load_context(
     )
 
 
-def _cancellation(row: Mapping[str, Any] | None) -> Cancellation | None:
+def _cancellation(row: CancellationRow | None) -> Cancellation | None:
     if row is None:
         return None
-    sums = {name: None if row[name] is None else Decimal(row[name]) for name in ("net", "tax", "gross")}
-    return Cancellation(kind=row["kind"], external_id=row["external_id"], number=row["number"], **sums)
+    return Cancellation(
+        kind=row["kind"],
+        external_id=row["external_id"],
+        number=row["number"],
+        net=_decimal(row["net"]),
+        tax=_decimal(row["tax"]),
+        gross=_decimal(row["gross"]),
+    )
 
 
-def _association(row: Mapping[str, Any]) -> Association:
+def _decimal(number: Number | None) -> Decimal | None:
+    return None if number is None else Decimal(number)
+
+
+def _association(row: AssociationRow) -> Association:
     return Association(row["from_type"], UUID(row["from_id"]), row["to_type"], UUID(row["to_id"]), row["label"])
 
 
-def _party(row: Mapping[str, Any]) -> Party:
-    return Party(**{**row, "kind": PartyKind(row["kind"])})
+def _party(row: PartyRow) -> Party:
+    columns: dict[str, Any] = {**row}
+    return Party(**columns | {"kind": PartyKind(row["kind"])})
 
 
 def _candidates(invoice: Invoice, associations: tuple[Association, ...]) -> tuple[list[UUID], list[UUID]]:
-    """Ids of the companies and the contacts that `resolve` may ask for."""
+    """Ids of the companies and of the contacts that may be the recipient."""
     ends = [(a.from_type, a.from_id) for a in associations] + [(a.to_type, a.to_id) for a in associations]
     companies = [id_ for kind, id_ in ends if kind == "company"]
     contacts = [id_ for kind, id_ in ends if kind == "contact"]

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from worker.domain import events, jobs, lifecycle
 from worker.domain.invoice import Handback
+from worker.domain.ledger import AttemptEnd, Change, Job
 from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
-from worker.store import Change, Ending, Job
 
 # A mail asked for too early leaves what is not published as it is: it may still be transferred by itself.
 MOVES_INVOICE = ("publish_invoice", "cancel_invoice")
@@ -23,19 +23,19 @@ def charge_retry(job: Job, outcome: Outcome) -> Outcome:
     return outcome if outcome.after is not None else replace(outcome, after=delays[job.retries])
 
 
-def ending_of(outcome: Outcome) -> Ending:
+def attempt_end(outcome: Outcome) -> AttemptEnd:
     """How the row leaves `running`."""
     match outcome:
         case Done(result):
-            return Ending("done", result=result)
+            return AttemptEnd("done", result=result)
         case NotYet(after, problem):
-            return Ending("waiting" if after else "queued", problem, after=after)
+            return AttemptEnd("waiting" if after else "queued", problem, after=after)
         case Retry(problem, after):
-            return Ending("waiting", problem, after=after, costs_retry=True)
+            return AttemptEnd("waiting", problem, after=after, costs_retry=True)
         case Parked(problem, asks_about):
-            return Ending("parked", problem, asks_about=asks_about)
+            return AttemptEnd("parked", problem, asks_about=asks_about)
         case Rejected(problem):
-            return Ending("rejected", problem)
+            return AttemptEnd("rejected", problem)
 
 
 def problem_change(job: Job, outcome: Parked | Rejected, invoice_id: UUID, before: Handback) -> Change:

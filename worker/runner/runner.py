@@ -17,19 +17,20 @@ from structlog.contextvars import bound_contextvars
 from sevdesk_client import errors
 from worker.domain import jobs, lifecycle
 from worker.domain.jobs import Kind, Payload, Role
+from worker.domain.ledger import AttemptEnd, Change, ClaimRefusal, Job, JobRef
 from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
 from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
 from worker.observability.metrics import Metrics
 from worker.runner.context import load_context
 from worker.runner.registry import HANDLERS
-from worker.runner.retry import charge_retry, ending_of, problem_change
+from worker.runner.retry import attempt_end, charge_retry, problem_change
 from worker.settings import Settings
 from worker.steps.account import SevdeskAccount
 from worker.steps.plan import PLAN
 from worker.steps.refusals import outcome_of, unknown_outcome
 from worker.steps.step import Intent, LookResult, OpenIntent, Step, StepContext, StepResult, WriteOutcome
-from worker.store import CONNECTION_LOST, Change, Ending, InvoiceChanged, Job, JobRef, LockSession, Refusal, Store
+from worker.store import CONNECTION_LOST, InvoiceChanged, LockSession, Store
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -79,7 +80,7 @@ class Runner:
             job = await self.locks.claim(job_id)
         except CONNECTION_LOST:
             return LOST_WAIT
-        if isinstance(job, Refusal):
+        if isinstance(job, ClaimRefusal):
             if job.verdict == "limited":
                 log.info("job.limited", job_id=job_id, again_in=job.wait, reason=job.reason)
             self.metrics.job_deferred(job.verdict)
@@ -281,7 +282,7 @@ class Runner:
     async def _end(self, job: Job, outcome: Outcome, started: float) -> float | None:
         """Write the outcome into the ledger and the invoice's event log, and say it in one log line."""
         outcome = charge_retry(job, outcome)
-        ending = ending_of(outcome)
+        ending = attempt_end(outcome)
         await self._record_ending(job, outcome, ending)
         seconds = monotonic() - started
         self.metrics.job_ended(job.kind, ending.state, seconds, retry=ending.costs_retry)
@@ -298,7 +299,7 @@ class Runner:
         )
         return ending.after
 
-    async def _record_ending(self, job: Job, outcome: Outcome, ending: Ending) -> None:
+    async def _record_ending(self, job: Job, outcome: Outcome, ending: AttemptEnd) -> None:
         """With the event of the invoice that goes with it, if any."""
         for _ in range(3):
             try:
@@ -333,7 +334,7 @@ def _own(step: Step, context: StepContext, answer: LookResult) -> LookResult:
     return replace(answer, outcome=WriteOutcome.UNKNOWN)
 
 
-def _wait_of(refusal: Refusal) -> float | None:
+def _wait_of(refusal: ClaimRefusal) -> float | None:
     match refusal.verdict:
         case "done" | "gone":
             return None

@@ -1,4 +1,4 @@
-"""How we connect, and the named statements of `sql/queries/`."""
+"""How connections to Postgres are set up, and the named statements of `sql/queries/`."""
 
 from __future__ import annotations  # asyncpg's classes are generic in its stubs only
 
@@ -15,10 +15,10 @@ from worker.store.sql_files import sql_dir
 
 
 class _Adapter(AsyncPGAdapter):
-    """Asks the pool as it asks a connection, for asyncpg's pools answer alike.
+    """Runs statements on a pool or a connection alike; asyncpg gives both the same methods.
 
-    aiosql's own acquires one by itself, and looks through `dir(pool)` before every statement to know whether it must
-    (measured: 28 us of CPU, a tenth of what a statement costs this process).
+    aiosql's adapter searches `dir(pool)` before every statement to tell the two apart (measured: 28 us of CPU, a tenth
+    of what a statement costs this process).
     """
 
     def _ordered(self, query_name: str, parameters: Any) -> Any:
@@ -43,19 +43,19 @@ class _Adapter(AsyncPGAdapter):
 ADAPTER: Any = _Adapter
 QUERIES = aiosql.from_path(str(sql_dir() / "queries"), ADAPTER, mandatory_parameters=False)
 
-# A dead network peer is noticed after 5 + 3 x 5 s: well within a quarantine, long enough for a hiccup.
+# A dead peer is noticed after 5 + 3 x 5 s: less than the quarantine of writes, more than a short network fault.
 KEEPALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
-# Seconds we wait for a statement; all of ours are short, so a longer wait means the server is gone.
+# Seconds to wait for a statement. All of ours are short, so a longer wait means that the server is gone.
 COMMAND_TIMEOUT = 30.0
 
-# What a caller may see when Postgres is away. None of it says whether the last statement was carried out.
+# What is raised when Postgres cannot be reached. None of it tells whether the last statement was carried out.
 CONNECTION_LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
-    # What asyncpg says when it is asked to use a connection that is just breaking (measured: Postgres killed).
+    # Raised by asyncpg for a connection that is just breaking (measured: Postgres killed).
     asyncpg.InternalClientError,
     asyncpg.TooManyConnectionsError,
     OSError,
@@ -64,6 +64,7 @@ CONNECTION_LOST = (
 
 
 async def prepare(connection: asyncpg.Connection[Any]) -> None:
+    """Decode JSON into Python values, its fractions into `Decimal`. Raises one of `CONNECTION_LOST`."""
     for name in ("json", "jsonb"):
         await connection.set_type_codec(
             name,

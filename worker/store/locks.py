@@ -1,4 +1,4 @@
-"""The one direct connection whose session locks prove that this process lives."""
+"""The session locks of a worker process: one direct connection holds them, and Postgres frees them when it ends."""
 
 from __future__ import annotations  # asyncpg's classes are generic in its stubs only
 
@@ -9,18 +9,20 @@ from typing import Any
 
 import asyncpg
 
+from worker.domain.ledger import ClaimRefusal, Job, JobRef
 from worker.settings import JobLimit
 from worker.store.connection import COMMAND_TIMEOUT, CONNECTION_LOST, KEEPALIVE, QUERIES, prepare
-from worker.store.records import Job, JobRef, Refusal, job_ref
+from worker.store.rows import job_ref
 
-REQUESTS = "sevdesk_requests"  # NOTIFY channel of sevdesk_request_job
-CLOSE_SECONDS = 5.0
+REQUEST_CHANNEL = "sevdesk_requests"  # where sevdesk_request_job sends its NOTIFY
+CLOSE_SECONDS = 5.0  # how long a stopping worker waits for a polite goodbye
 
 
 class LockSession:
-    """The process's proof of life. `on_lost` is called once when the connection ends unasked.
+    """Holds the locks of this process's jobs. `on_lost` is called once if the connection ends without `close`.
 
-    The same connection listens for outbox requests; `on_request` is called for each.
+    The same connection listens for requests through the outbox; `on_request` is called for each.
+    Every method that talks to Postgres may raise one of `CONNECTION_LOST`.
     """
 
     def __init__(
@@ -29,16 +31,16 @@ class LockSession:
         self._url, self._worker, self._limit = url, worker, limit
         self._on_lost, self._on_request = on_lost, on_request
         self._connection: asyncpg.Connection[Any] | None = None
-        self._one_at_a_time = asyncio.Lock()
-        self.held: set[str] = set()
+        self._statement_lock = asyncio.Lock()  # a connection runs one statement at a time
+        self.held: set[str] = set()  # order keys of the running jobs, and other locked subjects
 
     @property
     def alive(self) -> bool:
-        """Whether the locks are still ours."""
+        """True while the connection, and with it every lock, is there as far as we know."""
         return self._connection is not None and not self._connection.is_closed()
 
     async def connect(self) -> None:
-        """Open the session anew; whatever was held before is not held any more."""
+        """Open a new session, which holds no locks yet."""
         self.held.clear()
         connection = await asyncpg.connect(
             self._url,
@@ -48,9 +50,9 @@ class LockSession:
         try:
             await prepare(connection)
             connection.add_termination_listener(self._terminated)
-            await connection.add_listener(REQUESTS, lambda *_: self._on_request())
+            await connection.add_listener(REQUEST_CHANNEL, lambda *_: self._on_request())
         except BaseException:
-            connection.terminate()  # a worker stopped while it starts leaves no session behind
+            connection.terminate()  # otherwise a worker that is stopped while it starts would leave a session
             raise
         self._connection = connection
 
@@ -61,41 +63,41 @@ class LockSession:
             self._on_lost()
 
     async def close(self) -> None:
-        """Give everything back, at the latest after CLOSE_SECONDS."""
+        """Free all locks and end the session, after CLOSE_SECONDS at the latest. Raises nothing."""
         connection, self._connection = self._connection, None
         self.held.clear()
         if connection is None:
             return
         with suppress(*CONNECTION_LOST):
-            async with asyncio.timeout(CLOSE_SECONDS), self._one_at_a_time:
+            async with asyncio.timeout(CLOSE_SECONDS), self._statement_lock:
                 await connection.close()
         connection.terminate()
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[asyncpg.Connection[Any]]:
-        async with self._one_at_a_time:
+        async with self._statement_lock:
             connection = self._connection
             if connection is None:
                 raise asyncpg.InterfaceError("the lock session is closed")
             try:
                 yield connection
             except asyncpg.PostgresError:
-                raise  # an answer: the session is as we think it is
+                raise  # the server answered, so the session and its locks are as before
             except BaseException:
-                # A statement cut short may have taken a lock that nobody would ever give back.
+                # A statement that was cut short may have taken a lock that we do not know of and would never free.
                 connection.terminate()
                 raise
 
     async def ping(self) -> None:
-        """Notice a dead connection even while nothing is claimed. Cancelling it does not end the session."""
+        """Notice a dead connection even while no job starts. Cancelling this does not end the session."""
         await asyncio.shield(self._ping())
 
     async def _ping(self) -> None:
         async with self._session() as connection:
             await connection.fetchval("SELECT 1")
 
-    async def claim(self, job_id: str) -> Job | Refusal:
-        """Try to take a job; a `Job` means its order key is held until `release`."""
+    async def claim(self, job_id: str) -> Job | ClaimRefusal:
+        """Try to start a job. If it starts, its order key is held until `release_job`."""
         async with self._session() as connection:
             try:
                 row = await QUERIES.claim_job(
@@ -107,11 +109,11 @@ class LockSession:
                     limit_seconds=self._limit.seconds,
                 )
             except asyncpg.PostgresError:
-                # The session's lock does not go with the statement that took it.
+                # A failed statement is rolled back, but a session lock that it took stays.
                 await QUERIES.unlock_job(connection, job_id=job_id, held=list(self.held))
                 raise
             if row["verdict"] != "claimed":
-                return Refusal(row["verdict"], row["wait_seconds"], row["error"])
+                return ClaimRefusal(row["verdict"], row["wait_seconds"], row["error"])
             self.held.add(row["order_key"])
         return Job(
             job_id=row["job_id"],
@@ -128,7 +130,7 @@ class LockSession:
         )
 
     async def hold(self, subject: str) -> bool:
-        """Lock one more subject (a shared contact) for the length of a step."""
+        """Lock a subject (for example a contact) until `release`; False if any process, this one included, has it."""
         async with self._session() as connection:
             if subject in self.held or not await QUERIES.lock_subject(connection, subject=subject):
                 return False
@@ -136,14 +138,14 @@ class LockSession:
             return True
 
     async def release(self, subject: str) -> None:
-        """Give a subject back; without a session there is nothing left to give back."""
+        """Free a subject. Does nothing if it is not held or the session is gone."""
         if self.alive and subject in self.held:
             async with self._session() as connection:
                 await QUERIES.unlock_subject(connection, subject=subject)
                 self.held.discard(subject)
 
     async def release_job(self, job: Job) -> JobRef | None:
-        """Give a job's order key back, and learn which job waited for it."""
+        """Free a job's order key and return the next job that waits for it, if any."""
         if not self.alive or job.order_key not in self.held:
             return None
         async with self._session() as connection:
@@ -154,9 +156,10 @@ class LockSession:
     async def open_intent(self, *, subject: str, job_id: str, step: str, action: str, summary: Mapping[str, Any],
                           request_sha256: str, earlier: int | None,
                           found: str = "found_not_done") -> int:  # fmt: skip
-        """Record what is about to be done; what was found of the `earlier` open intent closes that.
+        """Record that a write is about to be sent, and return the intent's id.
 
-        Raises when the session, and with it the subject's lock, is gone.
+        `earlier`: the id of an open intent on the same subject that was looked into; it is closed as `found`. Raises
+        `asyncpg.InterfaceError` if the subject is not locked any more.
         """
         async with self._session() as connection:
             if subject not in self.held:

@@ -14,7 +14,7 @@ from worker.store.sql_files import sql_dir
 def migrate(database_url: str, *, billing_reference: bool = False) -> list[str]:
     """Bring the database up to date and return the ids of the migrations applied now.
 
-    Several processes may call this at once (a release phase, several workers): yoyo's lock lets one through.
+    Several processes may call this at once: yoyo's lock makes them take turns, and the later ones find nothing to do.
     Raises `psycopg.OperationalError` when the database cannot be reached.
     """
     if billing_reference:
@@ -37,7 +37,7 @@ def _create_billing_tables(database_url: str) -> None:
 
 
 def _yoyo_url(database_url: str) -> str:
-    """yoyo names its driver in the scheme, and a socket directory `unix_socket` where libpq says `host`."""
+    """The URL as yoyo wants it: the driver in the scheme, and `unix_socket` in place of libpq's `host` parameter."""
     parts = urlsplit(database_url)
     query = dict(parse_qsl(parts.query))
     if "host" in query:

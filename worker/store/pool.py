@@ -1,4 +1,4 @@
-"""Everything but the session locks, on a pool."""
+"""Reads and writes of the database on a connection pool; session locks are in `worker/store/locks.py`."""
 
 from __future__ import annotations  # asyncpg's classes are generic in its stubs only
 
@@ -10,22 +10,22 @@ from uuid import UUID
 import asyncpg
 
 from worker.domain.invoice import ContactLink, Handback, Party
+from worker.domain.ledger import AttemptEnd, Change, IncomingJob, Job, JobRef
 from worker.store.connection import COMMAND_TIMEOUT, KEEPALIVE, QUERIES, prepare
-from worker.store.records import Change, Ending, IncomingJob, Job, JobRef, columns, job_ref
-from worker.store.rows import handback_of
+from worker.store.rows import InvoiceRow, NewJobRow, OpenIntentRow, PartyRow, change_arrays, handback_of, job_ref
 from worker.store.side_tables import SIDE_TABLE_EVENTS, write_side_tables
 
 
 class InvoiceChanged(Exception):
-    """The invoice is no longer as the step saw it; nothing was recorded. Look again."""
+    """The invoice was changed since it was read, so nothing was recorded. Read it again."""
 
 
 class NoOpenQuestion(Exception):
-    """The parked job has no open question, so it cannot be answered."""
+    """The parked job asks nothing that is still open, so there is nothing to answer."""
 
 
 class Store:
-    """The ledger, the cases, the hand-back."""
+    """Jobs, invoices and what is recorded about them. Any method may raise one of `CONNECTION_LOST`."""
 
     def __init__(self, pool: asyncpg.Pool[Any]) -> None:
         self.pool = pool
@@ -39,8 +39,8 @@ class Store:
             max_size=size,
             command_timeout=COMMAND_TIMEOUT,
             init=prepare,
-            reset=_as_it_is,
-            max_cached_statement_lifetime=0,  # asyncpg forgets after 5 min, and would prepare anew for every sync
+            reset=_no_reset,
+            max_cached_statement_lifetime=0,  # by default 300 s: each payment sync would prepare its statements again
             server_settings={"application_name": name, **KEEPALIVE},
         )
         return cls(pool)
@@ -54,10 +54,10 @@ class Store:
 
     # The ledger
 
-    async def take_in(self, arrivals: Sequence[IncomingJob]) -> list[Mapping[str, Any]]:
-        """Bulk insert of what Redis brought; answers with the new rows only."""
-        return await _all(
-            QUERIES.take_in(
+    async def insert_incoming_jobs(self, arrivals: Sequence[IncomingJob]) -> list[NewJobRow]:
+        """Insert jobs read from Redis, in one statement; returns the rows that did not exist before."""
+        rows: list[NewJobRow] = await _fetch(
+            QUERIES.insert_incoming_jobs(
                 self.pool,
                 job_ids=[a.job_id for a in arrivals],
                 kinds=[a.kind for a in arrivals],
@@ -72,15 +72,20 @@ class Store:
                 next_steps=[a.problem and a.problem.next_step() for a in arrivals],
             )
         )
+        return rows
 
     async def known_jobs(self, job_ids: Sequence[str]) -> dict[str, UUID | None]:
-        """Those of the ids that have a ledger row, and who asked for each."""
+        """Which of the jobs are in the ledger: job id -> the person who asked, if any."""
         rows = QUERIES.known_jobs(self.pool, job_ids=list(job_ids))
         return {row["job_id"]: row["requested_by"] async for row in rows}
 
     async def request_job(self, kind: str, payload: Mapping[str, Any], *, requested_by: UUID | None = None,
                           correlation_id: str | None = None, key: str | None = None) -> str:  # fmt: skip
-        """What the billing system's outbox does, for our own command line."""
+        """Request a job through the outbox and return its id.
+
+        A `key` that was used before returns the first job's id and requests nothing. Raises
+        `asyncpg.InvalidParameterValueError` for a payload that is not flat or too large.
+        """
         job_id: str = await QUERIES.request_job(
             self.pool,
             kind=kind,
@@ -92,22 +97,27 @@ class Store:
         return job_id
 
     async def person(self, person_id: UUID) -> tuple[bool, bool] | None:
-        """(is_internal, is_admin) of whoever asked, or None when there is no such contact."""
+        """(is_internal, is_admin) of a contact of the billing system; None if there is no such contact."""
         row = await QUERIES.person(self.pool, person_id=person_id)
         return None if row is None else (row["is_internal"], row["is_admin"])
 
-    async def reap(self) -> list[JobRef]:
-        """Take running jobs back whose process is gone."""
-        return [b async for row in QUERIES.reap(self.pool) if (b := job_ref(row))]
+    async def requeue_abandoned_jobs(self) -> list[JobRef]:
+        """Set running jobs whose process died back to `queued`, and return them."""
+        return [ref async for row in QUERIES.requeue_abandoned_jobs(self.pool) if (ref := job_ref(row))]
 
-    async def due_jobs(self, *, grace: float, most: int) -> list[JobRef]:
-        """Jobs that should have rung by now (see the statement)."""
-        return [b async for row in QUERIES.due_jobs(self.pool, grace=grace, most=most) if (b := job_ref(row))]
+    async def jobs_to_wake(self, *, grace: float, most: int) -> list[JobRef]:
+        """Jobs that are due but that no worker has started, oldest first, at most `most`.
+
+        `grace`: seconds for which a queued or waiting job may be due before it is returned.
+        """
+        rows = QUERIES.jobs_to_wake(self.pool, grace=grace, most=most)
+        return [ref async for row in rows if (ref := job_ref(row))]
 
     async def unpark(self, job_id: str, *, answer: str | None = None) -> JobRef | None:
-        """Back to `requested`, with a person's answer (`done`, `not-done`) to what it asks; None when it is not parked.
+        """Request a parked job again; None if it is not parked.
 
-        Raises `NoOpenQuestion`, and the job stays parked, when it asks nothing that the answer could be for.
+        `answer` (`done` or `not-done`): what a person found out about the write the job asks about. Raises
+        `NoOpenQuestion`, and the job stays parked, if it asks about no open write.
         """
         async with self.pool.acquire() as connection, connection.transaction():
             answered = answer and await QUERIES.answer_intent(connection, job_id=job_id, answer=answer)
@@ -116,36 +126,42 @@ class Store:
                 raise NoOpenQuestion
             return again
 
-    async def open_intent_of(self, subject: str) -> Mapping[str, Any] | None:
-        """The write on `subject` whose outcome nobody knows, with its age in seconds."""
-        row: Mapping[str, Any] | None = await QUERIES.find_open_intent(self.pool, subject=subject)
+    async def open_intent_of(self, subject: str) -> OpenIntentRow | None:
+        """The write on `subject` of which nobody knows yet whether it happened."""
+        row: OpenIntentRow | None = await QUERIES.find_open_intent(self.pool, subject=subject)
         return row
 
     # Reading
 
-    async def load_invoice(self, invoice_id: UUID) -> Mapping[str, Any] | None:
-        """The invoice with items, associations and template; None when there is none."""
-        row: Mapping[str, Any] | None = await QUERIES.load_invoice(self.pool, invoice_id=invoice_id)
+    async def load_invoice(self, invoice_id: UUID) -> InvoiceRow | None:
+        """The invoice with items, associations and template; None if there is no such invoice."""
+        row: InvoiceRow | None = await QUERIES.load_invoice(self.pool, invoice_id=invoice_id)
         return row
 
     async def handback(self, invoice_id: UUID) -> Handback | None:
-        """Our columns of one invoice as they are now."""
+        """The columns that the worker writes, as they are now; None if there is no such invoice."""
         row = await QUERIES.load_handback(self.pool, invoice_id=invoice_id)
         return None if row is None else handback_of(row)
 
-    async def load_parties(self, companies: Sequence[UUID], contacts: Sequence[UUID]) -> list[Mapping[str, Any]]:
-        """The companies and contacts that may be the recipient."""
-        return await _all(QUERIES.load_parties(self.pool, company_ids=list(companies), contact_ids=list(contacts)))
+    async def load_parties(self, companies: Sequence[UUID], contacts: Sequence[UUID]) -> list[PartyRow]:
+        """The companies and contacts with these ids."""
+        parties = QUERIES.load_parties(self.pool, company_ids=list(companies), contact_ids=list(contacts))
+        rows: list[PartyRow] = await _fetch(parties)
+        return rows
 
     async def load_contact_link(self, party: Party) -> ContactLink | None:
-        """Which sevDesk contact stands for the party."""
+        """The sevDesk contact of a company or person; None if it has none yet."""
         row = await QUERIES.load_contact_link(self.pool, party_kind=party.kind.value, party_id=party.id)
         return None if row is None else ContactLink(**dict(row))
 
     async def query(self, statement: str, /, **values: Any) -> Any:
-        """A named statement outside the main line (payments, schedules, configuration)."""
-        answer = getattr(QUERIES, statement)(self.pool, **values)
-        return await _all(answer) if isinstance(answer, AsyncIterable) else await answer
+        """Run a statement of `sql/queries/` by its name. The caller annotates the result with a shape of `rows.py`.
+
+        The mark after the statement's name decides what is returned: `^` one row or None, `$` one value, `!` a status
+        text, no mark a list of rows. Raises `AttributeError` for an unknown name.
+        """
+        result = getattr(QUERIES, statement)(self.pool, **values)
+        return await _fetch(result) if isinstance(result, AsyncIterable) else await result
 
     # Writing
 
@@ -156,27 +172,27 @@ class Store:
         *,
         step: str | None = None,
         intent: tuple[int, str] | None = None,
-        ending: Ending | None = None,
-        must_fit: bool = True,
+        ending: AttemptEnd | None = None,
+        all_or_nothing: bool = True,
     ) -> set[UUID]:
         """The one function that moves statuses and inserts event-log rows; all in one transaction.
 
         An invoice that is no longer as the worker saw it raises `InvoiceChanged` and nothing at all is recorded; with
-        `must_fit=False` just that invoice is left out. Answers with the invoices recorded. `intent` is (id, outcome)
-        of the open intent this settles.
+        `all_or_nothing=False` just that invoice is left out. Answers with the invoices recorded. `intent` is (id,
+        outcome) of the open intent this settles.
         """
         if ending is not None and not changes and step is None and intent is None:
             await self._end(self.pool, job, ending)  # one statement is a transaction of its own
             return set()
         beside = [(c.invoice_id, event) for c in changes for event in c.events if isinstance(event, SIDE_TABLE_EVENTS)]
         if changes and not beside and ending is None:
-            return await self._hand_back(self.pool, job, changes, step, intent, must_fit)  # and so is this one
+            return await self._record_changes(self.pool, job, changes, step, intent, all_or_nothing)  # and so is this
         async with self.pool.acquire() as connection, connection.transaction():
             if changes:
-                moved = await self._hand_back(connection, job, changes, step, intent, must_fit)
+                moved = await self._record_changes(connection, job, changes, step, intent, all_or_nothing)
             else:
                 moved = set()
-                await self._settle(connection, job, step, intent)
+                await self._record_step(connection, job, step, intent)
             for invoice_id, event in beside:
                 if invoice_id in moved:
                     await write_side_tables(connection, job, invoice_id, event)
@@ -184,25 +200,25 @@ class Store:
                 await self._end(connection, job, ending)
         return moved
 
-    async def _settle(self, connection: Any, job: Job, step: str | None, intent: tuple[int, str] | None) -> None:
+    async def _record_step(self, connection: Any, job: Job, step: str | None, intent: tuple[int, str] | None) -> None:
         if intent is not None:
             await QUERIES.close_intent(connection, intent_id=intent[0], outcome=intent[1])
         if step is not None:
-            await QUERIES.note_step(connection, job_id=job.job_id, attempt=job.attempt, step=step)
+            await QUERIES.record_step(connection, job_id=job.job_id, attempt=job.attempt, step=step)
 
-    async def _hand_back(
+    async def _record_changes(
         self,
         connection: Any,
         job: Job,
         changes: Sequence[Change],
         step: str | None,
         intent: tuple[int, str] | None,
-        must_fit: bool,
+        all_or_nothing: bool,
     ) -> set[UUID]:
         events = [(change.invoice_id, event) for change in changes for event in change.events]
-        rows = QUERIES.hand_back(
+        rows = QUERIES.record_changes(
             connection,
-            **columns(changes),
+            **change_arrays(changes),
             event_ids=[invoice_id for invoice_id, _ in events],
             event_types=[event.type for _, event in events],
             event_payloads=[{**event.payload(), "job_id": job.job_id} for _, event in events],
@@ -214,14 +230,14 @@ class Store:
             step=step,
             intent_id=intent[0] if intent else None,
             outcome=intent[1] if intent else None,
-            must_fit=must_fit,
+            all_or_nothing=all_or_nothing,
         )
-        moved = {row["id"] async for row in rows}
-        if must_fit and len(moved) < len(changes):
+        recorded = {row["id"] async for row in rows}
+        if all_or_nothing and len(recorded) < len(changes):
             raise InvoiceChanged
-        return moved
+        return recorded
 
-    async def _end(self, connection: Any, job: Job, ending: Ending) -> None:
+    async def _end(self, connection: Any, job: Job, ending: AttemptEnd) -> None:
         problem = ending.problem
         await QUERIES.end_attempt(
             connection,
@@ -239,11 +255,13 @@ class Store:
         )
 
 
-async def _all(rows: AsyncIterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+async def _fetch(rows: AsyncIterable[Any]) -> list[Any]:
     return [row async for row in rows]
 
 
-async def _as_it_is(connection: Any) -> None:
-    """Instead of asyncpg's reset, a round trip after every statement. What a cancelled job left of a transaction is
-    rolled back before this is called, and beyond transactions no statement of ours leaves a trace in its session.
+async def _no_reset(connection: Any) -> None:
+    """Replaces asyncpg's reset, which costs a round trip whenever a connection returns to the pool.
+
+    It is not needed: asyncpg rolls back an unfinished transaction before it calls this, and no statement of ours
+    changes a session in any other way.
     """

@@ -1,4 +1,4 @@
-"""What `doctor` tries out on connections of its own, and how Postgres says no."""
+"""What `doctor` tries on connections of its own: session locks, and whether every statement fits the tables."""
 
 from __future__ import annotations  # asyncpg's classes are generic in its stubs only
 
@@ -11,9 +11,9 @@ from worker.store.connection import COMMAND_TIMEOUT, QUERIES
 PostgresError = asyncpg.PostgresError
 NOT_MIGRATED = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.UndefinedFunctionError)
 
-# A lock nobody else asks for: the probes of two doctors at once must not meet.
+# The pid makes the lock unique, so that two doctors can run at once.
 _SUBJECT = "doctor:{pid}"
-# How a statement prepared on one server connection fails on another.
+# What a statement raises that was prepared on another server connection.
 _OTHER_BACKEND = (
     asyncpg.InvalidSQLStatementNameError,
     asyncpg.DuplicatePreparedStatementError,
@@ -23,7 +23,7 @@ _OTHER_BACKEND = (
 
 @dataclass(frozen=True, slots=True)
 class LockProbe:
-    """Whether a session is one server connection from beginning to end, and its lock shuts others out."""
+    """Whether a session keeps its server connection, its lock excludes others, and it can free the lock."""
 
     same_backend: bool
     excludes: bool
@@ -35,10 +35,11 @@ class LockProbe:
 
 
 async def probe_locks(url: str) -> LockProbe:
-    """Take a session lock, while another client keeps a transaction open.
+    """Take a session lock, then try to take it again as a second client that keeps a transaction open.
 
-    A pooler in transaction mode lends the second client the connection that the first one used, so the first is served
-    by another: its backend's pid changes, and the lock shuts nobody out. Raises what connecting raises.
+    A pooler in transaction mode gives the second client the server connection of the first. Then the second one gets
+    the lock as well, and the first is served by another backend process, whose pid differs. Raises `CONNECTION_LOST`,
+    `asyncpg.PostgresError` or `ValueError` (unreadable URL) if it cannot connect.
     """
     ours, other = await _open(url), None
     try:
@@ -63,7 +64,10 @@ async def _open(url: str) -> asyncpg.Connection[asyncpg.Record]:
 
 
 async def unfit_statements(url: str) -> list[str]:
-    """Our statements that do not fit this database's tables, by name. None is executed, so no right is needed."""
+    """Names of the statements that do not fit this database's tables. None is executed, so no right is needed.
+
+    Raises `CONNECTION_LOST`, `asyncpg.PostgresError` or `ValueError` (unreadable URL) if it cannot connect.
+    """
     connection = await _open(url)
     unfit = []
     try:

@@ -1,4 +1,4 @@
-"""The tables of our own that some events fill, beside the invoice's row and its log."""
+"""Writes events into sevdesk_contacts, sevdesk_documents, sevdesk_mails and sevdesk_cancellations."""
 
 from typing import Any
 from uuid import UUID
@@ -18,10 +18,10 @@ from worker.domain.events import (
     XmlStored,
 )
 from worker.domain.invoice import Cancellation
+from worker.domain.ledger import Job
 from worker.store.connection import QUERIES
-from worker.store.records import Job
 
-# The events below; a record without one is a single statement.
+# The events that need more than the invoice's row and the event log.
 SIDE_TABLE_EVENTS = (
     ContactLinked,
     AddressWritten,
@@ -38,7 +38,7 @@ SIDE_TABLE_EVENTS = (
 
 
 async def write_side_tables(connection: Any, job: Job, invoice_id: UUID, event: Event) -> None:
-    """In the transaction that records the event."""
+    """Store what the event holds. Must run in the transaction that logs the event. Raises one of `CONNECTION_LOST`."""
     match event:
         case ContactLinked() | AddressWritten() | EmailWritten():
             await _link(connection, event)

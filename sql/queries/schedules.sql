@@ -1,12 +1,7 @@
--- Settings an admin may change, and the schedules that follow from them.
+-- When the payment sync and the nightly full sync are due.
 
 -- name: payment_interval$
 SELECT payment_sync_interval_minutes FROM sevdesk_config;
-
--- name: note_token!
--- The only trace of the token outside the environment: whether there is one. Without one nothing is connected.
-UPDATE sevdesk_config SET token_configured = :configured, is_connected = is_connected AND :configured
-WHERE token_configured IS DISTINCT FROM :configured;
 
 -- name: schedule$
 SELECT next_run_at FROM sevdesk_schedules WHERE name = :name;
@@ -16,8 +11,8 @@ INSERT INTO sevdesk_schedules (name, next_run_at) VALUES (:name, :next_run_at)
 ON CONFLICT (name) DO UPDATE SET next_run_at = excluded.next_run_at;
 
 -- name: start_scheduled$
--- Whoever moves the schedule forward starts the run; nobody else does, and missed times do not pile up. A run that
--- is still going (or waiting) is joined: the tick passes without a second one.
+-- Moves next_run_at forward and requests the run; null if another process has done so, or if the last run is
+-- unfinished. However many times were missed, one run is requested.
 WITH moved AS (
     UPDATE sevdesk_schedules SET next_run_at = :next_run_at
     WHERE name = :name AND next_run_at = :due RETURNING name

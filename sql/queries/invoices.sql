@@ -1,7 +1,8 @@
--- What a step needs to know about one invoice, in one round trip.
+-- What the steps of a job need to know about one invoice.
 
 -- name: load_invoice^
--- Mails and documents are those of the present document: an invoice deleted in sevDesk is published, and sent, afresh.
+-- An invoice that was deleted in sevDesk is published and mailed again, so mails and documents count from the time when
+-- the present sevDesk document was recorded (known_since).
 SELECT i.id, i.invoice_number, i.document_kind, i.document_status, i.claim_status, i.deal_id, d.deal_type, i.contact_id,
        i.currency, i.net_amount, i.tax_amount, i.gross_amount, i.paid_amount, i.tax_rule, i.issue_date, i.service_from,
        i.service_to, i.payment_term_days, i.head_text, i.foot_text, i.is_e_invoice, i.paid_at, i.cancelled_at,
@@ -56,7 +57,7 @@ SELECT accounting_sync_status, document_status, claim_status, external_id, exter
 FROM billing_invoices WHERE id = :invoice_id;
 
 -- name: load_parties
--- Everybody who may be the recipient.
+-- The companies and contacts that may be the recipient.
 SELECT 'company' AS kind, id, name, NULL AS first_name, email, street, zip, city, country_code, vat_id, buyer_reference
 FROM companies WHERE id = ANY (:company_ids::uuid[])
 UNION ALL
@@ -64,7 +65,8 @@ SELECT 'contact', id, last_name, first_name, email, street, zip, city, country_c
 FROM contacts WHERE id = ANY (:contact_ids::uuid[]);
 
 -- name: load_contact_link^
--- While a write to one of the three is in the air nobody knows what sevDesk has there, whatever was written last.
+-- While nobody knows whether a write to the contact, its address or its e-mail happened, the digest of that one is
+-- null, for sevDesk may hold either the old or the new data.
 SELECT c.contact_id, CASE WHEN o.step IS DISTINCT FROM 'contact' THEN c.contact_digest END AS contact_digest,
        c.address_id, CASE WHEN o.step IS DISTINCT FROM 'contact_address' THEN c.address_digest END AS address_digest,
        c.email_id, CASE WHEN o.step IS DISTINCT FROM 'contact_email' THEN c.email_digest END AS email_digest

@@ -1,6 +1,6 @@
-"""What the store takes and gives: plain frozen rows."""
+"""A job on its way through the ledger, as values: how it comes in, is claimed, changes invoices, and ends. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,8 +29,8 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a job was not claimed, and when (seconds) to ring again."""
+class ClaimRefusal:
+    """Why a job was not claimed, and after how many seconds to try again."""
 
     verdict: str  # done | gone | early | behind | busy | limited
     wait: float | None
@@ -39,7 +39,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class JobRef:
-    """What a doorbell needs to know of a job."""
+    """What waking a job needs to know of it."""
 
     job_id: str
     kind: str
@@ -61,7 +61,7 @@ class IncomingJob:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of one invoice: the state the worker saw, the one it is in now, and why."""
+    """A change of one invoice: its state as it was read, its new state, and the events that explain it."""
 
     invoice_id: UUID
     before: Handback
@@ -70,8 +70,8 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """How the ledger row leaves `running`."""
+class AttemptEnd:
+    """How one attempt ends: what the ledger row becomes."""
 
     state: str  # done | parked | rejected | waiting | queued
     problem: Problem | None = None  # None only for `done`
@@ -85,29 +85,3 @@ class Ending:
         if self.problem is None:
             return None
         return TRIED_AGAIN["en"] if self.costs_retry else self.problem.next_step(job=job_id)
-
-
-def job_ref(row: Mapping[str, Any] | None) -> JobRef | None:
-    return None if row is None else JobRef(row["job_id"], row["kind"])
-
-
-def columns(changes: Sequence[Change]) -> dict[str, list[Any]]:
-    """The arrays `hand_back` unnests: the guard, then the new values."""
-    before = [change.before for change in changes]
-    after = [change.after for change in changes]
-    return {
-        "ids": [change.invoice_id for change in changes],
-        "old_sync": [b.sync_status.value for b in before],
-        "old_document": [b.document_status.value for b in before],
-        "old_claim": [b.claim_status.value for b in before],
-        "old_external": [b.external_id for b in before],
-        "old_paid": [b.paid_amount for b in before],
-        "sync": [a.sync_status.value for a in after],
-        "document": [a.document_status.value for a in after],
-        "claim": [a.claim_status.value for a in after],
-        "external": [a.external_id for a in after],
-        "numbers": [a.external_invoice_number for a in after],
-        "paid": [a.paid_amount for a in after],
-        "paid_at": [a.paid_at for a in after],
-        "cancelled_at": [a.cancelled_at for a in after],
-    }

@@ -1,11 +1,11 @@
--- The hand-back: the only statements that change billing tables.
+-- Records what happened to invoices. These are the only statements that change tables of the billing system.
 
--- name: hand_back
--- Moves invoices from the state the worker saw to the next one and logs the events, all or nothing per invoice.
--- An invoice that no longer is as it was seen stays untouched, and so does its log; the answer lists those that were.
--- Where nothing changes, events are logged and the row is left alone. Each invoice recorded is told to whoever listens.
--- With `must_fit` one invoice that does not fit stops all. The intent it settles and the step it ends go with it.
--- A worker that lost its locks, and the job to another attempt, records nothing any more.
+-- name: record_changes
+-- Changes invoices and logs their events. An invoice whose values differ from the ones the worker read (old_*) is left
+-- out, with its events; with `all_or_nothing` one such invoice leaves all of them out. Returns the invoices recorded,
+-- and sends a notification for each. Where no value changes, only the events are logged. If anything is recorded, the
+-- intent is closed and the step added to the job as well. Nothing is recorded for an attempt that is not the job's
+-- present one: its worker has lost its locks, and another worker has started the job since.
 WITH wanted AS (
     SELECT *
     FROM unnest(:ids::uuid[], :old_sync::text[], :old_document::text[], :old_claim::text[], :old_external::text[],
@@ -13,18 +13,19 @@ WITH wanted AS (
                 :numbers::text[], :paid::numeric[], :paid_at::timestamptz[], :cancelled_at::timestamptz[])
          AS n(id, old_sync, old_document, old_claim, old_external, old_paid, sync_status, document_status,
               claim_status, external_id, external_invoice_number, paid_amount, paid_at, cancelled_at)
-), mine AS (
+), present_attempt AS (
     SELECT job_id FROM sevdesk_jobs WHERE job_id = :job_id::text AND state = 'running' AND attempt = :attempt FOR UPDATE
-), free AS (
+), unchanged AS (
     SELECT i.id
     FROM billing_invoices i JOIN wanted n ON n.id = i.id
-    WHERE EXISTS (SELECT FROM mine) AND i.accounting_sync_status = n.old_sync AND i.document_status = n.old_document
-      AND i.claim_status = n.old_claim AND i.paid_amount = n.old_paid
-      AND i.external_id IS NOT DISTINCT FROM n.old_external
+    WHERE EXISTS (SELECT FROM present_attempt)
+      AND i.accounting_sync_status = n.old_sync AND i.document_status = n.old_document AND i.claim_status = n.old_claim
+      AND i.paid_amount = n.old_paid AND i.external_id IS NOT DISTINCT FROM n.old_external
     FOR UPDATE OF i
-), fit AS (
-    SELECT id FROM free WHERE NOT :must_fit::boolean OR (SELECT count(*) FROM free) = (SELECT count(*) FROM wanted)
-), moved AS (
+), recorded AS (
+    SELECT id FROM unchanged
+    WHERE NOT :all_or_nothing::boolean OR (SELECT count(*) FROM unchanged) = (SELECT count(*) FROM wanted)
+), changed AS (
     UPDATE billing_invoices i
     SET accounting_sync_status = n.sync_status, document_status = n.document_status, claim_status = n.claim_status,
         external_id = n.external_id, external_invoice_number = n.external_invoice_number,
@@ -32,7 +33,7 @@ WITH wanted AS (
         accounting_provider = CASE WHEN n.external_id IS NULL THEN i.accounting_provider ELSE 'sevdesk' END,
         accounting_synced_at = clock_timestamp(), updated_at = clock_timestamp()
     FROM wanted n
-    WHERE i.id = n.id AND i.id IN (SELECT id FROM fit)
+    WHERE i.id = n.id AND i.id IN (SELECT id FROM recorded)
       AND (i.accounting_sync_status, i.document_status, i.claim_status, i.external_id, i.external_invoice_number,
            i.paid_amount, i.paid_at, i.cancelled_at)
           IS DISTINCT FROM
@@ -41,35 +42,38 @@ WITH wanted AS (
 ), logged AS (
     INSERT INTO billing_invoice_event_log
            (invoice_id, event_type, payload, actor_contact_id, correlation_id, created_at)
-    SELECT e.invoice_id, e.event_type, e.payload, (SELECT c.id FROM contacts c WHERE c.id = :actor::uuid), :correlation_id,
-           clock_timestamp() + e.place * interval '1 microsecond'  -- the log keeps their order
+    SELECT e.invoice_id, e.event_type, e.payload, (SELECT c.id FROM contacts c WHERE c.id = :actor::uuid),
+           :correlation_id,
+           clock_timestamp() + e.place * interval '1 microsecond'  -- so that ordering by time keeps their order
     FROM unnest(:event_ids::uuid[], :event_types::text[], :event_payloads::jsonb[])
          WITH ORDINALITY AS e(invoice_id, event_type, payload, place)
-    WHERE e.invoice_id IN (SELECT id FROM fit)
+    WHERE e.invoice_id IN (SELECT id FROM recorded)
     ORDER BY e.place
 ), closed AS (
     UPDATE sevdesk_intents SET closed_at = clock_timestamp(), outcome = :outcome
-    WHERE id = :intent_id::bigint AND closed_at IS NULL AND EXISTS (SELECT FROM fit)
+    WHERE id = :intent_id::bigint AND closed_at IS NULL AND EXISTS (SELECT FROM recorded)
 ), stepped AS (
     UPDATE sevdesk_jobs SET steps_done = steps_done || :step::text, updated_at = clock_timestamp()
-    WHERE job_id = :job_id::text AND state = 'running' AND :step::text IS NOT NULL AND EXISTS (SELECT FROM fit)
+    WHERE job_id = :job_id::text AND state = 'running' AND :step::text IS NOT NULL AND EXISTS (SELECT FROM recorded)
 )
-SELECT f.id,
+SELECT r.id,
        pg_notify('sevdesk_events', json_build_object(
-           'job_id', :job_id::text, 'kind', :kind::text, 'invoice_id', f.id, 'outcome', 'changed',
+           'job_id', :job_id::text, 'kind', :kind::text, 'invoice_id', r.id, 'outcome', 'changed',
            'events', (SELECT json_agg(e.event_type ORDER BY e.place)
                       FROM unnest(:event_ids::uuid[], :event_types::text[])
                            WITH ORDINALITY AS e(invoice_id, event_type, place)
-                      WHERE e.invoice_id = f.id))::text)
-FROM fit f;
+                      WHERE e.invoice_id = r.id))::text)
+FROM recorded r;
 
 -- name: link_contact!
+-- With another contact, what was written to the old one (address, e-mail) does not count any more.
 INSERT INTO sevdesk_contacts (party_kind, party_id, contact_id, contact_digest)
 VALUES (:party_kind, :party_id, :contact_id, :digest)
 ON CONFLICT (party_kind, party_id) DO UPDATE
 SET contact_id = excluded.contact_id, contact_digest = excluded.contact_digest, updated_at = now(),
     address_id = CASE WHEN sevdesk_contacts.contact_id = excluded.contact_id THEN sevdesk_contacts.address_id END,
-    address_digest = CASE WHEN sevdesk_contacts.contact_id = excluded.contact_id THEN sevdesk_contacts.address_digest END,
+    address_digest = CASE WHEN sevdesk_contacts.contact_id = excluded.contact_id
+                          THEN sevdesk_contacts.address_digest END,
     email_id = CASE WHEN sevdesk_contacts.contact_id = excluded.contact_id THEN sevdesk_contacts.email_id END,
     email_digest = CASE WHEN sevdesk_contacts.contact_id = excluded.contact_id THEN sevdesk_contacts.email_digest END;
 

@@ -1,0 +1,93 @@
+"""What a finished job's `result` holds, by kind. The shapes that `sevdesk-worker schema` prints.
+
+Keys of a TypedDict with `total=False` may be missing.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from typing_extensions import TypedDict  # pydantic makes schemas of this one only before Python 3.12
+
+
+class InvoiceResult(TypedDict):
+    """publish_invoice, send_invoice, fetch_invoice_pdf, cancel_invoice: where the invoice stands afterwards."""
+
+    external_id: str | None
+    external_invoice_number: str | None
+    accounting_sync_status: str
+    document_status: str
+
+
+class SyncResult(TypedDict, total=False):
+    """sync_payments. `unresolved`: invoices that only a person can explain, each with a log line."""
+
+    pages: int
+    seen: int
+    changed: int
+    seconds: float
+    unresolved: int
+    joined: str  # the job whose run was going on when this one was asked for
+    missed: int  # full: changes that the feed had overlooked
+    by_id: int  # full: invoices that no page showed
+
+
+class ExportResult(TypedDict, total=False):
+    """export_datev. `status` and `findings` (kind -> number) are those of `sevdesk_datev_exports`."""
+
+    export_id: str
+    status: str
+    findings: dict[str, int]
+
+
+class CheckResult(TypedDict):
+    """One check of test_connection; `level` is ok, warn, fail or unknown (nobody can be asked)."""
+
+    name: str
+    level: str
+    detail: str
+    next_step: str | None
+
+
+class ConnectionResult(TypedDict):
+    """test_connection. The job is done whether or not the checks pass."""
+
+    connected: bool
+    account_id: str | None
+    account_name: str | None
+    templates: int | None
+    checks: list[CheckResult]
+
+
+class TemplatesResult(TypedDict, total=False):
+    """refresh_templates. `fetched` is false when the table was younger than five minutes."""
+
+    fetched: bool
+    templates: int
+    removed: int
+    age_seconds: float
+
+
+class SettingChange(TypedDict):
+    """One changed setting."""
+
+    old: Any
+    new: Any
+
+
+class ConfigResult(TypedDict):
+    """update_config: what differed, by field."""
+
+    changed: dict[str, SettingChange]
+
+
+RESULTS: Mapping[str, type] = {
+    "publish_invoice": InvoiceResult,
+    "send_invoice": InvoiceResult,
+    "fetch_invoice_pdf": InvoiceResult,
+    "cancel_invoice": InvoiceResult,
+    "sync_payments": SyncResult,
+    "export_datev": ExportResult,
+    "test_connection": ConnectionResult,
+    "refresh_templates": TemplatesResult,
+    "update_config": ConfigResult,
+}

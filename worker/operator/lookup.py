@@ -1,0 +1,27 @@
+"""Which invoice or job an operator means."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from worker.store import Store
+from worker.store.operator_rows import FoundJobRow, InvoiceIdRow
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A job (its own id was given), or an invoice."""
+
+    invoice_id: UUID | None
+    job_id: str | None = None
+
+
+async def resolve(store: Store, subject: str) -> Found | None:
+    """The invoice or job meant; None if there is none.
+
+    Tried in this order: our invoice number, our id, sevDesk's number, sevDesk's id, a job's id.
+    """
+    row: InvoiceIdRow | None = await store.query("find_invoice", subject=subject)
+    if row is not None:
+        return Found(row["id"])
+    job: FoundJobRow | None = await store.query("find_job", job_id=subject)
+    return None if job is None else Found(job["invoice_id"], job["job_id"])
