@@ -112,7 +112,7 @@ async def _unused(ctx: dict[Any, Any]) -> None:
 
 
 class InboxWorker(Worker):
-    """arq's Worker with `run_one` in place of functions: it takes a job id and returns the seconds until the next try."""
+    """arq's Worker with `run_one` in place of functions: takes a job id, returns the seconds until the next try."""
 
     def __init__(
         self, redis: ArqRedis, store: Store, run_one: Callable[[str], Awaitable[float | None]], *, name: str, slots: int
@@ -222,7 +222,7 @@ class InboxWorker(Worker):
         return due, hopeless
 
     async def _take_in(self, due: Mapping[bytes, float]) -> list[str]:
-        """Insert new jobs into the ledger and reject unreadable entries. Returns the jobs that may run, oldest first."""
+        """Insert new jobs into the ledger, reject unreadable entries, and return what may run, oldest first."""
         read = {member: read_member(member) for member in due}
         await self._reject([(m, a) for m, a in read.items() if isinstance(a, IncomingJob)])
         scores = {job_id: due[member] for member, job_id in read.items() if isinstance(job_id, str)}
