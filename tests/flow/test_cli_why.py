@@ -1,6 +1,5 @@
 """`why` names cause and next step: of every trouble that can be provoked, and of what only looks like one."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -288,16 +287,6 @@ async def test_outage_is_explained(stage: Stage) -> None:
     assert "6 more tries before it is parked" in answer.cause
 
 
-async def test_throttling_is_explained(stage: Stage) -> None:
-    """sevDesk asks for patience: the wait is its own."""
-    await order_fault(stage.sevdesk, "status", "GET /*", status=429, headers={"Retry-After": "90"}, times=None)
-    async with stage.working():
-        job_id = await stage.billing.enqueue("publish_invoice", invoice_id=await stage.billing.usual_invoice())
-        await stage.billing.until_state(job_id, "waiting")
-        answer = await stage.why(job_id)
-    assert not answer.needs_person and "slow down" in answer.cause
-
-
 async def test_turn_is_explained(stage: Stage) -> None:
     """The second job of an invoice names the first, which is running and healthy itself."""
     await order_fault(stage.sevdesk, "delay", "POST /Invoice/Factory/saveInvoice", after_ms=1500)
@@ -367,15 +356,6 @@ async def test_first_cause_is_told(stage: Stage) -> None:
     assert published.next_step.endswith(f"sevdesk-worker retry {number}.") and "add up to" in published.cause
     await stage.billing.db.execute("UPDATE sevdesk_jobs SET state = 'done' WHERE job_id = $1", jobs[2]["job_id"])
     assert (await stage.why(invoice)).subject == sent.subject
-
-
-async def test_token_that_came_later_is_noticed(stage: Stage) -> None:
-    """Parked for want of a token that is there by now: only the retry is missing."""
-    answer = await no_token(stage)
-    async with stage.run_worker():
-        await asyncio.sleep(0.2)
-    later = await stage.why(answer.subject.partition("(job ")[2].rstrip(")"))
-    assert "it is set now" in later.cause and "sevdesk-worker retry" in later.next_step
 
 
 @pytest.mark.parametrize(

@@ -228,10 +228,3 @@ async def test_failed_link_is_requested_again(billing: Billing, worker: object, 
     row = await export(billing)
     assert row["status"] == "accepted"
     assert len((await state(sevdesk))["exports"]) == 1
-
-
-async def test_only_admins_export(billing: Billing, worker: object) -> None:
-    """An internal user is not enough."""
-    person = await billing.db.fetchval("INSERT INTO contacts (last_name, is_internal) VALUES ('X', true) RETURNING id")
-    job = await billing.do("export_datev", by=person, **MONTH)
-    assert (job["state"], job["problem"]) == ("rejected", "requester_not_admin")

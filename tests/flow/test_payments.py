@@ -113,16 +113,6 @@ async def test_unlinked_payment_reopens_claim(billing: Billing, worker: object, 
     assert specific == ["paid", "payment_reversed", "paid"]
 
 
-async def test_status_200_with_money(billing: Billing, worker: object, sevdesk: Running) -> None:
-    """Before June 2024 a partly paid invoice kept 200: the money counts, not the status."""
-    await control(sevdesk, "PUT", "switches", {"partial_status": 200})
-    invoice, there = await published(billing)
-    await pay(sevdesk, there, "40")
-    await sync(billing)
-    assert (await state(sevdesk))["invoices"][0]["status"] == "200"
-    assert await claim(billing, invoice) == ("partially_paid", Decimal("40"), None)
-
-
 async def test_cancelled_by_hand_not_paid(billing: Billing, worker: object, sevdesk: Running) -> None:
     """Cancelled in sevDesk both documents show 1000; the claim is cancelled and was never paid."""
     invoice, there = await published(billing)
