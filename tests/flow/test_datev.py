@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from flow.billing import Billing
+from flow.billing import Billing, parameters
 from flow.books import control, order_fault, pay, state, until
 from flow.conftest import RunWorker
 
@@ -152,7 +152,7 @@ async def test_missing_year_tells_the_admin(billing: Billing, worker: object, se
     """What has to be set in sevDesk stands in the sentence."""
     await control(sevdesk, "PUT", "switches", {"datev_conflict": "always"})
     job = await billing.do("export_datev", **MONTH)
-    assert job["state"] == "parked"
+    assert (job["state"], job["problem"]) == ("parked", "export_not_configured")
     assert "accounting year" in job["next_step"]
 
 
@@ -175,7 +175,8 @@ async def test_overlapping_export_is_refused(billing: Billing, worker: object, s
     started = "SELECT export_id FROM sevdesk_datev_exports WHERE job_id = $1 AND status = 'running'"
     running = await until(lambda: billing.db.fetchval(started, first))
     second = await billing.do("export_datev", start_date="2026-10-31", end_date="2026-11-30")
-    assert second["state"] == "rejected" and str(running) in second["error"]
+    assert (second["state"], second["problem"]) == ("rejected", "export_overlaps")
+    assert parameters(second) == {"other_export": str(running)}
     third = await billing.enqueue("export_datev", start_date="2026-11-01", end_date="2026-11-30")
     await control(sevdesk, "PUT", "switches", {"datev_job": "run"})
     for job_id in (first, third):
@@ -198,7 +199,7 @@ async def test_lost_start_is_a_question(billing: Billing, worker: object, sevdes
     """Whether it runs cannot be told, so a person is asked, and nothing is started twice."""
     await order_fault(sevdesk, "lose_answer", "GET /Export/createDatevCsvZipExportJob", times=1)
     job = await billing.do("export_datev", **MONTH)
-    assert job["state"] == "parked" and "cannot be told" in job["error"]
+    assert (job["state"], job["problem"]) == ("parked", "export_start_unknown")
     assert len((await state(sevdesk))["exports"]) == 1
     await billing.retry(job["job_id"], answer="not-done")
     assert (await billing.ended(job["job_id"]))["state"] == "done"
@@ -209,10 +210,12 @@ async def test_lost_export_that_runs_is_left(billing: Billing, worker: object, s
     await order_fault(sevdesk, "lose_answer", "GET /Export/createDatevCsvZipExportJob", times=1)
     lost = await billing.do("export_datev", **MONTH)
     other = await billing.do("export_datev", start_date="2026-11-01", end_date="2026-11-30")
-    assert other["state"] == "parked" and lost["job_id"] in other["error"] and other["asks_about"] is None
+    assert (other["state"], other["problem"], other["asks_about"]) == ("parked", "other_write_open", None)
+    assert parameters(other)["other_job"] == lost["job_id"]
     await billing.retry(lost["job_id"], answer="done")
     lost = await billing.ended(lost["job_id"])
-    assert lost["state"] == "rejected" and "download it there" in lost["error"]
+    assert (lost["state"], lost["problem"]) == ("rejected", "export_job_id_lost")
+    assert "Download it in sevDesk" in lost["next_step"]
     status = "SELECT status FROM sevdesk_datev_exports WHERE job_id = $1"
     assert await billing.db.fetchval(status, lost["job_id"]) == "failed"
     await billing.retry(other["job_id"])
@@ -232,4 +235,4 @@ async def test_only_admins_export(billing: Billing, worker: object) -> None:
     """An internal user is not enough."""
     person = await billing.db.fetchval("INSERT INTO contacts (last_name, is_internal) VALUES ('X', true) RETURNING id")
     job = await billing.do("export_datev", by=person, **MONTH)
-    assert job["state"] == "rejected" and "an admin" in job["error"]
+    assert (job["state"], job["problem"]) == ("rejected", "requester_not_admin")

@@ -80,7 +80,7 @@ async def test_month_ends_as_it_should(tmp_path: Path) -> None:
     assert rows[PARTLY_PAID] == ["380.88", "sent", "1", "126.96", "partly", "partly", "✓"]
     assert rows[LATE] == ["53.55", "sent", "1", "0.00", "open", "open", "✓"]
     assert rows["R1-2026-10-0021"] == ["250.00", "parked", "0", "0.00", "open", "parked", "✓"]
-    assert re.search(r"R1-2026-10-0021 waits for a person.*\n.*Tax rule 11 .*\n.*then retry", said)
+    assert re.search(r"R1-2026-10-0021 waits for a person.*\n.*Tax rule 11 .*\n.*then: sevdesk-worker retry ", said)
     assert numbers.pop("R1-2026-10-0021") == "-"
     pdfs = pdfs_in(tmp_path)
     assert sorted(pdfs) == sorted(numbers.values())

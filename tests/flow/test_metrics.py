@@ -99,8 +99,10 @@ async def test_queue_and_parked_are_shown(billing: Billing, run_worker: RunWorke
 
         await until(limited)
         # What was queued is not rung for again within ten seconds, so the row stays as it is.
-        statement = """INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, order_key, state, created_at)
-                       VALUES ($1, 'made_up', '{}', 'system', $1, $1, now() - interval '1 hour')"""
+        statement = """INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, order_key, state, problem,
+                                                 problem_parameters, created_at)
+                       VALUES ($1, 'made_up', '{}', 'system', $1, $1, 'token_refused', '{}', now() - interval '1 hour')
+                       """
         for state in ("parked", "queued"):
             await billing.db.execute(statement, state)
 

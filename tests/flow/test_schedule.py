@@ -141,6 +141,6 @@ async def test_no_token_no_schedule(billing: Billing, run_worker: RunWorker) -> 
     async with run_worker(sevdesk_api_token=None):
         job = await billing.do("sync_payments")
         await asyncio.sleep(5 * BEAT)
-    assert job["state"] == "parked" and "SEVDESK_API_TOKEN is not set" in job["error"]
+    assert job["state"] == "parked" and job["problem"] == "token_missing"
     assert await due(billing) is None
     assert not await billing.db.fetchval("SELECT token_configured FROM sevdesk_config")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flow.billing import Billing
+from flow.billing import Billing, parameters
 from flow.books import control, order_fault, state, until
 from flow.conftest import RunWorker
 from flow.operators import Operator
@@ -93,8 +93,9 @@ async def test_waiting_costs_neither_try_nor_intent(billing: Billing, worker: Ap
     await order_fault(sevdesk, "status", "GET /*", status=429, headers={"Retry-After": "60"})
     first, second = [await billing.until_state(job_id, "waiting") for job_id in await jobs_of(billing, 2)]
     early, late = sorted((first, second), key=lambda job: job["retries"], reverse=True)
-    assert "slow down" in early["error"] and early["retries"] == 1
-    assert late["error"] == "sevDesk asked for a pause" and late["retries"] == 0
+    assert (early["problem"], early["retries"]) == ("sevdesk_throttled", 1)
+    assert "slow down" in early["error"] and "HTTP 429" in parameters(early)["answer"]
+    assert (late["problem"], late["error"], late["retries"]) == ("sevdesk_pause", "sevDesk asked for a pause.", 0)
     assert 50 < (late["not_before"] - late["updated_at"]).total_seconds() <= 60
     assert len(sevdesk.sandbox.requests) == 1
     assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_intents") == 0
@@ -125,9 +126,9 @@ async def test_refused_token_is_asked_once(
         assert (await billing.do("update_config", auto_transfer_invoices=False))["state"] == "done"
     assert [entry["status"] for entry in sevdesk.sandbox.requests] == [401]
     rows = [await billing.job(job_id) for job_id in jobs]
-    assert {row["error"] for row in rows if row["state"] == "parked"} == {"sevDesk refuses the API token."}
+    assert {row["problem"] for row in rows if row["state"] == "parked"} == {"token_refused"}
     waiting = [row for row in rows if row["state"] == "waiting"]
-    assert all("refuses the API token" in row["error"] and row["retries"] == 0 for row in waiting)
+    assert {(row["problem"], row["retries"]) for row in waiting} == {("token_refused_waiting", 0)}
     assert [line["event"] for line in logs if line["event"].startswith("token.")] == ["token.refused"]
     await billing.db.execute("UPDATE sevdesk_jobs SET not_before = now() WHERE job_id = $1", waiting[0]["job_id"])
     await billing.redis.zadd("arq:queue", {waiting[0]["job_id"]: 1})
