@@ -231,16 +231,16 @@ TROUBLES: dict[Callable[[Stage], Awaitable[Diagnosis]], tuple[str, str]] = {
     unknown_country: ("no country with the recipient's code", "Correct country_code"),
     not_published_yet: ("is not published in sevDesk yet", "Publish it first"),
     no_mail_address: ("has no e-mail address", "Add one"),
-    cannot_tell_mail: ("went out cannot be told", "retry --as done, or retry --as not-done"),
+    cannot_tell_mail: ("went out cannot be told", "--as done, or sevdesk-worker retry"),
     partly_paid: ("is partly paid; sevDesk does not cancel it", "unlink the payment"),
     paid_already: ("made the credit note draft", "Finish the credit note in sevDesk"),
     not_approved: ("only approved invoices are published", "Approve the invoice"),
-    not_an_admin: ("may only be asked for by an admin", "Let somebody with that right ask"),
+    not_an_admin: ("may only be asked for by an admin", "Let an admin ask"),
     nobody_known: ("is not a known contact", "Use the id of a row in contacts"),
     no_such_invoice: ("There is no invoice", "Check the invoice's id"),
     no_such_kind: ("Unknown job kind 'publish_invoices'", "sevdesk-worker schema"),
     misspelt_option: ("resent: Extra inputs are not permitted", "Correct the named fields"),
-    poison: ("could not be read as a job", "Mend the producer"),
+    poison: ("The payload is not valid JSON", "Mend the producer"),
 }
 
 
