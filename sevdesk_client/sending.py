@@ -59,11 +59,11 @@ class Gate(Protocol):
     async def wait_for_turn(self) -> None:
         """Wait until a write may be sent, before the caller records when it is sent."""
 
-    async def enter(self, request: Request) -> None:
+    async def before_call(self, request: Request) -> None:
         """Wait until this attempt may be sent; it is then sent at once."""
 
-    def told(self, call: Call, error: errors.SevDeskError | None) -> None:
-        """Report how the attempt ended, also if it was cancelled."""
+    def after_call(self, call: Call, error: errors.SevDeskError | None) -> None:
+        """Called with the outcome of each attempt, cancelled ones included. May change the error's `retry_after`."""
 
 
 class Sender:
@@ -159,7 +159,7 @@ class Sender:
     async def _attempt(self, request: Request, understand: Callable[[Answer], T], number: int) -> T:
         gate = None if request.link else self._gate  # links lead to storage, which has its own limits
         if gate:
-            await gate.enter(request)
+            await gate.before_call(request)
         started = time.perf_counter()
         status, outcome, problem = None, "cancelled", None
         try:
@@ -175,7 +175,7 @@ class Sender:
             ms = (time.perf_counter() - started) * 1000
             call = Call(request.method, request.path, status, ms, number, outcome)
             if gate:
-                gate.told(call, problem)
+                gate.after_call(call, problem)
             if self._observe:
                 self._observe(call)
 

@@ -1,7 +1,6 @@
-"""The composition root: pools, locks, client, arq worker, reaper, relay, schedule, graceful stop.
+"""The composition root: Postgres, lock session, Redis, client, gate, metrics, inbox and maintenance; graceful stop.
 
-One process, one event loop. Four things go on beside the running jobs, each a loop that survives outages:
-the lock session is kept alive, dead workers' jobs are reaped, requested and due jobs are rung, ticks are started.
+One process, one event loop. The loops that run beside the jobs each survive outages of Redis and Postgres.
 """
 
 import asyncio
@@ -31,36 +30,37 @@ from worker.store import CONNECTION_LOST, LockSession, Store
 
 log = structlog.get_logger()
 
+# How often the lock session is tested. Jobs run only while it lives, so its loss should be noticed within seconds.
 PING_SECONDS = 5.0
 
 
 class App:
-    """`run` until `stop`; leaves nothing claimed."""
+    """One worker process: `run` works until `stop` is called, and leaves no job claimed."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:6]}"
         self.metrics = Metrics()
         self._stop = asyncio.Event()
-        self._nudge = asyncio.Event()
-        self._unlocked = asyncio.Event()
+        self._wake_relay = asyncio.Event()
+        self._locks_gone = asyncio.Event()
 
     def stop(self) -> None:
-        """Ask for a graceful end; asking twice changes nothing."""
+        """Ask for a graceful end; may be called more than once."""
         self._stop.set()
 
     async def run(self) -> None:
-        """Start, work, drain, close. Raises only when the database is not migrated."""
+        """Connect, work until stopped, drain, close. Raises only if the database is not migrated."""
         async with contextlib.AsyncExitStack() as stack:
-            store = await self._store()
+            store = await self._connect_store()
             if store is None:
                 return
             stack.push_async_callback(store.close)
             await self._work(stack, store)
 
-    async def _store(self) -> Store | None:
-        """Postgres, however long it takes to come up; None when we are stopped before."""
-        said = False
+    async def _connect_store(self) -> Store | None:
+        """Connect to Postgres, trying until it answers. None if the worker is stopped before."""
+        logged = False
         while not self._stop.is_set():
             try:
                 store = await Store.connect(self.settings.database_url, size=max(4, self.settings.worker_max_jobs // 2))
@@ -71,32 +71,34 @@ class App:
                     await store.close()
                     raise
             except CONNECTION_LOST as error:
-                if not said:
+                if not logged:
                     log.warning(
                         "postgres.unreachable", error=type(error).__name__, next_step="Trying until it answers."
                     )
-                said = True
+                logged = True
                 await wait_for(self._stop, RECONNECT_SECONDS)
         return None
 
     async def _work(self, stack: contextlib.AsyncExitStack, store: Store) -> None:
         settings = self.settings
         redis = connect_redis(settings.redis_url)
-        throttle = self._throttle(redis)
-        account = await self._desk(stack, throttle)
-        locks = LockSession(settings.lock_url, self.name, settings.person_job_limit, self._locks_lost, self._nudge.set)
+        gate = self._gate(redis)
+        account = await self._account(stack, gate)
+        locks = LockSession(
+            settings.lock_url, self.name, settings.person_job_limit, self._locks_lost, self._wake_relay.set
+        )
         runner = Runner(store, locks, account, settings, lambda job_ref: wake_if_possible(redis, job_ref), self.metrics)
         self.metrics.watch_locks(lambda: locks.alive)
         self.worker = InboxWorker(redis, store, runner.run, name=self.name, slots=settings.worker_max_jobs)
-        upkeep = Maintenance(store, redis, self.metrics, self._nudge)
+        maintenance = Maintenance(store, redis, self.metrics, self._wake_relay)
         loops = [
             asyncio.create_task(loop)
             for loop in (
                 self.worker.main(),
                 self.worker.listen(),
                 self._keep_locks(locks),
-                *upkeep.loops(scheduled=account is not None, measured=self._serve_metrics(stack)),
-                *([throttle.listen()] if throttle else []),
+                *maintenance.loops(scheduled=account is not None, measured=self._serve_metrics(stack)),
+                *([gate.listen()] if gate else []),
             )
         ]
         log.info(
@@ -117,7 +119,7 @@ class App:
         await self.worker.close()
         log.info("worker.stopped")
 
-    def _throttle(self, redis: ArqRedis) -> SevdeskGate | None:
+    def _gate(self, redis: ArqRedis) -> SevdeskGate | None:
         token = self.settings.sevdesk_api_token
         if token is None:
             return None
@@ -130,14 +132,14 @@ class App:
             metrics=self.metrics,
         )
 
-    async def _desk(self, stack: contextlib.AsyncExitStack, gate: SevdeskGate | None) -> SevdeskAccount | None:
+    async def _account(self, stack: contextlib.AsyncExitStack, gate: SevdeskGate | None) -> SevdeskAccount | None:
         token = self.settings.sevdesk_api_token
         if token is None:
             return None
-        # A job calls one after the other, so it needs one connection, and a process never more than its slots; so no
-        # call waits for one. Kept alive between a job's calls, for a TLS handshake costs as much as a read, but no
-        # longer: a connection the server closes as we write costs a quarantine. HTTP/1.1 for the same reason: one
-        # HTTP/2 connection that breaks would leave the outcome of every write on it unknown at once.
+        # A job makes one call at a time, so as many connections as slots are enough for no call to wait for one. They
+        # are kept open between a job's calls, because a TLS handshake costs as much as a read, but not longer: one
+        # that the server closes during a write costs a quarantine. HTTP/1.1 for the same reason: one broken HTTP/2
+        # connection would leave the outcome of every write on it unknown at once.
         limits = httpx.Limits(max_connections=self.settings.worker_max_jobs, keepalive_expiry=5)
         http = await stack.enter_async_context(
             httpx.AsyncClient(verify=_tls(), limits=limits, timeout=self.settings.write_timeout)
@@ -148,7 +150,7 @@ class App:
             base_url=self.settings.sevdesk_base_url,
             read_timeout=self.settings.write_timeout,
             write_timeout=self.settings.write_timeout,
-            # The quarantine counts from the intent: a write that left later, after waiting here, could outlast it.
+            # The quarantine counts from the intent; a write repeated after a wait could be sent too late for it.
             write_attempts=1,
             observe=self._observe,
             correlation=lambda: get_contextvars().get("correlation_id"),
@@ -157,11 +159,11 @@ class App:
         return SevdeskAccount(client)
 
     def _observe(self, call: Call) -> None:
-        _say_call(call)
-        self.metrics.called(call)
+        _log_call(call)
+        self.metrics.call_ended(call)
 
     def _serve_metrics(self, stack: contextlib.AsyncExitStack) -> bool:
-        """A port that is taken costs the metrics, not the invoices."""
+        """True if metrics are served. Without a free port the worker logs that and works without them."""
         host, port = self.settings.metrics_host, self.settings.metrics_port
         if port is None:
             return False
@@ -179,46 +181,47 @@ class App:
         log.info("metrics.ready", host=host, port=server.port)
         return True
 
-    # -- what goes on beside the jobs ----------------------------------------------------------------------------------
+    # -- the lock session ----------------------------------------------------------------------------------------------
 
     def _locks_lost(self) -> None:
-        """Nothing we run is ours any more: stop it all; the next attempt reads sevDesk back first."""
+        """Cancel all running jobs: without locks others may claim them. Their next attempt reads sevDesk first."""
         log.warning("locks.lost", running=len(self.worker.tasks), next_step="Running jobs are taken up again.")
-        self._unlocked.set()
+        self._locks_gone.set()
         for task in self.worker.tasks.values():
             task.cancel()
 
     async def _keep_locks(self, locks: LockSession) -> None:
-        said = False
+        """Test the lock session every PING_SECONDS, and connect it again when it is lost."""
+        connected_before = False
         while True:
-            self._unlocked.clear()
+            self._locks_gone.clear()
             try:
                 if locks.alive:
                     await locks.ping()
-                    await wait_for(self._unlocked, PING_SECONDS)
+                    await wait_for(self._locks_gone, PING_SECONDS)
                     continue
                 if self.worker.tasks:
-                    # What ran under the old session must have ended before the new one can be mistaken for it.
+                    # Jobs of the old session must end first: locks of the new one would look like theirs.
                     await asyncio.wait(list(self.worker.tasks.values()))
                 await locks.connect()
-                log.info("locks.back" if said else "locks.ready")
-                said = True
-                self._nudge.set()  # what was asked for before this session listened
+                log.info("locks.restored" if connected_before else "locks.ready")
+                connected_before = True
+                self._wake_relay.set()  # jobs requested while this session did not listen
             except CONNECTION_LOST:
                 await asyncio.sleep(RECONNECT_SECONDS)
             except Exception:
-                log.exception("loop.unexpected")
+                log.exception("maintenance.unexpected_error")
                 await asyncio.sleep(RECONNECT_SECONDS)
 
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """The certificates, read once: it takes longer than everything else at the start."""
+    """The TLS settings with the trusted certificates; cached, because reading them is the slowest part of a start."""
     return httpx.create_ssl_context()
 
 
-def _say_call(call: Call) -> None:
-    """One line per HTTP attempt; the path is a template, so no id and no personal data is in it."""
+def _log_call(call: Call) -> None:
+    """One log line per HTTP request. The path is a template, without ids and personal data."""
     log.info(
         "sevdesk.call",
         method=call.method,

@@ -32,6 +32,6 @@ CREATE TABLE sevdesk_reconciliations (
     finished_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     invoices    integer NOT NULL,
     documents   integer NOT NULL,
-    in_motion   integer NOT NULL,  -- left out because a job was at work on them
+    changing    integer NOT NULL,  -- left out because a job was at work on them
     drift       jsonb NOT NULL     -- the differences found
 );

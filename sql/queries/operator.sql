@@ -64,7 +64,7 @@ SELECT c.account_name, c.is_connected, c.token_configured, c.auto_transfer_invoi
 FROM sevdesk_config c;
 
 -- name: last_reconciliation^
-SELECT finished_at, extract(epoch FROM clock_timestamp() - finished_at)::float8 AS age, invoices, documents, in_motion,
+SELECT finished_at, extract(epoch FROM clock_timestamp() - finished_at)::float8 AS age, invoices, documents, changing,
        drift
 FROM sevdesk_reconciliations ORDER BY id DESC LIMIT 1;
 
@@ -209,8 +209,8 @@ SELECT DISTINCT party_id, contact_id FROM (
     WHERE event_type = 'contact_linked' AND payload ->> 'party_id' = ANY (:parties::uuid[]::text[])) AS linked;
 
 -- name: insert_reconciliation$
-INSERT INTO sevdesk_reconciliations (started_at, invoices, documents, in_motion, drift)
-VALUES (:started_at, :invoices, :documents, :in_motion, :drift::jsonb)
+INSERT INTO sevdesk_reconciliations (started_at, invoices, documents, changing, drift)
+VALUES (:started_at, :invoices, :documents, :changing, :drift::jsonb)
 RETURNING id;
 
 -- name: billing_columns

@@ -37,9 +37,7 @@ async def one_worker_two_jobs(lane: Lane, bug: str | None, look: str) -> list[st
     await lane.billing.request("publish_invoice", key=first, invoice_id=subject.invoice)
     await lane.billing.db.execute("UPDATE sevdesk_jobs SET state = 'parked' WHERE job_id = $1", first)
     await lane.billing.request("publish_invoice", key=second, invoice_id=subject.invoice)
-    # The one that rests is also the process's first call of all, for which the others would wait.
-    briefly = {"worker.gate.breaker.AHEAD_SECONDS": 0.2}
-    worker = await lane.worker(Act(look, "pause", REST), bug=bug, WRITE_QUARANTINE=PATIENT, **briefly)
+    worker = await lane.worker(Act(look, "pause", REST), bug=bug, WRITE_QUARANTINE=PATIENT)
     await wait_for(lambda: worker.reached(look), PATIENCE)
     await lane.billing.retry(first)
     await asyncio.sleep(REST + 1)

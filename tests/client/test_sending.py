@@ -186,36 +186,36 @@ async def test_short_waits_are_honoured(http: httpx.AsyncClient, httpx_mock: HTT
 
 
 class Gatekeeper:
-    """A gate that keeps the first calls back and writes down what it is told."""
+    """A gate that holds the first calls back and records what the client tells it."""
 
-    def __init__(self, keeps_back: int = 0) -> None:
-        self.keeps_back, self.entered, self.turns = keeps_back, list[str](), 0
-        self.heard: list[tuple[str, int | None, type[errors.SevDeskError] | None]] = []
+    def __init__(self, holds_back: int = 0) -> None:
+        self.holds_back, self.asked, self.turns = holds_back, list[str](), 0
+        self.outcomes: list[tuple[str, int | None, type[errors.SevDeskError] | None]] = []
 
     async def wait_for_turn(self) -> None:
         self.turns += 1
 
-    async def enter(self, request: Request) -> None:
-        self.entered.append(request.operation)
-        if len(self.entered) <= self.keeps_back:
+    async def before_call(self, request: Request) -> None:
+        self.asked.append(request.operation)
+        if len(self.asked) <= self.holds_back:
             raise errors.Throttled(request.operation, "not now", retry_after=0.01)
 
-    def told(self, call: Call, error: errors.SevDeskError | None) -> None:
-        self.heard.append((call.outcome, call.status, type(error) if error else None))
+    def after_call(self, call: Call, error: errors.SevDeskError | None) -> None:
+        self.outcomes.append((call.outcome, call.status, type(error) if error else None))
 
 
 @pytest.mark.parametrize("call", [a_read, a_write])
-async def test_kept_back_is_not_repeated(http: httpx.AsyncClient, call: Read) -> None:
-    """The gate knows better than our own quick retries when to come back; nothing is sent, nobody observes a call."""
-    gate, seen = Gatekeeper(keeps_back=1), list[Call]()
+async def test_held_back_call_is_not_repeated(http: httpx.AsyncClient, call: Read) -> None:
+    """What the gate holds back is neither sent, nor observed, nor repeated by the client."""
+    gate, seen = Gatekeeper(holds_back=1), list[Call]()
     with pytest.raises(errors.Throttled) as caught:
         await call(SevDeskClient(http, TOKEN, gate=gate, observe=seen.append))
     assert (caught.value.status, caught.value.retry_after) == (None, 0.01)
-    assert len(gate.entered) == 1 and gate.heard == [] and seen == []
+    assert len(gate.asked) == 1 and gate.outcomes == [] and seen == []
 
 
 async def test_gate_hears_of_every_attempt(http: httpx.AsyncClient, httpx_mock: HTTPXMock) -> None:
-    """Each attempt asks first and tells afterwards; a caller who gives up is told of, too."""
+    """The gate is asked before each attempt and told its outcome, a cancelled one included."""
     gate = Gatekeeper()
     client = SevDeskClient(http, TOKEN, max_wait=0, gate=gate)
     httpx_mock.add_response(status_code=429)
@@ -224,18 +224,18 @@ async def test_gate_hears_of_every_attempt(http: httpx.AsyncClient, httpx_mock: 
     httpx_mock.add_exception(asyncio.CancelledError())
     with pytest.raises(asyncio.CancelledError):
         await a_read(client)
-    assert gate.heard == [("Throttled", 429, errors.Throttled), ("ok", 200, None), ("cancelled", None, None)]
-    assert len(gate.entered) == 3 and gate.turns == 0
+    assert gate.outcomes == [("Throttled", 429, errors.Throttled), ("ok", 200, None), ("cancelled", None, None)]
+    assert len(gate.asked) == 3 and gate.turns == 0
     await client.wait_for_turn()
     assert gate.turns == 1
 
 
 async def test_downloads_pass_by_the_gate(http: httpx.AsyncClient, httpx_mock: HTTPXMock) -> None:
     """A link leads to storage, whose trouble is not sevDesk's."""
-    gate = Gatekeeper(keeps_back=1)
+    gate = Gatekeeper(holds_back=1)
     httpx_mock.add_response(content=b"PK")
     assert await SevDeskClient(http, TOKEN, gate=gate).download("https://storage.example/x") == b"PK"
-    assert gate.entered == [] and gate.heard == []
+    assert gate.asked == [] and gate.outcomes == []
 
 
 def test_waits_grow_with_full_jitter() -> None:

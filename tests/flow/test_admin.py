@@ -232,8 +232,8 @@ async def test_only_admins_may_ask(billing: Billing, worker: object) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sweep for forgotten invoices, every tenth of a second and without grace."""
-    monkeypatch.setattr(maintenance, "FORGOTTEN_SECONDS", 0.1)
-    monkeypatch.setattr(maintenance, "FORGOTTEN_GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(maintenance, "MISSING_SECONDS", 0.1)
+    monkeypatch.setattr(maintenance, "MISSING_GRACE_SECONDS", 0.0)
 
 
 async def published(billing: Billing, invoice: Any) -> None:

@@ -234,7 +234,8 @@ async def test_bad_jobs_are_told_and_survived(
             await assert_told_once(billing, ask.invoice, job, logs)
             if ask.invoice is not None:
                 assert_only_parked(job, before, dict(await billing.row(ask.invoice)))
-    assert not {line["event"] for line in logs} & {"job.unexpected", "job.crashed", "loop.unexpected"}
+    unexpected = {"job.unexpected_error", "job.crashed", "maintenance.unexpected_error"}
+    assert not {line["event"] for line in logs} & unexpected
 
 
 def known_kinds() -> str:

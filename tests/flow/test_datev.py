@@ -1,4 +1,4 @@
-"""A DATEV package is ordered once, fetched, checked against our documents, and stored."""
+"""A DATEV export is started once, downloaded, checked against our documents, and stored."""
 
 import hashlib
 import io
@@ -15,22 +15,22 @@ from flow.conftest import RunWorker
 
 from sevdesk_client.sandbox.http.server import Running
 from worker.handlers import datev_export
-from worker.queue import inbox as doorbell
+from worker.queue import inbox
 from worker.store.connection import QUERIES
 
 MONTH = {"start_date": "2026-10-01", "end_date": "2026-10-31"}
 
 
 @pytest.fixture(autouse=True)
-def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Poll without a pause, and look often whether the pause is over."""
+def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Polls without pauses."""
     monkeypatch.setattr(datev_export, "FIRST_POLL", 0.0)
     monkeypatch.setattr(datev_export, "POLL_SHARE", 0.0)
-    monkeypatch.setattr(doorbell, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(inbox, "POLL_SECONDS", 0.02)
 
 
 async def october(billing: Billing, sevdesk: Running) -> list[UUID]:
-    """Three invoices of October: one rate, mixed rates, reverse charge; one of them cancelled."""
+    """Publishes three invoices of October: one tax rate, two tax rates, and reverse charge."""
     invoices = [
         await billing.usual_invoice(issue_date=date(2026, 10, 1)),
         await billing.usual_invoice(
@@ -56,7 +56,7 @@ async def october(billing: Billing, sevdesk: Running) -> list[UUID]:
 
 
 async def export(billing: Billing, **payload: Any) -> Any:
-    """Ask, wait, and answer with the export's row."""
+    """Runs an export to its end; returns its row."""
     job = await billing.do("export_datev", **(payload or MONTH))
     assert (job["state"], job["error"]) == ("done", None)
     return await billing.db.fetchrow("SELECT * FROM sevdesk_datev_exports WHERE job_id = $1", job["job_id"])
@@ -75,7 +75,7 @@ async def test_month_is_accepted(billing: Billing, worker: object, sevdesk: Runn
 
 
 async def test_nothing_is_enshrined_unasked(billing: Billing, worker: object, sevdesk: Running) -> None:
-    """The order says no, in so many words; and yes only where it was asked for."""
+    """The parameter is `false` unless the job asks for enshrining."""
     await october(billing, sevdesk)
     await export(billing)
     await export(billing, **MONTH, enshrine=True)
@@ -85,7 +85,7 @@ async def test_nothing_is_enshrined_unasked(billing: Billing, worker: object, se
 
 
 async def test_cancellations_and_payments_agree(billing: Billing, worker: object, sevdesk: Running) -> None:
-    """A Storno of today and a payment of today are in today's package, and nothing is left over."""
+    """A Storno and a payment of today are in the export of today, and everything in it is matched."""
     today = date.today()
     cancelled = await billing.usual_invoice()
     paid = await billing.usual_invoice()
@@ -98,8 +98,8 @@ async def test_cancellations_and_payments_agree(billing: Billing, worker: object
     assert (row["status"], json.loads(row["report"])["counts"]) == ("accepted", {})
 
 
-async def test_export_knows_whose_documents(billing: Billing, worker: object) -> None:
-    """A Storno is its invoice's customer's, so that both have to stand on one debtor."""
+async def test_documents_carry_their_customer(billing: Billing, worker: object) -> None:
+    """A Storno has the customer of its invoice, so that both are expected on one debtor."""
     invoice = await billing.usual_invoice()
     await billing.do("publish_invoice", invoice_id=invoice)
     await billing.do("cancel_invoice", invoice_id=invoice, reason="test")
@@ -125,7 +125,7 @@ FAULTS = [
 async def test_planted_faults_are_findings(
     billing: Billing, worker: object, sevdesk: Running, layout: str, accounts: str, faults: list[str]
 ) -> None:
-    """Accepted as it is; with each fault it is stored all the same, and the report says what is wrong."""
+    """A correct export is accepted; one with a fault is stored, too, and its report has findings."""
     await october(billing, sevdesk)
     await control(sevdesk, "PUT", "switches", {"datev_layout": layout, "datev_accounts": accounts})
     assert (await export(billing))["status"] == "accepted"
@@ -140,7 +140,7 @@ async def test_planted_faults_are_findings(
 
 
 async def test_wrong_chart_is_a_finding(billing: Billing, worker: object, sevdesk: Running) -> None:
-    """An export in SKR04 does not fit books in SKR03."""
+    """An export in SKR04 has findings while SKR03 is configured."""
     await october(billing, sevdesk)
     await control(sevdesk, "PUT", "switches", {"datev_chart": "SKR04"})
     assert (await export(billing))["status"] == "accepted_with_findings"
@@ -149,15 +149,15 @@ async def test_wrong_chart_is_a_finding(billing: Billing, worker: object, sevdes
 
 
 async def test_missing_year_tells_the_admin(billing: Billing, worker: object, sevdesk: Running) -> None:
-    """What has to be set in sevDesk stands in the sentence."""
+    """The next step names what has to be set in sevDesk."""
     await control(sevdesk, "PUT", "switches", {"datev_conflict": "always"})
     job = await billing.do("export_datev", **MONTH)
-    assert job["state"] == "parked"
+    assert (job["state"], job["problem"]) == ("parked", "export_not_configured")
     assert "accounting year" in job["next_step"]
 
 
 async def test_inserted_row_is_taken_up(billing: Billing, worker: object, sevdesk: Running) -> None:
-    """The billing system inserts the row and enqueues its id; asking again finds it done."""
+    """The billing system inserts the row and enqueues its id; a second job starts no second export."""
     await october(billing, sevdesk)
     export_id = await billing.db.fetchval(
         "INSERT INTO sevdesk_datev_exports (start_date, end_date) "
@@ -169,13 +169,14 @@ async def test_inserted_row_is_taken_up(billing: Billing, worker: object, sevdes
 
 
 async def test_overlapping_export_is_refused(billing: Billing, worker: object, sevdesk: Running) -> None:
-    """The running one is named; a period beside it is welcome."""
+    """The refusal names the running export; another period can be exported meanwhile."""
     await control(sevdesk, "PUT", "switches", {"datev_job": "hold"})
     first = await billing.enqueue("export_datev", **MONTH)
     started = "SELECT export_id FROM sevdesk_datev_exports WHERE job_id = $1 AND status = 'running'"
     running = await until(lambda: billing.db.fetchval(started, first))
     second = await billing.do("export_datev", start_date="2026-10-31", end_date="2026-11-30")
-    assert second["state"] == "rejected" and str(running) in second["error"]
+    assert (second["state"], second["problem"]) == ("rejected", "export_overlaps")
+    assert str(running) in second["error"]
     third = await billing.enqueue("export_datev", start_date="2026-11-01", end_date="2026-11-30")
     await control(sevdesk, "PUT", "switches", {"datev_job": "run"})
     for job_id in (first, third):
@@ -183,7 +184,7 @@ async def test_overlapping_export_is_refused(billing: Billing, worker: object, s
 
 
 async def test_restart_fetches_the_same_export(billing: Billing, run_worker: RunWorker, sevdesk: Running) -> None:
-    """A worker stops while sevDesk works; the next one goes on with the stored job id."""
+    """A worker stops while the export runs; the next worker continues with the stored job id."""
     await control(sevdesk, "PUT", "switches", {"datev_job": "hold"})
     async with run_worker():
         job_id = await billing.enqueue("export_datev", **MONTH)
@@ -195,24 +196,25 @@ async def test_restart_fetches_the_same_export(billing: Billing, run_worker: Run
 
 
 async def test_lost_start_is_a_question(billing: Billing, worker: object, sevdesk: Running) -> None:
-    """Whether it runs cannot be told, so a person is asked, and nothing is started twice."""
+    """If the answer to the start is lost, the job is parked with a question, and nothing is started twice."""
     await order_fault(sevdesk, "lose_answer", "GET /Export/createDatevCsvZipExportJob", times=1)
     job = await billing.do("export_datev", **MONTH)
-    assert job["state"] == "parked" and "cannot be told" in job["error"]
+    assert (job["state"], job["problem"]) == ("parked", "export_start_unknown")
     assert len((await state(sevdesk))["exports"]) == 1
     await billing.retry(job["job_id"], answer="not-done")
     assert (await billing.ended(job["job_id"]))["state"] == "done"
 
 
 async def test_lost_export_that_runs_is_left(billing: Billing, worker: object, sevdesk: Running) -> None:
-    """A person finds it in sevDesk: it is downloaded there, and other exports, which waited for the answer, go on."""
+    """If a person finds it in sevDesk, the job ends without it, and exports that waited for the answer go on."""
     await order_fault(sevdesk, "lose_answer", "GET /Export/createDatevCsvZipExportJob", times=1)
     lost = await billing.do("export_datev", **MONTH)
     other = await billing.do("export_datev", start_date="2026-11-01", end_date="2026-11-30")
-    assert other["state"] == "parked" and lost["job_id"] in other["error"] and other["asks_about"] is None
+    assert (other["state"], other["problem"], other["asks_about"]) == ("parked", "other_write_open", None)
+    assert lost["job_id"] in other["error"]
     await billing.retry(lost["job_id"], answer="done")
     lost = await billing.ended(lost["job_id"])
-    assert lost["state"] == "rejected" and "download it there" in lost["error"]
+    assert (lost["state"], lost["problem"]) == ("rejected", "export_job_id_lost")
     status = "SELECT status FROM sevdesk_datev_exports WHERE job_id = $1"
     assert await billing.db.fetchval(status, lost["job_id"]) == "failed"
     await billing.retry(other["job_id"])
@@ -220,8 +222,8 @@ async def test_lost_export_that_runs_is_left(billing: Billing, worker: object, s
     assert len((await state(sevdesk))["exports"]) == 2
 
 
-async def test_expired_link_is_asked_anew(billing: Billing, worker: object, sevdesk: Running) -> None:
-    """A link that has run out costs another question, not another export."""
+async def test_failed_link_is_requested_again(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """If the download link cannot be had, it is requested again, and no second export is started."""
     await order_fault(sevdesk, "status", "GET /ExportJob/jobDownloadInfo", status=503, times=1)
     row = await export(billing)
     assert row["status"] == "accepted"
@@ -232,4 +234,4 @@ async def test_only_admins_export(billing: Billing, worker: object) -> None:
     """An internal user is not enough."""
     person = await billing.db.fetchval("INSERT INTO contacts (last_name, is_internal) VALUES ('X', true) RETURNING id")
     job = await billing.do("export_datev", by=person, **MONTH)
-    assert job["state"] == "rejected" and "an admin" in job["error"]
+    assert (job["state"], job["problem"]) == ("rejected", "not_admin")

@@ -1,4 +1,4 @@
-"""The demo as people run it: a process of its own, judged by its exit code and by what it prints."""
+"""The demo in a process of its own: its exit code, what it prints, and what it leaves behind."""
 
 import asyncio
 import os
@@ -36,22 +36,22 @@ async def demo(*options: str | Path, **environment: str) -> AsyncIterator[Proces
             await process.wait()
 
 
-async def play(*options: str | Path, **environment: str) -> tuple[int | None, str]:
-    """Exit code and output of a whole run."""
+async def run_demo(*options: str | Path, **environment: str) -> tuple[int | None, str]:
+    """Runs the demo to its end; returns its exit code and output."""
     async with demo(*options, **environment) as process, asyncio.timeout(120):
-        said = (await process.communicate())[0].decode()
-    return process.returncode, said
+        output = (await process.communicate())[0].decode()
+    return process.returncode, output
 
 
-def table(said: str) -> dict[str, list[str]]:
+def table(output: str) -> dict[str, list[str]]:
     """The cells of each invoice's row after its number."""
-    rows = [line.split() for line in said.splitlines() if re.match(r" +R1-2026-10-\d{4} .* (✓|✗) *$", line)]
+    rows = [line.split() for line in output.splitlines() if re.match(r" +R1-2026-10-\d{4} .* (✓|✗) *$", line)]
     return {row[0]: row[1:] for row in rows}
 
 
-def wrong(said: str) -> dict[str, list[str]]:
-    """What is said to differ, by the name above it."""
-    blocks = re.findall(r"^  (R1-2026-10-\d{4}|the account)\n((?:    .*: expected .*, actual .*\n)+)", said, re.M)
+def failed_checks(output: str) -> dict[str, list[str]]:
+    """The failed checks by the invoice (or account) above them."""
+    blocks = re.findall(r"^  (R1-2026-10-\d{4}|the account)\n((?:    .*: expected .*, actual .*\n)+)", output, re.M)
     return {name: [fact.strip() for fact in facts.splitlines()] for name, facts in blocks}
 
 
@@ -61,17 +61,17 @@ def pdfs_in(folder: Path) -> dict[str, bytes]:
 
 
 async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
-    """Wait until a condition comes to hold."""
+    """Waits until a condition holds."""
     async with asyncio.timeout(seconds):
-        while not await holds():  # noqa: ASYNC110 - another process decides, which sets no event of ours
+        while not await holds():  # noqa: ASYNC110 - the condition depends on another process
             await asyncio.sleep(0.02)
 
 
 async def test_month_ends_as_it_should(tmp_path: Path) -> None:
-    """27 rows, each in order: paid, partly paid, late, taken back, and the one that waits for a person."""
-    code, said = await play("--out", tmp_path)
-    assert (code, wrong(said)) == (0, {}), said
-    rows = table(said)
+    """27 invoices, all checks passed: paid, partly paid, unpaid, one payment returned, one invoice parked."""
+    code, output = await run_demo("--out", tmp_path)
+    assert (code, failed_checks(output)) == (0, {}), output
+    rows = table(output)
     assert len(rows) == 27
     assert {row[-1] for row in rows.values()} == {"✓"}
     numbers = {number: row.pop(0) for number, row in rows.items()}
@@ -80,7 +80,7 @@ async def test_month_ends_as_it_should(tmp_path: Path) -> None:
     assert rows[PARTLY_PAID] == ["380.88", "sent", "1", "126.96", "partly", "partly", "✓"]
     assert rows[LATE] == ["53.55", "sent", "1", "0.00", "open", "open", "✓"]
     assert rows["R1-2026-10-0021"] == ["250.00", "parked", "0", "0.00", "open", "parked", "✓"]
-    assert re.search(r"R1-2026-10-0021 waits for a person.*\n.*Tax rule 11 .*\n.*then retry", said)
+    assert re.search(r"R1-2026-10-0021 waits for a person.*\n.*Tax rule 11 .*\n.*then: sevdesk-worker retry", output)
     assert numbers.pop("R1-2026-10-0021") == "-"
     pdfs = pdfs_in(tmp_path)
     assert sorted(pdfs) == sorted(numbers.values())
@@ -89,10 +89,10 @@ async def test_month_ends_as_it_should(tmp_path: Path) -> None:
 
 
 async def test_every_difference_is_named(sevdesk: Running, tmp_path: Path) -> None:
-    """A payment and an invoice that nobody planned are found, and nothing else is: not what stood there before."""
+    """An unplanned payment and an unknown invoice fail their checks; older contents of the sandbox do not."""
     await control(sevdesk, "POST", "seed", {"invoices": 3})
 
-    async def meddled() -> bool:
+    async def interfered() -> bool:
         ours = [each for each in (await state(sevdesk))["invoices"] if each["customerInternalNote"] == PARTLY_PAID]
         if not ours or ours[0]["invoiceNumber"] is None:
             return False
@@ -101,26 +101,26 @@ async def test_every_difference_is_named(sevdesk: Running, tmp_path: Path) -> No
         return True
 
     given = ("--sevdesk-url", sevdesk.base_url)
-    (code, said), _ = await asyncio.gather(
-        play("--out", tmp_path, *given, SEVDESK_API_TOKEN=sevdesk.token), eventually(meddled)
+    (code, output), _ = await asyncio.gather(
+        run_demo("--out", tmp_path, *given, SEVDESK_API_TOKEN=sevdesk.token), eventually(interfered)
     )
     assert code == 1
-    facts = wrong(said)
-    assert list(facts) == [PARTLY_PAID, "the account"], said
+    facts = failed_checks(output)
+    assert list(facts) == [PARTLY_PAID, "the account"], output
     assert "sevDesk: paid: expected 126.96, actual 253.92" in facts[PARTLY_PAID]
-    assert [number for number, row in table(said).items() if row[-1] == "✗"] == [PARTLY_PAID]
+    assert [number for number, row in table(output).items() if row[-1] == "✗"] == [PARTLY_PAID]
     (stray,) = [fact for fact in facts["the account"] if fact.startswith("sevDesk: other documents")]
     assert len(re.findall(r"Invoice \d+", stray)) == 1
 
 
 @pytest.mark.long
 async def test_wrong_cent_fails_every_row(sevdesk: Running, tmp_path: Path) -> None:
-    """When sevDesk computes other sums nothing is published, and each invoice says so."""
+    """If sevDesk computes other sums, nothing is published, and the checks of every invoice fail."""
     await control(sevdesk, "PUT", "switches", {"cent_off": True})
-    code, said = await play("--out", tmp_path, "--sevdesk-url", sevdesk.url, SEVDESK_API_TOKEN=sevdesk.token)
+    code, output = await run_demo("--out", tmp_path, "--sevdesk-url", sevdesk.url, SEVDESK_API_TOKEN=sevdesk.token)
     assert code == 1
-    assert set(table(said)) < set(wrong(said))
-    assert any(fact.startswith("sevDesk: invoices: expected 1, actual 0") for fact in wrong(said)[LATE])
+    assert set(table(output)) < set(failed_checks(output))
+    assert any(fact.startswith("sevDesk: invoices: expected 1, actual 0") for fact in failed_checks(output)[LATE])
     assert pdfs_in(tmp_path) == {}
 
 
@@ -132,22 +132,22 @@ async def test_wrong_cent_fails_every_row(sevdesk: Running, tmp_path: Path) -> N
         ("127.0.0.1:9", "some", "is no URL of a sandbox"),
     ],
 )
-async def test_false_start_takes_one_sentence(url: str, token: str, cause: str, tmp_path: Path) -> None:
-    """What is missing is said in one line, without a traceback."""
-    code, said = await play("--out", tmp_path, "--sevdesk-url", url, SEVDESK_API_TOKEN=token)
+async def test_false_start_is_explained(url: str, token: str, cause: str, tmp_path: Path) -> None:
+    """What is missing is printed in one line, without a traceback."""
+    code, output = await run_demo("--out", tmp_path, "--sevdesk-url", url, SEVDESK_API_TOKEN=token)
     assert code == 1
-    (line,) = said.split("from approved to paid")[1].split("\n\n")[1:]
+    (line,) = output.split("from approved to paid")[1].split("\n\n")[1:]
     assert cause in line and len(line.splitlines()) == 1
 
 
 async def test_wrong_token_is_refused_early(sevdesk: Running, tmp_path: Path) -> None:
-    """Nothing is started for a sandbox that will not have us."""
-    code, said = await play("--out", tmp_path, "--sevdesk-url", sevdesk.url, SEVDESK_API_TOKEN="another")
+    """If the sandbox refuses the token, nothing is started."""
+    code, output = await run_demo("--out", tmp_path, "--sevdesk-url", sevdesk.url, SEVDESK_API_TOKEN="another")
     assert code == 1
-    assert "refuses the token" in said and "running" not in said
+    assert "refuses the token" in output and "running" not in output
 
 
-async def kept(process: Process) -> dict[str, str]:
+async def printed_addresses(process: Process) -> dict[str, str]:
     """The addresses that `--keep` prints."""
     assert process.stdout is not None
     found: dict[str, str] = {}
@@ -162,7 +162,7 @@ async def kept(process: Process) -> dict[str, str]:
 
 
 async def answers(address: dict[str, str]) -> bool:
-    """Whether Postgres or the sandbox is still there."""
+    """True if Postgres or the sandbox still answers."""
     try:
         async with httpx.AsyncClient() as http:
             await http.get(address["SEVDESK_BASE_URL"])
@@ -176,8 +176,8 @@ async def answers(address: dict[str, str]) -> bool:
         return False
 
 
-def lives(pid: int) -> bool:
-    """Whether a process runs; one that ended and that nobody has buried does not."""
+def is_running(pid: int) -> bool:
+    """True if a process runs; a zombie does not."""
     try:
         os.kill(pid, 0)
         status = Path(f"/proc/{pid}/stat")
@@ -189,21 +189,21 @@ def lives(pid: int) -> bool:
 @pytest.mark.parametrize(
     ("number", "code"), [pytest.param(signal.SIGINT, 0, marks=pytest.mark.long), (signal.SIGKILL, -9)]
 )
-async def test_kept_demo_takes_everything_along(number: signal.Signals, code: int, tmp_path: Path) -> None:
-    """With --keep all of it runs on, and dies with the demo: on Ctrl-C as on kill -9."""
+async def test_kept_demo_ends_everything(number: signal.Signals, code: int, tmp_path: Path) -> None:
+    """With --keep everything runs on until the demo ends, by Ctrl-C or by SIGKILL."""
     async with demo("--keep", "--out", tmp_path) as process:
-        address = await kept(process)
+        address = await printed_addresses(process)
         db = await asyncpg.connect(address["DATABASE_URL"])
         assert await db.fetchval("SELECT count(*) FROM billing_invoices WHERE document_status = 'sent'") == 26
         worker = int((await db.fetchval("SELECT worker FROM sevdesk_jobs LIMIT 1")).split(":")[-2])
         sessions = "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'sevdesk-worker%'"
         assert [row["usename"] for row in await db.fetch(sessions)] == ["sevdesk_worker"]  # with no more rights
         await db.close()
-        assert await answers(address) and lives(worker)
+        assert await answers(address) and is_running(worker)
         process.send_signal(number)
         assert await process.wait() == code
 
         async def gone() -> bool:
-            return not lives(worker) and not await answers(address)
+            return not is_running(worker) and not await answers(address)
 
         await eventually(gone, 20)

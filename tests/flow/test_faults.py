@@ -40,8 +40,8 @@ NO_EFFECT: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So many 5xx would slow the worker down, which test_throttle looks at; here it is only a wait."""
-    monkeypatch.setattr("worker.gate.gate.TROUBLE_SECONDS", 0.0)
+    """So many 5xx would slow the worker down, which test_gate looks at; here it is only a wait."""
+    monkeypatch.setattr("worker.gate.gate.REPEATED_5XX_SECONDS", 0.0)
 
 
 class StampedLog(deque[dict[str, Any]]):

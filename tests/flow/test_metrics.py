@@ -1,4 +1,4 @@
-"""What Prometheus sees: fed by real jobs, and named in the dashboard and the alerts as it is exported."""
+"""Metrics: counted for real jobs, and used in the dashboard and the alerts by the names that are exported."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ PROMQL = {"absent", "by", "histogram_quantile", "increase", "max", "min", "rate"
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The ledger is measured every tenth of a second."""
+    """Jobs are counted every tenth of a second."""
     monkeypatch.setattr(maintenance, "MEASURE_SECONDS", 0.1)
 
 
@@ -46,7 +46,7 @@ def free_port() -> int:
 
 
 def scrape(port: int) -> Samples:
-    """What a Prometheus would read, parsed as it does."""
+    """What Prometheus would read, parsed as it does."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         return read(answer.read().decode())
 
@@ -65,19 +65,19 @@ def value(samples: Samples, name: str, **labels: str) -> float:
 
 
 async def test_jobs_and_calls_are_counted(billing: Billing, run_worker: RunWorker, sevdesk: Running) -> None:
-    """A publication shows as one job done, its seconds, and each of its calls by operation."""
+    """A publication counts as one attempt done, with its duration, and each of its calls by operation."""
     port = free_port()
     async with run_worker(metrics_port=port, metrics_host="127.0.0.1"):
         assert (await billing.do("publish_invoice", invoice_id=await billing.usual_invoice()))["state"] == "done"
         await billing.do("publish_invoice", invoice_id=billing.admin)
         seen = await scraped(port)
-    assert value(seen, "jobs_total", kind="publish_invoice", outcome="done") == 1
-    assert value(seen, "jobs_total", kind="publish_invoice", outcome="rejected") == 1
-    assert value(seen, "job_seconds_count", kind="publish_invoice") == 2
-    assert 0 < value(seen, "job_seconds_sum", kind="publish_invoice") < 20
+    assert value(seen, "job_attempts_total", kind="publish_invoice", outcome="done") == 1
+    assert value(seen, "job_attempts_total", kind="publish_invoice", outcome="rejected") == 1
+    assert value(seen, "job_duration_seconds_count", kind="publish_invoice") == 2
+    assert 0 < value(seen, "job_duration_seconds_sum", kind="publish_invoice") < 20
     save = "POST /Invoice/Factory/saveInvoice"
     assert value(seen, "sevdesk_calls_total", operation=save, outcome="ok") == 1
-    assert value(seen, "sevdesk_call_seconds_count", operation=save) == 1
+    assert value(seen, "sevdesk_call_duration_seconds_count", operation=save) == 1
     counted = sum(
         v for (name, labels), v in seen.items() if name.endswith("calls_total") and ("outcome", "ok") in labels
     )
@@ -85,7 +85,7 @@ async def test_jobs_and_calls_are_counted(billing: Billing, run_worker: RunWorke
 
 
 async def test_queue_and_parked_are_shown(billing: Billing, run_worker: RunWorker) -> None:
-    """The shared ledger by state, the age of what could run, who waits for a person."""
+    """Jobs by state, the age of the oldest ready job, and jobs that wait for a person."""
     port = free_port()
     wrong = await billing.usual_invoice(gross_amount="120.00")
     async with run_worker(metrics_port=port, metrics_host="127.0.0.1", person_job_limit=JobLimit(2, 600.0)):
@@ -95,13 +95,15 @@ async def test_queue_and_parked_are_shown(billing: Billing, run_worker: RunWorke
 
         async def limited() -> bool:
             seen = await scraped(port)
-            return value(seen, "jobs_deferred_total", reason="limited") >= 1
+            return value(seen, "claims_deferred_total", reason="limited") >= 1
 
         await until(limited)
-        # What was queued is not rung for again within ten seconds, so the row stays as it is.
-        statement = """INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, order_key, state, created_at)
-                       VALUES ($1, 'made_up', '{}', 'system', $1, $1, now() - interval '1 hour')"""
-        for state in ("parked", "queued"):
+        # The relay leaves the queued row alone for ten seconds. The parked one comes last, as it is waited for below.
+        statement = """INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, order_key, state, created_at,
+                                                 problem, problem_parameters)
+                       VALUES ($1, 'made_up', '{}', 'system', $1, $1, now() - interval '1 hour',
+                               'unexpected_error', '{}')"""
+        for state in ("queued", "parked"):
             await billing.db.execute(statement, state)
 
         async def measured() -> Samples | None:
@@ -112,13 +114,13 @@ async def test_queue_and_parked_are_shown(billing: Billing, run_worker: RunWorke
         assert value(seen, "parked_jobs", kind="publish_invoice") == 1
         assert value(seen, "parked_jobs", kind="unknown") == 1
         assert value(seen, "lock_session_up") == 1
-        assert value(seen, "last_sync_age_seconds") < 60
-        assert value(seen, "ledger_age_seconds") < 5
-        assert 3600 <= value(seen, "queue_age_seconds") < 3700
+        assert value(seen, "payment_sync_age_seconds") < 60
+        assert value(seen, "queue_metrics_age_seconds") < 5
+        assert 3600 <= value(seen, "oldest_ready_job_age_seconds") < 3700
 
 
 async def test_retries_are_counted_apart(billing: Billing, run_worker: RunWorker, sevdesk: Running) -> None:
-    """A write without an answer costs the job a retry; a read is repeated within the call."""
+    """A write without an answer uses up a retry of the job; a read is repeated by the client."""
     port = free_port()
     await order_fault(sevdesk, "lose_answer", "POST /Invoice/Factory/saveInvoice", times=1)
     await order_fault(sevdesk, "status", "GET /SevUser", status=502, times=1)
@@ -126,20 +128,20 @@ async def test_retries_are_counted_apart(billing: Billing, run_worker: RunWorker
         assert (await billing.do("publish_invoice", invoice_id=await billing.usual_invoice()))["state"] == "done"
         seen = await scraped(port)
     assert value(seen, "job_retries_total", kind="publish_invoice") == 1
-    assert value(seen, "jobs_total", kind="publish_invoice", outcome="retry") == 1
+    assert value(seen, "job_attempts_total", kind="publish_invoice", outcome="retry") == 1
     assert value(seen, "sevdesk_call_retries_total", operation="GET /SevUser") == 1
     assert value(seen, "sevdesk_calls_total", operation="GET /SevUser", outcome="Unavailable") == 1
 
 
 async def test_without_port_nothing_listens(billing: Billing, worker: App) -> None:
-    """Counting goes on, so that a later look is possible, but no socket is opened."""
+    """Metrics are counted all the same, but no socket is opened."""
     await billing.do("refresh_templates")
-    assert value(exported(worker.metrics), "jobs_total", kind="refresh_templates", outcome="done") == 1
+    assert value(exported(worker.metrics), "job_attempts_total", kind="refresh_templates", outcome="done") == 1
     assert worker.settings.metrics_port is None
 
 
 async def test_taken_port_costs_no_invoice(billing: Billing, run_worker: RunWorker) -> None:
-    """The worker says so and works."""
+    """The worker logs that and works."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -152,11 +154,11 @@ def exported(metrics: Metrics) -> Samples:
 
 
 def used() -> Metrics:
-    """Everything once, so that every metric has a sample."""
+    """Metrics in which every metric has a sample."""
     metrics = Metrics()
-    metrics.job_ended("publish_invoice", "waiting", 1.0, retry=True)
-    metrics.called(Call("GET", "/SevUser", 200, 60.0, 2, "ok"))
-    metrics.ledger_seen([], 0.0, None)
+    metrics.job_ended("publish_invoice", "waiting", 1.0, retry=True, problem="sevdesk_unavailable")
+    metrics.call_ended(Call("GET", "/SevUser", 200, 60.0, 2, "ok"))
+    metrics.queue_measured([], 0.0, None)
     metrics.watch_locks(lambda: True)
     return metrics
 
@@ -170,7 +172,7 @@ def expressions() -> list[str]:
 
 
 def test_every_name_is_exported() -> None:
-    """No panel and no alert asks for a metric, a label or a function that does not exist."""
+    """Panels and alerts use only metrics, labels and functions that exist."""
     samples = exported(used())
     labels: dict[str, set[str]] = {}
     for name, pairs in samples:
@@ -186,15 +188,15 @@ def test_every_name_is_exported() -> None:
         assert bare.count("(") == bare.count(")") and bare.count("{") == bare.count("}")
 
 
-def test_every_metric_is_looked_at() -> None:
-    """What nobody draws or watches is not worth exporting."""
+def test_every_metric_is_used() -> None:
+    """Each exported metric is in a panel or an alert."""
     asked = " ".join(expressions())
     names = {re.sub("_(bucket|sum|count|created)$", "", name) for name, _ in exported(used())}
     assert {name for name in names if name not in asked} == set()
 
 
 def test_alerts_name_the_next_step() -> None:
-    """Each alert says what to do; promtool checks the file where there is one."""
+    """Each alert has a severity, a summary and a next step."""
     rules = [rule for group in yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"] for rule in group["rules"]]
     assert len({rule["alert"] for rule in rules}) == len(rules) > 5
     for rule in rules:
@@ -204,7 +206,7 @@ def test_alerts_name_the_next_step() -> None:
 
 
 def promtool(*arguments: str | Path) -> None:
-    """Prometheus' own judgement of what we ship."""
+    """Run Prometheus' own checker; skipped without it."""
     tool = shutil.which("promtool")
     if tool is None:
         pytest.skip("promtool is not on PATH (sh .ci/promtool FOLDER fetches it): only names and shape were checked")
@@ -212,18 +214,18 @@ def promtool(*arguments: str | Path) -> None:
     assert said.returncode == 0, said.stdout + said.stderr
 
 
-def test_promtool_takes_the_alerts() -> None:
-    """The rules are rules to Prometheus."""
+def test_promtool_accepts_the_alerts() -> None:
+    """Prometheus can load the rules."""
     promtool("check", "rules", FOLDER / "alerts.yml")
 
 
 def test_alerts_fire_when_they_should() -> None:
-    """Each alert fires after its time with its labels, and none in an ordinary two hours."""
+    """Each alert fires after its time with its labels, and none in two hours without trouble."""
     promtool("test", "rules", RULES_TEST)
 
 
-def test_every_alert_is_tried() -> None:
-    """No alert without a story in which it fires, told with metrics that are exported."""
+def test_every_alert_is_tested() -> None:
+    """Each alert fires in alert_rules_test.yml, which uses only exported metrics."""
     told = RULES_TEST.read_text()
     alerts = yaml.safe_load((FOLDER / "alerts.yml").read_text())
     assert {rule["alert"] for group in alerts["groups"] for rule in group["rules"]} <= set(re.findall(r"\w+", told))
@@ -233,6 +235,6 @@ def test_every_alert_is_tried() -> None:
 def test_labels_come_from_closed_sets() -> None:
     """A kind that a producer made up does not become a label."""
     metrics = Metrics()
-    metrics.job_ended("Erika Mustermann", "rejected", 0.1, retry=False)
+    metrics.job_ended("Erika Mustermann", "rejected", 0.1, retry=False, problem=None)
     values: set[Any] = {v for _, pairs in exported(metrics) for _, v in pairs}
     assert "Erika Mustermann" not in values and "unknown" in values

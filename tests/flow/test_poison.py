@@ -231,7 +231,7 @@ async def test_each_poison_is_rejected(office: Office, worker: object, logs: Log
     assert not troubles(logs)
 
 
-TROUBLES = {"job.unexpected", "job.crashed", "loop.unexpected", "doorbell.unexpected"} | {
+TROUBLES = {"job.unexpected_error", "job.crashed", "maintenance.unexpected_error", "inbox.unexpected_error"} | {
     f"{name}.lost" for name in ("redis", "postgres", "locks")
 }
 

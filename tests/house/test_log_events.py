@@ -22,8 +22,8 @@ def test_known_events_are_found() -> None:
     said = log_events()
     assert len(said) > 20
     assert said["sevdesk.call"] == ({"info"}, {"method", "path", "status", "ms", "attempt", "outcome"})
-    assert {"locks.back", "locks.ready", "job.<state>", "job.unexpected"} <= set(said)
-    assert said["job.unexpected"][0] == {"error"}
+    assert {"locks.restored", "locks.ready", "job.<state>", "job.unexpected_error"} <= set(said)
+    assert said["job.unexpected_error"][0] == {"error"}
 
 
 def test_event_names_are_dotted() -> None:

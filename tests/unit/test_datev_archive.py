@@ -1,4 +1,4 @@
-"""Opening the archive: what is usual is read, and every known trick is refused with its reason."""
+"""Reading the archive: usual ones are read, and every known attack is refused with its reason."""
 
 import io
 import stat
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.extf_writer import archive
-from worker.datev.archive import Archive, ArchiveRefused, Kind, Limits, Member
+from worker.datev.archive import Archive, ArchiveRefused, Limits, Member, MemberKind
 
 
 def opened(content: bytes, **limits: int) -> Archive:
@@ -45,7 +45,7 @@ def test_usual_members_are_read() -> None:
     }
     made = opened(archive(members))
     assert [member.kind for member in made.members] == [
-        Kind.TABLE, Kind.IMAGE, Kind.IMAGE, Kind.INDEX, Kind.UNKNOWN
+        MemberKind.TABLE, MemberKind.IMAGE, MemberKind.IMAGE, MemberKind.INDEX, MemberKind.UNKNOWN
     ]  # fmt: skip
     assert read_all(archive(members)) == {name: content for name, content in members.items() if name != "leer/"}
 
@@ -63,7 +63,7 @@ def test_usual_members_are_read() -> None:
         ("inner.TAR.GZ", "selbst ein Archiv"),
     ],
 )
-def test_path_tricks_are_refused(name: str, reason: str) -> None:
+def test_unsafe_paths_are_refused(name: str, reason: str) -> None:
     """A name that would leave the folder or hides something refuses the whole archive."""
     with pytest.raises(ArchiveRefused, match=reason):
         opened(with_entry(zipfile.ZipInfo(name)))
@@ -77,7 +77,7 @@ def test_names_cut_at_nul_are_refused() -> None:
 
 
 def test_symlinks_are_refused() -> None:
-    """A link could point anywhere."""
+    """A symbolic link refuses the archive, wherever it points."""
     info = zipfile.ZipInfo("EXTF_a.csv")
     info.external_attr = (stat.S_IFLNK | 0o777) << 16
     with pytest.raises(ArchiveRefused, match="Symlink"):
@@ -97,7 +97,7 @@ def test_duplicate_names_are_refused(second: str) -> None:
 
 
 def test_encrypted_members_are_refused() -> None:
-    """The flag alone is enough."""
+    """A member whose flag says that it is encrypted refuses the archive."""
     content = bytearray(archive({"EXTF_a.csv": b"x"}))
     directory = content.index(b"PK\x01\x02")
     content[directory + 8] |= 1
@@ -123,7 +123,7 @@ def test_belegtransfer_package_stays_packed() -> None:
     """The one archive that sevDesk may put in is read through and not opened; its name elsewhere is no excuse."""
     name, inner = "DATEV_Rechnungsausgang_20261001_bis_20261031.zip", archive({"a.pdf": b"%PDF"})
     made = opened(archive({name: inner}))
-    assert made.members[0].kind is Kind.PACKAGE
+    assert made.members[0].kind is MemberKind.PACKAGE
     assert made.verify(made.members[0]) is None
     for other in (f"Belege/{name}", f"{name}.zip", "DATEV.zip"):
         with pytest.raises(ArchiveRefused, match="selbst ein Archiv"):
@@ -153,7 +153,7 @@ def test_bombs_are_stopped_early() -> None:
     assert taken <= 17 << 20
 
 
-def test_lying_sizes_do_not_help() -> None:
+def test_false_sizes_are_refused() -> None:
     """A directory that claims less than comes out: the member is broken, and no more than claimed comes out."""
     content = bytearray(archive({"EXTF_a.csv": bytes(32 << 20)}))
     directory = content.index(b"PK\x01\x02")
@@ -164,7 +164,7 @@ def test_lying_sizes_do_not_help() -> None:
 
 
 def test_overlapping_members_are_refused() -> None:
-    """Many names for the same packed bytes: the bytes do not add up."""
+    """Many entries that share their packed bytes claim more bytes than the archive has."""
     packed = archive({"EXTF_a.csv": zlib.compress(bytes(1000)) * 40})
     directory, end = packed.index(b"PK\x01\x02"), packed.rindex(b"PK\x05\x06")
     entry = packed[directory:end]
@@ -217,6 +217,6 @@ def test_member_names_stay_short_in_reasons() -> None:
 
 
 def test_members_carry_claimed_sizes() -> None:
-    """The directory's sizes are shown, not trusted."""
+    """A member shows the sizes that the ZIP directory claims."""
     (member,) = opened(archive({"a.pdf": b"%PDF"}, zipfile.ZIP_STORED)).members
-    assert member == Member("a.pdf", Kind.IMAGE, 4, 4)
+    assert member == Member("a.pdf", MemberKind.IMAGE, 4, 4)

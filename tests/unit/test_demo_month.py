@@ -1,4 +1,4 @@
-"""The demo's month fits the billing tables, means what it says, and agrees with the oracle that it is to check."""
+"""The demo's billing month fits the billing tables, and its sums are those that `money` computes."""
 
 import re
 from collections import Counter
@@ -10,8 +10,8 @@ from uuid import UUID
 
 import pytest
 
-from worker.demo.cases import CASES, Ending
-from worker.demo.month import Month, billing_month
+from worker.demo.month import BillingMonth, billing_month
+from worker.demo.sample_invoices import INVOICES, ExpectedState
 from worker.domain import money
 from worker.domain.invoice import Association, Invoice, Item, Party, PartyKind
 from worker.domain.recipients import PartyKey, Recipient, missing_address_fields, resolve
@@ -20,9 +20,9 @@ TABLES = Path(__file__).parents[2] / "sql" / "billing" / "tables.sql"
 
 
 @pytest.fixture(scope="module")
-def month() -> Month:
-    """All collected cases and a hundred ordinary invoices."""
-    return billing_month(count=len(CASES) + 100)
+def month() -> BillingMonth:
+    """All sample invoices."""
+    return billing_month()
 
 
 def columns(table: str) -> set[str]:
@@ -31,7 +31,7 @@ def columns(table: str) -> set[str]:
     return set(re.findall(r"^    ([a-z_]+) ", body[1], re.MULTILINE))
 
 
-def invoice_of(month: Month, row: Any) -> Invoice:
+def invoice_of(month: BillingMonth, row: Any) -> Invoice:
     names = ("position", "name", "description", "quantity", "unit", "unit_price", "tax_rate")
     items: list[Any] = [each for each in month.billing_invoice_items if each["invoice_id"] == row["id"]]
     same = set(Invoice.__dataclass_fields__) & set(row)
@@ -43,7 +43,7 @@ def invoice_of(month: Month, row: Any) -> Invoice:
     )
 
 
-def parties_of(month: Month) -> dict[PartyKey, Party]:
+def parties_of(month: BillingMonth) -> dict[PartyKey, Party]:
     rows: list[tuple[PartyKind, Any]] = [(PartyKind.COMPANY, row) for row in month.companies]
     rows += [(PartyKind.CONTACT, row) for row in month.contacts]
     return {
@@ -58,7 +58,7 @@ def parties_of(month: Month) -> dict[PartyKey, Party]:
     }
 
 
-def test_rows_have_the_tables_columns(month: Month) -> None:
+def test_rows_have_the_tables_columns(month: BillingMonth) -> None:
     """Every row has exactly the columns of its table in the reference schema."""
     assert len(month.tables()) == 7
     for table, rows in month.tables().items():
@@ -66,7 +66,7 @@ def test_rows_have_the_tables_columns(month: Month) -> None:
         assert {frozenset(row) for row in rows} == {frozenset(columns(table))}, table
 
 
-def test_references_lead_to_rows(month: Month) -> None:
+def test_foreign_keys_lead_to_rows(month: BillingMonth) -> None:
     """Foreign keys lead to rows of tables that come earlier; every id is used once."""
     seen: set[object] = set()
     for rows in month.tables().values():
@@ -76,40 +76,36 @@ def test_references_lead_to_rows(month: Month) -> None:
             assert row["id"] not in seen
         seen |= {row["id"] for row in rows}
     numbers = [row["invoice_number"] for row in month.billing_invoices]
-    assert len(set(numbers)) == len(numbers) == len(CASES) + 100
+    assert len(set(numbers)) == len(numbers) == len(INVOICES)
 
 
-def test_same_seed_gives_same_rows(month: Month) -> None:
-    """A month can be made again, down to the ids; another seed shares nothing with it."""
-    assert billing_month(count=len(CASES) + 100) == month
-    ids = {row["id"] for rows in month.tables().values() for row in rows}
-    other = billing_month(seed="2026-11", count=40)
-    assert not ids & {row["id"] for rows in other.tables().values() for row in rows}
-    assert not {p.invoice_number for p in month.payments} & {p.invoice_number for p in other.payments}
+def test_same_rows_every_time(month: BillingMonth) -> None:
+    """A second call gives the same rows, down to the ids."""
+    assert billing_month() == month
 
 
-def test_integer_cents_agree_with_oracle(month: Month) -> None:
-    """The totals, computed in integers, are those that the oracle predicts, and it refuses none of the invoices."""
+def test_integer_cents_agree_with_money(month: BillingMonth) -> None:
+    """`money` computes the same totals, which the month computes in integers, and accepts every invoice."""
     for row in month.billing_invoices:
         invoice = invoice_of(month, row)
         assert invoice.items
         assert money.first_problem(invoice, "RE") is None, invoice.number
 
 
-def test_measured_totals_stand_in_month(month: Month) -> None:
-    """Totals that a live account has shown are written out here, so that both computations can be wrong only alone."""
+def test_measured_totals_are_in_month(month: BillingMonth) -> None:
+    """Totals measured on a live account, written out here so that both computations cannot share an error unseen."""
     totals = {(str(r["net_amount"]), str(r["tax_amount"]), str(r["gross_amount"])) for r in month.billing_invoices}
     assert {("55.00", "10.45", "65.45"), ("355.96", "24.92", "380.88"), ("0.09", "0.03", "0.12")} <= totals
 
 
-def test_every_invoice_has_its_recipient(month: Month) -> None:
-    """Each invoice resolves to one customer with a whole address; every way of finding one occurs."""
+def test_every_invoice_has_its_recipient(month: BillingMonth) -> None:
+    """Each invoice has one recipient with a complete address; every way of finding a recipient occurs."""
     parties = parties_of(month)
     associations = [
         Association(*(row[name] for name in ("from_type", "from_id", "to_type", "to_id", "label")))  # type: ignore[arg-type]
         for row in month.hubspot_associations
     ]
-    mail_to = {plan.invoice_id: plan.mail_to for plan in month.payments}
+    mail_to = {plan.invoice_id: plan.mail_to for plan in month.plans}
     ways: Counter[str] = Counter()
     for row in month.billing_invoices:
         found = resolve(invoice_of(month, row), associations, parties)
@@ -126,9 +122,8 @@ def test_every_invoice_has_its_recipient(month: Month) -> None:
     }
 
 
-def test_month_holds_the_promised_variety() -> None:
-    """The collected cases alone hold every kind, rule, rate and oddity that the demo is to show."""
-    month = billing_month()
+def test_month_covers_all_cases(month: BillingMonth) -> None:
+    """The invoices have every document kind, tax rate and unusual amount that the demo is to show."""
     assert len(month.billing_invoices) >= 24
     templates = {row["id"]: (row["deal_type"], row["document_kind"]) for row in month.billing_document_templates}
     used = {templates[row["document_template_id"]] for row in month.billing_invoices}
@@ -144,51 +139,48 @@ def test_month_holds_the_promised_variety() -> None:
     assert countries == {"DE", "AT", "CH"}
 
 
-def test_customers_are_shared_between_invoices() -> None:
+def test_customers_are_shared_between_invoices(month: BillingMonth) -> None:
     """Some customers receive several invoices, so that their sevDesk contact must be found again."""
-    month = billing_month()
     deals = Counter(row["deal_id"] for row in month.billing_invoices)
     assert max(deals.values()) > 1  # an advance and a final invoice of one deal
     assert len(month.companies) + len(month.contacts) - 2 < len(month.billing_invoices) - 2
 
 
-def test_employees_may_ask_for_jobs() -> None:
-    """One internal admin and one internal person without the admin's rights, and nobody else of ours."""
-    internal = [row for row in billing_month().contacts if row["is_internal"]]
-    month = billing_month()
+def test_employees_may_request_jobs(month: BillingMonth) -> None:
+    """The internal contacts are one admin and one person without an admin's rights."""
+    internal = [row for row in month.contacts if row["is_internal"]]
     assert [(row["id"], row["is_admin"]) for row in internal] == [(month.admin_id, True), (month.staff_id, False)]
 
 
-def test_nobody_real_is_mentioned(month: Month) -> None:
-    """Mail goes to example.com only, a domain that nobody can own."""
+def test_mail_goes_to_nobody_real(month: BillingMonth) -> None:
+    """All addresses are of example.com, a domain that nobody can own."""
     rows = [*month.contacts, *month.companies]
     assert rows
     assert all(str(row["email"]).endswith("@example.com") for row in rows)
 
 
-def test_payments_tell_the_end_state(month: Month) -> None:
-    """One payment plan per invoice: all of it, a part, or nothing; with the claim status that follows."""
-    assert [each.invoice_id for each in month.payments] == [row["id"] for row in month.billing_invoices]
-    for row, plan in zip(month.billing_invoices, month.payments, strict=True):
+def test_plans_give_the_end_state(month: BillingMonth) -> None:
+    """Each invoice has a plan: it is paid in full, in part, or not, and its claim status follows from that."""
+    assert [each.invoice_id for each in month.plans] == [row["id"] for row in month.billing_invoices]
+    for row, plan in zip(month.billing_invoices, month.plans, strict=True):
         gross, issued = row["gross_amount"], row["issue_date"]
         assert isinstance(gross, Decimal) and isinstance(issued, date)
-        match plan.ending:
-            case Ending.FULL:
+        match plan.expected:
+            case ExpectedState.PAID:
                 assert plan.amount == gross > 0 and plan.claim_status == "paid"
-            case Ending.PARTIAL:
+            case ExpectedState.PARTLY_PAID:
                 assert 0 < plan.amount < gross and plan.claim_status == "partially_paid"
-            case Ending.LATE | Ending.REFUSED:
+            case ExpectedState.UNPAID | ExpectedState.REFUSED:
                 assert plan.amount == 0 and plan.claim_status == "open"
         assert (plan.paid_on is None) == (plan.amount == 0)
         assert plan.paid_on is None or plan.paid_on > issued
-    assert {each.ending for each in month.payments} == set(Ending)
+    assert {each.expected for each in month.plans} == set(ExpectedState)
 
 
-def test_dates_follow_the_first_day() -> None:
-    """The month lies where the caller puts it, with 28 days at most and services before the invoice."""
-    month = billing_month(count=60, first_day=date(2027, 2, 1))
+def test_services_precede_their_invoice(month: BillingMonth) -> None:
+    """All invoices are of October 2026; a final invoice is issued after the service."""
     rows: list[Any] = list(month.billing_invoices)
-    assert {row["issue_date"].replace(day=1) for row in rows} == {date(2027, 2, 1)}
+    assert {row["issue_date"].replace(day=1) for row in rows} == {date(2026, 10, 1)}
     served = [row for row in rows if row["service_to"]]
     assert served
     assert all(row["service_from"] < row["service_to"] < row["issue_date"] for row in served)

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.unit.extf_writer import TITLES, Head, Line, month, table
-from worker.datev.extf import Posting, Stack
+from worker.datev.extf import ExtfFile, Posting
 from worker.datev.findings import MAX_FINDINGS
 
 LINE = Line(Decimal("1234.50"), "H", "8400", "10001", date(2026, 10, 5), "RE-1")
@@ -25,13 +25,13 @@ SAMPLE = (
 )
 
 
-def read(content: bytes) -> tuple[Stack, list[Posting]]:
-    """The stack after all its postings."""
-    stack = Stack(io.BytesIO(content), "EXTF_test.csv")
-    return stack, list(stack)
+def read(content: bytes) -> tuple[ExtfFile, list[Posting]]:
+    """The file and all its postings."""
+    file = ExtfFile(io.BytesIO(content), "EXTF_test.csv")
+    return file, list(file)
 
 
-def kinds(content: bytes) -> dict[str, int]:
+def counts(content: bytes) -> dict[str, int]:
     """Findings by kind, notes left out."""
     return dict(read(content)[0].findings.counts)
 
@@ -39,27 +39,29 @@ def kinds(content: bytes) -> dict[str, int]:
 def test_official_header_is_read() -> None:
     """All 31 fields of the published sample, without a finding."""
     content = (SAMPLE + ";".join(TITLES) + "\r\n").encode("cp1252")
-    stack, postings = read(content)
-    head = stack.header
+    file, postings = read(content)
+    head = file.header
     assert head is not None
-    assert (head.category, head.version, head.adviser, head.client) == (21, 13, "29098", "55003")
-    assert (head.year_begin, head.first, head.last) == (date(2024, 1, 1), date(2024, 1, 1), date(2024, 8, 31))
-    assert (head.account_length, head.currency, head.chart) == (4, "EUR", "03")
+    assert (head.category, head.version, head.consultant, head.client) == (21, 13, "29098", "55003")
+    assert (head.fiscal_year_start, head.first, head.last) == (date(2024, 1, 1), date(2024, 1, 1), date(2024, 8, 31))
+    assert (head.account_length, head.currency, head.chart_code) == (4, "EUR", "03")
     assert postings == []
-    assert (stack.findings.found, stack.findings.notes) == ([], [])
+    assert (file.findings.found, file.findings.notes) == ([], [])
 
 
 def test_every_field_is_read() -> None:
     """A posting with all that we use, quotes and umlauts in its text."""
-    line = replace(LINE, key="40", second="SR-1", text='Größe "L"; Stück', currency="CHF", base=Decimal("1300.00"))
-    stack, (posting,) = read(table([line]))
+    line = replace(
+        LINE, key="40", reference="SR-1", text='Größe "L"; Stück', currency="CHF", base_amount=Decimal("1300.00")
+    )
+    file, (posting,) = read(table([line]))
     assert posting == Posting(
-        line=3, amount=Decimal("1234.50"), debit=False, reversal=False, currency="CHF", base=Decimal("1300.00"),
-        base_currency="EUR", account="8400", contra="10001", key="40", day=date(2026, 10, 5), number="RE-1",
-        second="SR-1", discount=Decimal(0), text='Größe "L"; Stück',
+        line=3, amount=Decimal("1234.50"), debit=False, reversal=False, currency="CHF", base_amount=Decimal("1300.00"),
+        base_currency="EUR", account="8400", contra_account="10001", key="40", day=date(2026, 10, 5), number="RE-1",
+        reference="SR-1", discount=Decimal(0), text='Größe "L"; Stück',
     )  # fmt: skip
-    assert (posting.effect, posting.base_effect) == (Decimal("-1234.50"), Decimal("-1300.00"))
-    assert stack.findings.counts == {}
+    assert (posting.debited, posting.base_debited) == (Decimal("-1234.50"), Decimal("-1300.00"))
+    assert file.findings.counts == {}
 
 
 def test_columns_are_found_by_title() -> None:
@@ -68,9 +70,9 @@ def test_columns_are_found_by_title() -> None:
               "Gegenkonto (ohne BU-Schlüssel)"]  # fmt: skip
     content = table([LINE], titles=titles)
     for spelled in (content, content.replace("Schlüssel".encode("cp1252"), b"Schluessel")):
-        stack, (posting,) = read(spelled)
+        file, (posting,) = read(spelled)
         assert (posting.number, posting.account, posting.amount) == ("RE-1", "8400", Decimal("1234.50"))
-        assert stack.findings.counts == {}
+        assert file.findings.counts == {}
 
 
 @pytest.mark.parametrize(
@@ -86,10 +88,10 @@ def test_columns_are_found_by_title() -> None:
         ({"side": "S", "reversal": True}, "-1234.50"),
     ],
 )
-def test_effect_turns_round_once(change: dict[str, object], effect: str) -> None:
-    """Soll is positive; a Generalumkehr or a negative amount turns it round, both together once."""
+def test_reversal_swaps_the_side_once(change: dict[str, object], effect: str) -> None:
+    """Soll is positive; a Generalumkehr or a negative amount swaps the side, both together once."""
     (posting,) = read(table([replace(LINE, **change)]))[1]  # type: ignore[arg-type]  # fields by name
-    assert posting.effect == Decimal(effect)
+    assert posting.debited == Decimal(effect)
 
 
 @pytest.mark.parametrize(
@@ -109,9 +111,9 @@ def test_effect_turns_round_once(change: dict[str, object], effect: str) -> None
 def test_year_comes_from_the_header(year: date, first: date, last: date, day: str, expected: date) -> None:
     """DDMM gets the year that puts it into the period, else into the fiscal year."""
     content = table([LINE], Head(first, last, year=year)).replace(b";0510;", f";{day};".encode())
-    stack, (posting,) = read(content)
+    file, (posting,) = read(content)
     assert posting.day == expected
-    assert stack.findings.counts == {}
+    assert file.findings.counts == {}
 
 
 @pytest.mark.parametrize(
@@ -139,23 +141,23 @@ def test_bad_line_is_a_finding(old: str, new: str) -> None:
     """One bad field costs one line, named by its number, and the lines around it are read."""
     good = table([LINE, LINE, LINE]).decode("cp1252").split("\r\n")
     good[3] = good[3].replace(old, new)
-    stack, postings = read("\r\n".join(good).encode("utf-8" if "١" in new else "cp1252"))
+    file, postings = read("\r\n".join(good).encode("utf-8" if "١" in new else "cp1252"))
     assert [posting.line for posting in postings] == [3, 5]
-    assert [(finding.kind, finding.line) for finding in stack.findings.found if finding.kind == "line"] == [("line", 4)]
+    assert [(finding.kind, finding.line) for finding in file.findings.found if finding.kind == "line"] == [("line", 4)]
 
 
 def test_shifted_fields_are_no_posting() -> None:
-    """A line with more fields than titles is not guessed at; empty ones behind it are harmless."""
+    """A line with more fields than titles is a finding, unless the additional fields are empty."""
     content = table([LINE])
-    assert kinds(content.replace(b";0510;", b";0510;;")) == {} == kinds(content[:-2] + b";;\r\n")
-    assert kinds(content[:-2] + b";x\r\n") == {"line": 1}
+    assert counts(content.replace(b";0510;", b";0510;;")) == {} == counts(content[:-2] + b";;\r\n")
+    assert counts(content[:-2] + b";x\r\n") == {"line": 1}
 
 
 @pytest.mark.parametrize(
     ("head", "kind"),
     [
-        (Head(adviser=""), "header"),
-        (Head(adviser="1000"), "header"),
+        (Head(consultant=""), "header"),
+        (Head(consultant="1000"), "header"),
         (Head(client="0"), "header"),
         (Head(client="123456"), "header"),
         (Head(length=3), "header"),
@@ -166,16 +168,16 @@ def test_shifted_fields_are_no_posting() -> None:
     ],
 )
 def test_bad_header_is_a_finding(head: Head, kind: str) -> None:
-    """A header that is wrong in one field is told, and the postings are read."""
-    stack, postings = read(table([LINE], head))
-    assert dict(stack.findings.counts) == {kind: 1}
+    """A header with one wrong field is one finding, and the postings are read."""
+    file, postings = read(table([LINE], head))
+    assert dict(file.findings.counts) == {kind: 1}
     assert len(postings) == 1
 
 
 def test_old_versions_are_noted() -> None:
     """Format version 9 is old, but its postings mean the same."""
-    stack, postings = read(table([LINE], Head(version="9")))
-    assert (len(postings), dict(stack.findings.counts), dict(stack.findings.noted)) == (1, {}, {"header": 1})
+    file, postings = read(table([LINE], Head(version="9")))
+    assert (len(postings), dict(file.findings.counts), dict(file.findings.note_counts)) == (1, {}, {"header": 1})
 
 
 @pytest.mark.parametrize(
@@ -184,7 +186,7 @@ def test_old_versions_are_noted() -> None:
         b"",
         b"\r\n",
         b"Rechnung;Betrag\r\n1;2\r\n",
-        table([LINE], Head(main="510")),
+        table([LINE], Head(main_version="510")),
         table([LINE], Head(category="x")),
         table([LINE]).split(b"\r\n")[0],  # no titles
         table([LINE], titles=["Konto", "Belegdatum"]),
@@ -193,17 +195,17 @@ def test_old_versions_are_noted() -> None:
 )
 def test_unreadable_file_says_why(content: bytes) -> None:
     """Without a header or titles that we understand there are no postings, but a reason."""
-    stack, postings = read(content)
+    file, postings = read(content)
     assert postings == []
-    assert stack.refused
-    assert stack.refused.endswith(".")
+    assert file.refused
+    assert file.refused.endswith(".")
 
 
 def test_master_data_hold_no_postings() -> None:
-    """Category 16 is debtors and creditors: known by its header, never parsed."""
-    stack, postings = read(Head(category="16").written().encode() + b"\r\nKonto;Name\r\n10001;x\r\n")
-    assert stack.header is not None
-    assert (stack.header.category, postings, stack.refused) == (16, [], None)
+    """Category 16 (debtors and creditors) is recognized by its header and has no postings."""
+    file, postings = read(Head(category="16").written().encode() + b"\r\nKonto;Name\r\n10001;x\r\n")
+    assert file.header is not None
+    assert (file.header.category, postings, file.refused) == (16, [], None)
 
 
 @pytest.mark.parametrize(
@@ -217,10 +219,10 @@ def test_master_data_hold_no_postings() -> None:
     ],
 )
 def test_wrong_encoding_is_a_finding(encoding: str, expected: dict[str, int]) -> None:
-    """Everything but Windows-1252 is told; the amounts are read all the same."""
+    """Any encoding but Windows-1252 is a finding; the amounts are read all the same."""
     text = table([replace(LINE, text="Größer")]).decode("cp1252")
-    stack, (posting,) = read(text.encode(encoding))
-    assert dict(stack.findings.counts) == expected
+    file, (posting,) = read(text.encode(encoding))
+    assert dict(file.findings.counts) == expected
     assert posting.amount == Decimal("1234.50")
     if encoding.startswith("utf"):
         assert posting.text == "Größer"
@@ -230,8 +232,8 @@ def test_other_line_ends_are_noted() -> None:
     """LF alone, and a last line without its end, change no posting and are only noted."""
     content = table([LINE, LINE])
     for varied in (content.replace(b"\r\n", b"\n"), content.removesuffix(b"\r\n")):
-        stack, postings = read(varied)
-        assert (len(postings), dict(stack.findings.counts), dict(stack.findings.noted)) == (2, {}, {"line_ends": 1})
+        file, postings = read(varied)
+        assert (len(postings), dict(file.findings.counts), dict(file.findings.note_counts)) == (2, {}, {"line_ends": 1})
 
 
 def test_truncated_file_is_found() -> None:
@@ -240,27 +242,27 @@ def test_truncated_file_is_found() -> None:
     start = content.rindex(b"\r\n", 0, -2) + 2
     end = len(content) - len(b"\r\n") - 1
     for cut in range(start + 1, end):
-        stack, postings = read(content[:cut])
+        file, postings = read(content[:cut])
         assert len(postings) == 1
-        assert dict(stack.findings.counts) == {"truncated": 1}, cut
+        assert dict(file.findings.counts) == {"truncated": 1}, cut
 
 
 def test_endless_lines_are_bounded() -> None:
-    """A line beyond all measure is skipped, whatever its length, and the next one is read."""
+    """A line longer than `MAX_LINE` is skipped, whatever its length, and the next one is read."""
     lines = table([LINE]).split(b"\r\n")
     content = b"\r\n".join([*lines[:2], b"x" * 300_000, *lines[2:]])
-    stack, postings = read(content)
+    file, postings = read(content)
     assert [posting.line for posting in postings] == [4]
-    assert dict(stack.findings.counts) == {"line": 1}
+    assert dict(file.findings.counts) == {"line": 1}
 
 
 def test_findings_are_bounded() -> None:
     """A file that is wrong everywhere is counted to the end but not kept."""
     content = table([replace(LINE, account="x")] * (MAX_FINDINGS + 500))
-    stack, postings = read(content)
+    file, postings = read(content)
     assert postings == []
-    assert len(stack.findings.found) == MAX_FINDINGS
-    assert stack.findings.counts["line"] == MAX_FINDINGS + 500
+    assert len(file.findings.found) == MAX_FINDINGS
+    assert file.findings.counts["line"] == MAX_FINDINGS + 500
 
 
 good = table([LINE, replace(LINE, text="Größer & Söhne")])
@@ -282,11 +284,11 @@ class Endless(io.RawIOBase):
         self._lines, self._rest = lines, b""
 
     def readable(self) -> bool:
-        """Always."""
+        """Needed by `io.BufferedReader`."""
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """One chunk."""
+        """The rest of a line, or the next line."""
         self._rest = self._rest or next(self._lines, b"")
         chunk, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
         buffer[: len(chunk)] = chunk
@@ -294,17 +296,17 @@ class Endless(io.RawIOBase):
 
 
 def test_large_files_stay_out_of_memory() -> None:
-    """Postings are read one by one: ten thousand of them never need a quarter of a megabyte."""
+    """Postings are read one by one: three thousand of them need less than a quarter of a megabyte."""
     head, titles, line, _ = table([LINE], titles=TITLES[:14]).split(b"\r\n")
-    written = (raw + b"\r\n" for raw in (head, titles, *(line for _ in range(10_000))))
-    stack = Stack(io.BufferedReader(Endless(written)), "EXTF_large.csv")
+    written = (raw + b"\r\n" for raw in (head, titles, *(line for _ in range(3_000))))
+    file = ExtfFile(io.BufferedReader(Endless(written)), "EXTF_large.csv")
     tracemalloc.start()
     try:
-        count = sum(1 for _ in stack)
+        count = sum(1 for _ in file)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert count == 10_000
+    assert count == 3_000
     assert peak < 1 << 18
 
 
@@ -317,8 +319,8 @@ def read_by_position(content: bytes) -> Iterator[tuple[str, str, str, Decimal, s
     for fields in itertools.islice(lines, 2, None):
         whole, _, cents = fields[0].partition(",")
         amount = Decimal(whole) + Decimal(cents.ljust(2, "0")) / (-100 if whole.startswith("-") else 100)
-        turned = amount < 0 or fields[117] == "1"  # field 118: Generalumkehr
-        debit = (fields[1] == "S") != turned
+        reversal = amount < 0 or fields[117] == "1"  # field 118: Generalumkehr
+        debit = (fields[1] == "S") != reversal
         yield fields[6], fields[7], fields[8], abs(amount) if debit else -abs(amount), fields[9], fields[10]
 
 
@@ -328,7 +330,7 @@ def test_another_reader_agrees() -> None:
     for seed in range(50):
         made = month(seed, 10)
         content = table(made.lines, made.head)
-        ours = [(p.account, p.contra, p.key, p.effect, f"{p.day:%d%m}", p.number) for p in read(content)[1]]
+        ours = [(p.account, p.contra_account, p.key, p.debited, f"{p.day:%d%m}", p.number) for p in read(content)[1]]
         assert ours == list(read_by_position(content))
         compared += len(ours)
     assert compared > 1000

@@ -1,4 +1,4 @@
-"""The local servers: what survives a kill, what dies with whom, who may enter. All on real servers."""
+"""The local servers: what survives SIGKILL, which processes end together, and who may connect. On real servers."""
 
 import os
 import secrets
@@ -32,14 +32,14 @@ with local.services(Path(sys.argv[1]), durable=True) as s:
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
-    """An empty folder that the servers' account may enter."""
+    """An empty folder that the account of the servers can enter."""
     with local.scratch() as path:
         yield path
 
 
 @contextmanager
 def other_process(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
-    """Another Python of the same user; killed at the end if it still runs."""
+    """A Python process of the same user; killed at the end if it still runs."""
     command = [sys.executable, "-c", *arguments]
     with subprocess.Popen(command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
@@ -48,7 +48,7 @@ def other_process(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def said(process: subprocess.Popen[str]) -> list[str]:
+def printed_words(process: subprocess.Popen[str]) -> list[str]:
     """The words of the next line a process prints."""
     assert process.stdout is not None
     return process.stdout.readline().split()
@@ -68,7 +68,7 @@ def rows(url: str) -> list[int]:
 
 
 def everything_ended(directory: Path) -> bool:
-    """Whether no process of either server is left: each holds its server's lock to its end."""
+    """True if no process of either server is left; each of them holds the lock of its server until it ends."""
     held = [lock_file(directory / f"{name}.lock", 10) for name in ("postgres", "valkey")]
     for lock in held:
         if lock is not None:
@@ -77,7 +77,7 @@ def everything_ended(directory: Path) -> bool:
 
 
 def eventually(holds: Callable[[], bool], seconds: float) -> bool:
-    """Whether a condition comes to hold in time."""
+    """Waits for a condition, at most `seconds`; returns whether it holds."""
     deadline = time.monotonic() + seconds
     while not holds() and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -85,7 +85,7 @@ def eventually(holds: Callable[[], bool], seconds: float) -> bool:
 
 
 def test_killed_postgres_keeps_committed_rows(breakable_services: Services) -> None:
-    """Kill -9 and start give back what was committed, on the same port."""
+    """After SIGKILL and a start the committed rows are there, on the same port."""
     url = local.create_database(breakable_services, f"kept_{secrets.token_hex(4)}")
     insert(url, 1)
     breakable_services.postgres.kill()
@@ -96,7 +96,7 @@ def test_killed_postgres_keeps_committed_rows(breakable_services: Services) -> N
 
 
 def test_restarted_redis_answers_on_its_port(breakable_services: Services) -> None:
-    """A throw-away Redis comes back empty at the same address."""
+    """A Redis that is not durable is empty after a restart, at the same address."""
     with redis.Redis.from_url(breakable_services.redis_url) as client:
         client.set("key", "value")
         breakable_services.redis.kill()
@@ -106,15 +106,15 @@ def test_restarted_redis_answers_on_its_port(breakable_services: Services) -> No
         assert client.get("key") is None
 
 
-def test_stopped_server_says_so(breakable_services: Services) -> None:
-    """A server that ended has no pid to give, only its last words."""
+def test_stopped_server_has_no_pid(breakable_services: Services) -> None:
+    """The pid of a stopped server is an error with the end of its log."""
     breakable_services.postgres.stop()
     with pytest.raises(ServiceError, match=r"(?s)not running.*shut down"):
         _ = breakable_services.postgres.pid
 
 
-def test_stale_pid_file_stops_nobody(breakable_services: Services) -> None:
-    """A pid file left behind is ignored even when its number is a living process."""
+def test_stale_pid_file_is_ignored(breakable_services: Services) -> None:
+    """A pid file left behind does not prevent a start, even if its number is a running process."""
     breakable_services.postgres.kill()
     (breakable_services.postgres.data / "postmaster.pid").write_text(
         f"{os.getpid()}\n{breakable_services.postgres.data}\n"
@@ -123,8 +123,8 @@ def test_stale_pid_file_stops_nobody(breakable_services: Services) -> None:
     assert breakable_services.postgres.pid != os.getpid()
 
 
-def test_strangers_without_password_stay_out(breakable_services: Services) -> None:
-    """Loopback is open to every user of the machine, so both servers ask for the password."""
+def test_connections_need_the_password(breakable_services: Services) -> None:
+    """Every user of the machine can reach the loopback address, so both servers require the password."""
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(f"postgresql://postgres:guess@127.0.0.1:{breakable_services.postgres.port}/postgres")
     with redis.Redis(port=breakable_services.redis.port) as client, pytest.raises(redis.AuthenticationError):
@@ -132,8 +132,8 @@ def test_strangers_without_password_stay_out(breakable_services: Services) -> No
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_password_is_nowhere_to_read(breakable_services: Services) -> None:
-    """No command line and no file that others may read holds the password."""
+def test_password_cannot_be_read(breakable_services: Services) -> None:
+    """No command line contains the password, and no file that other users can read."""
     for server in breakable_services.started:
         assert server.password not in Path(f"/proc/{server.pid}/cmdline").read_text()
         holding = [path for path in server.home.rglob("*") if path.is_file() and not path.is_symlink()]
@@ -144,16 +144,16 @@ def test_password_is_nowhere_to_read(breakable_services: Services) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_servers_never_run_as_root(breakable_services: Services) -> None:
-    """Root hands both servers to an account without rights; others run them themselves."""
+    """Under root both servers run as another account."""
     owners = {Path(f"/proc/{server.pid}").stat().st_uid for server in breakable_services.started}
     assert len(owners) == 1
     assert owners != {0}
 
 
 def test_killed_owner_leaves_nothing_running(directory: Path) -> None:
-    """Kill -9 of the owner ends both servers; the next start, at once, finds every committed row."""
+    """SIGKILL of the owner ends both servers; the next start, at once, finds every committed row."""
     with other_process(OWNER, directory) as owner:
-        database_url, redis_url, *_ = said(owner)
+        database_url, redis_url, *_ = printed_words(owner)
         insert(database_url, 1)
         with psycopg.connect(database_url):
             owner.kill()
@@ -165,9 +165,9 @@ def test_killed_owner_leaves_nothing_running(directory: Path) -> None:
 
 
 def test_everything_killed_recovers_at_once(directory: Path) -> None:
-    """Owner and both servers killed -9 in one moment: rows and queue are there again."""
+    """Owner and both servers get SIGKILL at once; after a start rows and keys are there."""
     with other_process(OWNER, directory) as owner:
-        database_url, redis_url, *pids = said(owner)
+        database_url, redis_url, *pids = printed_words(owner)
         insert(database_url, 1)
         with redis.Redis.from_url(redis_url) as client:
             client.set("key", "value")
@@ -179,9 +179,9 @@ def test_everything_killed_recovers_at_once(directory: Path) -> None:
 
 
 def test_second_process_shares_the_servers(directory: Path) -> None:
-    """Whoever comes second gets the same addresses, may not stop the servers, and leaves them running."""
+    """A second process gets the same addresses, cannot stop the servers, and leaves them running."""
     with other_process(OWNER, directory) as owner:
-        database_url, *_ = said(owner)
+        database_url, *_ = printed_words(owner)
         with local.services(directory, durable=True) as found:
             assert found.database_url == database_url
             with pytest.raises(ServiceError, match="did not start postgres"):
@@ -191,19 +191,19 @@ def test_second_process_shares_the_servers(directory: Path) -> None:
 
 
 def test_simultaneous_starts_share_one_pair(directory: Path) -> None:
-    """Three processes at once on an empty folder end up on the same servers."""
+    """Three processes that start at once on an empty folder use the same servers."""
     with (
         other_process(OWNER, directory) as one,
         other_process(OWNER, directory) as two,
         other_process(OWNER, directory) as three,
     ):
-        answers = [said(process) for process in (one, two, three)]
-    assert {tuple(words[:2]) for words in answers} == {tuple(answers[0][:2])}
-    assert sorted(len(words) for words in answers) == [2, 2, 4]
+        lines = [printed_words(process) for process in (one, two, three)]
+    assert {tuple(words[:2]) for words in lines} == {tuple(lines[0][:2])}
+    assert sorted(len(words) for words in lines) == [2, 2, 4]
 
 
-def test_killed_initdb_leaves_no_half_cluster(directory: Path) -> None:
-    """Killed while the cluster is being made, the next start makes a whole one."""
+def test_killed_initdb_leaves_no_cluster(directory: Path) -> None:
+    """If the owner is killed while the cluster is created, the next start creates a complete one."""
     with other_process(OWNER, directory) as owner:
         assert eventually((directory / "init" / "cluster").exists, 10)
     assert not (directory / "postgres").exists()
@@ -213,7 +213,7 @@ def test_killed_initdb_leaves_no_half_cluster(directory: Path) -> None:
 
 
 def test_taken_port_moves_the_server(directory: Path) -> None:
-    """A stranger on the remembered port costs the address, not the data."""
+    """If another process listens on the saved port, the server takes a new port and keeps its data."""
     with local.services(directory, durable=True) as found:
         insert(found.database_url, 1)
         port = found.postgres.port
@@ -222,8 +222,8 @@ def test_taken_port_moves_the_server(directory: Path) -> None:
         assert rows(found.database_url) == [1]
 
 
-def test_foreign_major_version_is_refused(directory: Path) -> None:
-    """Data of another PostgreSQL are neither opened nor replaced."""
+def test_other_major_version_is_refused(directory: Path) -> None:
+    """Data of another major version of PostgreSQL are neither opened nor replaced."""
     with local.services(directory, durable=False):
         pass
     (directory / "postgres" / "PG_VERSION").write_text("12\n")
@@ -233,7 +233,7 @@ def test_foreign_major_version_is_refused(directory: Path) -> None:
 
 
 def test_foreign_folder_is_left_alone(tmp_path: Path) -> None:
-    """A folder with other people's files is refused, and nothing in it or on it changes."""
+    """A folder with other files is refused, and neither its contents nor its mode change."""
     (tmp_path / "thesis.txt").write_text("years of work")
     tmp_path.chmod(0o755)
     with pytest.raises(ServiceError, match="not made by this program"), local.services(tmp_path, durable=False):
@@ -246,37 +246,37 @@ def test_foreign_folder_is_left_alone(tmp_path: Path) -> None:
 def test_wrong_program_folder_is_named(
     variable: str, directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An explicit folder without the server is an error that names the variable, not a reason to look elsewhere."""
+    """If the folder named in the environment has no server, the error names the variable."""
     monkeypatch.setenv(variable, str(tmp_path))
     with pytest.raises(ServiceError, match=f"{variable} is {tmp_path}"), local.services(directory, durable=False):
         pass
 
 
 def test_default_folder_follows_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Root keeps data in the system's place, everybody else in their state folder."""
+    """Root's data are in /var/lib, other users' data in their state folder."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     expected = Path("/var/lib/sevdesk-worker") if os.geteuid() == 0 else tmp_path / "sevdesk-worker"
     assert local.default_directory() == expected
 
 
 def test_scratch_vanishes_after_a_kill() -> None:
-    """The folder for throw-away data is removed although its owner was killed -9."""
+    """The temporary folder is removed although its owner was killed."""
     code = (
         "import time\nfrom worker.local.services import scratch\n"
         "with scratch() as d:\n    print(d, flush=True)\n    time.sleep(60)"
     )
     with other_process(code) as owner:
-        (directory,) = map(Path, said(owner))
+        (directory,) = map(Path, printed_words(owner))
         assert directory.is_dir()
         owner.kill()
         assert eventually(lambda: not directory.exists(), 15)
 
 
 def test_serve_prints_and_stays(directory: Path) -> None:
-    """`sevdesk-worker local` prints two lines, answers until it is signalled, then ends with success."""
+    """`sevdesk-worker local` prints two lines, serves until it gets a signal, then ends with status 0."""
     code = "import sys; from pathlib import Path; from worker.local.services import serve; serve(Path(sys.argv[1]))"
     with other_process(code, directory) as owner:
-        (database,), (queue,) = said(owner), said(owner)
+        (database,), (queue,) = printed_words(owner), printed_words(owner)
         insert(database.removeprefix("DATABASE_URL="), 1)
         with redis.Redis.from_url(queue.removeprefix("REDIS_URL=")) as client:
             assert client.ping()

@@ -24,7 +24,7 @@ HANDBACK = Handback(SyncStatus.SYNCED, DocumentStatus.SENT, ClaimStatus.OPEN, "7
 def ours(*, handback: dict[str, Any] | None = None, **changed: Any) -> OurInvoice:
     """A sent invoice over 119 EUR, id 7 in sevDesk."""
     receivable = Receivable(UUID(int=1), "INV-1", Decimal(119), replace(HANDBACK, **handback or {}))
-    row = OurInvoice(receivable, frozenset({"11"}), Pdf.INTACT, None, in_motion=False)
+    row = OurInvoice(receivable, frozenset({"11"}), Pdf.INTACT, None, changing=False)
     return replace(row, **changed)
 
 
@@ -73,7 +73,7 @@ DELETED = {"sync_status": SyncStatus.CANCELLED, "claim_status": ClaimStatus.CANC
         (ours(pdf=Pdf.MISSING), [there()], [Drift.PDF]),
         (ours(pdf=Pdf.SPOILT), [there()], [Drift.PDF]),
         (ours(pdf=Pdf.MISSING, handback={"sync_status": SyncStatus.DRAFTED}), [there(status=100)], []),
-        (ours(in_motion=True), [], []),
+        (ours(changing=True), [], []),
         (ours(), [there(sum_gross=1, contact={"id": "12"}, invoice_number="RE-9")],
          [Drift.GROSS, Drift.CONTACT, Drift.NUMBER]),
     ],

@@ -16,7 +16,10 @@ def verify(
     seal: Annotated[str | None, typer.Option(help="The seal that was printed then and kept elsewhere.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check an evidence bundle offline; names the first altered byte or missing row. Exit 3: it is not as it was."""
+    """Check an evidence bundle offline; names altered, missing and extra files and the first such record.
+
+    Exit code 3: something differs.
+    """
     from worker.evidence import bundle as evidence
 
     try:
@@ -25,8 +28,8 @@ def verify(
         fail(f"Cannot read {bundle}: {error.strerror}.")
     show(
         as_json,
-        {"problems": [str(problem) for problem in problems]},
-        lambda out: out.print("\n".join(map(str, problems)) or "Untouched."),
+        {"problems": problems},
+        lambda out: out.print("\n".join(problems) or "Untouched."),
     )
     if problems:
         raise typer.Exit(FOUND)

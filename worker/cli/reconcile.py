@@ -1,4 +1,4 @@
-"""The command that compares both books whole: reconcile."""
+"""reconcile: compares all invoices with sevDesk."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,7 +32,7 @@ def reconcile(
     from worker.reconcile.read import reconcile as compare
 
     given = settings()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))  # the command says what matters itself
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))  # the command prints its result itself
 
     async def look(store: Store) -> tuple["Reconciliation", list[str]]:
         async with open_account_gated(given) as account:
@@ -57,7 +57,7 @@ def _as_json(found: "Reconciliation", asked: list[str]) -> dict[str, Any]:
         "started_at": found.started_at,
         "invoices": found.invoices,
         "documents": found.documents,
-        "in_motion": found.in_motion,
+        "changing": found.changing,
         "calls": found.calls,
         "drift": found.counts,
         "findings": found.findings,
@@ -72,9 +72,9 @@ def _table(found: "Reconciliation", asked: list[str]) -> "RenderableType":
     from worker.cli.invoice_view import plain
 
     of = f"{found.invoices} linked invoices and {found.documents} documents in sevDesk ({found.calls} calls)"
-    moving = f", {found.in_motion} left out because they were in motion" if found.in_motion else ""
+    left_out = f", {found.changing} left out because they were being changed" if found.changing else ""
     counts = ", ".join(f"{count} {name}" for name, count in found.counts.items())
-    head = Text(f"{of} compared{moving}: {counts or 'no difference'}.")
+    head = Text(f"{of} compared{left_out}: {counts or 'no difference'}.")
     if not found.findings:
         return head
     table = plain("what", "invoice", "here", "in sevDesk", "next step")

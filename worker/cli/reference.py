@@ -45,11 +45,9 @@ def _as_json(entry: ProblemType) -> dict[str, object]:
 
 @cli.command()
 def mapping(as_json: AsJson = False) -> None:
-    """Print which of our fields fills which of sevDesk's, and which comes back; found out from the code that maps."""
-    import asyncio
-
+    """Print which of our fields fills which of sevDesk's, and which come back: the tables the steps work by."""
     from worker.cli.invoice_view import mapping_table
     from worker.operator.mapping import field_mapping
 
-    found = asyncio.run(field_mapping())
+    found = field_mapping()
     show(as_json, found, lambda out: out.print(mapping_table(found)))

@@ -1,1 +1,1 @@
-"""A DATEV package: ordered, fetched, read without trust, and matched with our documents. All but `export` is pure."""
+"""Reads a DATEV export and compares it with our documents and payments. Pure: no I/O, clock or settings."""

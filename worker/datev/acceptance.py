@@ -1,34 +1,28 @@
-"""Accepts a DATEV export: every posting is matched with our documents and payments, to the cent. Pure.
+"""Checks a DATEV export: every posting is matched with our documents and payments, to the cent. Pure.
 
-What a booking looks like was never captured from sevDesk, so several usual forms are understood: debtor or collective
-account against revenue, either of them as `Konto`; one posting for each tax rate or each position; gross on automatic
-accounts, or net with the tax posted beside it; a cancellation with Soll and Haben swapped, with a negative amount or as
-Generalumkehr, under its own number or (as other programs do) under the number it cancels. Therefore sums of a document
-are compared, not single lines: a sum that is right to the cent is right however it was split.
+How sevDesk books was never captured, so all usual forms are accepted: debtor or collective account against revenue,
+either of them as Konto; one posting for each tax rate or for each position; gross on automatic accounts, or net with
+the tax in postings of its own; a cancellation with Soll and Haben swapped, with a negative amount or as Generalumkehr,
+under its own number or (as other programs do) under the number it cancels. Therefore the sums of each document are
+compared, not single lines.
 """
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
 from itertools import chain, islice
 from typing import BinaryIO
 
-from worker.datev.accounts import CHARTS, Account, Kind, classify
-from worker.datev.archive import LIMITS, Archive, ArchiveRefused, Limits, shown
-from worker.datev.archive import Kind as MemberKind
-from worker.datev.documents import Document, Payment, Share
-from worker.datev.extf import Posting, Stack
+from worker.datev.accounts import CHARTS, Account, AccountKind, classify
+from worker.datev.archive import LIMITS, Archive, ArchiveRefused, Limits, MemberKind, printable_name
+from worker.datev.documents import Document, Payment
+from worker.datev.extf import ExtfFile, Posting
 from worker.datev.findings import Finding, Findings
-from worker.datev.header import BOOKINGS
-from worker.datev.matching import Books, Entry
-from worker.datev.report import FileSeen, Period, Report, Status
+from worker.datev.header import CATEGORY_POSTINGS, Header
+from worker.datev.matching import Matching, PostingSide
+from worker.datev.report import ExportFile, Period, Report, Status
 
-__all__ = ["Document", "Payment", "Period", "Report", "Share", "Status", "accept", "check"]
-
-ZERO = Decimal(0)
-_SAMPLE = 500  # postings that show which chart an export with a contradicting header is written in
+# Postings that decide which chart is used, when the header's is not the one that is set.
+_SAMPLE = 500
 
 
 def accept(
@@ -39,9 +33,9 @@ def accept(
     chart: str,
     limits: Limits = LIMITS,
 ) -> Report:
-    """The report on a downloaded archive (a seekable file). `chart` is `SKR03` or `SKR04`. Never raises for its bytes.
+    """Reads a downloaded archive (a seekable file) and reports. No content of the archive raises an exception.
 
-    `payments` None means that they are not known, so payment postings are only counted.
+    `payments` None means that they are not known, so payment postings are only counted. `chart` is `SKR03` or `SKR04`.
     """
     acceptance = _Acceptance(documents, payments, period, chart)
     try:
@@ -51,98 +45,74 @@ def accept(
     return acceptance.report()
 
 
-def check(
-    stacks: Iterable[Stack],
-    documents: Iterable[Document],
-    payments: Iterable[Payment] | None,
-    period: Period,
-    chart: str,
-) -> Report:
-    """As `accept`, for EXTF files that are open already. Each stack is iterated once."""
-    acceptance = _Acceptance(documents, payments, period, chart)
-    for stack in stacks:
-        acceptance.read_stack(stack)
-    return acceptance.report()
-
-
-@dataclass(frozen=True, slots=True)
-class _Sides:
-    """A posting seen from one of its accounts: `other` gains `effect` in debit, `number` loses it."""
-
-    account: Account
-    number: str
-    other: Account
-    effect: Decimal
-
-
 class _Acceptance:
-    """One acceptance under way."""
+    """The state of one check."""
 
     def __init__(
         self, documents: Iterable[Document], payments: Iterable[Payment] | None, period: Period, chart: str
     ) -> None:
         self._period, self._chart = period, chart
         self._findings = Findings()
-        self._books = Books(documents, payments, period, self._findings)
-        self._files: list[FileSeen] = []
+        self._matching = Matching(documents, payments, period, self._findings)
+        self._files: list[ExportFile] = []
         self._postings = 0
-        self._others: Counter[str] = Counter()
+        self._not_checked: Counter[str] = Counter()
         self._clients: set[tuple[str, str]] = set()
 
     def read_archive(self, archive: Archive) -> None:
-        """Every member, in order: postings are entered, everything else is read through and named."""
+        """Reads every member to its end. Raises `ArchiveRefused`."""
         for member in archive.members:
+            name = printable_name(member.name)
             if member.kind is MemberKind.TABLE:
                 with archive.open(member) as stream:
-                    self.read_stack(Stack(stream, shown(member.name)))
-                    while stream.read(1 << 16):  # to the end, so that the check sum is checked
+                    self._read_table(ExtfFile(stream, name))
+                    while stream.read(1 << 16):  # zipfile compares the check sum at the end
                         pass
                 continue
             if problem := archive.verify(member):
-                self._find("file", problem, member.name)
-            self._files.append(FileSeen(shown(member.name), member.kind.value))
+                self._findings.add(Finding("file", problem, name))
+            self._files.append(ExportFile(name, member.kind.value))
             if member.kind is MemberKind.UNKNOWN:
-                self._find("file", f"Unbekannte Datei im Archiv: {shown(member.name)}.", member.name)
+                self._findings.add(Finding("file", f"Unbekannte Datei im Archiv: {name}.", name))
 
-    def read_stack(self, stack: Stack) -> None:
-        """One EXTF file. Only category 21 holds postings."""
-        header = stack.header
-        if header is None or stack.refused is not None:
-            self._files.append(FileSeen(stack.name, "unreadable"))
-            self._findings.add(Finding("file", stack.refused or "Die Datei ist nicht lesbar.", stack.name))
-        elif header.category != BOOKINGS:
-            self._books.debtors.listed.update(stack.accounts())
-            self._files.append(FileSeen(stack.name, f"category {header.category}"))
+    def _read_table(self, file: ExtfFile) -> None:
+        header = file.header
+        if header is None or file.refused is not None:
+            self._files.append(ExportFile(file.name, "unreadable"))
+            self._findings.add(Finding("file", file.refused or "Die Datei ist nicht lesbar.", file.name))
+        elif header.category != CATEGORY_POSTINGS:
+            self._matching.debtors.listed.update(file.debtors())
+            self._files.append(ExportFile(file.name, f"category {header.category}"))
         else:
             before = self._postings
-            chart, postings = self._judge_header(stack), iter(stack)
-            first = list(islice(postings, _SAMPLE if chart != self._chart else 0))
-            chart = self._likelier(chart, first, header.account_length)
-            for posting in chain(first, postings):
+            chart, postings = self._check_header(file, header), iter(file)
+            sample = list(islice(postings, _SAMPLE if chart != self._chart else 0))
+            chart = self._likelier_chart(chart, sample, header.account_length)
+            for posting in chain(sample, postings):
                 self._postings += 1
-                self._enter(posting, stack, chart)
-            self._files.append(FileSeen(stack.name, "bookings", self._postings - before))
-        self._findings.add_all(stack.findings)
+                self._add_posting(posting, file.name, header, chart)
+            self._files.append(ExportFile(file.name, "bookings", self._postings - before))
+        self._findings.add_all(file.findings)
 
     def refused(self, reason: str) -> Report:
         """The report on an archive that cannot be read."""
         self._findings = Findings()
         self._findings.add(Finding("archive", reason))
-        return self._made(Status.REFUSED)
+        return self._report(Status.REFUSED)
 
     def report(self) -> Report:
         """The report, once everything is read."""
         if not any(file.kind == "bookings" for file in self._files):
             self._findings.add(Finding("file", "Das Archiv enthält keinen lesbaren Buchungsstapel."))
-            return self._made(Status.REFUSED)
-        self._books.settle()
-        if self._others:
-            told = ", ".join(f"{count} {kind}" for kind, count in sorted(self._others.items()))
-            text = f"Nicht geprüft, weil sie weder Forderung noch Erlös berühren: {told}."
+            return self._report(Status.REFUSED)
+        self._matching.compare()
+        if self._not_checked:
+            listed = ", ".join(f"{count} {kind}" for kind, count in sorted(self._not_checked.items()))
+            text = f"Nicht geprüft, weil sie weder Forderung noch Erlös berühren: {listed}."
             self._findings.add(Finding("other", text, note=True))
-        return self._made(Status.WITH_FINDINGS if self._findings.counts else Status.ACCEPTED)
+        return self._report(Status.WITH_FINDINGS if self._findings.counts else Status.ACCEPTED)
 
-    def _made(self, status: Status) -> Report:
+    def _report(self, status: Status) -> Report:
         readable = status is not Status.REFUSED
         return Report(
             status=status,
@@ -150,87 +120,71 @@ class _Acceptance:
             chart=self._chart,
             files=tuple(self._files),
             postings=self._postings,
-            documents=self._books.expected,
-            matched=self._books.matched if readable else 0,
-            payments=self._books.expected_payments,
-            matched_payments=self._books.matched_payments if readable else 0,
-            totals=self._books.totals() if readable else (),
+            documents=self._matching.expected,
+            matched=self._matching.matched if readable else 0,
+            payments=self._matching.expected_payments,
+            matched_payments=self._matching.matched_payments if readable else 0,
+            totals=self._matching.totals() if readable else (),
             findings=self._findings,
         )
 
-    def _judge_header(self, stack: Stack) -> str:
-        """Compares the header with what was asked for; the chart to read the accounts by."""
-        header = stack.header
-        assert header is not None
+    def _check_header(self, file: ExtfFile, header: Header) -> str:
+        """Compares the header with the order; returns the chart it names, or the one that is set."""
         period, first, last = self._period, header.first, header.last
         if first and last and (last < period.first or first > period.last):
-            stack.find("period", f"Der Stapel gilt für {first:%d.%m.%Y} bis {last:%d.%m.%Y}.", 1)
+            file.add_fault("period", f"Der Stapel gilt für {first:%d.%m.%Y} bis {last:%d.%m.%Y}.", 1)
         elif first and last and (first < period.first or last > period.last):
-            stack.note("period", f"Der Stapel reicht über den Zeitraum hinaus: {first:%d.%m.%Y}-{last:%d.%m.%Y}.", 1)
-        self._clients.add((header.adviser, header.client))
+            text = f"Der Stapel reicht über den Zeitraum hinaus: {first:%d.%m.%Y}-{last:%d.%m.%Y}."
+            file.add_note("period", text, 1)
+        self._clients.add((header.consultant, header.client))
         if len(self._clients) == 2:
-            stack.find("header", "Die Stapel nennen verschiedene Berater oder Mandanten.", 1)
-        chart = CHARTS.get(header.chart)
-        if chart is None and not header.chart:
-            stack.note("chart", "Der Stapel nennt keinen Kontenrahmen (Feld 27).", 1)
+            file.add_fault("header", "Die Stapel nennen verschiedene Berater oder Mandanten.", 1)
+        chart = CHARTS.get(header.chart_code)
+        if chart is None and not header.chart_code:
+            file.add_note("chart", "Der Stapel nennt keinen Kontenrahmen (Feld 27).", 1)
         elif chart != self._chart:
-            named = chart or f"{header.chart[:6]!r}"
-            stack.find("chart", f"Der Stapel nennt den Kontenrahmen {named}, eingestellt ist {self._chart}.", 1)
+            named = chart or f"{header.chart_code[:6]!r}"
+            file.add_fault("chart", f"Der Stapel nennt den Kontenrahmen {named}, eingestellt ist {self._chart}.", 1)
         return chart or self._chart
 
-    def _likelier(self, named: str, postings: list[Posting], length: int) -> str:
-        """The chart by which more postings are revenue: a wrong header shall be one finding, not one per posting."""
+    def _likelier_chart(self, named: str, postings: list[Posting], length: int) -> str:
+        """The chart by which more postings touch revenue, so that a wrong header is one finding, not one a posting."""
 
         def revenues(chart: str) -> int:
-            accounts = ((classify(p.account, length, chart), classify(p.contra, length, chart)) for p in postings)
-            return sum(Kind.REVENUE in (account.kind, contra.kind) for account, contra in accounts)
+            numbers = ((posting.account, posting.contra_account) for posting in postings)
+            return sum(any(classify(n, length, chart).kind is AccountKind.REVENUE for n in pair) for pair in numbers)
 
         return max((named, self._chart), key=revenues)
 
-    def _enter(self, posting: Posting, stack: Stack, chart: str) -> None:
-        assert stack.header is not None
-        length = stack.header.account_length
-        konto, contra = classify(posting.account, length, chart), classify(posting.contra, length, chart)
-        entry, effect = Entry(posting, stack.name, posting.currency), posting.effect
-        if posting.base is not None and not self._books.wants(posting):
-            entry, effect = Entry(posting, stack.name, posting.base_currency), posting.base_effect
-        there = _Sides(konto, posting.account, contra, -effect)
-        back = _Sides(contra, posting.contra, konto, effect)
-        for sides in (there, back):
-            if self._is_turnover(sides):
-                self._books.enter_claim(entry, sides.account, sides.number, sides.effect, sides.other)
+    def _add_posting(self, posting: Posting, file: str, header: Header, chart: str) -> None:
+        account = classify(posting.account, header.account_length, chart)
+        contra = classify(posting.contra_account, header.account_length, chart)
+        currency, debited = posting.currency, posting.debited
+        if posting.base_amount is not None and not self._matching.is_in_document_currency(posting):
+            currency, debited = posting.base_currency, posting.base_debited
+        numbers = posting.account, posting.contra_account
+        sides = (
+            PostingSide(posting, file, currency, account, numbers[0], contra, numbers[1], -debited),
+            PostingSide(posting, file, currency, contra, numbers[1], account, numbers[0], debited),
+        )
+        for side in sides:
+            if _is_turnover(side):
+                self._matching.add_turnover(side)
                 return
-        for sides in (there, back):
-            if _is_claim_on(sides.other) and not _is_claim_on(sides.account):
-                self._books.enter_settlement(entry, sides.account, sides.number, -sides.effect, sides.other)
+        for side in sides:
+            if _is_claim(side.contra) and not _is_claim(side.account):
+                self._matching.add_settlement(side)
                 return
-        self._others["Umbuchungen" if _is_claim_on(konto) else "sonstige Buchungen"] += 1
-
-    @staticmethod
-    def _is_turnover(sides: _Sides) -> bool:
-        """Revenue against anything but revenue; tax only beside it, on the same debtor."""
-        if sides.account.kind is Kind.REVENUE:
-            return _is_claim_on(sides.other) or sides.other.kind in (Kind.MONEY, Kind.OTHER)
-        return sides.account.kind is Kind.TAX and _is_claim_on(sides.other)
-
-    def _find(self, kind: str, text: str, file: str) -> None:
-        self._findings.add(Finding(kind, text, shown(file)))
+        self._not_checked["Umbuchungen" if _is_claim(account) else "sonstige Buchungen"] += 1
 
 
-def _is_claim_on(account: Account) -> bool:
-    return account.kind in (Kind.DEBTOR, Kind.RECEIVABLE)
+def _is_turnover(side: PostingSide) -> bool:
+    """True for revenue against a claim, money or another account, and for tax against a claim."""
+    if side.account.kind is AccountKind.REVENUE:
+        return _is_claim(side.contra) or side.contra.kind in (AccountKind.MONEY, AccountKind.OTHER)
+    return side.account.kind is AccountKind.TAX and _is_claim(side.contra)
 
 
-def shares_of(items: Iterable[tuple[Decimal, Decimal, Decimal]]) -> tuple[Share, ...]:
-    """Shares by tax rate from (rate, net, tax) of each position, already rounded to cents."""
-    sums: dict[Decimal, tuple[Decimal, Decimal]] = {}
-    for rate, net, tax in items:
-        known_net, known_tax = sums.get(rate, (ZERO, ZERO))
-        sums[rate] = known_net + net, known_tax + tax
-    return tuple(Share(rate, net, tax) for rate, (net, tax) in sorted(sums.items()))
-
-
-def month(year: int, number: int) -> Period:
-    """A calendar month as the period."""
-    after = date(year + number // 12, number % 12 + 1, 1)
-    return Period(date(year, number, 1), date.fromordinal(after.toordinal() - 1))
+def _is_claim(account: Account) -> bool:
+    """True for an account of receivables (Forderungen): a debtor, or the collective account."""
+    return account.kind in (AccountKind.DEBTOR, AccountKind.RECEIVABLE)

@@ -4,47 +4,55 @@ Sources, and how strong they are: DATEV's charts (SKR03 article 11174, SKR04 art
 numbers here were taken from two public transcriptions that agree (Odoo's `l10n_de` templates, Haufe's "Das richtige
 Konto") and, for money accounts 1200/1800 and clearing accounts 1723/3320, from sevDesk's OpenAPI document (official).
 Which account sevDesk picks for a tax rule is *not established*; its help says that it picks an automatic account for
-the ordinary cases, and a general account with a tax key, or the account of a cost centre, for the others. So: what
-contradicts the tax rate (or the legal ground of a zero rate) is wrong; what the chart does not name for it is odd, and
-wrong unless it is the export's habit (`worker/datev/conventions.py`).
+the ordinary cases, and a general account with a tax key, or the account of a cost centre, for the others. So what
+contradicts the tax rate, or the legal ground of a zero rate, is a fault. What the chart does not name for the case is a
+note, which becomes a fault unless the export does it regularly (`worker/datev/conventions.py`).
 
-The revenue accounts of both charts end in the same three digits (8400 and 4400, 8125 and 4125), small businesses aside.
+The revenue accounts of both charts end in the same three digits (8400 and 4400), except for small businesses.
 """
 
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 SKR03, SKR04 = "SKR03", "SKR04"
 CHARTS = {"03": SKR03, "04": SKR04}  # header field 27 (official)
 
 
-class Kind(StrEnum):
-    """The side of an outgoing invoice that an account stands for."""
+class AccountKind(StrEnum):
+    """What an account is for, as far as outgoing invoices and their payments are concerned."""
 
     DEBTOR = "debtor"  # personal accounts beginning with 1 to 6: 10000-69999 at four digits (official)
     CREDITOR = "creditor"  # beginning with 7 to 9
-    RECEIVABLE = "receivable"  # collective account, for exports without personal accounts
+    RECEIVABLE = "receivable"  # collective account, in exports without personal accounts
     MONEY = "money"
     REVENUE = "revenue"
     TAX = "tax"
     OTHER = "other"
 
 
+class AccountAndKey(NamedTuple):
+    """An account number and a tax key (BU-Schlüssel), as written in a posting."""
+
+    account: str
+    key: str
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`rate` is per cent and fixed by the account; `rules` are the sevDesk tax rules it is made for (empty: any)."""
+    """What the chart says of an account."""
 
-    kind: Kind
-    rate: Decimal | None = None
-    rules: frozenset[int] = frozenset()
-    named: bool = True  # by the chart itself, not only through the range it lies in
-    advance: bool = False  # money received for what is yet to be delivered
+    kind: AccountKind
+    rate: Decimal | None = None  # per cent, where the account implies it
+    tax_rules: frozenset[int] = frozenset()  # sevDesk tax rules the account is made for; empty: any
+    named: bool = True  # the chart names this account; False: it only lies in a range of accounts
+    advance: bool = False  # Erhaltene Anzahlungen
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a posting's account says against a document: the rate it counts for, and what is wrong or odd about it."""
+class AccountCheck:
+    """The tax rate that a posting's account stands for, and what is wrong (`fault`) or unusual (`note`), in German."""
 
     rate: Decimal | None
     fault: str | None = None
@@ -73,29 +81,30 @@ _REVENUE: list[tuple[range, Decimal | None, frozenset[int]]] = [
     (range(340, 350), _16, _GERMAN),
     (range(400, 411), _19, _GERMAN),
 ]
-_GENERAL = 200  # Erlöse: computes no tax unless a tax key says so
-# The accounts that the charts name themselves; those between them belong to the range, but few would pick them.
+_GENERAL = 200  # Erlöse: no tax is computed unless a tax key says so
+# Accounts that the charts name. Those between them lie in the range too, but are unlikely choices.
 _NAMED = frozenset({
     100, 105, 110, 120, 125, 130, 135, 139, 140, 150, 160, 165, 290, 300, 310, 315, 320, 331, 335, 336, 337, 338, 339,
     340, 400, 410,
 })  # fmt: skip
-# Grounds of a zero rate that exclude each other in the tax return, so that one in place of another is wrong.
+# Tax rules with rate zero that exclude each other in the tax return, so that an account for another one is a fault.
 _EXCLUSIVE = frozenset({2, 3, 5, 11, 21})
 
-# Tax keys whose meaning has been the same for decades (DATEV; agreed by every transcription seen).
+# Tax keys with a fixed meaning (DATEV; every transcription seen agrees).
 _KEY_RATES = {"1": _0, "2": _7, "3": _19, "5": _16, "11": _0}
 _INPUT_TAX_KEYS = ("7", "8", "9")
-_AUTOMATIC_OFF = "40"
+_AUTOMATIC_OFF = "40"  # hebt die Automatik auf
 
 
 @dataclass(frozen=True, slots=True)
 class _Chart:
-    revenue: int  # the class's first account
+    revenue: int  # first account of the revenue class
     small_business: int
     receivables: range
     money: tuple[range, ...]
     tax: range
-    fixed: dict[int, Decimal]  # tax and advance payment accounts that name their rate
+    advances: range  # Erhaltene Anzahlungen
+    rates: dict[int, Decimal]  # of tax and advance payment accounts that imply one
 
 
 _CHARTS = {
@@ -105,7 +114,8 @@ _CHARTS = {
         receivables=range(1400, 1450),
         money=(range(1000, 1400), range(1590, 1591), range(1720, 1730)),
         tax=range(1760, 1790),
-        fixed={1771: _7, 1776: _19, 1711: _7, 1718: _19},
+        advances=range(1710, 1720),
+        rates={1771: _7, 1776: _19, 1711: _7, 1718: _19},
     ),
     SKR04: _Chart(
         revenue=4000,
@@ -113,100 +123,108 @@ _CHARTS = {
         receivables=range(1200, 1250),
         money=(range(1370, 1371), range(1460, 1486), range(1550, 1900), range(3320, 3330)),
         tax=range(3800, 3820),
-        fixed={3801: _7, 3806: _19, 3260: _7, 3272: _19},
+        advances=range(3250, 3280),
+        rates={3801: _7, 3806: _19, 3260: _7, 3272: _19},
     ),
 }
-_ADVANCES = {SKR03: range(1710, 1720), SKR04: range(3250, 3280)}  # Erhaltene Anzahlungen
 
 
 def classify(number: str, length: int, chart: str) -> Account:
-    """The account's meaning. `length` is the header's account length; longer charts append zeros (8400 is 84000)."""
+    """What the account is. `length` is the header's account length; beyond four digits zeros follow (8400 is 84000).
+
+    `chart` is `SKR03` or `SKR04`.
+    """
     digits = number.lstrip("0")
     if len(digits) == length + 1:
-        return Account(Kind.DEBTOR if digits[0] in "123456" else Kind.CREDITOR)
+        return Account(AccountKind.DEBTOR if digits[0] in "123456" else AccountKind.CREDITOR)
     if len(digits) > length + 1:
-        return Account(Kind.OTHER)
-    whole, own = divmod(int(digits or 0), 10 ** (length - 4))
-    book = _CHARTS[chart]
-    if whole in book.receivables:
-        return Account(Kind.RECEIVABLE)
-    if any(whole in span for span in book.money):
-        return Account(Kind.MONEY)
-    if whole in book.tax:
-        return Account(Kind.TAX, book.fixed.get(whole))
-    if whole in _ADVANCES[chart]:
-        return Account(Kind.REVENUE, book.fixed.get(whole), named=whole in book.fixed, advance=True)
-    # Allowances (700-799) reduce a payment; 800 and above is assets sold, withdrawals and other income.
-    if book.revenue <= whole < book.revenue + 700:
-        return Account(Kind.REVENUE, named=False) if own else _revenue(whole, book)
-    return Account(Kind.OTHER)
+        return Account(AccountKind.OTHER)
+    standard, individual = divmod(int(digits or 0), 10 ** (length - 4))
+    accounts = _CHARTS[chart]
+    if standard in accounts.receivables:
+        return Account(AccountKind.RECEIVABLE)
+    if any(standard in span for span in accounts.money):
+        return Account(AccountKind.MONEY)
+    rate = accounts.rates.get(standard)
+    if standard in accounts.tax:
+        return Account(AccountKind.TAX, rate)
+    if standard in accounts.advances:
+        return Account(AccountKind.REVENUE, rate, named=rate is not None, advance=True)
+    # 700-799 are reductions of revenue (Erlösschmälerungen), which belong to payments. From 800 on: assets sold,
+    # withdrawals, other income.
+    if accounts.revenue <= standard < accounts.revenue + 700:
+        return Account(AccountKind.REVENUE, named=False) if individual else _revenue(standard, accounts)
+    return Account(AccountKind.OTHER)
 
 
-def _revenue(whole: int, book: _Chart) -> Account:
-    if whole == book.small_business:
-        return Account(Kind.REVENUE, _0, frozenset({11}))
-    for span, rate, rules in _REVENUE:
-        if whole - book.revenue in span:
-            return Account(Kind.REVENUE, rate, rules, whole - book.revenue in _NAMED)
-    return Account(Kind.REVENUE, named=whole - book.revenue == _GENERAL)
+def _revenue(standard: int, accounts: _Chart) -> Account:
+    if standard == accounts.small_business:
+        return Account(AccountKind.REVENUE, _0, frozenset({11}))
+    suffix = standard - accounts.revenue
+    for span, rate, tax_rules in _REVENUE:
+        if suffix in span:
+            return Account(AccountKind.REVENUE, rate, tax_rules, suffix in _NAMED)
+    return Account(AccountKind.REVENUE, named=suffix == _GENERAL)
 
 
-def tax_key(written: str) -> str:
-    """A BU-Schlüssel without leading zeros and the mark of a Generalumkehr: 2x is the tax key x turned round."""
-    key = written.lstrip("0")
+def without_reversal(key: str) -> str:
+    """A BU-Schlüssel without leading zeros and without the digit of a Generalumkehr: 2x reverses tax key x."""
+    key = key.lstrip("0")
     return key[1:] if len(key) == 2 and key.startswith("2") else key
 
 
-def judge(
-    account: Account, number: str, key: str, rule: int, rates: frozenset[Decimal], *, tax_beside: bool = False
-) -> Verdict:
-    """A posting on this account with this `tax_key`, for a document of this tax rule and these rates.
+def check_account(
+    account: Account, written: AccountAndKey, tax_rule: int, rates: frozenset[Decimal], *, tax_posted: bool = False
+) -> AccountCheck:
+    """Checks the account and tax key of a posting for a document of this tax rule and these rates.
 
-    `tax_beside` says that the document's tax has postings of its own.
+    `written` holds the key `without_reversal`; `tax_posted` says that the document's tax has postings of its own.
     """
-    if account.kind not in (Kind.REVENUE, Kind.TAX):
-        return Verdict(None, fault=f"Konto {number} ist kein Erlöskonto")
+    number, key = written
+    if account.kind not in (AccountKind.REVENUE, AccountKind.TAX):
+        return AccountCheck(None, fault=f"Konto {number} ist kein Erlöskonto")
     if key in _INPUT_TAX_KEYS:
-        return Verdict(account.rate, fault=f"BU-Schlüssel {key} auf Konto {number} steht für Vorsteuer")
-    by_key = _KEY_RATES.get(key)
-    if account.rate is not None and by_key is not None and account.rate != by_key:
-        return Verdict(account.rate, fault=f"BU-Schlüssel {key} widerspricht dem Automatikkonto {number}")
-    rate = by_key if account.rate is None else account.rate
-    if account.kind is Kind.REVENUE and (fault := _tax_fault(account, number, key, by_key, rates, tax_beside)):
-        return Verdict(rate, fault=fault)
+        return AccountCheck(account.rate, fault=f"BU-Schlüssel {key} auf Konto {number} steht für Vorsteuer")
+    key_rate = _KEY_RATES.get(key)
+    if account.rate is not None and key_rate is not None and account.rate != key_rate:
+        return AccountCheck(account.rate, fault=f"BU-Schlüssel {key} widerspricht dem Automatikkonto {number}")
+    rate = key_rate if account.rate is None else account.rate
+    if account.kind is AccountKind.REVENUE and (fault := _tax_fault(account, written, key_rate, rates, tax_posted)):
+        return AccountCheck(rate, fault=fault)
     if rate is None:
-        general = account.kind is Kind.REVENUE and account.named and not account.rules and not key
-        meant = rule in account.rules or (tax_beside and general)
-        return Verdict(None, note=None if meant else f"Konto {number} legt keinen Steuersatz fest")
+        general = account.kind is AccountKind.REVENUE and account.named and not account.tax_rules and not key
+        intended = tax_rule in account.tax_rules or (tax_posted and general)
+        return AccountCheck(None, note=None if intended else f"Konto {number} legt keinen Steuersatz fest")
     if rate not in rates:
-        return Verdict(rate, fault=f"Konto {number} steht für {_percent(rate)}, der Beleg für {_listed(rates)}")
-    if account.rules and rule not in account.rules:
-        told = f"Konto {number} passt nicht zum Steuergrund des Belegs (sevDesk-Steuerregel {rule})"
-        if account.rules & _EXCLUSIVE and rule in _EXCLUSIVE and rate == 0:
-            return Verdict(rate, fault=told)
-        return Verdict(rate, note=told)
-    if account.rate is not None and key and not (key == _AUTOMATIC_OFF and _computes(account) and tax_beside):
-        return Verdict(rate, note=f"BU-Schlüssel {key} gehört nicht auf das Konto {number}")
-    return Verdict(rate, note=None if account.named else f"Konto {number} ist im Kontenrahmen nicht benannt")
+        return AccountCheck(rate, fault=f"Konto {number} steht für {_percent(rate)}, der Beleg für {_listed(rates)}")
+    if account.tax_rules and tax_rule not in account.tax_rules:
+        text = f"Konto {number} passt nicht zum Steuergrund des Belegs (sevDesk-Steuerregel {tax_rule})"
+        if account.tax_rules & _EXCLUSIVE and tax_rule in _EXCLUSIVE and rate == 0:
+            return AccountCheck(rate, fault=text)
+        return AccountCheck(rate, note=text)
+    if account.rate is not None and key and not (key == _AUTOMATIC_OFF and _is_automatic(account) and tax_posted):
+        return AccountCheck(rate, note=f"BU-Schlüssel {key} gehört nicht auf das Konto {number}")
+    return AccountCheck(rate, note=None if account.named else f"Konto {number} ist im Kontenrahmen nicht benannt")
 
 
-def _computes(account: Account) -> bool:
-    """Whether it is an automatic account that takes tax out of what is posted to it."""
-    return account.kind is Kind.REVENUE and bool(account.rate)
+def _is_automatic(account: Account) -> bool:
+    """True for an Automatikkonto, which takes the tax out of the gross amounts posted to it."""
+    return account.kind is AccountKind.REVENUE and bool(account.rate)
 
 
 def _tax_fault(
-    account: Account, number: str, key: str, by_key: Decimal | None, rates: frozenset[Decimal], tax_beside: bool
+    account: Account, written: AccountAndKey, key_rate: Decimal | None, rates: frozenset[Decimal], tax_posted: bool
 ) -> str | None:
-    """The tax is computed once: by the account, by the key, or in postings beside it."""
+    """A fault unless the tax is computed exactly once: by the account, by the key, or in postings of its own."""
+    number, key = written
     off = key == _AUTOMATIC_OFF
-    if tax_beside and ((_computes(account) and not off) or by_key):
+    if tax_posted and ((_is_automatic(account) and not off) or key_rate):
         return f"Konto {number} errechnet die Steuer, die daneben noch einmal gebucht ist"
-    if tax_beside or not all(rates):
+    if tax_posted or not all(rates):
         return None
-    if off and _computes(account):
+    if off and _is_automatic(account):
         return f"BU-Schlüssel {key} hebt die Automatik von Konto {number} auf, und die Steuer ist nicht gebucht"
-    if account.rate is None and account.named and not account.rules and key in ("", _AUTOMATIC_OFF):
+    if account.rate is None and account.named and not account.tax_rules and key in ("", _AUTOMATIC_OFF):
         return f"Konto {number} errechnet ohne BU-Schlüssel keine Steuer"
     return None
 

@@ -1,12 +1,12 @@
-"""Opens the DATEV archive (ZIP) without trusting it. Pure: a seekable file in, members and findings out.
+"""Reads a DATEV archive (ZIP) that may be hostile. Pure: the only input is the seekable file it is given.
 
 sevDesk names it `BITTE-ENTPACKEN_Buchungsstapel_und_Belegbilder_...zip` (official example); what it holds was never
 captured. Expected are EXTF files and images of documents (PDF, ...), either with DATEV's `document.xml` beside them or
 packed once more for DATEV's Belegtransfer as `DATEV_..._bis_....zip` (one report; the name says "please unpack"). That
-package is checked for damage but never opened here; every other archive in the archive is refused.
+package is checked for damage but never unpacked here; every other archive in the archive is refused.
 
-Sizes are counted while unpacking, never taken from the directory, which an attacker writes. Any fault of the archive
-as a whole raises `ArchiveRefused` with the reason in German, also from a member in the middle of being read.
+Sizes are counted while unpacking, since the sizes in the ZIP directory may be false. Every fault of the archive raises
+`ArchiveRefused` with the reason in German, also while a member is being read.
 """
 
 import io
@@ -29,20 +29,20 @@ class ArchiveRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bytes, unless said otherwise."""
+    """What an archive may be at most; in bytes, unless said otherwise."""
 
-    archive: int = 512 << 20  # what the download allows at most
+    archive: int = 512 << 20  # as the download allows
     members: int = 50_000  # count: one image for each document of a large year
     unpacked: int = 2 << 30  # all members together
     ratio: int = 250  # unpacked : packed. Measured: an EXTF file of 50,000 postings has 15, PDFs have about 1
-    ratio_from: int = 8 << 20  # below this size a high ratio harms nobody (empty columns pack very well)
+    ratio_from: int = 8 << 20  # a member smaller than this, unpacked, may have any ratio (empty columns pack well)
 
 
 LIMITS = Limits()
 
 
-class Kind(StrEnum):
-    """What a member is, by its name; an EXTF file's header says the rest."""
+class MemberKind(StrEnum):
+    """What a member is, by its name; which EXTF category a table has is in its header."""
 
     TABLE = "table"
     IMAGE = "image"
@@ -53,15 +53,15 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file of the archive. `packed` and `size` are what the directory claims."""
+    """A file of the archive. `packed` and `size` are bytes as the ZIP directory claims, so they may be false."""
 
     name: str
-    kind: Kind
+    kind: MemberKind
     packed: int
     size: int
 
 
-# How the content of an image must begin. E-invoices (XML) lie beside them.
+# The bytes that a member of this suffix must begin with. XML files are e-invoices.
 _MAGIC = {
     ".pdf": (b"%PDF",),
     ".jpg": (b"\xff\xd8",),
@@ -81,11 +81,12 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, Valu
 
 
 class Archive:
-    """The opened archive: its members in order, each to be read once."""
+    """An opened archive. `members` are in the order of the directory; the size limits hold for one pass over them."""
 
     def __init__(self, source: BinaryIO, limits: Limits = LIMITS) -> None:
+        """Reads the directory. Raises `ArchiveRefused`."""
         self._limits = limits
-        self._left = limits.unpacked
+        self._bytes_left = limits.unpacked
         size = source.seek(0, io.SEEK_END)
         if size > limits.archive:
             raise ArchiveRefused(f"Das Archiv ist mit {size} Byte größer als erlaubt.")
@@ -96,101 +97,101 @@ class Archive:
             raise ArchiveRefused("Das Archiv ist beschädigt oder kein ZIP.") from error
         if len(infos) > limits.members:
             raise ArchiveRefused(f"Das Archiv hat {len(infos)} Einträge; erlaubt sind {limits.members}.")
-        # Entries that share their bytes (overlapping bombs) claim more packed bytes than lie before the directory.
+        # Entries of an overlapping bomb share their bytes, so they claim more packed bytes than precede the directory.
         if sum(info.compress_size for info in infos) > self._zip.start_dir:
             raise ArchiveRefused("Die Einträge des Archivs überlappen sich.")
-        _refuse_tricks(infos)
+        _refuse_unsafe_entries(infos)
         self._infos = {info.filename: info for info in infos if not info.is_dir()}
         self.members = tuple(
             Member(name, _kind(name), info.compress_size, info.file_size) for name, info in self._infos.items()
         )
 
     def open(self, member: Member) -> BinaryIO:
-        """The member's bytes, bounded and checked while they are read."""
+        """The member's bytes; limits and check sum are enforced while they are read. Raises `ArchiveRefused`."""
         try:
             raw = self._zip.open(self._infos[member.name])
         except _BROKEN as error:
-            raise ArchiveRefused(f"Der Eintrag {shown(member.name)} ist beschädigt.") from error
-        return io.BufferedReader(_Guarded(raw, member, self), _CHUNK)
+            raise ArchiveRefused(f"Der Eintrag {printable_name(member.name)} ist beschädigt.") from error
+        return io.BufferedReader(_MemberStream(raw, member, self), _CHUNK)
 
     def verify(self, member: Member) -> str | None:
-        """Reads the member through (length, check sum); says in German what its content is not, or None."""
+        """Reads a member to its end; in German if it is not what its suffix says, or None. Raises `ArchiveRefused`."""
         with self.open(member) as stream:
             head = stream.read(1024)
             while stream.read(_CHUNK):
                 pass
         wanted = _MAGIC.get(PurePosixPath(member.name).suffix.lower())
-        # A PDF may have junk before its mark (its readers allow 1 KiB), an XML file a byte order mark or blanks.
+        # Readers allow 1 KiB of other bytes before the mark of a PDF, and a byte order mark or blanks before XML.
         begin = head if wanted != (b"<",) else head.lstrip(b"\xef\xbb\xbf \t\r\n")
         if wanted and not (begin.startswith(wanted) or (wanted == (b"%PDF",) and b"%PDF" in head)):
-            return f"Der Inhalt von {shown(member.name)} passt nicht zu seiner Endung."
+            return f"Der Inhalt von {printable_name(member.name)} passt nicht zu seiner Endung."
         return None
 
-    def spend(self, member: Member, taken: int, count: int) -> None:
-        """Counts unpacked bytes: `count` new ones, `taken` of this member so far. Raises beyond the limits."""
-        self._left -= count
-        if self._left < 0:
+    def count_unpacked(self, member: Member, total: int, new: int) -> None:
+        """Counts `new` unpacked bytes of a member, of which `total` are read now. Raises `ArchiveRefused`."""
+        self._bytes_left -= new
+        if self._bytes_left < 0:
             raise ArchiveRefused(f"Das Archiv entpackt sich auf mehr als {self._limits.unpacked} Byte.")
-        if taken > self._limits.ratio_from and taken > self._limits.ratio * max(member.packed, 1):
-            raise ArchiveRefused(f"Der Eintrag {shown(member.name)} ist verdächtig stark gepackt (ZIP-Bombe).")
+        if total > self._limits.ratio_from and total > self._limits.ratio * max(member.packed, 1):
+            raise ArchiveRefused(f"Der Eintrag {printable_name(member.name)} ist verdächtig stark gepackt (ZIP-Bombe).")
 
 
-class _Guarded(io.RawIOBase):
-    """A member's stream that counts what comes out and turns zipfile's many errors into one."""
+class _MemberStream(io.RawIOBase):
+    """A member's stream: counts the unpacked bytes, and raises `ArchiveRefused` for every error of zipfile."""
 
     def __init__(self, stream: IO[bytes], member: Member, archive: Archive) -> None:
-        self._stream, self._member, self._archive, self._taken = stream, member, archive, 0
+        self._stream, self._member, self._archive, self._total = stream, member, archive, 0
 
     def readable(self) -> bool:
-        """Always."""
+        """True, as `io.RawIOBase` requires of a stream to read from."""
         return True
 
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]  # any writable buffer
-        """As `RawIOBase`; raises `ArchiveRefused`."""
+        """As `io.RawIOBase.readinto`. Raises `ArchiveRefused`."""
         try:
             chunk: bytes = self._stream.read(len(buffer))
         except _BROKEN as error:
-            raise ArchiveRefused(f"Der Eintrag {shown(self._member.name)} ist beschädigt.") from error
-        first = self._taken == 0
-        self._taken += len(chunk)
-        self._archive.spend(self._member, self._taken, len(chunk))
-        if first and chunk.startswith(_NESTED_MAGIC) and self._member.kind is not Kind.PACKAGE:
-            raise ArchiveRefused(f"Der Eintrag {shown(self._member.name)} ist selbst ein Archiv.")
+            raise ArchiveRefused(f"Der Eintrag {printable_name(self._member.name)} ist beschädigt.") from error
+        first = self._total == 0
+        self._total += len(chunk)
+        self._archive.count_unpacked(self._member, self._total, len(chunk))
+        if first and chunk.startswith(_NESTED_MAGIC) and self._member.kind is not MemberKind.PACKAGE:
+            raise ArchiveRefused(f"Der Eintrag {printable_name(self._member.name)} ist selbst ein Archiv.")
         buffer[: len(chunk)] = chunk
         return len(chunk)
 
 
-def shown(name: str) -> str:
-    """A member's name, fit for a report: no control characters, bounded. Image names may name a customer."""
+def printable_name(name: str) -> str:
+    """The last part of a member's name, cut to 80 characters, with `?` for what cannot be printed."""
     return "".join(c if c.isprintable() else "?" for c in PurePosixPath(name).name[:80]) or "?"
 
 
-def _kind(name: str) -> Kind:
+def _kind(name: str) -> MemberKind:
     path = PurePosixPath(name)
     if _PACKAGE.fullmatch(name):
-        return Kind.PACKAGE
+        return MemberKind.PACKAGE
     if path.name.lower() == "document.xml":
-        return Kind.INDEX
-    if path.suffix.lower() in (".csv", ".txt") and path.name.upper().startswith(("EXTF", "DTVF")):
-        return Kind.TABLE
-    if path.suffix.lower() == ".csv":
-        return Kind.TABLE  # sevDesk's naming was never captured: the header decides
-    return Kind.IMAGE if path.suffix.lower() in _MAGIC else Kind.UNKNOWN
+        return MemberKind.INDEX
+    suffix = path.suffix.lower()
+    # How sevDesk names its tables was never captured, so every .csv file is one until its header says otherwise.
+    if suffix == ".csv" or (suffix == ".txt" and path.name.upper().startswith(("EXTF", "DTVF"))):
+        return MemberKind.TABLE
+    return MemberKind.IMAGE if suffix in _MAGIC else MemberKind.UNKNOWN
 
 
-def _refuse_tricks(infos: list[zipfile.ZipInfo]) -> None:
+def _refuse_unsafe_entries(infos: list[zipfile.ZipInfo]) -> None:
     seen: set[str] = set()
     for info in infos:
-        # zipfile cuts a name at NUL and may turn backslashes round; what the archive says is in orig_filename.
-        if reason := _trick(info, info.orig_filename):
-            raise ArchiveRefused(f"Der Eintrag {shown(info.filename)} {reason}.")
+        # zipfile cuts names at NUL and may replace backslashes; orig_filename is the name as stored.
+        if reason := _unsafe_reason(info, info.orig_filename):
+            raise ArchiveRefused(f"Der Eintrag {printable_name(info.filename)} {reason}.")
         folded = info.filename.casefold().rstrip("/")
         if folded in seen:
-            raise ArchiveRefused(f"Der Name {shown(info.filename)} kommt doppelt vor.")
+            raise ArchiveRefused(f"Der Name {printable_name(info.filename)} kommt doppelt vor.")
         seen.add(folded)
 
 
-def _trick(info: zipfile.ZipInfo, name: str) -> str | None:
+def _unsafe_reason(info: zipfile.ZipInfo, name: str) -> str | None:
     if "\\" in name:
         return "hat einen Rückwärtsschrägstrich im Namen"
     if name.startswith("/") or name[1:2] == ":":

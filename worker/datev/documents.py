@@ -1,13 +1,15 @@
-"""What our side says: documents and payments, as an export has to show them. Pure."""
+"""Our documents and payments: what a DATEV export of the period has to contain. Pure."""
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+ZERO = Decimal(0)
+
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class TaxSubtotal:
     """The part of a document at one tax rate (per cent)."""
 
     rate: Decimal
@@ -17,35 +19,44 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A finalized invoice or a cancellation of it (`gross` and shares negative then), as the books must show it."""
+    """A finalized invoice, or a cancellation (Storno), whose gross and subtotals are negative."""
 
-    number: str  # sevDesk's, expected as Belegfeld 1
+    number: str  # sevDesk's document number, expected in Belegfeld 1
     kind: str  # `invoice` or `cancellation`
     day: date  # a Berlin day
     gross: Decimal
-    shares: tuple[Share, ...]
+    subtotals: tuple[TaxSubtotal, ...]
     tax_rule: int  # sevDesk's rule id
     currency: str = "EUR"
     cancels: str | None = None  # number of the cancelled invoice
-    party: Hashable | None = None  # whose it is, where that is known
-    advance: bool = False  # sent to sevDesk as an Abschlagsrechnung, which has accounts of its own
+    customer: Hashable | None = None  # any id of the customer; None where it is not known
+    advance: bool = False  # sent to sevDesk as an advance invoice (Abschlagsrechnung), which has accounts of its own
 
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """Money that came (or, negative, went back) for a document in the period. `day` None: not known to the day."""
+    """Money received for a document in the period; negative when it went back."""
 
     number: str  # sevDesk's document number
     amount: Decimal
-    day: date | None = None
+    day: date | None = None  # None: the exact day is not known
     currency: str = "EUR"
 
 
 def rates_of(documents: Iterable[Document]) -> frozenset[Decimal]:
-    """Every tax rate that occurs."""
-    return frozenset(share.rate for document in documents for share in document.shares)
+    """Every tax rate that occurs in the documents."""
+    return frozenset(subtotal.rate for document in documents for subtotal in document.subtotals)
 
 
-def share_of(documents: Iterable[Document], rate: Decimal) -> Decimal:
-    """What the documents come to at one tax rate, gross."""
-    return sum((s.net + s.tax for d in documents for s in d.shares if s.rate == rate), Decimal(0))
+def gross_at_rate(documents: Iterable[Document], rate: Decimal) -> Decimal:
+    """The gross sum of the documents' parts at one tax rate."""
+    return sum((s.net + s.tax for d in documents for s in d.subtotals if s.rate == rate), ZERO)
+
+
+def subtotals_by_rate(positions: Iterable[tuple[Decimal, Decimal, Decimal]]) -> tuple[TaxSubtotal, ...]:
+    """Adds up (rate, net, tax) of each position by rate; net and tax are already rounded to cents."""
+    sums: dict[Decimal, tuple[Decimal, Decimal]] = {}
+    for rate, net, tax in positions:
+        net_before, tax_before = sums.get(rate, (ZERO, ZERO))
+        sums[rate] = net_before + net, tax_before + tax
+    return tuple(TaxSubtotal(rate, net, tax) for rate, (net, tax) in sorted(sums.items()))

@@ -1,15 +1,15 @@
-"""What is wrong or odd about a DATEV export, one thing at a time. Pure."""
+"""Findings: what is wrong with a DATEV export, and notes on what is only unusual. Pure."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 
-# A hostile file may be wrong in every line. Beyond this the findings are only counted.
+# A hostile file may be wrong in every line. Findings beyond this number are counted but not kept.
 MAX_FINDINGS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong, or with `note` only worth knowing. `text` is German and names nobody."""
+    """One fault, or with `note` something unusual that needs no action. `text` is German and holds no personal data."""
 
     kind: str
     text: str
@@ -21,23 +21,23 @@ class Finding:
 
 @dataclass(slots=True)
 class Findings:
-    """Keeps the first `MAX_FINDINGS` findings and as many notes, and counts all of them by kind."""
+    """Keeps the first `MAX_FINDINGS` faults and as many notes, and counts all of them by kind."""
 
     found: list[Finding] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
-    noted: Counter[str] = field(default_factory=Counter)
+    note_counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, finding: Finding) -> None:
-        """Keeps it, or counts it when there are too many."""
-        kept, counts = (self.notes, self.noted) if finding.note else (self.found, self.counts)
+        """Counts the finding, and keeps it unless `MAX_FINDINGS` are kept already."""
+        kept, counts = (self.notes, self.note_counts) if finding.note else (self.found, self.counts)
         counts[finding.kind] += 1
         if len(kept) < MAX_FINDINGS:
             kept.append(finding)
 
     def add_all(self, others: "Findings") -> None:
-        """Takes over what another collection found."""
+        """Adds another collection, with those that it only counted."""
         for finding in (*others.found, *others.notes):
             self.add(finding)
         self.counts += others.counts - Counter(finding.kind for finding in others.found)
-        self.noted += others.noted - Counter(finding.kind for finding in others.notes)
+        self.note_counts += others.note_counts - Counter(finding.kind for finding in others.notes)

@@ -1,115 +1,115 @@
-"""Line 1 of an EXTF file: what it says, and what is wrong with it. Pure; field numbers are official, from 1."""
+"""Line 1 of an EXTF file: reads and checks its fields. Pure. Field numbers count from 1, as in DATEV's description."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-BOOKINGS, DEBTORS = 21, 16  # field 3 (official): postings; debtors and creditors; 20 is labels of accounts, ...
+from worker.datev.findings import Finding, Findings
+
+# Format category, field 3 (official): Buchungsstapel; Debitoren/Kreditoren. There are others.
+CATEGORY_POSTINGS, CATEGORY_DEBTORS = 21, 16
 FIELDS = 31
 
-# Bookings 12 and 13 are what DATEV asks for since 2022 (official: "mindestens 12").
+# Versions of the Buchungsstapel format. Official: "mindestens 12" since 2022; 13 is the newest.
 _CURRENT_VERSIONS = (12, 13)
-
-# Told with a kind and a German sentence.
-Tell = Callable[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Line 1. What could not be read is None and has its finding."""
+    """The fields of line 1 that we use. None where a field could not be read; a finding then says so."""
 
     category: int
     version: int | None
-    adviser: str  # Beraternummer
+    consultant: str  # Beraternummer
     client: str  # Mandantennummer
-    year_begin: date | None  # of the fiscal year
-    account_length: int  # digits of a general ledger account; debtors have one more
+    fiscal_year_start: date | None
+    account_length: int  # digits of a general ledger account (Sachkontenlänge); debtors have one more
     first: date | None
     last: date | None
     currency: str
-    chart: str  # `03`, `04`, or empty
+    chart_code: str  # `03`, `04`, or empty
 
 
-class Unreadable(Exception):
-    """The header says nothing that could be read; the message says why, in German."""
+class UnreadableHeader(Exception):
+    """The header does not say which format follows; the message gives the reason in German."""
 
 
-def read_header(fields: list[str], find: Tell, note: Tell) -> Header:
-    """The header; `find` is told what is wrong, `note` what is odd. Raises `Unreadable`."""
-    return _Head(fields, find, note).read()
+def read_header(fields: list[str], file: str, findings: Findings) -> Header:
+    """Reads the header and adds what is wrong or unusual to `findings`. Raises `UnreadableHeader`."""
+    return _HeaderReader(fields, file, findings).read()
 
 
-def dated(ddmm: str, year: int) -> date | None:
-    """The day DDMM of a year, if there is one."""
+def parse_ddmm(ddmm: str, year: int) -> date | None:
+    """The day of a year written as four digits DDMM; None if there is no such day."""
     try:
         return date(year, int(ddmm[2:]), int(ddmm[:2]))
     except ValueError:
         return None
 
 
-class _Head:
-    def __init__(self, fields: list[str], find: Tell, note: Tell) -> None:
-        self._fields, self._find, self._note = fields, find, note
+class _HeaderReader:
+    def __init__(self, fields: list[str], file: str, findings: Findings) -> None:
+        self._fields, self._file, self._findings = fields, file, findings
 
     def read(self) -> Header:
-        if self._at(2) != "700" or not self._at(3).isdecimal():
-            raise Unreadable(
-                f"Nur Hauptversion 700 wird gelesen; die Datei nennt Version {self._at(2)[:6]!r}, "
-                f"Kategorie {self._at(3)[:6]!r}."
+        if self._field(2) != "700" or not self._field(3).isdecimal():
+            raise UnreadableHeader(
+                f"Nur Hauptversion 700 wird gelesen; die Datei nennt Version {self._field(2)[:6]!r}, "
+                f"Kategorie {self._field(3)[:6]!r}."
             )
-        category = int(self._at(3)[:6])
+        category = int(self._field(3)[:6])
+        required = category == CATEGORY_POSTINGS
         header = Header(
             category=category,
-            version=int(self._at(5)[:6]) if self._at(5).isdecimal() else None,
-            adviser=self._at(11),
-            client=self._at(12),
-            year_begin=self._day(13, "Beginn des Wirtschaftsjahres", needed=category == BOOKINGS),
-            account_length=int(self._at(14)) if re.fullmatch("[4-8]", self._at(14)) else 4,
-            first=self._day(15, "Anfang des Zeitraums", needed=category == BOOKINGS),
-            last=self._day(16, "Ende des Zeitraums", needed=category == BOOKINGS),
-            currency=self._at(22) or "EUR",
-            chart=self._at(27),
+            version=int(self._field(5)[:6]) if self._field(5).isdecimal() else None,
+            consultant=self._field(11),
+            client=self._field(12),
+            fiscal_year_start=self._day(13, "Beginn des Wirtschaftsjahres", required=required),
+            account_length=int(self._field(14)) if re.fullmatch("[4-8]", self._field(14)) else 4,
+            first=self._day(15, "Anfang des Zeitraums", required=required),
+            last=self._day(16, "Ende des Zeitraums", required=required),
+            currency=self._field(22) or "EUR",
+            chart_code=self._field(27),
         )
-        if category == BOOKINGS:
-            self._judge(header)
+        if category == CATEGORY_POSTINGS:
+            self._check(header)
         return header
 
-    def _at(self, number: int) -> str:
+    def _field(self, number: int) -> str:
         return self._fields[number - 1].strip() if number <= len(self._fields) else ""
 
-    def _day(self, number: int, name: str, *, needed: bool) -> date | None:
-        written = self._at(number)
+    def _day(self, number: int, name: str, *, required: bool) -> date | None:
+        written = self._field(number)
         if re.fullmatch(r"[0-9]{8}", written):
-            day = dated(written[6:] + written[4:6], int(written[:4]) or 1)
+            day = parse_ddmm(written[6:] + written[4:6], int(written[:4]) or 1)
             if day is not None:
                 return day
-        if needed:
-            self._find("header", f"{name} (Feld {number}) ist kein Tag der Form JJJJMMTT.")
+        if required:
+            self._add(f"{name} (Feld {number}) ist kein Tag der Form JJJJMMTT.")
         return None
 
-    def _judge(self, header: Header) -> None:
-        find, note = self._find, self._note
-        if self._at(1) != "EXTF":
-            note("header", "Das Kennzeichen DTVF ist DATEV vorbehalten; fremde Programme schreiben EXTF.")
+    def _check(self, header: Header) -> None:
+        if self._field(1) != "EXTF":
+            self._add("Das Kennzeichen DTVF ist DATEV vorbehalten; fremde Programme schreiben EXTF.", note=True)
         if len(self._fields) != FIELDS:
-            note("header", f"Der Kopf hat {len(self._fields)} statt {FIELDS} Felder.")
+            self._add(f"Der Kopf hat {len(self._fields)} statt {FIELDS} Felder.", note=True)
         if header.version is None:
-            find("header", "Die Formatversion (Feld 5) ist keine Zahl.")
+            self._add("Die Formatversion (Feld 5) ist keine Zahl.")
         elif header.version not in _CURRENT_VERSIONS:
-            note("header", f"Formatversion {header.version}; DATEV nennt 12 als Mindestversion, 13 als neueste.")
+            text = f"Formatversion {header.version}; DATEV nennt 12 als Mindestversion, 13 als neueste."
+            self._add(text, note=True)
         # Official: 1001 to 9999999 and 1 to 99999.
-        if not re.fullmatch(r"[0-9]{4,7}", header.adviser) or int(header.adviser) < 1001:
-            find("header", "Die Beraternummer (Feld 11) fehlt oder ist ungültig.")
+        if not re.fullmatch(r"[0-9]{4,7}", header.consultant) or int(header.consultant) < 1001:
+            self._add("Die Beraternummer (Feld 11) fehlt oder ist ungültig.")
         if not re.fullmatch(r"[0-9]{1,5}", header.client) or int(header.client) < 1:
-            find("header", "Die Mandantennummer (Feld 12) fehlt oder ist ungültig.")
-        if not re.fullmatch("[4-8]", self._at(14)):
-            find("header", "Die Sachkontenlänge (Feld 14) ist keine Zahl von 4 bis 8.")
-        self._judge_days(header)
-
-    def _judge_days(self, header: Header) -> None:
-        first, last, begin = header.first, header.last, header.year_begin
+            self._add("Die Mandantennummer (Feld 12) fehlt oder ist ungültig.")
+        if not re.fullmatch("[4-8]", self._field(14)):
+            self._add("Die Sachkontenlänge (Feld 14) ist keine Zahl von 4 bis 8.")
+        first, last, begin = header.first, header.last, header.fiscal_year_start
         if first and last and first > last:
-            self._find("header", "Der Zeitraum des Stapels endet vor seinem Anfang.")
+            self._add("Der Zeitraum des Stapels endet vor seinem Anfang.")
         elif first and last and begin and not (begin <= first and (last - begin).days < 366):
-            self._find("header", "Der Zeitraum des Stapels liegt nicht in seinem Wirtschaftsjahr.")
+            self._add("Der Zeitraum des Stapels liegt nicht in seinem Wirtschaftsjahr.")
+
+    def _add(self, text: str, *, note: bool = False) -> None:
+        self._findings.add(Finding("header", text, self._file, line=1, note=note))

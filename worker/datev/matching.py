@@ -1,6 +1,6 @@
-"""Two columns side by side: what our documents and payments say, and what the postings say. Pure.
+"""Matches postings with our documents and payments, number by number, and compares days, accounts and sums. Pure.
 
-Kept for each document number are sums, not postings, so memory grows with the documents and not with the file.
+Only sums are kept for each document number, so memory grows with the documents and not with the file.
 """
 
 import re
@@ -10,55 +10,63 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from worker.datev.accounts import Account, Kind, Verdict, judge, tax_key
-from worker.datev.conventions import Debtors, Usual
-from worker.datev.documents import Document, Payment, rates_of, share_of
+from worker.datev.accounts import Account, AccountAndKey, AccountCheck, AccountKind, check_account, without_reversal
+from worker.datev.conventions import Debtors, RevenueAccounts
+from worker.datev.documents import ZERO, Document, Payment, gross_at_rate, rates_of
 from worker.datev.extf import Posting
 from worker.datev.findings import Finding, Findings
 from worker.datev.report import Period, Total, euros
 
-ZERO = Decimal(0)
-# sevDesk may share the rounding among tax rates otherwise than we do, as long as the whole document is right.
+# How far the sum at one tax rate may be off when the whole document is right: sevDesk may distribute the rounding
+# among the rates otherwise than we do.
 _ROUNDING = Decimal("0.02")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A posting, the file it stands in, and the currency its amount is taken in."""
+class PostingSide:
+    """A posting seen from one of its two accounts, the other being the contra account."""
 
     posting: Posting
     file: str
     currency: str
+    account: Account
+    number: str  # of the account, as written
+    contra: Account
+    contra_number: str
+    credited: Decimal  # what `account` is credited with in `currency`; negative if it is debited
+
+    @property
+    def line(self) -> int:
+        """The line in `file`."""
+        return self.posting.line
 
 
 @dataclass(slots=True)
-class _Column:
-    """What the postings say for one number: turnover or money by (account, tax key), with the days seen."""
+class _Posted:
+    """Everything posted under one document number: sums by account and tax key, and by day."""
 
-    file: str
+    file: str  # place of the first posting
     line: int
-    account_of: dict[tuple[str, str], Account] = field(default_factory=dict)
-    sums: dict[tuple[str, str], Decimal] = field(default_factory=dict)
-    count: int = 0
+    accounts: dict[AccountAndKey, Account] = field(default_factory=dict)
+    sums: dict[AccountAndKey, Decimal] = field(default_factory=dict)
     days: dict[date, Decimal] = field(default_factory=dict)
     currencies: set[str] = field(default_factory=set)
-    reduced: Decimal = ZERO  # settled otherwise than with money: Skonto, fees
+    deductions: Decimal = ZERO  # settled without money: Skonto, fees
 
-    def enter(self, entry: Entry, account: Account, number: str, amount: Decimal) -> None:
-        key = number, entry.posting.key
-        self.account_of[key] = account
+    def add(self, side: PostingSide, account: Account, number: str, amount: Decimal) -> None:
+        key = AccountAndKey(number, side.posting.key)
+        self.accounts[key] = account
         self.sums[key] = self.sums.get(key, ZERO) + amount
-        self.count += 1
-        self.days[entry.posting.day] = self.days.get(entry.posting.day, ZERO) + amount
-        self.currencies.add(entry.currency)
+        self.days[side.posting.day] = self.days.get(side.posting.day, ZERO) + amount
+        self.currencies.add(side.currency)
 
     @property
     def total(self) -> Decimal:
         return sum(self.sums.values(), ZERO)
 
 
-class Books:
-    """Enter postings one by one, then `settle`: what does not agree lands in `findings`."""
+class Matching:
+    """Takes postings one by one, then `compare` adds to `findings` whatever does not agree."""
 
     def __init__(
         self,
@@ -67,311 +75,311 @@ class Books:
         period: Period,
         findings: Findings,
     ) -> None:
+        """`payments` None: they are not known, so payment postings are only counted."""
         self._period, self._findings = period, findings
         self._documents: dict[str, Document] = {}
         for document in documents:
             if document.number in self._documents:
-                self._find("doubled", "Die Belegnummer kommt in unseren Daten mehrfach vor", document.number)
+                self._add("doubled", "Die Belegnummer kommt in unseren Daten mehrfach vor", document.number)
             self._documents[document.number] = document
-        self._payments: dict[str, list[Payment]] | None = None if payments is None else {}
+        self._payments: dict[str, list[Payment]] = {}
+        self._payments_known = payments is not None
         for payment in payments or ():
-            assert self._payments is not None
             self._payments.setdefault(payment.number, []).append(payment)
-        self._spellings = self._spelled()
-        # number of a cancelled invoice -> number of its cancellation
-        self._origins = {d.cancels: d.number for d in self._documents.values() if d.cancels}
-        self._claims: dict[str, _Column] = {}
-        self._settlements: dict[str, _Column] = {}
-        self._totals: dict[tuple[str, str], Total] = {}
-        self._uncounted: Counter[str] = Counter()
-        self._odd: Counter[str] = Counter()
-        self._usual, self.debtors = Usual(), Debtors()
-        self._astray: dict[str, str] = {}
-        self.expected = sum(period.holds(d.day) and d.gross != 0 for d in self._documents.values())
-        self.expected_payments = len(self._payments or ())
+        self._numbers = self._numbers_by_spelling()
+        self._cancellations = {d.cancels: d.number for d in self._documents.values() if d.cancels}
+        self._turnover: dict[str, _Posted] = {}
+        self._settlements: dict[str, _Posted] = {}
+        self._totals: dict[AccountAndKey, Total] = {}
+        self._not_compared: Counter[str] = Counter()
+        self._account_notes: Counter[str] = Counter()
+        self._revenue_accounts, self.debtors = RevenueAccounts(), Debtors()
+        self._debtor_problems: dict[str, str] = {}
+        self.expected = sum(period.contains(d.day) and d.gross != 0 for d in self._documents.values())
+        self.expected_payments = len(self._payments)
         self.matched = self.matched_payments = 0
 
-    def wants(self, posting: Posting) -> bool:
-        """Whether the posting's document is in its foreign currency, so that `amount` is to be compared, not `base`."""
+    def is_in_document_currency(self, posting: Posting) -> bool:
+        """True if we know the posting's document and its currency is that of `amount`, not of `base_amount`."""
         document = self._documents.get(self._number_of(posting))
         return document is not None and document.currency == posting.currency
 
-    def enter_claim(self, entry: Entry, account: Account, number: str, amount: Decimal, against: Account) -> None:
-        """`amount` of turnover (below zero for a cancellation) on a revenue or tax account."""
-        posting, known = entry.posting, self._number_of(entry.posting)
-        if not known and against.kind is Kind.OTHER:
-            self._uncounted["Erlöse ohne Debitor"] += 1
+    def add_turnover(self, side: PostingSide) -> None:
+        """Takes a posting on a revenue or tax account. What is debited to the account counts as a cancellation."""
+        number = self._number_of(side.posting)
+        if not number:
+            if side.contra.kind is AccountKind.OTHER:
+                self._not_compared["Erlöse ohne Debitor"] += 1
+            else:
+                self._add_extra(side, side.credited, "Erlös ohne Beleg bei uns")
             return
-        if not known:
-            self._extra(entry, amount, "Erlös ohne Beleg bei uns")
-            return
-        column = self._claims.setdefault(known, _Column(entry.file, posting.line))
-        column.enter(entry, account, number, amount)
-        other = posting.contra if number == posting.account else posting.account
-        self._see_debtor(known, against, other)
-        if against.kind not in (Kind.DEBTOR, Kind.RECEIVABLE):
-            self._find("account", f"Gegenkonto {other} ist kein Debitor", known, entry, note=against.kind is Kind.MONEY)
-        if against.kind is Kind.MONEY and self._payments is not None:
-            self._settlements.setdefault(known, _Column(entry.file, posting.line)).enter(entry, against, other, amount)
+        _at(self._turnover, number, side).add(side, side.account, side.number, side.credited)
+        self._add_debtor(number, side.contra, side.contra_number)
+        if side.contra.kind not in (AccountKind.DEBTOR, AccountKind.RECEIVABLE):
+            paid = side.contra.kind is AccountKind.MONEY
+            self._add("account", f"Gegenkonto {side.contra_number} ist kein Debitor", number, side, note=paid)
+            if paid:
+                _at(self._settlements, number, side).add(side, side.contra, side.contra_number, side.credited)
 
-    def enter_settlement(self, entry: Entry, account: Account, number: str, amount: Decimal, debtor: Account) -> None:
-        """A debtor against something else than revenue: money, a deduction, or revenue on a wrong account."""
-        posting, known = entry.posting, self._number_of(entry.posting, payment=True)
-        self._see_debtor(known, debtor, posting.contra if number == posting.account else posting.account)
-        document = self._documents.get(known)
-        if account.kind is not Kind.MONEY and document is not None and (amount < 0) == (document.gross >= 0):
-            column = self._claims.setdefault(known, _Column(entry.file, posting.line))
-            column.enter(entry, account, number, -amount)
-            return
-        if self._payments is None:
-            self._uncounted["Zahlungen"] += 1
-            return
-        if not known:
-            self._extra(entry, amount, "Zahlung ohne Gegenstück bei uns")
-            return
-        column = self._settlements.setdefault(known, _Column(entry.file, posting.line))
-        column.reduced += posting.discount
-        if account.kind is Kind.MONEY:
-            column.enter(entry, account, number, amount)
+    def add_settlement(self, side: PostingSide) -> None:
+        """Takes a posting of a debtor (`contra`) against money, a deduction, or a wrong account for its revenue."""
+        number, amount = self._number_of(side.posting, payment=True), -side.credited
+        self._add_debtor(number, side.contra, side.contra_number)
+        document = self._documents.get(number)
+        if side.account.kind is not AccountKind.MONEY and document and (amount < 0) == (document.gross >= 0):
+            _at(self._turnover, number, side).add(side, side.account, side.number, -amount)
+        elif not self._payments_known:
+            self._not_compared["Zahlungen"] += 1
+        elif not number:
+            self._add_extra(side, amount, "Zahlung ohne Gegenstück bei uns")
         else:
-            column.reduced += amount
+            posted = _at(self._settlements, number, side)
+            posted.deductions += side.posting.discount
+            if side.account.kind is AccountKind.MONEY:
+                posted.add(side, side.account, side.number, amount)
+            else:
+                posted.deductions += amount
 
-    def settle(self) -> None:
-        """Compares every number once all postings are entered."""
-        claims = list(self._folded())
-        for number, column in self._claims.items():
-            if number not in self._documents:  # a payment's number, whose invoice is of an earlier period
-                where = Finding("extra", "", column.file, column.line)
-                self._find("extra", f"Erlös über {euros(column.total)}, den wir nicht kennen", number, where)
-        claims += [(number, (each,), self._claims.get(number)) for number, each in self._documents.items()]
-        self._astray = dict(self.debtors.odd())
-        for _, documents, found in claims:
-            for sort, way, verdict in self._verdicts(documents, found):
-                if verdict.fault is None:
-                    self._usual.see(sort, way)
-        for number, documents, found in claims:
-            self._settle_claim(number, documents, found)
-        for number, told in self._astray.items():  # only payments of theirs are here
-            self._find("account", told, number)
-        if self._payments is not None:
+    def compare(self) -> None:
+        """Compares every document and payment; to be called once, after the last posting."""
+        groups = list(self._cancelled_under_own_number())
+        for number, posted in self._turnover.items():
+            if number not in self._documents:  # we know a payment of this number, and no document of the period
+                self._add("extra", f"Erlös über {euros(posted.total)}, den wir nicht kennen", number, posted)
+        groups += [(number, (each,), self._turnover.get(number)) for number, each in self._documents.items()]
+        self._debtor_problems = self.debtors.problems()
+        for _, documents, found in groups:
+            for group, account, check in _checked_accounts(documents, found):
+                if check.fault is None:
+                    self._revenue_accounts.add(group, account)
+        for number, documents, found in groups:
+            self._compare_documents(number, documents, found)
+        for number, text in self._debtor_problems.items():  # numbers of which only payments are posted here
+            self._add("account", text, number)
+        if self._payments_known:
             for number in {*self._payments, *self._settlements}:
-                self._settle_payment(number, self._payments.get(number, []), self._settlements.get(number))
-        for told, count in sorted(self._odd.items()):
-            self._findings.add(Finding("account", f"{told} ({count} Belege).", note=True))
-        for kind, count in sorted(self._uncounted.items()):
+                self._compare_payments(number, self._payments.get(number, []), self._settlements.get(number))
+        for text, count in sorted(self._account_notes.items()):
+            self._findings.add(Finding("account", f"{text} ({count} Belege).", note=True))
+        for kind, count in sorted(self._not_compared.items()):
             self._findings.add(Finding("other", f"Nicht abgeglichen: {count} {kind}.", note=True))
 
     def totals(self) -> tuple[Total, ...]:
-        """What was matched, by account and tax key."""
+        """The matched sums by account and tax key."""
         return tuple(total for _, total in sorted(self._totals.items()))
 
-    def _spelled(self) -> dict[str, str]:
-        """Our numbers as Belegfeld 1 may spell them: fewer characters (official), at most 36 or, of old, 12 of them."""
-        known = dict.fromkeys((*self._documents, *(self._payments or ())))
-        spellings: dict[str, str] = {}
+    def _numbers_by_spelling(self) -> dict[str, str]:
+        """Our numbers by what Belegfeld 1 may hold: fewer characters (official), at most 36, in old versions 12."""
+        numbers = dict.fromkeys((*self._documents, *self._payments))
+        by_spelling: dict[str, str] = {}
         for limit in (36, 12):
-            cut = Counter(_spelling(number)[:limit] for number in known)
-            for number in known:
-                short = _spelling(number)[:limit]
+            cut = Counter(_permitted(number)[:limit] for number in numbers)
+            for number in numbers:
+                short = _permitted(number)[:limit]
                 if cut[short] == 1:
-                    spellings.setdefault(short, number)
-        return {**spellings, **{number: number for number in known}}
+                    by_spelling.setdefault(short, number)
+        return {**by_spelling, **{number: number for number in numbers}}
 
     def _number_of(self, posting: Posting, *, payment: bool = False) -> str:
-        """The document a posting belongs to, or empty. Payments may carry another number and name it elsewhere."""
+        """The number of a posting's document, or empty. A payment may name it in Belegfeld 2 or in its text."""
         places = [posting.number]
         if payment or not posting.number:
-            places += [posting.second, *re.split(r"[\s,;:()]+", posting.text)]
+            places += [posting.reference, *re.split(r"[\s,;:()]+", posting.text)]
         for written in places:
-            if written and (known := self._spellings.get(written) or self._spellings.get(_spelling(written))):
-                return known
-        return self._origins.get(posting.number, "")
+            if written and (number := self._numbers.get(written) or self._numbers.get(_permitted(written))):
+                return number
+        return self._cancellations.get(posting.number, "")
 
-    def _see_debtor(self, number: str, account: Account, written: str) -> None:
+    def _add_debtor(self, number: str, account: Account, written: str) -> None:
         document = self._documents.get(number)
-        whole = document.cancels if document is not None and document.cancels else number
-        if whole and account.kind is Kind.DEBTOR:
-            self.debtors.see(whole, written, document.party if document else None)
-        elif whole and account.kind is Kind.RECEIVABLE:
-            self.debtors.see(whole, written, account.kind)  # stands for everybody
+        invoice = document.cancels if document is not None and document.cancels else number
+        if invoice and account.kind is AccountKind.DEBTOR:
+            self.debtors.add(invoice, written, document.customer if document else None)
+        elif invoice and account.kind is AccountKind.RECEIVABLE:
+            self.debtors.add(invoice, written, account.kind)  # a collective account counts as one customer
 
-    def _folded(self) -> Iterator[tuple[str, tuple[Document, ...], _Column | None]]:
-        """Cancellations posted under the number of the invoice they cancel: their sums stand there together."""
-        for origin_number, number in self._origins.items():
-            origin, document = self._documents.get(origin_number), self._documents[number]
-            column = self._claims.get(origin_number)
-            if number in self._claims or origin is None or column is None:
+    def _cancelled_under_own_number(self) -> Iterator[tuple[str, tuple[Document, ...], _Posted | None]]:
+        """Takes out cancellations posted under the number of the invoice they cancel, where both are one sum."""
+        for invoice_number, number in self._cancellations.items():
+            invoice, cancellation = self._documents.get(invoice_number), self._documents[number]
+            posted = self._turnover.get(invoice_number)
+            if number in self._turnover or invoice is None or posted is None:
                 continue
-            due = origin.gross if self._period.holds(origin.day) else ZERO
-            if column.total == due + document.gross:
-                del self._documents[origin_number], self._documents[number], self._claims[origin_number]
-                yield origin_number, (origin, document) if due else (document,), column
+            gross = invoice.gross if self._period.contains(invoice.day) else ZERO
+            if posted.total == gross + cancellation.gross:
+                del self._documents[invoice_number], self._documents[number], self._turnover[invoice_number]
+                yield invoice_number, (invoice, cancellation) if gross else (cancellation,), posted
 
-    def _settle_claim(self, number: str, documents: tuple[Document, ...], column: _Column | None) -> None:
-        due = sum((d.gross for d in documents), ZERO)
-        inside = all(self._period.holds(d.day) for d in documents)
-        if column is None:
-            if inside and due:
-                self._find("missing", f"Die Buchung fehlt: {euros(due)} vom {documents[0].day:%d.%m.%Y}", number)
-            return
-        where = Finding("", "", column.file, column.line)
-        if not inside:
-            self._find("date", "Der Beleg gehört nicht in den Zeitraum", number, where)
-            return
-        if column.currencies != {documents[0].currency}:
-            foreign = documents[0].currency != "EUR"
-            told = (
-                f"Der Beleg lautet auf {documents[0].currency}, gebucht ist {' und '.join(sorted(column.currencies))}"
-            )
-            self._find("currency", f"{told}; nicht verglichen", number, where, note=foreign)
-            self.matched += foreign * len(documents)
-            return
-        good = self._judge_days(number, _by_day((d.day, d.gross) for d in documents), column, where)
-        good = self._judge_sums(number, documents, due, column, where) and good
-        if told := self._astray.pop(documents[0].cancels or number, ""):
-            self._find("account", told, number, where)
-            good = False
-        if good:
-            self.matched += len(documents)
-            self._count(column)
+    def _compare_documents(self, number: str, documents: tuple[Document, ...], posted: _Posted | None) -> None:
+        """One document, or an invoice and its cancellation that are posted under one number."""
+        gross = sum((d.gross for d in documents), ZERO)
+        inside = all(self._period.contains(d.day) for d in documents)
+        currency = documents[0].currency
+        if posted is None:
+            if inside and gross:
+                self._add("missing", f"Die Buchung fehlt: {euros(gross)} vom {documents[0].day:%d.%m.%Y}", number)
+        elif not inside:
+            self._add("date", "Der Beleg gehört nicht in den Zeitraum", number, posted)
+        elif posted.currencies != {currency}:
+            booked = " und ".join(sorted(posted.currencies))
+            text = f"Der Beleg lautet auf {currency}, gebucht ist {booked}; nicht verglichen"
+            self._add("currency", text, number, posted, note=currency != "EUR")
+            self.matched += len(documents) if currency != "EUR" else 0
+        else:
+            right = self._compare_days(number, ((d.day, d.gross) for d in documents), posted)
+            right = self._compare_sums(number, documents, gross, posted) and right
+            if text := self._debtor_problems.pop(documents[0].cancels or number, ""):
+                self._add("account", text, number, posted)
+            elif right:
+                self.matched += len(documents)
+                self._add_totals(posted)
 
-    def _judge_days(self, number: str, due: dict[date, Decimal], column: _Column, where: Finding) -> bool:
-        wrong = sorted(column.days.keys() - due.keys())
-        right = " oder ".join(f"{day:%d.%m.%Y}" for day in sorted(due))
+    def _compare_days(self, number: str, amounts: Iterable[tuple[date, Decimal]], posted: _Posted) -> bool:
+        expected: dict[date, Decimal] = {}
+        for day, amount in amounts:
+            expected[day] = expected.get(day, ZERO) + amount
+        wrong = sorted(posted.days.keys() - expected.keys())
+        right = " oder ".join(f"{day:%d.%m.%Y}" for day in sorted(expected))
         for day in wrong:
-            told = "" if self._period.holds(day) else ", außerhalb des Zeitraums"
-            self._find("date", f"Belegdatum {day:%d.%m.%Y}{told}; richtig ist {right}", number, where)
-        if not wrong and column.total == sum(due.values()) and column.days != due:
-            self._find("date", f"Die Beträge verteilen sich anders auf die Tage {right}", number, where)
+            outside = "" if self._period.contains(day) else ", außerhalb des Zeitraums"
+            self._add("date", f"Belegdatum {day:%d.%m.%Y}{outside}; richtig ist {right}", number, posted)
+        if not wrong and posted.total == sum(expected.values()) and posted.days != expected:
+            self._add("date", f"Die Beträge verteilen sich anders auf die Tage {right}", number, posted)
             return False
         return not wrong
 
-    def _judge_sums(
-        self, number: str, documents: tuple[Document, ...], due: Decimal, column: _Column, where: Finding
-    ) -> bool:
+    def _compare_sums(self, number: str, documents: tuple[Document, ...], gross: Decimal, posted: _Posted) -> bool:
         by_rate: dict[Decimal, Decimal] = dict.fromkeys(rates_of(documents), ZERO)
-        certain, good = True, True
-        for (sort, way, verdict), amount in zip(self._verdicts(documents, column), column.sums.values(), strict=True):
-            if fault := verdict.fault or self._strange(sort, way, verdict):
-                self._find("account", fault, number, where)
-                good = False
-            elif verdict.note:
-                self._odd[verdict.note] += 1
-            if verdict.rate in by_rate and not verdict.fault:
-                by_rate[verdict.rate] += amount
+        rates_clear, right = True, True
+        for (group, account, check), amount in zip(
+            _checked_accounts(documents, posted), posted.sums.values(), strict=True
+        ):
+            if fault := check.fault or self._unusual(group, account, check):
+                self._add("account", fault, number, posted)
+                right = False
+            elif check.note:
+                self._account_notes[check.note] += 1
+            if check.rate in by_rate and not check.fault:
+                by_rate[check.rate] += amount
             else:
-                certain = False
-        wrong = _difference(documents, due, column, by_rate if certain else None)
-        wrong = wrong or _tax_difference(documents, column)
+                rates_clear = False
+        wrong = _difference(documents, gross, posted.total, by_rate if rates_clear else {})
+        wrong = wrong or _tax_difference(documents, posted)
         if wrong is not None:
-            self._find(wrong[0], wrong[1], number, where)
-        return good and wrong is None
+            self._add(*wrong, number, posted)
+        return right and wrong is None
 
-    def _verdicts(
-        self, documents: tuple[Document, ...], column: _Column | None
-    ) -> Iterator[tuple[Hashable, tuple[str, str], Verdict]]:
-        """(sort of documents, way, verdict) for each account and tax key, in the order of the column's sums."""
-        if column is None:
-            return
-        first, rates = documents[0], rates_of(documents)
-        beside = any(account.kind is Kind.TAX for account in column.account_of.values())
-        for (number, written), account in column.account_of.items():
-            key = tax_key(written)
-            verdict = judge(account, number, key, first.tax_rule, rates, tax_beside=beside)
-            yield (first.tax_rule, first.advance, account.kind, verdict.rate, beside), (number, key), verdict
-
-    def _strange(self, sort: Hashable, way: tuple[str, str], verdict: Verdict) -> str | None:
-        """What is odd by the chart, or done otherwise than usual; not when it is a habit of this export."""
-        if self._usual.is_habit(sort, way):
+    def _unusual(self, group: Hashable, account: AccountAndKey, check: AccountCheck) -> str | None:
+        """In German, what is unusual about the account by the chart or in this export, unless it is a convention."""
+        if self._revenue_accounts.is_convention(group, account):
             return None
-        return verdict.note or self._usual.other_habit(sort, way)
+        return check.note or self._revenue_accounts.deviation(group, account)
 
-    def _settle_payment(self, number: str, payments: list[Payment], column: _Column | None) -> None:
-        due = sum((payment.amount for payment in payments), ZERO)
-        if column is None:
-            if due:
-                self._find("missing", f"Die Zahlung fehlt: {euros(due)}", number)
+    def _compare_payments(self, number: str, payments: list[Payment], posted: _Posted | None) -> None:
+        expected = sum((payment.amount for payment in payments), ZERO)
+        if posted is None:
+            if expected:
+                self._add("missing", f"Die Zahlung fehlt: {euros(expected)}", number)
             return
-        where, found = Finding("", "", column.file, column.line), column.total
-        if not column.count and not due:
+        total = posted.total
+        if not posted.sums and not expected:
             return  # only a deduction
         if not payments:
-            self._find("extra", f"Zahlung über {euros(found)} ohne Gegenstück bei uns", number, where)
-        elif column.count and payments[0].currency not in column.currencies:
-            self._find("currency", "Die Zahlung ist in anderer Währung gebucht", number, where, note=True)
-        elif due not in (found, found + column.reduced):
-            doubled = found == 2 * due
-            told = f"Zahlung {euros(found)}, richtig ist {euros(due)}"
-            self._find("doubled" if doubled else "amount", told, number, where)
+            self._add("extra", f"Zahlung über {euros(total)} ohne Gegenstück bei uns", number, posted)
+        elif posted.sums and payments[0].currency not in posted.currencies:
+            self._add("currency", "Die Zahlung ist in anderer Währung gebucht", number, posted, note=True)
+        elif expected not in (total, total + posted.deductions):
+            text = f"Zahlung {euros(total)}, richtig ist {euros(expected)}"
+            self._add("doubled" if total == 2 * expected else "amount", text, number, posted)
         else:
-            known = [(payment.day, payment.amount) for payment in payments if payment.day is not None]
-            if len(known) < len(payments) or self._judge_days(number, _by_day(known), column, where):
+            dated = [(payment.day, payment.amount) for payment in payments if payment.day is not None]
+            if len(dated) < len(payments) or self._compare_days(number, dated, posted):
                 self.matched_payments += 1
-                self._count(column)
+                self._add_totals(posted)
 
-    def _count(self, column: _Column) -> None:
-        for (account, key), amount in column.sums.items():
-            kept = self._totals.get((account, key), Total(account, key, column.account_of[account, key].kind.value))
-            self._totals[account, key] = kept.plus(amount)
+    def _add_totals(self, posted: _Posted) -> None:
+        for key, amount in posted.sums.items():
+            before = self._totals.get(key, Total(*key, posted.accounts[key].kind.value))
+            self._totals[key] = before.plus(amount)
 
-    def _extra(self, entry: Entry, amount: Decimal, told: str) -> None:
-        self._find("extra", f"{told}: {euros(amount)} vom {entry.posting.day:%d.%m.%Y}", entry.posting.number, entry)
+    def _add_extra(self, side: PostingSide, amount: Decimal, text: str) -> None:
+        self._add("extra", f"{text}: {euros(amount)} vom {side.posting.day:%d.%m.%Y}", side.posting.number, side)
 
-    def _find(
-        self, kind: str, text: str, number: str, at: Entry | Finding | None = None, *, note: bool = False
+    def _add(
+        self, kind: str, text: str, number: str, place: PostingSide | _Posted | None = None, *, note: bool = False
     ) -> None:
-        line = at.posting.line if isinstance(at, Entry) else at.line if at else None
-        self._findings.add(Finding(kind, f"{text}.", at.file if at else None, line, number[:36] or None, note))
+        file, line = (place.file, place.line) if place else (None, None)
+        self._findings.add(Finding(kind, f"{text}.", file, line, number[:36] or None, note))
+
+
+def _at(posted: dict[str, _Posted], number: str, side: PostingSide) -> _Posted:
+    return posted.setdefault(number, _Posted(side.file, side.line))
+
+
+def _checked_accounts(
+    documents: tuple[Document, ...], posted: _Posted | None
+) -> Iterator[tuple[Hashable, AccountAndKey, AccountCheck]]:
+    """(group, account, check) of each account and tax key, in the order of `posted.sums`.
+
+    Documents of one group are expected on one account: same tax rule, advance or not, kind of account, rate.
+    """
+    if posted is None:
+        return
+    first, rates = documents[0], rates_of(documents)
+    tax_posted = any(account.kind is AccountKind.TAX for account in posted.accounts.values())
+    for (number, key), account in posted.accounts.items():
+        written = AccountAndKey(number, without_reversal(key))
+        check = check_account(account, written, first.tax_rule, rates, tax_posted=tax_posted)
+        yield (first.tax_rule, first.advance, account.kind, check.rate, tax_posted), written, check
 
 
 def _difference(
-    documents: tuple[Document, ...], due: Decimal, column: _Column, by_rate: dict[Decimal, Decimal] | None
+    documents: tuple[Document, ...], gross: Decimal, total: Decimal, by_rate: dict[Decimal, Decimal]
 ) -> tuple[str, str] | None:
-    """How the postings of a document miss its sums: kind and words; None when they agree."""
-    found = column.total
-    told = f"gebucht sind {euros(found)}, der Beleg lautet auf {euros(due)}"
-    if found != due:
-        if due and found == -due:
-            return "amount", f"Soll und Haben sind vertauscht: {told}"
-        if due and found and found % due == 0 and found / due > 1:
-            return "doubled", f"Der Beleg ist {found / due:f}-mal gebucht: {told}"
-        return _part(documents, by_rate, told) or ("amount", f"Falscher Betrag: {told}")
-    for rate, amount in (by_rate or {}).items():
-        share = share_of(documents, rate)
-        if abs(amount - share) > _ROUNDING:
-            return "amount", f"Zum Satz {rate.normalize():f} % sind {euros(amount)} gebucht statt {euros(share)}"
+    """How the postings differ from the documents' sums: kind of finding and German text; None when they agree.
+
+    `by_rate` is empty where the accounts do not tell the rates.
+    """
+    text = f"gebucht sind {euros(total)}, der Beleg lautet auf {euros(gross)}"
+    if total != gross:
+        if gross and total == -gross:
+            return "amount", f"Soll und Haben sind vertauscht: {text}"
+        if gross and total and total % gross == 0 and total / gross > 1:
+            return "doubled", f"Der Beleg ist {total / gross:f}-mal gebucht: {text}"
+        return _rate_difference(documents, by_rate, text) or ("amount", f"Falscher Betrag: {text}")
+    for rate, amount in by_rate.items():
+        expected = gross_at_rate(documents, rate)
+        if abs(amount - expected) > _ROUNDING:
+            return "amount", f"Zum Satz {rate.normalize():f} % sind {euros(amount)} gebucht statt {euros(expected)}"
     return None
 
 
-def _tax_difference(documents: tuple[Document, ...], column: _Column) -> tuple[str, str] | None:
-    """Where tax is posted beside the revenue, all of it is."""
-    taxes = [column.sums[key] for key, account in column.account_of.items() if account.kind is Kind.TAX]
-    due = sum((share.tax for document in documents for share in document.shares), ZERO)
-    if taxes and abs(sum(taxes) - due) > _ROUNDING:
-        return "account", f"Auf Steuerkonten stehen {euros(sum(taxes, ZERO))}, die Steuer des Belegs ist {euros(due)}"
-    return None
-
-
-def _part(documents: tuple[Document, ...], by_rate: dict[Decimal, Decimal] | None, told: str) -> tuple[str, str] | None:
-    """A document of several tax rates of which one part is missing or doubled."""
-    if by_rate is None or len(by_rate) < 2:
+def _rate_difference(
+    documents: tuple[Document, ...], by_rate: dict[Decimal, Decimal], text: str
+) -> tuple[str, str] | None:
+    """The finding if the part at exactly one of several tax rates is missing or posted twice."""
+    expected = {rate: gross_at_rate(documents, rate) for rate in by_rate}
+    wrong = [rate for rate, amount in by_rate.items() if abs(amount - expected[rate]) > _ROUNDING]
+    if len(by_rate) < 2 or len(wrong) != 1:
         return None
-    wrong = {rate: amount for rate, amount in by_rate.items() if abs(amount - share_of(documents, rate)) > _ROUNDING}
-    for rate, amount in wrong.items():
-        if len(wrong) == 1 and amount == 0:
-            return "missing", f"Der Teil zum Satz {rate.normalize():f} % fehlt: {told}"
-        if len(wrong) == 1 and amount == 2 * share_of(documents, rate):
-            return "doubled", f"Der Teil zum Satz {rate.normalize():f} % ist doppelt: {told}"
+    (rate,) = wrong
+    if by_rate[rate] == 0:
+        return "missing", f"Der Teil zum Satz {rate.normalize():f} % fehlt: {text}"
+    if by_rate[rate] == 2 * expected[rate]:
+        return "doubled", f"Der Teil zum Satz {rate.normalize():f} % ist doppelt: {text}"
     return None
 
 
-def _by_day(amounts: Iterable[tuple[date, Decimal]]) -> dict[date, Decimal]:
-    sums: dict[date, Decimal] = {}
-    for day, amount in amounts:
-        sums[day] = sums.get(day, ZERO) + amount
-    return sums
+def _tax_difference(documents: tuple[Document, ...], posted: _Posted) -> tuple[str, str] | None:
+    """The finding if some tax has postings of its own, but not all of it."""
+    taxes = [posted.sums[key] for key, account in posted.accounts.items() if account.kind is AccountKind.TAX]
+    expected = sum((subtotal.tax for document in documents for subtotal in document.subtotals), ZERO)
+    if taxes and abs(sum(taxes) - expected) > _ROUNDING:
+        booked = euros(sum(taxes, ZERO))
+        return "account", f"Auf Steuerkonten stehen {booked}, die Steuer des Belegs ist {euros(expected)}"
+    return None
 
 
-def _spelling(number: str) -> str:
-    """Official: Belegfeld 1 holds letters, digits and `$ & % * + - /` only."""
+def _permitted(number: str) -> str:
+    """A number in the characters that Belegfeld 1 permits (official): letters, digits and `$ & % * + - /`."""
     return re.sub(r"[^A-Za-z0-9$&%*+\-/]", "", number).upper()

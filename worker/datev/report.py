@@ -1,4 +1,4 @@
-"""What an acceptance says: for the database (`as_dict`) and for the tax adviser (`as_text`, German). Pure."""
+"""The result of checking a DATEV export: as JSON for the database, as German text for the tax adviser. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
@@ -11,7 +11,7 @@ from worker.datev.findings import Finding, Findings
 
 
 class Status(StrEnum):
-    """`refused` means unreadable: nothing was compared."""
+    """How the check ended. `refused`: the export cannot be read, so nothing was compared."""
 
     ACCEPTED = "accepted"
     WITH_FINDINGS = "accepted_with_findings"
@@ -25,13 +25,13 @@ class Period:
     first: date
     last: date
 
-    def holds(self, day: date) -> bool:
-        """Whether the day lies in the period."""
+    def contains(self, day: date) -> bool:
+        """True if the day lies in the period."""
         return self.first <= day <= self.last
 
 
 @dataclass(frozen=True, slots=True)
-class FileSeen:
+class ExportFile:
     """A file of the archive. `kind`: bookings, category 16 (and others), image, index, package, unknown, unreadable."""
 
     name: str
@@ -41,7 +41,7 @@ class FileSeen:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """Matched sums of one account and tax key (BU-Schlüssel): turnover, or money received."""
+    """The matched sum of one account and tax key (BU-Schlüssel): turnover, or money received."""
 
     account: str
     key: str
@@ -50,10 +50,11 @@ class Total:
     amount: Decimal = Decimal(0)
 
     def plus(self, amount: Decimal) -> "Total":
-        """One more document."""
+        """This total with one more document."""
         return replace(self, documents=self.documents + 1, amount=self.amount + amount)
 
 
+# Kind of finding -> its heading, in the order of the text.
 _TITLES = {
     "archive": "Archiv",
     "file": "Dateien",
@@ -72,39 +73,39 @@ _TITLES = {
     "date": "Belegdaten",
     "currency": "Währung",
 }
-_VERDICTS = {
+_RESULTS = {
     Status.ACCEPTED: "Angenommen. Alle Belege und Zahlungen sind auf den Cent gebucht.",
     Status.WITH_FINDINGS: "Angenommen mit Feststellungen. Bitte die folgenden Punkte vor der Übernahme klären.",
     Status.REFUSED: "Abgelehnt. Der Export ist nicht lesbar; es wurde nichts verglichen.",
 }
-_FILES = {"bookings": "Buchungsstapel", "category 16": "Debitoren/Kreditoren", "image": "Belegbild",
+_FILE_KINDS = {"bookings": "Buchungsstapel", "category 16": "Debitoren/Kreditoren", "image": "Belegbild",
           "index": "Belegverzeichnis", "package": "Belegbilder für den Belegtransfer, ungeöffnet",
           "unknown": "unbekannt", "unreadable": "nicht lesbar"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result. Counts are complete; of findings and notes the first thousand each are kept."""
+    """The result. Counts are complete; at most `MAX_FINDINGS` findings and as many notes are listed."""
 
     status: Status
     period: Period
     chart: str
-    files: tuple[FileSeen, ...]
+    files: tuple[ExportFile, ...]
     postings: int
     documents: int  # expected in the period
     matched: int
-    payments: int  # numbers with payments
+    payments: int  # document numbers with payments
     matched_payments: int
     totals: tuple[Total, ...]
     findings: Findings
 
     @property
-    def kinds(self) -> dict[str, int]:
-        """How many findings there are of each kind."""
+    def counts(self) -> dict[str, int]:
+        """Number of findings by kind; notes do not count."""
         return dict(self.findings.counts)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON values; money as strings, days as ISO 8601, images only counted."""
+        """JSON values: money as strings, days as ISO 8601. Images are only counted: they may name customers."""
         images = sum(file.kind == "image" for file in self.files)
         return {
             "status": self.status.value,
@@ -116,16 +117,16 @@ class Report:
             "documents": {"expected": self.documents, "matched": self.matched},
             "payments": {"expected": self.payments, "matched": self.matched_payments},
             "totals": [{**asdict(total), "amount": str(total.amount)} for total in self.totals],
-            "counts": self.kinds,
+            "counts": self.counts,
             "findings": [asdict(finding) for finding in self.findings.found],
             "notes": [asdict(finding) for finding in self.findings.notes],
         }
 
     def as_text(self) -> str:
-        """The plain text file beside the archive, for the tax adviser."""
-        return "\n".join([*self._head(), *self._files(), *self._sums(), *self._listed(), ""])
+        """German plain text for the tax adviser."""
+        return "\n".join([*self._summary(), *self._files(), *self._totals_table(), *self._findings_by_kind(), ""])
 
-    def _head(self) -> list[str]:
+    def _summary(self) -> list[str]:
         return [
             "Prüfbericht zum DATEV-Export",
             "============================",
@@ -136,13 +137,13 @@ class Report:
             f"Zahlungen:     {self.matched_payments} von {self.payments} stimmen (je Rechnung)",
             f"Buchungen:     {self.postings}",
             "",
-            f"Ergebnis: {_VERDICTS[self.status]}",
+            f"Ergebnis: {_RESULTS[self.status]}",
         ]
 
     def _files(self) -> list[str]:
         images = sum(file.kind == "image" for file in self.files)
         lines = [
-            f"  {file.name}: {_FILES.get(file.kind, file.kind)}"
+            f"  {file.name}: {_FILE_KINDS.get(file.kind, file.kind)}"
             + (f", {file.postings} Buchungen" * bool(file.postings))
             for file in self.files
             if file.kind != "image"
@@ -150,22 +151,16 @@ class Report:
         lines += [f"  {images} Belegbilder"] if images else []
         return ["", "Dateien", "-------", *lines] if lines else []
 
-    def _sums(self) -> list[str]:
+    def _totals_table(self) -> list[str]:
         if not self.totals:
             return []
-        rows = [
+        title = ["", "Abgestimmte Summen", "------------------", "      Konto    BU   Belege                Betrag"]
+        return title + [
             f"  {total.account:>9}  {total.key or '-':>4}  {total.documents:>7}  {euros(total.amount):>20}"
             for total in self.totals
         ]
-        return [
-            "",
-            "Abgestimmte Summen",
-            "------------------",
-            "      Konto    BU   Belege                Betrag",
-            *rows,
-        ]
 
-    def _listed(self) -> list[str]:
+    def _findings_by_kind(self) -> list[str]:
         lines: list[str] = []
         for kind, title in _TITLES.items():
             chosen = [finding for finding in self.findings.found if finding.kind == kind]
@@ -190,5 +185,5 @@ def _place(finding: Finding) -> str:
 
 
 def euros(amount: Decimal) -> str:
-    """German spelling, two decimals: 1.234,56."""
+    """An amount as Germans write it, with two decimals: 1.234,56."""
     return f"{amount:,.2f}".translate(str.maketrans(",.", ".,"))

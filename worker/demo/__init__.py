@@ -1,5 +1,5 @@
-"""The story of a billing month, on embedded services and the sandbox; every row of it is checked at the end."""
+"""The demo: a billing month on embedded services and the sandbox, every row of which is checked at the end."""
 
-from worker.demo.story import main
+from worker.demo.run import main
 
 __all__ = ["main"]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from worker.domain.invoice import Cancellation, ClaimStatus, PartyKind
@@ -45,36 +45,34 @@ UNLOGGED: Mapping[str, bool] = {"log": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContactLinked(Event):
+class ContactEvent(Event):
+    """The sevDesk contact of a party is what the billing system has. `digest` is of what was written."""
+
+    party_kind: PartyKind
+    party_id: UUID
+    contact_id: str
+    digest: str = field(metadata=UNLOGGED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactLinked(ContactEvent):
     """A sevDesk contact stands for the recipient, and its name is what we last wrote."""
 
-    party_kind: PartyKind
-    party_id: UUID
-    contact_id: str
     how: str  # `created`, `found by customer number`, `updated`
-    digest: str = field(metadata=UNLOGGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddressWritten(Event):
+class AddressWritten(ContactEvent):
     """The linked contact's invoice address is what the billing system has."""
 
-    party_kind: PartyKind
-    party_id: UUID
-    contact_id: str
     address_id: str | None
-    digest: str = field(metadata=UNLOGGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EmailWritten(Event):
+class EmailWritten(ContactEvent):
     """The linked contact's e-mail is what the billing system has."""
 
-    party_kind: PartyKind
-    party_id: UUID
-    contact_id: str
     email_id: str | None
-    digest: str = field(metadata=UNLOGGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,27 +116,33 @@ class Finalized(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PdfStored(Event):
+class DocumentStored(Event):
+    """A document lies in `sevdesk_documents`."""
+
+    document: ClassVar[str]  # the table's `kind`
+    mimetype: ClassVar[str] = "application/pdf"
+    filename: str
+    sha256: str
+    content: bytes = field(metadata=UNLOGGED)
+
+
+class PdfStored(DocumentStored):
     """The finalized invoice's PDF lies in `sevdesk_documents`."""
 
-    filename: str
-    sha256: str
-    content: bytes = field(metadata=UNLOGGED)
+    document = "invoice_pdf"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class XmlStored(Event):
+class XmlStored(DocumentStored):
     """The e-invoice's XML lies in `sevdesk_documents`, beside the PDF that carries it."""
 
-    filename: str
-    sha256: str
-    content: bytes = field(metadata=UNLOGGED)
+    document, mimetype = "invoice_xml", "application/xml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mailed(Event):
-    """The invoice went out by e-mail, once for this job."""
+class MailSent(Event):
+    """A document went out by e-mail. `how` is how that is known."""
 
+    document: ClassVar[str]
     recipient_kind: PartyKind
     recipient_id: UUID
     recipient_reason: str
@@ -146,6 +150,12 @@ class Mailed(Event):
     pdf_sha256: str | None
     recipient: str = field(metadata=UNLOGGED)
     subject: str = field(metadata=UNLOGGED)
+
+
+class Mailed(MailSent):
+    """The invoice went out by e-mail, once for this job."""
+
+    document = "invoice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,26 +227,16 @@ class CreditNoteDrafted(Event):
     cancellation: Cancellation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancellationPdfStored(Event):
+class CancellationPdfStored(DocumentStored):
     """The cancellation invoice's PDF lies in `sevdesk_documents`."""
 
-    filename: str
-    sha256: str
-    content: bytes = field(metadata=UNLOGGED)
+    document = "cancellation_pdf"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancellationMailed(Event):
+class CancellationMailed(MailSent):
     """The cancellation invoice went out by e-mail, once for this job."""
 
-    recipient_kind: PartyKind
-    recipient_id: UUID
-    recipient_reason: str
-    how: str
-    pdf_sha256: str | None
-    recipient: str = field(metadata=UNLOGGED)
-    subject: str = field(metadata=UNLOGGED)
+    document = "cancellation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

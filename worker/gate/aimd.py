@@ -1,112 +1,112 @@
-"""How fast this process may call: additive increase, multiplicative decrease. Pure; the clock is passed in, in seconds.
+"""Call rate by additive increase, multiplicative decrease (AIMD). Pure; the clock is passed in, in seconds.
 
-Without trouble there is no limit and nothing to compute. sevDesk documents none (133 calls a second were answered,
-measured by one peer), so a fixed one would be a guess: too slow for most accounts, too fast for the one that matters.
+There is no limit until sevDesk answers with 429 or repeated 5xx. sevDesk documents no limit (133 calls a second were
+answered, measured by one peer), so a fixed one would be a guess.
 """
 
 from collections import deque
 
-# What a cut leaves of the speed, and how long the additive increase takes to give the rest back. The increase is
-# measured by the cut, because a step that suits a limit of 100 calls a second is ruinous for one of 100 a minute.
-CUT, RECOVER_SECONDS = 0.5, 20.0
-# By now it has grown to three times what was too fast: whatever it was, it is over.
+# What a decrease leaves of the rate, and how long the additive increase takes to give the rest back. The increase is
+# proportional to the rate, because a step that suits a limit of 100 calls a second is ruinous for one of 100 a minute.
+DECREASE_FACTOR, RECOVER_SECONDS = 0.5, 20.0
+# After this time the rate has grown to three times what was too fast, so the limit is lifted.
 FORGET_SECONDS = 100.0
-# One call in five seconds: below that, nothing would ever be seen to have got better.
-SLOWEST = 0.2
-# A limit can be that low, and a 429 says that there is one; 5xx come from load, and so few calls are none.
-SLOWEST_FOR_LOAD = 5.0
-# The speed before the first cut is what left in the last second.
+# One call in five seconds: with fewer calls, an improvement would not be noticed.
+MIN_RATE = 0.2
+# Lowest rate after a 5xx, in calls a second. A 429 may come from a very low limit; so few calls are no load.
+MIN_RATE_5XX = 5.0
+# The rate before the first decrease is the number of calls sent in the last second.
 MEASURE_SECONDS = 1.0
-# A publication's calls may leave together, so that a single job is not slowed by a limit it stays below.
+# Calls that may be sent together, so that a single publication is not slowed by a limit it stays below.
 BURST = 5
-# Cuts of two processes within this are about the same trouble; the busier one's counts for all.
-SAME_CUT_SECONDS = 1.0
+# Two processes that decrease within this time met the same overload; the higher of their rates counts for all.
+SAME_OVERLOAD_SECONDS = 1.0
 
 
 class CallRate:
-    """One process's share; after a cut all processes have the same, so the account's speed is the sum.
-
-    `reserve` hands out places in line, `cut` slows down, `hold` stops everything until an instant.
-    """
+    """The rate of one process. After a decrease every process has the same, so the account's rate is their sum."""
 
     def __init__(self) -> None:
-        self._cut_at, self._rate = 0.0, 0.0  # calls a second right after the last cut; 0: none
-        self._next = 0.0  # the next place in line, before bursts
-        self._held_until = 0.0
-        self._left: deque[float] = deque()
+        self._decreased_at, self._rate = 0.0, 0.0  # rate right after the last decrease; 0: no limit
+        self._next = 0.0  # time of the next free place in line, before bursts
+        self._paused_until = 0.0
+        self._sent: deque[float] = deque()
 
     def limit(self, now: float) -> float | None:
-        """Calls a second; None: as many as one likes."""
-        if self._rate and now - self._cut_at >= FORGET_SECONDS:
+        """Calls a second; None: no limit."""
+        if self._rate and now - self._decreased_at >= FORGET_SECONDS:
             self._rate = 0.0
-        return self._rate * (1 + (now - self._cut_at) / RECOVER_SECONDS) if self._rate else None
+        return self._rate * (1 + (now - self._decreased_at) / RECOVER_SECONDS) if self._rate else None
 
-    def free(self, now: float) -> bool:
-        """Nothing limits anybody, which is nearly always so."""
-        return not self._rate and now >= self._held_until
+    def is_unlimited(self, now: float) -> bool:
+        """True if there is neither a limit nor a pause."""
+        return not self._rate and now >= self._paused_until
 
-    def held(self, now: float) -> float:
-        """Seconds left of a pause."""
-        return max(self._held_until - now, 0.0)
+    def pause_left(self, now: float) -> float:
+        """Seconds until the pause ends; 0 without one."""
+        return max(self._paused_until - now, 0.0)
 
-    def left(self, now: float) -> None:
-        """A call leaves: measured, for the day there is something to cut."""
-        self._left.append(now)
-        while self._left[0] < now - MEASURE_SECONDS:
-            self._left.popleft()
+    def record_call(self, now: float) -> None:
+        """Count a call that is sent now; the first decrease starts from this count."""
+        self._sent.append(now)
+        while self._sent[0] < now - MEASURE_SECONDS:
+            self._sent.popleft()
 
     def wait(self, now: float) -> float:
-        """Seconds the next in line has to wait."""
+        """Seconds the next caller has to wait."""
         limit = self.limit(now)
-        paced = self._next - (BURST - 1) / limit - now if limit else 0.0
-        return max(paced, self.held(now))
+        in_line = self._next - (BURST - 1) / limit - now if limit else 0.0
+        return max(in_line, self.pause_left(now))
 
-    def reserve(self, now: float, *, most: float, places: int = 1) -> float:
-        """Take `places` in line and answer with the wait; a wait beyond `most` is answered, but no place is taken."""
+    def reserve(self, now: float, *, max_wait: float, places: int = 1) -> float:
+        """Take `places` in line and return the seconds to wait. A wait longer than `max_wait` takes no place."""
         wait, limit = self.wait(now), self.limit(now)
-        if wait <= most and limit:
+        if wait <= max_wait and limit:
             self._next = max(self._next, now) + places / limit
         return wait
 
-    def cut(self, now: float, left_at: float, slowest: float = SLOWEST) -> float | None:
-        """Slow down because of a call that left at `left_at`, and answer with the new speed.
+    def decrease(self, now: float, sent_at: float, min_rate: float = MIN_RATE) -> float | None:
+        """Lower the rate because of a call sent at `sent_at`; returns the new rate.
 
-        None: it left before the last cut and tells nothing new, or we are that slow already.
+        None if nothing changes: the call was sent before the last decrease, or the rate is at `min_rate` already.
         """
         limit = self.limit(now)
-        if limit is not None and left_at < self._cut_at:
+        if limit is not None and sent_at < self._decreased_at:
             return None
-        rate = max((self._measured(now) if limit is None else limit) * CUT, slowest)
+        rate = max((self._measured(now) if limit is None else limit) * DECREASE_FACTOR, min_rate)
         if limit is not None and rate >= limit:
             return None
-        self._start(now, rate)
+        self._set(now, rate)
         return rate
 
     def adopt(self, now: float, rate: float, age: float = 0.0) -> float | None:
-        """Another process's cut, `age` seconds old. Answers with ours, when that must count because we are busier."""
-        ours = self._measured(now) * CUT
+        """Take over the rate another process decreased to `age` seconds ago.
+
+        Returns this process's own rate if that is to count instead: the same overload, met while sending more calls.
+        """
+        own = self._measured(now) * DECREASE_FACTOR
         if self.limit(now) is not None:
-            ours = self._rate if now - self._cut_at < SAME_CUT_SECONDS else 0.0
-        if age < SAME_CUT_SECONDS and ours > rate * 1.1:
-            self._start(now, ours)
-            return ours
-        self._start(now - age, max(rate, SLOWEST))
+            own = self._rate if now - self._decreased_at < SAME_OVERLOAD_SECONDS else 0.0
+        if age < SAME_OVERLOAD_SECONDS and own > rate * 1.1:
+            self._set(now, own)
+            return own
+        self._set(now - age, max(rate, MIN_RATE))
         return None
 
-    def hold(self, now: float, seconds: float) -> bool:
-        """Nothing leaves for so long, and then one after the other. False: that was so already."""
+    def pause(self, now: float, seconds: float) -> bool:
+        """Send nothing for `seconds`, then keep to the rate without a burst. False if a pause as long was running."""
         until, limit = now + seconds, self.limit(now)
-        longer = until > self._held_until + SAME_CUT_SECONDS
-        self._held_until = max(self._held_until, until)
+        longer = until > self._paused_until + SAME_OVERLOAD_SECONDS
+        self._paused_until = max(self._paused_until, until)
         if limit:
-            then = self._rate * (1 + (until - self._cut_at) / RECOVER_SECONDS)  # as `wait` will reckon by that time
-            self._next = max(self._next, until + (BURST - 1) / then)
+            rate = self._rate * (1 + (until - self._decreased_at) / RECOVER_SECONDS)  # what `limit` will be at `until`
+            self._next = max(self._next, until + (BURST - 1) / rate)
         return longer
 
     def _measured(self, now: float) -> float:
-        recent = sum(at >= now - MEASURE_SECONDS for at in self._left)
+        recent = sum(at >= now - MEASURE_SECONDS for at in self._sent)
         return recent / MEASURE_SECONDS
 
-    def _start(self, at: float, rate: float) -> None:
-        self._cut_at, self._rate = at, rate
-        self._next = max(self._next, at + (BURST - 1) / rate)  # what was saved up is gone
+    def _set(self, at: float, rate: float) -> None:
+        self._decreased_at, self._rate = at, rate
+        self._next = max(self._next, at + (BURST - 1) / rate)  # no burst directly after a decrease

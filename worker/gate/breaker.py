@@ -1,95 +1,70 @@
-"""Whether the API token is worth asking with. Pure; the clock is passed in, in seconds.
+"""A circuit breaker for a refused API token. Pure; the clock is passed in, in seconds.
 
-sevDesk may block a token that keeps failing, so after a refusal nobody calls until a probe's time has come: then one
-call of one worker, and after each refusal twice as long until the next. Until the first answer of all, too, one call
-goes ahead and the others wait for it: a worker started with a wrong token asks once.
+sevDesk may block a token that keeps failing, so after a refusal nobody calls. When the interval is over, one call of
+one worker is sent as a probe; each refused probe doubles the interval. Calls in flight at the first refusal, at most
+one per slot, are refused as well and change nothing.
 """
 
-import asyncio
-from enum import Enum
-
-# A token is refused because somebody changed something, and that is often mended at once, or not before Monday.
-FIRST_PROBE, LAST_PROBE = 10.0, 300.0
-# The others wait this long for the call that goes ahead: as good as any read's answer.
-AHEAD_SECONDS = 5.0
-
-
-class Token(Enum):
-    """What is known of it."""
-
-    UNTRIED = "untried"
-    ACCEPTED = "accepted"
-    REFUSED = "refused"
+# A token is refused because somebody changed something, which is often mended at once, or not before Monday.
+FIRST_INTERVAL, LONGEST_INTERVAL = 10.0, 300.0
+# How long the others wait for a probe's answer before one of them sends the next: enough for any read.
+PROBE_SECONDS = 5.0
 
 
 class TokenBreaker:
-    """One process's knowledge; the others' comes in through `refused` and `accepted`."""
+    """What one process knows of the token. What other workers found comes in by `open` and `record_accepted`."""
 
     def __init__(self) -> None:
-        self.token = Token.UNTRIED
-        self.interval = FIRST_PROBE
-        self._changed_at = 0.0  # answers to calls that left before this are old news
-        self._until = 0.0
-        self._ahead: tuple[asyncio.Task[object] | None, float] | None = None
-        self._answered = asyncio.Event()
+        self.is_open = False  # the token is refused
+        self.interval = FIRST_INTERVAL
+        self._changed_at = 0.0  # answers to calls sent before this prove nothing
+        self._probe_at = 0.0
+        self._probe: tuple[object, float] | None = None  # who sends the probe, and since when
 
-    def rest(self, now: float) -> float:
-        """Seconds until the next probe; 0 when there is nothing to wait for."""
-        return max(self._until - now, 0.0) if self.token is Token.REFUSED else 0.0
+    @property
+    def probe_seconds(self) -> float:
+        """Seconds that the one sending a probe has for it."""
+        return min(self.interval, PROBE_SECONDS)
 
-    def go_ahead(self, now: float) -> bool:
-        """Whether the calling task is the one whose call decides. One that stays away for long is replaced."""
-        task = asyncio.current_task()
-        if self._ahead is not None and self._ahead[0] is not task and now - self._ahead[1] < AHEAD_SECONDS:
+    def seconds_until_probe(self, now: float) -> float:
+        """Seconds until a probe may be sent; 0 if one is due, or if the token is not refused."""
+        return max(self._probe_at - now, 0.0) if self.is_open else 0.0
+
+    def admit(self, now: float, caller: object) -> float:
+        """0 if the caller may call: token not refused, or this is the probe. Else seconds until it may ask again."""
+        if wait := self.seconds_until_probe(now):
+            return wait
+        return 0.0 if not self.is_open or self._takes_probe(now, caller) else self.probe_seconds
+
+    def _takes_probe(self, now: float, caller: object) -> bool:
+        """True for one caller per `probe_seconds`, as often as it asks."""
+        if self._probe is None or now - self._probe[1] >= self.probe_seconds:
+            self._probe = (caller, now)
+        return self._probe[0] is caller
+
+    def record_accepted(self, now: float, sent_at: float) -> bool:
+        """The token was accepted for a call sent at `sent_at`. True if that closes the breaker."""
+        if not self.is_open or sent_at < self._changed_at:
             return False
-        if self._ahead is None or self._ahead[0] is not task:
-            self._ahead = (task, now)
-            self._answered.clear()
+        self.is_open, self.interval, self._changed_at, self._probe = False, FIRST_INTERVAL, now, None
         return True
 
-    async def answered(self) -> None:
-        """Wait for the call that goes ahead; a token that nobody has refused by then counts as accepted."""
-        try:
-            async with asyncio.timeout(AHEAD_SECONDS):
-                await self._answered.wait()
-        except TimeoutError:
-            if self.token is Token.UNTRIED:
-                self.token = Token.ACCEPTED
+    def record_no_answer(self, now: float) -> None:
+        """No answer, or one that says nothing of the token. A probe is repeated after the same interval."""
+        if self.is_open and now >= self._probe_at:
+            self._probe_at, self._probe = now + self.interval, None
 
-    def step_back(self) -> None:
-        """The call that went ahead came to nothing, or another worker's goes ahead."""
-        self._ahead = None
-        self._answered.set()
-
-    def accepted(self, now: float, left_at: float) -> bool:
-        """An answer that is no refusal of the token. True: that changes something for the others."""
-        if self.token is Token.ACCEPTED or left_at < self._changed_at:
-            return False
-        reopened = self.token is Token.REFUSED
-        self.token, self.interval, self._changed_at = Token.ACCEPTED, FIRST_PROBE, now
-        self.step_back()
-        return reopened
-
-    def nothing(self, now: float) -> None:
-        """No answer, or one that says nothing of the token: a probe is repeated, a first call is not waited for."""
-        if self.token is Token.REFUSED and now >= self._until:
-            self._until = now + self.interval
-        if self.token is Token.UNTRIED:
-            self.token = Token.ACCEPTED
-        self.step_back()
-
-    def refused(self, now: float, left_at: float) -> bool:
-        """The token was refused. True: nobody knew; then, or when a probe's time had come, the next one is set."""
-        if self.token is not Token.REFUSED and left_at >= self._changed_at:
-            self.hear_refusal(now, FIRST_PROBE, FIRST_PROBE)
+    def record_refused(self, now: float, sent_at: float) -> bool:
+        """The token was refused for a call sent at `sent_at`. True if that opens the breaker."""
+        if not self.is_open and sent_at >= self._changed_at:
+            self.open(now, FIRST_INTERVAL, FIRST_INTERVAL)
             return True
-        if self.token is Token.REFUSED and now >= self._until:
-            longer = min(self.interval * 2, LAST_PROBE)
-            self.hear_refusal(now, longer, longer)
+        if self.is_open and now >= self._probe_at:
+            longer = min(self.interval * 2, LONGEST_INTERVAL)
+            self.open(now, longer, longer)
         return False
 
-    def hear_refusal(self, now: float, interval: float, rest: float) -> None:
-        """What this or another worker found: refused, to be tried again after `rest` seconds."""
-        self.token, self.interval = Token.REFUSED, min(max(interval, FIRST_PROBE), LAST_PROBE)
-        self._changed_at, self._until = now, now + rest
-        self.step_back()
+    def open(self, now: float, interval: float, probe_in: float) -> None:
+        """Hold all calls back; the next probe is due after `probe_in` seconds."""
+        self.is_open, self.interval = True, min(max(interval, FIRST_INTERVAL), LONGEST_INTERVAL)
+        self._changed_at, self._probe_at, self._probe = now, now + probe_in, None

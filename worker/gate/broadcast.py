@@ -1,7 +1,7 @@
-"""What workers on one account tell one another through Redis: a cut, a pause, a refused token.
+"""Messages between the workers of one account through Redis: a lower rate, a pause, a refused token.
 
-Each notice is a key that runs out by itself, for workers that start later, and a PUBLISH for those that run. Times are
-spans, never instants, so no two clocks have to agree. A call to sevDesk costs no command; only trouble does.
+Each message is a key with an expiry, for workers that start later, and a PUBLISH for running ones. Times are durations,
+never instants, so the workers' clocks need not agree. Without trouble nothing is sent.
 """
 
 import asyncio
@@ -18,30 +18,30 @@ from redis.exceptions import RedisError
 
 log = structlog.get_logger()
 
-Notice = Mapping[str, float]
+Message = Mapping[str, float]
 
-# In this order: the speed belongs to the time before the pause.
-SUBJECTS = ("pace", "hold", "refused")
-# Before a lost channel is subscribed to again.
-AGAIN_SECONDS = 1.0
+# Read in this order, because the rate was lowered before the pause began.
+SUBJECTS = ("rate", "pause", "token_refused")
+# Seconds before a lost subscription is tried again.
+RESUBSCRIBE_SECONDS = 1.0
 
 
 class Broadcast:
-    """`put` tells, `hear` is called with what others tell, including what was told before we came."""
+    """`on_message` is called with (subject, values) of each message from another worker, and its `age` in seconds."""
 
-    def __init__(self, redis: Redis, account: str, name: str, hear: Callable[[str, Notice], None]) -> None:
-        self._redis, self._name, self._hear = redis, name, hear
-        self._prefix = f"sevdesk:throttle:{account}"
-        self._alone = False
+    def __init__(self, redis: Redis, account: str, name: str, on_message: Callable[[str, Message], None]) -> None:
+        self._redis, self._name, self._on_message = redis, name, on_message
+        self._prefix = f"sevdesk:gate:{account}"
+        self._unavailable = False
         self._sending: set[asyncio.Task[None]] = set()
 
-    def put(self, subject: str, seconds: float, **values: float) -> None:
-        """Tell the others, without waiting; `seconds` is how long it holds, 0 takes it back."""
-        task = asyncio.create_task(self._put(subject, seconds, values))
+    def announce(self, subject: str, seconds: float, **values: float) -> None:
+        """Tell the other workers, in the background. It holds for `seconds`; 0 withdraws it."""
+        task = asyncio.create_task(self._send(subject, seconds, values))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
-    async def _put(self, subject: str, seconds: float, values: Notice) -> None:
+    async def _send(self, subject: str, seconds: float, values: Message) -> None:
         key, values = f"{self._prefix}:{subject}", {**values, "seconds": seconds}
         try:
             async with self._redis.pipeline(transaction=True) as pipe:
@@ -51,30 +51,30 @@ class Broadcast:
                     pipe.delete(key)
                 pipe.publish(self._prefix, json.dumps({"from": self._name, "subject": subject, "values": values}))
                 await pipe.execute()
-            self._alone = False
+            self._unavailable = False
         except (RedisError, OSError) as error:
-            if not self._alone:
-                self._alone = True
+            if not self._unavailable:
+                self._unavailable = True
                 log.warning(
-                    "throttle.alone",
+                    "gate.redis_unavailable",
                     error=type(error).__name__,
                     next_step="Nothing to do: each worker keeps to its own limit until Redis is back.",
                 )
 
-    async def sent(self) -> None:
-        """Wait for what is being told."""
+    async def flush(self) -> None:
+        """Wait until everything announced has been sent, or has failed."""
         if self._sending:
             await asyncio.wait(self._sending)
 
-    async def first(self, subject: str, seconds: float) -> bool:
-        """Whether nobody else has said this within `seconds`; without Redis, yes."""
+    async def acquire_for(self, subject: str, seconds: float) -> bool:
+        """True for exactly one process per `seconds` (SET NX); True if Redis is down."""
         try:
             return bool(await self._redis.set(f"{self._prefix}:{subject}", self._name, nx=True, px=int(seconds * 1000)))
         except (RedisError, OSError):
             return True
 
     async def listen(self) -> None:
-        """Until cancelled; after an outage what was missed is read again."""
+        """Receive messages until cancelled. After an outage of Redis the current state is read again."""
         while True:
             try:
                 async with self._redis.pubsub() as channel:
@@ -83,12 +83,12 @@ class Broadcast:
                     while True:
                         message = await channel.get_message(ignore_subscribe_messages=True, timeout=5.0)
                         if message:
-                            self._told(json.loads(message["data"]))
-            except Exception:  # Redis is away, or somebody else writes under our names
-                await asyncio.sleep(AGAIN_SECONDS)
+                            self._dispatch(json.loads(message["data"]))
+            except Exception:  # Redis is away, or another program writes to this channel
+                await asyncio.sleep(RESUBSCRIBE_SECONDS)
 
     async def catch_up(self) -> None:
-        """Hear what was told before, once; without Redis, nothing."""
+        """Read once what still holds of earlier messages; does nothing if Redis is down."""
         with contextlib.suppress(Exception):
             await self._read()
 
@@ -98,23 +98,23 @@ class Broadcast:
                 pipe.get(f"{self._prefix}:{subject}")
                 pipe.pttl(f"{self._prefix}:{subject}")
             answers = await pipe.execute(raise_on_error=False)
-        for subject, raw, left in zip(SUBJECTS, answers[::2], answers[1::2], strict=True):
-            if isinstance(raw, bytes) and left > 0:
-                values = _numbers(json.loads(raw))
-                self._hear(subject, {**values, "age": values["seconds"] - left / 1000})
+        for subject, raw, ttl in zip(SUBJECTS, answers[::2], answers[1::2], strict=True):
+            if isinstance(raw, bytes) and ttl > 0:
+                values = _finite(json.loads(raw))
+                self._on_message(subject, {**values, "age": values["seconds"] - ttl / 1000})
 
-    def _told(self, message: dict[str, Any]) -> None:
+    def _dispatch(self, message: dict[str, Any]) -> None:
         if message["from"] != self._name:
-            self._hear(message["subject"], {**_numbers(message["values"]), "age": 0.0})
+            self._on_message(message["subject"], {**_finite(message["values"]), "age": 0.0})
 
 
-def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    """What was told, if it can be computed with."""
+def _finite(values: Mapping[str, Any]) -> dict[str, float]:
+    """The values, if all are finite numbers. Raises TypeError or ValueError."""
     if not all(math.isfinite(value) for value in values.values()):
-        raise ValueError("a notice holds finite numbers")
+        raise ValueError("a message holds finite numbers")
     return dict(values)
 
 
 def account_of(token: str, base_url: str) -> str:
-    """Names the account's token without showing it; another token, or another sevDesk, is another account."""
+    """A name for the account that does not show the token: 16 hexadecimal digits of a SHA-256 of token and address."""
     return hashlib.sha256(f"{base_url}\n{token}".encode()).hexdigest()[:16]

@@ -1,16 +1,16 @@
-"""The gate before sevDesk, shared by all worker processes: who may call now, who waits, who had better come back later.
+"""The gate before sevDesk: decides when a call may be sent, for all worker processes of one account.
 
-Three things are shared through Redis, and only when there is trouble: the speed after a cut (`pace`), the pause that
-sevDesk asked for (`Retry-After`, which everybody keeps), and that the token is refused (`breaker`). Without trouble a
-call costs a few comparisons and no command. Without Redis each process keeps to what it sees itself.
+The workers share three things through Redis, and only when there is trouble: the rate after a decrease (`aimd`), the
+pause sevDesk asked for (`Retry-After`), and that the token is refused (`breaker`). Without trouble a call costs a few
+comparisons and no Redis command. Without Redis each process keeps to what it meets itself.
 
-No library: `limits` and `pyrate-limiter` (well kept, Redis, asyncio) hold a rate that is known beforehand, and spend a
-Redis command on every call to do so; sevDesk's is not known, so it has to be felt for. `aiolimiter` knows one process
-only; the adaptive ones on the package index are young, or measure tokens of language models. Breakers (`purgatory`,
-`pybreaker`) count failures and let the failing callers through to find out; ours must let nobody through.
+No library: `limits` and `pyrate-limiter` (well kept, Redis, asyncio) keep a rate that is known beforehand, and spend a
+Redis command on every call; sevDesk's is not known. `aiolimiter` knows one process only; the adaptive ones on the
+package index are young, or measure tokens of language models. Breakers (`purgatory`, `pybreaker`) count failures and
+let failing callers through to find out; ours must let nobody through.
 
-A write waits for its turn before its intent is recorded (`wait_for_turn`) and never after it, since the quarantine
-counts from the intent. A job that would wait too long is told when to come back, and gives its slot away.
+A write waits in `wait_for_turn` before its intent is recorded and never after it, because the quarantine counts from
+the intent. A job that would wait too long gets `HeldBack` with the time to come back, and frees its slot.
 """
 
 import asyncio
@@ -25,31 +25,31 @@ from sevdesk_client.errors import SevDeskError, Throttled, TokenRefused
 from sevdesk_client.sending import Call
 from sevdesk_client.wire import Request
 from worker.domain.problems import problem
-from worker.gate.aimd import FORGET_SECONDS, SLOWEST, SLOWEST_FOR_LOAD, CallRate
-from worker.gate.breaker import AHEAD_SECONDS, LAST_PROBE, Token, TokenBreaker
-from worker.gate.broadcast import Broadcast, Notice, account_of
+from worker.gate.aimd import FORGET_SECONDS, MIN_RATE, MIN_RATE_5XX, CallRate
+from worker.gate.breaker import LONGEST_INTERVAL, TokenBreaker
+from worker.gate.broadcast import Broadcast, Message, account_of
 from worker.observability.metrics import Metrics
 
 log = structlog.get_logger()
 
-# Longer waits are spent in the ledger, where they can be seen, and not in a slot.
+# Seconds. Longer waits are spent in the ledger, where they can be seen, and not in a slot.
 MAX_WAIT = 5.0
-# What nobody waits for steps back while others are in line, but not for ever.
-PATIENT_KINDS, PATIENCE_SECONDS = frozenset({"sync_payments", "reconcile"}), 30.0
-# It takes a place in line for itself and three for the writes that other processes may be holding back.
-PATIENT_PLACES = 4
-# A person who asks whether the connection works is answered by sevDesk, not by us.
-ASKING_KINDS = frozenset({"test_connection", "reconcile"})
-# A 429 that does not say how long; and the longest that one answer can stop everything.
-USUAL_HOLD, LONGEST_HOLD = 1.0, 3600.0
-# sevDesk reports a caller's own mistakes with 500, too (official; five peers): one is a mistake, two are trouble.
-TROUBLE_SECONDS = 10.0
-# A waiting job looks again so often, in case the worker was restarted with another token meanwhile.
-LOOK_AGAIN = 60.0
+# Kinds that nobody waits for let the others go first, but not for ever.
+BACKGROUND_KINDS, BACKGROUND_MAX_WAIT = frozenset({"sync_payments", "reconcile"}), 30.0
+# Each of their calls takes four places in line: one, and three for the writes that other processes may be holding back.
+BACKGROUND_PLACES = 4
+# Kinds that call even while the token is refused: a person asks whether the connection works.
+EXEMPT_KINDS = frozenset({"test_connection", "reconcile"})
+# Seconds: the pause after a 429 without Retry-After, and the longest that one answer can stop all workers.
+DEFAULT_PAUSE, LONGEST_PAUSE = 1.0, 3600.0
+# sevDesk answers some of a caller's own mistakes with 500 (official; five peers), so one 5xx alone slows nobody down.
+REPEATED_5XX_SECONDS = 10.0
+# A waiting job asks again at least this often, in case the worker was restarted with another token meanwhile.
+LONGEST_POSTPONEMENT = 60.0
 
 
 class HeldBack(Throttled):
-    """The gate let the call wait no longer in its slot: nothing was sent. `retry_after` is when to come back."""
+    """The gate did not let the call be sent: no status. `retry_after` is the seconds until it may be tried again."""
 
     def __init__(self, operation: str, code: str, seconds: float) -> None:
         self.problem = problem(code)
@@ -57,136 +57,133 @@ class HeldBack(Throttled):
 
 
 class SevdeskGate:
-    """The client's gate (see `sevdesk_client.sending.Gate`). `kind` tells which kind of job is calling."""
+    """The client's gate (see `sevdesk_client.sending.Gate`). `kind` returns the kind of job that is calling."""
 
     def __init__(
         self, redis: Any, token: str, base_url: str, *, name: str, kind: Callable[[], str | None], metrics: Metrics
     ) -> None:
-        self.pace, self.breaker = CallRate(), TokenBreaker()
+        self.rate, self.breaker = CallRate(), TokenBreaker()
         self._kind, self._metrics = kind, metrics
-        self._notices = Broadcast(redis, account_of(token, base_url), name, self._hear)
-        self._trouble = -TROUBLE_SECONDS
-        self.listen, self.catch_up = self._notices.listen, self._notices.catch_up
-        self.told_all = self._notices.sent
-        metrics.watch_token(lambda: self.breaker.token is Token.REFUSED)
+        self._broadcast = Broadcast(redis, account_of(token, base_url), name, self._on_message)
+        self._last_5xx = -REPEATED_5XX_SECONDS
+        self.listen, self.catch_up, self.flush = self._broadcast.listen, self._broadcast.catch_up, self._broadcast.flush
+        metrics.watch_token(lambda: self.breaker.is_open)
 
     # -- before a call -------------------------------------------------------------------------------------------------
 
     async def wait_for_turn(self) -> None:
-        """A write's place in line, before its intent. Raises `Throttled` when it had better come back later."""
-        if self.breaker.token is not Token.ACCEPTED:
-            await self._admitted("a write")
-        if not self.pace.free(monotonic()):
-            await self._in_line("a write")
+        """Wait before a write's intent is recorded. Raises `HeldBack` if the job should come back later."""
+        await self._pass_breaker("a write")
+        if not self.rate.is_unlimited(monotonic()):
+            await self._wait_in_line("a write")
 
-    async def enter(self, request: Request) -> None:
-        """A read waits here. A write has waited in `wait_for_turn`, and leaves now or not at all."""
-        if self.breaker.token is not Token.ACCEPTED:
-            if not request.writes:
-                await self._admitted(request.operation)
-            elif not self._may_write():
-                raise HeldBack(request.operation, self._reason(), self.breaker.rest(monotonic()))
-        now = monotonic()
-        if not self.pace.free(now):
-            if not request.writes:
-                await self._in_line(request.operation)
-            elif self.pace.held(now):
-                raise HeldBack(request.operation, "sevdesk_pause", self.pace.held(now))
-        self.pace.left(monotonic())
+    async def before_call(self, request: Request) -> None:
+        """A read waits here. A write has waited in `wait_for_turn`: it may be sent now, or `HeldBack` is raised."""
+        if request.writes:
+            if self._is_held_back() and (wait := self.breaker.admit(monotonic(), asyncio.current_task())):
+                raise HeldBack(request.operation, "token_refused_waiting", wait)
+            if pause := self.rate.pause_left(monotonic()):
+                raise HeldBack(request.operation, "sevdesk_pause", pause)
+        else:
+            await self._pass_breaker(request.operation)
+            if not self.rate.is_unlimited(monotonic()):
+                await self._wait_in_line(request.operation)
+        self.rate.record_call(monotonic())
 
-    def _may_write(self) -> bool:
-        now = monotonic()
-        return self._kind() in ASKING_KINDS or (self.breaker.rest(now) == 0 and self.breaker.go_ahead(now))
+    def _is_held_back(self) -> bool:
+        """True if the token is refused and the calling kind of job is not exempt."""
+        return self.breaker.is_open and self._kind() not in EXEMPT_KINDS
 
-    async def _admitted(self, operation: str) -> None:
-        """Not before the token's probe, or, at the start, not beside the call that goes ahead."""
-        breaker = self.breaker
-        seconds = min(breaker.interval, AHEAD_SECONDS)
-        while breaker.token is not Token.ACCEPTED and self._kind() not in ASKING_KINDS:
-            if rest := breaker.rest(monotonic()):
-                raise HeldBack(operation, "token_refused_waiting", min(rest, LOOK_AGAIN))
-            if not breaker.go_ahead(monotonic()):
-                await breaker.answered()
-            elif breaker.token is Token.UNTRIED or await self._notices.first("probe", seconds):
-                return
-            else:
-                breaker.hear_refusal(monotonic(), breaker.interval, seconds)  # another worker's call goes ahead
+    async def _pass_breaker(self, operation: str) -> None:
+        """Raise `HeldBack` while the token is refused, unless this call is the probe."""
+        if not self._is_held_back():
+            return
+        if wait := self.breaker.admit(monotonic(), asyncio.current_task()):
+            raise HeldBack(operation, "token_refused_waiting", min(wait, LONGEST_POSTPONEMENT))
+        seconds = self.breaker.probe_seconds
+        if not await self._broadcast.acquire_for("probe", seconds) and self.breaker.is_open:
+            self.breaker.open(monotonic(), self.breaker.interval, seconds)  # another worker sends the probe
+            raise HeldBack(operation, "token_refused_waiting", seconds)
 
-    async def _in_line(self, operation: str) -> None:
-        began, places, most = monotonic(), 1, MAX_WAIT
-        if self._kind() in PATIENT_KINDS:
-            places, most = PATIENT_PLACES, 2 * MAX_WAIT  # a line that is always full must not turn it away each time
-            while 0 < (wait := self.pace.wait(monotonic())) < began + PATIENCE_SECONDS - monotonic():  # noqa: ASYNC110
-                await asyncio.sleep(max(wait, 0.01))  # the line moves with the clock
-        wait = self.pace.reserve(monotonic(), most=most, places=places)
+    async def _wait_in_line(self, operation: str) -> None:
+        """Wait for a place in line. Raises `HeldBack` if that takes longer than MAX_WAIT."""
+        began, places, max_wait = monotonic(), 1, MAX_WAIT
+        if self._kind() in BACKGROUND_KINDS:
+            places, max_wait = BACKGROUND_PLACES, 2 * MAX_WAIT  # else a line that is always full would never let it in
+            deadline = began + BACKGROUND_MAX_WAIT
+            while 0 < (wait := self.rate.wait(monotonic())) < deadline - monotonic():  # noqa: ASYNC110 - no event ends it
+                await asyncio.sleep(max(wait, 0.01))
+        wait = self.rate.reserve(monotonic(), max_wait=max_wait, places=places)
         while wait:
-            if wait > most:
-                reason = "sevdesk_pause" if self.pace.held(monotonic()) else "sevdesk_slowed"
-                # Were all to come back when the first of them may leave, a long queue would be busy with nothing else.
-                raise HeldBack(operation, reason, min(wait * uniform(1, 4), max(wait, LOOK_AGAIN)))  # noqa: S311
+            if wait > max_wait:
+                code = "sevdesk_pause" if self.rate.pause_left(monotonic()) else "sevdesk_slowed"
+                # Spread out: if all came back when the first may call, a long queue would do nothing else.
+                later = min(wait * uniform(1, 4), max(wait, LONGEST_POSTPONEMENT))  # noqa: S311
+                raise HeldBack(operation, code, later)
             await asyncio.sleep(wait)
-            wait = self.pace.held(monotonic())  # sevDesk may have asked for more meanwhile
-        self._metrics.waited(monotonic() - began)
-
-    def _reason(self) -> str:
-        return "token_refused_waiting" if self.breaker.token is Token.REFUSED else "sevdesk_slowed"
+            wait = self.rate.pause_left(monotonic())  # a pause may have begun meanwhile
+        self._metrics.gate_waited(monotonic() - began)
 
     # -- after it ------------------------------------------------------------------------------------------------------
 
-    def told(self, call: Call, error: SevDeskError | None) -> None:
-        """What a call came to. A refused token is marked with the time of its next probe, unless this is the news."""
-        now = monotonic()
-        left_at = now - call.ms / 1000
-        if isinstance(error, TokenRefused) and call.status == 401:  # 403 forbids one call, not the token
-            self._token_refused(now, left_at, error)
-        elif call.status is None or call.status == 429 or call.status >= 500:
-            self.breaker.nothing(now)
-        elif self.breaker.accepted(now, left_at):
-            log.info("token.accepted")
-            self._notices.put("refused", 0)
-        if isinstance(error, Throttled):
-            self._slow(now, left_at, 429, min(error.retry_after or USUAL_HOLD, LONGEST_HOLD))
-        elif call.status is not None and call.status >= 500:
-            again, self._trouble = now - self._trouble < TROUBLE_SECONDS, now
-            if again:
-                self._slow(now, left_at, call.status, 0)
+    def after_call(self, call: Call, error: SevDeskError | None) -> None:
+        """Learn from one attempt's outcome.
 
-    def _token_refused(self, now: float, left_at: float, error: TokenRefused) -> None:
-        before = self.breaker.interval, self.breaker.token
-        if self.breaker.refused(now, left_at):
-            error.retry_after = None  # this job is the one that tells a person
+        Sets `retry_after` of a refused token to the next probe; None for the call that found the refusal first.
+        """
+        now = monotonic()
+        sent_at = now - call.ms / 1000
+        if isinstance(error, TokenRefused) and call.status == 401:  # 403 forbids one call, not the token
+            self._token_refused(now, sent_at, error)
+        elif call.status is None or call.status == 429 or call.status >= 500:
+            self.breaker.record_no_answer(now)
+        elif self.breaker.record_accepted(now, sent_at):
+            log.info("token.accepted")
+            self._broadcast.announce("token_refused", 0)
+        if isinstance(error, Throttled):
+            self._slow_down(now, sent_at, 429, min(error.retry_after or DEFAULT_PAUSE, LONGEST_PAUSE))
+        elif call.status is not None and call.status >= 500:
+            repeated, self._last_5xx = now - self._last_5xx < REPEATED_5XX_SECONDS, now
+            if repeated:
+                self._slow_down(now, sent_at, call.status, 0)
+
+    def _token_refused(self, now: float, sent_at: float, error: TokenRefused) -> None:
+        breaker = self.breaker
+        before = breaker.interval, breaker.is_open
+        if breaker.record_refused(now, sent_at):
+            error.retry_after = None  # this job is parked, so that a person learns of it
             log.warning(
                 "token.refused",
-                again_in=self.breaker.interval,
+                again_in=breaker.interval,
                 next_step="Set a valid SEVDESK_API_TOKEN and restart the worker; jobs that need sevDesk wait.",
             )
         else:
-            error.retry_after = min(max(self.breaker.rest(now), 1.0), LOOK_AGAIN)
-        if before != (self.breaker.interval, self.breaker.token):
-            self._notices.put("refused", self.breaker.interval, interval=self.breaker.interval)
+            error.retry_after = min(max(breaker.seconds_until_probe(now), 1.0), LONGEST_POSTPONEMENT)
+        if before != (breaker.interval, breaker.is_open):
+            self._broadcast.announce("token_refused", breaker.interval, interval=breaker.interval)
 
-    def _slow(self, now: float, left_at: float, status: int, hold: float) -> None:
-        rate = self.pace.cut(now, left_at, SLOWEST if status == 429 else SLOWEST_FOR_LOAD)
-        held = hold > 0 and self.pace.hold(now, hold)
+    def _slow_down(self, now: float, sent_at: float, status: int, pause: float) -> None:
+        rate = self.rate.decrease(now, sent_at, MIN_RATE if status == 429 else MIN_RATE_5XX)
+        paused = pause > 0 and self.rate.pause(now, pause)
         if rate is not None:
-            self._notices.put("pace", FORGET_SECONDS, rate=rate)
-            self._metrics.slowed_down("429" if status == 429 else "5xx")
-        if held:
-            self._notices.put("hold", hold)
-        if rate is not None or held:
-            log.warning("sevdesk.slowed", status=status, pause=hold, rate=rate and round(rate, 2))
+            self._broadcast.announce("rate", FORGET_SECONDS, rate=rate)
+            self._metrics.gate_slowed("429" if status == 429 else "5xx")
+        if paused:
+            self._broadcast.announce("pause", pause)
+        if rate is not None or paused:
+            log.warning("gate.slowed", status=status, pause=pause, rate=rate and round(rate, 2))
 
     # -- from the other workers ----------------------------------------------------------------------------------------
 
-    def _hear(self, subject: str, notice: Notice) -> None:
-        now, age, seconds = monotonic(), notice["age"], notice["seconds"]
+    def _on_message(self, subject: str, message: Message) -> None:
+        now, age, seconds = monotonic(), message["age"], message["seconds"]
         match subject:
-            case "pace":
-                if (ours := self.pace.adopt(now, notice["rate"], age)) is not None:
-                    self._notices.put("pace", FORGET_SECONDS, rate=ours)
-            case "hold":
-                self.pace.hold(now, min(seconds - age, LONGEST_HOLD))
-            case "refused" if seconds:
-                self.breaker.hear_refusal(now, notice["interval"], min(seconds - age, LAST_PROBE))
-            case "refused":
-                self.breaker.accepted(now, now)
+            case "rate":
+                if (own := self.rate.adopt(now, message["rate"], age)) is not None:
+                    self._broadcast.announce("rate", FORGET_SECONDS, rate=own)
+            case "pause":
+                self.rate.pause(now, min(seconds - age, LONGEST_PAUSE))
+            case "token_refused" if seconds:
+                self.breaker.open(now, message["interval"], min(seconds - age, LONGEST_INTERVAL))
+            case "token_refused":
+                self.breaker.record_accepted(now, now)

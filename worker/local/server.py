@@ -1,4 +1,4 @@
-"""One local server process: started under a guard, known to be ready, stopped, killed, started again."""
+"""A local Postgres or Valkey server: starts it, waits until it answers, stops, kills and restarts it."""
 
 import fcntl
 import os
@@ -14,17 +14,13 @@ from pathlib import Path
 
 import redis
 
-from worker.local.programs import Account, ServiceError, major, postgres_programs, runnable, valkey_program
+from worker.local.guard import guarded, release_guard
+from worker.local.programs import Account, ServiceError, major_version, postgres_programs, runnable, valkey_program
 
-# The server dies with us, on any end including kill -9: a watcher, forked twice so that nobody waits for it, blocks
-# on a pipe that only we hold. A line tells it to go; the end of the pipe tells it that we are gone. `$$` is the
-# server, since the shell becomes it. Plain POSIX sh, so no code runs between fork and exec.
-GUARD = 'exec 3<&0 </dev/null; ( ( read -r _ <&3 || kill -INT $$ ) & ); exec "$@" 3<&-'
-
-# The shell line uses fd 3 and shells keep their own from 10 on; a lower inherited number was overwritten (measured).
+# A lower inherited descriptor was overwritten (measured): the guard uses 3, and shells use those from 10 on themselves.
 LOWEST_LOCK_FD = 10
 
-# Below the ports that Linux and macOS hand to outgoing connections, so that nobody takes ours during a restart.
+# Below the ports that Linux and macOS give to outgoing connections, so that none of them takes ours during a restart.
 PORTS = range(20_000, 32_000)
 
 # Seconds. A start takes 50 ms; WAL recovery and a checkpoint on a loaded disk take longer.
@@ -33,11 +29,11 @@ STOP_TIMEOUT = 30.0
 
 
 class PortTakenError(ServiceError):
-    """Somebody listens on the port already."""
+    """Another process listens on the port."""
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 that nobody listens on right now."""
+    """A port on 127.0.0.1 that nothing listens on now. Raises `ServiceError` if none is found."""
     for _ in range(1000):
         port = secrets.choice(PORTS)
         with socket.socket() as probe, suppress(OSError):
@@ -48,7 +44,7 @@ def free_port() -> int:
 
 
 def lock_file(path: Path, seconds: float) -> int | None:
-    """Take an exclusive lock within so many seconds; the descriptor that holds it, or None."""
+    """Takes an exclusive lock within `seconds`; returns the descriptor that holds it, or None. Raises `OSError`."""
     low = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     descriptor = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, LOWEST_LOCK_FD)
     os.close(low)
@@ -65,7 +61,7 @@ def lock_file(path: Path, seconds: float) -> int | None:
 
 
 class Server(ABC):
-    """A server on 127.0.0.1 whose data live in a folder of its own. The port stays the same across restarts."""
+    """A server on 127.0.0.1 with a data folder of its own. It keeps its port when it is restarted."""
 
     name: str
 
@@ -81,32 +77,34 @@ class Server(ABC):
 
     @property
     def pid(self) -> int:
-        """The server's process id; ServiceError when it is not running."""
+        """The server's process id. Raises `ServiceError` if it is not running."""
         if self._process is None or self._process.poll() is not None:
-            raise ServiceError(f"{self.name} is not running; its last words: {self._last_words()}")
+            raise ServiceError(f"{self.name} is not running; its log ends with: {self._log_end()}")
         return self._process.pid
 
     def start(self) -> None:
-        """Start on the data that are there and return when the server answers; nothing when it runs already."""
+        """Starts the server on the existing data and returns when it answers; does nothing if it runs.
+
+        Raises `ServiceError`, or `PortTakenError` if another process listens on its port.
+        """
         if self._process is not None and self._process.poll() is None:
             return
-        self.kill()  # lets the watcher of a server that ended by itself go
-        # Free exactly when no process of an earlier run lives, so a pid file left behind is stale even if its
-        # number is somebody's: killed servers stay zombies where pid 1 does not reap (measured).
+        self.kill()  # releases the guard of a server that ended by itself
+        # Free only if no process of an earlier run is left; then a pid file is stale even if its number is in use:
+        # killed servers stay zombies where pid 1 does not reap (measured).
         lock = lock_file(self.home / f"{self.name}.lock", STOP_TIMEOUT)
         if lock is None:
             raise ServiceError(f"an earlier {self.name} on {self.data} does not stop")
         try:
             self._prepare(lock)
             with self.log.open("wb") as log:
-                command = ["/bin/sh", "-c", GUARD, self.name, *self._command()]
-                self._process = self.account.spawn(command, log, pass_fds=[lock])
+                self._process = self.account.spawn(guarded(self.name, self._command()), log, pass_fds=[lock])
         finally:
-            os.close(lock)  # the server holds it now
+            os.close(lock)  # the server has inherited it
         self._wait_until_ready()
 
     def stop(self) -> None:
-        """Shut down cleanly; nothing when it is not running."""
+        """Shuts the server down, after `STOP_TIMEOUT` by `kill`; does nothing if it is not running."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):
@@ -114,29 +112,21 @@ class Server(ABC):
         self.kill()
 
     def kill(self) -> None:
-        """Kill -9, as a crash would; nothing when it is not running."""
+        """Ends the server with SIGKILL; does nothing if it is not running."""
         if self._process is None:
             return
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
-        self._dismiss_watcher(self._process)
+        release_guard(self._process)
         self._process = None
-
-    def _dismiss_watcher(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdin is not None  # spawn always pipes it
-        with suppress(BrokenPipeError):
-            process.stdin.write(b"\n")
-            process.stdin.flush()
-        with suppress(BrokenPipeError):
-            process.stdin.close()
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT
         while not self._answers(self._pid_or_failure()):
             if time.monotonic() > deadline:
                 self.kill()
-                raise ServiceError(f"{self.name} did not answer within {START_TIMEOUT:.0f} s: {self._last_words()}")
+                raise ServiceError(f"{self.name} did not answer within {START_TIMEOUT:.0f} s: {self._log_end()}")
             time.sleep(0.005)
 
     def _pid_or_failure(self) -> int:
@@ -147,24 +137,26 @@ class Server(ABC):
             taken = "address already in use" in str(error).lower()
             raise (PortTakenError if taken else ServiceError)(str(error)) from None
 
-    def _last_words(self) -> str:
+    def _log_end(self) -> str:
         with suppress(OSError):
             return self.log.read_text(errors="replace")[-2000:].strip() or "(none)"
         return "(none)"
 
     @abstractmethod
     def _prepare(self, lock: int) -> None:
-        """Make the data folder if there is none, and clear what an earlier run left. Helpers inherit the lock."""
+        """Creates the data folder if there is none, and removes a stale pid file. Programs it runs inherit `lock`."""
 
     @abstractmethod
-    def _command(self) -> list[str]: ...
+    def _command(self) -> list[str]:
+        """The command that starts the server in the foreground."""
 
     @abstractmethod
-    def _answers(self, pid: int) -> bool: ...
+    def _answers(self, pid: int) -> bool:
+        """True if the server, whose process id is `pid`, accepts connections."""
 
 
 class Postgres(Server):
-    """PostgreSQL. Superuser `postgres`, password by scram-sha-256, sorting by code point on every machine."""
+    """PostgreSQL with superuser `postgres`, scram-sha-256 passwords, and sorting by code point on every machine."""
 
     name = "postgres"
 
@@ -174,11 +166,11 @@ class Postgres(Server):
         super().__init__(home, account, port, password, durable=durable)
         self.max_connections = max_connections
         self._program, version = runnable(postgres_programs() / "postgres", account, home / "programs")
-        self.major = major(version)
+        self.major = major_version(version)
 
     def _prepare(self, lock: int) -> None:
         if not self.data.exists():
-            self._make_cluster(lock)
+            self._create_cluster(lock)
         cluster = int((self.data / "PG_VERSION").read_text())
         if cluster != self.major:
             raise ServiceError(
@@ -187,16 +179,16 @@ class Postgres(Server):
             )
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
-    def _make_cluster(self, lock: int) -> None:
-        """Build it under another name and rename it, so that a killed initdb leaves no half cluster."""
+    def _create_cluster(self, lock: int) -> None:
+        """Creates it under another name and renames it, so that a killed initdb leaves no incomplete cluster."""
         init = self.home / "init"
         shutil.rmtree(init, ignore_errors=True)
         init.mkdir(mode=0o700)
         password_file = init / "password"
         password_file.touch(0o600)
         password_file.write_text(self.password + "\n")
-        self.account.own(init)
-        self.account.own(password_file)
+        self.account.chown(init)
+        self.account.chown(password_file)
         self.account.run([self._program.with_name("initdb"), *self._initdb_options(init)], pass_fds=[lock])
         (init / "cluster").rename(self.data)
         password_file.unlink()
@@ -218,12 +210,12 @@ class Postgres(Server):
         }
         if not self.durable:
             # synchronous_commit stays on: without it a killed server forgets commits, and tests kill servers.
-            # Shared memory in the data folder goes with it, also after a kill.
+            # Shared memory files in the data folder are removed with it, also after a kill.
             settings |= {"fsync": "off", "full_page_writes": "off", "dynamic_shared_memory_type": "mmap"}
         return [str(self._program), "-D", str(self.data), *(f"--{key}={value}" for key, value in settings.items())]
 
     def _answers(self, pid: int) -> bool:
-        """Whether the eighth line of the server's own pid file says so: no polling by connections."""
+        """True if the eighth line of the server's pid file says so; no connections are needed for that."""
         with suppress(OSError):
             lines = (self.data / "postmaster.pid").read_text().splitlines()
             return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
@@ -231,7 +223,7 @@ class Postgres(Server):
 
 
 class Valkey(Server):
-    """Valkey, or Redis. Durable means its log is flushed every second; else nothing survives a restart."""
+    """Valkey, or Redis. If durable, its log is flushed every second; else a restart loses everything."""
 
     name = "valkey"
 
@@ -240,22 +232,22 @@ class Valkey(Server):
         self._program, _ = runnable(valkey_program(), account, home / "programs")
 
     def _prepare(self, lock: int) -> None:
-        """The password goes through a file: a command line is read by everybody on the machine."""
+        """Writes the password into a file, since every user of the machine can read a command line."""
         self.data.mkdir(mode=0o700, exist_ok=True)
-        self.account.own(self.data)
+        self.account.chown(self.data)
         config = self.data / "valkey.conf"
         config.touch(0o600)
         config.write_text(
             f"bind 127.0.0.1\nport {self.port}\nrequirepass {self.password}\nsave ''\n"
             f"appendonly {'yes' if self.durable else 'no'}\nappendfsync everysec\n"
         )
-        self.account.own(config)
+        self.account.chown(config)
 
     def _command(self) -> list[str]:
         return [str(self._program), f"{self.data}/valkey.conf", "--dir", str(self.data)]
 
     def _answers(self, pid: int) -> bool:
-        """Whether it takes our password, so that a stranger on the port is not mistaken for it."""
+        """True if it accepts our password, so that another server on the port is not mistaken for it."""
         with (
             suppress(redis.RedisError),
             redis.Redis(host="127.0.0.1", port=self.port, password=self.password, socket_timeout=1) as client,

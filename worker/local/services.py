@@ -1,7 +1,7 @@
 """Embedded Postgres and Redis for the demo, the tests and `sevdesk-worker local`. Production never imports this.
 
-Both listen on 127.0.0.1 with a random password, so any client in any language can use the printed addresses. They
-die with the process that started them, however it ends. A second process on the same folder shares them.
+Both listen on 127.0.0.1 with a random password, so any client in any language can use the printed addresses. They end
+with the process that started them, even if it is killed. A second process on the same folder shares them.
 """
 
 import json
@@ -38,15 +38,15 @@ __all__ = [
 ]
 
 DATABASE = "billing"
-GATE_TIMEOUT = 90.0  # seconds; longer than one start
+STARTUP_LOCK_TIMEOUT = 90.0  # seconds; longer than one start
 
-# What a first start that was killed leaves in a folder before the state file is in it.
-UNFINISHED = {"gate.lock", "owner.lock", "services.json.new"}
+# Files that a first start leaves in the folder if it is killed before it has written the state file.
+UNFINISHED = {"startup.lock", "owner.lock", "services.json.new"}
 
 
 @dataclass(frozen=True)
 class Services:
-    """The addresses of both servers; and the servers themselves, when this process started them."""
+    """The addresses of both servers, and the servers themselves if this process started them."""
 
     database_url: str
     redis_url: str
@@ -54,12 +54,12 @@ class Services:
 
     @property
     def postgres(self) -> Server:
-        """Postgres to stop, kill and start again; ServiceError when another process owns it."""
+        """Postgres, to stop, kill and restart it. Raises `ServiceError` if another process started it."""
         return self._started("postgres")
 
     @property
     def redis(self) -> Server:
-        """Valkey to stop, kill and start again; ServiceError when another process owns it."""
+        """Valkey, to stop, kill and restart it. Raises `ServiceError` if another process started it."""
         return self._started("valkey")
 
     def _started(self, name: str) -> Server:
@@ -71,15 +71,15 @@ class Services:
 
 @contextmanager
 def services(directory: Path, *, durable: bool, max_connections: int = 200) -> Iterator[Services]:
-    """Both servers on the data in this folder, stopped at the end; shared when another process runs them already.
+    """Starts both servers on the data in this folder, and stops them at the end; shares them if they run already.
 
-    Durable data survive a power cut (Redis: but for the last second). Otherwise Postgres survives a kill but not a
-    power cut, and Redis neither, which is what tests want. ServiceError says why it does not work and what to do.
+    Durable data survive a power cut (in Redis all but the last second). Otherwise Postgres survives SIGKILL, but not a
+    power cut, and Redis survives neither, which is enough for tests. Raises `ServiceError`.
     """
     directory = directory.absolute()
-    _take_over(directory)
+    _claim_directory(directory)
     with ExitStack() as owned:
-        with _gate(directory):
+        with _startup_lock(directory):
             found = _own_or_attach(directory)
             if isinstance(found, int):
                 owned.callback(os.close, found)
@@ -91,14 +91,14 @@ def services(directory: Path, *, durable: bool, max_connections: int = 200) -> I
 
 
 def _own_or_attach(directory: Path) -> int | Services:
-    """The lock that makes us the owner, or the servers of the one who is."""
+    """The descriptor of the lock that makes this process the owner, or the servers of the present owner."""
     owner = lock_file(directory / "owner.lock", 0)
     if owner is not None:
         return owner
     try:
         return _attach(directory)
     except ServiceError:
-        # An owner that was just killed may hold its lock for some milliseconds more.
+        # An owner that has just been killed may hold its lock for some more milliseconds.
         owner = lock_file(directory / "owner.lock", 2)
         if owner is None:
             raise
@@ -106,25 +106,25 @@ def _own_or_attach(directory: Path) -> int | Services:
 
 
 def _stop(directory: Path, running: ExitStack) -> None:
-    """Behind the gate, so that nobody attaches to servers that are about to go."""
-    with running, suppress(ServiceError, OSError), _gate(directory):
+    """Stops the servers under the startup lock, so that no process attaches to servers that are being stopped."""
+    with running, suppress(ServiceError, OSError), _startup_lock(directory):
         running.close()
 
 
 @contextmanager
-def _gate(directory: Path) -> Iterator[None]:
-    """One process at a time starts, attaches or stops."""
-    gate = lock_file(directory / "gate.lock", GATE_TIMEOUT)
-    if gate is None:
+def _startup_lock(directory: Path) -> Iterator[None]:
+    """Lets one process at a time start the servers, attach to them or stop them."""
+    lock = lock_file(directory / "startup.lock", STARTUP_LOCK_TIMEOUT)
+    if lock is None:
         raise ServiceError(f"another process has been starting or stopping the servers in {directory} for too long")
     try:
         yield
     finally:
-        os.close(gate)
+        os.close(lock)
 
 
-def _take_over(directory: Path) -> None:
-    """Make the folder ours, and touch no folder that holds anything else or belongs to somebody else."""
+def _claim_directory(directory: Path) -> None:
+    """Creates the folder or checks that it is ours. Raises `ServiceError` if it has another owner or other contents."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         owner = directory.stat().st_uid
@@ -137,14 +137,14 @@ def _take_over(directory: Path) -> None:
         return
     if present - UNFINISHED:
         raise ServiceError(f"{directory} is not empty and was not made by this program: use another folder")
-    # The account that root hands the servers to must pass through, no more.
+    # Under root the account of the servers has to pass through the folder, and no more.
     directory.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
 def _start(directory: Path, starting: ExitStack, *, durable: bool, max_connections: int) -> Services:
     state = _State.read(directory)
     if state is None:
-        # Written before the cluster that is made with this password.
+        # Written before the cluster that is created with this password.
         state = _State(secrets.token_hex(24), free_port(), free_port())
         state.write(directory)
     account = Account.for_cluster(directory / "postgres")
@@ -176,7 +176,7 @@ def _start_on_free_port(server: Server) -> None:
 
 
 def _attach(directory: Path) -> Services:
-    """The servers of a living owner. We hold the gate, so it is neither starting nor stopping them."""
+    """The servers of the present owner, which cannot be starting or stopping them: we hold the startup lock."""
     state = _State.read(directory)
     if state is None:
         raise ServiceError(f"another process owns {directory}, but its servers' addresses are not there")
@@ -192,7 +192,7 @@ def _attach(directory: Path) -> Services:
 
 @dataclass(frozen=True)
 class _State:
-    """What must outlive the servers: their password, and their ports so that saved addresses stay true."""
+    """What is kept for the next start: the password, and the ports so that saved addresses stay valid."""
 
     password: str
     postgres: int
@@ -211,7 +211,7 @@ class _State:
             ) from error
 
     def write(self, directory: Path) -> None:
-        """Readable by us only, and never half written."""
+        """Replaces the file in one step, readable by us only."""
         unfinished = directory / "services.json.new"
         unfinished.touch(0o600)
         with unfinished.open("w") as file:
@@ -229,17 +229,17 @@ class _State:
 
 
 def create_database(services: Services, name: str, *, template: str | None = None) -> str:
-    """Make a new database, a copy of another one if a template is named, and return its URL. Blocks."""
+    """Creates a database, as a copy of `template` if given; returns its URL. Blocks. Raises `psycopg.Error`."""
     statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
     if template is not None:
         statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
-    _administer(services, statement)
+    _execute_as_admin(services, statement)
     return database_url(services, name)
 
 
 def drop_database(services: Services, name: str) -> None:
-    """Drop a database and end the connections to it. Blocks."""
-    _administer(services, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+    """Drops a database and ends the connections to it. Blocks. Raises `psycopg.Error`."""
+    _execute_as_admin(services, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def database_url(services: Services, name: str) -> str:
@@ -247,13 +247,16 @@ def database_url(services: Services, name: str) -> str:
     return urlsplit(services.database_url)._replace(path=f"/{name}").geturl()
 
 
-def _administer(services: Services, statement: sql.Composed) -> None:
+def _execute_as_admin(services: Services, statement: sql.Composed) -> None:
     with psycopg.connect(database_url(services, "postgres"), autocommit=True, connect_timeout=10) as connection:
         connection.execute(statement)
 
 
 def default_directory() -> Path:
-    """Where `sevdesk-worker local` keeps its data: the system's place for root, else the user's state folder."""
+    """Where `sevdesk-worker local` keeps its data: /var/lib for root, else the user's state folder.
+
+    Raises `ServiceError` if the user has no home folder.
+    """
     if os.geteuid() == 0:
         return Path("/var/lib/sevdesk-worker")
     state = Path(os.environ.get("XDG_STATE_HOME", ""))
@@ -263,36 +266,36 @@ def default_directory() -> Path:
         raise ServiceError("this user has no home folder to keep the servers' data in: name a folder") from error
 
 
-NOEXEC = 8  # os.ST_NOEXEC, which not every system's Python has
+NOEXEC = 8  # os.ST_NOEXEC, which Python lacks on some systems
 
-# Waits for our end, gives the servers time for theirs, then removes the folder.
-JANITOR = 'read -r _; for _ in 1 2 3 4 5; do sleep 1; rm -rf -- "$1"; done'
+# Waits until this process has ended, then removes the folder, several times because the servers end meanwhile.
+CLEANUP = 'read -r _; for _ in 1 2 3 4 5; do sleep 1; rm -rf -- "$1"; done'
 
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder for throw-away data, in memory where there is room; removed at the end, even if we are killed."""
-    memory = Path("/dev/shm")  # noqa: S108 - mkdtemp below picks a name nobody can foresee
+    """A temporary folder, in memory if there is room; removed at the end, even if this process is killed."""
+    memory = Path("/dev/shm")  # noqa: S108 - mkdtemp below chooses an unpredictable name
     directory = Path(tempfile.mkdtemp(prefix="sevdesk-worker-", dir=memory if _has_room(memory) else None))
-    directory.chmod(0o711)  # for the account that root hands the servers to
-    janitor = subprocess.Popen(
-        ["/bin/sh", "-c", JANITOR, "janitor", directory],
+    directory.chmod(0o711)  # for the account of the servers under root
+    cleanup = subprocess.Popen(
+        ["/bin/sh", "-c", CLEANUP, "cleanup", directory],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd="/",
         start_new_session=True,
     )
-    with janitor:
+    with cleanup:
         try:
             yield directory
         finally:
             shutil.rmtree(directory, ignore_errors=True)
-            janitor.kill()
+            cleanup.kill()
 
 
 def _has_room(memory: Path) -> bool:
-    """More than 1 GB (containers often have 64 MB), and programs may run there (containers often forbid it)."""
+    """True if there is more than 1 GB (containers often have 64 MB) and programs may run (often forbidden, too)."""
     try:
         status = os.statvfs(memory)
     except OSError:
@@ -301,7 +304,10 @@ def _has_room(memory: Path) -> bool:
 
 
 def serve(directory: Path) -> None:
-    """Print both addresses and stay until SIGINT or SIGTERM; ServiceError when a server ends before that."""
+    """Starts both servers, prints their addresses and returns after SIGINT or SIGTERM.
+
+    Raises `ServiceError` if they cannot be started or one of them ends before that.
+    """
     stopped = threading.Event()
     with services(directory, durable=True) as found:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -309,4 +315,4 @@ def serve(directory: Path) -> None:
         print(f"DATABASE_URL={found.database_url}\nREDIS_URL={found.redis_url}", flush=True)
         while not stopped.wait(1.0):
             for server in found.started:
-                _ = server.pid
+                _ = server.pid  # raises if it has ended

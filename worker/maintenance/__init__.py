@@ -1,1 +1,1 @@
-"""What keeps the ledger moving beside the jobs themselves."""
+"""Loops that run beside the jobs: reaper, relay, scheduler, measurements."""

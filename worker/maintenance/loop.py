@@ -1,4 +1,4 @@
-"""A loop that repeats an action and outlives outages."""
+"""A loop that repeats an action and survives outages."""
 
 import asyncio
 import contextlib
@@ -11,14 +11,14 @@ from worker.store import CONNECTION_LOST
 
 log = structlog.get_logger()
 
-# Away and back: quick enough to be unnoticed after a restart of Postgres, slow enough not to hammer it.
+# Seconds between attempts to reach a lost server: short enough for a restart, long enough not to load it.
 RECONNECT_SECONDS = 1.0
 
 
 async def run_every(seconds: float, act: Callable[[], Awaitable[None]], wake: asyncio.Event | None = None) -> None:
-    """Call `act` every `seconds`, and at once when `wake` is set. Never returns.
+    """Call `act` every `seconds`, and at once when `wake` is set; never returns.
 
-    An outage of Redis or Postgres is logged by the main loop, so here it is only waited out.
+    Outages of Redis and Postgres are logged by the inbox, not here; other errors are logged. Both are survived.
     """
     while True:
         if wake is not None:
@@ -28,7 +28,7 @@ async def run_every(seconds: float, act: Callable[[], Awaitable[None]], wake: as
         except (RedisError, *CONNECTION_LOST):
             await asyncio.sleep(RECONNECT_SECONDS)
         except Exception:
-            log.exception("loop.unexpected")
+            log.exception("maintenance.unexpected_error")
         await wait_for(wake or asyncio.Event(), seconds)
 
 

@@ -1,4 +1,4 @@
-"""What goes on beside the running jobs: reap, relay, request, schedule, measure."""
+"""What is repeated beside the running jobs: reap, relay, request lost jobs, schedule, measure."""
 
 import asyncio
 import contextlib
@@ -19,36 +19,38 @@ from worker.store.rows import JobCountRow, QueueAgeRow
 
 log = structlog.get_logger()
 
-# A killed worker's jobs are noticed within this, plus the time Postgres takes to see the dead socket (at once on the
-# same network, see the keep-alives for a partition). One indexed query per worker and beat.
+# A killed worker's jobs are reaped within this time after Postgres sees the dead socket (at once on the same network;
+# keep-alives bound it for a partition). One indexed query per worker each time.
 REAP_SECONDS = 2.0
-# Outbox requests are relayed by NOTIFY at once; the sweep is for what was missed. Ten seconds without a sign is long
-# enough for a healthy worker to have claimed the job, and short enough to be unnoticed after FLUSHALL.
+# NOTIFY wakes the relay for outbox requests; the sweep finds what was missed. A healthy worker claims a job within ten
+# seconds, so one that is due for longer is put into Redis again, after FLUSHALL for example.
 SWEEP_SECONDS, WAKE_AGAIN_SECONDS, MAX_WAKES = 5.0, 10.0, 500
+# A changed interval should take effect within a minute; one small query per worker each time.
 TICK_SECONDS = 5.0
 # Invoices marked `queued` whose job was lost before a worker polled it. A producer's own MULTI comes within the grace.
-FORGOTTEN_SECONDS, FORGOTTEN_GRACE_SECONDS = 15.0, 60.0
-# Prometheus usually scrapes every 15 to 60 s; two small counts a beat.
+MISSING_SECONDS, MISSING_GRACE_SECONDS = 15.0, 60.0
+# Prometheus usually scrapes every 15 to 60 s; two small queries each time.
 MEASURE_SECONDS = 5.0
 
 
 class Maintenance:
-    """`wake` is set when a job was requested, so that the relay looks at once."""
+    """The maintenance loops of one worker. Setting `wake` runs the relay at once."""
 
     def __init__(self, store: Store, redis: ArqRedis, metrics: Metrics, wake: asyncio.Event) -> None:
         self.store, self.redis, self.metrics, self.wake = store, redis, metrics, wake
 
     def loops(self, *, scheduled: bool, measured: bool) -> list[Coroutine[Any, Any, None]]:
-        """The loops to run: `scheduled` with the payment sync's clock, `measured` with the metrics' gauges."""
+        """The loops to run: the scheduler only if `scheduled`, the metrics' gauges only if `measured`."""
         return [
             run_every(REAP_SECONDS, self._reap),
             run_every(SWEEP_SECONDS, self._relay, self.wake),
-            run_every(FORGOTTEN_SECONDS, self._request_forgotten),
+            run_every(MISSING_SECONDS, self._request_missing),
             *([run_every(TICK_SECONDS, self._schedule)] if scheduled else []),
             *([run_every(MEASURE_SECONDS, self._measure)] if measured else []),
         ]
 
     async def _reap(self) -> None:
+        """Make jobs of dead workers claimable: those marked as running whose lock is free."""
         reaped = await self.store.requeue_abandoned_jobs()
         self.metrics.jobs_reaped(len(reaped))
         for job_ref in reaped:
@@ -56,27 +58,29 @@ class Maintenance:
         await wake_jobs(self.redis, reaped, clear_claim=True)
 
     async def _relay(self) -> None:
-        # Not running, and silent for long: a claim that is left in Redis is a dead worker's.
+        """Put jobs that are due, but not claimed, into Redis."""
+        # They do not run, so a claim on one that is left in Redis belongs to a dead worker.
         due = await self.store.jobs_to_wake(grace=WAKE_AGAIN_SECONDS, most=MAX_WAKES)
         await wake_jobs(self.redis, due, clear_claim=True)
 
-    async def _request_forgotten(self) -> None:
-        asked = await self.store.query("request_missing_jobs", grace=FORGOTTEN_GRACE_SECONDS, most=MAX_WAKES)
-        if asked:
-            log.info("jobs.requested", kind="publish_invoice", count=asked)
+    async def _request_missing(self) -> None:
+        """Request a publication for invoices that are marked `queued` without a job."""
+        requested = await self.store.query("request_missing_jobs", grace=MISSING_GRACE_SECONDS, most=MAX_WAKES)
+        if requested:
+            log.info("jobs.requested", kind="publish_invoice", count=requested)
 
     async def _schedule(self) -> None:
         if await start_due(self.store):
             self.wake.set()
 
     async def _measure(self) -> None:
-        """What all workers share, for the gauges."""
+        """Count the jobs of all workers, for the gauges."""
         jobs: list[JobCountRow] = await self.store.query("count_jobs")
         queue: QueueAgeRow = await self.store.query("queue_age")
-        self.metrics.ledger_seen(jobs, queue["age"], queue["last_sync"])
+        self.metrics.queue_measured(jobs, queue["age"], queue["last_sync"])
 
 
 async def wake_if_possible(redis: ArqRedis, job_ref: JobRef) -> None:
-    """Enqueue one job now; if Redis is away, the relay does it later."""
+    """Put one job into Redis; if Redis is down, the relay does it later."""
     with contextlib.suppress(RedisError, OSError):
         await wake_jobs(redis, [job_ref])

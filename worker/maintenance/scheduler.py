@@ -1,4 +1,4 @@
-"""Starts the payment sync and the nightly full sweep when they are due, once for all workers."""
+"""Starts the payment sync and the nightly full sweep when they are due; each is started by one worker only."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -10,12 +10,12 @@ from worker.store import Store
 
 log = structlog.get_logger()
 
-# The sweep proves every night that the feed missed nothing; at 100,000 invoices it is a hundred calls.
+# The full sweep finds changes that the feed missed; at 100,000 invoices it takes a hundred calls.
 PAYMENTS, FULL_SWEEP = "payments", "full_sweep"
 
 
 async def start_due(store: Store) -> bool:
-    """Start what is due, and follow a changed interval. True if anything was started."""
+    """Start due jobs, and plan anew if the interval has changed. True if a job was started."""
     minutes = await store.query("payment_interval")
     started = False
     for name, every, payload in ((PAYMENTS, minutes, {}), (FULL_SWEEP, schedule.DAY_MINUTES, {"full": True})):
@@ -30,7 +30,7 @@ async def _start_if_due(store: Store, name: str, minutes: int, payload: dict[str
     now = datetime.now(UTC)
     upcoming = schedule.next_run(minutes, now)
     due = await store.query("schedule", name=name)
-    if due is not None and due <= now:  # whatever interval it was planned by, or whoever set it
+    if due is not None and due <= now:  # also if the interval has changed since it was planned
         await store.query(
             "start_scheduled",
             name=name,

@@ -1,7 +1,7 @@
-"""structlog set-up: one JSON object a line (or a console for people), for our lines and the libraries' alike.
+"""structlog set-up: one JSON object a line, or coloured text for a console, for our log lines and the libraries'.
 
-Event names are dotted (`job.done`, `sevdesk.call`). Libraries speak at WARNING and above only: arq's INFO lines
-carry the jobs' arguments, httpx's the addresses it calls.
+Event names are dotted (`job.done`, `sevdesk.call`). Libraries log at WARNING and above only, because arq's INFO lines
+hold the jobs' arguments and httpx's the addresses it calls.
 """
 
 import logging
@@ -19,12 +19,12 @@ _SHARED: list[Any] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
-    structlog.processors.ExceptionRenderer(lambda exc_info: _where(exc_info)),
+    structlog.processors.ExceptionRenderer(lambda exc_info: _traceback(exc_info)),
 ]
 
 
-def _where(exc_info: ExcInfo) -> str:
-    """Where it broke and what kind of error it was. Messages and variables are left out: they may name people."""
+def _traceback(exc_info: ExcInfo) -> str:
+    """Stack frames and the errors' class names. Messages and variables are left out, as they may hold personal data."""
     parts: list[str] = []
     error: BaseException | None = exc_info[1]
     while error is not None:

@@ -1,7 +1,7 @@
-"""Counters and histograms for Prometheus: fed by the runner and by the client's `observe`; steps know nothing of it.
+"""Prometheus metrics: fed by the runner, the client's `observe`, the gate and the maintenance loops.
 
-Every App has a registry of its own. Labels come from closed sets (kinds, outcomes, path templates), so that no id, no
-name and nothing a producer made up becomes a label. All names start with `sevdesk_worker_`; times are seconds.
+Every App has its own registry. Label values come from closed sets (kinds, outcomes, path templates), so that no id and
+no personal data becomes a label. All names start with `sevdesk_worker_`; times are in seconds.
 """
 
 import time
@@ -15,14 +15,14 @@ from worker.domain.jobs import KINDS
 from worker.store.rows import JobCountRow
 
 STATES = ("requested", "queued", "running", "waiting", "parked")
-# A job that only looks takes 0.1 s, a publication some seconds, an outage up to a write's time-out and the retries.
+# An attempt that only reads takes 0.1 s, a publication some seconds; in an outage a write's time-out and retries.
 JOB_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 # Reads take 54-91 ms, writes seconds (measured by one peer); the time-out is 30 s.
 CALL_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30)
 
 
 class Metrics:
-    """What one worker process counts, and what it last saw in the ledger all workers share."""
+    """What one worker process counts, and the job counts it last read from the shared ledger."""
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self.registry = CollectorRegistry()
@@ -38,33 +38,40 @@ class Metrics:
         def histogram(name: str, what: str, label: str, buckets: tuple[float, ...]) -> Histogram:
             return Histogram(f"sevdesk_worker_{name}", what, (label,), buckets=buckets, registry=self.registry)
 
-        self._jobs = counter("jobs", "Attempts of jobs that ended so.", "kind", "outcome")
-        self._job_seconds = histogram("job_seconds", "Seconds of one attempt.", "kind", JOB_SECONDS)
-        self._retries = counter("job_retries", "Attempts that cost a retry.", "kind")
-        self._deferred = counter("jobs_deferred", "Claims put off: limited is the person's limit.", "reason")
-        self._reaped = counter("jobs_reaped", "Jobs taken over from dead workers.")
-        self._calls = counter("sevdesk_calls", "HTTP attempts at sevDesk.", "operation", "outcome")
+        self._jobs = counter("job_attempts", "Finished attempts of jobs.", "kind", "outcome")
+        self._job_seconds = histogram("job_duration_seconds", "Duration of one attempt of a job.", "kind", JOB_SECONDS)
+        self._retries = counter("job_retries", "Attempts of jobs that used up one of their retries.", "kind")
+        self._problems = counter(
+            "problems", "Attempts that ended with this problem (sevdesk-worker problems).", "problem", "outcome"
+        )
+        self._deferred = counter(
+            "claims_deferred", "Claims of jobs that were put off (limited: PERSON_JOB_LIMIT).", "reason"
+        )
+        self._reaped = counter("jobs_reaped", "Jobs of dead workers that were made claimable again.")
+        self._calls = counter(
+            "sevdesk_calls", "HTTP requests to sevDesk, repeated ones included.", "operation", "outcome"
+        )
         self._call_seconds = histogram(
-            "sevdesk_call_seconds", "Seconds of one HTTP attempt.", "operation", CALL_SECONDS
+            "sevdesk_call_duration_seconds", "Duration of one HTTP request to sevDesk.", "operation", CALL_SECONDS
         )
-        self._call_retries = counter("sevdesk_call_retries", "HTTP attempts after the first.", "operation")
-        self._slowed = counter("slowdowns", "Times sevDesk was found overloaded, which halves the speed.", "cause")
-        self._waited = counter("gate_wait_seconds", "Seconds that calls waited for their place in line.")
-        self._token_refused = gauge("token_refused", "Whether the API token is refused (1), so that jobs wait.")
-        self._queue = gauge("queue_jobs", "Jobs in the shared ledger by state.", "state")
-        self._parked = gauge("parked_jobs", "Jobs that wait for a person.", "kind")
-        self._queue_age = gauge("queue_age_seconds", "How long the oldest job that could run has been waiting.")
+        self._call_retries = counter("sevdesk_call_retries", "HTTP requests that the client repeated.", "operation")
+        self._slowed = counter("gate_slowdowns", "Times the gate halved the call rate (429 or 5xx).", "cause")
+        self._waited = counter("gate_wait_seconds", "Time that calls waited at the gate.")
+        self._token_refused = gauge("token_refused", "1 while sevDesk refuses the API token and jobs wait, else 0.")
+        self._queue = gauge("queue_jobs", "Unfinished jobs in sevdesk_jobs.", "state")
+        self._parked = gauge("parked_jobs", "Jobs that wait for a person to act.", "kind")
+        self._queue_age = gauge("oldest_ready_job_age_seconds", "How long the oldest job that may run has waited.")
         self._sync_age = gauge(
-            "last_sync_age_seconds", "Since the last payment sync; before the first, since the start."
+            "payment_sync_age_seconds", "Time since the last payment sync ended, or since the start if none has."
         )
-        self._ledger_age = gauge("ledger_age_seconds", "Since the ledger was last looked at: the gauges' own age.")
-        self._lock_up = gauge("lock_session_up", "Whether this process can prove that it lives (1) or not (0).")
+        self._measure_age = gauge("queue_metrics_age_seconds", "Time since the jobs in Postgres were last counted.")
+        self._lock_up = gauge("lock_session_up", "1 while this process has a lock session in Postgres, else 0.")
         self._sync_age.set_function(lambda: self._now() - (self._last_sync or self._started))
-        self._ledger_age.set_function(lambda: self._now() - self._measured)
+        self._measure_age.set_function(lambda: self._now() - self._measured)
         self._init_labels()
 
     def _init_labels(self) -> None:
-        """Zero is a value: an alert on a rate must see the first event, too."""
+        """Start series at 0, because rate() and increase() miss the first event of a series that did not exist."""
         for kind in KINDS:
             for outcome in ("done", "retry", "parked", "rejected"):
                 self._jobs.labels(kind, outcome)
@@ -75,23 +82,25 @@ class Metrics:
 
     # -- fed by the runner ---------------------------------------------------------------------------------------------
 
-    def job_ended(self, kind: str, outcome: str, seconds: float, *, retry: bool) -> None:
-        """One attempt's end: done, parked, rejected, waiting or queued (handed back); `retry` where it cost one."""
+    def job_ended(self, kind: str, outcome: str, seconds: float, *, retry: bool, problem: str | None) -> None:
+        """An attempt ended in the state `outcome` (queued: handed back); `retry`: it used up a retry."""
         kind = _known(kind)
         self._jobs.labels(kind, "retry" if retry else outcome).inc()
         self._job_seconds.labels(kind).observe(seconds)
         if retry:
             self._retries.labels(kind).inc()
+        if problem:
+            self._problems.labels(problem, outcome).inc()
 
     def job_deferred(self, reason: str) -> None:
-        """A claim that has to wait: limited, behind, busy or early. One job may be put off many times."""
+        """A claim was put off: limited, behind, busy or early. One job may be put off many times."""
         if reason not in ("done", "gone"):
             self._deferred.labels(reason).inc()
 
     # -- fed by the client ---------------------------------------------------------------------------------------------
 
-    def called(self, call: Call) -> None:
-        """One HTTP attempt; the path is a template."""
+    def call_ended(self, call: Call) -> None:
+        """Count one HTTP request. `call.path` is a template and holds no ids."""
         operation = f"{call.method} {call.path}"
         self._calls.labels(operation, call.outcome).inc()
         self._call_seconds.labels(operation).observe(call.ms / 1000)
@@ -100,30 +109,30 @@ class Metrics:
 
     # -- fed by the gate before sevDesk --------------------------------------------------------------------------------
 
-    def slowed_down(self, cause: str) -> None:
-        """sevDesk could not keep up: 429 or 5xx."""
+    def gate_slowed(self, cause: str) -> None:
+        """The call rate was halved; `cause` is "429" or "5xx"."""
         self._slowed.labels(cause).inc()
 
-    def waited(self, seconds: float) -> None:
-        """A call's or a write's wait for its place in line."""
+    def gate_waited(self, seconds: float) -> None:
+        """A call waited in line for so long."""
         self._waited.inc(seconds)
 
     def watch_token(self, refused: Callable[[], bool]) -> None:
-        """Asked at each scrape."""
+        """`refused` is called at each scrape."""
         self._token_refused.set_function(lambda: float(refused()))
 
-    # -- fed by the loops beside the jobs ------------------------------------------------------------------------------
+    # -- fed by the maintenance loops --------------------------------------------------------------------------------
 
     def jobs_reaped(self, count: int) -> None:
-        """Jobs this process took over."""
+        """This process made jobs of dead workers claimable again."""
         self._reaped.inc(count)
 
     def watch_locks(self, alive: Callable[[], bool]) -> None:
-        """Asked at each scrape."""
+        """`alive` is called at each scrape."""
         self._lock_up.set_function(lambda: float(alive()))
 
-    def ledger_seen(self, rows: Iterable[JobCountRow], queue_age: float, last_sync: float | None) -> None:
-        """The shared ledger as it is now: rows of (kind, state, jobs); times in seconds, `last_sync` since 1970."""
+    def queue_measured(self, rows: Iterable[JobCountRow], queue_age: float, last_sync: float | None) -> None:
+        """Job counts read from Postgres: rows of (kind, state, jobs); `last_sync` in seconds since 1970."""
         by_state = dict.fromkeys(STATES, 0)
         parked = dict.fromkeys(KINDS, 0)
         for row in rows:
@@ -138,22 +147,22 @@ class Metrics:
         self._queue_age.set(queue_age)
         self._last_sync, self._measured = last_sync, self._now()
 
-    # -- for whoever scrapes -------------------------------------------------------------------------------------------
+    # -- export -------------------------------------------------------------------------------------------------------
 
     def serve(self, host: str, port: int) -> "Server":
-        """Answer scrapes in a thread of its own, so that a busy loop does not look dead. OSError: the port is taken."""
+        """Answer scrapes in a thread, so that a busy event loop still answers. Raises OSError if the port is taken."""
         return Server(self.registry, host, port)
 
 
 class Server:
-    """`GET /metrics` on `port` (of 0, a free one)."""
+    """Serves `GET /metrics` on `port`; 0 chooses a free one."""
 
     def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
         self._server, self._thread = start_http_server(port, host, registry)
         self.port: int = self._server.server_port
 
     def close(self) -> None:
-        """Stop answering."""
+        """Stop the server and its thread."""
         self._server.shutdown()
         self._server.server_close()
         with suppress(RuntimeError):
@@ -161,5 +170,5 @@ class Server:
 
 
 def _known(kind: str) -> str:
-    """A producer may ask for anything; only what we know becomes a label."""
+    """The kind as a label: any string can come from a producer, so unknown ones become "unknown"."""
     return kind if kind in KINDS else "unknown"

@@ -101,5 +101,5 @@ async def open_account_gated(settings: Settings) -> AsyncIterator[SevdeskAccount
             async with open_account(settings, gate) as account:
                 yield account
         finally:
-            await gate.told_all()
+            await gate.flush()
             await cancel_all(listening)

@@ -1,263 +1,95 @@
-"""Which of our fields fills which of sevDesk's, found out by asking the code that maps.
+"""Which of our columns fills which of sevDesk's keys, and which come back: for `sevdesk-worker mapping`.
 
-A full invoice goes through the steps' own `look` against an empty sevDesk. Then one field after another is
-changed, and whatever changes in the request is what that field fills. So the table cannot be out of date.
+The rows out are the tables that the steps build their requests from. The rows back are listed here and tested against
+`lifecycle.apply` and `payments.compare`, in tests/unit/test_field_map.py.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
-from datetime import UTC, date, datetime
-from decimal import Decimal
-from functools import reduce
-from typing import Any
-from uuid import UUID
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from sevdesk_client import bodies
-from sevdesk_client.models import Invoice as SevInvoice
-from sevdesk_client.models import MailDraft
-from worker.domain.invoice import (
-    ClaimStatus,
-    ContactLink,
-    DocumentStatus,
-    Handback,
-    Invoice,
-    Item,
-    Party,
-    PartyKind,
-    SyncStatus,
-)
-from worker.domain.jobs import SendInvoice
-from worker.domain.lifecycle import apply
-from worker.domain.recipients import Recipient
-from worker.operator.preview import EmptyBook, PreviewAccount, save_body
-from worker.steps import contact, email, finalize, payments
-from worker.steps.payments import Receivable
-from worker.steps.step import Intent, StepContext
-
-ID, OTHER_ID = UUID(int=1), UUID(int=2)
-DAY, OTHER_DAY = date(2026, 1, 2), date(2026, 3, 4)
-MOMENT = datetime(2026, 1, 2, tzinfo=UTC)
-
-# Another value for each type; for words with a meaning of their own, another word.
-OTHERS: Mapping[type, Any] = {str: "other", UUID: OTHER_ID, date: OTHER_DAY, Decimal: Decimal(7), int: 7, bool: True}
-WORDS: Mapping[str, Any] = {
-    "document_kind": "SR", "currency": "USD", "country_code": "AT", "unit": "h", "tax_rule": 18, "deal_type": "KOP",
-}  # fmt: skip
+from worker.steps import field_map
+from worker.steps.field_map import Field
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One arrow. `call` is sevDesk's, with {id} in place of ids; `theirs` is the key in its body, or in its answer."""
+    """One arrow. `call` is sevDesk's endpoint, `theirs` a key of its request body (`->`) or of its answer (`<-`)."""
 
     ours: str
-    direction: str  # `->` out, `<-` back
+    direction: str
     call: str
     theirs: str
 
 
-async def field_mapping() -> list[Row]:
-    """All arrows, out before back, in the order of an invoice's life."""
-    rows = [row async for row in _out()]
-    return rows + list(_back())
+SAVE, SEND_BY, READ = "POST /Invoice/Factory/saveInvoice", "PUT /Invoice/{id}/sendBy", "GET /Invoice"
 
-
-# -- out ---------------------------------------------------------------------------------------------------------------
-
-Build = Callable[[StepContext], Awaitable[dict[str, Any]]]
-
-
-async def _out() -> AsyncIterator[Row]:
-    for call, build in REQUESTS.items():
-        for ours, before, after in _changes(_case()):
-            then, now = dict(_leaves(await build(before))), dict(_leaves(await build(after)))
-            for theirs in sorted(key for key in then.keys() | now.keys() if then.get(key) != now.get(key)):
-                yield Row(ours, "->", call, theirs)
-
-
-async def _intent(step: Any, context: StepContext) -> Any:
-    wanted = await step.look(context, PreviewAccount(_Account()))
-    assert isinstance(wanted, Intent)
-    return wanted.request
-
-
-async def _contact(context: StepContext) -> dict[str, Any]:
-    return bodies.contact(await _intent(contact.CONTACT, replace(context, link=None)))
-
-
-async def _address(context: StepContext) -> dict[str, Any]:
-    return bodies.contact_address(await _intent(contact.ADDRESS, context))
-
-
-async def _way(context: StepContext) -> dict[str, Any]:
-    return {"value": await _intent(contact.EMAIL, context)}
-
-
-async def _invoice(context: StepContext) -> dict[str, Any]:
-    return await save_body(context, PreviewAccount(_Account()))
-
-
-async def _template(context: StepContext) -> dict[str, Any]:
-    return {"value": await _intent(finalize.TEMPLATE, context)}
-
-
-async def _mail(context: StepContext) -> dict[str, Any]:
-    class SevdeskBook(EmptyBook):
-        async def get_invoice(self, id: str) -> SevInvoice:
-            return _there(invoice_number=context.handback.external_invoice_number)
-
-    account = PreviewAccount(_Account())
-    account.client = SevdeskBook()  # type: ignore[assignment]  # it answers all that the step asks
-    wanted = await email.EMAIL.look(replace(context, payload=SendInvoice(invoice_id=ID)), account)
-    assert isinstance(wanted, Intent) and isinstance(wanted.request, MailDraft)
-    return bodies.mail(wanted.request)
-
-
-REQUESTS: Mapping[str, Build] = {
-    "POST /Contact": _contact,
-    "POST /ContactAddress": _address,
-    "POST /CommunicationWay": _way,
-    "POST /Invoice/Factory/saveInvoice": _invoice,
-    "PUT /Invoice/{id}/changeParameter": _template,
-    "POST /Invoice/{id}/sendViaEmail": _mail,
+ITEMS = "billing_invoice_items"
+# The call, the only table to name where the fields serve one table, and the fields.
+OUT: tuple[tuple[str, str, tuple[Field, ...]], ...] = (
+    ("POST /Contact", "companies", field_map.COMPANY),
+    ("POST /Contact", "contacts", field_map.PERSON),
+    ("POST /ContactAddress", "", field_map.ADDRESS + field_map.ADDRESS_IDS),
+    ("POST /CommunicationWay", "", (field_map.CONTACT_EMAIL,)),
+    (SAVE, "", field_map.INVOICE + field_map.INVOICE_IDS),
+    (SAVE, ITEMS, field_map.POSITION),
+    ("PUT /Invoice/{id}/changeParameter", "", (field_map.TEMPLATE_ID,)),
+    ("POST /Invoice/{id}/sendViaEmail", "", field_map.MAIL),
+)
+# Attributes that are not named like `invoice.<column>` or `party.<column of companies and contacts>`.
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "invoice": ("billing_invoices.tax_rule", "billing_invoice_items.tax_rate"),  # all that `money.tax_text` reads
+    "invoice.number": ("billing_invoices.invoice_number",),
+    "is_e_invoice": ("billing_invoices.is_e_invoice",),
+    "number": ("billing_invoices.external_invoice_number",),
+    "party": ("companies.id", "contacts.id"),  # all that `recipients.customer_number` reads
+    "party.name": ("companies.name", "contacts.last_name"),
+    "party.display_name": ("companies.name", "contacts.last_name", "contacts.first_name"),
+    "party.buyer_reference": ("companies.buyer_reference",),
+    "link.contact_id": ("sevdesk_contacts.contact_id",),
+    "contact_person_id": ("sevdesk_config.contact_person_id",),
+    "template_id": ("billing_document_templates.sevdesk_template_id, sevdesk_config.template_*",),
+    "sevdesk_type": ("setting SEVDESK_INVOICE_TYPE_AR, _SR",),
+    "asked.subject": ("job send_invoice, subject",),
+    "asked.text": ("job send_invoice, text",),
 }
-
-
-class _Account(PreviewAccount):
-    """Facts that follow what is asked, so that a changed code gives a changed id."""
-
-    def __init__(self) -> None:
-        super().__init__(None)
-
-    async def contact_person_id(self) -> str:
-        return "1"
-
-    async def country_id(self, code: str) -> str:
-        return str(int.from_bytes(code.encode()))
-
-    async def payment_method_id(self, electronic_invoice_id: str) -> str:
-        return electronic_invoice_id
-
-
-def _case() -> StepContext:
-    """An invoice in which every field is set."""
-    item = Item(1, "Name", "Text", Decimal(1), "Stk", Decimal(100), Decimal(19))
-    invoice = Invoice(
-        ID, "INV-1", "AR", ID, "EB", ID, "EUR", Decimal(100), Decimal(19), Decimal(119), 1, DAY, DAY, DAY, 14,
-        "Head", "Foot", False, (item,),
-    )  # fmt: skip
-    party = Party(
-        PartyKind.COMPANY, ID, "GmbH", "Vorname", "a@example.com", "Street 1", "10115", "Berlin", "DE", "DE1", "L-1"
-    )
-    return StepContext(
-        job_id="mapping", payload=SendInvoice(invoice_id=ID), invoice=invoice,
-        handback=Handback(SyncStatus.SYNCED, DocumentStatus.APPROVED, ClaimStatus.OPEN, "1", "RE-1"),
-        recipient=Recipient(party, "marked"), link=ContactLink("11"), template_id="layout", contact_person_id="21",
-        sevdesk_type="RE", mails=0, pdf_sha256=None, has_xml=False, draft_sha256=None, attempted=False,
-        cancellation=None, cancellation_pdf_sha256=None, cancellation_mails=0,
-    )  # fmt: skip
-
-
-def _changes(context: StepContext) -> Iterator[tuple[str, StepContext, StepContext]]:
-    """Each field by the column it comes from, with the case before and after it is changed."""
-    for name, invoice in _others(context.invoice):
-        column = "invoice_number" if name == "number" else name
-        yield f"billing_invoices.{column}", context, replace(context, invoice=invoice)
-    for name, item in _others(context.invoice.items[0]):
-        yield (
-            f"billing_invoice_items.{name}",
-            context,
-            replace(context, invoice=replace(context.invoice, items=(item,))),
-        )
-    yield from _of_party(context, "companies", replace(context.addressee.party, first_name=None))
-    person = replace(context.addressee.party, kind=PartyKind.CONTACT, vat_id=None, buyer_reference=None)
-    yield from _of_party(context, "contacts", person)
-    yield "sevdesk_contacts.contact_id", context, replace(context, link=ContactLink("12"))
-    yield "sevdesk_config.contact_person_id", context, replace(context, contact_person_id="22")
-    template = "billing_document_templates.sevdesk_template_id, sevdesk_config.template_*"
-    yield template, context, replace(context, template_id="other")
-    yield "setting SEVDESK_INVOICE_TYPE_AR, _SR", context, replace(context, sevdesk_type="ER")
-    handback = replace(context.handback, external_invoice_number="RE-2")
-    yield "billing_invoices.external_invoice_number", context, replace(context, handback=handback)
-
-
-def _of_party(context: StepContext, table: str, party: Party) -> Iterator[tuple[str, StepContext, StepContext]]:
-    start = replace(context, recipient=Recipient(party, "marked"))
-    for name, other in _others(party):
-        column = "last_name" if (table, name) == ("contacts", "name") else name
-        yield f"{table}.{column}", start, replace(start, recipient=Recipient(other, "marked"))
-
-
-def _others(noun: Any) -> Iterator[tuple[str, Any]]:
-    for field in fields(noun):
-        value = getattr(noun, field.name)
-        other = WORDS.get(field.name, OTHERS.get(type(value)))
-        if field.name != "kind" and other is not None and other != value:
-            yield field.name, replace(noun, **{field.name: other})
-
-
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    match value:
-        case dict():
-            for key, below in value.items():
-                yield from _leaves(below, f"{path}.{key}" if path else str(key))
-        case list():
-            for below in value:
-                yield from _leaves(below, f"{path}[]")
-        case _:
-            yield path, value
-
-
-# -- back --------------------------------------------------------------------------------------------------------------
-
-
-def _there(**changed: Any) -> SevInvoice:
-    usual: dict[str, Any] = {
-        "id": "1", "invoice_number": "RE-1", "status": 200, "invoice_type": "RE", "currency": "EUR", "sum_net": 100,
-        "sum_tax": 19, "sum_gross": 119, "paid_amount": 0, "update": MOMENT, "create": MOMENT,
-    }  # fmt: skip
-    return SevInvoice(**usual | changed)
-
-
-# What sevDesk says after something happened there, each beside how it was before.
-STORIES: tuple[tuple[Mapping[str, Any], Mapping[str, Any]], ...] = (
-    ({}, {"paid_amount": 50}),
-    ({}, {"status": 1000, "paid_amount": 119, "pay_date": DAY}),
-    (
-        {"status": 1000, "paid_amount": 119, "pay_date": DAY},
-        {"status": 1000, "paid_amount": 119, "pay_date": OTHER_DAY},
-    ),
-    ({"status": 750, "paid_amount": 50}, {"status": 1000, "paid_amount": 50, "pay_date": DAY}),
-    ({}, {"invoice_number": "RE-2"}),
+BACK = (
+    Row("billing_invoices.external_id", "<-", SAVE, "invoice.id"),
+    Row("billing_invoices.external_id", "<-", SEND_BY, "id"),
+    Row("billing_invoices.external_invoice_number", "<-", SEND_BY, "invoiceNumber"),
+    Row("billing_invoices.external_invoice_number", "<-", READ, "invoiceNumber"),
+    Row("billing_invoices.claim_status", "<-", READ, "status"),
+    Row("billing_invoices.claim_status", "<-", READ, "paidAmount"),
+    Row("billing_invoices.claim_status", "<-", READ, "payDate"),
+    Row("billing_invoices.paid_amount", "<-", READ, "status"),
+    Row("billing_invoices.paid_amount", "<-", READ, "paidAmount"),
+    Row("billing_invoices.paid_amount", "<-", READ, "payDate"),
+    Row("billing_invoices.paid_at", "<-", READ, "status"),
+    Row("billing_invoices.paid_at", "<-", READ, "paidAmount"),
+    Row("billing_invoices.paid_at", "<-", READ, "payDate"),
+    Row("billing_invoices.paid_at", "<-", READ, "update"),
 )
 
 
-def _back() -> Iterator[Row]:
-    first = Handback(SyncStatus.DRAFTED, DocumentStatus.APPROVED, ClaimStatus.OPEN, "0")
-    drawn = apply(first, finalize.finalized(_there(), "finalized"))
-    for theirs, other in (("id", _there(id="2")), ("invoiceNumber", _there(invoice_number="RE-2"))):
-        for ours in _moved(drawn, apply(first, finalize.finalized(other, "finalized"))):
-            yield Row(f"billing_invoices.{ours}", "<-", "PUT /Invoice/{id}/sendBy", theirs)
-    remote = set()
-    for before, after in STORIES:
-        then, now = _heard(_there(**before)), _heard(_there(**after))
-        changed = [key for key in after if after[key] != before.get(key)]
-        for row in (Row(f"billing_invoices.{ours}", "<-", "GET /Invoice", _key(changed)) for ours in _moved(then, now)):
-            if row not in remote:
-                remote.add(row)
-                yield row
+def field_mapping() -> list[Row]:
+    """All arrows, out before back."""
+    out = [
+        Row(column, "->", call, key)
+        for call, table, fields in OUT
+        for field in fields
+        for path in field.ours.split()
+        for column in columns(table, path)
+        for key in field.keys.split()
+    ]
+    return [*dict.fromkeys(out), *BACK]
 
 
-def _heard(remote: SevInvoice) -> Handback:
-    start = Handback(SyncStatus.SYNCED, DocumentStatus.SENT, ClaimStatus.OPEN, "1", "RE-1")
-    events = payments.compare(Receivable(ID, "INV-1", Decimal(119), start), remote, {})
-    return reduce(apply, events, start)
-
-
-def _moved(then: Handback, now: Handback) -> list[str]:
-    columns = {"sync_status": "accounting_sync_status"}
-    names = (field.name for field in fields(Handback) if getattr(then, field.name) != getattr(now, field.name))
-    return [columns.get(name, name) for name in names]
-
-
-def _key(names: list[str]) -> str:
-    return ", ".join(SevInvoice.model_fields[name].alias or name for name in names)
+def columns(table: str, attribute: str) -> list[str]:
+    """The columns behind an attribute of the source; where `table` is a recipient's, only that table's."""
+    if table == ITEMS:
+        return [f"{ITEMS}.{attribute}"]
+    attribute = attribute.removeprefix("addressee.")
+    noun, _, name = attribute.partition(".")
+    usual = (f"companies.{name}", f"contacts.{name}") if noun == "party" else (f"billing_invoices.{name}",)
+    found = COLUMNS.get(attribute, usual)
+    other = {"companies": "contacts.", "contacts": "companies."}.get(table, " ")
+    return [column for column in found if not column.startswith(other)]

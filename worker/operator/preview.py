@@ -28,18 +28,9 @@ COUNTRIES = {"DE": "1", "AT": "2", "CH": "3"}
 
 
 class EmptyBook:
-    """A sevDesk without invoices and contacts, so that a step wants to make everything. Nothing else is answered."""
+    """A sevDesk without invoices, so that publish wants to save one. Nothing else is answered."""
 
     async def find_invoices(self, marker: str) -> list[Any]:
-        return []
-
-    async def find_contacts(self, customer_number: str) -> list[Any]:
-        return []
-
-    async def list_contact_addresses(self, contact_id: str) -> list[Any]:
-        return []
-
-    async def list_communication_ways(self, contact_id: str, type: str = "EMAIL") -> list[Any]:
         return []
 
 

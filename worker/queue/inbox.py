@@ -1,9 +1,9 @@
-"""Redis as a doorbell, and the only module that talks to arq.
+"""Takes jobs from Redis into the ledger, and starts them. The only module that talks to arq.
 
-`InboxWorker` keeps arq's wire format, keys and bookkeeping, and replaces what is not safe for us: every due job is
-taken into the ledger in bulk before anything runs, unreadable entries are rejected and removed, people take turns
+`InboxWorker` keeps arq's wire format, keys and bookkeeping, and replaces what is not safe for accounting: due jobs are
+written into the ledger in bulk before any of them runs, unreadable entries are rejected and removed, people take turns
 (`fairness`), claims are made in one round trip, a PUBLISH wakes the loop at once, and Redis or Postgres may go away and
-come back. arq's own claim only keeps other workers from looking twice; the lock in Postgres decides who acts.
+come back. arq's claim only saves other workers a look; the lock in Postgres decides who runs a job.
 """
 
 import asyncio
@@ -36,28 +36,28 @@ from worker.store import CONNECTION_LOST, Store
 log = structlog.get_logger()
 
 WAKE_CHANNEL = "arq:wake"
-# A payload's garbage limit, the same as producers set: Postgres is the truth long before.
+# When Redis drops a payload, the same as producers set. The ledger has the job long before.
 PAYLOAD_TTL_MS = 7 * 24 * 3600 * 1000
-# Fallback poll; normally the PUBLISH wakes the loop. Two commands a poll make an idle worker cost next to nothing.
+# Poll interval where no PUBLISH wakes the loop. It costs two commands.
 POLL_SECONDS = 0.5
-# arq's claim on a running job, renewed every third of it. After a kill the reaper frees what Postgres knows to be
-# running; a kill between the two claims leaves only this one, and nobody should wait long for it.
+# arq's claim on a running job, renewed every third of it. The reaper frees jobs of dead workers that Postgres knows to
+# be running; after a kill between the two claims only this time-out does.
 LEASE_SECONDS = 6.0
 # Due ids read in one command; whole backlogs are read page by page.
 PAGE, MAX_PAGES = 1000, 50
-# Where several workers take from one queue, each looks so many jobs per slot ahead for what the others have taken.
+# How many waiting jobs per slot are checked at once for being taken by other workers.
 HEAD_PER_SLOT = 5
-# While Redis or Postgres is away; and before a job that crashed the runner itself is looked at again.
+# Seconds between tries while Redis or Postgres is away; and until a job that crashed the runner is tried again.
 OUTAGE_WAIT, CRASH_WAIT = 1.0, 5.0
-# How long a pick under way may take to end at shutdown: as long as Redis may take to answer.
+# How long claims under way may take at shutdown: as long as Redis may take to answer.
 START_SECONDS = 5.0
-# Jobs enqueued in the same millisecond: no score tells which was meant first, an invoice's life does.
+# Tie-break for equal enqueue times: the order of kinds in `jobs.KINDS`, which is that of an invoice's life.
 KIND_POSITION = {kind: position for position, kind in enumerate(jobs.KINDS)}
 HEALTH_SECONDS = 10
 
 
 def connect_redis(url: str) -> ArqRedis:
-    """A pool of our own: arq's has no socket time-out, no keep-alive, and does not decode passwords.
+    """A client with its own pool: arq's has no socket time-out and no keep-alive, and does not decode passwords.
 
     Time-outs: 5 s to answer, 2 s to connect; a command is tried 3 times within about a second.
     """
@@ -80,7 +80,7 @@ def _dump(value: dict[str, Any]) -> bytes:
 
 
 async def wake_jobs(redis: ArqRedis, jobs: Sequence[JobRef], *, clear_claim: bool = False) -> None:
-    """Enqueue jobs the ledger knows, due now. Safe to repeat: an entry that is there already is at most made earlier.
+    """Enqueue jobs of the ledger, due now. Safe to repeat: an existing entry at most becomes due earlier.
 
     The entry holds no payload: the ledger has it, and a mail's text has no business in a second place.
     `clear_claim` also removes arq's claim, for jobs whose worker is gone.
@@ -112,7 +112,7 @@ async def _unused(ctx: dict[Any, Any]) -> None:
 
 
 class InboxWorker(Worker):
-    """arq's Worker with `run_one` in place of functions: it runs a job id and says when to ring again, if at all."""
+    """arq's Worker with `run_one` in place of functions: takes a job id, returns the seconds until the next try."""
 
     def __init__(
         self, redis: ArqRedis, store: Store, run_one: Callable[[str], Awaitable[float | None]], *, name: str, slots: int
@@ -141,7 +141,7 @@ class InboxWorker(Worker):
     # -- the loop ------------------------------------------------------------------------------------------------------
 
     async def main(self) -> None:
-        """Poll until cancelled; outages are said once and once again when they end."""
+        """Poll until cancelled. An outage is logged when it begins and when it ends."""
         while True:
             self._wake.clear()
             try:
@@ -151,7 +151,7 @@ class InboxWorker(Worker):
                 self._connection_lost(error)
                 await asyncio.sleep(OUTAGE_WAIT)
             except Exception:
-                log.exception("doorbell.unexpected")
+                log.exception("inbox.unexpected_error")
                 await asyncio.sleep(OUTAGE_WAIT)
             with contextlib.suppress(TimeoutError):
                 # Not wait_for: on Python 3.11 it can swallow a cancellation that meets the event (measured).
@@ -166,11 +166,11 @@ class InboxWorker(Worker):
 
     def _connection_restored(self) -> None:
         if self._lost is not None:
-            log.info(f"{self._lost}.back")
-            self._lost = None
+            name, self._lost = self._lost, None
+            log.info(f"{name}.restored")
 
     async def listen(self) -> None:
-        """Turn each PUBLISH into a wake-up; while that does not work, the poll goes on."""
+        """Wake the loop at each PUBLISH, until cancelled. Without pub/sub only the poll interval counts."""
         while True:
             try:
                 async with self.pool.pubsub() as channel:
@@ -214,7 +214,7 @@ class InboxWorker(Worker):
         return dict(due)
 
     async def _first_page(self, now: int) -> tuple[list[tuple[bytes, float]], list[bytes]]:
-        """What is due, and what never will be because its score is not in milliseconds."""
+        """Due members with scores, and members whose score lies so far ahead that it is not in milliseconds."""
         async with self.pool.pipeline(transaction=False) as pipe:
             pipe.zrangebyscore(default_queue_name, "-inf", now, start=0, num=PAGE, withscores=True)
             pipe.zrangebyscore(default_queue_name, now + YEAR_MS, "+inf", start=0, num=PAGE)
@@ -222,7 +222,7 @@ class InboxWorker(Worker):
         return due, hopeless
 
     async def _take_in(self, due: Mapping[bytes, float]) -> list[str]:
-        """Record what is new in bulk; what is left may run, oldest first. Unreadable entries leave the queue."""
+        """Insert new jobs into the ledger, reject unreadable entries, and return what may run, oldest first."""
         read = {member: read_member(member) for member in due}
         await self._reject([(m, a) for m, a in read.items() if isinstance(a, IncomingJob)])
         scores = {job_id: due[member] for member, job_id in read.items() if isinstance(job_id, str)}
@@ -244,7 +244,7 @@ class InboxWorker(Worker):
         await self._reject([(a.job_id.encode(), a) for a in arrivals if a.problem and a.job_id not in self._known])
 
     async def _reject(self, poison: Sequence[tuple[bytes, IncomingJob]]) -> None:
-        """A rejected row in the ledger first, then out of Redis."""
+        """Insert a rejected row into the ledger, then remove the entry from Redis."""
         if not poison:
             return
         for row in await self.store.insert_incoming_jobs([arrival for _, arrival in poison]):
@@ -258,13 +258,13 @@ class InboxWorker(Worker):
     # -- running -------------------------------------------------------------------------------------------------------
 
     async def _start_waiting(self) -> None:
-        """Start whose turn it is, as many as there are free slots. Others' running jobs are no obstacle."""
+        """Start the next jobs, as many as there are free slots."""
         while (free_slots := self.max_jobs - self.job_counter) > 0 and (wanted := self._waiting.take(free_slots)):
             if not await self._claim(wanted):
                 await self._skip_taken()
 
     async def _claim(self, wanted: Sequence[WaitingJob]) -> bool:
-        """Claim them in one round trip and start those we got; whether that was all of them."""
+        """Claim these jobs in one round trip and start those that were free. True if all of them were."""
         now, lost = timestamp_ms(), list[WaitingJob]()
         async with self.pool.pipeline(transaction=True) as pipe:
             for waiting in wanted:
@@ -273,7 +273,7 @@ class InboxWorker(Worker):
                 pipe.zscore(default_queue_name, waiting.job_id)
             answers = await pipe.execute(raise_on_error=False)
         for waiting, owner, score in zip(wanted, answers[1::3], answers[2::3], strict=True):
-            # A claim of ours without a task is what a Redis that went away left behind.
+            # A claim of ours without a task is left over from an outage of Redis.
             if owner == self.name and isinstance(score, float) and score <= now:
                 self._start(waiting.job_id, int(max(score, 0)))
                 continue
@@ -284,7 +284,7 @@ class InboxWorker(Worker):
         return not lost
 
     async def _skip_taken(self) -> None:
-        """Other workers were faster: look in one round trip for what else they have taken since the last poll."""
+        """Remove from the queues, in one round trip, what other workers have claimed since the last poll."""
         head = self._waiting.take(HEAD_PER_SLOT * self.max_jobs)
         if not head:
             return
@@ -315,7 +315,7 @@ class InboxWorker(Worker):
             log.error("job.crashed", job_id=job_id, exc_info=error)
 
     async def run_job(self, job_id: str, score: int) -> None:
-        """One passage. The ledger has its outcome by now; Redis is only told when to ring again."""
+        """Run one attempt. Its outcome is in the ledger; Redis only learns when the next one is due."""
         again: float | None = CRASH_WAIT
         try:
             again = await self.run_one(job_id)

@@ -1,1 +1,1 @@
-"""Compares the billing system's invoices with sevDesk's documents, whole book against whole book."""
+"""Compares the billing system's invoices with sevDesk's documents, all of them at once."""

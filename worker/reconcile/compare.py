@@ -1,12 +1,14 @@
-"""Where the billing system and sevDesk differ, and what repairs it. Pure: both sides in, findings out.
+"""How one billing invoice and its sevDesk document differ, and which job repairs it. Pure.
 
-What `sync_payments` would change is found by its own comparison, so a repair repairs exactly what was found. What
-only a person can decide carries the next step and no repair.
+Payment state is compared by the function that `sync_payments` uses, so that job repairs exactly what is found here.
+A difference that only a person can decide has a next step and no repair.
 """
 
-import pickle
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from functools import reduce
 from uuid import UUID
@@ -16,24 +18,23 @@ from worker.domain import lifecycle
 from worker.domain.events import CancelledInSevdesk, Event, PaymentEvent, Renumbered
 from worker.domain.invoice import SyncStatus
 from worker.steps import payments
-from worker.steps.payments import CANCELLATION, Receivable
-from worker.steps.step import DRAFT
+from worker.steps.payments import CANCELLATION, DRAFT, Receivable
 
 
 class Drift(StrEnum):
     """What differs."""
 
-    EXISTENCE = "existence"  # missing in sevDesk, there twice, or there and not linked
+    EXISTENCE = "existence"  # missing in sevDesk, twice in sevDesk, or in sevDesk and not linked here
     NUMBER = "number"
     STATUS = "status"
     GROSS = "gross"
     PAID = "paid"
     CONTACT = "contact"
-    PDF = "pdf"  # not stored, or not what was stored any more
+    PDF = "pdf"  # not stored, or its SHA-256 is not the one that was stored
 
 
 class Pdf(StrEnum):
-    """What is stored of an invoice's PDF: content against its SHA-256, and both against the event log."""
+    """The stored PDF: MISSING, or SPOILT if its SHA-256 differs from that of the row or of the event log."""
 
     INTACT = "intact"
     MISSING = "missing"
@@ -42,13 +43,13 @@ class Pdf(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OurInvoice:
-    """One billing invoice and what the worker remembers of it."""
+    """One billing invoice with the rows of ours that belong to it."""
 
     receivable: Receivable
-    contacts: frozenset[str]  # every sevDesk contact that has stood for the recipient; empty: not known
+    contacts: frozenset[str]  # ids of all sevDesk contacts the recipient was ever linked to; empty: not known
     pdf: Pdf
-    cancellation_id: str | None  # the SR we know of
-    in_motion: bool  # a job is under way, or the row changed while we looked
+    cancellation_id: str | None  # sevDesk's id of the cancellation invoice that we stored
+    changing: bool  # a job is not finished, or the row was changed since the comparison began
 
     @property
     def external_id(self) -> str | None:
@@ -61,7 +62,7 @@ class OurInvoice:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One difference. `repair` is the job that mends it, None where a person must."""
+    """One difference. `repair` is the job kind that removes it; None if a person must."""
 
     drift: Drift
     invoice_id: UUID
@@ -73,73 +74,83 @@ class Finding:
     repair: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The fields of a sevDesk invoice that are compared. As `SevInvoice`s, 100,000 would take 400 MB."""
+
+    id: str
+    invoice_number: str | None
+    status: int
+    contact_id: str | None
+    sum_gross: Decimal
+    paid_amount: Decimal
+    pay_date: date | None
+    update: datetime | None
+
+
+def _document(invoice: SevInvoice) -> Document:
+    """Equal values of many documents become one object: contact ids, amounts that are 0 or the sum, the time zone."""
+    gross, paid = invoice.sum_gross, invoice.paid_amount
+    return Document(
+        invoice.id,
+        invoice.invoice_number,
+        invoice.status,
+        sys.intern(invoice.contact_id) if invoice.contact_id else None,
+        gross,
+        gross if paid == gross else paid or payments.ZERO,
+        invoice.pay_date,
+        invoice.update.astimezone(UTC) if invoice.update else None,
+    )
+
+
 class SevdeskBook:
-    """sevDesk's documents by id and by marker. Kept packed: as models a hundred thousand would take 400 MB."""
+    """All sevDesk documents, by id and by marker (`customerInternalNote`, our invoice number)."""
 
-    def __init__(self, documents: Iterable[SevInvoice] = ()) -> None:
-        self._packed: dict[str, bytes] = {}
+    def __init__(self, invoices: Iterable[SevInvoice] = ()) -> None:
+        self._documents: dict[str, Document] = {}
         self._marked: dict[str, tuple[str, ...]] = {}
-        self.cancelled_by: dict[str, SevInvoice] = {}
-        self.add(documents)
+        self.cancelled_by: dict[str, SevInvoice] = {}  # cancellation invoices by the id of the cancelled one
+        self.add(invoices)
 
-    def add(self, documents: Iterable[SevInvoice]) -> None:
-        """More of them; one that is there already is replaced."""
-        documents = list(documents)
-        self.cancelled_by |= payments.cancellations(documents)
-        for there in documents:
-            self._packed[there.id] = _pack(there)
-            marker = there.customer_internal_note
-            if marker and there.invoice_type != CANCELLATION and there.id not in self._marked.get(marker, ()):
-                self._marked[marker] = (*self._marked.get(marker, ()), there.id)
+    def add(self, invoices: Iterable[SevInvoice]) -> None:
+        """Add documents; one whose id is known replaces the earlier one."""
+        invoices = list(invoices)
+        self.cancelled_by |= payments.cancellations(invoices)
+        for invoice in invoices:
+            self._documents[invoice.id] = _document(invoice)
+            marker = invoice.customer_internal_note
+            if marker and invoice.invoice_type != CANCELLATION and invoice.id not in self._marked.get(marker, ()):
+                self._marked[marker] = (*self._marked.get(marker, ()), invoice.id)
 
     def __len__(self) -> int:
-        return len(self._packed)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._packed)
+        return len(self._documents)
 
     @property
     def markers(self) -> list[str]:
-        """Every marker that a document carries, cancellations aside."""
+        """Every marker of a document that is not a cancellation invoice."""
         return list(self._marked)
 
-    def get(self, external_id: str | None) -> SevInvoice | None:
+    def get(self, external_id: str | None) -> Document | None:
         """The document with this id."""
-        packed = self._packed.get(external_id or "")
-        return None if packed is None else _unpack(packed)
+        return self._documents.get(external_id or "")
 
-    def others(self, number: str, external_id: str | None) -> list[SevInvoice]:
-        """Documents that carry the marker, are not the linked one, and are not cancelled."""
-        marked = (
-            each for each in self._marked.get(number, ()) if each != external_id and each not in self.cancelled_by
-        )
-        return [_unpack(self._packed[each]) for each in marked]
-
-
-_FIELDS = tuple(name for name in SevInvoice.model_fields if name != "header")  # free text, and nothing we compare
-
-
-def _pack(there: SevInvoice) -> bytes:
-    return pickle.dumps([getattr(there, name) for name in _FIELDS], protocol=5)
-
-
-def _unpack(packed: bytes) -> SevInvoice:
-    values = pickle.loads(packed)  # noqa: S301 - our own bytes, which never leave this process
-    return SevInvoice.model_construct(**dict(zip(_FIELDS, values, strict=True)))
+    def others(self, number: str, external_id: str | None) -> list[Document]:
+        """Documents with this marker, without the linked one and without cancelled ones."""
+        ids = (id for id in self._marked.get(number, ()) if id != external_id and id not in self.cancelled_by)
+        return [self._documents[id] for id in ids]
 
 
 def compare(ours: OurInvoice, book: SevdeskBook) -> list[Finding]:
-    """Every difference of one invoice; none while it is in motion."""
-    if ours.in_motion:
+    """Every difference of one invoice; none while `changing`."""
+    if ours.changing:
         return []
-    there = book.get(ours.external_id)
-    findings = [*_others(ours, book)]
-    if there is None:
-        return [*_missing(ours), *findings]
-    return [*findings, *_content(ours, there), *_state(ours, there, book), *_pdf(ours)]
+    document = book.get(ours.external_id)
+    if document is None:
+        return [*_missing(ours), *_others(ours, book)]
+    return [*_others(ours, book), *_content(ours, document), *_state(ours, document, book), *_pdf(ours)]
 
 
-def _found(
+def _finding(
     ours: OurInvoice, drift: Drift, here: object, theirs: object, next_step: str, repair: str | None = None
 ) -> Finding:
     receivable = ours.receivable
@@ -149,60 +160,60 @@ def _found(
 
 
 def _missing(ours: OurInvoice) -> Iterator[Finding]:
-    """Cancelled without a document of its own: the draft was deleted, so nothing is missing."""
+    """Nothing is missing if cancelling deleted the draft, which leaves no cancellation invoice."""
     deleted = ours.sync_status is SyncStatus.CANCELLED and ours.cancellation_id is None
     if ours.external_id is not None and not deleted:
-        yield _found(ours, Drift.EXISTENCE, f"id {ours.external_id}", "nothing",
-                     "Look into sevDesk's deletion log; restore it there or cancel the invoice here.")  # fmt: skip
+        yield _finding(ours, Drift.EXISTENCE, f"id {ours.external_id}", "nothing",
+                       "Look into sevDesk's deletion log; restore it there or cancel the invoice here.")  # fmt: skip
 
 
 def _others(ours: OurInvoice, book: SevdeskBook) -> Iterator[Finding]:
     others = book.others(ours.receivable.number, ours.external_id)
     if not others:
         return
-    theirs = ", ".join(f"id {there.id} ({there.invoice_number or 'draft'})" for there in others)
+    theirs = ", ".join(f"id {document.id} ({document.invoice_number or 'draft'})" for document in others)
     if ours.external_id is not None:
         step = "Delete or cancel the wrong one in sevDesk, so that one is left."
-        yield _found(ours, Drift.EXISTENCE, f"id {ours.external_id}", f"also {theirs}", step)
+        yield _finding(ours, Drift.EXISTENCE, f"id {ours.external_id}", f"also {theirs}", step)
     elif ours.sync_status is SyncStatus.CANCELLED:
-        yield _found(ours, Drift.EXISTENCE, "cancelled", theirs, "Cancel it in sevDesk, or delete the draft there.")
+        yield _finding(ours, Drift.EXISTENCE, "cancelled", theirs, "Cancel it in sevDesk, or delete the draft there.")
     else:
         step = f"Publish it, the copy is taken over: enqueue publish_invoice invoice_id={ours.receivable.invoice_id}."
-        yield _found(ours, Drift.EXISTENCE, "not linked", theirs, step)
+        yield _finding(ours, Drift.EXISTENCE, "not linked", theirs, step)
 
 
-def _content(ours: OurInvoice, there: SevInvoice) -> Iterator[Finding]:
-    if there.sum_gross != ours.receivable.gross:
-        yield _found(ours, Drift.GROSS, ours.receivable.gross, there.sum_gross,
-                     "Correct the wrong side; what is finalized in sevDesk, by a cancellation.")  # fmt: skip
-    if ours.contacts and there.contact_id not in ours.contacts:
+def _content(ours: OurInvoice, document: Document) -> Iterator[Finding]:
+    if document.sum_gross != ours.receivable.gross:
+        yield _finding(ours, Drift.GROSS, ours.receivable.gross, document.sum_gross,
+                       "Correct the wrong side; what is finalized in sevDesk, by a cancellation.")  # fmt: skip
+    if ours.contacts and document.contact_id not in ours.contacts:
         known = ", ".join(sorted(ours.contacts))
-        yield _found(ours, Drift.CONTACT, f"contact {known}", f"contact {there.contact_id}",
-                     "Set the contact in sevDesk back, or cancel and publish for the right recipient.")  # fmt: skip
+        yield _finding(ours, Drift.CONTACT, f"contact {known}", f"contact {document.contact_id}",
+                       "Set the contact in sevDesk back, or cancel and publish for the right recipient.")  # fmt: skip
 
 
-def _state(ours: OurInvoice, there: SevInvoice, book: SevdeskBook) -> Iterator[Finding]:
+def _state(ours: OurInvoice, document: Document, book: SevdeskBook) -> Iterator[Finding]:
     match ours.sync_status:
         case SyncStatus.SYNCED:
-            yield from _synced(ours, there, book.cancelled_by)
-        case SyncStatus.DRAFTED if there.status != DRAFT:
+            yield from _synced(ours, document, book.cancelled_by)
+        case SyncStatus.DRAFTED if document.status != DRAFT:
             id_ = ours.receivable.invoice_id
             step = f"Publish it, the number is taken over: enqueue publish_invoice invoice_id={id_}."
-            yield _found(ours, Drift.STATUS, "draft", f"finalized as {there.invoice_number}", step)
-        case SyncStatus.CANCELLED if there.id not in book.cancelled_by:
-            theirs = f"status {there.status}, no cancellation invoice"
-            yield _found(ours, Drift.STATUS, "cancelled", theirs, "Cancel it in sevDesk.")
+            yield _finding(ours, Drift.STATUS, "draft", f"finalized as {document.invoice_number}", step)
+        case SyncStatus.CANCELLED if document.id not in book.cancelled_by:
+            theirs = f"status {document.status}, no cancellation invoice"
+            yield _finding(ours, Drift.STATUS, "cancelled", theirs, "Cancel it in sevDesk.")
 
 
-def _synced(ours: OurInvoice, there: SevInvoice, cancelled_by: Mapping[str, SevInvoice]) -> Iterator[Finding]:
+def _synced(ours: OurInvoice, document: Document, cancelled_by: Mapping[str, SevInvoice]) -> Iterator[Finding]:
     receivable = ours.receivable
-    if there.status == DRAFT:
-        yield _found(ours, Drift.STATUS, "finalized", "draft", "Finalize it in sevDesk again: it was reset there.")
+    if document.status == DRAFT:
+        yield _finding(ours, Drift.STATUS, "finalized", "draft", "Finalize it in sevDesk again: it was reset there.")
         return
-    if payments.unexplained(receivable, there, cancelled_by):
-        yield _found(ours, Drift.STATUS, receivable.handback.claim_status, "closed, neither paid nor cancelled",
-                     "Look at the invoice in sevDesk.")  # fmt: skip
-    events = payments.compare(receivable, there, cancelled_by)
+    if payments.unexplained(receivable, document, cancelled_by):
+        yield _finding(ours, Drift.STATUS, receivable.handback.claim_status, "closed, neither paid nor cancelled",
+                       "Look at the invoice in sevDesk.")  # fmt: skip
+    events = payments.compare(receivable, document, cancelled_by)
     repair: str | None = "sync_payments"
     step = "sync_payments for this invoice brings it over."
     try:
@@ -210,22 +221,22 @@ def _synced(ours: OurInvoice, there: SevInvoice, cancelled_by: Mapping[str, SevI
     except lifecycle.IllegalTransition as conflict:
         repair, step = None, f"Correct the invoice's status on one side: {conflict}."
     for event in events:
-        if found := _of_event(ours, event, step, repair):
+        if found := _event_finding(ours, event, step, repair):
             yield found
 
 
-def _of_event(ours: OurInvoice, event: Event, step: str, repair: str | None) -> Finding | None:
+def _event_finding(ours: OurInvoice, event: Event, step: str, repair: str | None) -> Finding | None:
     match event:
         case Renumbered(before=before, number=number):
-            return _found(ours, Drift.NUMBER, before or "none", number, step, repair)
+            return _finding(ours, Drift.NUMBER, before or "none", number, step, repair)
         case CancelledInSevdesk(cancellation=cancellation):
-            return _found(ours, Drift.STATUS, ours.receivable.handback.claim_status,
-                          f"cancelled by {cancellation.number}", step, repair)  # fmt: skip
+            return _finding(ours, Drift.STATUS, ours.receivable.handback.claim_status,
+                            f"cancelled by {cancellation.number}", step, repair)  # fmt: skip
         case PaymentEvent():
             here = f"{event.paid_before}, {event.claim_before}"
             theirs = f"{event.paid_now}, status {event.sevdesk_status}"
             theirs += f", paid on {event.paid_on}" if event.paid_on else ""
-            return _found(ours, Drift.PAID, here, theirs, step, repair)
+            return _finding(ours, Drift.PAID, here, theirs, step, repair)
         case _:
             return None
 
@@ -233,4 +244,4 @@ def _of_event(ours: OurInvoice, event: Event, step: str, repair: str | None) -> 
 def _pdf(ours: OurInvoice) -> Iterator[Finding]:
     if ours.sync_status is SyncStatus.SYNCED and ours.pdf is not Pdf.INTACT:
         said = {Pdf.MISSING: "no PDF stored", Pdf.SPOILT: "the stored PDF does not match its SHA-256"}[ours.pdf]
-        yield _found(ours, Drift.PDF, said, "has one", "fetch_invoice_pdf fetches it again.", "fetch_invoice_pdf")
+        yield _finding(ours, Drift.PDF, said, "has one", "fetch_invoice_pdf fetches it again.", "fetch_invoice_pdf")

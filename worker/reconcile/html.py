@@ -1,4 +1,4 @@
-"""The report of a comparison as one HTML file that needs nothing else: no script, no font, no address."""
+"""The report of a comparison as one HTML file without scripts, fonts or links."""
 
 from collections.abc import Iterable
 from html import escape
@@ -17,18 +17,18 @@ th { border-bottom: 2px solid #1d2733 } td { border-bottom: 1px solid #d8dee6 } 
 @media print { body { margin: 0 } }
 """
 MEANING = {
-    Drift.EXISTENCE: "Missing in sevDesk, there twice, or there and not linked",
-    Drift.NUMBER: "Another number than the one handed back",
+    Drift.EXISTENCE: "Missing in sevDesk, twice in sevDesk, or not linked",
+    Drift.NUMBER: "Another number than the one stored here",
     Drift.STATUS: "Draft, open or cancelled on one side only",
     Drift.GROSS: "Another gross sum",
     Drift.PAID: "Another payment state",
     Drift.CONTACT: "Another contact than the recipient's",
-    Drift.PDF: "The PDF is not stored, or not what was stored",
+    Drift.PDF: "The PDF is not stored, or was changed since",
 }
 
 
 def report(found: Reconciliation) -> str:
-    """The whole page. Every text from outside is escaped."""
+    """The HTML page. All texts from the databases are escaped."""
     at = f"{found.started_at.astimezone(BERLIN):%Y-%m-%d %H:%M %Z}"
     verdict = _verdict(found)
     sections = "".join(
@@ -40,7 +40,7 @@ def report(found: Reconciliation) -> str:
         f"<title>Reconciliation {escape(at)}</title><style>{STYLE}</style></head>\n<body>"
         f"<h1>Billing system and sevDesk, {escape(at)}</h1>\n{verdict}"
         f"<p class=quiet>{found.invoices} linked invoices, {found.documents} documents in sevDesk, "
-        f"{found.in_motion} left out because they were in motion.</p>\n{sections}</body></html>\n"
+        f"{found.changing} left out because they were being changed.</p>\n{sections}</body></html>\n"
     )
 
 

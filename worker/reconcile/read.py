@@ -1,4 +1,4 @@
-"""Reads our invoices and sevDesk's page by page for `compare`, and requests the repairs. Changes no invoice itself."""
+"""Reads all our invoices and all sevDesk documents by pages, compares them, and requests the repair jobs."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -14,55 +14,57 @@ from worker.store import Store
 from worker.store.operator_rows import ClockRow
 from worker.store.rows import ComparedRow, ContactHistoryRow, handback_of
 
-PAGE = 1000  # the most sevDesk gives at once (official); ours need no more either
+PAGE = 1000  # sevDesk's maximum (official); also rows per statement of ours
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What one comparison found. `in_motion`: how many were left out because they changed during the comparison."""
+    """What one comparison found."""
 
     started_at: datetime
-    invoices: int  # ours that are linked
+    invoices: int  # ours that have an external_id
     documents: int  # sevDesk's
-    in_motion: int
+    changing: int  # of ours, not compared: see OurInvoice
     findings: tuple[Finding, ...]
-    calls: int  # list pages read from sevDesk
+    calls: int  # requests to sevDesk
 
     @property
     def counts(self) -> dict[str, int]:
-        """Findings by what differs."""
+        """Number of findings by drift."""
         return dict(Counter(finding.drift.value for finding in self.findings))
 
 
 async def reconcile(store: Store, client: SevDeskClient) -> Reconciliation:
-    """Compare all invoices with all of sevDesk's. Raises `SevDeskError` if those cannot be read to the end."""
+    """Compare all invoices. Raises SevDeskError if a page of sevDesk's cannot be read."""
     clock: ClockRow = await store.query("clock")
     started_at = clock["now"]
     book, calls = await read_book(client)
-    # sevDesk first: what changes on our side after started_at is then known to be newer, and left out.
-    seen, moving, suspects = 0, 0, list[UUID]()
+    # sevDesk was read first, so every later change on our side is newer than `book`; `OurInvoice.changing` says so.
+    invoices, changing, different = 0, 0, list[UUID]()
     async for page in _linked(store, started_at):
-        seen += len(page)
-        moving += sum(ours.in_motion for ours in page)
-        suspects += [ours.receivable.invoice_id for ours in page if compare(ours, book)]
-    suspects += [ours.receivable.invoice_id async for ours in _unlinked(store, book, started_at) if compare(ours, book)]
-    findings = [finding async for ours in _again(store, suspects, started_at) for finding in compare(ours, book)]
-    settled = tuple(f for f in findings if not _just_changed(book, f, started_at))
-    return Reconciliation(started_at, seen, len(book), moving, settled, calls)
+        invoices += len(page)
+        changing += sum(ours.changing for ours in page)
+        different += [ours.receivable.invoice_id for ours in page if compare(ours, book)]
+    different += [
+        ours.receivable.invoice_id async for ours in _unlinked(store, book, started_at) if compare(ours, book)
+    ]
+    findings = [finding async for ours in _read_again(store, different, started_at) for finding in compare(ours, book)]
+    kept = tuple(finding for finding in findings if not _just_changed(book, finding, started_at))
+    return Reconciliation(started_at, invoices, len(book), changing, kept, calls)
 
 
 async def read_book(client: SevDeskClient) -> tuple[SevdeskBook, int]:
-    """Every document in sevDesk, and how many calls that took. Raises `SevDeskError`.
+    """All sevDesk documents, and the number of requests.
 
-    Pages overlap by one. If a document is deleted in sevDesk meanwhile, all later ones move up by one and the overlap
-    disappears; then the last page is read again, because the documents skipped would be reported as missing.
+    Each page begins with the last document of the one before. If none of the earlier page is in it, something was
+    deleted in sevDesk and later documents moved up: then go back one page, so that none is skipped.
     """
     book = SevdeskBook()
     offset, before, calls = 0, set[str](), 0
     while True:
         page = await client.list_invoices(offset=offset, limit=PAGE)
         calls += 1
-        ids = {there.id for there in page}
+        ids = {invoice.id for invoice in page}
         book.add(page)
         if before and before.isdisjoint(ids):
             offset, before = max(0, offset - PAGE), set()
@@ -81,8 +83,8 @@ async def _linked(store: Store, started_at: datetime) -> AsyncIterator[list[OurI
 
 
 async def _unlinked(store: Store, book: SevdeskBook, started_at: datetime) -> AsyncIterator[OurInvoice]:
-    """Invoices of ours without a sevDesk id whose marker (our invoice number) exists in sevDesk."""
-    for numbers in _chunks(book.markers):
+    """Our invoices without an external_id whose number is a marker in sevDesk."""
+    for numbers in _pages(book.markers):
         rows: list[ComparedRow] = await store.query(
             "invoices_to_compare", after=None, most=None, ids=None, numbers=numbers
         )
@@ -90,11 +92,11 @@ async def _unlinked(store: Store, book: SevdeskBook, started_at: datetime) -> As
             yield _ours(row, started_at)
 
 
-async def _again(store: Store, ids: Sequence[UUID], started_at: datetime) -> AsyncIterator[OurInvoice]:
-    """The invoices with these ids as they are now, with every contact that was ever linked to their recipient."""
-    for chunk in _chunks(list(dict.fromkeys(ids))):
+async def _read_again(store: Store, ids: Sequence[UUID], started_at: datetime) -> AsyncIterator[OurInvoice]:
+    """These invoices as they are now, with all sevDesk contacts their recipient was ever linked to."""
+    for page in _pages(list(dict.fromkeys(ids))):
         rows: list[ComparedRow] = await store.query(
-            "invoices_to_compare", after=None, most=None, ids=chunk, numbers=None
+            "invoices_to_compare", after=None, most=None, ids=page, numbers=None
         )
         parties = list({row["recipient_id"] for row in rows if row["recipient_id"] is not None})
         history: list[ContactHistoryRow] = await store.query("contact_history", parties=parties) if parties else []
@@ -114,7 +116,7 @@ def _ours(row: ComparedRow, started_at: datetime) -> OurInvoice:
         contacts=frozenset([contact_id] if contact_id else []),
         pdf=_pdf(row),
         cancellation_id=row["cancellation_external_id"],
-        in_motion=row["job_alive"] or row["updated_at"] > started_at,
+        changing=row["job_alive"] or row["updated_at"] > started_at,
     )
 
 
@@ -125,31 +127,31 @@ def _pdf(row: ComparedRow) -> Pdf:
 
 
 def _just_changed(book: SevdeskBook, finding: Finding, started_at: datetime) -> bool:
-    """True if sevDesk changed it while we read: the next payment sync, or the next comparison, deals with it."""
-    there = book.get(finding.external_id)
-    moved = there is not None and there.update is not None and there.update > started_at
-    return moved and finding.drift is not Drift.PDF
+    """Changed in sevDesk while we read: left to the payment sync and the next comparison. PDFs are compared anyway."""
+    document = book.get(finding.external_id)
+    changed = document is not None and document.update is not None and document.update > started_at
+    return changed and finding.drift is not Drift.PDF
 
 
-def _chunks(values: list[Any]) -> Iterable[list[Any]]:
+def _pages(values: list[Any]) -> Iterable[list[Any]]:
     return (values[start : start + PAGE] for start in range(0, len(values), PAGE))
 
 
 async def remember(store: Store, found: Reconciliation) -> int:
-    """Store the counts for `status` and return the id of the new row."""
+    """Store the counts, which `status` shows. Returns the number of the run."""
     number: int = await store.query(
         "insert_reconciliation",
         started_at=found.started_at,
         invoices=found.invoices,
         documents=found.documents,
-        in_motion=found.in_motion,
+        changing=found.changing,
         drift=found.counts,
     )
     return number
 
 
 async def ask_repairs(store: Store, found: Reconciliation, run: int) -> list[str]:
-    """Request one job per invoice and repair, and return the job ids; repeating it for the same `run` adds none."""
+    """Request one job per invoice and repair through the outbox; once per run, however often this is called."""
     wanted = dict.fromkeys((f.repair, f.invoice_id) for f in found.findings if f.repair is not None)
     return [
         await store.request_job(kind, {"invoice_id": str(invoice_id)}, key=f"reconcile:{run}:{kind}:{invoice_id}")

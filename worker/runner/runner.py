@@ -1,7 +1,9 @@
-"""One job's passage: parse, claim, step, record, report. Exceptions become outcomes here, and only here.
+"""Runs one attempt of a job: claim, parse, execute its steps or handler, record, report.
 
-Order of things for each write: the intent is committed through the lock session, then the call is made, then the
-result is recorded. After an intent whose outcome is unknown nobody looks or acts before the quarantine is over.
+This is the only place where exceptions become outcomes.
+
+Each write to sevDesk goes in this order: commit the intent through the lock session, make the call, record the result.
+While an intent's outcome is unknown, nobody reads or writes its subject until the quarantine is over.
 """
 
 import asyncio
@@ -35,18 +37,18 @@ from worker.store import CONNECTION_LOST, InvoiceChanged, LockSession, Store
 log = structlog.get_logger()
 T = TypeVar("T")
 
-# A job whose turn has not come looks again after a second; normally the job before it rings it at once.
+# Seconds until a job behind another one of its order key is tried again; normally that one wakes it when it ends.
 TURN_WAIT = 1.0
-# Two jobs that write the same contact: one write to sevDesk takes about as long.
+# Seconds until a job whose contact another job is writing is tried again: about as long as one write takes.
 CONTACT_WAIT = 0.5
-# Postgres or the lock session went away in mid-job: long enough for a reconnect.
+# Seconds until a job is tried again that lost Postgres or the lock session: long enough for a reconnect.
 LOST_WAIT = 2.0
 # Between the intent and the first byte of the call nothing is awaited but our own database; a loop that stalled longer
 # may have lost its locks without knowing, and others may look as soon as the quarantine ends.
 STALE_SHARE = 0.1
 # No step needs more looks: find, delete, save, compare, delete.
 MAX_LOOKS = 6
-# How the intent's row keeps what a look found, and what a leap made.
+# `outcome` of the intent's row: after a look that found out what happened, and after a leap.
 FOUND = {WriteOutcome.DONE: "found_done", WriteOutcome.NOT_DONE: "found_not_done", WriteOutcome.MOOT: "moot"}
 MADE = {WriteOutcome.DONE: "done", WriteOutcome.NOT_DONE: "refused"}
 
@@ -59,7 +61,7 @@ class _Stop(Exception):
 
 
 class Runner:
-    """Runs claimed jobs. `wake_jobs` is called for the job that waited for the one just ended."""
+    """`wake_job` is called for the job that waited for the one just ended."""
 
     def __init__(
         self,
@@ -67,22 +69,22 @@ class Runner:
         locks: LockSession,
         account: SevdeskAccount | None,
         settings: Settings,
-        wake_jobs: Callable[[JobRef], Awaitable[None]],
+        wake_job: Callable[[JobRef], Awaitable[None]],
         metrics: Metrics,
     ) -> None:
-        self.store, self.locks, self.account, self.settings, self.wake_jobs = store, locks, account, settings, wake_jobs
+        self.store, self.locks, self.account, self.settings, self.wake_job = store, locks, account, settings, wake_job
         self.metrics = metrics
         self.stopping = False
 
     async def run(self, job_id: str) -> float | None:
-        """One attempt. Answers with the seconds after which to ring again, or None when there is nothing to do."""
+        """Make one attempt. Returns the seconds until the next one, or None if there will be none."""
         try:
             job = await self.locks.claim(job_id)
         except CONNECTION_LOST:
             return LOST_WAIT
         if isinstance(job, ClaimRefusal):
             if job.verdict == "limited":
-                log.info("job.limited", job_id=job_id, again_in=job.wait, reason=job.reason)
+                log.info("job.person_limited", job_id=job_id, again_in=job.wait, reason=job.reason)
             self.metrics.job_deferred(job.verdict)
             return _wait_of(job)
         with bound_contextvars(
@@ -103,9 +105,9 @@ class Runner:
     async def _attempt(self, job: Job) -> float | None:
         started = monotonic()
         try:
-            outcome = await self._passage(job)
+            outcome = await self._execute(job)
         except asyncio.CancelledError:
-            # Shutdown ran out of time, or the locks are gone. An open intent tells the next attempt the rest.
+            # Shutdown ran out of time, or the locks are lost. The next attempt goes on from an open intent.
             if self.locks.alive:
                 await asyncio.shield(self._end(job, NotYet(0.0, problem("handed_back")), started))
             raise
@@ -115,25 +117,25 @@ class Runner:
         try:
             waiting = await asyncio.shield(self.locks.release_job(job))
             if waiting is not None:
-                await self.wake_jobs(waiting)
+                await self.wake_job(waiting)
         except CONNECTION_LOST:
-            log.warning("lock.lost", next_step="Postgres frees the lock by itself.")
+            log.warning("locks.release_failed", next_step="Postgres frees the lock by itself.")
 
     # -- what is asked, and by whom ------------------------------------------------------------------------------------
 
-    async def _passage(self, job: Job) -> Outcome:
+    async def _execute(self, job: Job) -> Outcome:
         try:
             kind, payload = jobs.parse(job.kind, job.payload)
-            if (refusal := await self._rights(job, kind)) and not await self.store.query(
+            if (refusal := await self._not_permitted(job, kind)) and not await self.store.query(
                 "has_open_intent", job_id=job.job_id
             ):
                 return refusal
             if self.account is None and kind.needs_sevdesk:
                 return Parked(problem("token_missing"))
-            office = HandlerContext(self.store, self.locks, self.account, self.settings, lambda: self.stopping)
+            handler_context = HandlerContext(self.store, self.locks, self.account, self.settings, lambda: self.stopping)
             if handler := HANDLERS.get(kind.name):
-                return await handler(office, job, payload)
-            return await self._steps(job, kind, payload, office.sevdesk)
+                return await handler(handler_context, job, payload)
+            return await self._steps(job, kind, payload, handler_context.sevdesk)
         except jobs.BadJob as error:
             return Rejected(error.problem)
         except _Stop as stop:
@@ -147,11 +149,11 @@ class Runner:
         except CONNECTION_LOST:
             raise
         except Exception as error:
-            log.exception("job.unexpected")
+            log.exception("job.unexpected_error")
             return Retry(problem("unexpected_error", error=type(error).__name__))
 
-    async def _rights(self, job: Job, kind: Kind) -> Rejected | None:
-        """Jobs from outside name a person; system jobs and the outbox may come without."""
+    async def _not_permitted(self, job: Job, kind: Kind) -> Rejected | None:
+        """Why whoever asked may not; None if they may. Only outbox and system may ask without naming a person."""
         if job.requested_by is None:
             return Rejected(problem("requester_missing")) if job.origin == "redis" else None
         person = await self.store.person(job.requested_by)
@@ -171,7 +173,7 @@ class Runner:
         if context is None:
             return Rejected(problem("invoice_not_found", invoice_id=invoice_id))
         plan, document = PLAN[kind.name], context.handback.external_id
-        pending = await self._pending(f"invoice:{invoice_id}")
+        pending = await self._open_intent_of(f"invoice:{invoice_id}")
         if pending is not None and not any(step.can_resolve(pending, job.job_id) for step in plan):
             return Parked(problem("other_write_open", action=pending.action, other_job=pending.job_id))
         for step in plan:
@@ -181,11 +183,11 @@ class Runner:
                 continue
             opened = pending if pending is not None and step.can_resolve(pending, job.job_id) else None
             context = await self._step(job, replace(context, open_intent=opened), step, account)
-            pending = context.open_intent if opened else pending  # a step that could not tell leaves it to the next
+            pending = context.open_intent if opened else pending  # still open if the step could not tell
         return Done(_result(context))
 
-    async def _pending(self, subject: str) -> OpenIntent | None:
-        """The subject's open intent, once its quarantine is over."""
+    async def _open_intent_of(self, subject: str) -> OpenIntent | None:
+        """The subject's open intent. Stops the job while its quarantine lasts."""
         row = await self.store.open_intent_of(subject)
         if row is None:
             return None
@@ -212,14 +214,14 @@ class Runner:
             raise _Stop(NotYet(CONTACT_WAIT, problem("contact_busy")))
         try:
             link = await self.store.load_contact_link(context.addressee.party)
-            context = replace(context, link=link, open_intent=await self._pending(subject))
+            context = replace(context, link=link, open_intent=await self._open_intent_of(subject))
             return context if step.already_done(context) else await self._look_and_leap(job, context, step, account)
         finally:
             await asyncio.shield(self.locks.release(subject))
 
     async def _look_and_leap(self, job: Job, context: StepContext, step: Step, account: SevdeskAccount) -> StepContext:
         for _ in range(MAX_LOOKS):
-            answer = _own(step, context, await _discreet(context, step.look(context, account)))
+            answer = _of_own_intents(step, context, await _redacted(context, step.look(context, account)))
             settles = None
             if isinstance(answer, Intent):
                 answer, intent_id = await self._leap(job, context, step, answer, account)
@@ -237,9 +239,8 @@ class Runner:
         self, job: Job, context: StepContext, step: Step, intent: Intent, account: SevdeskAccount
     ) -> tuple[StepResult, int]:
         """Intent first, then exactly one write."""
-        await (
-            account.wait_for_turn()
-        )  # what there is to wait for is waited for here: the quarantine counts from the intent
+        # Waiting belongs before the intent, because the quarantine counts from it.
+        await account.wait_for_turn()
         opened = monotonic()
         intent_id = await self.locks.open_intent(
             subject=step.subject(context),
@@ -254,7 +255,7 @@ class Runner:
         if not self.locks.alive or monotonic() - opened > self.settings.write_quarantine * STALE_SHARE:
             raise _Stop(NotYet(self.settings.write_quarantine, problem("worker_stalled")))
         try:
-            return await _discreet(context, step.leap(intent, account)), intent_id
+            return await _redacted(context, step.leap(intent, account)), intent_id
         except (errors.NotSent, errors.Throttled):
             await self.store.record(job, intent=(intent_id, "not_sent"))
             raise
@@ -280,14 +281,16 @@ class Runner:
     # -- the end of an attempt -----------------------------------------------------------------------------------------
 
     async def _end(self, job: Job, outcome: Outcome, started: float) -> float | None:
-        """Write the outcome into the ledger and the invoice's event log, and say it in one log line."""
+        """Record the outcome in the ledger and the invoice's event log, and log it in one line."""
         outcome = charge_retry(job, outcome)
         ending = attempt_end(outcome)
         await self._record_ending(job, outcome, ending)
         seconds = monotonic() - started
-        self.metrics.job_ended(job.kind, ending.state, seconds, retry=ending.costs_retry)
-        say = log.warning if ending.state in ("parked", "rejected") else log.info
         shown = ending.problem
+        self.metrics.job_ended(
+            job.kind, ending.state, seconds, retry=ending.costs_retry, problem=shown.code if shown else None
+        )
+        say = log.warning if ending.state in ("parked", "rejected") else log.info
         say(
             f"job.{ending.state}",
             attempt=job.attempt,
@@ -300,24 +303,24 @@ class Runner:
         return ending.after
 
     async def _record_ending(self, job: Job, outcome: Outcome, ending: AttemptEnd) -> None:
-        """With the event of the invoice that goes with it, if any."""
+        """Ledger row and invoice event in one transaction; without the event if the invoice keeps changing."""
         for _ in range(3):
             try:
-                await self.store.record(job, await self._marks(job, outcome), ending=ending)
+                await self.store.record(job, await self._problem_events(job, outcome), ending=ending)
                 return
             except InvoiceChanged:
                 continue
         await self.store.record(job, ending=ending)
 
-    async def _marks(self, job: Job, outcome: Outcome) -> list[Change]:
+    async def _problem_events(self, job: Job, outcome: Outcome) -> list[Change]:
         if job.invoice_id is None or not isinstance(outcome, Parked | Rejected):
             return []
         before = await self.store.handback(job.invoice_id)
         return [] if before is None else [problem_change(job, outcome, job.invoice_id, before)]
 
 
-async def _discreet(context: StepContext, answer: Awaitable[T]) -> T:
-    """What sevDesk says goes into the ledger, the event log and the log; what it repeats of people does not."""
+async def _redacted(context: StepContext, answer: Awaitable[T]) -> T:
+    """The answer; personal data is removed from an error, whose text goes into ledger, event log and log."""
     try:
         return await answer
     except errors.SevDeskError as error:
@@ -325,8 +328,8 @@ async def _discreet(context: StepContext, answer: Awaitable[T]) -> T:
         raise
 
 
-def _own(step: Step, context: StepContext, answer: LookResult) -> LookResult:
-    """Of what another step left open on the same contact a look knows nothing; that step looks when its turn comes."""
+def _of_own_intents(step: Step, context: StepContext, answer: LookResult) -> LookResult:
+    """A look cannot tell what became of another step's open intent on the same contact; that step finds out itself."""
     if context.open_intent is None or step.can_resolve(context.open_intent, context.job_id):
         return answer
     if isinstance(answer, Intent):
@@ -335,6 +338,7 @@ def _own(step: Step, context: StepContext, answer: LookResult) -> LookResult:
 
 
 def _wait_of(refusal: ClaimRefusal) -> float | None:
+    """Seconds until the next try of the claim; None if the job has ended."""
     match refusal.verdict:
         case "done" | "gone":
             return None

@@ -1,4 +1,4 @@
-"""sevDesk as the steps see it: the client, and the account facts that hardly ever change, asked for once."""
+"""sevDesk for the steps: the client, and cached facts about the account that hardly ever change."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,30 +9,30 @@ from typing import Any
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.errors import NotFound
 
-# Users, countries and payment methods change a few times a year; an hour keeps a changed one from surprising for long.
-REMEMBER_SECONDS = 3600.0
+# Users, countries and payment methods change a few times a year; a change takes effect within an hour.
+CACHE_SECONDS = 3600.0
 
 
 class SevdeskAccount:
-    """One per process. Concurrent askers of the same fact share one call."""
+    """One per process. Concurrent callers that need the same fact share one request."""
 
     def __init__(self, client: SevDeskClient, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.client, self.now = client, now
-        self._facts: dict[str, tuple[float, Any]] = {}
-        self._asking: dict[str, asyncio.Lock] = {}
+        self._cache: dict[str, tuple[float, Any]] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
 
     async def wait_for_turn(self) -> None:
-        """Before a write's intent: wait until it may leave at once. Raises `Throttled` when it cannot for long."""
+        """Wait until a write may be sent, before its intent is recorded. Raises `Throttled` if that takes too long."""
         await self.client.wait_for_turn()
 
     async def contact_person_id(self) -> str:
-        """The account's first user, whom sevDesk wants named on each invoice (measured by two)."""
-        users = await self._fact("users", self.client.list_users)
+        """The id of the account's first user; sevDesk requires a contact person on each invoice (measured by two)."""
+        users = await self._cached("users", self.client.list_users)
         return str(users[0].id)
 
     async def country_id(self, code: str) -> str:
         """sevDesk's id for an ISO 3166-1 alpha-2 code."""
-        country = await self._fact(f"country:{code}", lambda: self.client.find_country(code))
+        country = await self._cached(f"country:{code}", lambda: self.client.find_country(code))
         return str(country.id)
 
     async def payment_method_id(self, electronic_invoice_id: str) -> str:
@@ -40,16 +40,16 @@ class SevdeskAccount:
 
         Raises NotFound when the account has none.
         """
-        methods = await self._fact("payment methods", self.client.list_payment_methods)
+        methods = await self._cached("payment methods", self.client.list_payment_methods)
         for method in methods:
             if method.electronic_invoice_id == electronic_invoice_id:
                 return str(method.id)
         raise NotFound("GET /PaymentMethod", f"no payment method with electronicInvoiceId {electronic_invoice_id}")
 
-    async def _fact(self, name: str, ask: Callable[[], Awaitable[Any]]) -> Any:
-        async with self._asking.setdefault(name, asyncio.Lock()):
-            known = self._facts.get(name)
-            if known is None or monotonic() - known[0] > REMEMBER_SECONDS:
+    async def _cached(self, name: str, ask: Callable[[], Awaitable[Any]]) -> Any:
+        async with self._locks.setdefault(name, asyncio.Lock()):
+            known = self._cache.get(name)
+            if known is None or monotonic() - known[0] > CACHE_SECONDS:
                 known = (monotonic(), await ask())
-                self._facts[name] = known
+                self._cache[name] = known
             return known[1]

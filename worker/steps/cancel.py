@@ -17,9 +17,8 @@ from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import problem
 from worker.steps.account import SevdeskAccount
 from worker.steps.finalize import finalized
-from worker.steps.payments import CANCELLATION, CREDIT_NOTE, cancellation_of, cancellations
+from worker.steps.payments import CANCELLATION, CREDIT_NOTE, DRAFT, cancellation_of, cancellations
 from worker.steps.step import (
-    DRAFT,
     DRAFT_WRITES,
     Intent,
     LookResult,

@@ -10,8 +10,9 @@ from worker.domain.events import AddressWritten, ContactLinked, EmailWritten
 from worker.domain.invoice import Party, PartyKind, SyncStatus
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
-from worker.domain.recipients import customer_number
+from worker.steps import field_map
 from worker.steps.account import SevdeskAccount
+from worker.steps.field_map import ContactSource, filled, looked_up
 from worker.steps.step import Intent, LookResult, Step, StepContext, StepResult, WriteOutcome, digest, party_subject
 
 INVOICE_ADDRESS = 47  # ContactAddress category; measured by two
@@ -20,14 +21,8 @@ UNWRITTEN = ""  # a digest that equals nothing: we did not write this contact, s
 
 
 def _draft(party: Party, *, e_invoice: bool) -> ContactDraft:
-    """What the contact is to be. An e-invoice needs a buyer reference; "-" does for customers without one (capture)."""
-    number = customer_number(party)
-    reference = party.buyer_reference or ("-" if e_invoice else None)
-    if party.kind is PartyKind.COMPANY:
-        return ContactDraft(customer_number=number, name=party.name, vat_number=party.vat_id, buyer_reference=reference)
-    return ContactDraft(
-        customer_number=number, surename=party.first_name or "", familyname=party.name, buyer_reference=reference
-    )
+    fields = field_map.COMPANY if party.kind is PartyKind.COMPANY else field_map.PERSON
+    return ContactDraft(**filled(fields, ContactSource(party, e_invoice)))
 
 
 def _address_digest(party: Party) -> str:
@@ -79,13 +74,11 @@ def _linked(context: StepContext, contact: Contact, how: str, written: str) -> C
 
 async def look_address(context: StepContext, account: SevdeskAccount) -> LookResult:
     """The contact's invoice address says what ours says."""
-    party, link = context.addressee.party, context.link
-    assert link is not None and party.street and party.zip and party.city and party.country_code
+    link = context.link
+    assert link is not None
     draft = AddressDraft(
-        street=party.street,
-        zip=party.zip,
-        city=party.city,
-        country_id=await account.country_id(party.country_code),
+        **filled(field_map.ADDRESS, context),
+        **await looked_up(field_map.ADDRESS_IDS, context, account),
         category_id=INVOICE_ADDRESS,
     )
     if link.address_id is None:
@@ -126,7 +119,7 @@ def _address_written(context: StepContext, address_id: str) -> AddressWritten:
 
 async def look_email(context: StepContext, account: SevdeskAccount) -> LookResult:
     """The contact's e-mail for invoices is ours."""
-    email, link = context.addressee.party.email, context.link
+    email, link = field_map.CONTACT_EMAIL.value(context), context.link
     assert link is not None and email
     if link.email_id is not None:
         return Intent("update_communication_way", (link.email_id, email), context, earlier_outcome=WriteOutcome.MOOT)

@@ -15,14 +15,11 @@ from worker.domain.jobs import SendInvoice
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import problem
 from worker.steps.account import SevdeskAccount
+from worker.steps.field_map import MAIL, MailSource, filled
 from worker.steps.step import Intent, LookResult, OpenIntent, Step, StepContext, StepResult, WriteOutcome
 
 BY_MAIL = "VM"
 CLOSE_SECONDS = 5.0
-TEXT = (
-    "Guten Tag,\n\nanbei erhalten Sie unsere Rechnung {number}.\n\n"
-    "Bei Fragen antworten Sie bitte auf diese E-Mail.\n\nMit freundlichen Grüßen"
-)
 
 
 async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
@@ -95,11 +92,7 @@ def _mail(context: StepContext, remote: SevInvoice | None) -> MailDraft:
     asked = context.payload
     assert isinstance(asked, SendInvoice) and context.addressee.party.email is not None
     number = (remote and remote.invoice_number) or context.handback.external_invoice_number or context.invoice.number
-    return MailDraft(
-        to=context.addressee.party.email,
-        subject=asked.subject or f"Rechnung {number}",
-        text=asked.text or TEXT.format(number=number),
-    )
+    return MailDraft(**filled(MAIL, MailSource(context.addressee.party, number, asked)))
 
 
 def sending_state(remote: SevInvoice) -> dict[str, str | None]:

@@ -10,9 +10,9 @@ from worker.domain.lifecycle import apply
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import problem
 from worker.steps.account import SevdeskAccount
-from worker.steps.payments import Receivable, cancellations, compare, unclear
+from worker.steps.field_map import TEMPLATE_ID
+from worker.steps.payments import DRAFT, Receivable, cancellations, compare, unclear
 from worker.steps.step import (
-    DRAFT,
     Intent,
     LookResult,
     Step,
@@ -28,9 +28,10 @@ SEND_TYPE = "VPDF"
 
 async def look_template(context: StepContext, account: SevdeskAccount) -> LookResult:
     """The billing template's sevDesk layout, else the one configured for deal type and document kind, else none."""
-    if context.template_id is None:
+    template_id = TEMPLATE_ID.value(context)
+    if template_id is None:
         return StepResult(outcome=WriteOutcome.MOOT)
-    return Intent("change_parameter", context.template_id, context, earlier_outcome=WriteOutcome.MOOT)
+    return Intent("change_parameter", template_id, context, earlier_outcome=WriteOutcome.MOOT)
 
 
 async def leap_template(intent: Intent, account: SevdeskAccount) -> StepResult:

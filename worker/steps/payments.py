@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
+from typing import Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -27,13 +28,29 @@ from worker.domain.events import (
     Renumbered,
 )
 from worker.domain.invoice import Cancellation, ClaimStatus, Handback
-from worker.steps.step import DRAFT
 
 BERLIN = ZoneInfo("Europe/Berlin")
-OPEN, PARTLY_PAID, CLOSED = 200, 750, 1000
+DRAFT, OPEN, PARTLY_PAID, CLOSED = 100, 200, 750, 1000
 CANCELLATION = "SR"  # sevDesk's letters for a cancellation invoice, not our Schlussrechnung
 STORNO, CREDIT_NOTE = "cancellation_invoice", "credit_note"  # kinds of what may stand against an invoice
 ZERO = Decimal(0)
+
+
+class PaymentState(Protocol):
+    """The fields of a sevDesk invoice that say what has been paid. `SevInvoice` has them."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def invoice_number(self) -> str | None: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def paid_amount(self) -> Decimal: ...
+    @property
+    def pay_date(self) -> date | None: ...
+    @property
+    def update(self) -> datetime | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +68,17 @@ def cancellations(invoices: list[SevInvoice]) -> dict[str, SevInvoice]:
     return {i.origin.id: i for i in invoices if i.invoice_type == CANCELLATION and i.origin is not None}
 
 
-def unclear(remote: SevInvoice) -> bool:
+def unclear(remote: PaymentState) -> bool:
     """Closed without a payment date: a cancellation would explain it, and it may stand on another page."""
     return remote.status == CLOSED and remote.pay_date is None
 
 
-def unexplained(receivable: Receivable, remote: SevInvoice, cancelled_by: Mapping[str, SevInvoice]) -> bool:
+def unexplained(receivable: Receivable, remote: PaymentState, cancelled_by: Mapping[str, SevInvoice]) -> bool:
     """Closed, and neither a cancellation nor the money says why."""
     return unclear(remote) and remote.id not in cancelled_by and _kind(receivable, remote) is None
 
 
-def compare(receivable: Receivable, remote: SevInvoice, cancelled_by: Mapping[str, SevInvoice]) -> tuple[Event, ...]:
+def compare(receivable: Receivable, remote: PaymentState, cancelled_by: Mapping[str, SevInvoice]) -> tuple[Event, ...]:
     """The events that bring our claim to what sevDesk says; empty when they agree already."""
     events: list[Event] = []
     if remote.invoice_number and remote.invoice_number != receivable.handback.external_invoice_number:
@@ -76,7 +93,7 @@ def compare(receivable: Receivable, remote: SevInvoice, cancelled_by: Mapping[st
     return tuple(events)
 
 
-def _cancelled(remote: SevInvoice, cancellation: SevInvoice) -> CancelledInSevdesk:
+def _cancelled(remote: PaymentState, cancellation: SevInvoice) -> CancelledInSevdesk:
     at = cancellation.create or cancellation.update
     assert at is not None  # every captured document carries both
     return CancelledInSevdesk(external_id=remote.id, at=at, cancellation=cancellation_of(cancellation))
@@ -94,7 +111,7 @@ def cancellation_of(document: SevInvoice) -> Cancellation:
     )
 
 
-def _payment(receivable: Receivable, remote: SevInvoice) -> PaymentEvent | None:
+def _payment(receivable: Receivable, remote: PaymentState) -> PaymentEvent | None:
     kind = _kind(receivable, remote)
     if kind is None:
         return None
@@ -112,7 +129,7 @@ def _payment(receivable: Receivable, remote: SevInvoice) -> PaymentEvent | None:
     return None if known == (_status_of(event), event.paid_now, event.paid_at) else event
 
 
-def _kind(receivable: Receivable, remote: SevInvoice) -> type[PaymentEvent] | None:
+def _kind(receivable: Receivable, remote: PaymentState) -> type[PaymentEvent] | None:
     paid = remote.paid_amount
     if remote.status not in (DRAFT, OPEN, PARTLY_PAID, CLOSED):
         return None
@@ -123,7 +140,7 @@ def _kind(receivable: Receivable, remote: SevInvoice) -> type[PaymentEvent] | No
     return PartiallyPaid if paid > ZERO else PaymentReversed
 
 
-def _paid_at(before: Handback, remote: SevInvoice) -> datetime | None:
+def _paid_at(before: Handback, remote: PaymentState) -> datetime | None:
     """The payment's day; where sevDesk names none, the day it learnt of it, which later changes do not move."""
     if remote.pay_date is not None:
         return berlin_midnight(remote.pay_date)

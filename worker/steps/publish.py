@@ -8,15 +8,15 @@ from sevdesk_client.errors import NotFound
 from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.models import InvoiceDraft, PositionDraft
 from worker.domain.events import DraftDeleted, Drafted, Event
-from worker.domain.invoice import Invoice, Item, SyncStatus
-from worker.domain.money import Sums, stated_sums, sums_problem, tax_text
+from worker.domain.invoice import Invoice, SyncStatus
+from worker.domain.money import Sums, stated_sums, sums_problem
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
 from worker.steps.account import SevdeskAccount
+from worker.steps.field_map import INVOICE, INVOICE_IDS, POSITION, filled, looked_up
 from worker.steps.finalize import adopted
-from worker.steps.payments import CANCELLATION
+from worker.steps.payments import CANCELLATION, DRAFT
 from worker.steps.step import (
-    DRAFT,
     DRAFT_WRITES,
     Intent,
     LookResult,
@@ -27,11 +27,6 @@ from worker.steps.step import (
     digest,
     write_outcome,
 )
-
-HEADERS = {"AR": "Abschlagsrechnung", "SR": "Schlussrechnung"}
-UNITS = {"h": 9, "Std": 9, "Std.": 9, "Stunde": 9, "Stunden": 9}  # Unity ids: 1 piece, 9 hour; official
-PIECE = 1
-CREDIT_TRANSFER = "58"  # electronicInvoiceId (UNTDID 4461): our invoices are paid by bank transfer
 
 
 async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
@@ -91,44 +86,10 @@ async def _find(context: StepContext, account: SevdeskAccount) -> tuple[SevInvoi
 
 
 async def _draft(context: StepContext, account: SevdeskAccount) -> InvoiceDraft:
-    """The request. The address block is sent explicitly: sevDesk copies nothing by itself (measured)."""
-    invoice, party, link = context.invoice, context.addressee.party, context.link
-    assert link is not None and party.country_code is not None
     return InvoiceDraft(
-        contact_id=link.contact_id,
-        contact_person_id=context.contact_person_id or await account.contact_person_id(),
-        invoice_date=invoice.issue_date,
-        header=f"{HEADERS[invoice.document_kind]} {invoice.number}",
-        tax_rule=invoice.tax_rule,
-        tax_text=tax_text(invoice),
-        currency=invoice.currency,
-        invoice_type=context.sevdesk_type,
-        time_to_pay=invoice.payment_term_days,
-        delivery_date=invoice.service_from,
-        delivery_date_until=invoice.service_to,
-        head_text=invoice.head_text,
-        foot_text=invoice.foot_text,
-        customer_internal_note=invoice.number,
-        address_name=party.display_name,
-        address_street=party.street,
-        address_zip=party.zip,
-        address_city=party.city,
-        address_country_id=await account.country_id(party.country_code),
-        positions=tuple(_position(item) for item in invoice.items),
-        payment_method_id=await account.payment_method_id(CREDIT_TRANSFER) if invoice.is_e_invoice else None,
-        is_e_invoice=invoice.is_e_invoice,
-    )
-
-
-def _position(item: Item) -> PositionDraft:
-    return PositionDraft(
-        name=item.name,
-        text=item.description,
-        quantity=item.quantity,
-        price=item.unit_price,
-        tax_rate=item.tax_rate,
-        unity_id=UNITS.get(item.unit or "", PIECE),
-        position_number=item.position,
+        **filled(INVOICE, context),
+        **await looked_up(INVOICE_IDS, context, account),
+        positions=tuple(PositionDraft(**filled(POSITION, item)) for item in context.invoice.items),
     )
 
 

@@ -43,10 +43,10 @@ from worker.domain.jobs import Payload
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.recipients import NoRecipient, Recipient
 from worker.steps.account import SevdeskAccount
+from worker.steps.payments import DRAFT
 
 # Shorter texts name nobody, and would be found inside of other words.
 SHORTEST_PRIVATE = 3
-DRAFT = 100  # sevDesk's status of an invoice without a number (official)
 # Steps that write to the draft: what became of them, whoever finds sevDesk's copy can see.
 DRAFT_WRITES = ("template", "finalize", "template_of_e_invoice")
 

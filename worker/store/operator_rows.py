@@ -114,7 +114,7 @@ class ReconciliationRow(TypedDict):
     age: float
     invoices: int
     documents: int
-    in_motion: int
+    changing: int
     drift: dict[str, int]
 
 

@@ -1,4 +1,4 @@
-"""The demo's worker lives with the least rights, as an installation should: the role of `sql/roles.sql`."""
+"""The database role of the demo's worker, which has no other rights than those of `sql/roles.sql`."""
 
 import secrets
 from urllib.parse import urlsplit
@@ -11,8 +11,11 @@ from worker.store.sql_files import sql_dir
 ROLE = "sevdesk_worker"
 
 
-def least_privileged(owner_url: str) -> str:
-    """Makes the role in a migrated database, with a password of its own, and answers with its DATABASE_URL."""
+def create_worker_role(owner_url: str) -> str:
+    """Creates the role in a migrated database, with a random password; returns its DATABASE_URL.
+
+    Raises `psycopg.Error`.
+    """
     password = secrets.token_hex(16)
     with psycopg.connect(owner_url) as owner:
         owner.execute((sql_dir() / "roles.sql").read_bytes())

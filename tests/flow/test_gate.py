@@ -1,4 +1,4 @@
-"""sevDesk says slower, wait, or no: every worker hears it, jobs wait without being spent, and Redis is not needed."""
+"""The gate: all workers obey a 429, a pause or a refused token; waiting jobs lose no retry; Redis may be down."""
 
 import asyncio
 import time
@@ -32,7 +32,7 @@ from worker.queue.inbox import cancel_all, connect_redis
 from worker.settings import Settings
 
 READ, WRITE = Request("GET", "/Invoice"), Request("POST", "/Invoice/Factory/saveInvoice")
-HEARD = 0.1  # seconds until a notice has certainly come from one worker to the other
+DELIVERED = 0.1  # seconds within which a message has reached the other worker
 KIND: ContextVar[str | None] = ContextVar("kind", default=None)
 Lines = list[dict[str, Any]]
 MakeGate = Callable[..., SevdeskGate]
@@ -55,8 +55,8 @@ def logs() -> Iterator[Lines]:
 
 @pytest.fixture
 def quick_probes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A refused token is tried again after a tenth of a second, not after ten."""
-    monkeypatch.setattr(breaker_module, "FIRST_PROBE", 0.1)
+    """The first probe comes after a tenth of a second, not after ten seconds."""
+    monkeypatch.setattr(breaker_module, "FIRST_INTERVAL", 0.1)
 
 
 async def jobs_of(billing: Billing, count: int) -> list[str]:
@@ -70,7 +70,7 @@ async def states(billing: Billing) -> Counter[str]:
 
 
 async def test_pause_holds_all_workers(billing: Billing, run_worker: RunWorker, sevdesk: Running, logs: Lines) -> None:
-    """One worker gets the 429; within its Retry-After sevDesk hears from neither of the two, and then it does."""
+    """One worker gets the 429; neither of the two calls sevDesk within its Retry-After, and then they do."""
     sevdesk.sandbox.requests = seen = StampedLog()
     async with AsyncExitStack() as stack:
         names = {(await stack.enter_async_context(run_worker(worker_max_jobs=1))).name for _ in range(2)}
@@ -80,28 +80,27 @@ async def test_pause_holds_all_workers(billing: Billing, run_worker: RunWorker, 
         await asked(sevdesk, "/saveInvoice")
         await control(sevdesk, "POST", "faults", {"kind": "status", "status": 429, "headers": {"Retry-After": "1"}})
         await wait_for(lambda: any(entry["status"] == 429 for entry in seen))
-        told = next(entry["at"] for entry in seen if entry["status"] == 429)
-        await wait_for(lambda: seen[-1]["at"] > told + 1.0)
+        paused_at = next(entry["at"] for entry in seen if entry["status"] == 429)
+        await wait_for(lambda: seen[-1]["at"] > paused_at + 1.0)
     assert {job["worker"] for job in running} == names
-    assert [entry["path"] for entry in seen if told + HEARD < entry["at"] < told + 1.0] == []
-    slowed = [line for line in logs if line["event"] == "sevdesk.slowed"]
+    assert [entry["path"] for entry in seen if paused_at + DELIVERED < entry["at"] < paused_at + 1.0] == []
+    slowed = [line for line in logs if line["event"] == "gate.slowed"]
     assert [(line["status"], line["pause"]) for line in slowed] == [(429, 1.0)]
 
 
 async def test_waiting_costs_neither_try_nor_intent(billing: Billing, worker: App, sevdesk: Running) -> None:
-    """In a long pause a job says what it waits for, and nothing is begun that could not be finished."""
+    """In a long pause a waiting job gives its reason, loses no retry, and records no intent."""
     await order_fault(sevdesk, "status", "GET /*", status=429, headers={"Retry-After": "60"})
-    first, second = [await billing.until_state(job_id, "waiting") for job_id in await jobs_of(billing, 2)]
-    early, late = sorted((first, second), key=lambda job: job["retries"], reverse=True)
-    assert "slow down" in early["error"] and early["retries"] == 1
-    assert late["error"] == "sevDesk asked for a pause" and late["retries"] == 0
+    early, late = [await billing.until_state((await jobs_of(billing, 1))[0], "waiting") for _ in range(2)]
+    assert (early["problem"], early["retries"]) == ("sevdesk_unavailable", 1) and "HTTP 429" in early["error"]
+    assert (late["problem"], late["error"], late["retries"]) == ("sevdesk_pause", "sevDesk asked for a pause.", 0)
     assert 50 < (late["not_before"] - late["updated_at"]).total_seconds() <= 60
     assert len(sevdesk.sandbox.requests) == 1
     assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_intents") == 0
 
 
 async def test_pause_is_over_before_the_intent(billing: Billing, worker: App, sevdesk: Running) -> None:
-    """A pause that comes between two writes of a job is waited for first; the second then leaves at once."""
+    """A pause between two writes of a job is waited out before the second intent; the write then follows at once."""
     await order_fault(sevdesk, "delay", "POST /Invoice/Factory/saveInvoice", after_ms=400)
     job_id = (await jobs_of(billing, 1))[0]
     await wait_for(lambda: not any(fault.times for fault in sevdesk.sandbox.faults))  # the first is under way
@@ -113,17 +112,18 @@ async def test_pause_is_over_before_the_intent(billing: Billing, worker: App, se
     assert {row["outcome"] for row in intents} == {"done"} and len(intents) == len({row["action"] for row in intents})
 
 
-async def test_refused_token_is_asked_once(
+async def test_refused_token_is_hardly_used(
     billing: Billing, run_worker: RunWorker, sevdesk: Running, logs: Lines
 ) -> None:
-    """Fifty jobs with a wrong token: one call, one parked job; the others wait, and the right token takes them up."""
+    """Fifty jobs, a wrong token: at most a call per slot, one parked job; the rest waits until the token is right."""
     jobs = await jobs_of(billing, 50)
-    async with run_worker(sevdesk_api_token=SecretStr("0123456789abcdef0123456789abcdef")):
+    async with run_worker(sevdesk_api_token=SecretStr("0123456789abcdef0123456789abcdef")) as worker:
         async with asyncio.timeout(10):
             while await states(billing) != {"parked": 1, "waiting": 49}:  # noqa: ASYNC110 - another task
                 await asyncio.sleep(0.02)
         assert (await billing.do("update_config", auto_transfer_invoices=False))["state"] == "done"
-    assert [entry["status"] for entry in sevdesk.sandbox.requests] == [401]
+    statuses = [entry["status"] for entry in sevdesk.sandbox.requests]
+    assert set(statuses) == {401} and len(statuses) <= worker.settings.worker_max_jobs
     rows = [await billing.job(job_id) for job_id in jobs]
     assert {row["error"] for row in rows if row["state"] == "parked"} == {"sevDesk refuses the API token."}
     waiting = [row for row in rows if row["state"] == "waiting"]
@@ -135,15 +135,16 @@ async def test_refused_token_is_asked_once(
         assert (await billing.ended(waiting[0]["job_id"]))["state"] == "done"
 
 
-async def test_one_probe_reopens_for_all(
+async def test_one_probe_frees_all_jobs(
     billing: Billing, run_worker: RunWorker, sevdesk: Running, logs: Lines, quick_probes: None
 ) -> None:
-    """Two workers, a token refused twice and then accepted: two calls are refused, and every waiting job is done."""
+    """Two workers, a token refused twice and then accepted: two refused calls, and every waiting job is done."""
     await order_fault(sevdesk, "status", "GET /*", status=401, times=2)
     async with AsyncExitStack() as stack:
-        jobs = [*(await jobs_of(billing, 1)), *(await jobs_of(billing, 7))]
+        jobs = await jobs_of(billing, 1)
         await stack.enter_async_context(run_worker(worker_max_jobs=3))
         await wait_for(lambda: any(line["event"] == "token.refused" for line in logs))
+        jobs += await jobs_of(billing, 7)
         await stack.enter_async_context(run_worker(worker_max_jobs=3))
         ended = Counter([(await billing.ended(job_id))["state"] for job_id in jobs])
     assert ended == {"parked": 1, "done": 7}
@@ -153,10 +154,10 @@ async def test_one_probe_reopens_for_all(
     assert len((await state(sevdesk))["invoices"]) == 7
 
 
-async def test_asking_for_connection_is_answered(
+async def test_connection_test_passes_the_breaker(
     billing: Billing, run_worker: RunWorker, sevdesk: Running, logs: Lines
 ) -> None:
-    """While the token counts as refused, an admin's test asks sevDesk all the same, and its answer frees the others."""
+    """While the token is refused, an admin's test_connection calls sevDesk; its success closes the breaker."""
     await order_fault(sevdesk, "status", "GET /*", status=401)
     async with run_worker():
         assert (await billing.ended((await jobs_of(billing, 1))[0]))["state"] == "parked"
@@ -178,11 +179,11 @@ async def test_why_names_the_token(
     assert code == 3 and "Set a valid SEVDESK_API_TOKEN" in said
 
 
-async def test_reconcile_keeps_the_pause(billing: Billing, settings: Settings, sevdesk: Running, worker: App) -> None:
-    """The command's pages keep to what sevDesk has asked of the workers."""
+async def test_reconcile_obeys_the_pause(billing: Billing, settings: Settings, sevdesk: Running, worker: App) -> None:
+    """The reconcile command obeys a pause that a worker was asked for."""
     await order_fault(sevdesk, "status", "GET /*", status=429, headers={"Retry-After": "60"})
     await billing.until_state((await jobs_of(billing, 1))[0], "waiting")
-    await asyncio.sleep(HEARD)
+    await asyncio.sleep(DELIVERED)
     async with open_account_gated(settings) as account:
         with pytest.raises(errors.Throttled, match="asked for a pause"):
             await account.client.list_invoices()
@@ -190,7 +191,7 @@ async def test_reconcile_keeps_the_pause(billing: Billing, settings: Settings, s
 
 
 async def test_forbidden_call_stops_nobody(billing: Billing, worker: App, sevdesk: Running, logs: Lines) -> None:
-    """A 403 forbids one thing to a good token: that job is parked, and the next one is done."""
+    """A 403 forbids one call, not the token: that job is parked, and the next one is done."""
     forbidden = {"error": {"message": "The API token is not allowed to do this", "code": None}}
     await order_fault(sevdesk, "status", "GET /Invoice", status=403, body=forbidden)
     first, second = [await billing.ended(job_id) for job_id in await jobs_of(billing, 2)]
@@ -203,7 +204,7 @@ async def test_forbidden_call_stops_nobody(billing: Billing, worker: App, sevdes
 
 @pytest.fixture
 async def gate_of(redis_url: str) -> AsyncIterator[MakeGate]:
-    """Makes gates as of processes of their own; each listens until the end of the test."""
+    """Makes gates like those of separate processes; each listens until the end of the test."""
     async with AsyncExitStack() as stack:
 
         def make(name: str = "one", url: str = redis_url) -> SevdeskGate:
@@ -211,66 +212,66 @@ async def gate_of(redis_url: str) -> AsyncIterator[MakeGate]:
             gate = SevdeskGate(redis, "secret", "https://x", name=name, kind=KIND.get, metrics=Metrics())
             stack.push_async_callback(redis.aclose, close_connection_pool=True)
             stack.push_async_callback(cancel_all, asyncio.create_task(gate.listen()))
-            stack.push_async_callback(gate.told_all)
+            stack.push_async_callback(gate.flush)
             return gate
 
         yield make
 
 
 def answered(status: int, error: errors.SevDeskError | None = None) -> tuple[Call, errors.SevDeskError | None]:
-    """A call that took no time."""
+    """The arguments of `after_call` for an answer with this status."""
     return Call("GET", "/Invoice", status, 0.0, 1, type(error).__name__ if error else "ok"), error
 
 
 def throttled(retry_after: float | None = None) -> tuple[Call, errors.SevDeskError]:
-    """A 429."""
+    """The same for a 429."""
     error = errors.Throttled("GET /Invoice", "slow down", status=429, retry_after=retry_after)
     return answered(429, error)[0], error
 
 
 async def opened(gate: SevdeskGate, calls: int = 1) -> SevdeskGate:
-    """After its first answers."""
+    """The gate after so many successful calls."""
     for _ in range(calls):
-        await gate.enter(READ)
-        gate.told(*answered(200))
+        await gate.before_call(READ)
+        gate.after_call(*answered(200))
     return gate
 
 
 async def test_gate_goes_on_without_redis(gate_of: MakeGate, logs: Lines) -> None:
-    """Nobody can be told of the 429s: said once, and this process slows down by itself."""
+    """The 429s cannot be announced: logged once, and this process slows down by itself."""
     gate = await opened(gate_of(url="redis://127.0.0.1:1"))
     for _ in range(3):
-        gate.told(*throttled(0.01))
-    await wait_for(lambda: any(line["event"] == "throttle.alone" for line in logs))
+        gate.after_call(*throttled(0.01))
+    await wait_for(lambda: any(line["event"] == "gate.redis_unavailable" for line in logs))
     began = time.monotonic()
-    await gate.enter(READ)
+    await gate.before_call(READ)
     assert time.monotonic() - began < 2.5
-    assert gate.pace.limit(time.monotonic()) is not None
-    assert [line["event"] for line in logs].count("throttle.alone") == 1
+    assert gate.rate.limit(time.monotonic()) is not None
+    assert [line["event"] for line in logs].count("gate.redis_unavailable") == 1
 
 
 async def test_write_never_waits_after_its_intent(gate_of: MakeGate) -> None:
-    """In a pause `wait_for_turn` waits, but a write whose intent is recorded is told at once that it was not sent."""
+    """In a pause `wait_for_turn` waits, but a write whose intent is recorded is held back at once."""
     gate = await opened(gate_of(), calls=10)
-    gate.told(*throttled(0.3))
+    gate.after_call(*throttled(0.3))
     began = time.monotonic()
-    with pytest.raises(errors.Throttled) as kept_back:
-        await gate.enter(WRITE)
-    assert time.monotonic() - began < 0.05 and kept_back.value.status is None
+    with pytest.raises(errors.Throttled) as held_back:
+        await gate.before_call(WRITE)
+    assert time.monotonic() - began < 0.05 and held_back.value.status is None
     await gate.wait_for_turn()
     assert time.monotonic() - began >= 0.25
-    await gate.enter(WRITE)
+    await gate.before_call(WRITE)
 
 
-async def test_sync_steps_back_for_people(gate_of: MakeGate) -> None:
-    """A page of the payment sync was first in line, and leaves after everything that people wait for."""
+async def test_sync_lets_people_go_first(gate_of: MakeGate) -> None:
+    """A page of the payment sync that came first is sent after everything that people wait for."""
     gate = await opened(gate_of(), calls=40)
-    gate.told(*throttled(0.05))
+    gate.after_call(*throttled(0.05))
     left: list[str] = []
 
     async def call(kind: str) -> None:
         KIND.set(kind)
-        await (gate.enter(READ) if kind == "sync_payments" else gate.wait_for_turn())
+        await (gate.before_call(READ) if kind == "sync_payments" else gate.wait_for_turn())
         left.append(kind)
 
     page = asyncio.create_task(call("sync_payments"))
@@ -279,53 +280,55 @@ async def test_sync_steps_back_for_people(gate_of: MakeGate) -> None:
     assert left == ["publish_invoice"] * 8 + ["sync_payments"]
 
 
-async def test_cut_reaches_the_others(gate_of: MakeGate) -> None:
-    """An idle worker meets the 429; the busy one slows to half of its own speed, and both keep to that."""
+async def test_decrease_reaches_the_others(gate_of: MakeGate) -> None:
+    """An idle worker gets the 429; the busy one halves its own rate, and both keep to that."""
     idle, busy = await opened(gate_of("idle")), await opened(gate_of("busy"), calls=60)
     await asyncio.sleep(0.1)
-    idle.told(*throttled())
-    await asyncio.sleep(HEARD)
-    limits = [gate.pace.limit(time.monotonic()) for gate in (idle, busy)]
+    idle.after_call(*throttled())
+    await asyncio.sleep(DELIVERED)
+    limits = [gate.rate.limit(time.monotonic()) for gate in (idle, busy)]
     assert limits == [pytest.approx(30, rel=0.1)] * 2
-    assert busy.pace.held(time.monotonic()) > 0.5
+    assert busy.rate.pause_left(time.monotonic()) > 0.5
 
 
-async def test_trouble_outlives_its_witness(gate_of: MakeGate) -> None:
-    """A worker that starts in mid-trouble knows the speed, the pause and the refused token before it calls."""
+async def test_newcomer_knows_of_the_trouble(gate_of: MakeGate) -> None:
+    """A worker that starts later knows the rate, the pause and the refused token before it calls."""
     old = await opened(gate_of("old"), calls=40)
-    old.told(*throttled(30.0))
-    old.told(*answered(401, errors.TokenRefused("GET /Invoice", "no", status=401)))
-    await asyncio.sleep(HEARD)
+    old.after_call(*throttled(30.0))
+    old.after_call(*answered(401, errors.TokenRefused("GET /Invoice", "no", status=401)))
+    await asyncio.sleep(DELIVERED)
     new = gate_of("new")
-    await wait_for(lambda: new.breaker.rest(time.monotonic()) > 0 and new.pace.held(time.monotonic()) > 25)
-    assert new.pace.limit(time.monotonic()) == pytest.approx(20, rel=0.1)
+    await wait_for(
+        lambda: new.breaker.seconds_until_probe(time.monotonic()) > 0 and new.rate.pause_left(time.monotonic()) > 25
+    )
+    assert new.rate.limit(time.monotonic()) == pytest.approx(20, rel=0.1)
 
 
 async def test_lone_server_error_slows_nobody(gate_of: MakeGate, logs: Lines) -> None:
-    """sevDesk answers some mistakes of ours with 500; two within seconds are taken for trouble."""
+    """sevDesk answers some mistakes of ours with 500; only two 5xx within seconds slow the worker down."""
     gate = await opened(gate_of(), calls=20)
-    gate.told(*answered(500, errors.Unavailable("GET /Invoice", "no", status=500)))
-    assert gate.pace.limit(time.monotonic()) is None
-    gate.told(*answered(502, errors.Unavailable("GET /Invoice", "no", status=502)))
-    assert gate.pace.limit(time.monotonic()) == pytest.approx(10, rel=0.1)
+    gate.after_call(*answered(500, errors.Unavailable("GET /Invoice", "no", status=500)))
+    assert gate.rate.limit(time.monotonic()) is None
+    gate.after_call(*answered(502, errors.Unavailable("GET /Invoice", "no", status=502)))
+    assert gate.rate.limit(time.monotonic()) == pytest.approx(10, rel=0.1)
 
 
-async def test_nonsense_in_redis_is_survived(gate_of: MakeGate, billing: Billing) -> None:
-    """Whatever stands under our names, the gate listens on."""
-    account = f"sevdesk:throttle:{account_of('secret', 'https://x')}"
-    await billing.redis.set(f"{account}:pace", '{"rate": NaN, "seconds": 1e999}', px=5000)
+async def test_gate_survives_nonsense_in_redis(gate_of: MakeGate, billing: Billing) -> None:
+    """Messages and keys that cannot be read are skipped, and later messages are received."""
+    account = f"sevdesk:gate:{account_of('secret', 'https://x')}"
+    await billing.redis.set(f"{account}:rate", '{"rate": NaN, "seconds": 1e999}', px=5000)
     gate = gate_of()
     await asyncio.sleep(0.05)
-    await billing.redis.delete(f"{account}:pace")
-    for nonsense in ("[]", "{", '{"from": 1, "subject": "pace", "values": {"rate": "x"}}', "\xff"):
+    await billing.redis.delete(f"{account}:rate")
+    for nonsense in ("[]", "{", '{"from": 1, "subject": "rate", "values": {"rate": "x"}}', "\xff"):
         await billing.redis.publish(account, nonsense)
     await asyncio.sleep(0.05)
-    assert gate.pace.limit(time.monotonic()) is None
+    assert gate.rate.limit(time.monotonic()) is None
     other = await opened(gate_of("other"), calls=20)
 
     async def heard() -> bool:
-        other.told(*throttled(0.01))
-        await asyncio.sleep(HEARD)
-        return gate.pace.limit(time.monotonic()) is not None
+        other.after_call(*throttled(0.01))
+        await asyncio.sleep(DELIVERED)
+        return gate.rate.limit(time.monotonic()) is not None
 
     assert await until(heard, seconds=3)

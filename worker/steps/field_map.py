@@ -1,0 +1,169 @@
+"""Which of our values fills which of sevDesk's keys, as tables. The steps build their requests from them, and
+`sevdesk-worker mapping` prints them.
+
+A field is computed from the attributes named in `ours` and from nothing else. That `keys` are the keys which
+`sevdesk_client.bodies` sends is tested in tests/unit/test_field_map.py.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from worker.domain.invoice import Party
+from worker.domain.jobs import SendInvoice
+from worker.domain.money import tax_text
+from worker.domain.recipients import customer_number
+from worker.steps.account import SevdeskAccount
+
+HEADERS = {"AR": "Abschlagsrechnung", "SR": "Schlussrechnung"}
+PIECE, HOUR = 1, 9  # Unity ids; official
+UNITS = {"h": HOUR, "Std": HOUR, "Std.": HOUR, "Stunde": HOUR, "Stunden": HOUR}
+CREDIT_TRANSFER = "58"  # electronicInvoiceId (UNTDID 4461): our invoices are paid by bank transfer
+MAIL_TEXT = (
+    "Guten Tag,\n\nanbei erhalten Sie unsere Rechnung {number}.\n\n"
+    "Bei Fragen antworten Sie bitte auf diese E-Mail.\n\nMit freundlichen Grüßen"
+)
+
+
+def _unchanged(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a draft. `ours` and `keys` may list several, separated by blanks."""
+
+    name: str  # of the draft's field
+    ours: str  # attributes of the source
+    keys: str  # of the request's JSON body
+    compute: Callable[..., Any] = _unchanged  # gets the attributes in this order
+
+    def arguments(self, source: object) -> list[Any]:
+        """The attributes' values. Raises AttributeError for None on the way to one."""
+        return [attrgetter(path)(source) for path in self.ours.split()]
+
+    def value(self, source: object) -> Any:
+        """The field's value."""
+        return self.compute(*self.arguments(source))
+
+
+def filled(fields: Iterable[Field], source: object) -> dict[str, Any]:
+    """The keyword arguments of a draft."""
+    return {field.name: field.value(source) for field in fields}
+
+
+async def looked_up(fields: Iterable[Field], source: object, account: SevdeskAccount) -> dict[str, Any]:
+    """The same for ids that sevDesk is asked for; here `compute` gets the account first and is awaited."""
+    return {field.name: await field.compute(account, *field.arguments(source)) for field in fields}
+
+
+# -- ids that sevDesk is asked for -------------------------------------------------------------------------------------
+
+
+async def _contact_person(account: SevdeskAccount, configured: str | None) -> str:
+    return configured or await account.contact_person_id()
+
+
+async def _payment_method(account: SevdeskAccount, is_e_invoice: bool) -> str | None:
+    return await account.payment_method_id(CREDIT_TRANSFER) if is_e_invoice else None
+
+
+async def _country(account: SevdeskAccount, code: str) -> str:
+    return await account.country_id(code)
+
+
+# -- POST /Contact, source: ContactSource ------------------------------------------------------------------------------
+
+
+class ContactSource(NamedTuple):
+    """The recipient, and whether the contact must do for an e-invoice."""
+
+    party: Party
+    is_e_invoice: bool
+
+
+def _buyer_reference(reference: str | None, is_e_invoice: bool) -> str | None:
+    """An e-invoice needs one; "-" does for customers without (capture)."""
+    return reference or ("-" if is_e_invoice else None)
+
+
+COMPANY = (
+    Field("customer_number", "party", "customerNumber", customer_number),
+    Field("name", "party.name", "name"),
+    Field("vat_number", "party.vat_id", "vatNumber"),
+    Field("buyer_reference", "party.buyer_reference is_e_invoice", "buyerReference", _buyer_reference),
+)
+PERSON = (
+    Field("customer_number", "party", "customerNumber", customer_number),
+    Field("surename", "party.first_name", "surename", lambda name: name or ""),
+    Field("familyname", "party.name", "familyname"),
+    Field("buyer_reference", "party.buyer_reference is_e_invoice", "buyerReference", _buyer_reference),
+)
+
+# -- everything else about the invoice and its recipient, source: StepContext ------------------------------------------
+
+ADDRESS = (
+    Field("street", "addressee.party.street", "street"),
+    Field("zip", "addressee.party.zip", "zip"),
+    Field("city", "addressee.party.city", "city"),
+)
+ADDRESS_IDS = (Field("country_id", "addressee.party.country_code", "country.id", _country),)
+CONTACT_EMAIL = Field("value", "addressee.party.email", "value")
+TEMPLATE_ID = Field("value", "template_id", "value")
+
+INVOICE = (
+    Field("contact_id", "link.contact_id", "invoice.contact.id"),
+    Field("invoice_date", "invoice.issue_date", "invoice.invoiceDate"),
+    Field("header", "invoice.document_kind invoice.number", "invoice.header", lambda kind, n: f"{HEADERS[kind]} {n}"),
+    Field("tax_rule", "invoice.tax_rule", "invoice.taxRule.id"),
+    Field("tax_text", "invoice", "invoice.taxText", tax_text),
+    Field("currency", "invoice.currency", "invoice.currency"),
+    Field("invoice_type", "sevdesk_type", "invoice.invoiceType"),
+    Field("time_to_pay", "invoice.payment_term_days", "invoice.timeToPay"),
+    Field("delivery_date", "invoice.service_from", "invoice.deliveryDate"),
+    Field("delivery_date_until", "invoice.service_to", "invoice.deliveryDateUntil"),
+    Field("head_text", "invoice.head_text", "invoice.headText"),
+    Field("foot_text", "invoice.foot_text", "invoice.footText"),
+    Field("customer_internal_note", "invoice.number", "invoice.customerInternalNote"),
+    # The address is sent explicitly: sevDesk copies none by itself (measured).
+    Field("address_name", "addressee.party.display_name", "invoice.addressName invoice.address"),
+    Field("address_street", "addressee.party.street", "invoice.addressStreet invoice.address"),
+    Field("address_zip", "addressee.party.zip", "invoice.addressZip invoice.address"),
+    Field("address_city", "addressee.party.city", "invoice.addressCity invoice.address"),
+    Field("is_e_invoice", "invoice.is_e_invoice", "invoice.propertyIsEInvoice"),
+)
+INVOICE_IDS = (
+    Field("contact_person_id", "contact_person_id", "invoice.contactPerson.id", _contact_person),
+    Field("address_country_id", "addressee.party.country_code", "invoice.addressCountry.id", _country),
+    Field("payment_method_id", "invoice.is_e_invoice", "invoice.paymentMethod.id", _payment_method),
+)
+
+# -- a position of the invoice, source: Item ---------------------------------------------------------------------------
+
+POSITION = (
+    Field("position_number", "position", "invoicePosSave[].positionNumber"),
+    Field("name", "name", "invoicePosSave[].name"),
+    Field("text", "description", "invoicePosSave[].text"),
+    Field("quantity", "quantity", "invoicePosSave[].quantity"),
+    Field("unity_id", "unit", "invoicePosSave[].unity.id", lambda unit: UNITS.get(unit or "", PIECE)),
+    Field("price", "unit_price", "invoicePosSave[].price"),
+    Field("tax_rate", "tax_rate", "invoicePosSave[].taxRate"),
+)
+
+# -- POST /Invoice/{id}/sendViaEmail, source: MailSource ---------------------------------------------------------------
+
+
+class MailSource(NamedTuple):
+    """`number` is sevDesk's number of the invoice; `asked` may bring a subject and text of its own."""
+
+    party: Party
+    number: str
+    asked: SendInvoice
+
+
+MAIL = (
+    Field("to", "party.email", "toEmail"),
+    Field("subject", "asked.subject number", "subject", lambda subject, number: subject or f"Rechnung {number}"),
+    Field("text", "asked.text number", "text", lambda text, number: text or MAIL_TEXT.format(number=number)),
+)
