@@ -234,4 +234,4 @@ async def test_only_admins_export(billing: Billing, worker: object) -> None:
     """An internal user is not enough."""
     person = await billing.db.fetchval("INSERT INTO contacts (last_name, is_internal) VALUES ('X', true) RETURNING id")
     job = await billing.do("export_datev", by=person, **MONTH)
-    assert (job["state"], job["problem"]) == ("rejected", "not_admin")
+    assert (job["state"], job["problem"]) == ("rejected", "requester_not_admin")
