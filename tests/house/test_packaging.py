@@ -85,7 +85,7 @@ def test_wheel_carries_code_and_sql(wheel: Path) -> None:
 
 
 def test_sdist_carries_the_repository() -> None:
-    """Everything at the top goes into the source archive, the documentation too; hatchling adds README and pyproject."""
+    """Everything at the top goes into the source archive; hatchling adds README and pyproject by itself."""
     included = {
         name.removeprefix("/") for name in CONFIGURATION["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
     }
