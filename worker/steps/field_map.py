@@ -40,7 +40,7 @@ class Field:
     compute: Callable[..., Any] = _unchanged  # gets the attributes in this order
 
     def arguments(self, source: object) -> list[Any]:
-        """The attributes' values. Raises AttributeError for None on the way to one."""
+        """The attributes' values. Raises AttributeError if an object on the way to one is None."""
         return [attrgetter(path)(source) for path in self.ours.split()]
 
     def value(self, source: object) -> Any:
