@@ -18,7 +18,7 @@ from worker.domain import lifecycle
 from worker.domain.events import CancelledInSevdesk, Event, PaymentEvent, Renumbered
 from worker.domain.invoice import SyncStatus
 from worker.steps import payments
-from worker.steps.payments import CANCELLATION, DRAFT, Receivable
+from worker.steps.payments import DRAFT, SR, Receivable
 
 
 class Drift(StrEnum):
@@ -119,7 +119,7 @@ class SevdeskBook:
         for invoice in invoices:
             self._documents[invoice.id] = _document(invoice)
             marker = invoice.customer_internal_note
-            if marker and invoice.invoice_type != CANCELLATION and invoice.id not in self._marked.get(marker, ()):
+            if marker and invoice.invoice_type != SR and invoice.id not in self._marked.get(marker, ()):
                 self._marked[marker] = (*self._marked.get(marker, ()), invoice.id)
 
     def __len__(self) -> int:
