@@ -1,15 +1,15 @@
-"""One question about the system's health, and its answer."""
+"""The result of one health check."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-# `unknown`: nobody can be asked, so a person must look.
+# `unknown`: the program cannot find out, so a person must look.
 Level = Literal["ok", "warn", "fail", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`detail` says in one or two sentences what was found."""
+    """`detail`: one or two sentences on what was found; `next_step`: what to do about it."""
 
     name: str
     level: Level
@@ -25,5 +25,5 @@ class Check:
 def judged(
     name: str, passed: bool, good: str, bad: str, level: Level = "fail", *, next_step: str | None = None
 ) -> Check:
-    """A check with the text `good`, or with `bad`, `level` and `next_step`."""
+    """A check that is `ok` with the text `good` if it passed; else of this level, with `bad` and `next_step`."""
     return Check(name, "ok", good) if passed else Check(name, level, bad, next_step)
