@@ -5,7 +5,7 @@ RUN = .venv/bin/python
 READY = .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test long chaos bench check lock clean
+.PHONY: help setup demo local test long docs chaos bench check lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
@@ -23,6 +23,9 @@ test: $(READY) ## unit, client, flow and house tests and a short sample of the c
 
 long: $(READY) ## the tests that `make test` leaves out because they take longer, the chaos tests aside
 	$(RUN) -m pytest -q -n auto --dist worksteal -m long --ignore=tests/chaos
+
+docs: $(READY) ## write the tables of docs/ that come from the code anew
+	PYTHONPATH=tests $(RUN) -m house.doc_tables
 
 chaos: $(READY) ## kill workers at every await and at random, for a quarter of an hour; prints what it found
 	$(RUN) -m pytest -q -s tests/chaos

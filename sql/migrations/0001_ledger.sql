@@ -185,7 +185,8 @@ BEGIN
                 problem = 'person_limit',
                 problem_parameters = jsonb_build_object('jobs', limit_jobs::text, 'seconds', limit_seconds::text),
                 error = format('The person who asked may start %s jobs per %s s; this one waits its turn.',
-                               limit_jobs, limit_seconds), updated_at = clock_timestamp()
+                               limit_jobs, limit_seconds),
+                next_step = 'Nothing to do; it goes on by itself.', updated_at = clock_timestamp()
             WHERE u.job_id = wanted_id AND u.state IN ('requested', 'queued', 'waiting')
             RETURNING u.* INTO claimed;
         ELSIF NOT pg_try_advisory_lock(j.lock_key) THEN

@@ -15,7 +15,7 @@ from chaos.scenarios import CANCELLED, SENT
 # Slow enough that a kill meets somebody at work, quick enough for all to be through in minutes.
 READ_MS, WRITE_MS = 10, 40
 PATIENCE = 240.0  # for everything that is left when the last kill is done
-CANNOT_TELL = "cannot be told from what sevDesk shows"
+CANNOT_TELL = "mail_outcome_unknown"
 RUNNING = "SELECT count(*) FROM sevdesk_jobs WHERE state = 'running' AND worker LIKE $1"
 OPEN = """SELECT count(*) FROM sevdesk_intents WHERE closed_at IS NULL AND worker LIKE $1"""
 
@@ -97,7 +97,7 @@ async def _finish(lane: Lane, storm: Storm) -> None:
     until = time.monotonic() + PATIENCE
     for job_id, kind in storm.jobs.items():
         row = await lane.ended(job_id, max(until - time.monotonic(), 0.1))
-        if row is not None and row["state"] == "parked" and CANNOT_TELL in row["error"]:
+        if row is not None and row["state"] == "parked" and row["problem"] == CANNOT_TELL:
             storm.asked += 1
         if row is None or row["state"] != "done":
             storm.findings.append(f"{kind} | loss: the job is {row and row['state']}: {row and row['error']}")

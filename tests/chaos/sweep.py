@@ -19,7 +19,7 @@ from worker.local.services import Services
 KILL, LOST_ANSWER, LATE_COMMIT = "kill", "lose_answer", "late_commit"
 MISS_SECONDS = 1.0  # a point that has not come this long after the job's end will not come
 PATIENCE = 45.0  # seconds a new worker may take; the longest wait of its own is one quarantine
-CANNOT_TELL = "cannot be told"
+CANNOT_TELL = ("mail_outcome_unknown", "export_start_unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ async def _finish(lane: Lane, case: Case, report: Report, job_id: str, subject: 
     """Wait for the end of the job, answering its question if it may have one."""
     scenario = SCENARIOS[case.scenario]
     row = await lane.ended(job_id, PATIENCE)
-    if row is not None and row["state"] == "parked" and CANNOT_TELL in row["error"]:
+    if row is not None and row["state"] == "parked" and row["problem"] in CANNOT_TELL:
         report.asked.append(case)
         if scenario.answer is None:
             return ["odd: a person was asked what sevDesk could have told"]

@@ -80,7 +80,7 @@ async def test_ledger_costs_few_round_trips(services: Services, template: str, h
     assert len(ledger) <= MOST_ROUND_TRIPS
 
 
-SETTLED = "DoorbellWorker._settle | redis [DEL+ZREM] | {} | after"
+SETTLED = "InboxWorker._finish_in_redis | redis [DEL+ZREM] | {} | after"
 
 
 async def _publish(place: Lane) -> None:
@@ -92,4 +92,4 @@ async def _publish(place: Lane) -> None:
 
 def _of_the_job(task: str, operation: str) -> bool:
     """Not of the loops that go on beside the jobs, whether there are any or not."""
-    return operation.startswith("sql ") and not task.startswith(("App.", DRIVER))
+    return operation.startswith("sql ") and not task.startswith(("App.", "run_every", DRIVER))

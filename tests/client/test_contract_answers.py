@@ -40,6 +40,7 @@ async def test_every_call_is_answered() -> None:
     assert {exchange.operation for exchange in exchanges if exchange.status in (200, 201)} == asked
 
 
+@pytest.mark.long
 async def test_every_setting_is_felt() -> None:
     """Each setting changes some answer of the story, or the story would prove nothing about it."""
     usual, *others = settings()

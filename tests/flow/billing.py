@@ -163,6 +163,11 @@ class Billing:
         return json.loads(await self.db.fetchval(statement, invoice, event_type))
 
 
+def parameters(job: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters of the problem in a row of the ledger; none where there is no problem."""
+    return json.loads(job["problem_parameters"] or "{}")
+
+
 def time_to_day() -> Any:
     """Today in Berlin, as sevDesk counts days."""
     from datetime import datetime

@@ -4,11 +4,11 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any
 
-from flow.switch_story import Setting, StepResult, Story
+from flow.switch_story import Setting, StepResult, Story, Told
 
 from sevdesk_client.sandbox.account.switches import Switches
 
-DONE = ("done", "")
+DONE: Told = ("done", None, {})
 Row = tuple[str, str, str, Decimal]
 CANCELLED: Row = ("cancelled", "cancelled", "cancelled", Decimal(0))
 GROSS = {**dict.fromkeys(("paid", "dated", "ahead", "electronic", "gone"), Decimal(119)), "cents": Decimal("0.12")}
@@ -29,34 +29,43 @@ class Expected:
         self.published = ["paid", *(name for name, no in unpublished.items() if not no), "electronic", "gone"]
 
     def told(self) -> StepResult:
-        """Each job's state, and what its sentence has to say."""
-        by_cancel: dict[str, tuple[str, str]] = {
-            "credit_note": ("parked", "sevDesk made the credit note draft"),
-            "storno": ("parked", "EUR had been paid on it."),
-            "refuse": ("parked", "POST /Invoice/{id}/cancelInvoice failed with “Paid invoices can not be canceled”"),
+        """Each job's state, and what its problem has to say."""
+        refused = {"operation": "POST /Invoice/{id}/cancelInvoice", "answer": "Paid invoices can not be canceled"}
+        by_cancel: dict[str, Told] = {
+            "credit_note": ("parked", "credit_note_draft", {}),
+            "storno": ("parked", "refund_due", {"paid": "119", "currency": "EUR"}),
+            "refuse": ("parked", "sevdesk_refused", refused),
         }
         saves = self.switches.tax_rule_check == "save"
         asked = "POST /Invoice/Factory/saveInvoice" if saves else "PUT /Invoice/{id}/sendBy"
         told: StepResult = {
             **{f"paid: {moment}": DONE for moment in ("publish", "send", "sync part", "sync rest")},
-            "paid: cancel part": ("parked", "is partly paid; sevDesk does not cancel it."),
+            "paid: cancel part": ("parked", "partly_paid", {}),
             "paid: cancel rest": by_cancel[self.switches.cancel_paid],
-            "paid: fetch": ("rejected", "is cancelled.") if self.switches.cancel_paid == "storno" else DONE,
-            "small: publish": ("parked", f"{asked} failed with “Tax rule 11 is not allowed for this account”"),
+            "paid: fetch": ("rejected", "invoice_cancelled", {}) if self.switches.cancel_paid == "storno" else DONE,
+            "small: publish": (
+                "parked",
+                "sevdesk_tax_refused",
+                {
+                    "operation": asked,
+                    "answer": "Tax rule 11 is not allowed for this account",
+                },
+            ),
             "small: cancel": DONE,
             "electronic: publish": DONE,
             "gone: publish": DONE,
-            "gone: fetch": ("parked", "sevDesk does not know this object, so nothing happened."),
+            "gone: fetch": ("parked", "sevdesk_object_gone", {}),
             "gone: sync": DONE,
         }
-        for name, sentence in (
-            ("cents", "sevDesk computes net 0.09, tax 0.02, gross 0.11 EUR; the invoice says net 0.09, tax 0.03"),
-            ("dated", "must be before the deliveryDate"),
-            ("ahead", "must not be after the invoiceDate"),
+        sums = {"net": "0.09", "tax": "0.02", "gross": "0.11", "currency": "EUR", "stated_tax": "0.03"}
+        for name, code, named in (
+            ("cents", "sevdesk_sums_differ", sums),
+            ("dated", "sevdesk_refused", {"answer": "must be before the deliveryDate"}),
+            ("ahead", "sevdesk_refused", {"answer": "must not be after the invoiceDate"}),
         ):
             there = name in self.published
-            told[f"{name}: publish"] = DONE if there else ("parked", sentence)
-            told[f"{name}: send"] = DONE if there else ("parked", "is not published in sevDesk yet.")
+            told[f"{name}: publish"] = DONE if there else ("parked", code, named)
+            told[f"{name}: send"] = DONE if there else ("parked", "invoice_not_published", {})
             told[f"{name}: cancel"] = DONE
         return told
 
@@ -83,9 +92,10 @@ def check_jobs(story: Story, expected: Expected) -> None:
     """Every job is done, or says why not."""
     told = expected.told()
     assert story.told.keys() == told.keys()
-    for moment, (state, sentence) in story.told.items():
-        assert (moment, state) == (moment, told[moment][0]), sentence
-        assert told[moment][1] in sentence and bool(sentence) == (state != "done"), (moment, sentence)
+    for moment, (state, problem, named) in story.told.items():
+        wanted_state, wanted_problem, wanted = told[moment]
+        assert (moment, state, problem) == (moment, wanted_state, wanted_problem), named
+        assert all(value in named[name] for name, value in wanted.items()), (moment, named)
 
 
 async def check_rows(story: Story, expected: Expected) -> None:

@@ -1,7 +1,7 @@
 """The lives of seven invoices in a sevDesk whose switches stand in one way, and what has to come of them.
 
 What the story expects is written down per switch, not computed by the worker's rules. Whatever sevDesk does, a job is
-done, or it is parked with a sentence that names the cause; and no invoice has two numbers, mails or cancellations.
+done, or it is parked with a problem that names the cause; and no invoice has two numbers, mails or cancellations.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from itertools import product
 from typing import Any
 from uuid import UUID
 
-from flow.billing import time_to_day
+from flow.billing import parameters, time_to_day
 from flow.model_office import Office
 
 from sevdesk_client.sandbox.account.records import Invoice as Document
@@ -20,7 +20,9 @@ from sevdesk_client.sandbox.account.switches import CHOICES, Switches
 from sevdesk_client.sandbox.endpoints import paying
 
 Setting = Mapping[str, Any]
-StepResult = dict[str, tuple[str, str]]  # by moment: the job's state, and its sentence or a part of it
+# By moment: the job's state, its problem's code or None, and parameters of the problem, as far as they are expected.
+Told = tuple[str, str | None, Mapping[str, str]]
+StepResult = dict[str, Told]
 
 YES_NO = (False, True)
 # What the reports contradict each other in, where it touches a call of this story: saving, finalising, reading,
@@ -156,7 +158,7 @@ class Story:
         while await self.office.attempt() is not None:
             pass
         job = await self.office.billing.job(job_id)
-        self.told[f"{name}: {moment or kind.partition('_')[0]}"] = job["state"], job["error"] or ""
+        self.told[f"{name}: {moment or kind.partition('_')[0]}"] = job["state"], job["problem"], parameters(job)
 
     def _pay(self, name: str, amount: str) -> None:
         account = self.office.account

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from flow.billing import Billing
+from flow.billing import Billing, parameters
 from flow.books import calls, control, forget_calls, order_fault, until
 from flow.conftest import RunWorker
 from pydantic import SecretStr
@@ -199,8 +199,8 @@ async def test_bad_patch_changes_nothing(billing: Billing, worker: object, patch
     await billing.db.execute("UPDATE sevdesk_config SET token_configured = true")
     before = await config(billing)
     job = await billing.do("update_config", **patch)
-    assert job["state"] == "rejected"
-    assert named in job["error"]
+    assert (job["state"], job["problem"]) == ("rejected", "payload_invalid")
+    assert named in parameters(job)["faults"]
     assert await config(billing) == before
     assert await changes(billing) == []
 
@@ -208,11 +208,13 @@ async def test_bad_patch_changes_nothing(billing: Billing, worker: object, patch
 async def test_unknown_template_is_refused(billing: Billing, worker: object) -> None:
     """Known ones are named, once they are known; a known one is taken."""
     unasked = await billing.do("update_config", template_eb_sr=EB_FINAL)
-    assert (unasked["state"], "refresh_templates" in unasked["error"]) == ("rejected", True)
+    assert (unasked["state"], unasked["problem"]) == ("rejected", "templates_not_fetched")
+    assert "sevdesk-worker enqueue refresh_templates" in unasked["next_step"]
     await result(billing, "refresh_templates")
     refused = await billing.do("update_config", template_eb_sr="5a0b1c2d3e4f5a6b7c8d9eff")
-    assert refused["state"] == "rejected"
-    assert f"{EB_FINAL} (EB Schlussrechnung)" in refused["error"]
+    assert (refused["state"], refused["problem"]) == ("rejected", "template_unknown")
+    assert "5a0b1c2d3e4f5a6b7c8d9eff" in parameters(refused)["wanted"]
+    assert f"{EB_FINAL} (EB Schlussrechnung)" in parameters(refused)["known"]
     await result(billing, "update_config", template_eb_sr=EB_FINAL)
     assert (await config(billing))["template_eb_sr"] == EB_FINAL
 
@@ -222,7 +224,8 @@ async def test_only_admins_may_ask(billing: Billing, worker: object) -> None:
     person = await billing.person(is_internal=True)
     for kind in ("test_connection", "refresh_templates", "update_config"):
         job = await billing.do(kind, by=person, **({"auto_transfer_invoices": True} if kind == "update_config" else {}))
-        assert (job["state"], "may only be asked for by an admin" in job["error"]) == ("rejected", True)
+        assert (job["state"], job["problem"]) == ("rejected", "requester_not_admin")
+        assert parameters(job) == {"kind": kind, "requested_by": str(person)}
     assert await changes(billing) == []
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from flow.billing import Billing
+from flow.billing import Billing, parameters
 from flow.books import control, state
 from flow.conftest import RunWorker
 from pydantic import SecretStr
@@ -14,9 +14,13 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from sevdesk_client.sandbox.http.server import Running
+from worker.domain.jobs import KINDS
+from worker.domain.problems import Problem
 
 # What a parked job may change of the billing invoice; a rejected one may change nothing.
 PARKING = {"accounting_sync_status", "accounting_synced_at", "updated_at"}
+
+KNOWN = ", ".join(KINDS)
 
 Logs = list[Any]
 
@@ -30,7 +34,7 @@ async def logs() -> AsyncIterator[Logs]:
 
 @dataclass(frozen=True)
 class Ask:
-    """A job to ask for, and the invoice it is about; `words` stand in the expected sentences."""
+    """A job to ask for, and the invoice it is about; `words` stand in the expected parameters."""
 
     kind: str
     payload: Mapping[str, Any]
@@ -40,12 +44,12 @@ class Ask:
 
 @dataclass(frozen=True)
 class Bad:
-    """How to come by a bad job, and what must be said of it."""
+    """How to come by a bad job, and its problem; the parameters are templates for the words of `Ask`."""
 
     arrange: Callable[[Billing], Awaitable[Ask]]
     state: str
-    error: str
-    next_step: str | None = None
+    problem: str
+    parameters: Mapping[str, str]
 
 
 def publish_with(items: tuple[tuple[str, str, str], ...] = (("4", "25", "19"),), **columns: Any) -> Any:
@@ -113,107 +117,73 @@ async def no_email(billing: Billing) -> Ask:
     return Ask("send_invoice", {"invoice_id": invoice}, invoice, {"number": number, "company": company})
 
 
+NOT_PUBLISHED = ("parked", "invoice_not_published", {"number": "{number}"})
+SUMS = {"net": "100.00", "tax": "19.00", "gross": "119.00", "currency": "EUR"}
 BAD = {
-    "unknown invoice": Bad(
-        unknown_invoice, "rejected", "There is no invoice {invoice}. Check the id and ask again."
-    ),
+    "unknown invoice": Bad(unknown_invoice, "rejected", "invoice_not_found", {"invoice_id": "{invoice}"}),
     "draft": Bad(
         publish_with(document_status="draft"),
-        "rejected",
-        "Invoice {number} is draft; only approved invoices are published. Approve it and ask again.",
+        "rejected", "invoice_not_approved", {"number": "{number}", "status": "draft"},
     ),
     "cancelled": Bad(
         publish_with(document_status="cancelled"),
-        "rejected",
-        "Invoice {number} is cancelled; only approved invoices are published. Approve it and ask again.",
+        "rejected", "invoice_not_approved", {"number": "{number}", "status": "cancelled"},
     ),
-    "no recipient": Bad(
-        no_recipient,
-        "parked",
-        "Deal {deal} has neither an invoice_recipient nor a primary company, and the invoice has no contact.",
-        "Associate a company or person with the deal as invoice_recipient, or set the invoice's contact; then retry.",
-    ),
+    "no recipient": Bad(no_recipient, "parked", "recipient_not_named", {"deal_id": "{deal}"}),
     "ambiguous recipient": Bad(
         ambiguous_recipient,
-        "parked",
-        "2 parties are each the primary company of deal {deal}: Company {first}, Company {second}.",
-        "Leave that label on one of them only, then retry.",
+        "parked", "recipient_ambiguous",
+        {"count": "2", "way": "primary company of deal {deal}", "parties": "Company {first}, Company {second}"},
     ),
     "incomplete address": Bad(
         no_address,
-        "parked",
-        "The recipient of invoice {number} (company {company}) has no street, city.",
-        "Complete the address and retry.",
+        "parked", "recipient_address_incomplete",
+        {"number": "{number}", "party": "company {company}", "fields": "street, city"},
     ),
     "a cent too much": Bad(
         publish_with(gross_amount="119.01"),
-        "parked",
-        "The positions add up to net 100.00, tax 19.00, gross 119.00 EUR, "
-        "but the invoice says net 100.00, tax 19.00, gross 119.01.",
-        "Correct the positions or the totals (each position is rounded, then they are added), then publish again.",
+        "parked", "sums_differ", SUMS | {"stated_net": "100.00", "stated_tax": "19.00", "stated_gross": "119.01"},
     ),
     "a cent of tax too little": Bad(
         publish_with(tax_amount="18.99", gross_amount="118.99"),
-        "parked",
-        "The positions add up to net 100.00, tax 19.00, gross 119.00 EUR, "
-        "but the invoice says net 100.00, tax 18.99, gross 118.99.",
-        "Correct the positions or the totals (each position is rounded, then they are added), then publish again.",
+        "parked", "sums_differ", SUMS | {"stated_net": "100.00", "stated_tax": "18.99", "stated_gross": "118.99"},
     ),
     "a rate the tax rule forbids": Bad(
         publish_with((("1", "100", "16"),), tax_amount="16.00", gross_amount="116.00"),
-        "parked",
-        "Position 1 carries 16% tax, but sevDesk's tax rule 1 allows only 0%, 7% or 19%.",
-        "Correct the tax rate or the invoice's tax rule, then publish again.",
+        "parked", "tax_rate_not_allowed",
+        {"position": "1", "rate": "16%", "tax_rule": "1", "allowed": "0% / 7% / 19%"},
     ),
     "an unknown tax rule": Bad(
         publish_with(tax_rule=99),
-        "parked",
-        "Tax rule 99 is not one of sevDesk's rules for revenue.",
-        "Set the tax rule to one of 1, 2, 3, 4, 5, 11, 17, 18, 19, 20, 21, then publish again.",
+        "parked", "tax_rule_unknown", {"tax_rule": "99", "known": "1, 2, 3, 4, 5, 11, 17, 18, 19, 20, 21"},
     ),
     "no positions": Bad(
-        publish_with((), net_amount="0.00", tax_amount="0.00", gross_amount="0.00"),
-        "parked",
-        "The invoice has no positions.",
-        "Add at least one position, then publish again.",
+        publish_with((), net_amount="0.00", tax_amount="0.00", gross_amount="0.00"), "parked", "positions_missing", {},
     ),
-    "unknown job": Bad(asking("frobnicate"), "rejected", "Unknown job kind 'frobnicate'. Known kinds: {kinds}."),
+    "unknown job": Bad(asking("frobnicate"), "rejected", "kind_unknown", {"kind": "'frobnicate'", "known": KNOWN}),
     "unknown job of an invoice": Bad(
-        asking_of_invoice("frobnicate"), "rejected", "Unknown job kind 'frobnicate'. Known kinds: {kinds}."
+        asking_of_invoice("frobnicate"), "rejected", "kind_unknown", {"kind": "'frobnicate'", "known": KNOWN},
     ),
     "unknown field": Bad(
         asking_of_invoice("publish_invoice", draft=True),
-        "rejected",
-        "The payload of publish_invoice is not valid: draft: Extra inputs are not permitted.",
+        "rejected", "payload_invalid",
+        {"kind": "publish_invoice", "faults": "draft: Extra inputs are not permitted"},
     ),
     "no id": Bad(
         asking("publish_invoice"),
-        "rejected",
-        "The payload of publish_invoice is not valid: invoice_id: Field required.",
+        "rejected", "payload_invalid", {"kind": "publish_invoice", "faults": "invoice_id: Field required"},
     ),
     "bad id": Bad(
         asking("publish_invoice", invoice_id="INV-1"),
-        "rejected",
-        "The payload of publish_invoice is not valid: invoice_id: must be a UUID in its usual form of 36 characters.",
+        "rejected", "payload_invalid",
+        {"kind": "publish_invoice", "faults": "invoice_id: must be a UUID in its usual form of 36 characters"},
     ),
     "e-mail missing": Bad(
         no_email,
-        "parked",
-        "The recipient of invoice {number} (company {company}) has no e-mail address.",
-        "Add one and retry.",
+        "parked", "recipient_missing_email", {"document": "invoice {number}", "party": "company {company}"},
     ),
-    "sent before published": Bad(
-        asking_of_invoice("send_invoice"),
-        "parked",
-        "Invoice {number} is not published in sevDesk yet.",
-        "Publish it first, then retry.",
-    ),
-    "PDF before published": Bad(
-        asking_of_invoice("fetch_invoice_pdf"),
-        "parked",
-        "Invoice {number} is not published in sevDesk yet.",
-        "Publish it first, then retry.",
-    ),
+    "sent before published": Bad(asking_of_invoice("send_invoice"), *NOT_PUBLISHED),
+    "PDF before published": Bad(asking_of_invoice("fetch_invoice_pdf"), *NOT_PUBLISHED),
 }  # fmt: skip
 
 
@@ -228,20 +198,13 @@ async def test_bad_jobs_are_told_and_survived(
             before = ask.invoice and dict(await billing.row(ask.invoice))
             job = await billing.do(ask.kind, **ask.payload)
             await assert_goes_on(billing, customer)
-            words = {**(ask.words or {}), "kinds": known_kinds()}
-            assert (job["state"], job["error"]) == (bad.state, bad.error.format(**words))
-            assert job["next_step"] == (bad.next_step and bad.next_step.format(**words))
+            expected = {name: text.format_map(ask.words or {}) for name, text in bad.parameters.items()}
+            assert (job["state"], job["problem"], parameters(job)) == (bad.state, bad.problem, expected)
             await assert_told_once(billing, ask.invoice, job, logs)
             if ask.invoice is not None:
                 assert_only_parked(job, before, dict(await billing.row(ask.invoice)))
     unexpected = {"job.unexpected_error", "job.crashed", "maintenance.unexpected_error"}
     assert not {line["event"] for line in logs} & unexpected
-
-
-def known_kinds() -> str:
-    from worker.domain.jobs import KINDS
-
-    return ", ".join(KINDS)
 
 
 async def assert_goes_on(billing: Billing, customer: UUID) -> None:
@@ -251,17 +214,22 @@ async def assert_goes_on(billing: Billing, customer: UUID) -> None:
 
 
 async def assert_told_once(billing: Billing, invoice: UUID | None, job: Any, logs: Logs) -> None:
-    """The same words in the log, once, and in the invoice's event log, once and last."""
+    """The catalogue's words in the row; the same in the log, once, and in the invoice's event log, once and last."""
+    found = Problem(job["problem"], parameters(job))
+    assert (job["error"], job["next_step"]) == (found.cause(), found.next_step(job=job["job_id"]))
     event = f"job.{job['state']}"
     [line] = [line for line in logs if line["event"] == event and line.get("job_id") == job["job_id"]]
-    assert (line["log_level"], line["reason"], line["next_step"]) == ("warning", job["error"], job["next_step"])
+    assert (line["log_level"], line["problem"]) == ("warning", job["problem"])
+    assert (line["reason"], line["next_step"]) == (job["error"], job["next_step"])
     if invoice is None:
         return
     assert [e for e in await billing.events(invoice) if e in ("parked", "rejected")] == [job["state"]]
     assert (await billing.events(invoice))[-1] == job["state"]
     payload = await billing.event(invoice, job["state"])
-    expected = {"job_id": job["job_id"], "kind": job["kind"], "reason": job["error"]}
-    assert payload == expected | ({"next_step": job["next_step"]} if job["state"] == "parked" else {})
+    said = {"reason": job["error"], "next_step": job["next_step"]}
+    assert payload == {
+        "job_id": job["job_id"], "kind": job["kind"], "problem": found.code, "parameters": found.parameters, **said,
+    }  # fmt: skip
 
 
 def assert_only_parked(job: Any, before: Any, after: dict[str, Any]) -> None:
@@ -285,12 +253,12 @@ async def test_refused_save_parks_once(billing: Billing, worker: object, sevdesk
     await control(sevdesk, "POST", "faults", fault)
     job = await billing.do("publish_invoice", invoice_id=invoice)
     await assert_goes_on(billing, customer)
-    assert job["state"] == "parked"
+    assert (job["state"], job["problem"]) == ("parked", "sevdesk_refused")
     assert job["error"] == (
-        "POST /Invoice/Factory/saveInvoice failed with “deliveryDate must not be empty” (HTTP 422, code 4711): "
-        "it was refused, so nothing happened and repeating it unchanged will not help."
+        "sevDesk refused the call, so nothing happened. sevDesk's answer to POST /Invoice/Factory/saveInvoice: "
+        "“deliveryDate must not be empty (HTTP 422, code 4711)”."
     )
-    assert job["next_step"] == "Correct what sevDesk names, then retry."
+    assert job["next_step"] == f"Correct what sevDesk names, then: sevdesk-worker retry {job['job_id']}."
     await assert_told_once(billing, invoice, job, logs)
     assert_only_parked(job, before, dict(await billing.row(invoice)))
     outcomes = "SELECT outcome FROM sevdesk_intents WHERE job_id = $1 AND action = 'save_invoice'"
@@ -312,12 +280,13 @@ async def test_refused_token_parks_one_job(
         job = await billing.do("publish_invoice", invoice_id=invoice)
         waits = await billing.until_state(await billing.enqueue("publish_invoice", invoice_id=another), "waiting")
         rejected = await billing.do("publish_invoice", invoice_id=uuid4())
-    assert (job["state"], job["error"]) == ("parked", "sevDesk refuses the API token.")
-    assert job["next_step"] == "Set a valid SEVDESK_API_TOKEN, restart the worker, then retry."
+    assert (job["state"], job["problem"]) == ("parked", "token_refused")
+    assert "Set a valid SEVDESK_API_TOKEN and restart the worker" in job["next_step"]
     await assert_told_once(billing, invoice, job, logs)
     assert_only_parked(job, before, dict(await billing.row(invoice)))
-    assert waits["error"].endswith("Set a valid SEVDESK_API_TOKEN and restart the worker") and waits["retries"] == 0
-    assert rejected["error"].startswith("There is no invoice")
+    assert (waits["problem"], waits["retries"]) == ("token_refused_waiting", 0)
+    assert "Set a valid SEVDESK_API_TOKEN and restart the worker" in waits["next_step"]
+    assert rejected["problem"] == "invoice_not_found"
     assert wrong not in str(logs)
     assert (await state(sevdesk))["contacts"] == []
     await assert_healed_by_retry(billing, run_worker, job["job_id"])
@@ -338,10 +307,9 @@ async def test_missing_token_parks_every_job(billing: Billing, run_worker: RunWo
     ]
     assert await billing.db.fetch("SELECT * FROM sevdesk_schedules") == []
     for parked in (job, sync):
-        assert (parked["state"], parked["error"]) == (
-            "parked", "SEVDESK_API_TOKEN is not set, so nothing can be asked of sevDesk.",
-        )  # fmt: skip
-        assert parked["next_step"] == "Set the token in the worker's environment, restart it, then retry."
+        assert (parked["state"], parked["problem"]) == ("parked", "token_missing")
+        assert "SEVDESK_API_TOKEN is not set" in parked["error"]
+        assert "Set the token in the worker's environment and restart it" in parked["next_step"]
     assert rejected["state"] == "rejected"
     assert (config["state"], config["error"]) == ("done", None), "settings need no sevDesk"
     assert await billing.db.fetchval("SELECT payment_sync_interval_minutes FROM sevdesk_config") == 15

@@ -88,7 +88,7 @@ async def test_preview_is_what_is_sent(
     assert sent == [preview["body"]]
     assert preview["predicted"] == {"net": "100.00", "tax": "19.00", "gross": "119.00"}
     assert "is the primary company of deal" in preview["recipient_reason"]
-    assert preview["refusal"] is None and preview["unknown"] == []
+    assert preview["problem"] is None and preview["unknown"] == []
 
 
 async def test_preview_offline_asks_nothing(operator: Operator, billing: Billing, sevdesk: Running) -> None:
@@ -104,8 +104,13 @@ async def test_preview_offline_asks_nothing(operator: Operator, billing: Billing
 
 async def test_preview_says_what_would_stop(operator: Operator, billing: Billing, sevdesk: Running) -> None:
     """Wrong sums and a missing recipient: exit 3 with cause and next step, as the job would say it."""
-    wrong = await operator.json("preview", str(await billing.usual_invoice(gross_amount="120.00")), "--offline", code=3)
-    assert "add up to" in wrong["refusal"] and wrong["predicted"]["gross"] == "119.00" and wrong["body"]
+    invoice = await billing.usual_invoice(gross_amount="120.00")
+    wrong = await operator.json("preview", str(invoice), "--offline", code=3)
+    assert (wrong["problem"]["code"], wrong["problem"]["actor"]) == ("sums_differ", "billing")
+    figures = wrong["problem"]["parameters"]
+    assert (figures["gross"], figures["stated_gross"]) == ("119.00", "120.00")
+    assert "add up to" in wrong["problem"]["cause"] and "sevdesk-worker retry" in wrong["problem"]["next_step"]
+    assert wrong["predicted"]["gross"] == "119.00" and wrong["body"]
     lost = await billing.invoice(await billing.deal())
     code, said, _ = await operator.run("preview", str(lost), "--offline")
     assert code == 3 and "recipient      none" in said and "POST" not in said

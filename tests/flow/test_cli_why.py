@@ -1,6 +1,5 @@
 """`why` names cause and next step: of every trouble that can be provoked, and of what only looks like one."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -232,16 +231,16 @@ TROUBLES: dict[Callable[[Stage], Awaitable[Diagnosis]], tuple[str, str]] = {
     unknown_country: ("no country with the recipient's code", "Correct country_code"),
     not_published_yet: ("is not published in sevDesk yet", "Publish it first"),
     no_mail_address: ("has no e-mail address", "Add one"),
-    cannot_tell_mail: ("went out cannot be told", "retry --as done, or retry --as not-done"),
+    cannot_tell_mail: ("went out cannot be told", "--as done, or sevdesk-worker retry"),
     partly_paid: ("is partly paid; sevDesk does not cancel it", "unlink the payment"),
     paid_already: ("made the credit note draft", "Finish the credit note in sevDesk"),
     not_approved: ("only approved invoices are published", "Approve the invoice"),
-    not_an_admin: ("may only be asked for by an admin", "Let somebody with that right ask"),
+    not_an_admin: ("may only be asked for by an admin", "Let an admin ask"),
     nobody_known: ("is not a known contact", "Use the id of a row in contacts"),
     no_such_invoice: ("There is no invoice", "Check the invoice's id"),
     no_such_kind: ("Unknown job kind 'publish_invoices'", "sevdesk-worker schema"),
     misspelt_option: ("resent: Extra inputs are not permitted", "Correct the named fields"),
-    poison: ("could not be read as a job", "Mend the producer"),
+    poison: ("The payload is not valid JSON", "Mend the producer"),
 }
 
 
@@ -286,16 +285,6 @@ async def test_outage_is_explained(stage: Stage) -> None:
     assert not answer.needs_person
     assert "It is tried again in" in answer.cause and "HTTP 503" in answer.cause
     assert "6 more tries before it is parked" in answer.cause
-
-
-async def test_throttling_is_explained(stage: Stage) -> None:
-    """sevDesk asks for patience: the wait is its own."""
-    await order_fault(stage.sevdesk, "status", "GET /*", status=429, headers={"Retry-After": "90"}, times=None)
-    async with stage.working():
-        job_id = await stage.billing.enqueue("publish_invoice", invoice_id=await stage.billing.usual_invoice())
-        await stage.billing.until_state(job_id, "waiting")
-        answer = await stage.why(job_id)
-    assert not answer.needs_person and "slow down" in answer.cause
 
 
 async def test_turn_is_explained(stage: Stage) -> None:
@@ -367,15 +356,6 @@ async def test_first_cause_is_told(stage: Stage) -> None:
     assert published.next_step.endswith(f"sevdesk-worker retry {number}.") and "add up to" in published.cause
     await stage.billing.db.execute("UPDATE sevdesk_jobs SET state = 'done' WHERE job_id = $1", jobs[2]["job_id"])
     assert (await stage.why(invoice)).subject == sent.subject
-
-
-async def test_token_that_came_later_is_noticed(stage: Stage) -> None:
-    """Parked for want of a token that is there by now: only the retry is missing."""
-    answer = await no_token(stage)
-    async with stage.run_worker():
-        await asyncio.sleep(0.2)
-    later = await stage.why(answer.subject.partition("(job ")[2].rstrip(")"))
-    assert "it is set now" in later.cause and "sevdesk-worker retry" in later.next_step
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import httpx
 import pytest
-from flow.billing import Billing
+from flow.billing import Billing, parameters
 from flow.books import calls, forget_calls, state, until
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
@@ -127,7 +127,7 @@ async def test_duplicates_park_with_candidates(billing: Billing, worker: object,
     ids = sorted([await new_contact(sevdesk, number, name) for name in ("Eins", "Zwei")])
     invoice = await billing.invoice(await billing.deal(company))
     job = await billing.do("publish_invoice", invoice_id=invoice)
-    assert job["state"] == "parked"
+    assert (job["state"], job["problem"]) == ("parked", "contact_ambiguous")
     assert job["error"] == f"sevDesk has 2 contacts with customer number {number}: {', '.join(ids)}."
     assert "Merge or renumber them in sevDesk" in job["next_step"]
     assert await links(billing) == {}
@@ -148,7 +148,8 @@ async def test_lost_contact_parks(billing: Billing, worker: object, sevdesk: Run
     await billing.db.execute("UPDATE sevdesk_contacts SET contact_id = '999999999'")
     await billing.db.execute("UPDATE companies SET name = 'Neu AG'")
     job = await billing.do("publish_invoice", invoice_id=await billing.invoice(deal))
-    assert (job["state"], "999999999 no longer exists" in job["error"]) == ("parked", True)
+    assert (job["state"], job["problem"]) == ("parked", "contact_gone")
+    assert parameters(job) == {"contact_id": "999999999"}
     assert len((await state(sevdesk))["contacts"]) == 1
 
 

@@ -1,6 +1,7 @@
 """sevDesk answers the cancellation of a paid invoice with a credit note draft: what is known of it, and how it ends."""
 
 import pytest
+from flow.billing import parameters
 from flow.histories import do, nothing_open, open_office, outcomes, pay, retried
 from flow.model_office import Office, Trouble
 
@@ -26,7 +27,7 @@ async def test_lost_credit_note_is_on_record(office: Office) -> None:
     """The answer is lost, the draft is found: on record once, and the intent says that it was made."""
     await paid(office)
     job = await do(office, "cancel_invoice", Trouble("lost"), reason="returned")
-    assert job["state"] == "parked" and "credit note draft" in job["error"]
+    assert (job["state"], job["problem"]) == ("parked", "credit_note_draft")
     [note] = office.account.credit_notes
     assert await office.billing.db.fetchval(ON_RECORD) == str(note)
     assert await outcomes(office, "cancel_invoice") == ["found_done"]
@@ -37,7 +38,7 @@ async def test_unasked_credit_note_is_made(office: Office) -> None:
     """The request never arrived: it is made now, once."""
     await paid(office)
     job = await do(office, "cancel_invoice", Trouble("dropped"), reason="returned")
-    assert job["state"] == "parked" and "credit note draft" in job["error"]
+    assert (job["state"], job["problem"]) == ("parked", "credit_note_draft")
     assert await outcomes(office, "cancel_invoice") == ["found_not_done", "done"]
     assert len(office.account.credit_notes) == len(await noted(office)) == 1
 
@@ -76,7 +77,7 @@ async def test_deleted_draft_frees_the_invoice(office: Office) -> None:
     """The draft deleted and the payment unlinked, as one is told to: the retry cancels for good."""
     await paid(office)
     job = await do(office, "cancel_invoice", reason="returned", notify=True)
-    assert "delete the draft there, unlink the payment" in job["next_step"]
+    assert "delete the draft there and unlink the payment" in job["next_step"]
     [note] = office.account.credit_notes
     await office.delete_credit_note(note)
     paying.unlink(office.account, office.documents()[0])
@@ -93,7 +94,7 @@ async def test_draft_left_behind_is_named(office: Office) -> None:
     job = await do(office, "cancel_invoice", reason="returned")
     paying.unlink(office.account, office.documents()[0])
     job = await retried(office, job)
-    assert job["state"] == "parked" and "credit note draft" in job["error"]
+    assert (job["state"], job["problem"]) == ("parked", "credit_note_draft")
     assert len(await outcomes(office, "cancel_invoice")) == 1, "sevDesk was not asked a second time"
 
 
@@ -104,7 +105,8 @@ async def test_finished_credit_note_is_the_end(office: Office) -> None:
     [note] = office.account.credit_notes.values()
     note.status = 1000
     job = await retried(office, job)
-    assert job["state"] == "rejected" and f"credit note {note.number} stands" in job["error"]
+    assert (job["state"], job["problem"]) == ("rejected", "credit_note_stands")
+    assert parameters(job)["credit_note"] == note.number
 
 
 @pytest.mark.parametrize("choice", ["storno", "refuse"])
@@ -113,7 +115,8 @@ async def test_other_accounts_cancel_otherwise(office: Office, choice: str) -> N
     office.account.switches.change({"cancel_paid": choice})
     await paid(office)
     job = await do(office, "cancel_invoice", reason="returned")
-    assert job["state"] == "parked" and ("had been paid" in job["error"]) == (choice == "storno")
+    found = "refund_due" if choice == "storno" else "sevdesk_refused"
+    assert (job["state"], job["problem"]) == ("parked", found)
     assert await outcomes(office, "cancel_invoice") == ["done" if choice == "storno" else "refused"]
 
 

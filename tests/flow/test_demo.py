@@ -186,9 +186,8 @@ def is_running(pid: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [pytest.param(signal.SIGINT, 0, marks=pytest.mark.long), (signal.SIGKILL, -9)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGKILL, -9)])
 async def test_kept_demo_ends_everything(number: signal.Signals, code: int, tmp_path: Path) -> None:
     """With --keep everything runs on until the demo ends, by Ctrl-C or by SIGKILL."""
     async with demo("--keep", "--out", tmp_path) as process:

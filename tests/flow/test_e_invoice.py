@@ -25,8 +25,7 @@ async def test_e_invoice_needs_an_e_mail_address(billing: Billing, worker: objec
     """Refused before the first call, with the next step."""
     deal = await billing.deal(await billing.company(email=None))
     job = await billing.do("publish_invoice", invoice_id=await billing.invoice(deal, is_e_invoice=True))
-    assert job["state"] == "parked"
-    assert "e-mail address" in job["error"]
+    assert (job["state"], job["problem"]) == ("parked", "e_invoice_missing_email")
 
 
 async def test_missing_company_data_is_named(billing: Billing, worker: object, sevdesk: Running) -> None:
@@ -34,7 +33,7 @@ async def test_missing_company_data_is_named(billing: Billing, worker: object, s
     await control(sevdesk, "PUT", "switches", {"e_invoice_missing": ["sevClient_bankIban"]})
     invoice = await billing.usual_invoice(is_e_invoice=True)
     job = await billing.do("publish_invoice", invoice_id=invoice)
-    assert job["state"] == "parked"
+    assert (job["state"], job["problem"]) == ("parked", "e_invoice_data_missing")
     assert "sevClient_bankIban" in job["error"]
 
 

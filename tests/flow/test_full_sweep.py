@@ -3,7 +3,7 @@
 from datetime import date
 from uuid import UUID
 
-from flow.billing import Billing
+from flow.billing import Billing, parameters
 from flow.books import calls, control, forget_calls, pay, until
 
 from sevdesk_client.sandbox.http.server import Running
@@ -103,4 +103,5 @@ async def test_run_under_way_is_joined(billing: Billing, worker: object, sevdesk
 async def test_unclear_scope_is_refused(billing: Billing, worker: object) -> None:
     """Two scopes at once say nothing clear."""
     job = await billing.do("sync_payments", full=True, start_date="2026-03-01", end_date="2026-03-31")
-    assert job["state"] == "rejected" and "not several" in job["error"]
+    assert (job["state"], job["problem"]) == ("rejected", "payload_invalid")
+    assert "not several" in parameters(job)["faults"]

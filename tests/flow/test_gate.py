@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flow.billing import Billing
+from flow.billing import Billing, parameters
 from flow.books import control, order_fault, state, until
 from flow.conftest import RunWorker
 from flow.operators import Operator
@@ -92,7 +92,8 @@ async def test_waiting_costs_neither_try_nor_intent(billing: Billing, worker: Ap
     """In a long pause a waiting job gives its reason, loses no retry, and records no intent."""
     await order_fault(sevdesk, "status", "GET /*", status=429, headers={"Retry-After": "60"})
     early, late = [await billing.until_state((await jobs_of(billing, 1))[0], "waiting") for _ in range(2)]
-    assert (early["problem"], early["retries"]) == ("sevdesk_unavailable", 1) and "HTTP 429" in early["error"]
+    assert (early["problem"], early["retries"]) == ("sevdesk_throttled", 1)
+    assert "slow down" in early["error"] and "HTTP 429" in parameters(early)["answer"]
     assert (late["problem"], late["error"], late["retries"]) == ("sevdesk_pause", "sevDesk asked for a pause.", 0)
     assert 50 < (late["not_before"] - late["updated_at"]).total_seconds() <= 60
     assert len(sevdesk.sandbox.requests) == 1
@@ -125,9 +126,9 @@ async def test_refused_token_is_hardly_used(
     statuses = [entry["status"] for entry in sevdesk.sandbox.requests]
     assert set(statuses) == {401} and len(statuses) <= worker.settings.worker_max_jobs
     rows = [await billing.job(job_id) for job_id in jobs]
-    assert {row["error"] for row in rows if row["state"] == "parked"} == {"sevDesk refuses the API token."}
+    assert {row["problem"] for row in rows if row["state"] == "parked"} == {"token_refused"}
     waiting = [row for row in rows if row["state"] == "waiting"]
-    assert all("refuses the API token" in row["error"] and row["retries"] == 0 for row in waiting)
+    assert {(row["problem"], row["retries"]) for row in waiting} == {("token_refused_waiting", 0)}
     assert [line["event"] for line in logs if line["event"].startswith("token.")] == ["token.refused"]
     await billing.db.execute("UPDATE sevdesk_jobs SET not_before = now() WHERE job_id = $1", waiting[0]["job_id"])
     await billing.redis.zadd("arq:queue", {waiting[0]["job_id"]: 1})

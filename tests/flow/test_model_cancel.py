@@ -97,7 +97,7 @@ class Lives(RuleBasedStateMachine):
     async def _retry(self, which: int, answered: bool) -> None:
         if parked := await self.office.parked():
             job = parked[which % len(parked)]
-            assert ("retry --as" in job["next_step"]) == (job["asks_about"] is not None)
+            assert ("--as done" in job["next_step"]) == (job["asks_about"] is not None)
             asked = answered and job["asks_about"] is not None
             answer = await self._answer(job["kind"]) if asked else None
             await self.office.billing.retry(job["job_id"], answer)

@@ -9,7 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from flow.billing import Billing
+from flow.billing import Billing, parameters
 from flow.books import calls, control, forget_calls, order_fault, pay, state, until
 from flow.conftest import RunWorker
 
@@ -113,16 +113,6 @@ async def test_unlinked_payment_reopens_claim(billing: Billing, worker: object, 
     assert specific == ["paid", "payment_reversed", "paid"]
 
 
-async def test_status_200_with_money(billing: Billing, worker: object, sevdesk: Running) -> None:
-    """Before June 2024 a partly paid invoice kept 200: the money counts, not the status."""
-    await control(sevdesk, "PUT", "switches", {"partial_status": 200})
-    invoice, there = await published(billing)
-    await pay(sevdesk, there, "40")
-    await sync(billing)
-    assert (await state(sevdesk))["invoices"][0]["status"] == "200"
-    assert await claim(billing, invoice) == ("partially_paid", Decimal("40"), None)
-
-
 async def test_cancelled_by_hand_not_paid(billing: Billing, worker: object, sevdesk: Running) -> None:
     """Cancelled in sevDesk both documents show 1000; the claim is cancelled and was never paid."""
     invoice, there = await published(billing)
@@ -153,7 +143,7 @@ async def test_closed_without_reason_waits(billing: Billing, worker: object, sev
     await control(sevdesk, "POST", "delete", {"invoice_id": storno["id"]})
     assert (await sync(billing))["unresolved"] == 1
     job = await billing.do("sync_payments", invoice_id=invoice)
-    assert job["state"] == "parked" and "shows no cancellation for it" in job["error"]
+    assert job["state"] == "parked" and job["problem"] == "closed_without_payment"
     assert await claim(billing, invoice) == ("open", Decimal("0"), None)
 
 
@@ -168,7 +158,8 @@ async def test_one_conflict_holds_nobody_up(billing: Billing, worker: object, se
     assert (await claim(billing, other))[0] == "paid"
     assert await claim(billing, given_up) == ("cancelled", Decimal("0"), None)
     job = await billing.do("sync_payments", invoice_id=given_up)
-    assert job["state"] == "parked" and "paid is not allowed while the invoice is cancelled" in job["error"]
+    assert (job["state"], job["problem"]) == ("parked", "payment_state_conflict")
+    assert "paid is not allowed while the invoice is cancelled" in job["error"]
 
 
 async def test_every_page_is_read(billing: Billing, worker: object, sevdesk: Running) -> None:
@@ -209,7 +200,8 @@ async def test_failed_page_keeps_watermark(billing: Billing, hasty: None, worker
     await pay(sevdesk, new_there, "119")
     await order_fault(sevdesk, "status", LIST, skip=1, times=3, status=500)
     job = await billing.do("sync_payments")
-    assert job["state"] == "parked" and "GET /Invoice failed" in job["error"]
+    assert (job["state"], job["problem"]) == ("parked", "sevdesk_unavailable")
+    assert parameters(job)["operation"] == "GET /Invoice"
     assert await watermark(billing) is None
     assert ((await claim(billing, new))[0], (await claim(billing, old))[0]) == ("paid", "open")
     await sync(billing)
@@ -242,7 +234,8 @@ async def test_ignored_filter_changes_nothing(billing: Billing, hasty: None, wor
     await pay(sevdesk, there, "119")
     await control(sevdesk, "PUT", "switches", {"ignored_filters": ["updateAfter"]})
     job = await billing.do("sync_payments")
-    assert job["state"] == "parked" and "hits do not match" in job["error"]
+    assert (job["state"], job["problem"]) == ("parked", "filter_ignored")
+    assert "hits do not match" in parameters(job)["answer"]
     assert await claim(billing, invoice) == ("open", Decimal("0"), None)
     assert await watermark(billing) == before
 
@@ -253,9 +246,9 @@ async def test_ignored_filter_is_retried(billing: Billing, worker: object, sevde
     await billing.db.execute("UPDATE sevdesk_sync_state SET watermark = now() + interval '1 hour'")
     await control(sevdesk, "PUT", "switches", {"ignored_filters": ["updateAfter"]})
     job_id = await billing.enqueue("sync_payments")
-    waiting = "SELECT retries, error FROM sevdesk_jobs WHERE job_id = $1 AND state = 'waiting'"
+    waiting = "SELECT retries, problem FROM sevdesk_jobs WHERE job_id = $1 AND state = 'waiting'"
     job = await until(lambda: billing.db.fetchrow(waiting, job_id))
-    assert job["retries"] == 1 and "the list came back unfiltered" in job["error"]
+    assert (job["retries"], job["problem"]) == (1, "filter_ignored")
 
 
 async def test_watermark_only_moves_forward(billing: Billing, worker: object, sevdesk: Running) -> None:
@@ -341,7 +334,8 @@ async def test_unpublished_invoice_is_rejected(
     """What is not published has no payment state; the reason says what to do, and sevDesk is not asked."""
     invoice = await billing.usual_invoice(**columns)
     job = await billing.do("sync_payments", invoice_id=invoice)
-    assert job["state"] == "rejected" and job["error"].endswith("is not published in sevDesk yet. Publish it first.")
+    assert (job["state"], job["problem"]) == ("rejected", "payment_state_missing")
+    assert f"enqueue publish_invoice invoice_id={invoice}" in job["next_step"]
     assert await calls(sevdesk) == []
 
 

@@ -12,9 +12,11 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-from flow.billing import Billing
+from flow.billing import Billing, parameters
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
+
+from worker.domain.problems import Problem
 
 Logs = list[Any]
 SOON = 3  # seconds: no longer than a fault may keep us waiting here
@@ -52,42 +54,43 @@ class Entry:
 
 @dataclass(frozen=True)
 class Poison:
-    """`make` spoils the fields of a job that would otherwise publish an invoice; `reason` is what must be said.
+    """`make` spoils a job that would otherwise publish an invoice; `code` is the problem, `part` is in its parameters.
 
     `digest` false: there are no bytes, or they were understood and stand in the ledger's payload.
     """
 
     make: Callable[[dict[str, Any]], Entry]
-    reason: str
+    code: str
+    part: str = ""
     digest: bool = True
 
 
-def raw(payload: bytes, reason: str) -> Poison:
-    return Poison(lambda job: Entry(payload), reason)
+def raw(payload: bytes, code: str) -> Poison:
+    return Poison(lambda job: Entry(payload), code)
 
 
-def with_(reason: str, *, digest: bool = True, **changed: Any) -> Poison:
+def with_(code: str, part: str = "", *, digest: bool = True, **changed: Any) -> Poison:
     """Some of arq's five fields are wrong."""
-    return Poison(lambda job: Entry(json.dumps(job | changed).encode()), reason, digest)
+    return Poison(lambda job: Entry(json.dumps(job | changed).encode()), code, part, digest)
 
 
-def with_option(reason: str, *, digest: bool = True, **changed: Any) -> Poison:
+def with_option(code: str, part: str = "", *, digest: bool = True, **changed: Any) -> Poison:
     """Some of the payload's options are wrong."""
-    return Poison(lambda job: Entry(json.dumps(job | {"k": job["k"] | changed}).encode()), reason, digest)
+    return Poison(lambda job: Entry(json.dumps(job | {"k": job["k"] | changed}).encode()), code, part, digest)
 
 
-def spelled(literal: str, reason: str) -> Poison:
+def spelled(literal: str, code: str, part: str = "") -> Poison:
     """JSON that Python's own encoder would not write."""
     return Poison(lambda job: Entry(json.dumps(job | {"k": job["k"] | {"x": "?"}}).replace('"?"', literal).encode()),
-                  reason)  # fmt: skip
+                  code, part)  # fmt: skip
 
 
-def under(member: bytes, reason: str) -> Poison:
-    return Poison(lambda job: Entry(json.dumps(job).encode(), member), reason, digest=False)
+def under(member: bytes, code: str, part: str = "") -> Poison:
+    return Poison(lambda job: Entry(json.dumps(job).encode(), member), code, part, digest=False)
 
 
-def at(score: Callable[[], float], reason: str) -> Poison:
-    return Poison(lambda job: Entry(json.dumps(job).encode(), score=score()), reason, digest=False)
+def at(score: Callable[[], float], code: str) -> Poison:
+    return Poison(lambda job: Entry(json.dumps(job).encode(), score=score()), code, digest=False)
 
 
 def without(key: str) -> Callable[[dict[str, Any]], Entry]:
@@ -95,12 +98,8 @@ def without(key: str) -> Callable[[dict[str, Any]], Entry]:
 
 
 NUL_NAME: dict[str, Any] = {"a\0b": 1}
-NOT_JSON, SHAPE = (
-    "The payload is not valid JSON.",
-    "The job must be a JSON object with exactly the keys t, f, a, k, et.",
-)
-ET, SCORE = "et must be the enqueue time in epoch milliseconds", "The queue score must be epoch milliseconds"
-MISSING = "The payload is missing: expired, of the wrong type, or never written."
+NOT_JSON, SHAPE, F, ET = "entry_not_json", "entry_keys_wrong", "entry_f_invalid", "entry_et_invalid"
+ID, SCORE, INVALID = "job_id_invalid", "entry_score_invalid", "payload_invalid"
 
 POISON = {
     "not JSON": raw(b"publish_invoice", NOT_JSON),
@@ -111,46 +110,44 @@ POISON = {
     "a number": raw(b"42", SHAPE),
     "a key missing": Poison(without("et"), SHAPE),
     "a key too many": with_(SHAPE, j="x"),
-    "an unknown function": with_("Unknown job kind 'frobnicate'.", digest=False, f="frobnicate"),
-    "f as a list": with_("f must be the name of a job kind", f=["publish_invoice"]),
-    "f as null": with_("f must be the name of a job kind", f=None),
-    "f with a person's address": with_("f must be the name of a job kind", f="erika@example.com"),
-    "an argument too many": with_("a must be an empty list", a=["x"]),
-    "a as a string": with_("a must be an empty list", a="X"),
-    "a as an object": with_("a must be an empty list", a={"invoice_id": "x"}),
-    "k as a list": with_("k must be an object", k=[]),
-    "k without its fields": with_("The payload of publish_invoice is not valid: invoice_id: ", digest=False, k={}),
-    "k with an unknown field": with_option(
-        "The payload of publish_invoice is not valid: force: Extra inputs", digest=False, force=True
-    ),
-    "k with an odd id": with_option("The payload of publish_invoice is not valid", digest=False, invoice_id=[1]),
+    "an unknown function": with_("kind_unknown", "'frobnicate'", digest=False, f="frobnicate"),
+    "f as a list": with_(F, f=["publish_invoice"]),
+    "f as null": with_(F, f=None),
+    "f with a person's address": with_(F, f="erika@example.com"),
+    "an argument too many": with_("entry_a_invalid", a=["x"]),
+    "a as a string": with_("entry_a_invalid", a="X"),
+    "a as an object": with_("entry_a_invalid", a={"invoice_id": "x"}),
+    "k as a list": with_("entry_k_invalid", k=[]),
+    "k without its fields": with_(INVALID, "invoice_id: ", digest=False, k={}),
+    "k with an unknown field": with_option(INVALID, "force: Extra inputs", digest=False, force=True),
+    "k with an odd id": with_option(INVALID, "invoice_id: ", digest=False, invoice_id=[1]),
     "et as ISO time": with_(ET, et="2026-11-24T12:00:00Z"),
     "et as null": with_(ET, et=None),
     "et in microseconds": with_(ET, et=now_ms() * 1000),
     "et in nanoseconds": with_(ET, et=now_ms() * 1_000_000),
     "et as a fraction": with_(ET, et=1.5),
-    "t as a string": with_("t must be null or an integer", t="1"),
-    "an empty payload": Poison(lambda job: Entry(b""), NOT_JSON, digest=False),
-    "no payload at all": Poison(lambda job: Entry(None), MISSING, digest=False),
-    "a member that is not UTF-8": under(b"\xff\xfe\x00", "The job id is not UTF-8."),
-    "a member with NUL": under(b"a\x00b", "The job id must have 1 to 200 printable characters."),
-    "an empty member": under(b"", "The job id must have 1 to 200 printable characters."),
-    "a member with line breaks": under(b"a\r\nb", "The job id must have 1 to 200 printable characters."),
+    "t as a string": with_("entry_t_invalid", t="1"),
+    "an empty payload": raw(b"", NOT_JSON),
+    "no payload at all": Poison(lambda job: Entry(None), "entry_payload_missing", digest=False),
+    "a member that is not UTF-8": under(b"\xff\xfe\x00", "job_id_not_utf8"),
+    "a member with NUL": under(b"a\x00b", ID, "200"),
+    "an empty member": under(b"", ID, "200"),
+    "a member with line breaks": under(b"a\r\nb", ID, "200"),
     "a score in microseconds": at(lambda: now_ms() * 1000, SCORE),
     "an infinite score": at(lambda: float("inf"), SCORE),
     "NaN": spelled("NaN", NOT_JSON),
     "Infinity": spelled("-Infinity", NOT_JSON),
     "a number beyond floats": spelled("1e999", NOT_JSON),
     "a number of 100,000 digits": spelled("9" * 100_000, NOT_JSON),
-    "NUL in a string": with_option("The payload contains a NUL character.", x="a\0b"),
-    "NUL in a name": with_option("The payload contains a NUL character.", **NUL_NAME),
+    "NUL in a string": with_option("entry_holds_nul", x="a\0b"),
+    "NUL in a name": with_option("entry_holds_nul", **NUL_NAME),
     "half a surrogate pair": with_option(NOT_JSON, x="\udc80"),
     "a surrogate in UTF-8": spelled('"\\ud83d"', NOT_JSON),
-    "300 KB": with_option("bytes; at most 200000 are read.", x="x" * 300_000),
+    "300 KB": with_option("entry_too_large", "200000", x="x" * 300_000),
     "nested 100,000 deep": spelled("[" * 100_000, NOT_JSON),
-    "nested 500 deep": spelled("[" * 500 + "]" * 500, "nested deeper than 20 levels"),
-    "a person who is none": with_option("requested_by must be the id of a contact", requested_by="root"),
-    "an endless correlation id": with_option("correlation_id must be a string", correlation_id="x" * 1000),
+    "nested 500 deep": spelled("[" * 500 + "]" * 500, "entry_too_deep", "20"),
+    "a person who is none": with_option("entry_requester_invalid", requested_by="root"),
+    "an endless correlation id": with_option("entry_correlation_invalid", "200", correlation_id="x" * 1000),
 }
 
 
@@ -181,12 +178,13 @@ class Office:
             await pipe.execute()
 
     async def assert_rejected(self, entry: Entry, poison: Poison, logs: Logs) -> None:
-        """A row and a log line with the reason, the digest where there are bytes, and nothing left in Redis."""
+        """A row and a log line with the problem, the digest where there are bytes, and nothing left in Redis."""
         row = await self.billing.ended(entry.job_id)
-        assert row["state"] == "rejected"
-        assert poison.reason in row["error"]
-        digest = entry.raw is not None and hashlib.sha256(entry.raw).hexdigest()
-        assert (digest and digest in row["error"]) if poison.digest else "SHA-256" not in row["error"]
+        named = parameters(row)
+        assert (row["state"], row["problem"]) == ("rejected", poison.code)
+        assert not poison.part or any(poison.part in value for value in named.values()), named
+        assert named.get("sha256") == (hashlib.sha256(entry.raw or b"").hexdigest() if poison.digest else None)
+        assert row["error"] == Problem(row["problem"], named).cause()
         await self.assert_gone(entry)
         lines = [line for line in logs if line["event"] == "job.rejected" and line.get("job_id") == entry.job_id]
         assert [line["reason"] for line in lines] == [row["error"]]
@@ -275,7 +273,7 @@ async def test_payload_of_wrong_type_is_rejected(office: Office, worker: object,
             await put(command, b"arq:job:" + entry.member, *arguments)
             await office.put(entry)
             row = await office.billing.ended(entry.job_id)
-            assert (row["state"], row["error"]) == ("rejected", MISSING)
+            assert (row["state"], row["problem"]) == ("rejected", "entry_payload_missing")
             await office.assert_gone(entry)
             await office.assert_done(await office.good())
 
@@ -343,23 +341,23 @@ async def test_spoilt_copy_harms_no_known_job(office: Office, worker: object) ->
 
 
 OUTBOX = {
-    # name: (kind, payload as JSON, what must be said)
-    "payload as a list": ("publish_invoice", "[]", "The payload of publish_invoice is not valid: payload: "),
-    "payload as text": ("publish_invoice", '"x"', "The payload of publish_invoice is not valid: payload: "),
-    "payload as null": ("publish_invoice", "null", "The payload of publish_invoice is not valid: payload: "),
-    "unknown kind": ("frobnicate", "{}", "Unknown job kind 'frobnicate'."),
-    "a kind of 9000 letters": ("x" * 9000, "{}", "Unknown job kind 'xxx"),
-    "a number of 10,000 digits": ("sync_payments", '{"n": 1e10000}', "n: Extra inputs"),
-    "nested 2000 deep": ("sync_payments", '{"n": ' + "[" * 2000 + "]" * 2000 + "}", "n: Extra inputs"),
+    # name: (kind, payload as JSON, the problem's code, a part of its parameters)
+    "payload as a list": ("publish_invoice", "[]", INVALID, "payload: "),
+    "payload as text": ("publish_invoice", '"x"', INVALID, "payload: "),
+    "payload as null": ("publish_invoice", "null", INVALID, "payload: "),
+    "unknown kind": ("frobnicate", "{}", "kind_unknown", "'frobnicate'"),
+    "a kind of 9000 letters": ("x" * 9000, "{}", "kind_unknown", "'xxx"),
+    "a number of 10,000 digits": ("sync_payments", '{"n": 1e10000}', INVALID, "n: Extra inputs"),
+    "nested 2000 deep": ("sync_payments", '{"n": ' + "[" * 2000 + "]" * 2000 + "}", INVALID, "n: Extra inputs"),
 }
 
 
 @pytest.mark.parametrize(
-    ("kind", "payload", "reason"),
+    ("kind", "payload", "code", "part"),
     [pytest.param(*each, id=name) for name, each in OUTBOX.items()],
 )
 async def test_odd_request_is_rejected(
-    office: Office, worker: object, logs: Logs, kind: str, payload: str, reason: str
+    office: Office, worker: object, logs: Logs, kind: str, payload: str, code: str, part: str
 ) -> None:
     """A request that cannot be understood ends, or is refused to its author; the requests behind it are heard."""
     ask = "SELECT sevdesk_request_job($1, $2::jsonb)"
@@ -373,7 +371,8 @@ async def test_odd_request_is_rejected(
     await office.assert_done(good, seconds=SOON)
     if job_id is not None:
         row = await office.billing.ended(job_id, seconds=SOON)
-        assert (row["state"], reason in row["error"]) == ("rejected", True)
+        assert (row["state"], row["problem"]) == ("rejected", code)
+        assert any(part in value for value in parameters(row).values())
     assert not troubles(logs)
 
 

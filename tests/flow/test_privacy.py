@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-from flow.billing import Billing, time_to_day
+from flow.billing import Billing, parameters, time_to_day
 from flow.books import control, pay
 from flow.operators import Operator
 from flow.processes import Process, environment, worker_process
@@ -164,7 +164,7 @@ async def refused_run(billing: Billing, sevdesk: Running) -> None:
     for call in ("POST /Contact", "POST /ContactAddress", "POST /Invoice/Factory/saveInvoice", "PUT /Invoice/*/sendBy"):
         await echo(sevdesk, call)
         job = await billing.do("publish_invoice", invoice_id=await marked_invoice(billing))
-        assert job["state"] == "parked" and "is not right" in job["error"], (call, job["error"])
+        assert job["state"] == "parked" and "is not right" in parameters(job)["answer"], (call, job["error"])
     person = await billing.person(first_name=f"{MARK}vor", last_name=f"{MARK}nach", email=PERSONAL["email"])
     for payload in (
         {"invoice_id": f"{MARK}id"},
@@ -271,9 +271,7 @@ async def test_servers_away_tell_no_password(
         {"redis_url": f"redis://:a/{MARK}@127.0.0.1/0"},
         {"redis_url": f"redis://:{MARK}#b@127.0.0.1/0"},
         {"database_url": f"postgresql://u:{MARK}/b@127.0.0.1/x"},
-        {"database_url": f"postgresql://u:{MARK}?b@127.0.0.1/x"},
         {"database_url": f"mysql://u:{MARK}@127.0.0.1/x"},
-        {"database_url": f"postgresql://u:p@127.0.0.1:{MARK}/x"},
         {"database_lock_url": f"postgresql://u:{MARK}#@127.0.0.1/x"},
         {"sevdesk_api_token": SecretStr(f"{MARK} mit Leerzeichen")},
     ],

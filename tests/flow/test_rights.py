@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from flow.billing import Billing
+from flow.billing import Billing, parameters
 from flow.books import calls
 from flow.conftest import RunWorker
 from structlog.contextvars import merge_contextvars
@@ -54,7 +54,8 @@ async def test_only_an_admin_syncs(billing: Billing, worker: object) -> None:
     """The internal user is told what is missing; the admin's run is done, also without the internal mark."""
     person = await member(billing)
     refused = await billing.do("sync_payments", by=person)
-    assert refused["state"] == "rejected"
+    assert (refused["state"], refused["problem"]) == ("rejected", "requester_not_admin")
+    assert parameters(refused) == {"kind": "sync_payments", "requested_by": str(person)}
     assert refused["error"] == f"sync_payments may only be asked for by an admin; {person} is not one."
     for internal in (True, False):
         admin = await member(billing, internal=internal, admin=True)
@@ -76,11 +77,10 @@ async def test_external_contact_gets_nothing(billing: Billing, worker: object, s
     before = dict(await billing.row(invoice))
     for kind in OF_AN_INVOICE:
         job = await billing.do(kind, by=customer, invoice_id=invoice)
-        assert (job["state"], job["error"]) == (
-            "rejected", f"{kind} may only be asked for by an internal user; {customer} is not one.",
-        )  # fmt: skip
+        assert (job["state"], job["problem"]) == ("rejected", "requester_not_internal")
+        assert parameters(job) == {"kind": kind, "requested_by": str(customer)}
     sync = await billing.do("sync_payments", by=customer)
-    assert (sync["state"], "an admin" in sync["error"]) == ("rejected", True)
+    assert (sync["state"], sync["problem"]) == ("rejected", "requester_not_admin")
     assert dict(await billing.row(invoice)) == before
     assert await billing.events(invoice) == ["rejected"] * 3
     assert await calls(sevdesk) == []
@@ -91,7 +91,8 @@ async def test_unknown_person_is_rejected(billing: Billing, worker: object) -> N
     stranger = uuid4()
     for kind, payload in (("sync_payments", {}), ("publish_invoice", {"invoice_id": uuid4()})):
         job = await billing.do(kind, by=stranger, **payload)
-        assert (job["state"], job["error"]) == ("rejected", f"requested_by {stranger} is not a known contact.")
+        assert (job["state"], job["problem"]) == ("rejected", "requester_unknown")
+        assert parameters(job) == {"requested_by": str(stranger)}
 
 
 async def test_unknown_person_reaches_no_invoice(billing: Billing, worker: object, logs: Logs) -> None:
@@ -126,8 +127,8 @@ async def test_nobody_may_not_ask(billing: Billing, worker: object, sevdesk: Run
     asked: list[tuple[str, dict[str, UUID]]] = [("publish_invoice", {"invoice_id": invoice}), ("sync_payments", {})]
     for kind, payload in asked:
         job = await billing.ended(await enqueue_for_nobody(billing, kind, payload))
-        assert (job["state"], job["requested_by"]) == ("rejected", None)
-        assert job["error"] == ("The job names no requested_by. Enqueue it with the id of the contact who asks.")
+        assert (job["state"], job["requested_by"], job["problem"]) == ("rejected", None, "requester_missing")
+        assert "Enqueue it with requested_by, the id of the contact who asks" in job["next_step"]
     assert await billing.events(invoice) == ["rejected"]
     assert await calls(sevdesk) == []
 
@@ -161,7 +162,8 @@ async def test_person_in_payload_is_no_person(billing: Billing, worker: object) 
     """In the outbox the person is an argument; a name smuggled into the payload is an unknown field."""
     job = await billing.ended(await billing.request("sync_payments", requested_by=billing.admin))
     assert (job["state"], job["requested_by"]) == ("rejected", None)
-    assert job["error"] == "The payload of sync_payments is not valid: requested_by: Extra inputs are not permitted."
+    assert job["problem"] == "payload_invalid"
+    assert parameters(job) == {"kind": "sync_payments", "faults": "requested_by: Extra inputs are not permitted"}
 
 
 # -- how often ---------------------------------------------------------------------------------------------------------
@@ -223,6 +225,6 @@ async def test_deferred_job_says_why(billing: Billing, run_worker: RunWorker, lo
         await billing.ended(first)
         await asyncio.sleep(1)
         waiting = await billing.job(second)
-        assert waiting["error"] and "1 job" in waiting["error"]
+        assert (waiting["problem"], parameters(waiting)) == ("person_limit", {"jobs": "1", "seconds": "30"})
         lines = [line for line in logs if line.get("job_id") == second]
         assert lines and lines[0]["reason"] == waiting["error"]

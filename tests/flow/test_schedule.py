@@ -134,13 +134,3 @@ async def test_refused_interval_starts_nothing(billing: Billing, worker: object)
     await billing.db.execute("UPDATE sevdesk_config SET payment_sync_interval_minutes = 10")
     await until(lambda: moved_on(billing))
     assert len(await syncs(billing)) == 1
-
-
-async def test_no_token_no_schedule(billing: Billing, run_worker: RunWorker) -> None:
-    """Without a token nothing is planned and nothing starts, though the worker runs and takes jobs."""
-    async with run_worker(sevdesk_api_token=None):
-        job = await billing.do("sync_payments")
-        await asyncio.sleep(5 * BEAT)
-    assert job["state"] == "parked" and "SEVDESK_API_TOKEN is not set" in job["error"]
-    assert await due(billing) is None
-    assert not await billing.db.fetchval("SELECT token_configured FROM sevdesk_config")

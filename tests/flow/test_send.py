@@ -7,7 +7,7 @@ from uuid import UUID
 
 import httpx
 import pytest
-from flow.billing import Billing
+from flow.billing import Billing, parameters
 from flow.books import calls, forget_calls, order_fault, state, until
 from flow.conftest import RunWorker
 
@@ -204,7 +204,7 @@ async def test_untold_outcome_waits_for_a_person(
             printed = {"sendType": "VPR", "sendDraft": False}
             await http.put(f"{sevdesk.base_url}/Invoice/{there}/sendBy", json=printed)
         job = await billing.ended(job_id)
-        assert job["state"] == "parked" and "cannot be told" in job["error"]
+        assert (job["state"], job["problem"]) == ("parked", "mail_outcome_unknown")
         assert len(await mails(sevdesk)) == 1
         assert (await billing.row(invoice))["document_status"] == "approved"
         await billing.retry(job_id, answer=answer)
@@ -220,7 +220,8 @@ async def test_refused_mail_is_parked(billing: Billing, worker: object, sevdesk:
     refusal = {"error": {"message": "The mail server is not configured", "code": None}, "objects": None}
     await order_fault(sevdesk, "status", MAIL, status=422, body=refusal)
     job = await billing.do("send_invoice", invoice_id=invoice)
-    assert (job["state"], job["attempt"]) == ("parked", 1) and "mail server is not configured" in job["error"]
+    assert (job["state"], job["attempt"], job["problem"]) == ("parked", 1, "sevdesk_refused")
+    assert "mail server is not configured" in parameters(job)["answer"]
     assert await mails(sevdesk) == []
     assert (await billing.row(invoice))["document_status"] == "approved"
 
@@ -229,7 +230,9 @@ async def test_unpublished_invoice_is_not_mailed(billing: Billing, worker: objec
     """First publish, then send: the job waits for a person and sevDesk is not asked."""
     invoice = await billing.usual_invoice()
     job = await billing.do("send_invoice", invoice_id=invoice)
-    assert job["state"] == "parked" and "Publish it first" in job["next_step"]
+    assert (job["state"], job["problem"]) == ("parked", "invoice_not_published")
+    number = (await billing.row(invoice))["invoice_number"]
+    assert f"Publish it first: sevdesk-worker enqueue publish_invoice invoice_id={number}" in job["next_step"]
     assert await calls(sevdesk) == []
 
 
@@ -238,5 +241,5 @@ async def test_recipient_without_address_is_parked(billing: Billing, worker: obj
     invoice = await published(billing, sevdesk)
     await billing.db.execute("UPDATE companies SET email = NULL")
     job = await billing.do("send_invoice", invoice_id=invoice)
-    assert job["state"] == "parked" and "has no e-mail address" in job["error"]
+    assert (job["state"], job["problem"]) == ("parked", "recipient_missing_email")
     assert await mails(sevdesk) == []

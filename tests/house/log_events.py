@@ -1,4 +1,4 @@
-"""Every log event the worker can say, found in its code. Run as a script, it prints the README's table.
+"""Every log event the worker can say, found in its code. Run as a script, it prints the table of docs/operating.md.
 
 A part of a name that is only known at run time is shown by the name of what is put there: `job.<state>`.
 """
@@ -31,7 +31,7 @@ def log_events(folder: Path = WORKER) -> Said:
 
 
 def table(said: Said) -> str:
-    """The README's table: sorted, one line an event."""
+    """The table of docs/operating.md: sorted, one line an event."""
     lines = ["| event | level | fields |", "|---|---|---|"]
     for name, (levels, fields) in sorted(said.items()):
         lines.append(f"| `{name}` | {', '.join(sorted(levels))} | {', '.join(sorted(fields))} |")

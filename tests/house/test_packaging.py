@@ -15,7 +15,8 @@ from packaging.utils import canonicalize_name
 from worker.store.sql_files import sql_dir
 
 ROOT = Path(__file__).resolve().parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+CONFIGURATION = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = CONFIGURATION["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
 PINS = [block.strip() for block in re.split(r"\n(?=\S)", LOCK)]
 
@@ -81,6 +82,19 @@ def test_wheel_carries_code_and_sql(wheel: Path) -> None:
     assert files(wheel / "worker", "*.py") == files(ROOT / "worker", "*.py")
     assert files(wheel / "sevdesk_client") == files(ROOT / "sevdesk_client")
     assert (wheel / "sevdesk_client" / "py.typed").is_file()
+
+
+def test_sdist_carries_the_repository() -> None:
+    """Everything at the top goes into the source archive; hatchling adds README and pyproject by itself."""
+    included = {
+        name.removeprefix("/") for name in CONFIGURATION["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    }
+    command = ["git", "ls-files"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.splitlines()
+    if not listed:
+        pytest.skip("not a git checkout")
+    top = {name.partition("/")[0] for name in listed} - {"README.md", "pyproject.toml", ".gitignore", ".ci"}
+    assert included == top
 
 
 def test_installed_worker_finds_its_sql(wheel: Path) -> None:

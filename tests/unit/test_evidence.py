@@ -102,13 +102,6 @@ def test_replaced_last_record_is_noticed() -> None:
     assert verify(rebuilt(records=read_stored(other)[RECORDS])) == [f"{RECORDS}: the last record was replaced"]
 
 
-def test_rewritten_record_is_named() -> None:
-    """More than one byte of it."""
-    changed = lines()[2].replace(b"RE-1000", b"RE-1001-x")
-    problems = verify(rebuilt(records=b"".join([*lines()[:2], changed, *lines()[3:]])))
-    assert problems == [f"{RECORDS}: record 3 was altered"]
-
-
 @pytest.mark.parametrize(
     ("changed", "problem"),
     [
@@ -139,7 +132,7 @@ def test_anything_can_be_verified(content: bytes) -> None:
     assert verify(BUNDLE + content) == [] if not content else verify(BUNDLE + content) != []
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner)))
+@given(st.recursive(st.none() | st.integers() | st.text(), lambda i: st.dictionaries(st.text(), i), max_leaves=5))
 def test_any_manifest_can_be_verified(value: Any) -> None:
     """A manifest of another shape, however well sealed."""
     content = json.dumps({"format": "sevdesk-worker evidence 1", "files": value, "records": value}).encode()

@@ -272,6 +272,21 @@ def test_scratch_vanishes_after_a_kill() -> None:
         assert eventually(lambda: not directory.exists(), 15)
 
 
+def test_guarded_program_ends_with_owner() -> None:
+    """A guarded program ends when the process that started it is killed: nobody holds the common output any more."""
+    code = (
+        "import subprocess, time\nfrom worker.local.guard import guarded\n"
+        "program = subprocess.Popen(guarded('sleep', ['sleep', '60']), stdin=subprocess.PIPE, start_new_session=True)\n"
+        "print(program.pid, flush=True)\ntime.sleep(60)"
+    )
+    with other_process(code) as owner:
+        assert printed_words(owner) and owner.stdout
+        owner.kill()
+        began = time.monotonic()
+        assert owner.stdout.read() == ""
+        assert time.monotonic() - began < 30
+
+
 def test_serve_prints_and_stays(directory: Path) -> None:
     """`sevdesk-worker local` prints two lines, serves until it gets a signal, then ends with status 0."""
     code = "import sys; from pathlib import Path; from worker.local.services import serve; serve(Path(sys.argv[1]))"

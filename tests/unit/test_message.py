@@ -181,7 +181,7 @@ def test_missing_payload_has_no_digest() -> None:
 def test_empty_payload_is_rejected() -> None:
     """A key with nothing in it is not the same as no key."""
     found = read(b"").problem
-    assert found is not None and found.cause() == "The payload is not valid JSON."
+    assert found is not None and found.code == "entry_not_json"
 
 
 def test_far_score_is_rejected() -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ def placeholders(text: str) -> set[str]:
     return set(re.findall(r"\{(\w+)\}", text))
 
 
+@cache
 def named_codes() -> dict[str, list[set[str]]]:
     """Code -> the keyword names of each call that makes such a problem in the worker's code."""
     found: dict[str, list[set[str]]] = {}
@@ -72,7 +74,7 @@ def test_every_code_is_used_somewhere() -> None:
 @pytest.mark.parametrize("code", sorted(named_codes()))
 def test_calls_give_the_right_parameters(code: str) -> None:
     """A call that names its parameters names the catalogue's."""
-    added = {"number", "seconds", "trace", "job"}  # by `_ask`, `HeldBack` and `Unreadable` themselves
+    added = {"number", "seconds", "sha256", "job"}  # by `_ask`, `HeldBack` and `Unreadable` themselves
     for names in named_codes()[code]:
         assert names - {"**"} <= CATALOGUE[code].parameters | added
 
@@ -122,3 +124,6 @@ def test_other_errors_map_to_outcomes() -> None:
     assert outcome_of(waiting) == NotYet(9.0, Problem("token_refused_waiting"))
     slow = outcome_of(errors.Throttled("GET /Invoice", "slow", status=429, retry_after=7.0))
     assert isinstance(slow, Retry) and slow.after == 7.0 and slow.problem.type.actor is Actor.OPERATOR
+    for error, code in ((errors.Throttled, "sevdesk_throttled"), (errors.FilterIgnored, "filter_ignored")):
+        again = outcome_of(error("GET /Invoice", "no"))
+        assert isinstance(again, Retry) and again.problem.code == code

@@ -1,4 +1,4 @@
-"""The demo's billing month: rows as the billing system would write them. Pure; every call gives the same rows and ids.
+"""The demo's billing month: rows as the billing system would write them. Every call gives the same rows and ids.
 
 The totals are computed in integer cents and without `worker.domain.money`, so that the demo checks that module.
 """

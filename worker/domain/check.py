@@ -1,15 +1,17 @@
-"""The result of one health check."""
+"""The result of one check of the system."""
 
 from dataclasses import dataclass
 from typing import Literal
 
+# A sync may be running, and one may have been missed; the third in a row is a fault.
+MISSED_SYNCS = 3
 # `unknown`: the program cannot find out, so a person must look.
 Level = Literal["ok", "warn", "fail", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`detail`: one or two sentences on what was found; `next_step`: what to do about it."""
+    """`detail` says in one or two sentences what was found."""
 
     name: str
     level: Level
@@ -22,8 +24,8 @@ class Check:
         return self.level != "fail"
 
 
-def judged(
+def check_that(
     name: str, passed: bool, good: str, bad: str, level: Level = "fail", *, next_step: str | None = None
 ) -> Check:
-    """A check that is `ok` with the text `good` if it passed; else of this level, with `bad` and `next_step`."""
+    """A check with the text `good` if passed, else with `bad`, `level` and `next_step`."""
     return Check(name, "ok", good) if passed else Check(name, level, bad, next_step)

@@ -82,7 +82,7 @@ class Sync:
         if row is None:
             return Rejected(problem("invoice_not_found", invoice_id=invoice_id))
         if row["external_id"] is None:
-            return Rejected(problem("invoice_not_published", number=invoice_id))
+            return Rejected(problem("payment_state_missing", invoice_id=invoice_id))
         changed = await self._compare_by_id(job, row["external_id"])
         return self.unresolved[0] if self.unresolved else Done({"seen": 1, "changed": changed})
 

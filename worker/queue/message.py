@@ -14,7 +14,7 @@ from uuid import UUID
 
 from worker.domain.jobs import UUID_TEXT
 from worker.domain.ledger import IncomingJob
-from worker.domain.problems import problem
+from worker.domain.problems import Problem, problem
 
 # A payload is ids and a few options; a mail text may be 20,000 characters of up to 6 escaped bytes each.
 MAX_BYTES = 200_000
@@ -40,30 +40,29 @@ def read_member(member: bytes) -> str | IncomingJob:
         job_id = member.decode()
         if 0 < len(job_id) <= MAX_ID and job_id.isprintable():
             return job_id
-        found = problem("job_id_invalid", max=MAX_ID, trace="")
+        found = problem("job_id_invalid", max=MAX_ID)
     except UnicodeDecodeError:
-        found = problem("job_id_not_utf8", trace="")
+        found = problem("job_id_not_utf8")
     return IncomingJob(f"sha256:{_sha256(member)}", "unreadable", {}, problem=found)
 
 
 def read_payload(job_id: str, raw: bytes | None, now_ms: int) -> IncomingJob:
     """The job behind an id."""
     if raw is None:
-        return _rejected(job_id, b"", Unreadable("entry_payload_missing"))
+        return _rejected(job_id, problem("entry_payload_missing"))
     try:
         return _read(job_id, raw, now_ms)
     except Unreadable as error:
-        return _rejected(job_id, raw, error)
+        return _rejected(job_id, problem(error.code, sha256=_sha256(raw), **error.parameters))
 
 
 def far_future(job_id: str) -> IncomingJob:
     """A score that will never be due."""
-    return _rejected(job_id, b"", Unreadable("entry_score_invalid"))
+    return _rejected(job_id, problem("entry_score_invalid"))
 
 
-def _rejected(job_id: str, raw: bytes, error: Unreadable) -> IncomingJob:
-    trace = f" (SHA-256 of the raw payload: {_sha256(raw)})" if raw else ""
-    return IncomingJob(job_id, "unreadable", {}, problem=problem(error.code, trace=trace, **error.parameters))
+def _rejected(job_id: str, found: Problem) -> IncomingJob:
+    return IncomingJob(job_id, "unreadable", {}, problem=found)
 
 
 def _read(job_id: str, raw: bytes, now_ms: int) -> IncomingJob:

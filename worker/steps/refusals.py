@@ -41,6 +41,10 @@ def outcome_of(error: errors.SevDeskError) -> Outcome:
             return Parked(problem("token_refused"))
         case errors.Refused():
             return Parked(refusal(error))
+        case errors.Throttled():
+            return Retry(_about("sevdesk_throttled", error), error.retry_after)
+        case errors.FilterIgnored():
+            return Retry(_about("filter_ignored", error), error.retry_after)
         case _:
             return Retry(_about("sevdesk_unavailable", error), error.retry_after)
 

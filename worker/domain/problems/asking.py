@@ -2,21 +2,27 @@
 
 from worker.domain.problems.problem_type import Actor, ProblemType, entry
 
-# What follows the sentence about an unreadable entry; `trace` names the raw bytes without repeating them.
 _AGAIN = "Mend the producer (docs/integrating.md), then ask again with a new job."
 _NOCHMAL = "Das aufrufende Programm berichtigen (docs/integrating.md), dann mit einem neuen Auftrag erneut anfordern."
 
 
+def _misplaced(code: str, cause: str, ursache: str) -> ProblemType:
+    """There are no bytes to look at."""
+    return entry(code, Actor.DEVELOPER, cause, _AGAIN, ursache, _NOCHMAL)
+
+
 def _unreadable(code: str, cause: str, ursache: str) -> ProblemType:
-    return entry(code, Actor.DEVELOPER, f"{cause}{{trace}}", _AGAIN, f"{ursache}{{trace}}", _NOCHMAL)
+    """The digest names the raw bytes without repeating them."""
+    trace, spur = "(SHA-256 of the raw payload: {sha256})", "(SHA-256 des rohen Inhalts: {sha256})"
+    return _misplaced(code, f"{cause} {trace}", f"{ursache} {spur}")
 
 
 ENTRIES = (
-    _unreadable("job_id_not_utf8", "The job id is not UTF-8.", "Die Auftragskennung ist kein UTF-8."),
-    _unreadable("job_id_invalid", "The job id must have 1 to {max} printable characters.",
-                "Die Auftragskennung muss 1 bis {max} druckbare Zeichen haben."),
-    _unreadable("entry_payload_missing", "The payload is missing: expired, of the wrong type, or never written.",
-                "Der Inhalt fehlt: abgelaufen, vom falschen Typ oder nie geschrieben."),
+    _misplaced("job_id_not_utf8", "The job id is not UTF-8.", "Die Auftragskennung ist kein UTF-8."),
+    _misplaced("job_id_invalid", "The job id must have 1 to {max} printable characters.",
+               "Die Auftragskennung muss 1 bis {max} druckbare Zeichen haben."),
+    _misplaced("entry_payload_missing", "The payload is missing: expired, of the wrong type, or never written.",
+               "Der Inhalt fehlt: abgelaufen, vom falschen Typ oder nie geschrieben."),
     _unreadable("entry_too_large", "The payload has {bytes} bytes; at most {max} are read.",
                 "Der Inhalt hat {bytes} Bytes; höchstens {max} werden gelesen."),
     _unreadable("entry_not_json", "The payload is not valid JSON.", "Der Inhalt ist kein gültiges JSON."),
@@ -33,8 +39,8 @@ ENTRIES = (
     _unreadable("entry_a_invalid", "a must be an empty list; all options go into k.",
                 "a muss eine leere Liste sein; alle Angaben gehören in k."),
     _unreadable("entry_k_invalid", "k must be an object.", "k muss ein Objekt sein."),
-    _unreadable("entry_score_invalid", "The queue score must be epoch milliseconds; this one lies years ahead.",
-                "Der Wert in der Warteschlange muss in Millisekunden seit 1970 sein; dieser liegt Jahre voraus."),
+    _misplaced("entry_score_invalid", "The queue score must be epoch milliseconds; this one lies years ahead.",
+               "Der Wert in der Warteschlange muss in Millisekunden seit 1970 sein; dieser liegt Jahre voraus."),
     _unreadable("entry_requester_invalid", "requested_by must be the id of a contact, a UUID.",
                 "requested_by muss die Kennung eines Kontakts sein, eine UUID."),
     _unreadable("entry_correlation_invalid", "correlation_id must be a string of at most {max} characters.",

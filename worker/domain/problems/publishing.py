@@ -12,10 +12,11 @@ ENTRIES = (
           "Rechnung {number} ist im Stand {status}; nur freigegebene (approved) Rechnungen werden veröffentlicht.",
           "Die Rechnung im Abrechnungssystem freigeben, dann mit einem neuen Auftrag erneut anfordern."),
     entry("approval_withdrawn", Actor.BILLING,
-          "Invoice {number} is {status}, and a write to sevDesk whose outcome is unknown is still open.",
+          "Invoice {number} is {status}; only approved invoices are published, and a write to sevDesk whose outcome is "
+          "unknown is still open.",
           f"Approve it again, {_RETRY} Or cancel it: both find what is in sevDesk.",
-          "Rechnung {number} ist im Stand {status}, und ein Schreibvorgang in sevDesk mit unbekanntem Ausgang ist noch "
-          "offen.",
+          "Rechnung {number} ist im Stand {status}; nur freigegebene (approved) Rechnungen werden veröffentlicht, und "
+          "ein Schreibvorgang in sevDesk mit unbekanntem Ausgang ist noch offen.",
           f"Sie wieder freigeben, {_ERNEUT} Oder sie stornieren: beides findet, was in sevDesk steht."),
     entry("transition_not_allowed", Actor.BILLING,
           "{event} is not allowed while the invoice is {status}.",
@@ -69,9 +70,9 @@ ENTRIES = (
           f"Die Anschrift im Abrechnungssystem ergänzen, {_ERNEUT}"),
     entry("recipient_missing_email", Actor.BILLING,
           "The recipient of {document} ({party}) has no e-mail address.",
-          f"Add one in the billing system, {_RETRY}",
+          f"Add one in the billing system, {_RETRY} Or send the document on paper.",
           "Der Empfänger von {document} ({party}) hat keine E-Mail-Adresse.",
-          f"Sie im Abrechnungssystem ergänzen, {_ERNEUT}"),
+          f"Sie im Abrechnungssystem ergänzen, {_ERNEUT} Oder den Beleg auf Papier senden."),
     entry("e_invoice_missing_email", Actor.BILLING,
           "Invoice {number} is an e-invoice, and its recipient ({party}) has no e-mail address, which sevDesk wants to "
           "have.",
@@ -146,6 +147,13 @@ ENTRIES = (
           "Check the id of the company or person, then ask again with a new job.",
           "{party_id} hat keinen Kontakt in sevDesk, also wurde keine Rechnung dieses Beteiligten veröffentlicht.",
           "Die Kennung der Firma oder Person prüfen, dann mit einem neuen Auftrag erneut anfordern."),
+    entry("payment_state_missing", Actor.REQUESTER,
+          "Invoice {invoice_id} is not published in sevDesk yet, so it has no payment state there.",
+          "Publish it first: sevdesk-worker enqueue publish_invoice invoice_id={invoice_id}; then ask again with a new "
+          "job.",
+          "Rechnung {invoice_id} ist in sevDesk noch nicht veröffentlicht, hat dort also keinen Zahlungsstand.",
+          "Sie zuerst veröffentlichen: sevdesk-worker enqueue publish_invoice invoice_id={invoice_id}; dann mit einem "
+          "neuen Auftrag erneut anfordern."),
     entry("closed_without_payment", Actor.ACCOUNTANT,
           "sevDesk closed invoice {number} without a payment date, and shows no cancellation for it.",
           "Look at the invoice in sevDesk, then: sevdesk-worker enqueue sync_payments invoice_id={number}.",
