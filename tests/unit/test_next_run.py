@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.schedule import is_allowed, next_run, on_beat
+from worker.domain.schedule import is_allowed, is_scheduled, next_run
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ALLOWED = [1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1440]
@@ -89,7 +89,7 @@ def test_next_run_is_next_beat(minutes: int, after: datetime) -> None:
     distance = tick - after.astimezone(UTC)
     # Hours may be left out or shown twice when the clock changes; minutes never are.
     assert timedelta(0) < distance <= timedelta(minutes=minutes if minutes < 60 else 2 * minutes)
-    assert on_beat(minutes, tick)
+    assert is_scheduled(minutes, tick)
 
 
 def test_moment_itself_is_past() -> None:
@@ -120,4 +120,4 @@ def test_moment_itself_is_past() -> None:
 )
 def test_beat_is_told_from_moment(minutes: int, moment: datetime, expected: bool) -> None:
     """Whether a stored tick belongs to the present interval."""
-    assert on_beat(minutes, moment) is expected
+    assert is_scheduled(minutes, moment) is expected

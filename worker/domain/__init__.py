@@ -1,1 +1,1 @@
-"""The field's nouns and rules as pure Python: no I/O, no clock, no environment."""
+"""Invoices, events, jobs, problems and the rules about them, as pure Python: no I/O, no clock, no environment."""

@@ -5,7 +5,7 @@ from typing import Literal
 
 # A sync may be running, and one may have been missed; the third in a row is a fault.
 MISSED_SYNCS = 3
-# `unknown`: nobody can be asked, so a person must look.
+# `unknown`: the program cannot find out, so a person must look.
 Level = Literal["ok", "warn", "fail", "unknown"]
 
 

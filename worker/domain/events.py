@@ -162,7 +162,6 @@ class Mailed(MailSent):
 class PaymentEvent(Event):
     """sevDesk's payment state has changed. Amounts in the invoice's currency; `paid_on` is a Berlin day."""
 
-    claim: ClassVar[ClaimStatus] = ClaimStatus.PAID  # what the invoice's `claim_status` becomes
     gross: Decimal
     paid_before: Decimal
     paid_now: Decimal
@@ -174,8 +173,6 @@ class PaymentEvent(Event):
 
 class PartiallyPaid(PaymentEvent):
     """Less than the gross amount has come."""
-
-    claim = ClaimStatus.PARTIALLY_PAID
 
 
 class Paid(PaymentEvent):
@@ -192,8 +189,6 @@ class Discounted(PaymentEvent):
 
 class PaymentReversed(PaymentEvent):
     """What was paid was taken back in sevDesk (transaction unlinked): nothing is paid any more."""
-
-    claim = ClaimStatus.OPEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

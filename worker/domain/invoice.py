@@ -1,7 +1,7 @@
-"""Our nouns: what the billing system calls things, as frozen dataclasses. Nothing here does I/O.
+"""Invoices, parties and recipients as the billing system names them, as frozen dataclasses. Pure.
 
 Money is `Decimal` in the invoice's currency, days are Berlin days (`date`), instants are aware `datetime`.
-sevDesk's words live in `sevdesk_client.models`; the two meet in `worker/steps/`.
+sevDesk's objects are in `sevdesk_client.models`; `worker/steps/` translates between the two.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from uuid import UUID
 
 
 class DocumentStatus(StrEnum):
-    """`billing_invoices.document_status`: where the document stands for the billing system."""
+    """`billing_invoices.document_status`: the document as the billing system sees it."""
 
     DRAFT = "draft"
     APPROVED = "approved"
@@ -21,7 +21,7 @@ class DocumentStatus(StrEnum):
 
 
 class ClaimStatus(StrEnum):
-    """`billing_invoices.claim_status`: what is still owed. `paid` is never final."""
+    """`billing_invoices.claim_status`: what is still owed. `paid` can become `open` again."""
 
     OPEN = "open"
     PARTIALLY_PAID = "partially_paid"
@@ -49,7 +49,7 @@ class PartyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A row of `companies` or `contacts`, seen as somebody who may receive an invoice."""
+    """A row of `companies` or `contacts`: a company or person who may receive an invoice."""
 
     kind: PartyKind
     id: UUID
@@ -95,10 +95,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """What the billing system asked for. Never changes on our side; see `Handback` for what does."""
+    """The columns of `billing_invoices` that the billing system writes; those that we write are in `Handback`."""
 
     id: UUID
-    number: str  # ours, unique; the marker by which sevDesk's copy is found again
+    number: str  # ours, unique; sevDesk's copy is found by it
     document_kind: str  # `AR` advance or `SR` final: the billing system's words, not sevDesk's
     deal_id: UUID | None
     deal_type: str | None  # `EB` or `KOP`
@@ -134,9 +134,9 @@ class Handback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancellation:
-    """The document that stands against an invoice: an SR (`cancellation_invoice`) or a `credit_note` draft."""
+    """The document in sevDesk that cancels an invoice."""
 
-    kind: str
+    kind: str  # `cancellation_invoice` (SR) or `credit_note`
     external_id: str
     number: str | None
     net: Decimal | None
@@ -146,9 +146,9 @@ class Cancellation:
 
 @dataclass(frozen=True, slots=True)
 class ContactLink:
-    """Which sevDesk contact stands for a party, and what we last wrote there (row of `sevdesk_contacts`).
+    """A party's contact in sevDesk, and digests of what we last wrote there (row of `sevdesk_contacts`).
 
-    A digest that still equals the party's present data means: nothing to send.
+    If a digest equals that of the party's present data, there is nothing to write.
     """
 
     contact_id: str  # sevDesk's id

@@ -18,13 +18,13 @@ from pydantic_core import PydanticCustomError
 from worker.domain import schedule
 from worker.domain.problems import Problem, problem
 
-# The one spelling of ids. pydantic would also take the digits without hyphens, in braces or as a URN, but the ledger
-# finds the invoice that a job belongs to by this form; another would let two jobs of one invoice run side by side.
+# The only accepted form of ids. pydantic also accepts ids without hyphens, in braces or as URNs; but the ledger finds a
+# job's invoice by this form, so with another one two jobs of the same invoice could run at the same time.
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
-# A field's name is shown if it looks like one; anything else might be data.
+# Names of fields that error messages may repeat; anything else in the place of a name might be personal data.
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}|[0-9]{1,6}")
-# Whoever reads the message mends these first; a hostile payload may have thousands.
+# Enough to start correcting; a hostile payload may have thousands.
 MAX_FAULTS = 5
 
 
@@ -57,7 +57,7 @@ class PublishInvoice(Payload):
 
 
 class SendInvoice(Payload):
-    """E-mail a published invoice to its recipient. Asked twice, sent once, unless `resend` is true."""
+    """E-mail a published invoice to its recipient. A second job sends nothing, unless `resend` is true."""
 
     invoice_id: Id
     subject: str | None = Field(default=None, min_length=1, max_length=200)
@@ -72,7 +72,7 @@ class FetchInvoicePdf(Payload):
 
 
 class CancelInvoice(Payload):
-    """Cancel an invoice for good, wherever it stands. `notify` mails the cancellation to the recipient, once."""
+    """Cancel an invoice, whatever its status is. `notify` mails the cancellation invoice to the recipient, once."""
 
     invoice_id: Id
     reason: str = Field(min_length=1, max_length=500)
@@ -80,9 +80,9 @@ class CancelInvoice(Payload):
 
 
 class SyncPayments(Payload):
-    """Bring payment state back: what changed since last time, or everything, one customer, one invoice, a range.
+    """Copy the state of payments from sevDesk: what changed since the last time, or the part that a field names.
 
-    `full` reads the whole book and proves that nothing was missed. `party_id` is a company's or a contact's id. The
+    `full` reads the whole book and finds changes that were missed. `party_id` is a company's or a contact's id. The
     range is of invoice dates, Berlin days, both ends included.
     """
 
@@ -103,7 +103,7 @@ class SyncPayments(Payload):
 
     @property
     def scope(self) -> str:
-        """What two runs have in common when one can stand in for the other."""
+        """Two jobs with the same scope can share one run."""
         if self.invoice_id or self.party_id:
             return f"invoice {self.invoice_id}" if self.invoice_id else f"party {self.party_id}"
         if self.start_date:
@@ -112,7 +112,7 @@ class SyncPayments(Payload):
 
 
 class TestConnection(Payload):
-    """Ask sevDesk who we are, and whether the settings fit the account; the answers are in the job's result."""
+    """Check the API token, and whether the settings fit the account; the answers are in the job's result."""
 
 
 class RefreshTemplates(Payload):
@@ -124,8 +124,8 @@ class RefreshTemplates(Payload):
 class ExportDatev(Payload):
     """A DATEV package of a period (Berlin days, both included), checked against our own documents.
 
-    `export_id` names a row the billing system inserted into `sevdesk_datev_exports`; else the other fields say what is
-    wanted. Nothing is enshrined unless `enshrine` is true: that cannot be undone.
+    `export_id` names a row that the billing system inserted into `sevdesk_datev_exports`; without it the other fields
+    say what is wanted. `enshrine` locks the documents in sevDesk for good.
     """
 
     export_id: Id | None = None
@@ -181,10 +181,10 @@ class UpdateConfig(Payload):
         return self.model_dump(exclude_unset=True)
 
 
-# Seconds to wait before each further try. A passing fault (deploy, network) is over in seconds, an outage in minutes,
-# a night's maintenance in hours; after that a person must look anyway, so the job is parked.
+# Seconds to wait before each further try. A deploy or a network fault is over in seconds, an outage in minutes, a
+# night's maintenance in hours; after that a person must look anyway, so the job is parked.
 PATIENT = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0)
-# The next tick syncs again by itself, so a run gives up before it.
+# For jobs that are repeated by schedule or that a person waits for.
 BRIEF = (5.0, 30.0, 120.0)
 
 
@@ -196,7 +196,7 @@ class Kind:
     payload: type[Payload]
     role: Role
     retry_delays: tuple[float, ...] = PATIENT
-    needs_sevdesk: bool = True  # without a token such a job is parked
+    needs_sevdesk: bool = True  # without an API token the job is parked
 
 
 KINDS: Mapping[str, Kind] = {

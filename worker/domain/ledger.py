@@ -1,4 +1,4 @@
-"""A job on its way through the ledger, as values: how it comes in, is claimed, changes invoices, and ends. Pure."""
+"""What the ledger stores about a job: how it arrives, is claimed, changes invoices, and ends. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class ClaimRefusal:
 
 @dataclass(frozen=True, slots=True)
 class JobRef:
-    """What waking a job needs to know of it."""
+    """What is needed to wake a worker for a job."""
 
     job_id: str
     kind: str
@@ -47,7 +47,7 @@ class JobRef:
 
 @dataclass(frozen=True, slots=True)
 class IncomingJob:
-    """A job as Redis brought it. `problem` set: it cannot be understood and is rejected at once."""
+    """A job read from Redis. If `problem` is set, it could not be understood and is rejected at once."""
 
     job_id: str
     kind: str
@@ -61,7 +61,7 @@ class IncomingJob:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of one invoice: its state as it was read, its new state, and the events that explain it."""
+    """One invoice's columns as they were read, as they become, and the events in between."""
 
     invoice_id: UUID
     before: Handback
@@ -71,7 +71,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class AttemptEnd:
-    """How one attempt ends: what the ledger row becomes."""
+    """The columns of the ledger row at the end of an attempt."""
 
     state: str  # done | parked | rejected | waiting | queued
     problem: Problem | None = None  # None only for `done`

@@ -1,12 +1,12 @@
-"""The lifecycle of an invoice: THE TABLE of (status, event) -> status. Pure.
+"""The lifecycle of an invoice: the table of (status, event) -> new status. Pure.
 
     not_synced/queued --Drafted--> drafted --Finalized--> synced          (accounting_sync_status)
-    approved --Mailed--> sent; --Drafted--> approved, if it is published afresh (document_status)
+    approved --Mailed--> sent; --Drafted--> approved, if it is published again (document_status)
     open <-> partially_paid <-> paid                                      (claim_status; `paid` is never final)
     --Cancelled--> cancelled                                              (all three, and final)
 
-Every legal change of the three status columns is a row of `TABLE`; whatever is not there raises `IllegalTransition` and
-changes nothing. `Parked` and `Rejected` are events too: they are logged, and only `Parked` marks an unfinished sync.
+Every legal change of the three status columns is a row of `TABLE`; any other raises `IllegalTransition` and changes
+nothing. `Parked` and `Rejected` are events, too: both are logged, and `Parked` marks an invoice that is not synced yet.
 """
 
 from collections.abc import Mapping
@@ -15,35 +15,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from worker.domain.events import (
-    AddressWritten,
-    CancellationMailed,
-    CancellationPdfStored,
-    Cancelled,
-    CancelledInSevdesk,
-    ContactLinked,
-    CreditNoteDrafted,
-    DeletedInSevdesk,
-    Discounted,
-    DraftDeleted,
-    Drafted,
-    EmailWritten,
-    Event,
-    Finalized,
-    Mailed,
-    Overpaid,
-    Paid,
-    Parked,
-    PartiallyPaid,
-    PaymentEvent,
-    PaymentReversed,
-    PaymentSynced,
-    PdfStored,
-    Rejected,
-    Renumbered,
-    TemplateSet,
-    XmlStored,
-)
+from worker.domain import events
+from worker.domain.events import Event
 from worker.domain.invoice import ClaimStatus, DocumentStatus, Handback, SyncStatus
 
 _Status = TypeVar("_Status", bound=StrEnum)
@@ -52,14 +25,14 @@ _Status = TypeVar("_Status", bound=StrEnum)
 class IllegalTransition(Exception):
     """The event is not allowed in this status; nothing was changed."""
 
-    def __init__(self, event: "Event", status: StrEnum) -> None:
+    def __init__(self, event: Event, status: StrEnum) -> None:
         self.event, self.status = event.type, status.value
         super().__init__(f"{self.event} is not allowed while the invoice is {self.status}")
 
 
 @dataclass(frozen=True, slots=True)
 class Transitions:
-    """One event's rows of the table. An empty mapping: the event does not care about that column."""
+    """One event's rows of the table. An empty mapping: any status is allowed, and it stays."""
 
     sync: Mapping[SyncStatus, SyncStatus] = field(default_factory=dict)
     document: Mapping[DocumentStatus, DocumentStatus] = field(default_factory=dict)
@@ -68,97 +41,95 @@ class Transitions:
 
 _S, _D, _C = SyncStatus, DocumentStatus, ClaimStatus
 _UNFINISHED = (_S.NOT_SYNCED, _S.QUEUED, _S.DRAFTED, _S.PARKED)
-_LIVE = (_C.OPEN, _C.PARTIALLY_PAID, _C.PAID)
+_NOT_CANCELLED = (_C.OPEN, _C.PARTIALLY_PAID, _C.PAID)
 _SYNCED = {_S.SYNCED: _S.SYNCED}
 
 
-def _pay(to: ClaimStatus) -> Transitions:
-    """Payment moves freely between open, partly paid and paid, but only on what sevDesk has finalized."""
-    return Transitions(sync=_SYNCED, claim=dict.fromkeys(_LIVE, to))
+def _payment(claim: ClaimStatus) -> Transitions:
+    """The claim may change between open, partly paid and paid in any order, once sevDesk has finalized the invoice."""
+    return Transitions(sync=_SYNCED, claim=dict.fromkeys(_NOT_CANCELLED, claim))
 
 
 TABLE: Mapping["type[Event]", Transitions] = {
-    ContactLinked: Transitions(),
-    AddressWritten: Transitions(),
-    EmailWritten: Transitions(),
-    Drafted: Transitions(  # afresh, where what was sent is gone from sevDesk: the new document was not sent yet
+    events.ContactLinked: Transitions(),
+    events.AddressWritten: Transitions(),
+    events.EmailWritten: Transitions(),
+    events.Drafted: Transitions(  # SENT: published again after a deletion in sevDesk; the new document is not sent yet
         sync=dict.fromkeys(_UNFINISHED, _S.DRAFTED), document=dict.fromkeys((_D.APPROVED, _D.SENT), _D.APPROVED)
     ),
-    DraftDeleted: Transitions(sync=dict.fromkeys((*_UNFINISHED, _S.SYNCED), _S.NOT_SYNCED)),  # SYNCED: reset by hand
-    TemplateSet: Transitions(sync={_S.DRAFTED: _S.DRAFTED, _S.PARKED: _S.PARKED, **_SYNCED}),
-    Finalized: Transitions(
+    # SYNCED: a person reset it to a draft in sevDesk
+    events.DraftDeleted: Transitions(sync=dict.fromkeys((*_UNFINISHED, _S.SYNCED), _S.NOT_SYNCED)),
+    events.TemplateSet: Transitions(sync={_S.DRAFTED: _S.DRAFTED, _S.PARKED: _S.PARKED, **_SYNCED}),
+    events.Finalized: Transitions(
         sync={**dict.fromkeys(_UNFINISHED, _S.SYNCED), **_SYNCED},
         document={_D.APPROVED: _D.APPROVED, _D.SENT: _D.SENT},
     ),
-    PdfStored: Transitions(sync=_SYNCED),
-    XmlStored: Transitions(sync=_SYNCED),
-    Mailed: Transitions(  # a mail whose answer was lost is found also when the invoice was deleted or cancelled since
+    events.PdfStored: Transitions(sync=_SYNCED),
+    events.XmlStored: Transitions(sync=_SYNCED),
+    events.Mailed: Transitions(  # PARKED, CANCELLED: deleted or cancelled before the mail's lost answer was resolved
         sync={**_SYNCED, _S.PARKED: _S.PARKED, _S.CANCELLED: _S.CANCELLED},
         document={_D.APPROVED: _D.SENT, _D.SENT: _D.SENT, _D.CANCELLED: _D.CANCELLED},
     ),
-    PartiallyPaid: _pay(_C.PARTIALLY_PAID),
-    Paid: _pay(_C.PAID),
-    Overpaid: _pay(_C.PAID),
-    Discounted: _pay(_C.PAID),
-    PaymentReversed: _pay(_C.OPEN),
-    PaymentSynced: Transitions(),
-    Cancelled: Transitions(
+    events.PartiallyPaid: _payment(_C.PARTIALLY_PAID),
+    events.Paid: _payment(_C.PAID),
+    events.Overpaid: _payment(_C.PAID),
+    events.Discounted: _payment(_C.PAID),
+    events.PaymentReversed: _payment(_C.OPEN),
+    events.PaymentSynced: Transitions(),
+    events.Cancelled: Transitions(
         sync=dict.fromkeys((*_UNFINISHED, _S.SYNCED), _S.CANCELLED),
         document=dict.fromkeys(_D, _D.CANCELLED),
         claim=dict.fromkeys(_C, _C.CANCELLED),
     ),
-    CancelledInSevdesk: Transitions(
+    events.CancelledInSevdesk: Transitions(
         sync={_S.SYNCED: _S.CANCELLED},
         document=dict.fromkeys((_D.APPROVED, _D.SENT, _D.CANCELLED), _D.CANCELLED),
-        claim=dict.fromkeys((*_LIVE, _C.CANCELLED), _C.CANCELLED),
+        claim=dict.fromkeys(_C, _C.CANCELLED),
     ),
-    CreditNoteDrafted: Transitions(sync=_SYNCED),
-    CancellationPdfStored: Transitions(sync={_S.CANCELLED: _S.CANCELLED}),
-    CancellationMailed: Transitions(sync={_S.CANCELLED: _S.CANCELLED}),
-    DeletedInSevdesk: Transitions(sync={_S.SYNCED: _S.PARKED}),
-    Renumbered: Transitions(sync=_SYNCED),
-    Parked: Transitions(
+    events.CreditNoteDrafted: Transitions(sync=_SYNCED),
+    events.CancellationPdfStored: Transitions(sync={_S.CANCELLED: _S.CANCELLED}),
+    events.CancellationMailed: Transitions(sync={_S.CANCELLED: _S.CANCELLED}),
+    events.DeletedInSevdesk: Transitions(sync={_S.SYNCED: _S.PARKED}),
+    events.Renumbered: Transitions(sync=_SYNCED),
+    events.Parked: Transitions(
         sync={**dict.fromkeys(_UNFINISHED, _S.PARKED), **_SYNCED, _S.CANCELLED: _S.CANCELLED},
     ),
-    Rejected: Transitions(),
+    events.Rejected: Transitions(),
 }
 
 
 def apply(before: Handback, event: Event) -> Handback:
-    """What the hand-back columns are after `event`. Raises `IllegalTransition` when the table has no row for it."""
-    moves = TABLE[type(event)]
-    moved = replace(
+    """The hand-back columns after `event`. Raises `IllegalTransition` if the table has no row for it."""
+    rows = TABLE[type(event)]
+    return replace(
         before,
-        sync_status=_move(moves.sync, before.sync_status, event),
-        document_status=_move(moves.document, before.document_status, event),
-        claim_status=_move(moves.claim, before.claim_status, event),
+        sync_status=_next(rows.sync, before.sync_status, event),
+        document_status=_next(rows.document, before.document_status, event),
+        claim_status=_next(rows.claim, before.claim_status, event),
+        **_other_columns(event),
     )
-    return replace(moved, **_data(event))
 
 
-def _move(moves: Mapping[_Status, _Status], status: _Status, event: Event) -> _Status:
-    if not moves:
-        return status
-    try:
-        return moves[status]
-    except KeyError:
-        raise IllegalTransition(event, status) from None
+def _next(rows: Mapping[_Status, _Status], status: _Status, event: Event) -> _Status:
+    if rows and status not in rows:
+        raise IllegalTransition(event, status)
+    return rows.get(status, status)
 
 
-def _data(event: Event) -> dict[str, Any]:
-    """The columns an event sets beside the statuses."""
+def _other_columns(event: Event) -> dict[str, Any]:
+    """The columns an event sets apart from the statuses."""
     match event:
-        case Drafted(external_id=external_id):
+        case events.Drafted(external_id=external_id):
             return {"external_id": external_id}
-        case DraftDeleted():
+        case events.DraftDeleted():
             return {"external_id": None}
-        case Finalized(external_id=external_id, number=number):
+        case events.Finalized(external_id=external_id, number=number):
             return {"external_id": external_id, "external_invoice_number": number}
-        case Renumbered(number=number):
+        case events.Renumbered(number=number):
             return {"external_invoice_number": number}
-        case PaymentEvent(paid_now=paid_now, paid_at=paid_at):
+        case events.PaymentEvent(paid_now=paid_now, paid_at=paid_at):
             return {"paid_amount": paid_now, "paid_at": paid_at}
-        case Cancelled(at=at) | CancelledInSevdesk(at=at):
+        case events.Cancelled(at=at) | events.CancelledInSevdesk(at=at):
             return {"cancelled_at": at, "paid_at": None, "paid_amount": Decimal(0)}
         case _:
             return {}

@@ -1,8 +1,8 @@
-"""The cents and tax oracle: what sevDesk will compute from the positions, and whether it will accept them. Pure.
+"""Predicts the sums that sevDesk will compute from the positions, and whether it will accept the invoice. Pure.
 
-Every fact about sevDesk carries its source: *official* is its OpenAPI document, *measured* is a live account seen by
-an independent project (*one report* where only one saw it), *inferred* is ours. The oracle does not replace the reading
-back of the saved draft; it makes sure that a draft which cannot be right is never written.
+Every fact about sevDesk has its source: *official* is its OpenAPI document, *measured* is a live account seen by
+an independent project (*one report* where only one saw it), *inferred* is ours. The saved draft is compared all the
+same; the prediction prevents that a draft is written which cannot be right.
 """
 
 import re
@@ -15,13 +15,13 @@ from worker.domain.problems import Problem, problem
 
 CENT = Decimal("0.01")
 
-# Currencies without cents (ISO 4217). How sevDesk rounds them is not established; the reading back decides.
+# Currencies without cents (ISO 4217). How sevDesk rounds them is not established; the draft shows it.
 _WITHOUT_CENTS = frozenset({"CLP", "ISK", "JPY", "KRW", "VND"})
 
 # Net prices with four decimals are accepted and used unrounded (one report). Five were never tried.
 _PRICE_DECIMALS = 4
 
-# Postgres' `numeric` holds NaN and figures without end; below this bound Decimal computes exactly and never raises.
+# Postgres' `numeric` also holds NaN and huge numbers; below this bound Decimal computes exactly and never raises.
 _TOO_LARGE = Decimal(10**9)
 
 _ZERO = frozenset({Decimal(0)})
@@ -55,7 +55,7 @@ _NOTICES = {
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Totals in the invoice's currency. `net + tax == gross` always."""
+    """Totals in the invoice's currency."""
 
     net: Decimal
     tax: Decimal
@@ -72,7 +72,7 @@ def predict(items: Iterable[Item], currency: str) -> Sums:
     give tax 0.40, on the total it would be 0.39). Net prices of four decimals are not rounded first (measured, one
     report: 355.9626 at 7 % is 380.88). Inferred, because no recorded case tells the difference: the tax is taken from
     the rounded net of the position, and halves go away from zero, for negative positions too. Never raises for
-    positions that `first_problem` lets pass.
+    positions in which `first_problem` finds nothing.
     """
     unit = Decimal(1) if currency in _WITHOUT_CENTS else CENT
     net = tax = Decimal(0) * unit
@@ -84,9 +84,9 @@ def predict(items: Iterable[Item], currency: str) -> Sums:
 
 
 def first_problem(invoice: Invoice, sevdesk_type: str) -> Problem | None:
-    """The first reason why sevDesk would refuse the invoice, or would make other sums of it; None means go ahead.
+    """The first reason why sevDesk would refuse the invoice or compute other sums; None if there is none.
 
-    `sevdesk_type` is sevDesk's letter code that the document kind becomes (`RE`, `AR`, `ER`).
+    `sevdesk_type` is the invoiceType it is sent as (`RE`, `AR`, `ER`).
     """
     for check in _CHECKS:
         if found := check(invoice):
@@ -95,9 +95,9 @@ def first_problem(invoice: Invoice, sevdesk_type: str) -> Problem | None:
 
 
 def tax_text(invoice: Invoice) -> str:
-    """sevDesk's `taxText`, in German: the rates shown, or the notice that the law wants in their place.
+    """sevDesk's `taxText`, in German: the tax rates, or the notice that the law requires where no tax is shown.
 
-    A rule that may be with or without tax (intra-EU delivery) names both when both occur.
+    Both, if the rule allows rates with and without tax (intra-EU delivery) and both occur.
     """
     rates = sorted({item.tax_rate for item in invoice.items})
     notice = _NOTICES.get(invoice.tax_rule)
@@ -191,12 +191,12 @@ def _wrong_sums(invoice: Invoice) -> Problem | None:
 
 
 def stated_sums(invoice: Invoice) -> Sums:
-    """What the billing system says."""
+    """The totals on the billing invoice."""
     return Sums(invoice.net_amount, invoice.tax_amount, invoice.gross_amount)
 
 
 def sums_problem(code: str, found: Sums, stated: Sums, currency: str, **more: object) -> Problem:
-    """A problem that shows both sets of numbers."""
+    """A problem whose parameters are both sets of totals, and `more`."""
     figures = {name: _figure(getattr(found, name)) for name in ("net", "tax", "gross")}
     figures |= {f"stated_{name}": _figure(getattr(stated, name)) for name in ("net", "tax", "gross")}
     return problem(code, currency=currency, **figures, **more)
@@ -217,7 +217,7 @@ def _rounded(amount: Decimal, unit: Decimal) -> Decimal:
 
 
 def _figure(amount: Decimal) -> str:
-    """Two decimals, or all of them where two would hide something."""
+    """With two decimals, or with all of them if there are more than two."""
     short = f"{amount:.2f}"
     return short if Decimal(short) == amount else f"{amount:f}"
 

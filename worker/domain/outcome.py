@@ -1,4 +1,4 @@
-"""How one attempt of a job may end. Values, not exceptions; only the runner makes them of exceptions."""
+"""How one attempt of a job may end. Only the runner translates exceptions into these."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,14 +8,14 @@ from worker.domain.problems import Problem
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Everything that was asked is so. `result` is kept in the ledger."""
+    """Everything requested is done. `result` is stored in the ledger."""
 
     result: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """Nothing is wrong, but it is too early (its turn, a quarantine, a hand-back at shutdown). Costs no retry."""
+    """Nothing is wrong, but the job must wait (for another job, a quarantine, a new worker). Costs no retry."""
 
     after: float  # seconds
     problem: Problem
@@ -23,9 +23,9 @@ class NotYet:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Something failed that may pass. Costs one of the kind's retries; after the last one the job is parked.
+    """A failure that may be temporary. Costs one of the kind's retries; after the last one the job is parked.
 
-    `after` is set when the wait is dictated (Retry-After, a quarantine); else the kind's next delay applies.
+    `after` is set if the wait is given (Retry-After, a quarantine); else the kind's next delay applies.
     """
 
     problem: Problem
@@ -34,9 +34,9 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """A person must decide or mend something; `sevdesk-worker retry` goes on from here.
+    """A person must decide or correct something; then `sevdesk-worker retry` continues the job.
 
-    `asks_about` is set when the problem is a question that `retry --as` answers: did this open intent happen?
+    `asks_about` is set if the person must find out whether this open intent happened; `retry --as` takes the answer.
     """
 
     problem: Problem
@@ -45,7 +45,7 @@ class Parked:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The job as asked can never be done. Nothing was changed."""
+    """The job can never be done as it was requested. Nothing was changed."""
 
     problem: Problem
 

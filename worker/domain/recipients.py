@@ -1,8 +1,8 @@
-"""Who gets the invoice, and why. Pure: rows in, a recipient with its reason or a question for a person out.
+"""Decides who gets the invoice, and why. Pure.
 
-Ways in falling order, the first that names anybody decides: the deal's association labelled `invoice_recipient` (a
-company before a person), the deal's primary company, the invoice's own contact. A way that names two or a row that
-is missing is never passed over for a weaker one: the invoice would reach somebody whom nobody chose.
+These rules apply in this order, and the first that names anybody decides: the deal's association labelled
+`invoice_recipient` (a company before a person), the deal's primary company, the invoice's own contact. If a rule names
+two parties, or one whose row is missing, a person must decide: the next rule might name somebody whom nobody chose.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +22,7 @@ PartyKey = tuple[PartyKind, UUID]
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """The party that the invoice is addressed to. `reason` is one sentence with ids only, fit for the event log."""
+    """The party that the invoice is addressed to. `reason` is one sentence without personal data."""
 
     party: Party
     reason: str
@@ -30,7 +30,7 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class NoRecipient:
-    """Nobody, or more than one. `candidates` are the parties named, in the order of their ids."""
+    """No party or several. `candidates` are the parties named, ordered by id."""
 
     problem: Problem
     candidates: tuple[PartyKey, ...] = ()
@@ -39,36 +39,43 @@ class NoRecipient:
 def resolve(
     invoice: Invoice, associations: Iterable[Association], parties: Mapping[PartyKey, Party]
 ) -> Recipient | NoRecipient:
-    """The recipient of an invoice, from the associations around its deal (either direction; others are passed over).
+    """The recipient of an invoice, by the associations of its deal (in either direction; others are ignored).
 
     `parties` holds the rows that exist. A party without address is still the recipient: see `missing_address_fields`.
     """
-    for keys, way in _ways(invoice, tuple(associations)):
+    for keys, rule in _rules(invoice, tuple(associations)):
         match keys:
             case []:
                 continue
+            case [key] if party := parties.get(key):
+                return Recipient(party, f"{_named(key)} is the {rule}.")
             case [key]:
-                return _found(key, way, parties)
+                return NoRecipient(problem("recipient_row_missing", party=_named(key), way=rule), (key,))
             case _:
-                return _ambiguous(keys, way)
-    return _nobody(invoice)
+                named = ", ".join(_named(key) for key in keys)
+                return NoRecipient(
+                    problem("recipient_ambiguous", count=len(keys), way=rule, parties=named), tuple(keys)
+                )
+    if invoice.deal_id is None:
+        return NoRecipient(problem("recipient_none"))
+    return NoRecipient(problem("recipient_not_named", deal_id=invoice.deal_id))
 
 
 def customer_number(party: Party) -> str:
     """sevDesk's `customerNumber` of a party: `R1-C-<id>` for companies, `R1-P-<id>` for persons, with the whole uuid.
 
-    Exactness before beauty: the look-up by this number is what keeps a lost answer from making a second contact, and a
-    shortened uuid would one day give two customers one number, so one would get the other's invoices.
+    It must be unique: after a lost answer the contact is found by it, and with a shortened uuid two customers might one
+    day have the same number, so that one gets the other's invoices.
     """
     letter = "C" if party.kind is PartyKind.COMPANY else "P"
     return f"R1-{letter}-{party.id}"
 
 
 def missing_address_fields(party: Party) -> tuple[str, ...]:
-    """What the address block still lacks, as column names; empty when complete.
+    """The columns that the address block still needs; empty if it is complete.
 
-    The law wants the recipient's full name and address (section 14 UStG), and `sendBy` fails with 422 or prints a blank
-    block without it (measured, two reports).
+    The law requires the recipient's full name and address (section 14 UStG); without it `sendBy` fails with 422 or
+    prints a blank block (measured, two reports).
     """
     fields = {
         "name": party.name,
@@ -80,8 +87,8 @@ def missing_address_fields(party: Party) -> tuple[str, ...]:
     return tuple(name for name, value in fields.items() if not (value or "").strip())
 
 
-def _ways(invoice: Invoice, associations: tuple[Association, ...]) -> Iterator[tuple[list[PartyKey], str]]:
-    """Each way with the parties it names and, for the reason, what it is called."""
+def _rules(invoice: Invoice, associations: tuple[Association, ...]) -> Iterator[tuple[list[PartyKey], str]]:
+    """The parties that each rule names, and the rule's description for the reason."""
     deal = f"deal {invoice.deal_id}"
     named = _associated(invoice.deal_id, associations, RECIPIENT_LABEL)
     primary = _associated(invoice.deal_id, associations, PRIMARY_LABEL)
@@ -92,7 +99,7 @@ def _ways(invoice: Invoice, associations: tuple[Association, ...]) -> Iterator[t
 
 
 def _associated(deal_id: UUID | None, associations: tuple[Association, ...], label: str) -> set[PartyKey]:
-    """The other ends of the deal's associations with this label. A row that says the same twice counts once."""
+    """The parties that the deal's associations with this label name, each once."""
     found = set()
     for row in associations:
         if row.label != label or deal_id is None:
@@ -106,23 +113,6 @@ def _associated(deal_id: UUID | None, associations: tuple[Association, ...], lab
 
 def _of(kind: PartyKind, keys: set[PartyKey]) -> list[PartyKey]:
     return sorted((key for key in keys if key[0] is kind), key=lambda key: key[1])
-
-
-def _found(key: PartyKey, way: str, parties: Mapping[PartyKey, Party]) -> Recipient | NoRecipient:
-    if party := parties.get(key):
-        return Recipient(party, f"{_named(key)} is the {way}.")
-    return NoRecipient(problem("recipient_row_missing", party=_named(key), way=way), (key,))
-
-
-def _ambiguous(keys: list[PartyKey], way: str) -> NoRecipient:
-    parties = ", ".join(_named(key) for key in keys)
-    return NoRecipient(problem("recipient_ambiguous", count=len(keys), way=way, parties=parties), tuple(keys))
-
-
-def _nobody(invoice: Invoice) -> NoRecipient:
-    if invoice.deal_id is None:
-        return NoRecipient(problem("recipient_none"))
-    return NoRecipient(problem("recipient_not_named", deal_id=invoice.deal_id))
 
 
 def _named(key: PartyKey) -> str:

@@ -1,4 +1,4 @@
-"""What a finished job's `result` holds, by kind. The shapes that `sevdesk-worker schema` prints.
+"""What a finished job's `result` contains, by kind; `sevdesk-worker schema` prints these types.
 
 Keys of a TypedDict with `total=False` may be missing.
 """
@@ -10,7 +10,7 @@ from typing_extensions import TypedDict  # pydantic makes schemas of this one on
 
 
 class InvoiceResult(TypedDict):
-    """publish_invoice, send_invoice, fetch_invoice_pdf, cancel_invoice: where the invoice stands afterwards."""
+    """publish_invoice, send_invoice, fetch_invoice_pdf, cancel_invoice: the invoice's state afterwards."""
 
     external_id: str | None
     external_invoice_number: str | None
@@ -26,8 +26,8 @@ class SyncResult(TypedDict, total=False):
     changed: int
     seconds: float
     unresolved: int
-    joined: str  # the job whose run was going on when this one was asked for
-    missed: int  # full: changes that the feed had overlooked
+    joined: str  # the job whose run was active when this one was requested, and served both
+    missed: int  # full: changes that the feed had missed
     by_id: int  # full: invoices that no page showed
 
 
@@ -40,7 +40,7 @@ class ExportResult(TypedDict, total=False):
 
 
 class CheckResult(TypedDict):
-    """One check of test_connection; `level` is ok, warn, fail or unknown (nobody can be asked)."""
+    """One check of test_connection; `level` is ok, warn, fail or unknown (a person must look)."""
 
     name: str
     level: str

@@ -14,28 +14,28 @@ ALLOWED = (
 
 
 def is_allowed(minutes: int) -> bool:
-    """Only intervals that fall on the same minutes every hour, or the same hours every day."""
+    """True for intervals that fall on the same minutes every hour, or on the same hours every day."""
     if minutes < 60:
         return minutes > 0 and 60 % minutes == 0
     return minutes % 60 == 0 and DAY_MINUTES % minutes == 0
 
 
 def next_run(minutes: int, after: datetime) -> datetime:
-    """The first tick later than `after` (aware), in UTC. Raises ValueError for an interval that is not allowed.
+    """The first scheduled time later than `after` (aware), in UTC. Raises ValueError if the interval is not allowed.
 
-    Minute intervals are the same minutes in every zone; hour intervals follow the Berlin clock: an hour that the clock
-    leaves out in spring has no tick, one that it shows twice in autumn has two.
+    Minute intervals fall on the same minutes in every time zone. Hour intervals follow the Berlin clock: the hour that
+    it skips in spring has no run, the hour that it repeats in autumn has two.
     """
     if not is_allowed(minutes):
         raise ValueError(f"payment_sync_interval_minutes is {minutes}; allowed are {ALLOWED}")
-    # Counted in UTC, where no hour is missing, because croniter moves a missing hour's tick to the next hour.
+    # Counted in UTC, where no hour is missing, because croniter moves a missing hour's run to the next hour.
     every = f"*/{minutes} * * * *" if minutes < 60 else "0 * * * *"
     ticks = croniter(every, after.astimezone(UTC)).all_next(datetime)
-    return next(tick for tick in ticks if on_beat(minutes, tick))
+    return next(tick for tick in ticks if is_scheduled(minutes, tick))
 
 
-def on_beat(minutes: int, moment: datetime) -> bool:
-    """Whether `moment` is a tick of this interval; a stored tick that is not belongs to an older setting."""
+def is_scheduled(minutes: int, moment: datetime) -> bool:
+    """True if the interval has a run at `moment`, which is aware. A stored time without belongs to an older setting."""
     local = moment.astimezone(BERLIN)
     whole = local.second == local.microsecond == 0
     return whole and (local.minute + (60 * local.hour if minutes >= 60 else 0)) % minutes == 0

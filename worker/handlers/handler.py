@@ -21,7 +21,6 @@ class HandlerContext:
     locks: LockSession
     account: SevdeskAccount | None
     settings: Settings
-    stopping: Callable[[], bool]  # the process shuts down
 
     @property
     def sevdesk(self) -> SevdeskAccount:

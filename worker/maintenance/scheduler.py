@@ -41,6 +41,6 @@ async def _start_if_due(store: Store, name: str, minutes: int, payload: dict[str
             payload=payload,
         )
         return True
-    if due is None or due > upcoming or not schedule.on_beat(minutes, due):
+    if due is None or due > upcoming or not schedule.is_scheduled(minutes, due):
         await store.query("set_schedule", name=name, next_run_at=upcoming)
     return False

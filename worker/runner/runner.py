@@ -132,7 +132,7 @@ class Runner:
                 return refusal
             if self.account is None and kind.needs_sevdesk:
                 return Parked(problem("token_missing"))
-            handler_context = HandlerContext(self.store, self.locks, self.account, self.settings, lambda: self.stopping)
+            handler_context = HandlerContext(self.store, self.locks, self.account, self.settings)
             if handler := HANDLERS.get(kind.name):
                 return await handler(handler_context, job, payload)
             return await self._steps(job, kind, payload, handler_context.sevdesk)

@@ -28,7 +28,8 @@ from worker.domain.events import (
     PaymentSynced,
     Renumbered,
 )
-from worker.domain.invoice import Cancellation, Handback
+from worker.domain.invoice import Cancellation, ClaimStatus, Handback
+from worker.domain.lifecycle import TABLE
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DRAFT, OPEN, PARTLY_PAID, CLOSED = 100, 200, 750, 1000
@@ -90,7 +91,7 @@ def compare(receivable: Receivable, remote: PaymentState, cancelled_by: Mapping[
         assert at is not None  # every captured document has both
         events.append(CancelledInSevdesk(external_id=remote.id, at=at, cancellation=cancellation_of(storno)))
     elif (payment := _payment(receivable, remote)) is not None:
-        synced = PaymentSynced(status=payment.claim, paid_amount=payment.paid_now, gross_amount=payment.gross)
+        synced = PaymentSynced(status=_claim_after(payment), paid_amount=payment.paid_now, gross_amount=payment.gross)
         events += [payment, synced]
     return tuple(events)
 
@@ -128,7 +129,11 @@ def _payment(receivable: Receivable, remote: PaymentState) -> PaymentEvent | Non
         paid_at=None if kind in (PartiallyPaid, PaymentReversed) else _paid_at(before, remote),
     )
     known = (before.claim_status, before.paid_amount, before.paid_at)
-    return None if known == (event.claim, event.paid_now, event.paid_at) else event
+    return None if known == (_claim_after(event), event.paid_now, event.paid_at) else event
+
+
+def _claim_after(event: PaymentEvent) -> ClaimStatus:
+    return TABLE[type(event)].claim[ClaimStatus.OPEN]  # the same from every status
 
 
 def _payment_type(receivable: Receivable, remote: PaymentState) -> type[PaymentEvent] | None:

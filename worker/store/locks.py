@@ -1,10 +1,11 @@
-"""The session locks of a worker process: one direct connection holds them, and Postgres frees them when it ends."""
+"""The session locks of a worker process: one direct connection holds them; Postgres frees them when it ends."""
 
 from __future__ import annotations  # asyncpg's classes are generic in its stubs only
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import fields
 from typing import Any
 
 import asyncpg
@@ -15,7 +16,7 @@ from worker.store.connection import COMMAND_TIMEOUT, CONNECTION_LOST, KEEPALIVE,
 from worker.store.rows import job_ref
 
 REQUEST_CHANNEL = "sevdesk_requests"  # where sevdesk_request_job sends its NOTIFY
-CLOSE_SECONDS = 5.0  # how long a stopping worker waits for a polite goodbye
+CLOSE_SECONDS = 5.0  # how long a stopping worker waits for the server to close the connection
 
 
 class LockSession:
@@ -36,7 +37,7 @@ class LockSession:
 
     @property
     def alive(self) -> bool:
-        """True while the connection, and with it every lock, is there as far as we know."""
+        """False once the connection, and with it every lock, is known to be lost."""
         return self._connection is not None and not self._connection.is_closed()
 
     async def connect(self) -> None:
@@ -84,7 +85,7 @@ class LockSession:
             except asyncpg.PostgresError:
                 raise  # the server answered, so the session and its locks are as before
             except BaseException:
-                # A statement that was cut short may have taken a lock that we do not know of and would never free.
+                # An interrupted statement may have taken a lock that we do not know of and would never free.
                 connection.terminate()
                 raise
 
@@ -115,19 +116,8 @@ class LockSession:
             if row["verdict"] != "claimed":
                 return ClaimRefusal(row["verdict"], row["wait_seconds"], row["error"])
             self.held.add(row["order_key"])
-        return Job(
-            job_id=row["job_id"],
-            kind=row["kind"],
-            payload=row["payload"],
-            origin=row["origin"],
-            invoice_id=row["invoice_id"],
-            requested_by=row["requested_by"],
-            correlation_id=row["correlation_id"],
-            order_key=row["order_key"],
-            retries=row["retries"],
-            attempt=row["attempt"],
-            steps_done=tuple(row["steps_done"]),
-        )
+        columns = {field.name: row[field.name] for field in fields(Job)}
+        return Job(**columns | {"steps_done": tuple(row["steps_done"])})
 
     async def hold(self, subject: str) -> bool:
         """Lock a subject (for example a contact) until `release`; False if any process, this one included, has it."""
@@ -158,13 +148,13 @@ class LockSession:
                           found: str = "found_not_done") -> int:  # fmt: skip
         """Record that a write is about to be sent, and return the intent's id.
 
-        `earlier`: the id of an open intent on the same subject that was looked into; it is closed as `found`. Raises
+        `earlier`: the id of the subject's open intent, which is closed with the outcome `found`. Raises
         `asyncpg.InterfaceError` if the subject is not locked any more.
         """
         async with self._session() as connection:
             if subject not in self.held:
                 raise asyncpg.InterfaceError("the subject is not locked any more")
-            number: int = await QUERIES.open_intent(
+            intent_id: int = await QUERIES.open_intent(
                 connection,
                 subject=subject,
                 job_id=job_id,
@@ -176,4 +166,4 @@ class LockSession:
                 earlier=earlier,
                 found=found,
             )
-            return number
+            return intent_id

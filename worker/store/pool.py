@@ -1,4 +1,4 @@
-"""Reads and writes of the database on a connection pool; session locks are in `worker/store/locks.py`."""
+"""All database access except session locks (`worker/store/locks.py`), on a pool of connections."""
 
 from __future__ import annotations  # asyncpg's classes are generic in its stubs only
 
@@ -17,11 +17,11 @@ from worker.store.side_tables import SIDE_TABLE_EVENTS, write_side_tables
 
 
 class InvoiceChanged(Exception):
-    """The invoice was changed since it was read, so nothing was recorded. Read it again."""
+    """The invoice was changed since it was read; nothing was recorded. Read it again."""
 
 
 class NoOpenQuestion(Exception):
-    """The parked job asks nothing that is still open, so there is nothing to answer."""
+    """The parked job does not ask about a write, or that write is no longer open."""
 
 
 class Store:
@@ -127,7 +127,7 @@ class Store:
             return again
 
     async def open_intent_of(self, subject: str) -> OpenIntentRow | None:
-        """The write on `subject` of which nobody knows yet whether it happened."""
+        """The write to `subject` whose outcome is not known; None if there is none."""
         row: OpenIntentRow | None = await QUERIES.find_open_intent(self.pool, subject=subject)
         return row
 
@@ -155,10 +155,10 @@ class Store:
         return None if row is None else ContactLink(**dict(row))
 
     async def query(self, statement: str, /, **values: Any) -> Any:
-        """Run a statement of `sql/queries/` by its name. The caller annotates the result with a shape of `rows.py`.
+        """Run a statement of `sql/queries/` by its name. The caller annotates the result with a type of `rows.py`.
 
-        The mark after the statement's name decides what is returned: `^` one row or None, `$` one value, `!` a status
-        text, no mark a list of rows. Raises `AttributeError` for an unknown name.
+        The sign after the statement's name decides what is returned: `^` one row or None, `$` one value, `!` a status
+        text, no sign a list of rows. Raises `AttributeError` for an unknown name.
         """
         result = getattr(QUERIES, statement)(self.pool, **values)
         return await _fetch(result) if isinstance(result, AsyncIterable) else await result
@@ -175,30 +175,30 @@ class Store:
         ending: AttemptEnd | None = None,
         all_or_nothing: bool = True,
     ) -> set[UUID]:
-        """The one function that moves statuses and inserts event-log rows; all in one transaction.
+        """Record changes of invoices with their events, a finished step, a closed intent and the end of an attempt.
 
-        An invoice that is no longer as the worker saw it raises `InvoiceChanged` and nothing at all is recorded; with
-        `all_or_nothing=False` just that invoice is left out. Answers with the invoices recorded. `intent` is (id,
-        outcome) of the open intent this settles.
+        All in one transaction; no other function writes statuses or the event log. `intent`: id and outcome of the
+        intent to close. Returns the ids of the invoices recorded. Raises `InvoiceChanged`, and records nothing, if an
+        invoice was changed since it was read; with `all_or_nothing=False` it only leaves that invoice out.
         """
         if ending is not None and not changes and step is None and intent is None:
-            await self._end(self.pool, job, ending)  # one statement is a transaction of its own
+            await self._end(self.pool, job, ending)  # a single statement needs no explicit transaction
             return set()
-        beside = [(c.invoice_id, event) for c in changes for event in c.events if isinstance(event, SIDE_TABLE_EVENTS)]
-        if changes and not beside and ending is None:
-            return await self._record_changes(self.pool, job, changes, step, intent, all_or_nothing)  # and so is this
+        side = [(c.invoice_id, event) for c in changes for event in c.events if isinstance(event, SIDE_TABLE_EVENTS)]
+        if changes and not side and ending is None:
+            return await self._record_changes(self.pool, job, changes, step, intent, all_or_nothing)  # nor does this
+        recorded: set[UUID] = set()
         async with self.pool.acquire() as connection, connection.transaction():
             if changes:
-                moved = await self._record_changes(connection, job, changes, step, intent, all_or_nothing)
+                recorded = await self._record_changes(connection, job, changes, step, intent, all_or_nothing)
             else:
-                moved = set()
                 await self._record_step(connection, job, step, intent)
-            for invoice_id, event in beside:
-                if invoice_id in moved:
+            for invoice_id, event in side:
+                if invoice_id in recorded:
                     await write_side_tables(connection, job, invoice_id, event)
             if ending is not None:
                 await self._end(connection, job, ending)
-        return moved
+        return recorded
 
     async def _record_step(self, connection: Any, job: Job, step: str | None, intent: tuple[int, str] | None) -> None:
         if intent is not None:
@@ -262,6 +262,5 @@ async def _fetch(rows: AsyncIterable[Any]) -> list[Any]:
 async def _no_reset(connection: Any) -> None:
     """Replaces asyncpg's reset, which costs a round trip whenever a connection returns to the pool.
 
-    It is not needed: asyncpg rolls back an unfinished transaction before it calls this, and no statement of ours
-    changes a session in any other way.
+    Not needed: asyncpg rolls back an unfinished transaction first, and our statements change nothing else of a session.
     """
