@@ -24,6 +24,8 @@ class Check:
         return self.level != "fail"
 
 
-def check_that(name: str, passed: bool, good: str, bad: str, level: Level = "fail") -> Check:
-    """A check with the text `good` if passed, else with `bad` and `level`."""
-    return Check(name, "ok", good) if passed else Check(name, level, bad)
+def check_that(
+    name: str, passed: bool, good: str, bad: str, level: Level = "fail", *, next_step: str | None = None
+) -> Check:
+    """A check with the text `good` if passed, else with `bad`, `level` and `next_step`."""
+    return Check(name, "ok", good) if passed else Check(name, level, bad, next_step)

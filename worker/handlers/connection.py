@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sevdesk_client.errors import SevDeskError
 from sevdesk_client.models import SevUser, Template
-from worker.domain.check import Check, judged
+from worker.domain.check import Check, check_that
 from worker.domain.jobs import TestConnection
 from worker.domain.ledger import Job
 from worker.domain.outcome import Done, Outcome
@@ -68,7 +68,7 @@ def _version(version: str) -> Check:
     good = f"sevDesk's bookkeeping system is {version}."
     bad = f"sevDesk's bookkeeping system is {version}; tax rules need {NEEDED_VERSION}."
     step = "Let sevDesk's support move the account to the new bookkeeping system."
-    return judged("bookkeeping_version", version == NEEDED_VERSION, good, bad, next_step=step)
+    return check_that("bookkeeping_version", version == NEEDED_VERSION, good, bad, next_step=step)
 
 
 def _account(users: list[SevUser]) -> Check:
@@ -85,7 +85,7 @@ def _users(users: list[SevUser] | None, config: ConfigRow) -> Iterable[Check]:
     good = f"{len(users)} users; invoices name user {wanted or users[0].id} as contact person."
     bad = f"The contact person {wanted} of the settings is none of the account's {len(users)} users."
     step = "Set contact_person_id to null with update_config and test again, or set another user's id."
-    yield judged("users", wanted is None or any(u.id == wanted for u in users), good, bad, next_step=step)
+    yield check_that("users", wanted is None or any(u.id == wanted for u in users), good, bad, next_step=step)
 
 
 def _templates(config: ConfigRow, found: list[Template]) -> Check:
@@ -93,7 +93,7 @@ def _templates(config: ConfigRow, found: list[Template]) -> Check:
     lost = [field for field in TEMPLATE_FIELDS if config[field] is not None and config[field] not in known]
     good = f"{len(known)} templates can be read, those of the settings among them."
     bad = f"sevDesk has {len(known)} templates, but not what the settings name as {', '.join(lost)}."
-    return judged("templates", not lost, good, bad, next_step="Choose others with update_config.")
+    return check_that("templates", not lost, good, bad, next_step="Choose others with update_config.")
 
 
 def _datev(version: Check) -> Check:
