@@ -21,9 +21,12 @@ INSERT INTO billing_invoices (invoice_number, contact_id, document_kind, documen
 SELECT 'INV-' || n, $2, 'AR', 'sent', 100, 19, 119, current_date, 'sevdesk', (10000000 + n)::text, 'RE-' || n, 'synced'
 FROM generate_series(1, $1::int) n"""
 JOBS = """
-INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, invoice_id, order_key, state, finished_at, error)
+INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, invoice_id, order_key, state, finished_at, problem,
+       problem_parameters, error, next_step)
 SELECT 'job-' || row_number() OVER (), 'publish_invoice', '{}', 'outbox', id, 'invoice:' || id, state,
-       CASE WHEN state IN ('done', 'parked') THEN now() END, CASE WHEN state = 'parked' THEN 'Why.' END
+       CASE WHEN state IN ('done', 'parked') THEN now() END, CASE WHEN state = 'parked' THEN 'draft_gone' END,
+       CASE WHEN state = 'parked' THEN '{"external_id": "7"}'::jsonb END, CASE WHEN state = 'parked' THEN 'Why.' END,
+       CASE WHEN state = 'parked' THEN 'Retry.' END
 FROM (SELECT id, CASE WHEN row_number() OVER () % 200 = 0 THEN 'parked'
                       WHEN row_number() OVER () % 20 = 0 THEN 'queued' ELSE 'done' END AS state
       FROM billing_invoices) AS numbered"""

@@ -65,8 +65,8 @@ async def _contact_person(account: SevdeskAccount, configured: str | None) -> st
     return configured or await account.contact_person_id()
 
 
-async def _country(account: SevdeskAccount, code: str) -> str:
-    return await account.country_id(code)
+async def _country_id(account: SevdeskAccount, code: str) -> str:
+    return await account.country_id(code)  # a call of the object's method, because `preview` overrides it
 
 
 async def _payment_method(account: SevdeskAccount, is_e_invoice: bool) -> str | None:
@@ -108,7 +108,7 @@ ADDRESS = (
     Field("zip", "addressee.party.zip", "zip"),
     Field("city", "addressee.party.city", "city"),
 )
-ADDRESS_IDS = (Field("country_id", "addressee.party.country_code", "country.id", _country),)
+ADDRESS_IDS = (Field("country_id", "addressee.party.country_code", "country.id", _country_id),)
 CONTACT_EMAIL = Field("value", "addressee.party.email", "value")
 TEMPLATE_ID = Field("value", "template_id", "value")
 
@@ -135,7 +135,7 @@ INVOICE = (
 )
 INVOICE_IDS = (
     Field("contact_person_id", "contact_person_id", "invoice.contactPerson.id", _contact_person),
-    Field("address_country_id", "addressee.party.country_code", "invoice.addressCountry.id", _country),
+    Field("address_country_id", "addressee.party.country_code", "invoice.addressCountry.id", _country_id),
     Field("payment_method_id", "invoice.is_e_invoice", "invoice.paymentMethod.id", _payment_method),
 )
 
