@@ -25,7 +25,7 @@ from worker.observability.metrics import Metrics
 from worker.queue.inbox import InboxWorker, cancel_all, connect_redis
 from worker.runner.runner import Runner
 from worker.settings import Settings
-from worker.steps.account import SevdeskAccount
+from worker.steps.sevdesk_account import SevdeskAccount
 from worker.store import CONNECTION_LOST, LockSession, Store
 
 log = structlog.get_logger()

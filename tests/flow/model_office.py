@@ -24,7 +24,7 @@ from sevdesk_client.sandbox.http.app import create_app
 from worker.domain.ledger import JobRef
 from worker.observability.metrics import Metrics
 from worker.runner.runner import Runner
-from worker.steps.account import SevdeskAccount
+from worker.steps.sevdesk_account import SevdeskAccount
 from worker.store import LockSession, Store
 
 TOKEN = "0" * 32

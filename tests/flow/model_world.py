@@ -26,7 +26,7 @@ from worker.domain.jobs import parse
 from worker.domain.ledger import Job
 from worker.domain.outcome import Done, Outcome
 from worker.handlers.payment_sync import Sync
-from worker.steps.account import SevdeskAccount
+from worker.steps.sevdesk_account import SevdeskAccount
 from worker.store import Store
 
 TOKEN = "0" * 32

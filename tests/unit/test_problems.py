@@ -10,7 +10,7 @@ import pytest
 from sevdesk_client import errors
 from worker.domain.outcome import NotYet, Parked, Retry
 from worker.domain.problems import CATALOGUE, Actor, Problem, ProblemType, problem
-from worker.steps.refusals import outcome_of, refusal
+from worker.steps.sevdesk_refusals import outcome_of, refusal
 
 WORKER = Path(__file__).resolve().parents[2] / "worker"
 ENTRIES = list(CATALOGUE.values())

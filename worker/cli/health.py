@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.base import FAILED, AsJson, cli, settings, show
-from worker.domain.check import Check
+from worker.domain.health_check import Check
 
 STYLES = {"ok": "green", "warn": "yellow", "fail": "red", "unknown": "yellow"}
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.cli.tables import facts, table
-from worker.domain.check import MISSED_SYNCS
+from worker.domain.health_check import MISSED_SYNCS
 from worker.operator.diagnosis import duration
 from worker.store import operator_rows as rows
 

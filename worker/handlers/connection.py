@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sevdesk_client.errors import SevDeskError
 from sevdesk_client.models import SevUser, Template
-from worker.domain.check import Check, check_that
+from worker.domain.health_check import Check, check_that
 from worker.domain.jobs import TestConnection
 from worker.domain.ledger import Job
 from worker.domain.outcome import Done, Outcome

@@ -25,7 +25,7 @@ from worker.domain.money import predict
 from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
 from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
-from worker.steps.refusals import refusal, unknown_outcome
+from worker.steps.sevdesk_refusals import refusal, unknown_outcome
 from worker.steps.step import digest
 from worker.store.rows import ConfigRow, DocumentRow, ExportRow, item_of
 

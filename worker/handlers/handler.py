@@ -9,7 +9,7 @@ from typing import Any
 from worker.domain.ledger import Job
 from worker.domain.outcome import Outcome
 from worker.settings import Settings
-from worker.steps.account import SevdeskAccount
+from worker.steps.sevdesk_account import SevdeskAccount
 from worker.store import LockSession, Store
 
 

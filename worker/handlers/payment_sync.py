@@ -20,8 +20,8 @@ from worker.domain.outcome import Done, Outcome, Parked, Rejected
 from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
 from worker.steps import payments
-from worker.steps.account import SevdeskAccount
 from worker.steps.payments import Receivable
+from worker.steps.sevdesk_account import SevdeskAccount
 from worker.store import InvoiceChanged, Store
 from worker.store.rows import FinishedRunRow, ReceivableRow, SyncRunRow, handback_of
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Literal, cast
 
-from worker.domain.check import Check, check_that
+from worker.domain.health_check import Check, check_that
 from worker.settings import Settings
 from worker.store import CONNECTION_LOST, Store
 from worker.store.operator_rows import BillingColumnRow, ClockRow, MigrationLogRow

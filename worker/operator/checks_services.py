@@ -3,10 +3,10 @@
 from typing import Any
 
 from sevdesk_client.errors import SevDeskError, TokenRefused
-from worker.domain.check import Check, check_that
+from worker.domain.health_check import Check, check_that
 from worker.operator.connections import living_workers, open_account, redis_client
 from worker.settings import Settings
-from worker.steps.account import SevdeskAccount
+from worker.steps.sevdesk_account import SevdeskAccount
 from worker.store import CONNECTION_LOST, Store
 from worker.store.operator_rows import NamedTemplateRow
 from worker.store.probe import PostgresError

@@ -11,7 +11,7 @@ import httpx
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sending import Gate
 from worker.settings import Settings
-from worker.steps.account import SevdeskAccount
+from worker.steps.sevdesk_account import SevdeskAccount
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

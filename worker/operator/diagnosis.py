@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from worker.domain import jobs
-from worker.domain.check import MISSED_SYNCS
+from worker.domain.health_check import MISSED_SYNCS
 from worker.domain.problems import TRIED_AGAIN, Problem
 from worker.store.operator_rows import AccountRow, DecidingJobRow, InvoiceHeadRow, JobAheadRow, OpenWriteRow
 

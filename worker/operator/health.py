@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable
 
-from worker.domain.check import MISSED_SYNCS, Check, check_that
+from worker.domain.health_check import MISSED_SYNCS, Check, check_that
 from worker.operator.connections import living_workers, redis_client
 from worker.settings import Settings
 

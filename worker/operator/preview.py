@@ -16,9 +16,9 @@ from worker.domain.problems import Problem
 from worker.domain.recipients import Recipient, customer_number
 from worker.runner.context import load_context
 from worker.settings import Settings
-from worker.steps.account import SevdeskAccount
 from worker.steps.check import PUBLISHABLE
 from worker.steps.publish import PUBLISH
+from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Intent, StepContext
 from worker.store import Store
 

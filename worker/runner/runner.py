@@ -28,9 +28,9 @@ from worker.runner.context import load_context
 from worker.runner.registry import HANDLERS
 from worker.runner.retry import attempt_end, charge_retry, problem_change
 from worker.settings import Settings
-from worker.steps.account import SevdeskAccount
 from worker.steps.plan import PLAN
-from worker.steps.refusals import outcome_of, unknown_outcome
+from worker.steps.sevdesk_account import SevdeskAccount
+from worker.steps.sevdesk_refusals import outcome_of, unknown_outcome
 from worker.steps.step import Intent, LookResult, OpenIntent, Step, StepContext, StepResult, WriteOutcome
 from worker.store import CONNECTION_LOST, InvoiceChanged, LockSession, Store
 

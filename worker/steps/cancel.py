@@ -15,9 +15,9 @@ from worker.domain.invoice import Cancellation, DocumentStatus, SyncStatus
 from worker.domain.jobs import CancelInvoice
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import problem
-from worker.steps.account import SevdeskAccount
 from worker.steps.finalize import finalized
 from worker.steps.payments import CREDIT_NOTE, DRAFT, SR, cancellation_of, cancellations
+from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import (
     DRAFT_WRITES,
     Intent,

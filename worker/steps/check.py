@@ -5,7 +5,7 @@ from worker.domain.invoice import DocumentStatus, SyncStatus
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import problem
 from worker.domain.recipients import NoRecipient, missing_address_fields
-from worker.steps.account import SevdeskAccount
+from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import DRAFT_WRITES, Step, StepContext, StepResult, WriteOutcome, is_synced
 
 

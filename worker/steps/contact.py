@@ -13,8 +13,8 @@ from worker.domain.invoice import Party, PartyKind
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
 from worker.steps import field_map
-from worker.steps.account import SevdeskAccount
 from worker.steps.field_map import ContactSource, filled, looked_up
+from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import (
     Intent,
     LookResult,

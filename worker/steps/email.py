@@ -14,8 +14,8 @@ from worker.domain.invoice import DocumentStatus, SyncStatus
 from worker.domain.jobs import SendInvoice
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import problem
-from worker.steps.account import SevdeskAccount
 from worker.steps.field_map import MAIL, MailSource, filled
+from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Intent, LookResult, OpenIntent, Step, StepContext, StepResult, WriteOutcome
 
 M = TypeVar("M", bound=MailSent)

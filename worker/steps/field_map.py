@@ -14,7 +14,7 @@ from worker.domain.invoice import Party
 from worker.domain.jobs import SendInvoice
 from worker.domain.money import tax_text
 from worker.domain.recipients import customer_number
-from worker.steps.account import SevdeskAccount
+from worker.steps.sevdesk_account import SevdeskAccount
 
 HEADERS = {"AR": "Abschlagsrechnung", "SR": "Schlussrechnung"}
 PIECE, HOUR = 1, 9  # Unity ids; official

@@ -7,9 +7,9 @@ from worker.domain.lifecycle import apply
 from worker.domain.money import Sums, stated_sums
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import problem
-from worker.steps.account import SevdeskAccount
 from worker.steps.field_map import TEMPLATE_ID
 from worker.steps.payments import DRAFT, Receivable, cancellations, closed_without_day, compare
+from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import (
     Intent,
     LookResult,

@@ -3,7 +3,7 @@
 import hashlib
 
 from worker.domain.events import DocumentStored, PdfStored, XmlStored
-from worker.steps.account import SevdeskAccount
+from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Step, StepContext, StepResult
 
 

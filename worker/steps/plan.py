@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from worker.steps import cancel, cancellation, check, contact, email, finalize, pdf, publish
+from worker.steps import cancel, cancellation_document, check, contact, email, finalize, pdf, publish
 from worker.steps.step import Step
 
 PLAN: Mapping[str, tuple[Step, ...]] = {
@@ -20,5 +20,5 @@ PLAN: Mapping[str, tuple[Step, ...]] = {
     ),
     "send_invoice": (check.SENDABLE, pdf.PDF, email.EMAIL),
     "fetch_invoice_pdf": (check.PUBLISHED, pdf.FETCH_PDF, pdf.XML),
-    "cancel_invoice": (cancel.CANCEL, cancellation.CANCELLATION_PDF, cancellation.CANCELLATION_MAIL),
+    "cancel_invoice": (cancel.CANCEL, cancellation_document.CANCELLATION_PDF, cancellation_document.CANCELLATION_MAIL),
 }

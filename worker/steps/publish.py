@@ -11,10 +11,10 @@ from worker.domain.events import DraftDeleted, Drafted
 from worker.domain.money import stated_sums, sums_problem
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
-from worker.steps.account import SevdeskAccount
 from worker.steps.field_map import INVOICE, INVOICE_IDS, POSITION, filled, looked_up
 from worker.steps.finalize import adopt_finalized, sums_of
 from worker.steps.payments import DRAFT, SR
+from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import (
     DRAFT_WRITES,
     Intent,

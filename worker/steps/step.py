@@ -35,8 +35,8 @@ from worker.domain.invoice import Cancellation, ContactLink, Handback, Invoice, 
 from worker.domain.jobs import Payload
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.recipients import NoRecipient, Recipient
-from worker.steps.account import SevdeskAccount
 from worker.steps.payments import DRAFT
+from worker.steps.sevdesk_account import SevdeskAccount
 
 # Shorter texts identify nobody, and removing them would also cut into other words.
 MIN_PRIVATE_LENGTH = 3

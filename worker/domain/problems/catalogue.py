@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from worker.domain.problems import amounts, asking, cancelling, exporting, publishing, sevdesk, waiting
+from worker.domain.problems import amounts, cancelling, delays, exporting, publishing, recipient, requests, sevdesk
 from worker.domain.problems.problem_type import ProblemType
 
 CATALOGUE: Mapping[str, ProblemType] = {
     entry.code: entry
-    for part in (asking, amounts, publishing, cancelling, exporting, sevdesk, waiting)
+    for part in (requests, amounts, publishing, recipient, cancelling, exporting, sevdesk, delays)
     for entry in part.ENTRIES
 }

@@ -6,11 +6,11 @@ from worker.domain.invoice import Cancellation
 from worker.domain.jobs import CancelInvoice
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
-from worker.steps.account import SevdeskAccount
 from worker.steps.check import why_no_mail
 from worker.steps.email import earlier_mail, mailed_document, mailed_event, sending_state
 from worker.steps.payments import CANCELLATION_INVOICE
 from worker.steps.pdf import stored
+from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Intent, LookResult, Step, StepContext, StepResult, WriteOutcome
 
 MAIL_TEXT = (
