@@ -148,7 +148,7 @@ def _waiting(situation: Situation, job: Row) -> Diagnosis:
     found = _problem(job)
     if situation.intent is not None and (left := situation.quarantine - situation.intent["age"]) > 0:
         cause = f"It waits {span(left)} because the write {situation.intent['action']} may still take effect."
-        cause += f" {found.cause()}" if found.code == "outcome_unknown" else ""
+        cause += f" {found.cause()}" if found.code in ("outcome_unknown", "number_lock") else ""
         return _alive(
             situation, job, cause, "Nothing to do; then sevDesk is asked what became of it, before anything else."
         )

@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 
-from sevdesk_client.errors import NotFound
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain.events import Finalized, TemplateSet
 from worker.domain.invoice import SyncStatus
 from worker.domain.lifecycle import apply
-from worker.domain.outcome import Parked, Rejected
+from worker.domain.outcome import Rejected
 from worker.domain.problems import problem
 from worker.steps.account import SevdeskAccount
 from worker.steps.field_map import TEMPLATE_ID
@@ -44,33 +43,11 @@ async def leap_template(intent: Intent, account: SevdeskAccount) -> StepResult:
 
 async def look_finalize(context: StepContext, account: SevdeskAccount) -> LookResult:
     """A draft with our sums is finalized; what is finalized already is taken over."""
-    external_id = context.handback.external_id
-    assert external_id is not None
-    try:
-        remote = context.remote or await account.client.get_invoice(external_id)
-    except NotFound:
-        return StepResult(
-            stop=Parked(problem("draft_gone", external_id=external_id)),
-            outcome=write_outcome(context.open_intent, None),
-        )
-    ours = context.invoice
-    if (remote.sum_net, remote.sum_tax, remote.sum_gross) != (ours.net_amount, ours.tax_amount, ours.gross_amount):
-        return StepResult(
-            stop=Parked(
-                problem(
-                    "draft_changed",
-                    external_id=external_id,
-                    gross=remote.sum_gross,
-                    currency=remote.currency,
-                    stated_gross=ours.gross_amount,
-                    stated_currency=ours.currency,
-                )
-            ),
-            outcome=write_outcome(context.open_intent, remote),
-        )
+    remote = context.remote
+    assert remote is not None  # `publish` looks in every attempt, and goes on only with our sums
     if remote.status != DRAFT:
         return await adopted(context, remote, account)
-    return Intent("send_by", external_id, context)
+    return Intent("send_by", remote.id, context)
 
 
 async def leap_finalize(intent: Intent, account: SevdeskAccount) -> StepResult:
