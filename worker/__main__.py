@@ -1,21 +1,8 @@
 """The entry point of `sevdesk-worker` and `python -m worker`; the commands live in `worker/cli/`."""
 
-from worker.cli import database, evidence, health, invoices, jobs, reconcile, reference, services, status
+# Importing these modules adds their commands to `cli`.
+from worker.cli import database, evidence, health, invoices, jobs, reconcile, reference, services, status  # noqa: F401
 from worker.cli.base import cli
-
-__all__ = [
-    "cli",
-    "database",
-    "evidence",
-    "health",
-    "invoices",
-    "jobs",
-    "main",
-    "reconcile",
-    "reference",
-    "services",
-    "status",
-]
 
 
 def main() -> None:

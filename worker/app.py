@@ -1,6 +1,6 @@
-"""The composition root: Postgres, lock session, Redis, client, gate, metrics, inbox and maintenance; graceful stop.
+"""Builds one worker from its parts, runs it and stops it: Postgres, locks, Redis, client, gate, metrics, inbox, loops.
 
-One process, one event loop. The loops that run beside the jobs each survive outages of Redis and Postgres.
+One process, one event loop. Each loop that runs beside the jobs survives outages of Redis and Postgres.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ PING_SECONDS = 5.0
 
 
 class App:
-    """One worker process: `run` works until `stop` is called, and leaves no job claimed."""
+    """One worker process: `run` works until `stop` is called, and then leaves no job claimed."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -46,7 +46,7 @@ class App:
         self._locks_gone = asyncio.Event()
 
     def stop(self) -> None:
-        """Ask for a graceful end; may be called more than once."""
+        """Make `run` finish gracefully. Safe to call again."""
         self._stop.set()
 
     async def run(self) -> None:
@@ -82,8 +82,9 @@ class App:
     async def _work(self, stack: contextlib.AsyncExitStack, store: Store) -> None:
         settings = self.settings
         redis = connect_redis(settings.redis_url)
-        gate = self._gate(redis)
-        account = await self._account(stack, gate)
+        token = settings.sevdesk_api_token.get_secret_value() if settings.sevdesk_api_token else None
+        gate = self._gate(redis, token) if token else None
+        account = await self._account(stack, token, gate) if token else None
         locks = LockSession(
             settings.lock_url, self.name, settings.person_job_limit, self._locks_lost, self._wake_relay.set
         )
@@ -119,38 +120,32 @@ class App:
         await self.worker.close()
         log.info("worker.stopped")
 
-    def _gate(self, redis: ArqRedis) -> SevdeskGate | None:
-        token = self.settings.sevdesk_api_token
-        if token is None:
-            return None
+    def _gate(self, redis: ArqRedis, token: str) -> SevdeskGate:
         return SevdeskGate(
             redis,
-            token.get_secret_value(),
+            token,
             self.settings.sevdesk_base_url,
             name=self.name,
             kind=lambda: get_contextvars().get("kind"),
             metrics=self.metrics,
         )
 
-    async def _account(self, stack: contextlib.AsyncExitStack, gate: SevdeskGate | None) -> SevdeskAccount | None:
-        token = self.settings.sevdesk_api_token
-        if token is None:
-            return None
-        # A job makes one call at a time, so as many connections as slots are enough for no call to wait for one. They
-        # are kept open between a job's calls, because a TLS handshake costs as much as a read, but not longer: one
-        # that the server closes during a write costs a quarantine. HTTP/1.1 for the same reason: one broken HTTP/2
-        # connection would leave the outcome of every write on it unknown at once.
+    async def _account(self, stack: contextlib.AsyncExitStack, token: str, gate: SevdeskGate | None) -> SevdeskAccount:
+        # A job makes one call at a time, so with as many connections as slots no call waits for one. They stay open
+        # between a job's calls, because a TLS handshake takes as long as a read, but no longer: if the server closes
+        # one during a write, the write is in quarantine. HTTP/1.1 for the same reason: one broken HTTP/2 connection
+        # would leave the outcome of every write on it unknown.
         limits = httpx.Limits(max_connections=self.settings.worker_max_jobs, keepalive_expiry=5)
         http = await stack.enter_async_context(
             httpx.AsyncClient(verify=_tls(), limits=limits, timeout=self.settings.write_timeout)
         )
         client = SevDeskClient(
             http,
-            token.get_secret_value(),
+            token,
             base_url=self.settings.sevdesk_base_url,
             read_timeout=self.settings.write_timeout,
             write_timeout=self.settings.write_timeout,
-            # The quarantine counts from the intent; a write repeated after a wait could be sent too late for it.
+            # The quarantine begins with the intent, so a write repeated after a wait could still be sent at its end.
             write_attempts=1,
             observe=self._observe,
             correlation=lambda: get_contextvars().get("correlation_id"),
@@ -159,7 +154,16 @@ class App:
         return SevdeskAccount(client)
 
     def _observe(self, call: Call) -> None:
-        _log_call(call)
+        """Log and count one HTTP request. The path is a template, without ids and personal data."""
+        log.info(
+            "sevdesk.call",
+            method=call.method,
+            path=call.path,
+            status=call.status,
+            ms=round(call.ms, 1),
+            attempt=call.attempt,
+            outcome=call.outcome,
+        )
         self.metrics.call_ended(call)
 
     def _serve_metrics(self, stack: contextlib.AsyncExitStack) -> bool:
@@ -201,7 +205,7 @@ class App:
                     await wait_for(self._locks_gone, PING_SECONDS)
                     continue
                 if self.worker.tasks:
-                    # Jobs of the old session must end first: locks of the new one would look like theirs.
+                    # Jobs of the old session must end first: they would take locks of the new session for their own.
                     await asyncio.wait(list(self.worker.tasks.values()))
                 await locks.connect()
                 log.info("locks.restored" if connected_before else "locks.ready")
@@ -218,16 +222,3 @@ class App:
 def _tls() -> ssl.SSLContext:
     """The TLS settings with the trusted certificates; cached, because reading them is the slowest part of a start."""
     return httpx.create_ssl_context()
-
-
-def _log_call(call: Call) -> None:
-    """One log line per HTTP request. The path is a template, without ids and personal data."""
-    log.info(
-        "sevdesk.call",
-        method=call.method,
-        path=call.path,
-        status=call.status,
-        ms=round(call.ms, 1),
-        attempt=call.attempt,
-        outcome=call.outcome,
-    )

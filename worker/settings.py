@@ -20,7 +20,7 @@ _SCHEMES = {
 
 @dataclass(frozen=True, slots=True)
 class JobLimit:
-    """At most `jobs` started per person within `seconds`."""
+    """A person may start at most `jobs` within `seconds`."""
 
     jobs: int
     seconds: float
@@ -44,13 +44,13 @@ class Settings(BaseSettings):
 
     worker_max_jobs: int = Field(default=20, ge=1, le=500)
     person_job_limit: Annotated[JobLimit, NoDecode] = JobLimit(20, 60.0)
-    # Nobody looks or acts after an open intent before this many seconds have passed. 45 s = the longest a write may
-    # take on our side (two thirds of it, see write_timeout) + as long again by half for sevDesk to commit late.
+    # Seconds after a write without an answer in which nothing is read or written about it. 45 = 30 for the write itself
+    # (see write_timeout) and 15 more in which sevDesk may still commit it.
     write_quarantine: float = Field(default=45.0, gt=0, le=3600)
-    # Running steps get this long on SIGTERM. Longer than one write, shorter than Kubernetes' usual 60 s of grace.
+    # Seconds for running steps after SIGTERM. Longer than one write, shorter than Kubernetes' usual 60 s of grace.
     shutdown_grace: float = Field(default=35.0, ge=0, le=600)
 
-    # Prometheus scrapes from another machine, hence every interface; without a port nothing listens.
+    # All interfaces, because Prometheus usually runs on another machine. Without a port nothing listens.
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
     metrics_host: str = "0.0.0.0"  # noqa: S104 - see above
 
@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     @field_validator("sevdesk_api_token")
     @classmethod
     def _read_token(cls, value: SecretStr | None) -> SecretStr | None:
-        """Blank means none, like an empty variable; what an HTTP header cannot carry is no token."""
+        """Blank means no token, like an empty variable. Refuses what an HTTP header cannot carry."""
         token = value.get_secret_value().strip() if value else ""
         if not re.fullmatch("[!-~]{0,200}", token):
             raise ValueError("must be up to 200 printable ASCII characters without blanks, as sevDesk shows it")
@@ -92,10 +92,10 @@ class Settings(BaseSettings):
 
     @property
     def write_timeout(self) -> float:
-        """Total seconds one write may take: the quarantine must outlast it, so it is derived from it."""
+        """Seconds that one write may take in all; derived from the quarantine, which must be longer."""
         return self.write_quarantine * 2 / 3
 
     @property
     def lock_url(self) -> str:
-        """Where the session locks live."""
+        """The database URL for session locks."""
         return self.database_lock_url or self.database_url

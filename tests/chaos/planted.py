@@ -96,13 +96,13 @@ def drop_claim() -> None:
 
 def acknowledge_early() -> None:
     """The ledger says done before anything is."""
-    original = Runner._passage
+    original = Runner._execute
 
-    async def passage(self: Runner, job: Any) -> Any:
+    async def execute(self: Runner, job: Any) -> Any:
         await self.store.record(job, ending=AttemptEnd("done"))
         return await original(self, job)
 
-    _replace(Runner, "_passage", passage)
+    _replace(Runner, "_execute", execute)
 
 
 class Forgetful(set[str]):

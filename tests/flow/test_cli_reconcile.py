@@ -17,7 +17,7 @@ from flow.operators import Operator
 from sevdesk_client.sandbox.account.records import Invoice as SandboxInvoice
 from sevdesk_client.sandbox.http.server import Running
 from worker.operator.connections import open_account
-from worker.reconcile.read import Reconciliation, ask_repairs, read_book, reconcile, remember
+from worker.reconcile.read import Reconciliation, read_documents, reconcile, request_repairs, store_counts
 from worker.settings import Settings
 from worker.store import Store
 
@@ -60,7 +60,7 @@ class Books:
         try:
             async with open_account(self.settings) as account:
                 found = await reconcile(store, account.client)
-            return await ask_repairs(store, found, await remember(store, found))
+            return await request_repairs(store, found, await store_counts(store, found))
         finally:
             await store.close()
 
@@ -269,9 +269,9 @@ async def test_deletion_while_reading_hides_nothing(books: Books) -> None:
             return page
 
         sevdesk.client.list_invoices = listed  # type: ignore[method-assign,assignment]
-        book, asked = await read_book(sevdesk.client)
-    assert all(book.get(str(ident)) for ident in newest[5:])
-    assert asked > 3
+        documents, requests = await read_documents(sevdesk.client)
+    assert all(documents.get(str(ident)) for ident in newest[5:])
+    assert requests > 3
 
 
 async def test_command_tells_and_reports(books: Books, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from flow.billing import Billing
 from flow.operators import Operator
 
-from worker.cli.status import glance
+from worker.cli.status import read_status
 from worker.operator.lookup import Found
 from worker.operator.situation import gather
 from worker.settings import Settings
@@ -37,7 +37,7 @@ async def test_glance_is_quick_in_a_large_book(billing: Billing, settings: Setti
     await billing.db.execute("ANALYZE billing_invoices")
     await billing.db.execute("ANALYZE sevdesk_jobs")
     store = await Store.connect(settings.database_url, size=1)
-    looks = [await glance(store, settings) for _ in range(5)]
+    looks = [await read_status(store, settings) for _ in range(5)]
     assert sorted(look["ms"] for look in looks)[2] < BUDGET_MS
     assert looks[0]["jobs"] == {"parked": SIZE // 200, "queued": SIZE // 20 - SIZE // 200}
     assert len(looks[0]["parked"]) == 10 and looks[0]["about"]["jobs"] == SIZE

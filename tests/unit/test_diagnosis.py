@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from worker.domain.problems import problem
-from worker.operator.diagnosis import Situation, diagnose, span
+from worker.operator.diagnosis import Situation, diagnose, duration
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ACCOUNT: Mapping[str, Any] = {
@@ -152,4 +152,4 @@ def test_rejection_has_advice() -> None:
 )
 def test_spans_are_short(seconds: float | None, said: str) -> None:
     """Two digits and a unit are enough."""
-    assert span(seconds) == said
+    assert duration(seconds) == said

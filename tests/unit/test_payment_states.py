@@ -15,7 +15,14 @@ from sevdesk_client.models import Ref
 from worker.domain import lifecycle
 from worker.domain.events import CancelledInSevdesk, PaymentEvent, PaymentSynced
 from worker.domain.invoice import ClaimStatus, DocumentStatus, Handback, SyncStatus
-from worker.steps.payments import Receivable, berlin_midnight, cancellations, compare, unclear, unexplained
+from worker.steps.payments import (
+    Receivable,
+    berlin_midnight,
+    cancellations,
+    closed_without_day,
+    compare,
+    unexplained,
+)
 
 ID, NUMBER = "135000007", "RE-1007"
 MAY = datetime(2026, 5, 3, 22, tzinfo=UTC)  # Berlin midnight of the 4th, in summer time
@@ -204,7 +211,7 @@ def test_cancellation_of_another_invoice() -> None:
 )
 def test_closed_without_day_asks(sevdesk: SevInvoice, asks: bool, puzzle: bool) -> None:
     """Only a closed invoice without a day needs another question; only without the money it stays a puzzle."""
-    assert unclear(sevdesk) is asks
+    assert closed_without_day(sevdesk) is asks
     assert unexplained(receivable(), sevdesk, {}) is puzzle
     assert unexplained(receivable(), sevdesk, {ID: storno()}) is False
 

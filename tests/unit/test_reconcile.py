@@ -1,4 +1,4 @@
-"""The comparison of both books without a database: what differs, and what only looks so."""
+"""Comparing billing invoices with sevDesk documents, without a database."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -12,7 +12,7 @@ import pytest
 from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.models import Ref
 from worker.domain.invoice import ClaimStatus, DocumentStatus, Handback, SyncStatus
-from worker.reconcile.compare import Drift, OurInvoice, Pdf, SevdeskBook, compare
+from worker.reconcile.compare import Drift, OurInvoice, Pdf, SevdeskDocuments, compare
 from worker.reconcile.html import report
 from worker.reconcile.read import Reconciliation
 from worker.steps.payments import Receivable
@@ -28,8 +28,8 @@ def ours(*, handback: dict[str, Any] | None = None, **changed: Any) -> OurInvoic
     return replace(row, **changed)
 
 
-def there(**changed: Any) -> SevInvoice:
-    """sevDesk's copy of it."""
+def theirs(**changed: Any) -> SevInvoice:
+    """The same invoice as sevDesk shows it."""
     usual: dict[str, Any] = {
         "id": "7", "invoice_number": "RE-7", "status": 200, "invoice_type": "RE", "contact": {"id": "11"},
         "currency": "EUR", "sum_net": 100, "sum_tax": 19, "sum_gross": 119, "paid_amount": 0,
@@ -38,61 +38,61 @@ def there(**changed: Any) -> SevInvoice:
     return SevInvoice(**usual | changed)
 
 
-SR = there(id="8", invoice_number="RE-8", invoice_type="SR", status=1000, origin=Ref(id="7", object_name="Invoice"))
+SR = theirs(id="8", invoice_number="RE-8", invoice_type="SR", status=1000, origin=Ref(id="7", object_name="Invoice"))
 DELETED = {"sync_status": SyncStatus.CANCELLED, "claim_status": ClaimStatus.CANCELLED}
 
 
 @pytest.mark.parametrize(
     ("here", "documents", "drifts"),
     [
-        (ours(), [there()], []),
+        (ours(), [theirs()], []),
         (ours(), [], [Drift.EXISTENCE]),
-        (ours(), [there(), there(id="9")], [Drift.EXISTENCE]),
-        (ours(handback={"external_id": None, "sync_status": SyncStatus.NOT_SYNCED}), [there()], [Drift.EXISTENCE]),
-        (ours(handback={"external_id": None, **DELETED}), [there()], [Drift.EXISTENCE]),
+        (ours(), [theirs(), theirs(id="9")], [Drift.EXISTENCE]),
+        (ours(handback={"external_id": None, "sync_status": SyncStatus.NOT_SYNCED}), [theirs()], [Drift.EXISTENCE]),
+        (ours(handback={"external_id": None, **DELETED}), [theirs()], [Drift.EXISTENCE]),
         (ours(handback=DELETED), [], []),  # the draft was deleted with the cancellation
         (ours(handback=DELETED, cancellation_id="8"), [], [Drift.EXISTENCE]),
-        (ours(handback=DELETED), [there()], [Drift.STATUS]),
-        (ours(handback=DELETED, cancellation_id="8"), [there(status=1000), SR], []),
-        (ours(), [there(status=1000), SR], [Drift.STATUS]),
-        (ours(), [there(), there(id="9", status=1000), there(id="10", invoice_type="SR", status=1000,
-                  origin=Ref(id="9", object_name="Invoice"))], []),  # the twin is cancelled
-        (ours(), [there(invoice_number="RE-9")], [Drift.NUMBER]),
-        (ours(), [there(status=100)], [Drift.STATUS]),
-        (ours(), [there(status=1000)], [Drift.STATUS]),
-        (ours(handback={"sync_status": SyncStatus.DRAFTED}), [there(status=100)], []),
-        (ours(handback={"sync_status": SyncStatus.DRAFTED}), [there()], [Drift.STATUS]),
-        (ours(handback={"sync_status": SyncStatus.PARKED}), [there(status=100)], []),
-        (ours(), [there(sum_gross=Decimal("119.01"))], [Drift.GROSS]),
-        (ours(), [there(paid_amount=50, status=750)], [Drift.PAID]),
-        (ours(), [there(paid_amount=119, status=1000, pay_date=date(2026, 11, 1))], [Drift.PAID]),
-        (ours(handback={"claim_status": ClaimStatus.PAID, "paid_amount": Decimal(119)}), [there()], [Drift.PAID]),
-        (ours(), [there(contact={"id": "12"})], [Drift.CONTACT]),
-        (ours(contacts=frozenset()), [there(contact={"id": "12"})], []),  # nobody remembers, so nobody can tell
-        (ours(contacts=frozenset({"11", "12"})), [there(contact={"id": "12"})], []),
-        (ours(pdf=Pdf.MISSING), [there()], [Drift.PDF]),
-        (ours(pdf=Pdf.SPOILT), [there()], [Drift.PDF]),
-        (ours(pdf=Pdf.MISSING, handback={"sync_status": SyncStatus.DRAFTED}), [there(status=100)], []),
+        (ours(handback=DELETED), [theirs()], [Drift.STATUS]),
+        (ours(handback=DELETED, cancellation_id="8"), [theirs(status=1000), SR], []),
+        (ours(), [theirs(status=1000), SR], [Drift.STATUS]),
+        (ours(), [theirs(), theirs(id="9", status=1000), theirs(id="10", invoice_type="SR", status=1000,
+                  origin=Ref(id="9", object_name="Invoice"))], []),  # the second copy is cancelled
+        (ours(), [theirs(invoice_number="RE-9")], [Drift.NUMBER]),
+        (ours(), [theirs(status=100)], [Drift.STATUS]),
+        (ours(), [theirs(status=1000)], [Drift.STATUS]),
+        (ours(handback={"sync_status": SyncStatus.DRAFTED}), [theirs(status=100)], []),
+        (ours(handback={"sync_status": SyncStatus.DRAFTED}), [theirs()], [Drift.STATUS]),
+        (ours(handback={"sync_status": SyncStatus.PARKED}), [theirs(status=100)], []),
+        (ours(), [theirs(sum_gross=Decimal("119.01"))], [Drift.GROSS]),
+        (ours(), [theirs(paid_amount=50, status=750)], [Drift.PAID]),
+        (ours(), [theirs(paid_amount=119, status=1000, pay_date=date(2026, 11, 1))], [Drift.PAID]),
+        (ours(handback={"claim_status": ClaimStatus.PAID, "paid_amount": Decimal(119)}), [theirs()], [Drift.PAID]),
+        (ours(), [theirs(contact={"id": "12"})], [Drift.CONTACT]),
+        (ours(contacts=frozenset()), [theirs(contact={"id": "12"})], []),  # no recorded contact, so nothing to compare
+        (ours(contacts=frozenset({"11", "12"})), [theirs(contact={"id": "12"})], []),
+        (ours(pdf=Pdf.MISSING), [theirs()], [Drift.PDF]),
+        (ours(pdf=Pdf.ALTERED), [theirs()], [Drift.PDF]),
+        (ours(pdf=Pdf.MISSING, handback={"sync_status": SyncStatus.DRAFTED}), [theirs(status=100)], []),
         (ours(changing=True), [], []),
-        (ours(), [there(sum_gross=1, contact={"id": "12"}, invoice_number="RE-9")],
+        (ours(), [theirs(sum_gross=1, contact={"id": "12"}, invoice_number="RE-9")],
          [Drift.GROSS, Drift.CONTACT, Drift.NUMBER]),
     ],
 )  # fmt: skip
 def test_differences_are_found(here: OurInvoice, documents: list[SevInvoice], drifts: list[Drift]) -> None:
-    """Each under its own name, each with a next step; sound pairs give none."""
-    findings = compare(here, SevdeskBook(documents))
+    """Each is named and has a next step; equal pairs give none."""
+    findings = compare(here, SevdeskDocuments(documents))
     assert [finding.drift for finding in findings] == drifts
     assert all(finding.next_step.endswith(".") for finding in findings)
 
 
 def test_repairs_are_offered_where_they_work() -> None:
     """What the payment sync can take over, and no more: a billing system that closed the invoice itself must decide."""
-    (found,) = compare(ours(), SevdeskBook([there(invoice_number="RE-9")]))
+    (found,) = compare(ours(), SevdeskDocuments([theirs(invoice_number="RE-9")]))
     assert found.repair == "sync_payments"
     closed = ours(handback={"claim_status": ClaimStatus.CANCELLED})
-    (stuck,) = compare(closed, SevdeskBook([there(paid_amount=50, status=750)]))
+    (stuck,) = compare(closed, SevdeskDocuments([theirs(paid_amount=50, status=750)]))
     assert stuck.repair is None and "Correct the invoice's status on one side" in stuck.next_step
-    (lost,) = compare(ours(pdf=Pdf.MISSING), SevdeskBook([there()]))
+    (lost,) = compare(ours(pdf=Pdf.MISSING), SevdeskDocuments([theirs()]))
     assert lost.repair == "fetch_invoice_pdf"
 
 
@@ -113,7 +113,7 @@ class Text(HTMLParser):
 
 def test_report_stands_alone() -> None:
     """No script, no link, nothing from elsewhere; hostile texts stay texts."""
-    findings = tuple(compare(ours(), SevdeskBook([there(invoice_number="<script>alert(1)</script>")])))
+    findings = tuple(compare(ours(), SevdeskDocuments([theirs(invoice_number="<script>alert(1)</script>")])))
     page = Text()
     page.feed(report(Reconciliation(NOW, 1, 1, 0, findings, 1)))
     assert page.tags.isdisjoint({"script", "link", "img", "iframe", "a"})

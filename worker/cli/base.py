@@ -1,4 +1,4 @@
-"""What every command shares: the app, settings, the database, and how an answer is shown."""
+"""What all commands share: the Typer app, the settings, a database connection, and output as text or JSON."""
 
 import asyncio
 import dataclasses
@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
+from functools import cache
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
@@ -16,15 +17,15 @@ from worker.domain.problems import Problem
 from worker.settings import Settings
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
     from worker.store import Store
 
 T = TypeVar("T")
 
-FAILED, USAGE, FOUND = 1, 2, 3
-# Where there is no terminal nobody resizes anything; wide enough for any table of ours.
-PLAIN_WIDTH = 140
+FAILED, USAGE, MUST_ACT = 1, 2, 3  # exit codes
+# Columns of output to a file or pipe, which has no width of its own: wide enough for every table.
+PIPE_WIDTH = 140
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
 
@@ -36,8 +37,9 @@ def about() -> None:
     """Publishes the billing system's invoices to sevDesk and brings their payment state back."""
 
 
+@cache
 def settings() -> Settings:
-    """Read the settings, or say in one sentence each what is wrong with them (exit 2)."""
+    """The settings. If some are wrong: one sentence about each, and exit code 2."""
     try:
         return Settings()
     except ValidationError as error:
@@ -48,17 +50,17 @@ def settings() -> Settings:
 
 
 def fail(text: str, code: int = FAILED) -> NoReturn:
-    """One sentence to standard error, and out."""
+    """End the command with this sentence on standard error."""
     typer.echo(text, err=True)
     raise typer.Exit(code)
 
 
-def with_store(act: Callable[["Store"], Awaitable[T]], given: Settings | None = None) -> T:
-    """Run one command on a single connection; an absent, closed or unmigrated database is said in one sentence."""
+def with_store(act: Callable[["Store"], Awaitable[T]]) -> T:
+    """Run `act` on one database connection. If the database fails: one sentence about it, and exit code 1."""
     from worker.store import CONNECTION_LOST, Store
     from worker.store.probe import NOT_MIGRATED, PostgresError
 
-    url = (given or settings()).database_url
+    url = settings().database_url
 
     async def work() -> T:
         store = await Store.connect(url, size=1, name="sevdesk-worker cli")
@@ -78,31 +80,31 @@ def with_store(act: Callable[["Store"], Awaitable[T]], given: Settings | None = 
 
 
 def console() -> "Console":
-    """Standard output for people; letters its encoding lacks become question marks."""
+    """Standard output as text; characters that its encoding lacks become question marks."""
     from rich.console import Console
 
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     made = Console(highlight=False, markup=False, emoji=False)
     if not made.is_terminal:
-        made.width = PLAIN_WIDTH
+        made.width = PIPE_WIDTH
     return made
 
 
-def show(as_json: bool, value: Any, render: Callable[["Console"], None]) -> None:
-    """The answer: one JSON value, or text."""
+def show(as_json: bool, value: Any, text: "RenderableType") -> None:
+    """Print `value` as JSON if `as_json`, else `text`. A string is not wrapped, so that ids and paths can be copied."""
     if as_json:
         typer.echo(dump(value))
     else:
-        render(console())
+        console().print(text, soft_wrap=isinstance(text, str))
 
 
 def dump(value: Any, indent: int | None = 2) -> str:
     """JSON with money as strings and times in ISO 8601."""
-    return json.dumps(value, default=_plain, ensure_ascii=False, indent=indent)
+    return json.dumps(value, default=_json_value, ensure_ascii=False, indent=indent)
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, Problem):
         return value.as_dict()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -23,5 +23,4 @@ def migrate(
         applied = apply(settings().database_url, billing_reference=billing_reference)
     except psycopg.OperationalError as error:
         fail(f"Cannot reach Postgres: {str(error).strip().splitlines()[0]}. Check DATABASE_URL.")
-    said = f"Applied {', '.join(applied)}." if applied else "Nothing to apply."
-    show(as_json, {"applied": applied}, lambda out: out.print(said))
+    show(as_json, {"applied": applied}, f"Applied {', '.join(applied)}." if applied else "Nothing to apply.")

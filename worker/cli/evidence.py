@@ -1,11 +1,11 @@
-"""Commands about evidence bundles: verify, and what `show --bundle` writes."""
+"""Evidence bundles: the command verify, and writing one for `show --bundle`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from worker.cli.base import FOUND, AsJson, cli, fail, show, with_store
+from worker.cli.base import MUST_ACT, AsJson, cli, fail, show, with_store
 from worker.cli.lookup import invoice_id_of
 from worker.store import Store
 
@@ -26,13 +26,9 @@ def verify(
         problems = evidence.verify(bundle.read_bytes(), seal)
     except OSError as error:
         fail(f"Cannot read {bundle}: {error.strerror}.")
-    show(
-        as_json,
-        {"problems": problems},
-        lambda out: out.print("\n".join(problems) or "Untouched."),
-    )
+    show(as_json, {"problems": problems}, "\n".join(problems) or "Untouched.")
     if problems:
-        raise typer.Exit(FOUND)
+        raise typer.Exit(MUST_ACT)
 
 
 def write_bundle(invoice: str, target: Path, as_json: bool) -> None:
@@ -47,8 +43,4 @@ def write_bundle(invoice: str, target: Path, as_json: bool) -> None:
     except OSError as error:
         fail(f"Cannot write {target}: {error.strerror}.")
     seal = evidence.seal_of(content)
-    show(
-        as_json,
-        {"file": str(target), "seal": seal},
-        lambda out: out.print(f"{target}\nSeal, to be kept elsewhere: {seal}"),
-    )
+    show(as_json, {"file": str(target), "seal": seal}, f"{target}\nSeal, to be kept elsewhere: {seal}")

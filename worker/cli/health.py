@@ -1,4 +1,4 @@
-"""Commands that check whether all is well: doctor before a start, health for a container."""
+"""Commands that check the system: doctor for an operator, health for a container."""
 
 import asyncio
 from typing import Annotated
@@ -7,7 +7,6 @@ import typer
 
 from worker.cli.base import FAILED, AsJson, cli, settings, show
 from worker.domain.check import Check
-from worker.settings import Settings
 
 STYLES = {"ok": "green", "warn": "yellow", "fail": "red", "unknown": "yellow"}
 
@@ -18,22 +17,22 @@ def doctor(as_json: AsJson = False) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    checks = asyncio.run(_all(settings()))
-    table = Table.grid(padding=(0, 2))
-    for check in checks:
-        table.add_row(Text(check.level, style=STYLES[check.level]), Text(check.name, style="bold"), Text(check.detail))
-    well = all(check.ok for check in checks)
-    show(as_json, {"ok": well, "checks": checks}, lambda out: out.print(table))
-    if not well:
-        raise typer.Exit(FAILED)
-
-
-async def _all(given: Settings) -> list[Check]:
     from worker.operator.checks_postgres import postgres_checks
     from worker.operator.checks_services import redis_checks, sevdesk_checks
 
-    looks = (postgres_checks(given), redis_checks(given), sevdesk_checks(given))
-    return [check for checks in await asyncio.gather(*looks) for check in checks]
+    async def check_all() -> list[Check]:
+        given = settings()
+        groups = await asyncio.gather(postgres_checks(given), redis_checks(given), sevdesk_checks(given))
+        return [check for group in groups for check in group]
+
+    checks = asyncio.run(check_all())
+    table = Table.grid(padding=(0, 2))
+    for check in checks:
+        table.add_row(Text(check.level, style=STYLES[check.level]), Text(check.name, style="bold"), Text(check.detail))
+    ok = all(check.ok for check in checks)
+    show(as_json, {"ok": ok, "checks": checks}, table)
+    if not ok:
+        raise typer.Exit(FAILED)
 
 
 @cli.command()
@@ -50,7 +49,7 @@ def health(
 
     checks = asyncio.run(health_checks(settings(), here=here, sync_within=sync_within))
     lines = [f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.detail}" for check in checks]
-    well = all(check.ok for check in checks)
-    show(as_json, {"healthy": well, "checks": checks}, lambda out: out.print("\n".join(lines), soft_wrap=True))
-    if not well:
+    healthy = all(check.ok for check in checks)
+    show(as_json, {"healthy": healthy, "checks": checks}, "\n".join(lines))
+    if not healthy:
         raise typer.Exit(FAILED)

@@ -1,15 +1,15 @@
-"""How show, preview and mapping look in a terminal."""
+"""How show, preview, mapping and problems look in a terminal."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 from zoneinfo import ZoneInfo
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from worker.cli.base import dump
+from worker.cli.tables import facts, table
 
 if TYPE_CHECKING:
     from worker.domain.problems import Lang, ProblemType
@@ -20,91 +20,68 @@ if TYPE_CHECKING:
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
-class Story(TypedDict):
-    """What `show` knows about an invoice; the shape of its JSON."""
+class InvoiceHistory(TypedDict):
+    """What `show` prints; the shape of its JSON."""
 
     invoice: "InvoiceHeadRow"
     jobs: "list[InvoiceJobRow]"
     timeline: "list[TimelineRow]"  # oldest first
 
 
-def story(found: Story) -> RenderableType:
-    """Numbers, sums and statuses, then what happened, in Berlin time."""
-    row = found["invoice"]
-    head = Table.grid(padding=(0, 2))
-    for name, said in (
+def history_view(history: InvoiceHistory) -> RenderableType:
+    """Numbers, sums and statuses, then the timeline in Berlin time."""
+    row, paid_at = history["invoice"], history["invoice"]["paid_at"]
+    paid_on = f" on {paid_at.astimezone(BERLIN):%Y-%m-%d}" if paid_at else ""
+    head = facts(
         ("invoice", f"{row['invoice_number']} ({row['document_kind']}, {row['id']})"),
         ("sevDesk", f"{row['external_invoice_number'] or '-'} (id {row['external_id'] or '-'})"),
         ("sums", f"net {row['net_amount']}, tax {row['tax_amount']}, gross {row['gross_amount']} {row['currency']}"),
         ("status", f"{row['document_status']}, {row['accounting_sync_status']}, {row['claim_status']}"),
-        ("paid", f"{row['paid_amount']} {row['currency']}{_on(row['paid_at'])}"),
-    ):
-        head.add_row(Text(name, style="bold"), Text(said))
-    return Group(head, _timeline(found["timeline"]))
-
-
-def _on(moment: Any) -> str:
-    return f" on {moment.astimezone(BERLIN):%Y-%m-%d}" if moment else ""
-
-
-def _timeline(rows: "Sequence[TimelineRow]") -> RenderableType:
-    if not rows:
-        return Text("Nothing has happened yet.")
-    table = plain("when", "", "what", "detail")
-    for row in rows:
-        at = f"{row['at'].astimezone(BERLIN):%Y-%m-%d %H:%M:%S}"
-        table.add_row(at, row["source"], Text(row["what"]), Text(_detail(row["detail"])))
-    return table
+        ("paid", f"{row['paid_amount']} {row['currency']}{paid_on}"),
+    )
+    if not history["timeline"]:
+        return Group(head, "Nothing has happened yet.")
+    rows = [
+        (f"{row['at'].astimezone(BERLIN):%Y-%m-%d %H:%M:%S}", row["source"], row["what"], _detail(row["detail"]))
+        for row in history["timeline"]
+    ]
+    return Group(head, table(("when", "", "what", "detail"), rows))
 
 
 def _detail(detail: Mapping[str, object]) -> str:
-    return ", ".join(f"{name} {_short(value)}" for name, value in detail.items() if value not in (None, ""))
+    return ", ".join(f"{name} {_shortened(str(value))}" for name, value in detail.items() if value not in (None, ""))
 
 
-def _short(value: Any) -> str:
-    text = str(value)
-    return f"{text[:12]}…" if len(text) == 64 and text.isalnum() else text  # a digest
+def _shortened(text: str) -> str:
+    """The first digits are enough of a SHA-256."""
+    return f"{text[:12]}…" if len(text) == 64 and text.isalnum() else text
 
 
-def previewed(found: "Preview") -> RenderableType:
+def preview_view(preview: "Preview") -> RenderableType:
     """Recipient, sums, refusal, and the request's JSON."""
-    head = Table.grid(padding=(0, 2))
-    for name, said in (
-        ("invoice", found.invoice_number),
-        ("recipient", found.recipient or "none"),
-        ("because", found.recipient_reason),
-        ("sums stated", str(found.stated)),
-        ("sums expected", str(found.predicted) if found.predicted else "cannot be computed"),
-        ("template", found.template_id or "none: sevDesk's default"),
-        ("would stop", found.problem.cause() if found.problem else "no"),
-        ("next step", found.problem.next_step(job=found.invoice_number) if found.problem else "-"),
-        *(("unknown here", what) for what in found.unknown),
-    ):
-        head.add_row(Text(name, style="bold"), Text(said))
-    if found.body is None:
+    problem = preview.problem
+    head = facts(
+        ("invoice", preview.invoice_number),
+        ("recipient", preview.recipient or "none"),
+        ("because", preview.recipient_reason),
+        ("sums stated", str(preview.stated)),
+        ("sums expected", str(preview.predicted) if preview.predicted else "cannot be computed"),
+        ("template", preview.template_id or "none: sevDesk's default"),
+        ("would stop", problem.cause() if problem else "no"),
+        ("next step", problem.next_step(job=preview.invoice_number) if problem else "-"),
+        *(("unknown here", what) for what in preview.unknown),
+    )
+    if preview.body is None:
         return head
-    return Group(head, Text("\nPOST /Invoice/Factory/saveInvoice", style="bold"), Text(dump(found.body)))
+    return Group(head, Text("\nPOST /Invoice/Factory/saveInvoice", style="bold"), dump(preview.body))
 
 
 def mapping_table(rows: Sequence["Row"]) -> Table:
     """One field per line."""
-    table = plain("ours", "", "sevDesk's", "call")
-    for row in rows:
-        table.add_row(Text(row.ours), row.direction, Text(row.theirs), Text(row.call))
-    return table
+    return table(("ours", "", "sevDesk's", "call"), [(row.ours, row.direction, row.theirs, row.call) for row in rows])
 
 
-def problem_table(found: Sequence["ProblemType"], lang: "Lang") -> Table:
-    """One problem a row."""
-    table = plain("code", "who acts", "cause", "next step")
-    for entry in found:
-        table.add_row(Text(entry.code), entry.actor.value, Text(entry.cause[lang]), Text(entry.next_step[lang]))
-    return table
-
-
-def plain(*columns: str) -> Table:
-    """An empty table with these column titles; long cells are wrapped."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+def problem_table(problems: Sequence["ProblemType"], lang: "Lang") -> Table:
+    """One problem per line."""
+    rows = [(entry.code, entry.actor.value, entry.cause[lang], entry.next_step[lang]) for entry in problems]
+    return table(("code", "who acts", "cause", "next step"), rows)

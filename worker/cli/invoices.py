@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.base import FOUND, AsJson, cli, fail, settings, show, with_store
+from worker.cli.base import MUST_ACT, AsJson, cli, fail, settings, show, with_store
 from worker.cli.lookup import invoice_id_of
 from worker.operator.lookup import resolve
 from worker.store import Store
@@ -26,12 +26,12 @@ def show_invoice(
 ) -> None:
     """Show one invoice: where it stands, its jobs, and everything that happened to it, in order."""
     from worker.cli.evidence import write_bundle
-    from worker.cli.invoice_view import Story, story
+    from worker.cli.invoice_view import InvoiceHistory, history_view
 
     if bundle is not None:
         return write_bundle(invoice, bundle, as_json)
 
-    async def read(store: Store) -> Story:
+    async def read(store: Store) -> InvoiceHistory:
         invoice_id = await invoice_id_of(store, invoice)
         return {
             "invoice": await store.query("invoice_head", invoice_id=invoice_id),
@@ -39,8 +39,8 @@ def show_invoice(
             "timeline": await store.query("timeline", invoice_id=invoice_id),
         }
 
-    found = with_store(read)
-    show(as_json, found, lambda out: out.print(story(found)))
+    history = with_store(read)
+    show(as_json, history, history_view(history))
 
 
 @cli.command()
@@ -52,21 +52,19 @@ def why(
     from worker.operator.diagnosis import Diagnosis, diagnose
     from worker.operator.situation import gather
 
-    given = settings()
-
-    async def look(store: Store) -> Diagnosis:
+    async def read(store: Store) -> Diagnosis:
         found = await resolve(store, subject)
         if found is None:
             fail(
                 f"No invoice or job has the number or id {subject!r}. A job no worker has polled yet is only in Redis."
             )
-        return diagnose(await gather(store, found, given))
+        return diagnose(await gather(store, found, settings()))
 
-    answer = with_store(look, given)
+    answer = with_store(read)
     lines = (f"{answer.subject}: {answer.state}", f"  why   {answer.cause}", f"  next  {answer.next_step}")
-    show(as_json, answer, lambda out: out.print("\n".join(lines), soft_wrap=True))
+    show(as_json, answer, "\n".join(lines))
     if answer.needs_person:
-        raise typer.Exit(FOUND)
+        raise typer.Exit(MUST_ACT)
 
 
 @cli.command()
@@ -78,20 +76,18 @@ def preview(
     as_json: AsJson = False,
 ) -> None:
     """Show what publishing an invoice would send, and the sums to expect. Sends nothing. Exit 3: it would stop."""
-    from worker.cli.invoice_view import previewed
+    from worker.cli.invoice_view import preview_view
     from worker.cli.sevdesk import sevdesk_errors
     from worker.operator.connections import open_account
     from worker.operator.preview import Preview, preview_of
 
-    given = settings()
-
-    async def look(store: Store) -> Preview:
+    async def read(store: Store) -> Preview:
         invoice_id = await invoice_id_of(store, invoice)
-        async with nullcontext() if offline else open_account(given) as real:
-            return await preview_of(store, invoice_id, given, real)
+        async with nullcontext() if offline else open_account(settings()) as real:
+            return await preview_of(store, invoice_id, settings(), real)
 
     with sevdesk_errors("Use --offline to ask sevDesk nothing."):
-        found = with_store(look, given)
-    show(as_json, found, lambda out: out.print(previewed(found)))
-    if found.problem is not None:
-        raise typer.Exit(FOUND)
+        result = with_store(read)
+    show(as_json, result, preview_view(result))
+    if result.problem is not None:
+        raise typer.Exit(MUST_ACT)

@@ -31,8 +31,8 @@ def jobs(
         fail(f"--state is {state!r}; it must be one of {', '.join(STATES)}.", USAGE)
     if kind is not None and kind not in contract.KINDS and kind != "unreadable":
         fail(f"--kind is {kind!r}; known are {', '.join(contract.KINDS)} and unreadable.", USAGE)
-    found: list[ListedJobRow] = with_store(lambda store: store.query("list_jobs", state=state, kind=kind, most=limit))
-    show(as_json, found, lambda out: out.print(job_table(found) if found else "No such job."))
+    rows: list[ListedJobRow] = with_store(lambda store: store.query("list_jobs", state=state, kind=kind, most=limit))
+    show(as_json, rows, job_table(rows) if rows else "No such job.")
 
 
 @cli.command()
@@ -58,11 +58,11 @@ def enqueue(
         return await store.request_job(kind, payload, requested_by=person, correlation_id=correlation_id)
 
     job_id = with_store(ask)
-    show(as_json, {"job_id": job_id}, lambda out: out.print(job_id, soft_wrap=True))
+    show(as_json, {"job_id": job_id}, job_id)
 
 
-class Known(StrEnum):
-    """What a person found out about a write whose outcome sevDesk cannot tell."""
+class Outcome(StrEnum):
+    """Of a write about which the worker asks a person, because sevDesk cannot tell whether it happened."""
 
     DONE = "done"
     NOT_DONE = "not-done"
@@ -72,39 +72,39 @@ class Known(StrEnum):
 def retry(
     subject: Annotated[str | None, typer.Argument(metavar="JOB|INVOICE", help="A parked job, or its invoice.")] = None,
     all_parked: Annotated[bool, typer.Option("--all-parked", help="Every parked job, in the order asked.")] = False,
-    known: Annotated[
-        Known | None, typer.Option("--as", help="The answer to what the job asks: did it happen or not?")
+    outcome: Annotated[
+        Outcome | None, typer.Option("--as", help="The answer to what the job asks: did it happen or not?")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Take parked jobs up again from the start; finished work is found, not repeated."""
     if (subject is None) == (not all_parked):
         fail("Name a job or an invoice, or say --all-parked.", USAGE)
-    if all_parked and known:
+    if all_parked and outcome:
         fail("--as answers the question of one job; name it.", USAGE)
 
-    async def again(store: Store) -> list[str]:
-        wanted = await _parked(store, subject)
-        if known and len(wanted) > 1:
-            fail(f"--as answers the question of one job, and {len(wanted)} are parked: {', '.join(wanted)}.", USAGE)
-        return [job_id for job_id in wanted if await _unpark(store, job_id, known)]
+    async def unpark(store: Store) -> list[str]:
+        parked = await _parked(store, subject)
+        if outcome and len(parked) > 1:
+            fail(f"--as answers the question of one job, and {len(parked)} are parked: {', '.join(parked)}.", USAGE)
+        return [job_id for job_id in parked if await _unpark(store, job_id, outcome)]
 
-    taken = with_store(again)
-    if subject is not None and not taken:
+    retried = with_store(unpark)
+    if subject is not None and not retried:
         fail(f"Job {subject} is not parked, so there is nothing to retry.")
-    said = [f"Job {job_id} is requested again." for job_id in taken] or ["No job is parked."]
-    show(as_json, {"retried": taken}, lambda out: out.print("\n".join(said), soft_wrap=True))
+    lines = [f"Job {job_id} is requested again." for job_id in retried] or ["No job is parked."]
+    show(as_json, {"retried": retried}, "\n".join(lines))
 
 
-async def _unpark(store: Store, job_id: str, known: Known | None) -> bool:
+async def _unpark(store: Store, job_id: str, outcome: Outcome | None) -> bool:
     try:
-        return await store.unpark(job_id, answer=known.value if known else None) is not None
+        return await store.unpark(job_id, answer=outcome.value if outcome else None) is not None
     except NoOpenQuestion:
         fail(f"Job {job_id} asks nothing that --as could answer; without it: sevdesk-worker retry {job_id}.")
 
 
 async def _parked(store: Store, subject: str | None) -> list[str]:
-    """Ids of the parked jobs meant, oldest first. A job's own id is returned unchecked."""
+    """Ids of the parked jobs meant (all if `subject` is None), oldest first. A job's own id is returned unchecked."""
     found = None if subject is None else await resolve(store, subject)
     if found is not None and found.job_id is not None:
         return [found.job_id]
@@ -121,7 +121,7 @@ def _payload(values: list[str]) -> dict[str, Any]:
         if not sign:
             fail(f"{pair!r} is not key=value.", USAGE)
         try:
-            # An invoice number made of digits stays what it is.
+            # An invoice number may consist of digits only, and stays text.
             payload[key] = text if key == "invoice_id" else json.loads(text)
         except ValueError:
             payload[key] = text

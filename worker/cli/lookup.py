@@ -1,4 +1,4 @@
-"""The invoice a command is about, or exit 1."""
+"""Finds the invoice that a command is about."""
 
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from worker.store import Store
 
 
 async def invoice_id_of(store: Store, subject: str) -> UUID:
-    """The id of the invoice meant. Ends the command with exit code 1 if there is none."""
+    """The invoice's id. Ends the command with exit code 1 if there is no such invoice."""
     found = await resolve(store, subject)
     if found is None or found.invoice_id is None:
         fail(f"No invoice has the number or id {subject!r}. Check it in the billing system.")

@@ -1,11 +1,11 @@
-"""reconcile: compares all invoices with sevDesk."""
+"""The command reconcile: compares all invoices with sevDesk."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from worker.cli.base import FOUND, AsJson, cli, fail, settings, show, with_store
+from worker.cli.base import MUST_ACT, AsJson, cli, fail, settings, show, with_store
 from worker.store import Store
 
 if TYPE_CHECKING:
@@ -28,63 +28,56 @@ def reconcile(
     from worker.cli.sevdesk import sevdesk_errors
     from worker.operator.connections import open_account_gated
     from worker.reconcile.html import report
-    from worker.reconcile.read import ask_repairs, remember
     from worker.reconcile.read import reconcile as compare
+    from worker.reconcile.read import request_repairs, store_counts
 
-    given = settings()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))  # the command prints its result itself
 
-    async def look(store: Store) -> tuple["Reconciliation", list[str]]:
-        async with open_account_gated(given) as account:
-            found = await compare(store, account.client)
-        run = await remember(store, found)
-        return found, await ask_repairs(store, found, run) if fix else []
+    async def run(store: Store) -> tuple["Reconciliation", list[str]]:
+        async with open_account_gated(settings()) as account:
+            result = await compare(store, account.client)
+        number = await store_counts(store, result)
+        return result, await request_repairs(store, result, number) if fix else []
 
     with sevdesk_errors("Nothing was compared; try again later."):
-        found, asked = with_store(look, given)
+        result, repair_jobs = with_store(run)
     if html is not None:
         try:
-            html.write_text(report(found), encoding="utf-8")
+            html.write_text(report(result), encoding="utf-8")
         except OSError as error:
             fail(f"Cannot write {html}: {error.strerror}.")
-    show(as_json, _as_json(found, asked), lambda out: out.print(_table(found, asked)))
-    if found.findings:
-        raise typer.Exit(FOUND)
+    show(as_json, _as_json(result, repair_jobs), _view(result, repair_jobs))
+    if result.findings:
+        raise typer.Exit(MUST_ACT)
 
 
-def _as_json(found: "Reconciliation", asked: list[str]) -> dict[str, Any]:
+def _as_json(result: "Reconciliation", repair_jobs: list[str]) -> dict[str, Any]:
     return {
-        "started_at": found.started_at,
-        "invoices": found.invoices,
-        "documents": found.documents,
-        "changing": found.changing,
-        "calls": found.calls,
-        "drift": found.counts,
-        "findings": found.findings,
-        "repairs_asked": asked,
+        "started_at": result.started_at,
+        "invoices": result.invoices,
+        "documents": result.documents,
+        "changing": result.changing,
+        "calls": result.calls,
+        "drift": result.counts,
+        "findings": result.findings,
+        "repairs_asked": repair_jobs,
     }
 
 
-def _table(found: "Reconciliation", asked: list[str]) -> "RenderableType":
+def _view(result: "Reconciliation", repair_jobs: list[str]) -> "RenderableType":
     from rich.console import Group
-    from rich.text import Text
 
-    from worker.cli.invoice_view import plain
+    from worker.cli.tables import table
 
-    of = f"{found.invoices} linked invoices and {found.documents} documents in sevDesk ({found.calls} calls)"
-    left_out = f", {found.changing} left out because they were being changed" if found.changing else ""
-    counts = ", ".join(f"{count} {name}" for name, count in found.counts.items())
-    head = Text(f"{of} compared{left_out}: {counts or 'no difference'}.")
-    if not found.findings:
+    scope = f"{result.invoices} linked invoices and {result.documents} documents in sevDesk ({result.calls} calls)"
+    left_out = f", {result.changing} left out because they were being changed" if result.changing else ""
+    counts = ", ".join(f"{count} {name}" for name, count in result.counts.items())
+    head = f"{scope} compared{left_out}: {counts or 'no difference'}."
+    if not result.findings:
         return head
-    table = plain("what", "invoice", "here", "in sevDesk", "next step")
-    for each in found.findings:
-        texts = (each.drift.value, each.invoice_number, each.ours, each.theirs, each.next_step)
-        table.add_row(*map(Text, texts))
-    repairable = sum(each.repair is not None for each in found.findings)
-    last = (
-        f"{len(asked)} repair jobs asked for."
-        if asked
-        else f"{repairable} can be repaired by jobs: --fix asks for them."
-    )
-    return Group(head, table, Text(last))
+    rows = [(each.drift.value, each.invoice_number, each.ours, each.theirs, each.next_step) for each in result.findings]
+    repairable = sum(each.repair is not None for each in result.findings)
+    repairs = f"{repairable} can be repaired by jobs: --fix asks for them."
+    if repair_jobs:
+        repairs = f"{len(repair_jobs)} repair jobs asked for."
+    return Group(head, table(("what", "invoice", "here", "in sevDesk", "next step"), rows), repairs)

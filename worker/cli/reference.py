@@ -7,8 +7,6 @@ import typer
 from worker.cli.base import USAGE, AsJson, cli, dump, fail, show
 from worker.domain.problems import CATALOGUE, Lang, ProblemType
 
-Language = Annotated[Lang, typer.Option("--lang", help="Language of the sentences.")]
-
 
 @cli.command()
 def schema(as_json: AsJson = False) -> None:
@@ -21,7 +19,7 @@ def schema(as_json: AsJson = False) -> None:
 @cli.command()
 def problems(
     code: Annotated[str | None, typer.Argument(help="One code, for example recipient_missing_email.")] = None,
-    lang: Language = "en",
+    lang: Annotated[Lang, typer.Option(help="Language of the sentences.")] = "en",
     as_json: AsJson = False,
 ) -> None:
     """Print the catalogue of problems: code, who must act, cause and next step. {names} are parameters."""
@@ -29,8 +27,8 @@ def problems(
 
     if code is not None and code not in CATALOGUE:
         fail(f"There is no problem {code!r}. sevdesk-worker problems lists all of them.", USAGE)
-    found = [CATALOGUE[code]] if code else list(CATALOGUE.values())
-    show(as_json, [_as_json(entry) for entry in found], lambda out: out.print(problem_table(found, lang)))
+    entries = [CATALOGUE[code]] if code else list(CATALOGUE.values())
+    show(as_json, [_as_json(entry) for entry in entries], problem_table(entries, lang))
 
 
 def _as_json(entry: ProblemType) -> dict[str, object]:
@@ -49,5 +47,5 @@ def mapping(as_json: AsJson = False) -> None:
     from worker.cli.invoice_view import mapping_table
     from worker.operator.mapping import field_mapping
 
-    found = field_mapping()
-    show(as_json, found, lambda out: out.print(mapping_table(found)))
+    rows = field_mapping()
+    show(as_json, rows, mapping_table(rows))

@@ -1,4 +1,4 @@
-"""Commands that start something and stay: the worker, the embedded servers, the local sevDesk, the demo."""
+"""Commands that start a long-running process: the worker, the embedded servers, the local sevDesk, the demo."""
 
 import asyncio
 import signal
@@ -16,11 +16,10 @@ def run() -> None:
     """Run the worker until SIGTERM."""
     from worker.app import App
 
-    given = settings()
-    log.set_up(given.log_level, given.log_format)
+    log.set_up(settings().log_level, settings().log_format)
 
     async def work() -> None:
-        app = App(given)
+        app = App(settings())
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, app.stop)
         await app.run()
@@ -67,9 +66,8 @@ def sandbox(
     except ValueError:
         fail(f"--latency is {latency!r}; it must look like 60,600.", USAGE)
     latency_ms = (read_ms, write_ms)
-    raise typer.Exit(
-        run_sandbox(port=port, token=token, latency=latency_ms, record=record, upstream=upstream, diff=diff)
-    )
+    code = run_sandbox(port=port, token=token, latency=latency_ms, record=record, upstream=upstream, diff=diff)
+    raise typer.Exit(code)
 
 
 @cli.command()

@@ -1,4 +1,4 @@
-"""How a command reports that sevDesk cannot be asked."""
+"""Reports errors of sevDesk to the operator."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from worker.operator.connections import TokenMissing
 
 @contextmanager
 def sevdesk_errors(advice: str) -> Iterator[None]:
-    """A refusal or an outage as one sentence with `advice`, exit 1; a missing token, exit 2."""
+    """End the command with one sentence: exit code 1 with `advice` on an error of sevDesk, 2 if no token is set."""
     try:
         yield
     except TokenMissing:

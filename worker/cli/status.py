@@ -1,4 +1,4 @@
-"""Commands that look at the whole: status, top. Neither shows personal data."""
+"""Commands about the whole system: status, top. They show no personal data."""
 
 import asyncio
 import signal
@@ -16,18 +16,18 @@ from worker.store.operator_rows import AccountRow, StateCountRow
 if TYPE_CHECKING:
     from worker.cli.status_view import Status
 
-# What fits on a screen; `jobs` lists the rest.
+# Rows per table: what fits on a screen; `jobs` lists the rest.
 MAX_SHOWN = 10
-# Enough to see a trend, and read in a millisecond.
+# Jobs whose states are counted: enough to see a trend, and read in a millisecond.
 NEWEST = 1000
 
 
-async def glance(store: Store, given: Settings) -> "Status":
-    """Everything that `status` shows, read through indexes: the cost does not grow with the number of invoices."""
+async def read_status(store: Store, given: Settings) -> "Status":
+    """Read everything that `status` shows, through indexes: the cost does not grow with the number of invoices."""
     began = monotonic()
-    near_redis = asyncio.create_task(redis_state(given.redis_url))
+    redis = asyncio.create_task(redis_state(given.redis_url))
     account: AccountRow = await store.query("account")
-    found: Status = {
+    result: Status = {
         "jobs": _by_state(await store.query("queue_states")),
         "newest_jobs": _by_state(await store.query("recent_states", most=NEWEST)),
         "running": await store.query("running_jobs", most=MAX_SHOWN),
@@ -36,11 +36,11 @@ async def glance(store: Store, given: Settings) -> "Status":
         "account": {**account, "token_here": given.sevdesk_api_token is not None},
         "last_reconciliation": await store.query("last_reconciliation"),
         "about": await store.query("table_sizes"),
-        "redis": await near_redis,
+        "redis": await redis,
         "ms": 0,
     }
-    found["ms"] = round((monotonic() - began) * 1000)
-    return found
+    result["ms"] = round((monotonic() - began) * 1000)
+    return result
 
 
 def _by_state(rows: list[StateCountRow]) -> dict[str, int]:
@@ -50,11 +50,10 @@ def _by_state(rows: list[StateCountRow]) -> dict[str, int]:
 @cli.command()
 def status(as_json: AsJson = False) -> None:
     """Show the queue, what is parked, the workers, the connection and the last payment sync."""
-    from worker.cli.status_view import page
+    from worker.cli.status_view import status_view
 
-    given = settings()
-    found = with_store(lambda store: glance(store, given), given)
-    show(as_json, found, lambda out: out.print(page(found)))
+    result = with_store(lambda store: read_status(store, settings()))
+    show(as_json, result, status_view(result))
 
 
 @cli.command()
@@ -66,31 +65,30 @@ def top(
     """Watch the same as status, live, until Ctrl-C; --json prints one line a look."""
     from rich.live import Live
 
-    from worker.cli.status_view import page
+    from worker.cli.status_view import status_view
 
-    given = settings()
     if not 0.1 <= every <= 3600:
         fail("--every must be 0.1 to 3600 seconds.", USAGE)
 
-    # A handler of our own: asyncio's would make Ctrl-C during a look a cancelled connection, and that a failure.
-    signal.signal(signal.SIGINT, _leave)
+    # asyncio's own handler would cancel a connection that is being made on Ctrl-C, which is then reported as a failure.
+    signal.signal(signal.SIGINT, _exit)
 
-    def look() -> "Status":
-        return with_store(lambda store: glance(store, given), given)
+    def read() -> "Status":
+        return with_store(lambda store: read_status(store, settings()))
 
     if once:
-        seen = look()
-        show(as_json, seen, lambda out: out.print(page(seen)))
+        result = read()
+        show(as_json, result, status_view(result))
         return
     while as_json:
-        typer.echo(dump(look(), indent=None))
+        typer.echo(dump(read(), indent=None))
         sleep(every)
     out = console()
-    with Live(page(look()), console=out, screen=out.is_terminal, auto_refresh=False) as live:
+    with Live(status_view(read()), console=out, screen=out.is_terminal, auto_refresh=False) as live:
         while True:
             sleep(every)
-            live.update(page(look()), refresh=True)
+            live.update(status_view(read()), refresh=True)
 
 
-def _leave(*_: object) -> NoReturn:
-    raise SystemExit(0)  # what asyncio lets through from wherever it is
+def _exit(*_: object) -> NoReturn:
+    raise SystemExit(0)  # asyncio lets this exception through at any point

@@ -1,8 +1,10 @@
-"""One question about the system's health, and its answer."""
+"""The result of one check of the system."""
 
 from dataclasses import dataclass
 from typing import Literal
 
+# A sync may be running, and one may have been missed; the third in a row is a fault.
+MISSED_SYNCS = 3
 # `unknown`: nobody can be asked, so a person must look.
 Level = Literal["ok", "warn", "fail", "unknown"]
 
@@ -22,8 +24,8 @@ class Check:
         return self.level != "fail"
 
 
-def judged(
+def check_that(
     name: str, passed: bool, good: str, bad: str, level: Level = "fail", *, next_step: str | None = None
 ) -> Check:
-    """A check with the text `good`, or with `bad`, `level` and `next_step`."""
+    """A check with the text `good` if passed, else with `bad`, `level` and `next_step`."""
     return Check(name, "ok", good) if passed else Check(name, level, bad, next_step)

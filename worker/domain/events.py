@@ -40,13 +40,13 @@ def _jsonable(value: Any) -> Any:
     return value
 
 
-# Fields the side tables need and the event log must not repeat: binary content, personal data.
+# Metadata of fields that are stored in other tables and must not be in the event log: binary content, personal data.
 UNLOGGED: Mapping[str, bool] = {"log": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactEvent(Event):
-    """The sevDesk contact of a party is what the billing system has. `digest` is of what was written."""
+    """Something of the party's sevDesk contact now equals the billing system's data; `digest` is that data's."""
 
     party_kind: PartyKind
     party_id: UUID
@@ -56,28 +56,28 @@ class ContactEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactLinked(ContactEvent):
-    """A sevDesk contact stands for the recipient, and its name is what we last wrote."""
+    """The sevDesk contact of the recipient is known; its name is what the billing system has, if `digest` says so."""
 
     how: str  # `created`, `found by customer number`, `updated`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressWritten(ContactEvent):
-    """The linked contact's invoice address is what the billing system has."""
+    """The contact's invoice address is what the billing system has."""
 
     address_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailWritten(ContactEvent):
-    """The linked contact's e-mail is what the billing system has."""
+    """The contact's e-mail address is what the billing system has."""
 
     email_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drafted(Event):
-    """sevDesk holds a draft with exactly our sums; `how` says whether we made it or found it."""
+    """sevDesk has a draft of the invoice; `how`: `created` by us just now, or `found`."""
 
     external_id: str
     net: Decimal
@@ -91,7 +91,7 @@ class Drafted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftDeleted(Event):
-    """The draft was deleted in sevDesk; the next publish starts afresh."""
+    """We deleted the draft in sevDesk; the next publish makes a new one."""
 
     external_id: str
     cause: str
@@ -99,7 +99,7 @@ class DraftDeleted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateSet(Event):
-    """The draft is laid out with this sevDesk template."""
+    """The document in sevDesk uses this layout."""
 
     template_id: str
 
@@ -117,7 +117,7 @@ class Finalized(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentStored(Event):
-    """A document lies in `sevdesk_documents`."""
+    """A document was stored in `sevdesk_documents`."""
 
     document: ClassVar[str]  # the table's `kind`
     mimetype: ClassVar[str] = "application/pdf"
@@ -127,20 +127,20 @@ class DocumentStored(Event):
 
 
 class PdfStored(DocumentStored):
-    """The finalized invoice's PDF lies in `sevdesk_documents`."""
+    """The finalized invoice's PDF."""
 
     document = "invoice_pdf"
 
 
 class XmlStored(DocumentStored):
-    """The e-invoice's XML lies in `sevdesk_documents`, beside the PDF that carries it."""
+    """The e-invoice's XML, which its PDF contains too."""
 
     document, mimetype = "invoice_xml", "application/xml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailSent(Event):
-    """A document went out by e-mail. `how` is how that is known."""
+    """A document was sent by e-mail; `how` says how we know."""
 
     document: ClassVar[str]
     recipient_kind: PartyKind
@@ -153,15 +153,16 @@ class MailSent(Event):
 
 
 class Mailed(MailSent):
-    """The invoice went out by e-mail, once for this job."""
+    """The invoice was sent by e-mail."""
 
     document = "invoice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentEvent(Event):
-    """What sevDesk now says about the money. Amounts in the invoice's currency; `paid_on` is a Berlin day."""
+    """sevDesk's payment state has changed. Amounts in the invoice's currency; `paid_on` is a Berlin day."""
 
+    claim: ClassVar[ClaimStatus] = ClaimStatus.PAID  # what the invoice's `claim_status` becomes
     gross: Decimal
     paid_before: Decimal
     paid_now: Decimal
@@ -172,7 +173,9 @@ class PaymentEvent(Event):
 
 
 class PartiallyPaid(PaymentEvent):
-    """Some of the money has come."""
+    """Less than the gross amount has come."""
+
+    claim = ClaimStatus.PARTIALLY_PAID
 
 
 class Paid(PaymentEvent):
@@ -188,12 +191,14 @@ class Discounted(PaymentEvent):
 
 
 class PaymentReversed(PaymentEvent):
-    """Money that had come is gone again (transaction unlinked): back to open."""
+    """What was paid was taken back in sevDesk (transaction unlinked): nothing is paid any more."""
+
+    claim = ClaimStatus.OPEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentSynced(Event):
-    """Logged with every payment event: what the original integration logs."""
+    """Logged with every payment event, in the form in which the integration before this one logged payments."""
 
     status: ClaimStatus
     paid_amount: Decimal
@@ -202,7 +207,7 @@ class PaymentSynced(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancelled(Event):
-    """The invoice is cancelled: locally, with its draft, or by the cancellation invoice named here."""
+    """The job cancelled the invoice: in the billing system only, with its draft, or by the document named here."""
 
     how: str
     reason: str
@@ -212,7 +217,7 @@ class Cancelled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelledInSevdesk(Event):
-    """A cancellation invoice (SR) stands against ours in sevDesk, made by hand there."""
+    """Somebody cancelled the invoice in sevDesk, which made a cancellation invoice (SR)."""
 
     external_id: str
     at: datetime
@@ -228,27 +233,27 @@ class CreditNoteDrafted(Event):
 
 
 class CancellationPdfStored(DocumentStored):
-    """The cancellation invoice's PDF lies in `sevdesk_documents`."""
+    """The cancellation invoice's PDF."""
 
     document = "cancellation_pdf"
 
 
 class CancellationMailed(MailSent):
-    """The cancellation invoice went out by e-mail, once for this job."""
+    """The cancellation invoice was sent by e-mail."""
 
     document = "cancellation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeletedInSevdesk(Event):
-    """sevDesk no longer has the invoice. What is owed stays as it is; a person must publish it again or cancel it."""
+    """sevDesk no longer has the invoice. The claim stays as it is; a person must publish it again or cancel it."""
 
     external_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renumbered(Event):
-    """sevDesk shows another number for the invoice than the one handed back."""
+    """sevDesk shows another invoice number than the one on record."""
 
     before: str
     number: str

@@ -1,1 +1,1 @@
-"""Everything on record about one invoice, as one ZIP file that can be checked offline."""
+"""Everything stored about one invoice, as one ZIP file that can be checked offline."""

@@ -6,8 +6,8 @@
     manifest.json     number of records, SHA-256 of the last one, size and SHA-256 of each file
     manifest.sha256   SHA-256 of manifest.json, as `sha256sum` writes it
 
-`verify` needs only the ZIP file. Whoever recomputes all digests can forge a bundle, but not its seal (the SHA-256 of
-manifest.json): keep the seal somewhere else. Bundles hold personal data, so store them like the invoice itself.
+`verify` needs only the ZIP file. A forger can recompute every digest in it, but not change a seal (the SHA-256 of
+manifest.json) that is kept elsewhere. Bundles hold personal data, so store them like the invoice itself.
 """
 
 import json
@@ -142,7 +142,7 @@ def _files(files: Mapping[str, bytes], manifest: Mapping[str, Any]) -> Iterable[
 
 
 def _records(content: bytes, manifest: Mapping[str, Any]) -> list[str]:
-    """The first record that was altered or is missing. Later ones are not checked: the chain is broken."""
+    """The first record that was altered or is missing; later ones cannot be checked, as each names the one before."""
     previous, number = NO_PREDECESSOR, 0
     for number, line in enumerate(content.splitlines(keepends=True), 1):
         record = _record(line)

@@ -1,4 +1,4 @@
-"""ZIP files whose bytes follow from their content alone: uncompressed, with a fixed date. Pure."""
+"""ZIP files that are equal to the byte if their content is: uncompressed, with a fixed date. Pure."""
 
 import io
 import struct

@@ -1,1 +1,1 @@
-"""Jobs that are not about one invoice, one file each."""
+"""The handlers of job kinds that are not about one invoice, one file each."""

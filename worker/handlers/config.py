@@ -1,4 +1,4 @@
-"""update_config: changes settings in `sevdesk_config`, each change on record."""
+"""update_config: change settings in `sevdesk_config` and record each change."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ MAX_SHOWN = 20
 
 
 async def update_config(context: HandlerContext, job: Job, payload: UpdateConfig) -> Outcome:
-    """Take over what differs; each change is put on record with old value, new value, person and time."""
+    """Store the settings that differ; each change is recorded with old value, new value, person and time."""
     store, patch = context.store, payload.patch
     if refusal := await _unknown_templates(store, patch):
         return refusal

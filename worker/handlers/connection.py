@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sevdesk_client.errors import SevDeskError
 from sevdesk_client.models import SevUser, Template
-from worker.domain.check import Check
+from worker.domain.check import Check, check_that
 from worker.domain.jobs import TestConnection
 from worker.domain.ledger import Job
 from worker.domain.outcome import Done, Outcome
@@ -24,18 +24,18 @@ NEEDED_VERSION = "2.0"  # tax rules, which every invoice of ours names, exist fr
 
 
 async def test_connection(context: HandlerContext, job: Job, payload: TestConnection) -> Outcome:
-    """Every check has its own result; one that fails stops no other. The job itself is done either way.
+    """Run every check, whether or not others fail; the job is `Done` either way.
 
-    Connected means: the token works and the account is known. Then account and admin are put down in the settings,
-    and the first user as contact person where none is set.
+    Connected means: the token works and the account is known. Then the account, the person who asked and, if none is
+    set, the first user as contact person are stored in the settings. Raises one of `CONNECTION_LOST`.
     """
     store, client = context.store, context.sevdesk.client
     config: ConfigRow = await store.query("config")
-    version, _ = await _ask("bookkeeping_version", client.bookkeeping_system_version, _version)
-    account, users = await _ask("account", partial(client.list_users, with_account=True), _account)
-    layouts, templates = await _ask("templates", client.list_templates, partial(_templates, config))
+    version, _ = await _check("bookkeeping_version", client.bookkeeping_system_version, _version)
+    account, users = await _check("account", partial(client.list_users, with_account=True), _account)
+    layouts, templates = await _check("templates", client.list_templates, partial(_templates, config))
     checks = [version, account, *_users(users, config), layouts, _datev(version)]
-    # A version that is too old is still an answer to our token.
+    # Whatever the version is: sevDesk has accepted the token.
     connected = bool(users and users[0].client_id)
     patch: dict[str, Any] = {"is_connected": connected}
     if connected:
@@ -55,7 +55,8 @@ async def test_connection(context: HandlerContext, job: Job, payload: TestConnec
     )
 
 
-async def _ask(name: str, call: Callable[[], Awaitable[T]], judge: Callable[[Any], Check]) -> tuple[Check, T | None]:
+async def _check(name: str, call: Callable[[], Awaitable[T]], judge: Callable[[Any], Check]) -> tuple[Check, T | None]:
+    """The check of sevDesk's answer, and the answer; if the call fails, a failed check and None."""
     try:
         answer = await call()
     except SevDeskError as error:
@@ -64,14 +65,10 @@ async def _ask(name: str, call: Callable[[], Awaitable[T]], judge: Callable[[Any
 
 
 def _version(version: str) -> Check:
-    if version == NEEDED_VERSION:
-        return Check("bookkeeping_version", "ok", f"sevDesk's bookkeeping system is {version}.")
-    return Check(
-        "bookkeeping_version",
-        "fail",
-        f"sevDesk's bookkeeping system is {version}; tax rules need {NEEDED_VERSION}.",
-        "Let sevDesk's support move the account to the new bookkeeping system.",
-    )
+    good = f"sevDesk's bookkeeping system is {version}."
+    bad = f"sevDesk's bookkeeping system is {version}; tax rules need {NEEDED_VERSION}."
+    step = "Let sevDesk's support move the account to the new bookkeeping system."
+    return check_that("bookkeeping_version", version == NEEDED_VERSION, good, bad, next_step=step)
 
 
 def _account(users: list[SevUser]) -> Check:
@@ -81,37 +78,26 @@ def _account(users: list[SevUser]) -> Check:
 
 
 def _users(users: list[SevUser] | None, config: ConfigRow) -> Iterable[Check]:
-    """The person whom each invoice names must be a user of this account, which also notices another account's token."""
+    """The invoices' contact person must be a user of this account; is not, if the token is another account's."""
     if not users:
         return
     wanted = config["contact_person_id"]
-    if wanted is None or any(user.id == wanted for user in users):
-        who = wanted or users[0].id
-        yield Check("users", "ok", f"{len(users)} users; invoices name user {who} as contact person.")
-    else:
-        yield Check(
-            "users",
-            "fail",
-            f"The contact person {wanted} of the settings is none of the account's {len(users)} users.",
-            "Set contact_person_id to null with update_config and test again, or set another user's id.",
-        )
+    good = f"{len(users)} users; invoices name user {wanted or users[0].id} as contact person."
+    bad = f"The contact person {wanted} of the settings is none of the account's {len(users)} users."
+    step = "Set contact_person_id to null with update_config and test again, or set another user's id."
+    yield check_that("users", wanted is None or any(u.id == wanted for u in users), good, bad, next_step=step)
 
 
 def _templates(config: ConfigRow, found: list[Template]) -> Check:
     known = {template.id for template in found}
     lost = [field for field in TEMPLATE_FIELDS if config[field] is not None and config[field] not in known]
-    if not lost:
-        return Check("templates", "ok", f"{len(known)} templates can be read, those of the settings among them.")
-    return Check(
-        "templates",
-        "fail",
-        f"sevDesk has {len(known)} templates, but not what the settings name as {', '.join(lost)}.",
-        "Choose others with update_config.",
-    )
+    good = f"{len(known)} templates can be read, those of the settings among them."
+    bad = f"sevDesk has {len(known)} templates, but not what the settings name as {', '.join(lost)}."
+    return check_that("templates", not lost, good, bad, next_step="Choose others with update_config.")
 
 
 def _datev(version: Check) -> Check:
-    """The one requirement that is known, the beginning of the accounting year, cannot be read (no endpoint known)."""
+    """The export needs the beginning of the accounting year, which no known endpoint shows."""
     if not version.ok:
         return Check("datev", "fail", "The DATEV export needs what bookkeeping_version asks for.", version.next_step)
     return Check(

@@ -1,7 +1,7 @@
-"""The passage of `export_datev`: start once, poll, fetch, check, store. Resumable at every point.
+"""export_datev: start sevDesk's export once, wait for it, download it, check it, store it.
 
-sevDesk cannot be asked which exports it runs, so a start whose answer was lost is a question for a person; everything
-after it hangs on the stored job id and is repeated at will.
+sevDesk cannot be asked which exports it runs, so if the answer to the start was lost, a person must find out. All later
+parts need only the stored job id of sevDesk's and may be repeated.
 """
 
 import asyncio
@@ -9,8 +9,8 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
 import structlog
 
@@ -31,31 +31,20 @@ from worker.store.rows import ConfigRow, DocumentRow, ExportRow, item_of
 
 log = structlog.get_logger()
 
-# Small exports take seconds, a year with images an hour: look often at first, then once a minute.
+# Small exports take seconds, a year with images an hour: a tenth of the age so far, within these bounds (seconds).
 FIRST_POLL, LONGEST_POLL, POLL_SHARE = 2.0, 60.0, 0.1
-# After this nothing will come any more.
+# Many times what a large export takes; after this none is expected any more.
 GIVE_UP_SECONDS = 6 * 3600.0
-# Only one start at a time, on all workers: whether periods overlap can be told no other way.
+# Only one start at a time, on all workers: otherwise two overlapping periods could start at once.
 STEP = SUBJECT = "start_export"
-START_WAIT = 1.0
+START_WAIT = 1.0  # seconds until a start that another one holds up is tried again
 
-ENDED = {"accepted", "accepted_with_findings", "refused", "failed"}
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What was asked for; its digest is what the intent keeps."""
-
-    start_date: str
-    end_date: str
-    scope: str
-    by_pay_date: bool
-    include_images: bool
-    enshrine: bool
+CHECKED = {"accepted", "accepted_with_findings", "refused"}
+ORDER = ("start_date", "end_date", "scope", "by_pay_date", "include_images", "enshrine")  # what sevDesk is asked for
 
 
 async def export_datev(context: HandlerContext, job: Job, payload: ExportDatev) -> Outcome:
-    """One attempt, which goes on from whatever the export's row says has been reached."""
+    """One attempt, which continues where the export's row says the last one stopped."""
     return await Export(context).run(job, payload)
 
 
@@ -63,40 +52,28 @@ class Export:
     """One attempt at one export."""
 
     def __init__(self, context: HandlerContext) -> None:
-        self.store, self.locks, self.account, self.settings = (
-            context.store,
-            context.locks,
-            context.sevdesk,
-            context.settings,
-        )
+        self.store, self.locks = context.store, context.locks
+        self.account, self.settings = context.sevdesk, context.settings
 
     async def run(self, job: Job, payload: ExportDatev) -> Outcome:
-        """Goes on from whatever the row says has been reached."""
-        row = await self._adopt(job, payload)
+        """Raises `SevDeskError` or one of `CONNECTION_LOST`; then the attempt is repeated."""
+        row: ExportRow | None = await self.store.query(
+            "find_or_insert_export", **payload.model_dump(), job_id=job.job_id, requested_by=job.requested_by
+        )
         if row is None:
             return Rejected(problem("export_not_found", export_id=payload.export_id))
-        if row["status"] in ENDED and row["status"] != "failed":
+        if row["status"] in CHECKED:
             return Done({"export_id": str(row["export_id"]), "status": row["status"]})
         if row["job_id"] != job.job_id:
             return Rejected(problem("export_taken", export_id=row["export_id"], other_job=row["job_id"]))
         if row["sevdesk_job_id"] is None:
-            started = await self._start_alone(job, row)
-            return NotYet(FIRST_POLL, problem("export_in_progress")) if started is None else started
-        await self._close_leftover(job)
+            return await self._start_alone(job, row)
+        await self._close_own_intent(job)
         return await self._fetch(row, row["sevdesk_job_id"])
-
-    async def _adopt(self, job: Job, payload: ExportDatev) -> ExportRow | None:
-        row: ExportRow | None = await self.store.query(
-            "find_or_insert_export",
-            **payload.model_dump(),
-            job_id=job.job_id,
-            requested_by=job.requested_by,
-        )
-        return row
 
     # -- the one write -------------------------------------------------------------------------------------------------
 
-    async def _start_alone(self, job: Job, row: ExportRow) -> Outcome | None:
+    async def _start_alone(self, job: Job, row: ExportRow) -> Outcome:
         if not await self.locks.hold(SUBJECT):
             return NotYet(START_WAIT, problem("export_starting"))
         try:
@@ -104,42 +81,34 @@ class Export:
         finally:
             await asyncio.shield(self.locks.release(SUBJECT))
 
-    async def _start(self, job: Job, row: ExportRow) -> Outcome | None:
-        """Intent, call, job id. None when sevDesk has taken the order."""
-        other = await self.store.query(
-            "overlapping_export",
-            export_id=row["export_id"],
-            start_date=row["start_date"],
-            end_date=row["end_date"],
-        )
+    async def _start(self, job: Job, row: ExportRow) -> Outcome:
+        """Record the intent, then send the order."""
+        start, end = row["start_date"], row["end_date"]
+        other = await self.store.query("overlapping_export", export_id=row["export_id"], start_date=start, end_date=end)
         if other is not None:
             return Rejected(problem("export_overlaps", other_export=other))
-        earlier = await self._earlier(job, row)
+        earlier = await self._earlier_start(job, row)
         if isinstance(earlier, Outcome):
             return earlier
         opened = monotonic()
-        wanted = _wanted(row)
+        columns: Mapping[str, Any] = {**row}
+        order = {name: columns[name] for name in ORDER}
         intent_id = await self.locks.open_intent(
             subject=SUBJECT,
             job_id=job.job_id,
             step=STEP,
             action="create_datev_export",
-            summary={"start_date": wanted.start_date, "end_date": wanted.end_date, "enshrine": wanted.enshrine},
-            request_sha256=digest(wanted),
+            summary={"start_date": start.isoformat(), "end_date": end.isoformat(), "enshrine": row["enshrine"]},
+            request_sha256=digest(order),
             earlier=earlier,
         )
-        return await self._order(job, row, intent_id, opened)
+        return await self._send_order(job, row, tuple(order.values()), intent_id, opened)
 
-    async def _order(self, job: Job, row: ExportRow, intent_id: int, opened: float) -> Outcome | None:
+    async def _send_order(
+        self, job: Job, row: ExportRow, order: tuple[Any, ...], intent_id: int, opened: float
+    ) -> Outcome:
         try:
-            sevdesk_job_id = await self.account.client.create_datev_export(
-                row["start_date"],
-                row["end_date"],
-                row["scope"],
-                row["by_pay_date"],
-                row["include_images"],
-                row["enshrine"],
-            )
+            sevdesk_job_id = await self.account.client.create_datev_export(*order)
         except (errors.NotSent, errors.Throttled):
             await self.store.record(job, intent=(intent_id, "not_sent"))
             raise
@@ -152,33 +121,36 @@ class Export:
         await self.store.query("export_started", export_id=row["export_id"], sevdesk_job_id=sevdesk_job_id)
         await self.store.record(job, intent=(intent_id, "done"))
         log.info("datev_export.started", export_id=str(row["export_id"]))
-        return None
+        return NotYet(FIRST_POLL, problem("export_in_progress"))
 
-    async def _earlier(self, job: Job, row: ExportRow) -> int | Outcome | None:
-        """The id of an open start that a person said did not happen; the question, while nobody has said anything."""
+    async def _earlier_start(self, job: Job, row: ExportRow) -> int | Outcome | None:
+        """The id of an open intent that is known not to have happened; None if none is open.
+
+        An outcome if it did happen, or if nobody knows yet.
+        """
         pending = await self.store.open_intent_of(SUBJECT)
         if pending is None:
             return None
         if (rest := self.settings.write_quarantine - pending["age"]) > 0:
             return NotYet(rest, problem("quarantine", action="create_datev_export"))
-        number: int = pending["id"]
+        intent_id: int = pending["id"]
         period = f"{pending['summary'].get('start_date')} to {pending['summary'].get('end_date')}"
         if pending["job_id"] != job.job_id:
             return Parked(problem("other_write_open", action="create_datev_export", other_job=pending["job_id"]))
         if pending["answer"] == "not-done":
-            return number
+            return intent_id
         if pending["answer"] == "done":
-            await self.store.record(job, intent=(number, "found_done"))
+            await self.store.record(job, intent=(intent_id, "found_done"))
             return await self._failed(row, Rejected(problem("export_job_id_lost", period=period)))
-        return Parked(problem("export_start_unknown", period=period), asks_about=number)
+        return Parked(problem("export_start_unknown", period=period), asks_about=intent_id)
 
-    async def _close_leftover(self, job: Job) -> None:
-        """The job id was stored and the process died before the intent was closed."""
+    async def _close_own_intent(self, job: Job) -> None:
+        """Close the intent if the process died after sevDesk's job id was stored and before the intent was closed."""
         pending = await self.store.open_intent_of(SUBJECT)
         if pending is not None and pending["job_id"] == job.job_id:
             await self.store.record(job, intent=(pending["id"], "found_done"))
 
-    # -- what may be repeated at will ----------------------------------------------------------------------------------
+    # -- what may be repeated ------------------------------------------------------------------------------------------
 
     async def _fetch(self, row: ExportRow, sevdesk_job_id: str) -> Outcome:
         info = await self._download_info(sevdesk_job_id)
@@ -187,7 +159,7 @@ class Export:
         try:
             content = await self.account.client.download(info.link)
         except errors.Refused as error:
-            # The link has run out, or the file is too large; a new link is asked for with each attempt.
+            # The link has expired, or the file is too large; each attempt asks for a new link.
             return Retry(problem("export_download_refused", answer=error.answer))
         report = await self._check(row, content)
         await self.store.query(
@@ -223,7 +195,7 @@ class Export:
         return NotYet(wait, problem("export_in_progress"))
 
     async def _check(self, row: ExportRow, content: bytes) -> Report:
-        """In a thread of its own: a large package takes seconds, and the loop must go on."""
+        """Compare with our own documents, in a thread: a large package takes seconds and would block the event loop."""
         days = {"first": row["start_date"], "last": row["end_date"]}
         types = {"AR": self.settings.sevdesk_invoice_type_ar, "SR": self.settings.sevdesk_invoice_type_sr}
         rows: list[DocumentRow] = await self.store.query("documents_of_period", **days)
@@ -241,17 +213,6 @@ class Export:
         return outcome
 
 
-def _wanted(row: ExportRow) -> Wanted:
-    return Wanted(
-        start_date=row["start_date"].isoformat(),
-        end_date=row["end_date"].isoformat(),
-        scope=row["scope"],
-        by_pay_date=row["by_pay_date"],
-        include_images=row["include_images"],
-        enshrine=row["enshrine"],
-    )
-
-
 def _why_refused(error: errors.Refused) -> Parked:
     if error.status == 409 or "accountingYearBegin" in error.reason:
         return Parked(problem("export_not_configured", answer=error.answer))
@@ -259,7 +220,10 @@ def _why_refused(error: errors.Refused) -> Parked:
 
 
 def _document(row: DocumentRow, types: Mapping[str, str]) -> Document:
-    """Per tax rate as sevDesk rounds: each position by itself. A cancellation is the exact negative."""
+    """The document that the export must contain; amounts per tax rate, each position rounded by itself, as in sevDesk.
+
+    A cancellation has the negative amounts of its invoice.
+    """
     sign = -1 if row["kind"] == "cancellation" else 1
     positions = []
     for item in (item_of(each) for each in row["items"] or ()):
@@ -280,7 +244,7 @@ def _document(row: DocumentRow, types: Mapping[str, str]) -> Document:
 
 
 def _with_report(content: bytes, report: Report) -> bytes:
-    """A second archive: the original untouched, beside it what the tax adviser should know."""
+    """A ZIP of the unchanged original and our report in German, for the tax adviser."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("original.zip", content)

@@ -1,5 +1,5 @@
-"""What every handler is given. A handler reads, decides and records through the store as it goes, and must be safe to
-start again at any point.
+"""What every handler gets. A handler reads, decides and records through the store, and may be started again after a
+crash at any point.
 """
 
 from collections.abc import Awaitable, Callable
@@ -21,11 +21,11 @@ class HandlerContext:
     locks: LockSession
     account: SevdeskAccount | None
     settings: Settings
-    stopping: Callable[[], bool]  # between two steps: hand back with `NotYet(0.0, ...)`
+    stopping: Callable[[], bool]  # the process shuts down
 
     @property
     def sevdesk(self) -> SevdeskAccount:
-        """For the kinds the runner lets through only with a token."""
+        """The account; only for kinds with `needs_sevdesk`, which the runner starts only if there is a token."""
         assert self.account is not None
         return self.account
 

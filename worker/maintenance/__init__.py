@@ -1,1 +1,1 @@
-"""Loops that run beside the jobs: reaper, relay, scheduler, measurements."""
+"""Loops that each worker repeats beside its jobs: reaper, relay, scheduler, measurements."""

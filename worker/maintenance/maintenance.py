@@ -1,4 +1,4 @@
-"""What is repeated beside the running jobs: reap, relay, request lost jobs, schedule, measure."""
+"""The loops: requeue jobs of dead workers, wake due jobs, request missing jobs, start scheduled ones, measure."""
 
 import asyncio
 import contextlib
@@ -22,12 +22,13 @@ log = structlog.get_logger()
 # A killed worker's jobs are reaped within this time after Postgres sees the dead socket (at once on the same network;
 # keep-alives bound it for a partition). One indexed query per worker each time.
 REAP_SECONDS = 2.0
-# NOTIFY wakes the relay for outbox requests; the sweep finds what was missed. A healthy worker claims a job within ten
-# seconds, so one that is due for longer is put into Redis again, after FLUSHALL for example.
+# NOTIFY runs the relay for outbox requests; every SWEEP_SECONDS it runs anyway, for what was missed. A healthy worker
+# claims a job within ten seconds, so one that is due for longer is put into Redis again, after FLUSHALL for example.
 SWEEP_SECONDS, WAKE_AGAIN_SECONDS, MAX_WAKES = 5.0, 10.0, 500
 # A changed interval should take effect within a minute; one small query per worker each time.
 TICK_SECONDS = 5.0
-# Invoices marked `queued` whose job was lost before a worker polled it. A producer's own MULTI comes within the grace.
+# For invoices marked `queued` whose job was lost before a worker polled it. Until the grace is over, the producer may
+# still put the job into Redis itself.
 MISSING_SECONDS, MISSING_GRACE_SECONDS = 15.0, 60.0
 # Prometheus usually scrapes every 15 to 60 s; two small queries each time.
 MEASURE_SECONDS = 5.0
@@ -59,7 +60,7 @@ class Maintenance:
 
     async def _relay(self) -> None:
         """Put jobs that are due, but not claimed, into Redis."""
-        # They do not run, so a claim on one that is left in Redis belongs to a dead worker.
+        # These jobs are not running, so a claim that is left in Redis is a dead worker's.
         due = await self.store.jobs_to_wake(grace=WAKE_AGAIN_SECONDS, most=MAX_WAKES)
         await wake_jobs(self.redis, due, clear_claim=True)
 

@@ -15,7 +15,7 @@ PAYMENTS, FULL_SWEEP = "payments", "full_sweep"
 
 
 async def start_due(store: Store) -> bool:
-    """Start due jobs, and plan anew if the interval has changed. True if a job was started."""
+    """Start the due ones, and correct the next time if the interval has changed. True if one was started."""
     minutes = await store.query("payment_interval")
     started = False
     for name, every, payload in ((PAYMENTS, minutes, {}), (FULL_SWEEP, schedule.DAY_MINUTES, {"full": True})):

@@ -1,25 +1,24 @@
 """doctor's checks of Postgres: reach, version, clock, session locks, migrations, the billing tables, rights."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Literal, cast
 
-from worker.domain.check import Check, judged
-from worker.operator.checks import guarded
+from worker.domain.check import Check, check_that
 from worker.settings import Settings
 from worker.store import CONNECTION_LOST, Store
 from worker.store.operator_rows import BillingColumnRow, ClockRow, MigrationLogRow
 from worker.store.probe import PostgresError, probe_locks, unfit_statements
 from worker.store.sql_files import sql_dir
 
-OLDEST = 140_000  # server_version_num
-# The schedule uses this machine's clock, the ledger Postgres'. A second apart is normal, half a minute delays the sync.
-CLOCK_NOISE, CLOCK_FAULT = 1.0, 30.0
-# What the reference schema writes -> what Postgres calls it; the others may stand in for it as they are.
-NAMES = {"timestamptz": ("timestamp with time zone",), "text": ("text", "character varying"),
-         "integer": ("integer", "smallint", "bigint")}  # fmt: skip
+OLDEST = 140_000  # Postgres 14, as `server_version_num`: the oldest that has all the SQL of our statements
+# Seconds. Schedules use this machine's clock, jobs Postgres'. One apart is normal, half a minute delays the sync.
+CLOCK_WARN, CLOCK_FAIL = 1.0, 30.0
+# Type in the reference schema -> Postgres' names of the types that may be used for it.
+ACCEPTED_TYPES = {"timestamptz": ("timestamp with time zone",), "text": ("text", "character varying"),
+                  "integer": ("integer", "smallint", "bigint")}  # fmt: skip
 COLUMN = re.compile(r"^ +([a-z_]+) +(uuid|text|numeric|date|integer|boolean|timestamptz|jsonb)\b", re.M)
 TABLE = re.compile(r"CREATE TABLE (\w+) \((.*?)^\);", re.M | re.S)
 GRANT = re.compile(r"GRANT (SELECT|INSERT|UPDATE) \(([^)]*)\)\s+ON (\w+) TO", re.S)
@@ -36,61 +35,65 @@ async def postgres_checks(settings: Settings) -> list[Check]:
     except UNREACHABLE as error:
         return [Check("postgres", "fail", f"Postgres does not answer ({type(error).__name__}). Check DATABASE_URL.")]
     try:
-        checks = await _server(store)
-        checks += await guarded("session locks", UNREACHABLE, lambda: _locks(settings), "Check DATABASE_LOCK_URL.")
-        checks += await guarded(
-            "migrations", UNREACHABLE, lambda: _migrations(store, settings), "Run sevdesk-worker migrate."
-        )
-        checks += await guarded("billing tables", UNREACHABLE, lambda: _billing(store), "Look at the billing tables.")
+        return [
+            *await _server(store),
+            *await _fail_on_error("session locks", _locks(settings), "Check DATABASE_LOCK_URL."),
+            *await _fail_on_error("migrations", _migrations(store, settings), "Run sevdesk-worker migrate."),
+            *await _fail_on_error("billing tables", _billing(store), "Look at the billing tables."),
+        ]
     finally:
         await store.close()
-    return checks
+
+
+async def _fail_on_error(name: str, checks: Awaitable[list[Check]], advice: str) -> list[Check]:
+    """The checks or, if Postgres refuses, one failed check with `advice`."""
+    try:
+        return await checks
+    except UNREACHABLE as error:
+        return [Check(name, "fail", f"{type(error).__name__}. {advice}")]
 
 
 async def _server(store: Store) -> list[Check]:
-    began, asked = monotonic(), datetime.now(UTC)
+    began, now = monotonic(), datetime.now(UTC)
     row: ClockRow = await store.query("clock")
-    away = abs((row["now"] - asked).total_seconds() - (monotonic() - began) / 2)
-    version = judged("postgres", row["version_number"] >= OLDEST, f"Postgres {row['version']} answers.",
-                     f"Postgres {row['version']} is older than 14; the worker's statements need 14.")  # fmt: skip
-    if away <= CLOCK_NOISE:
-        return [version, Check("clock", "ok", f"This machine's clock and Postgres' are {away * 1000:.0f} ms apart.")]
-    said = f"This machine's clock and Postgres' are {away:.1f} s apart. Set both by NTP."
-    return [version, Check("clock", "fail" if away > CLOCK_FAULT else "warn", said)]
+    apart = abs((row["now"] - now).total_seconds() - (monotonic() - began) / 2)
+    bad = f"Postgres {row['version']} is older than 14; the worker's statements need 14."
+    version = check_that("postgres", row["version_number"] >= OLDEST, f"Postgres {row['version']} answers.", bad)
+    if apart <= CLOCK_WARN:
+        return [version, Check("clock", "ok", f"This machine's clock and Postgres' are {apart * 1000:.0f} ms apart.")]
+    text = f"This machine's clock and Postgres' are {apart:.1f} s apart. Set both by NTP."
+    return [version, Check("clock", "fail" if apart > CLOCK_FAIL else "warn", text)]
 
 
 async def _locks(settings: Settings) -> list[Check]:
     probe = await probe_locks(settings.lock_url)
     where = "DATABASE_LOCK_URL" if settings.database_lock_url else "DATABASE_URL"
     bad = f"{where} goes through a pooler in transaction mode: session locks would protect nothing. "
-    return [judged("session locks", probe.works, f"Session locks hold on {where}.",
-                   bad + "Set DATABASE_LOCK_URL to a direct connection.")]  # fmt: skip
+    bad += "Set DATABASE_LOCK_URL to a direct connection."
+    return [check_that("session locks", probe.works, f"Session locks hold on {where}.", bad)]
 
 
 async def _migrations(store: Store, settings: Settings) -> list[Check]:
-    ours = {path.stem for path in (sql_dir() / "migrations").glob("*.sql")}
+    known = {path.stem for path in (sql_dir() / "migrations").glob("*.sql")}
     log: MigrationLogRow = await store.query("migration_log")
     unfit = await unfit_statements(settings.database_url)
-    fit = judged(
-        "statements",
-        not unfit,
-        "Every statement of the worker fits the database.",
-        f"{len(unfit)} statements do not fit the database ({', '.join(unfit[:3])}). Run sevdesk-worker migrate.",
-    )
+    bad = f"{len(unfit)} statements do not fit the database ({', '.join(unfit[:3])}). Run sevdesk-worker migrate."
+    statements = check_that("statements", not unfit, "Every statement of the worker fits the database.", bad)
     if not log["there"]:
-        return [Check("migrations", "fail", "The worker's tables are not there. Run sevdesk-worker migrate."), fit]
-    if not log["readable"]:
         return [
-            Check("migrations", "ok", "This role may not read the migration log; the statements prove the rest."),
-            fit,
+            Check("migrations", "fail", "The worker's tables are not there. Run sevdesk-worker migrate."),
+            statements,
         ]
+    if not log["readable"]:
+        text = "This role may not read the migration log; the statements prove the rest."
+        return [Check("migrations", "ok", text), statements]
     applied = {row["migration_id"] for row in await store.query("applied_migrations")}
-    missing, newer = sorted(ours - applied), sorted(applied - ours)
+    missing, newer = sorted(known - applied), sorted(applied - known)
     if newer:
-        said = f"The database has {', '.join(newer)}, which this version does not know. Update the worker."
-        return [Check("migrations", "warn", said), fit]
-    return [judged("migrations", not missing, f"All {len(ours)} migrations are applied.",
-                   f"{', '.join(missing)} not applied. Run sevdesk-worker migrate."), fit]  # fmt: skip
+        text = f"The database has {', '.join(newer)}, which this version does not know. Update the worker."
+        return [Check("migrations", "warn", text), statements]
+    bad = f"{', '.join(missing)} not applied. Run sevdesk-worker migrate."
+    return [check_that("migrations", not missing, f"All {len(known)} migrations are applied.", bad), statements]
 
 
 # -- the billing tables ------------------------------------------------------------------------------------------------
@@ -114,14 +117,11 @@ async def _billing(store: Store) -> list[Check]:
     columns = {(row["table_name"], row["column_name"]): row for row in rows}
     faults = contract_faults(expected, columns)
     tables = len({table for table, _ in expected})
-    contract = judged("billing tables", not faults, f"{tables} tables, {len(expected)} columns are as expected.",
-                      f"{_some(faults)}. Compare with sql/billing/tables.sql.")  # fmt: skip
-    unique = judged(
-        "invoice numbers",
-        await store.query("number_is_unique"),
-        "invoice_number is unique.",
-        "No unique index on billing_invoices (invoice_number): two invoices could share a marker. Add one.",
-    )
+    good = f"{tables} tables, {len(expected)} columns are as expected."
+    bad = f"{_first_three(faults)}. Compare with sql/billing/tables.sql."
+    contract = check_that("billing tables", not faults, good, bad)
+    bad = "No unique index on billing_invoices (invoice_number): two invoices could share a marker. Add one."
+    unique = check_that("invoice numbers", await store.query("number_is_unique"), "invoice_number is unique.", bad)
     return [contract, unique, await _rights(store, columns)]
 
 
@@ -129,11 +129,11 @@ def contract_faults(expected: Mapping[tuple[str, str], str], columns: Columns) -
     """One sentence part per column that is missing or of a type that the worker's statements cannot use."""
     faults = []
     for (table, name), type_ in expected.items():
-        there = columns.get((table, name))
-        if there is None:
+        column = columns.get((table, name))
+        if column is None:
             faults.append(f"{table}.{name} is missing")
-        elif there["type"] not in NAMES.get(type_, (type_,)):
-            faults.append(f"{table}.{name} is {there['type']}, not {type_}")
+        elif column["type"] not in ACCEPTED_TYPES.get(type_, (type_,)):
+            faults.append(f"{table}.{name} is {column['type']}, not {type_}")
     return faults
 
 
@@ -141,13 +141,13 @@ async def _rights(store: Store, columns: Columns) -> Check:
     lacking = [
         f"{right} on {table}.{name}"
         for right, table, name in expected_rights()
-        if (there := columns.get((table, name))) is not None and not there[cast(Right, f"may_{right.lower()}")]
+        if (column := columns.get((table, name))) is not None and not column[cast(Right, f"may_{right.lower()}")]
     ]
     lacking += [f"SELECT, INSERT on {row['table_name']}" for row in await store.query("tables_without_access")]
-    return judged("rights", not lacking, "The role has every right the worker needs.",
-                  f"The role lacks {_some(lacking)}. Run sql/roles.sql as the tables' owner.")  # fmt: skip
+    bad = f"The role lacks {_first_three(lacking)}. Run sql/roles.sql as the tables' owner."
+    return check_that("rights", not lacking, "The role has every right the worker needs.", bad)
 
 
-def _some(faults: Sequence[str]) -> str:
+def _first_three(faults: Sequence[str]) -> str:
     more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
     return ", ".join(faults[:3]) + more

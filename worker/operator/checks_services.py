@@ -1,9 +1,9 @@
-"""doctor's checks of what is around: Redis and sevDesk."""
+"""doctor's checks of Redis and sevDesk."""
 
 from typing import Any
 
 from sevdesk_client.errors import SevDeskError, TokenRefused
-from worker.domain.check import Check, judged
+from worker.domain.check import Check, check_that
 from worker.operator.connections import living_workers, open_account, redis_client
 from worker.settings import Settings
 from worker.steps.account import SevdeskAccount
@@ -12,25 +12,23 @@ from worker.store.operator_rows import NamedTemplateRow
 from worker.store.probe import PostgresError
 
 OLDEST_REDIS = (6, 2)
-NEEDED_VERSION = "2.0"  # tax rules, which every invoice of ours names, exist from 2.0 on (official)
+BOOKKEEPING_VERSION = "2.0"  # tax rules, which every invoice needs, exist from 2.0 on (official)
 
 
 async def redis_checks(settings: Settings) -> list[Check]:
-    """Reach, version, what happens when memory runs out, what survives a restart, workers."""
+    """Reach, version, what Redis does when its memory is full, what survives a restart, and running workers."""
     from redis.exceptions import RedisError
 
     try:
         async with redis_client(settings.redis_url) as client:
             info: dict[str, Any] = await client.info()
-            save = await _snapshots(client)
-            alive = await living_workers(client)
+            snapshots = await _snapshots(client)
+            workers = await living_workers(client)
     except (RedisError, OSError, ValueError) as error:
         return [Check("redis", "fail", f"Redis does not answer ({type(error).__name__}). Check REDIS_URL.")]
-    return [
-        _version(info), _eviction(info), _persistence(info, save),
-        judged("workers", bool(alive), f"{len(alive)} running: {', '.join(alive)}.",
-               "No worker has reported within ten seconds. Start one: sevdesk-worker run.", "warn"),
-    ]  # fmt: skip
+    bad = "No worker has reported within ten seconds. Start one: sevdesk-worker run."
+    running = check_that("workers", bool(workers), f"{len(workers)} running: {', '.join(workers)}.", bad, "warn")
+    return [_version(info), _eviction(info), _persistence(info, snapshots), running]
 
 
 async def _snapshots(client: Any) -> bool | None:
@@ -48,29 +46,30 @@ def _version(info: dict[str, Any]) -> Check:
     shown = str(info.get("valkey_version") or info.get("redis_version"))
     # Valkey names the Redis version it is compatible with beside its own.
     number = tuple(int(part) for part in str(info.get("redis_version", "0")).split(".")[:2] if part.isdigit())
-    return judged("redis", number >= OLDEST_REDIS, f"{name} {shown} answers.",
-                  f"{name} {shown} is older than 6.2; the worker needs ZADD LT and the like.")  # fmt: skip
+    bad = f"{name} {shown} is older than 6.2; the worker needs ZADD LT and the like."
+    return check_that("redis", number >= OLDEST_REDIS, f"{name} {shown} answers.", bad)
 
 
 def _eviction(info: dict[str, Any]) -> Check:
     policy, limit = info.get("maxmemory_policy", "unknown"), int(info.get("maxmemory", 0) or 0)
-    well = policy == "noeviction" or (limit == 0 and policy != "unknown")
+    ok = policy == "noeviction" or (limit == 0 and policy != "unknown")
     bad = f"maxmemory-policy is {policy}: Redis may drop jobs that no worker has polled yet. Set it to noeviction."
-    return judged("redis memory", well, f"maxmemory-policy is {policy}, maxmemory {limit or 'unlimited'}.", bad, "warn")
+    good = f"maxmemory-policy is {policy}, maxmemory {limit or 'unlimited'}."
+    return check_that("redis memory", ok, good, bad, "warn")
 
 
-def _persistence(info: dict[str, Any], save: bool | None) -> Check:
-    kept = bool(int(info.get("aof_enabled", 0))) or save is not False
+def _persistence(info: dict[str, Any], snapshots: bool | None) -> Check:
+    kept = bool(int(info.get("aof_enabled", 0))) or snapshots is not False
     bad = "Redis keeps nothing over a restart: jobs that no worker has polled yet would be lost. "
-    return judged("redis disk", kept, "Redis keeps its data over a restart, or does not tell.",
-                  bad + "Switch AOF on, or ask for jobs through the outbox.", "warn")  # fmt: skip
+    bad += "Switch AOF on, or ask for jobs through the outbox."
+    return check_that("redis disk", kept, "Redis keeps its data over a restart, or does not tell.", bad, "warn")
 
 
 async def sevdesk_checks(settings: Settings) -> list[Check]:
     """Token, reach, bookkeeping version, and the templates that invoices name."""
     if settings.sevdesk_api_token is None:
-        said = "SEVDESK_API_TOKEN is not set: no payment sync, and jobs that need sevDesk are parked."
-        return [Check("sevdesk", "warn", said)]
+        text = "SEVDESK_API_TOKEN is not set: no payment sync, and jobs that need sevDesk are parked."
+        return [Check("sevdesk", "warn", text)]
     async with open_account(settings) as account:
         try:
             version = await account.client.bookkeeping_system_version()
@@ -80,7 +79,7 @@ async def sevdesk_checks(settings: Settings) -> list[Check]:
             return [Check("sevdesk", "fail", f"{error} Check SEVDESK_BASE_URL and the network.")]
         bad = f"sevDesk's bookkeeping system is {version}; tax rules need 2.0. Ask its support."
         good = f"sevDesk takes the token; its bookkeeping system is {version}."
-        return [judged("sevdesk", version == NEEDED_VERSION, good, bad), await _templates(settings, account)]
+        return [check_that("sevdesk", version == BOOKKEEPING_VERSION, good, bad), await _templates(settings, account)]
 
 
 async def _templates(settings: Settings, account: SevdeskAccount) -> Check:
@@ -96,5 +95,5 @@ async def _templates(settings: Settings, account: SevdeskAccount) -> Check:
     except SevDeskError as error:
         return Check("templates", "warn", f"sevDesk's templates cannot be read: {error}")
     lost = [f"{row['place']} names {row['template_id']}" for row in named if row["template_id"] not in known]
-    return judged("templates", not lost, f"All {len(named)} templates that invoices name exist in sevDesk.",
-                  f"Not in sevDesk: {', '.join(lost[:3])}. Choose others with update_config.")  # fmt: skip
+    bad = f"Not in sevDesk: {', '.join(lost[:3])}. Choose others with update_config."
+    return check_that("templates", not lost, f"All {len(named)} templates that invoices name exist in sevDesk.", bad)

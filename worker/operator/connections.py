@@ -16,8 +16,9 @@ from worker.steps.account import SevdeskAccount
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
+# arq's sorted set of waiting jobs, and the prefix of the keys by which workers report.
 QUEUE, HEALTH = "arq:queue", "arq:queue:health-check:"
-# A container's check and an operator wait no longer than this for any answer of Redis.
+# Longest wait for one answer of Redis: an operator or a container's check is waiting.
 REDIS_SECONDS = 2.0
 
 
@@ -27,7 +28,7 @@ class TokenMissing(Exception):
 
 @asynccontextmanager
 async def redis_client(url: str) -> AsyncIterator["Redis"]:
-    """A client with short time-outs. Nothing is sent here, so an unreachable Redis shows at its first command."""
+    """A client with short time-outs. It connects at its first command, which raises if Redis cannot be reached."""
     from redis.asyncio import Redis
 
     client: Redis = Redis.from_url(url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
@@ -38,22 +39,19 @@ async def redis_client(url: str) -> AsyncIterator["Redis"]:
 
 
 async def living_workers(client: "Redis") -> list[str]:
-    """The names of the workers that have reported within the last seconds (arq's health keys)."""
-    found = [key async for key in client.scan_iter(match=f"{HEALTH}*", count=5000)]
-    return sorted(key.decode(errors="replace").removeprefix(HEALTH) for key in found)
+    """The names of the workers that have reported within the last ten seconds."""
+    keys = [key async for key in client.scan_iter(match=f"{HEALTH}*", count=5000)]
+    return sorted(key.decode(errors="replace").removeprefix(HEALTH) for key in keys)
 
 
 async def redis_state(url: str) -> dict[str, Any]:
-    """`reachable`, `workers`, `to_ring` (entries in arq's queue), `error`. Never raises for a Redis that is away."""
+    """`reachable`, `workers`, `to_ring` (jobs in arq's queue) and, if Redis cannot be reached, `error`."""
     from redis.exceptions import RedisError
 
     try:
         async with redis_client(url) as client:
-            return {
-                "reachable": True,
-                "workers": await living_workers(client),
-                "to_ring": int(await client.zcard(QUEUE)),
-            }
+            workers, waiting = await living_workers(client), int(await client.zcard(QUEUE))
+            return {"reachable": True, "workers": workers, "to_ring": waiting}
     except (RedisError, OSError, ValueError) as error:
         return {"reachable": False, "workers": [], "to_ring": None, "error": type(error).__name__}
 
@@ -61,38 +59,31 @@ async def redis_state(url: str) -> dict[str, Any]:
 @asynccontextmanager
 async def open_account(settings: Settings, gate: Gate | None = None) -> AsyncIterator[SevdeskAccount]:
     """The sevDesk account, with the worker's own time-outs. Raises `TokenMissing`."""
-    token = settings.sevdesk_api_token
-    if token is None:
-        raise TokenMissing
-    async with httpx.AsyncClient(timeout=settings.write_timeout) as http:
-        yield SevdeskAccount(
-            SevDeskClient(
-                http,
-                token.get_secret_value(),
-                base_url=settings.sevdesk_base_url,
-                read_timeout=settings.write_timeout,
-                write_timeout=settings.write_timeout,
-                gate=gate,
-            )
+    token, seconds = _token(settings), settings.write_timeout
+    async with httpx.AsyncClient(timeout=seconds) as http:
+        client = SevDeskClient(
+            http, token, base_url=settings.sevdesk_base_url, read_timeout=seconds, write_timeout=seconds, gate=gate
         )
+        yield SevdeskAccount(client)
+
+
+def _token(settings: Settings) -> str:
+    if settings.sevdesk_api_token is None:
+        raise TokenMissing
+    return settings.sevdesk_api_token.get_secret_value()
 
 
 @asynccontextmanager
 async def open_account_gated(settings: Settings) -> AsyncIterator[SevdeskAccount]:
-    """The same for long reading: it obeys the workers' shared gate, and lets their calls go first.
-
-    Raises `TokenMissing`.
-    """
+    """The account for many reads: through the workers' shared gate, behind their calls. Raises `TokenMissing`."""
     from worker.gate.gate import SevdeskGate
     from worker.observability.metrics import Metrics
     from worker.queue.inbox import cancel_all
 
-    token = settings.sevdesk_api_token
-    if token is None:
-        raise TokenMissing
+    token = _token(settings)
     async with redis_client(settings.redis_url) as client:
         gate = SevdeskGate(
-            client, token.get_secret_value(), settings.sevdesk_base_url,
+            client, token, settings.sevdesk_base_url,
             name=f"reconcile:{os.getpid()}", kind=lambda: "reconcile", metrics=Metrics(),
         )  # fmt: skip
         await gate.catch_up()

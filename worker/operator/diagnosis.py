@@ -1,45 +1,41 @@
 """Why an invoice or a job is where it is, and what comes next, in plain words. Pure: rows in, a `Diagnosis` out.
 
-Healthy states are explained as well: most questions of the kind "why is it stuck?" end with "it is not; it waits 12 s".
+Healthy states are explained as well, because most invoices that seem stuck only wait for a few seconds.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from worker.domain import jobs
+from worker.domain.check import MISSED_SYNCS
 from worker.domain.problems import TRIED_AGAIN, Problem
+from worker.store.operator_rows import AccountRow, DecidingJobRow, InvoiceHeadRow, JobAheadRow, OpenWriteRow
 
-Row = Mapping[str, Any]
-
-# A due job starts within half a second; one that has been due for longer than this has a reason.
+# Seconds. A due job starts within half a second; one that has been due for longer than this has a reason.
 SOON = 15.0
-# One sync may be running and one may have been missed; the third in a row is a fault.
-MISSED_SYNCS = 3
 NOTHING = "Nothing to do."
 BY_ITSELF = "Nothing to do; it goes on by itself."
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Everything known at one moment. Rows are those of `sql/queries/operator.sql`; times are in seconds."""
+    """Everything known at one moment. Times are in seconds."""
 
     now: datetime
-    invoice: Row | None
-    job: Row | None  # the one that decides: unfinished before parked before the newest
-    ahead: Row | None  # the unfinished job it must wait for, with `jobs_ahead`
-    intent: Row | None  # a write whose outcome nobody knows yet
+    invoice: InvoiceHeadRow | None
+    job: DecidingJobRow | None  # the one that decides: unfinished before parked before the newest
+    ahead: JobAheadRow | None  # the unfinished job it must wait for
+    intent: OpenWriteRow | None  # a write whose outcome nobody knows yet
     limited_for: float | None  # until the person who asked may start another job
-    limit: str  # such as 20/60
-    quarantine: float
-    account: Row
+    limit: str  # setting PERSON_JOB_LIMIT, such as 20/60
+    quarantine: float  # setting WRITE_QUARANTINE
+    account: AccountRow
     workers: int | None  # None: Redis does not answer
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """`needs_person`: it stays as it is until somebody acts."""
+    """`needs_person`: nothing changes until somebody acts."""
 
     subject: str
     state: str
@@ -49,7 +45,7 @@ class Diagnosis:
 
 
 def diagnose(situation: Situation) -> Diagnosis:
-    """The one answer: cause and next step."""
+    """Why the job or the invoice is in its state, and what comes next."""
     job = situation.job
     if job is None:
         return _of_invoice(situation)
@@ -57,7 +53,7 @@ def diagnose(situation: Situation) -> Diagnosis:
         case "parked":
             return _parked(situation, job)
         case "rejected":
-            return _rejected(situation, job)
+            return _rejected(job)
         case "done":
             return _of_invoice(situation) if situation.invoice is not None else _done(job)
         case "running":
@@ -65,11 +61,11 @@ def diagnose(situation: Situation) -> Diagnosis:
         case "waiting" if (job["again_in"] or 0) > 0:
             return _waiting(situation, job)
         case _:
-            return _in_line(situation, job)
+            return _due(situation, job)
 
 
-def span(seconds: float | None) -> str:
-    """A time span as people say it: 12 s, 4 min, 3 h, 2 d."""
+def duration(seconds: float | None) -> str:
+    """Seconds in the unit that suits them: 12 s, 4 min, 3 h, 2 d; "-" for None."""
     if seconds is None:
         return "-"
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
@@ -78,29 +74,31 @@ def span(seconds: float | None) -> str:
     return f"{seconds:.0f} s"
 
 
-def _subject(job: Row) -> str:
+def _subject(job: DecidingJobRow) -> str:
     about = f" of {job['invoice_number']}" if job["invoice_number"] else ""
     return f"{job['kind']}{about} (job {job['job_id']})"
 
 
-def _diagnosis(job: Row, cause: str, next_step: str, *, person: bool = False) -> Diagnosis:
+def _diagnosis(job: DecidingJobRow, cause: str, next_step: str, *, person: bool = False) -> Diagnosis:
     return Diagnosis(_subject(job), job["state"], cause, next_step, person)
 
 
 # -- ended -------------------------------------------------------------------------------------------------------------
 
 
-def _problem(job: Row) -> Problem:
-    """What is on record; a CHECK of the table sees to it that waiting, parked and rejected jobs have a problem."""
-    return Problem(job["problem"], job["problem_parameters"])
+def _problem(job: DecidingJobRow) -> Problem:
+    """A CHECK of the table makes sure that waiting, parked and rejected jobs have a problem."""
+    assert job["problem"] is not None
+    return Problem(job["problem"], job["problem_parameters"] or {})
 
 
-def _parked(situation: Situation, job: Row) -> Diagnosis:
-    found = _problem(job)
+def _parked(situation: Situation, job: DecidingJobRow) -> Diagnosis:
+    problem = _problem(job)
     # Several parked jobs of an invoice are taken up together; an answer belongs to one job.
-    subject = job["invoice_number"] if job["parked_beside"] > 1 and not job["asks_about"] else job["job_id"]
-    cause, next_step = found.cause(), found.next_step(job=subject)
-    if found.code == "token_missing" and situation.account["token_configured"]:
+    together = job["parked_beside"] > 1 and not job["asks_about"]
+    subject = (job["invoice_number"] if together else None) or job["job_id"]
+    cause, next_step = problem.cause(), problem.next_step(job=subject)
+    if problem.code == "token_missing" and situation.account["token_configured"]:
         cause = "SEVDESK_API_TOKEN was not set when the job ran; it is set now."
         next_step = f"Run: sevdesk-worker retry {subject}."
     if situation.intent is not None:
@@ -108,99 +106,99 @@ def _parked(situation: Situation, job: Row) -> Diagnosis:
     return _diagnosis(job, cause, next_step, person=True)
 
 
-def _rejected(situation: Situation, job: Row) -> Diagnosis:
-    found = _problem(job)
-    return _diagnosis(job, f"{found.cause()} Nothing was changed.", found.next_step(job=job["job_id"]), person=True)
+def _rejected(job: DecidingJobRow) -> Diagnosis:
+    problem = _problem(job)
+    return _diagnosis(job, f"{problem.cause()} Nothing was changed.", problem.next_step(job=job["job_id"]), person=True)
 
 
-def _done(job: Row) -> Diagnosis:
+def _done(job: DecidingJobRow) -> Diagnosis:
     return _diagnosis(job, "Everything that was asked is done.", NOTHING)
 
 
-# -- on its way --------------------------------------------------------------------------------------------------------
+# -- unfinished --------------------------------------------------------------------------------------------------------
 
 
-def _running(situation: Situation, job: Row) -> Diagnosis:
+def _running(situation: Situation, job: DecidingJobRow) -> Diagnosis:
     if not job["locked"]:
         cause = f"Its worker {job['worker']} is gone; Postgres has freed its lock."
-        step = _takers(situation, "Nothing to do: a worker takes it up within seconds, and reads sevDesk first.")
+        step = _worker_step(situation, "Nothing to do: a worker takes it up within seconds, and reads sevDesk first.")
         return _diagnosis(job, cause, step, person=not situation.workers)
-    doing = f"making the write {situation.intent['action']}" if situation.intent else f"after {_steps(job)}"
-    cause = f"Worker {job['worker']} has been at it for {span(job['since'])} (try {job['attempt']}), {doing}."
+    activity = f"making the write {situation.intent['action']}" if situation.intent else f"after {_steps(job)}"
+    cause = f"Worker {job['worker']} has been at it for {duration(job['since'])} (try {job['attempt']}), {activity}."
     return _diagnosis(job, cause, BY_ITSELF)
 
 
-def _steps(job: Row) -> str:
+def _steps(job: DecidingJobRow) -> str:
     return f"the steps {', '.join(job['steps_done'])}" if job["steps_done"] else "no finished step yet"
 
 
-def _takers(situation: Situation, otherwise: str) -> str:
+def _worker_step(situation: Situation, next_step: str) -> str:
+    """`next_step` if a worker runs; else how to get one running."""
     if situation.workers:
-        return otherwise
+        return next_step
     if situation.workers is None:
         return "Bring Redis back: the workers look for jobs there, and nothing is lost meanwhile."
     return "Start a worker: sevdesk-worker run."
 
 
-def _waiting(situation: Situation, job: Row) -> Diagnosis:
-    """Its time has not come; the row says when."""
-    rest = span(job["again_in"])
-    found = _problem(job)
+def _waiting(situation: Situation, job: DecidingJobRow) -> Diagnosis:
+    """Its next attempt may start in `again_in` seconds."""
+    wait = duration(job["again_in"])
+    problem = _problem(job)
     if situation.intent is not None and (left := situation.quarantine - situation.intent["age"]) > 0:
-        cause = f"It waits {span(left)} because the write {situation.intent['action']} may still take effect."
-        cause += f" {found.cause()}" if found.code in ("outcome_unknown", "number_lock") else ""
-        return _alive(
-            situation, job, cause, "Nothing to do; then sevDesk is asked what became of it, before anything else."
-        )
-    if found.code == "token_refused_waiting":
-        return _diagnosis(job, found.cause(), found.next_step(), person=True)
+        cause = f"It waits {duration(left)} because the write {situation.intent['action']} may still take effect."
+        cause += f" {problem.cause()}" if problem.code in ("outcome_unknown", "number_lock") else ""
+        step = "Nothing to do; then sevDesk is asked what became of it, before anything else."
+        return _wait(situation, job, cause, step)
+    if problem.code == "token_refused_waiting":
+        return _diagnosis(job, problem.cause(), problem.next_step(), person=True)
     if situation.limited_for is not None:
         return _limited(situation, job, situation.limited_for)
     if job["retries"]:
         kind = jobs.KINDS.get(job["kind"])
         left_tries = max(len(kind.retry_delays) - job["retries"], 0) if kind else 0
-        cause = f"It is tried again in {rest}: {found.cause()} {left_tries} more tries before it is parked."
-        return _alive(situation, job, cause, TRIED_AGAIN["en"])
-    return _alive(situation, job, f"It goes on in {rest}: {found.cause()}", BY_ITSELF)
+        cause = f"It is tried again in {wait}: {problem.cause()} {left_tries} more tries before it is parked."
+        return _wait(situation, job, cause, TRIED_AGAIN["en"])
+    return _wait(situation, job, f"It goes on in {wait}: {problem.cause()}", BY_ITSELF)
 
 
-def _alive(situation: Situation, job: Row, cause: str, next_step: str) -> Diagnosis:
-    """Waiting is healthy only while somebody is there to go on."""
+def _wait(situation: Situation, job: DecidingJobRow, cause: str, next_step: str) -> Diagnosis:
+    """A wait that ends by itself if a worker runs."""
     if situation.workers:
         return _diagnosis(job, cause, next_step)
     missing = "Redis does not answer" if situation.workers is None else "no worker is running"
-    return _diagnosis(job, f"{cause} But {missing}.", _takers(situation, next_step), person=True)
+    return _diagnosis(job, f"{cause} But {missing}.", _worker_step(situation, next_step), person=True)
 
 
-def _in_line(situation: Situation, job: Row) -> Diagnosis:
-    """Requested, queued, or waiting past its time: due, so somebody or something is in front of it."""
+def _due(situation: Situation, job: DecidingJobRow) -> Diagnosis:
+    """It could start now, but something is in its way: a job before it, a limit, no worker or no free slot."""
     if (ahead := situation.ahead) is not None:
         others = f" and {ahead['jobs_ahead'] - 1} more" if ahead["jobs_ahead"] > 1 else ""
         cause = f"It waits its turn behind {ahead['kind']} (job {ahead['job_id']}, {ahead['state']}){others}: "
         cause += "jobs for the same invoice or book run in the order asked."
-        return _alive(
-            situation, job, cause, f"Nothing to do; to see what holds the first: sevdesk-worker why {ahead['job_id']}."
-        )
+        step = f"Nothing to do; to see what holds the first: sevdesk-worker why {ahead['job_id']}."
+        return _wait(situation, job, cause, step)
     if situation.limited_for is not None:
         return _limited(situation, job, situation.limited_for)
     if not situation.workers:
         missing = "Redis does not answer, so no job is rung" if situation.workers is None else "No worker is running"
-        return _diagnosis(job, f"{missing}.", _takers(situation, ""), person=True)
+        return _diagnosis(job, f"{missing}.", _worker_step(situation, ""), person=True)
     if job["due_for"] <= SOON:
         return _diagnosis(job, "It is due and starts within a second or, after an outage, within seconds.", BY_ITSELF)
-    cause = f"It has been due for {span(job['due_for'])}, but every slot of the {situation.workers} worker(s) is taken."
-    return _diagnosis(
-        job, cause, "Wait, or start more workers or raise WORKER_MAX_JOBS; sevdesk-worker top shows them."
+    cause = (
+        f"It has been due for {duration(job['due_for'])}, but every slot of the {situation.workers} worker(s) is taken."
     )
+    step = "Wait, or start more workers or raise WORKER_MAX_JOBS; sevdesk-worker top shows them."
+    return _diagnosis(job, cause, step)
 
 
-def _limited(situation: Situation, job: Row, seconds: float) -> Diagnosis:
+def _limited(situation: Situation, job: DecidingJobRow, seconds: float) -> Diagnosis:
     most, _, window = situation.limit.partition("/")
     cause = f"Whoever asked has started {most} jobs within {window} s, as many as PERSON_JOB_LIMIT allows; "
-    return _alive(situation, job, f"{cause}the next may start in {span(seconds)}.", BY_ITSELF)
+    return _wait(situation, job, f"{cause}the next may start in {duration(seconds)}.", BY_ITSELF)
 
 
-# -- no job in the way -------------------------------------------------------------------------------------------------
+# -- the invoice, if no job decides ------------------------------------------------------------------------------------
 
 
 def _of_invoice(situation: Situation) -> Diagnosis:
@@ -215,31 +213,30 @@ def _of_invoice(situation: Situation) -> Diagnosis:
             return _unpublished(situation, row, status)
 
 
-def _invoice(row: Row, cause: str, next_step: str, *, person: bool = False) -> Diagnosis:
+def _invoice(row: InvoiceHeadRow, cause: str, next_step: str, *, person: bool = False) -> Diagnosis:
     state = f"{row['document_status']}, {row['accounting_sync_status']}, {row['claim_status']}"
     return Diagnosis(f"invoice {row['invoice_number']}", state, cause, next_step, person)
 
 
-def _unpublished(situation: Situation, row: Row, status: str) -> Diagnosis:
+def _unpublished(situation: Situation, row: InvoiceHeadRow, status: str) -> Diagnosis:
     publish = f"sevdesk-worker enqueue publish_invoice invoice_id={row['id']}"
     if row["document_status"] == "draft":
-        return _invoice(
-            row, "It is a draft; only approved invoices are published.", "Approve it in the billing system."
-        )
+        cause = "It is a draft; only approved invoices are published."
+        return _invoice(row, cause, "Approve it in the billing system.")
     if row["document_status"] == "cancelled":
         return _invoice(row, "The billing system cancelled it before it was published.", NOTHING)
     if status == "queued" or (status == "not_synced" and situation.account["auto_transfer_invoices"]):
         asked = "marked as queued" if status == "queued" else "approved, and invoices are transferred by themselves"
         cause = f"It is {asked}, but no job exists yet."
-        return _invoice(row, cause, _takers(situation, "Nothing to do; a worker asks for the job within two minutes."),
-                        person=not situation.workers)  # fmt: skip
+        step = _worker_step(situation, "Nothing to do; a worker asks for the job within two minutes.")
+        return _invoice(row, cause, step, person=not situation.workers)
     if status == "not_synced":
         return _invoice(row, "Nobody has asked to publish it.", f"Publish it: {publish}.", person=True)
     cause = f"It is {status}, but no job is under way or parked, so nobody is going on with it."
     return _invoice(row, cause, f"Publish it again, finished work is found: {publish}.", person=True)
 
 
-def _published(situation: Situation, row: Row) -> Diagnosis:
+def _published(situation: Situation, row: InvoiceHeadRow) -> Diagnosis:
     number = f"Published as {row['external_invoice_number']}"
     if row["document_status"] == "approved":
         send = f"sevdesk-worker enqueue send_invoice invoice_id={row['id']}"
@@ -249,19 +246,18 @@ def _published(situation: Situation, row: Row) -> Diagnosis:
     account = situation.account
     owed = f"{number} and sent; {row['paid_amount']:.2f} of {row['gross_amount']:.2f} {row['currency']} has come."
     if not account["token_configured"]:
-        return _invoice(row, f"{owed} SEVDESK_API_TOKEN is not set, so no payment sync runs.",
-                        "Set the token and restart the worker.", person=True)  # fmt: skip
+        cause = f"{owed} SEVDESK_API_TOKEN is not set, so no payment sync runs."
+        return _invoice(row, cause, "Set the token and restart the worker.", person=True)
     every = account["payment_sync_interval_minutes"]
     if account["sync_age"] is None or account["sync_age"] > 60 * every * MISSED_SYNCS:
-        age = "has not run yet" if account["sync_age"] is None else f"last ran {span(account['sync_age'])} ago"
-        return _invoice(row, f"{owed} The payment sync {age}, though it is due every {every} min.",
-                        _takers(situation, "Look for its jobs: sevdesk-worker jobs --kind sync_payments."),
-                        person=True)  # fmt: skip
-    after = f"The payment sync ran {span(account['sync_age'])} ago and runs every {every} min{_next(situation)}."
+        age = "has not run yet" if account["sync_age"] is None else f"last ran {duration(account['sync_age'])} ago"
+        step = _worker_step(situation, "Look for its jobs: sevdesk-worker jobs --kind sync_payments.")
+        return _invoice(row, f"{owed} The payment sync {age}, though it is due every {every} min.", step, person=True)
+    after = f"The payment sync ran {duration(account['sync_age'])} ago and runs every {every} min{_next(situation)}."
     return _invoice(row, f"{owed} {after}", BY_ITSELF)
 
 
 def _next(situation: Situation) -> str:
     due = situation.account["next_sync_at"]
     seconds = (due - situation.now).total_seconds() if due is not None else 0
-    return f", next in {span(seconds)}" if seconds > 0 else ""
+    return f", next in {duration(seconds)}" if seconds > 0 else ""

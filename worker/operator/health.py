@@ -2,28 +2,27 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 
-from worker.domain.check import Check, judged
+from worker.domain.check import MISSED_SYNCS, Check, check_that
 from worker.operator.connections import living_workers, redis_client
 from worker.settings import Settings
 
-# All of it together: a container's check is usually given five seconds.
+# For all checks together: a container's check is usually given five seconds.
 SECONDS = 4.0
-# A sync may be running, and one may have been missed; the third in a row is a fault.
-MISSED_SYNCS = 3
 
 
 async def health_checks(settings: Settings, *, here: bool, sync_within: float | None) -> list[Check]:
-    """All checks at the same time, within SECONDS."""
-    looks = (
-        _guarded("postgres", lambda: _postgres(settings, sync_within)),
-        _guarded("redis", lambda: _redis(settings, here)),
+    """`here`: only workers on this host count. `sync_within`: minutes; 0: any time ago; None: three intervals."""
+    groups = await asyncio.gather(
+        _within_time_limit("postgres", _postgres(settings, sync_within)),
+        _within_time_limit("redis", _redis(settings, here)),
     )
-    return [check for checks in await asyncio.gather(*looks) for check in checks]
+    return [check for group in groups for check in group]
 
 
-async def _guarded(name: str, look: Callable[[], Awaitable[list[Check]]]) -> list[Check]:
+async def _within_time_limit(name: str, checks: Awaitable[list[Check]]) -> list[Check]:
+    """The checks or, on an error or after SECONDS, one failed check."""
     from redis.exceptions import RedisError
 
     from worker.store import CONNECTION_LOST
@@ -31,7 +30,7 @@ async def _guarded(name: str, look: Callable[[], Awaitable[list[Check]]]) -> lis
 
     try:
         async with asyncio.timeout(SECONDS):
-            return await look()
+            return await checks
     except (RedisError, PostgresError, ValueError, *CONNECTION_LOST) as error:
         return [Check(name, "fail", f"does not answer ({type(error).__name__}).")]
 
@@ -55,7 +54,7 @@ async def _postgres(settings: Settings, sync_within: float | None) -> list[Check
     if age is None:
         return [answers, Check("sync", "ok", "no payment sync has been made yet.")]
     text = f"the last payment sync was {age:.0f} s ago, {limit:.0f} s allowed."
-    return [answers, judged("sync", age <= limit, text, text)]
+    return [answers, check_that("sync", age <= limit, text, text)]
 
 
 async def _redis(settings: Settings, here: bool) -> list[Check]:
@@ -66,4 +65,4 @@ async def _redis(settings: Settings, here: bool) -> list[Check]:
     where = " on this host" if here else ""
     ours = [name for name in alive if not here or name.rpartition(":")[0].rpartition(":")[0] == socket.gethostname()]
     text = f"{len(ours) or 'no'} worker{where} has reported within ten seconds."
-    return [answers, judged("worker", bool(ours), text, text)]
+    return [answers, check_that("worker", bool(ours), text, text)]

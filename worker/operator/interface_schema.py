@@ -65,8 +65,8 @@ def _event(kind: type[Event]) -> Schema:
     hints = get_type_hints(kind)
     logged = {field.name: (hints[field.name], ...) for field in fields(kind) if field.metadata.get("log", True)}
     model: Any = create_model(kind.__name__, **{"job_id": (str, ...), **logged})  # type: ignore[call-overload]
-    shown: Schema = model.model_json_schema(mode="serialization")
-    return {**shown, "description": (kind.__doc__ or "").partition("\n")[0]}
+    schema: Schema = model.model_json_schema(mode="serialization")
+    return {**schema, "description": (kind.__doc__ or "").partition("\n")[0]}
 
 
 def _object(properties: Mapping[str, Any]) -> Schema:

@@ -1,4 +1,4 @@
-"""Which invoice or job an operator means."""
+"""Finds the invoice or job that an operator names."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -9,17 +9,14 @@ from worker.store.operator_rows import FoundJobRow, InvoiceIdRow
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A job (its own id was given), or an invoice."""
+    """A job, if its own id was given, with its invoice if it has one; else an invoice."""
 
     invoice_id: UUID | None
     job_id: str | None = None
 
 
 async def resolve(store: Store, subject: str) -> Found | None:
-    """The invoice or job meant; None if there is none.
-
-    Tried in this order: our invoice number, our id, sevDesk's number, sevDesk's id, a job's id.
-    """
+    """Tries our invoice number, our id, sevDesk's number, sevDesk's id and a job's id in this order. None: no match."""
     row: InvoiceIdRow | None = await store.query("find_invoice", subject=subject)
     if row is not None:
         return Found(row["id"])

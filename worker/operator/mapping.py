@@ -13,7 +13,7 @@ from worker.steps.field_map import Field
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One arrow. `call` is sevDesk's endpoint, `theirs` a key of its request body (`->`) or of its answer (`<-`)."""
+    """`direction` is `->` (`theirs` is a key of the request body of `call`) or `<-` (a key of its answer)."""
 
     ours: str
     direction: str
@@ -24,7 +24,7 @@ class Row:
 SAVE, SEND_BY, READ = "POST /Invoice/Factory/saveInvoice", "PUT /Invoice/{id}/sendBy", "GET /Invoice"
 
 ITEMS = "billing_invoice_items"
-# The call, the only table to name where the fields serve one table, and the fields.
+# Call, the table if all its fields come from one (of companies and contacts, of positions), and the fields.
 OUT: tuple[tuple[str, str, tuple[Field, ...]], ...] = (
     ("POST /Contact", "companies", field_map.COMPANY),
     ("POST /Contact", "contacts", field_map.PERSON),
@@ -52,26 +52,21 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "asked.subject": ("job send_invoice, subject",),
     "asked.text": ("job send_invoice, text",),
 }
-BACK = (
-    Row("billing_invoices.external_id", "<-", SAVE, "invoice.id"),
-    Row("billing_invoices.external_id", "<-", SEND_BY, "id"),
-    Row("billing_invoices.external_invoice_number", "<-", SEND_BY, "invoiceNumber"),
-    Row("billing_invoices.external_invoice_number", "<-", READ, "invoiceNumber"),
-    Row("billing_invoices.claim_status", "<-", READ, "status"),
-    Row("billing_invoices.claim_status", "<-", READ, "paidAmount"),
-    Row("billing_invoices.claim_status", "<-", READ, "payDate"),
-    Row("billing_invoices.paid_amount", "<-", READ, "status"),
-    Row("billing_invoices.paid_amount", "<-", READ, "paidAmount"),
-    Row("billing_invoices.paid_amount", "<-", READ, "payDate"),
-    Row("billing_invoices.paid_at", "<-", READ, "status"),
-    Row("billing_invoices.paid_at", "<-", READ, "paidAmount"),
-    Row("billing_invoices.paid_at", "<-", READ, "payDate"),
-    Row("billing_invoices.paid_at", "<-", READ, "update"),
+# Our column, the call, and the keys of its answer that the column is computed from.
+BACK_KEYS = (
+    ("external_id", SAVE, ("invoice.id",)),
+    ("external_id", SEND_BY, ("id",)),
+    ("external_invoice_number", SEND_BY, ("invoiceNumber",)),
+    ("external_invoice_number", READ, ("invoiceNumber",)),
+    ("claim_status", READ, ("status", "paidAmount", "payDate")),
+    ("paid_amount", READ, ("status", "paidAmount", "payDate")),
+    ("paid_at", READ, ("status", "paidAmount", "payDate", "update")),
 )
+BACK = tuple(Row(f"billing_invoices.{column}", "<-", call, key) for column, call, keys in BACK_KEYS for key in keys)
 
 
 def field_mapping() -> list[Row]:
-    """All arrows, out before back."""
+    """All rows, out before back."""
     out = [
         Row(column, "->", call, key)
         for call, table, fields in OUT
@@ -84,12 +79,12 @@ def field_mapping() -> list[Row]:
 
 
 def columns(table: str, attribute: str) -> list[str]:
-    """The columns behind an attribute of the source; where `table` is a recipient's, only that table's."""
+    """The columns that an attribute is read from; if `table` is companies or contacts, only columns of that table."""
     if table == ITEMS:
         return [f"{ITEMS}.{attribute}"]
     attribute = attribute.removeprefix("addressee.")
     noun, _, name = attribute.partition(".")
     usual = (f"companies.{name}", f"contacts.{name}") if noun == "party" else (f"billing_invoices.{name}",)
-    found = COLUMNS.get(attribute, usual)
+    names = COLUMNS.get(attribute, usual)
     other = {"companies": "contacts.", "contacts": "companies."}.get(table, " ")
-    return [column for column in found if not column.startswith(other)]
+    return [column for column in names if not column.startswith(other)]

@@ -1,4 +1,4 @@
-"""What publishing an invoice would send, without sending it: the publish step itself, looking at an empty sevDesk."""
+"""What publishing an invoice would send: the publish step is run against a sevDesk without invoices."""
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -23,22 +23,22 @@ from worker.steps.step import Intent, StepContext
 from worker.store import Store
 
 UNKNOWN = "0"  # stands for an id that only sevDesk knows
-# The ids of these never change (live, two peers).
+# sevDesk's ids of these countries, which never change (live, two peers).
 COUNTRIES = {"DE": "1", "AT": "2", "CH": "3"}
 
 
-class EmptyBook:
-    """A sevDesk without invoices, so that publish wants to save one. Nothing else is answered."""
+class EmptySevdesk:
+    """The client of a sevDesk without invoices, so that the publish step wants to save one. It has no other method."""
 
     async def find_invoices(self, marker: str) -> list[Any]:
         return []
 
 
 class PreviewAccount(SevdeskAccount):
-    """Facts about the account come from `real` by reads, or, without it, are what is known or UNKNOWN."""
+    """Reads facts about the account from `real`; without it, they are constants or UNKNOWN and named in `unknown`."""
 
     def __init__(self, real: SevdeskAccount | None) -> None:
-        super().__init__(cast(SevDeskClient, EmptyBook()))
+        super().__init__(cast(SevDeskClient, EmptySevdesk()))
         self.real = real
         self.unknown: list[str] = []
 
@@ -59,13 +59,12 @@ class PreviewAccount(SevdeskAccount):
         """The sevDesk contact the invoice will be written to."""
         if context.link is not None:
             return context.link
+        number = customer_number(context.addressee.party)
         if self.real:
-            hits = await self.real.client.find_contacts(customer_number(context.addressee.party))
-            if hits:
-                return ContactLink(hits[0].id)
-        return ContactLink(
-            self._unknown(f"contact: found by customer number {customer_number(context.addressee.party)} or made")
-        )
+            contacts = await self.real.client.find_contacts(number)
+            if contacts:
+                return ContactLink(contacts[0].id)
+        return ContactLink(self._unknown(f"contact: found by customer number {number} or made"))
 
     def _unknown(self, what: str) -> str:
         self.unknown.append(what)
@@ -74,7 +73,7 @@ class PreviewAccount(SevdeskAccount):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`problem`: why publishing would stop before the first call. `body` is None when there is nothing to address."""
+    """`problem`: why publishing would stop before the first call. `body` is None without recipient or country."""
 
     invoice_number: str
     recipient: str | None
@@ -88,15 +87,15 @@ class Preview:
 
 
 async def preview_of(store: Store, invoice_id: UUID, settings: Settings, real: SevdeskAccount | None) -> Preview:
-    """Read our rows and, through `real`, a few facts of sevDesk's. Raises `SevDeskError` where those cannot be read."""
+    """Read our rows and, if `real` is given, facts about the account. Raises `SevDeskError`."""
     job = Job("preview", "publish_invoice", {}, "operator", invoice_id, None, None, "", 0, 0, ())
     context = await load_context(store, job, PublishInvoice(invoice_id=invoice_id), invoice_id, settings)
-    assert context is not None  # just found by its number or id
+    assert context is not None  # the caller has just found the invoice
     return await preview_context(context, PreviewAccount(real))
 
 
 async def preview_context(context: StepContext, account: PreviewAccount) -> Preview:
-    """The check and publish steps' own answers about the case."""
+    """What the check and publish steps decide about the invoice."""
     invoice, addressee = context.invoice, context.recipient
     stop = (await PUBLISHABLE.look(context, account)).stop  # type: ignore[union-attr]  # a check never writes
     party = addressee.party if isinstance(addressee, Recipient) else None
@@ -116,14 +115,15 @@ async def preview_context(context: StepContext, account: PreviewAccount) -> Prev
 def _predicted(context: StepContext) -> Sums | None:
     figures = [number for item in context.invoice.items for number in (item.quantity, item.unit_price, item.tax_rate)]
     if not all(figure.is_finite() and abs(figure) < Decimal(10**9) for figure in figures):
-        return None  # beyond what can be computed; the refusal names the position
+        return None  # `Preview.problem` names the position
     return money.predict(context.invoice.items, context.invoice.currency)
 
 
 async def save_body(context: StepContext, account: PreviewAccount) -> dict[str, object]:
     """The JSON of POST saveInvoice, as the client would send it."""
-    every_attempt = replace(context, link=await account.contact_link(context), remote=None, open_intent=None)
-    every_attempt = replace(every_attempt, handback=replace(context.handback, external_id=None))
-    wanted = await PUBLISH.look(every_attempt, account)
-    assert isinstance(wanted, Intent)  # an empty book has nothing to find
-    return bodies.save_invoice(wanted.request)
+    handback = replace(context.handback, external_id=None)
+    link = await account.contact_link(context)
+    context = replace(context, link=link, remote=None, open_intent=None, handback=handback)  # as if never published
+    intent = await PUBLISH.look(context, account)
+    assert isinstance(intent, Intent)  # no invoice is found that would make saving needless
+    return bodies.save_invoice(intent.request)

@@ -1,4 +1,4 @@
-"""Gathers what `worker/operator/diagnosis.py` explains, in single-row reads."""
+"""Reads what `worker/operator/diagnosis.py` explains, one row per statement."""
 
 from datetime import UTC, datetime
 
@@ -11,9 +11,9 @@ from worker.store.operator_rows import AccountRow, DecidingJobRow, InvoiceHeadRo
 
 
 async def gather(store: Store, found: Found, settings: Settings) -> Situation:
-    """Everything known about a job, or about an invoice and the job that decides what happens next to it.
+    """Read about a job, or about an invoice and the job that decides what happens next to it.
 
-    Raises one of `CONNECTION_LOST`; an unreachable Redis is not an error but a finding.
+    Raises one of `CONNECTION_LOST`. If Redis cannot be reached, `workers` is None.
     """
     job: DecidingJobRow | None = await store.query("deciding_job", job_id=found.job_id, invoice_id=found.invoice_id)
     ahead: JobAheadRow | None = None
@@ -22,7 +22,7 @@ async def gather(store: Store, found: Found, settings: Settings) -> Situation:
     invoice: InvoiceHeadRow | None = None
     if found.invoice_id is not None:
         invoice = await store.query("invoice_head", invoice_id=found.invoice_id)
-    near_redis = await redis_state(settings.redis_url)
+    redis = await redis_state(settings.redis_url)
     subject = job["order_key"] if job else f"invoice:{found.invoice_id}"
     intent: OpenWriteRow | None = await store.query(
         "open_intent_about", job_id=job["job_id"] if job else None, subject=subject
@@ -38,7 +38,7 @@ async def gather(store: Store, found: Found, settings: Settings) -> Situation:
         limit=f"{settings.person_job_limit.jobs}/{settings.person_job_limit.seconds:.0f}",
         quarantine=settings.write_quarantine,
         account=account,
-        workers=len(near_redis["workers"]) if near_redis["reachable"] else None,
+        workers=len(redis["workers"]) if redis["reachable"] else None,
     )
 
 

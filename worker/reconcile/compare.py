@@ -1,7 +1,6 @@
 """How one billing invoice and its sevDesk document differ, and which job repairs it. Pure.
 
-Payment state is compared by the function that `sync_payments` uses, so that job repairs exactly what is found here.
-A difference that only a person can decide has a next step and no repair.
+Payment states are compared by the function that `sync_payments` uses, so that job repairs what is found here.
 """
 
 import sys
@@ -18,7 +17,7 @@ from worker.domain import lifecycle
 from worker.domain.events import CancelledInSevdesk, Event, PaymentEvent, Renumbered
 from worker.domain.invoice import SyncStatus
 from worker.steps import payments
-from worker.steps.payments import CANCELLATION, DRAFT, Receivable
+from worker.steps.payments import DRAFT, SR, Receivable
 
 
 class Drift(StrEnum):
@@ -30,26 +29,26 @@ class Drift(StrEnum):
     GROSS = "gross"
     PAID = "paid"
     CONTACT = "contact"
-    PDF = "pdf"  # not stored, or its SHA-256 is not the one that was stored
+    PDF = "pdf"  # not stored, or changed since
 
 
 class Pdf(StrEnum):
-    """The stored PDF: MISSING, or SPOILT if its SHA-256 differs from that of the row or of the event log."""
+    """The stored PDF. ALTERED: its SHA-256 is not the one in its row or in the event log."""
 
     INTACT = "intact"
     MISSING = "missing"
-    SPOILT = "spoilt"
+    ALTERED = "altered"
 
 
 @dataclass(frozen=True, slots=True)
 class OurInvoice:
-    """One billing invoice with the rows of ours that belong to it."""
+    """One billing invoice, and what the worker stored about it."""
 
     receivable: Receivable
     contacts: frozenset[str]  # ids of all sevDesk contacts the recipient was ever linked to; empty: not known
     pdf: Pdf
     cancellation_id: str | None  # sevDesk's id of the cancellation invoice that we stored
-    changing: bool  # a job is not finished, or the row was changed since the comparison began
+    changing: bool  # it has an unfinished job, or its row was changed since the comparison began
 
     @property
     def external_id(self) -> str | None:
@@ -89,7 +88,7 @@ class Document:
 
 
 def _document(invoice: SevInvoice) -> Document:
-    """Equal values of many documents become one object: contact ids, amounts that are 0 or the sum, the time zone."""
+    """To save memory, documents share equal contact ids and time zones, and amounts equal to 0 or the sum."""
     gross, paid = invoice.sum_gross, invoice.paid_amount
     return Document(
         invoice.id,
@@ -103,13 +102,13 @@ def _document(invoice: SevInvoice) -> Document:
     )
 
 
-class SevdeskBook:
+class SevdeskDocuments:
     """All sevDesk documents, by id and by marker (`customerInternalNote`, our invoice number)."""
 
     def __init__(self, invoices: Iterable[SevInvoice] = ()) -> None:
         self._documents: dict[str, Document] = {}
-        self._marked: dict[str, tuple[str, ...]] = {}
-        self.cancelled_by: dict[str, SevInvoice] = {}  # cancellation invoices by the id of the cancelled one
+        self._marked: dict[str, tuple[str, ...]] = {}  # marker -> ids
+        self.cancelled_by: dict[str, SevInvoice] = {}  # cancelled invoice's id -> cancellation invoice
         self.add(invoices)
 
     def add(self, invoices: Iterable[SevInvoice]) -> None:
@@ -119,7 +118,7 @@ class SevdeskBook:
         for invoice in invoices:
             self._documents[invoice.id] = _document(invoice)
             marker = invoice.customer_internal_note
-            if marker and invoice.invoice_type != CANCELLATION and invoice.id not in self._marked.get(marker, ()):
+            if marker and invoice.invoice_type != SR and invoice.id not in self._marked.get(marker, ()):
                 self._marked[marker] = (*self._marked.get(marker, ()), invoice.id)
 
     def __len__(self) -> int:
@@ -127,7 +126,7 @@ class SevdeskBook:
 
     @property
     def markers(self) -> list[str]:
-        """Every marker of a document that is not a cancellation invoice."""
+        """All markers, without those of cancellation invoices."""
         return list(self._marked)
 
     def get(self, external_id: str | None) -> Document | None:
@@ -135,19 +134,19 @@ class SevdeskBook:
         return self._documents.get(external_id or "")
 
     def others(self, number: str, external_id: str | None) -> list[Document]:
-        """Documents with this marker, without the linked one and without cancelled ones."""
+        """Documents with this marker, except the linked one and cancelled ones."""
         ids = (id for id in self._marked.get(number, ()) if id != external_id and id not in self.cancelled_by)
         return [self._documents[id] for id in ids]
 
 
-def compare(ours: OurInvoice, book: SevdeskBook) -> list[Finding]:
-    """Every difference of one invoice; none while `changing`."""
+def compare(ours: OurInvoice, documents: SevdeskDocuments) -> list[Finding]:
+    """All differences of one invoice; none if `changing`, because it will be different in a moment."""
     if ours.changing:
         return []
-    document = book.get(ours.external_id)
+    document = documents.get(ours.external_id)
     if document is None:
-        return [*_missing(ours), *_others(ours, book)]
-    return [*_others(ours, book), *_content(ours, document), *_state(ours, document, book), *_pdf(ours)]
+        return [*_missing(ours), *_others(ours, documents)]
+    return [*_others(ours, documents), *_content(ours, document), *_state(ours, document, documents), *_pdf(ours)]
 
 
 def _finding(
@@ -160,15 +159,15 @@ def _finding(
 
 
 def _missing(ours: OurInvoice) -> Iterator[Finding]:
-    """Nothing is missing if cancelling deleted the draft, which leaves no cancellation invoice."""
+    """A cancelled invoice without a cancellation invoice was a draft, which cancelling has deleted."""
     deleted = ours.sync_status is SyncStatus.CANCELLED and ours.cancellation_id is None
     if ours.external_id is not None and not deleted:
         yield _finding(ours, Drift.EXISTENCE, f"id {ours.external_id}", "nothing",
                        "Look into sevDesk's deletion log; restore it there or cancel the invoice here.")  # fmt: skip
 
 
-def _others(ours: OurInvoice, book: SevdeskBook) -> Iterator[Finding]:
-    others = book.others(ours.receivable.number, ours.external_id)
+def _others(ours: OurInvoice, documents: SevdeskDocuments) -> Iterator[Finding]:
+    others = documents.others(ours.receivable.number, ours.external_id)
     if not others:
         return
     theirs = ", ".join(f"id {document.id} ({document.invoice_number or 'draft'})" for document in others)
@@ -192,15 +191,15 @@ def _content(ours: OurInvoice, document: Document) -> Iterator[Finding]:
                        "Set the contact in sevDesk back, or cancel and publish for the right recipient.")  # fmt: skip
 
 
-def _state(ours: OurInvoice, document: Document, book: SevdeskBook) -> Iterator[Finding]:
+def _state(ours: OurInvoice, document: Document, documents: SevdeskDocuments) -> Iterator[Finding]:
     match ours.sync_status:
         case SyncStatus.SYNCED:
-            yield from _synced(ours, document, book.cancelled_by)
+            yield from _synced(ours, document, documents.cancelled_by)
         case SyncStatus.DRAFTED if document.status != DRAFT:
             id_ = ours.receivable.invoice_id
             step = f"Publish it, the number is taken over: enqueue publish_invoice invoice_id={id_}."
             yield _finding(ours, Drift.STATUS, "draft", f"finalized as {document.invoice_number}", step)
-        case SyncStatus.CANCELLED if document.id not in book.cancelled_by:
+        case SyncStatus.CANCELLED if document.id not in documents.cancelled_by:
             theirs = f"status {document.status}, no cancellation invoice"
             yield _finding(ours, Drift.STATUS, "cancelled", theirs, "Cancel it in sevDesk.")
 
@@ -243,5 +242,5 @@ def _event_finding(ours: OurInvoice, event: Event, step: str, repair: str | None
 
 def _pdf(ours: OurInvoice) -> Iterator[Finding]:
     if ours.sync_status is SyncStatus.SYNCED and ours.pdf is not Pdf.INTACT:
-        said = {Pdf.MISSING: "no PDF stored", Pdf.SPOILT: "the stored PDF does not match its SHA-256"}[ours.pdf]
-        yield _finding(ours, Drift.PDF, said, "has one", "fetch_invoice_pdf fetches it again.", "fetch_invoice_pdf")
+        here = {Pdf.MISSING: "no PDF stored", Pdf.ALTERED: "the stored PDF does not match its SHA-256"}[ours.pdf]
+        yield _finding(ours, Drift.PDF, here, "has one", "fetch_invoice_pdf fetches it again.", "fetch_invoice_pdf")

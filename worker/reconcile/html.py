@@ -1,4 +1,4 @@
-"""The report of a comparison as one HTML file without scripts, fonts or links."""
+"""The report of a comparison as one HTML file without scripts or links."""
 
 from collections.abc import Iterable
 from html import escape
@@ -27,30 +27,30 @@ MEANING = {
 }
 
 
-def report(found: Reconciliation) -> str:
+def report(result: Reconciliation) -> str:
     """The HTML page. All texts from the databases are escaped."""
-    at = f"{found.started_at.astimezone(BERLIN):%Y-%m-%d %H:%M %Z}"
-    verdict = _verdict(found)
+    at = f"{result.started_at.astimezone(BERLIN):%Y-%m-%d %H:%M %Z}"
+    verdict = _verdict(result)
     sections = "".join(
-        _section(drift, [f for f in found.findings if f.drift is drift]) for drift in Drift if found.counts.get(drift)
+        _section(drift, [f for f in result.findings if f.drift is drift]) for drift in Drift if result.counts.get(drift)
     )
     return (
         "<!doctype html>\n<html lang=en><head><meta charset=utf-8>"
         "<meta name=viewport content='width=device-width, initial-scale=1'>"
         f"<title>Reconciliation {escape(at)}</title><style>{STYLE}</style></head>\n<body>"
         f"<h1>Billing system and sevDesk, {escape(at)}</h1>\n{verdict}"
-        f"<p class=quiet>{found.invoices} linked invoices, {found.documents} documents in sevDesk, "
-        f"{found.changing} left out because they were being changed.</p>\n{sections}</body></html>\n"
+        f"<p class=quiet>{result.invoices} linked invoices, {result.documents} documents in sevDesk, "
+        f"{result.changing} left out because they were being changed.</p>\n{sections}</body></html>\n"
     )
 
 
-def _verdict(found: Reconciliation) -> str:
-    if not found.findings:
+def _verdict(result: Reconciliation) -> str:
+    if not result.findings:
         return "<p class=good>Both books agree.</p>\n"
-    repairable = sum(finding.repair is not None for finding in found.findings)
+    repairable = sum(finding.repair is not None for finding in result.findings)
     return (
-        f"<p class=bad>{len(found.findings)} differences; {repairable} of them a job repairs, "
-        f"{len(found.findings) - repairable} need a person.</p>\n"
+        f"<p class=bad>{len(result.findings)} differences; {repairable} of them a job repairs, "
+        f"{len(result.findings) - repairable} need a person.</p>\n"
     )
 
 

@@ -8,23 +8,23 @@ from typing import Any
 from uuid import UUID
 
 from sevdesk_client.client import SevDeskClient
-from worker.reconcile.compare import Drift, Finding, OurInvoice, Pdf, SevdeskBook, compare
+from worker.reconcile.compare import Drift, Finding, OurInvoice, Pdf, SevdeskDocuments, compare
 from worker.steps.payments import Receivable
 from worker.store import Store
 from worker.store.operator_rows import ClockRow
 from worker.store.rows import ComparedRow, ContactHistoryRow, handback_of
 
-PAGE = 1000  # sevDesk's maximum (official); also rows per statement of ours
+PAGE = 1000  # documents per request: sevDesk's maximum (official); also rows per SQL statement
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What one comparison found."""
+    """The result of one comparison."""
 
     started_at: datetime
     invoices: int  # ours that have an external_id
     documents: int  # sevDesk's
-    changing: int  # of ours, not compared: see OurInvoice
+    changing: int  # ours that were not compared, see OurInvoice
     findings: tuple[Finding, ...]
     calls: int  # requests to sevDesk
 
@@ -38,39 +38,41 @@ async def reconcile(store: Store, client: SevDeskClient) -> Reconciliation:
     """Compare all invoices. Raises SevDeskError if a page of sevDesk's cannot be read."""
     clock: ClockRow = await store.query("clock")
     started_at = clock["now"]
-    book, calls = await read_book(client)
-    # sevDesk was read first, so every later change on our side is newer than `book`; `OurInvoice.changing` says so.
+    documents, calls = await read_documents(client)
+    # Ours are read after sevDesk's, so a row that was changed later than `started_at` may not match; it is left out.
     invoices, changing, different = 0, 0, list[UUID]()
     async for page in _linked(store, started_at):
         invoices += len(page)
         changing += sum(ours.changing for ours in page)
-        different += [ours.receivable.invoice_id for ours in page if compare(ours, book)]
+        different += [ours.receivable.invoice_id for ours in page if compare(ours, documents)]
     different += [
-        ours.receivable.invoice_id async for ours in _unlinked(store, book, started_at) if compare(ours, book)
+        ours.receivable.invoice_id async for ours in _unlinked(store, documents, started_at) if compare(ours, documents)
     ]
-    findings = [finding async for ours in _read_again(store, different, started_at) for finding in compare(ours, book)]
-    kept = tuple(finding for finding in findings if not _just_changed(book, finding, started_at))
-    return Reconciliation(started_at, invoices, len(book), changing, kept, calls)
+    findings = [
+        finding async for ours in _read_again(store, different, started_at) for finding in compare(ours, documents)
+    ]
+    certain = tuple(finding for finding in findings if not _just_changed(documents, finding, started_at))
+    return Reconciliation(started_at, invoices, len(documents), changing, certain, calls)
 
 
-async def read_book(client: SevDeskClient) -> tuple[SevdeskBook, int]:
+async def read_documents(client: SevDeskClient) -> tuple[SevdeskDocuments, int]:
     """All sevDesk documents, and the number of requests.
 
-    Each page begins with the last document of the one before. If none of the earlier page is in it, something was
-    deleted in sevDesk and later documents moved up: then go back one page, so that none is skipped.
+    Each page begins with the last document of the page before. If it does not, documents were deleted in sevDesk and
+    later ones moved up: then go back one page, so that none is skipped.
     """
-    book = SevdeskBook()
+    documents = SevdeskDocuments()
     offset, before, calls = 0, set[str](), 0
     while True:
         page = await client.list_invoices(offset=offset, limit=PAGE)
         calls += 1
         ids = {invoice.id for invoice in page}
-        book.add(page)
+        documents.add(page)
         if before and before.isdisjoint(ids):
             offset, before = max(0, offset - PAGE), set()
             continue
         if len(page) < PAGE:
-            return book, calls
+            return documents, calls
         offset, before = offset + PAGE - 1, ids
 
 
@@ -82,9 +84,9 @@ async def _linked(store: Store, started_at: datetime) -> AsyncIterator[list[OurI
         after = rows[-1]["id"]
 
 
-async def _unlinked(store: Store, book: SevdeskBook, started_at: datetime) -> AsyncIterator[OurInvoice]:
+async def _unlinked(store: Store, documents: SevdeskDocuments, started_at: datetime) -> AsyncIterator[OurInvoice]:
     """Our invoices without an external_id whose number is a marker in sevDesk."""
-    for numbers in _pages(book.markers):
+    for numbers in _pages(documents.markers):
         rows: list[ComparedRow] = await store.query(
             "invoices_to_compare", after=None, most=None, ids=None, numbers=numbers
         )
@@ -123,12 +125,12 @@ def _ours(row: ComparedRow, started_at: datetime) -> OurInvoice:
 def _pdf(row: ComparedRow) -> Pdf:
     if row["pdf_intact"] is None:
         return Pdf.MISSING
-    return Pdf.INTACT if row["pdf_intact"] and row["pdf_as_logged"] else Pdf.SPOILT
+    return Pdf.INTACT if row["pdf_intact"] and row["pdf_as_logged"] else Pdf.ALTERED
 
 
-def _just_changed(book: SevdeskBook, finding: Finding, started_at: datetime) -> bool:
-    """Changed in sevDesk while we read: left to the payment sync and the next comparison. PDFs are compared anyway."""
-    document = book.get(finding.external_id)
+def _just_changed(documents: SevdeskDocuments, finding: Finding, started_at: datetime) -> bool:
+    """True if the document changed while we read: the next comparison decides. Stored PDFs do not depend on it."""
+    document = documents.get(finding.external_id)
     changed = document is not None and document.update is not None and document.update > started_at
     return changed and finding.drift is not Drift.PDF
 
@@ -137,22 +139,22 @@ def _pages(values: list[Any]) -> Iterable[list[Any]]:
     return (values[start : start + PAGE] for start in range(0, len(values), PAGE))
 
 
-async def remember(store: Store, found: Reconciliation) -> int:
-    """Store the counts, which `status` shows. Returns the number of the run."""
+async def store_counts(store: Store, result: Reconciliation) -> int:
+    """Store the counts, which `status` shows. Returns the id of their row."""
     number: int = await store.query(
         "insert_reconciliation",
-        started_at=found.started_at,
-        invoices=found.invoices,
-        documents=found.documents,
-        changing=found.changing,
-        drift=found.counts,
+        started_at=result.started_at,
+        invoices=result.invoices,
+        documents=result.documents,
+        changing=result.changing,
+        drift=result.counts,
     )
     return number
 
 
-async def ask_repairs(store: Store, found: Reconciliation, run: int) -> list[str]:
-    """Request one job per invoice and repair through the outbox; once per run, however often this is called."""
-    wanted = dict.fromkeys((f.repair, f.invoice_id) for f in found.findings if f.repair is not None)
+async def request_repairs(store: Store, result: Reconciliation, run: int) -> list[str]:
+    """Request one job per invoice and repair through the outbox; calling it again for the same run requests nothing."""
+    wanted = dict.fromkeys((f.repair, f.invoice_id) for f in result.findings if f.repair is not None)
     return [
         await store.request_job(kind, {"invoice_id": str(invoice_id)}, key=f"reconcile:{run}:{kind}:{invoice_id}")
         for kind, invoice_id in wanted

@@ -54,14 +54,9 @@ async def load_context(
 def _cancellation(row: CancellationRow | None) -> Cancellation | None:
     if row is None:
         return None
-    return Cancellation(
-        kind=row["kind"],
-        external_id=row["external_id"],
-        number=row["number"],
-        net=_decimal(row["net"]),
-        tax=_decimal(row["tax"]),
-        gross=_decimal(row["gross"]),
-    )
+    net, tax, gross = _decimal(row["net"]), _decimal(row["tax"]), _decimal(row["gross"])
+    kind, external_id, number = row["kind"], row["external_id"], row["number"]
+    return Cancellation(kind=kind, external_id=external_id, number=number, net=net, tax=tax, gross=gross)
 
 
 def _decimal(number: Number | None) -> Decimal | None:

@@ -1,4 +1,4 @@
-"""Which handler runs which job kind. Invoice jobs are not here: they are lists of steps, see `steps/plan.py`."""
+"""Which handler runs which job kind. Jobs about one invoice are lists of steps instead: `steps/plan.py`."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The retry budget, and what an outcome means for the ledger's row and for the invoice's event log."""
+"""How often a job is retried, and what an outcome changes in the ledger and in the invoice's event log."""
 
 from dataclasses import replace
 from uuid import UUID
@@ -8,12 +8,12 @@ from worker.domain.invoice import Handback
 from worker.domain.ledger import AttemptEnd, Change, Job
 from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
 
-# A mail asked for too early leaves what is not published as it is: it may still be transferred by itself.
-MOVES_INVOICE = ("publish_invoice", "cancel_invoice")
+# Kinds whose problems set the invoice to `parked`. A send_invoice that comes too early must not stop the transfer.
+PARKING_KINDS = ("publish_invoice", "cancel_invoice")
 
 
 def charge_retry(job: Job, outcome: Outcome) -> Outcome:
-    """A `Retry` gets its kind's next delay; when the retries are used up, it becomes `Parked`."""
+    """Give a `Retry` its kind's next delay; if none is left, return `Parked`. Other outcomes stay as they are."""
     if not isinstance(outcome, Retry):
         return outcome
     kind = jobs.KINDS.get(job.kind)
@@ -24,7 +24,7 @@ def charge_retry(job: Job, outcome: Outcome) -> Outcome:
 
 
 def attempt_end(outcome: Outcome) -> AttemptEnd:
-    """How the row leaves `running`."""
+    """The ledger row's new state and its other columns."""
     match outcome:
         case Done(result):
             return AttemptEnd("done", result=result)
@@ -39,7 +39,10 @@ def attempt_end(outcome: Outcome) -> AttemptEnd:
 
 
 def problem_change(job: Job, outcome: Parked | Rejected, invoice_id: UUID, before: Handback) -> Change:
-    """The event that tells of the problem; an unfinished publication or cancellation also marks the invoice."""
+    """The event for the invoice's log; for PARKING_KINDS the invoice's status changes too, as `lifecycle.TABLE` says.
+
+    Raises `IllegalTransition`.
+    """
     problem = outcome.problem
     kind = events.Parked if isinstance(outcome, Parked) else events.Rejected
     event = kind(
@@ -50,5 +53,5 @@ def problem_change(job: Job, outcome: Parked | Rejected, invoice_id: UUID, befor
         reason=problem.cause(),
         next_step=problem.next_step(job=job.job_id),
     )
-    after = lifecycle.apply(before, event) if job.kind in MOVES_INVOICE else before
+    after = lifecycle.apply(before, event) if job.kind in PARKING_KINDS else before
     return Change(invoice_id, before, after, (event,))

@@ -1,1 +1,1 @@
-"""One verb per file. `plan.py` says which verbs make up a job."""
+"""The steps of jobs about one invoice, one file per verb; `plan.py` lists the steps of each job kind."""

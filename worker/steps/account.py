@@ -1,4 +1,4 @@
-"""sevDesk for the steps: the client, and cached facts about the account that hardly ever change."""
+"""The sevDesk client for the steps, with a cache of facts about the account that hardly ever change."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,10 @@ CACHE_SECONDS = 3600.0
 
 
 class SevdeskAccount:
-    """One per process. Concurrent callers that need the same fact share one request."""
+    """One per process. Concurrent callers that need the same fact share one request.
+
+    Every method may raise a `SevDeskError`.
+    """
 
     def __init__(self, client: SevDeskClient, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.client, self.now = client, now

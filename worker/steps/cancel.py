@@ -1,7 +1,7 @@
-"""cancel: nothing of the invoice is owed any more, and sevDesk says so too.
+"""cancel: the invoice is cancelled in the billing system and in sevDesk.
 
-Never in sevDesk: cancelled here alone. A draft: deleted. Open: sevDesk writes the cancellation invoice (SR). Paid:
-sevDesk answers with a credit note draft, which a person must finish (one report). Partly paid: sevDesk refuses.
+Not in sevDesk: cancelled in the billing system only. A draft: deleted. Open: sevDesk writes the cancellation invoice
+(SR). Paid: sevDesk makes a credit note draft, which a person must finish (one report). Partly paid: sevDesk refuses.
 """
 
 from contextlib import suppress
@@ -17,7 +17,7 @@ from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import problem
 from worker.steps.account import SevdeskAccount
 from worker.steps.finalize import finalized
-from worker.steps.payments import CANCELLATION, CREDIT_NOTE, DRAFT, cancellation_of, cancellations
+from worker.steps.payments import CREDIT_NOTE, DRAFT, SR, cancellation_of, cancellations
 from worker.steps.step import (
     DRAFT_WRITES,
     Intent,
@@ -30,90 +30,78 @@ from worker.steps.step import (
     write_outcome,
 )
 
-# sevDesk's own numbers (measured).
+# sevDesk's error numbers (measured).
 CREDIT_NOTE_EXISTS, PARTLY_PAID, ALREADY_CANCELLED = 170, 390, 421
 
 
 async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
-    """What stands in sevDesk decides; asked by marker, one call shows the invoice and what cancels it."""
+    """Decide by what sevDesk has: nothing, a draft, a finalized invoice, or one that is already cancelled."""
     if context.handback.sync_status is SyncStatus.CANCELLED:
-        return StepResult()  # a payment sync has found our own cancellation before us
-    remote, against = await _find(context, account)
-    outcome = write_outcome(context.open_intent, remote, cancelled=against is not None)
+        return StepResult()  # a payment sync has recorded our cancellation before this look
+    remote, storno = await _find(context, account)
+    outcome = write_outcome(context.open_intent, remote, cancelled=storno is not None)
     if remote is None:
         how = "was never in sevDesk" if context.handback.external_id is None else "is no longer in sevDesk"
         return StepResult((_cancelled(context, account, how),), None, outcome=outcome)
-    if remote.status != DRAFT and _unheard(context):
-        return StepResult(
-            (finalized(remote, "found finalized"),),
-            remote,
-            finished=False,
-            outcome=outcome,
-        )
-    if against is not None:
-        found = _cancelled(context, account, "found cancelled", cancellation_of(against))
-        return StepResult(
-            (found,),
-            remote,
-            stop=_refund_due(context, against, context.open_intent),
-            outcome=outcome,
-        )
+    if remote.status != DRAFT and _number_unrecorded(context):
+        return StepResult((finalized(remote, "found finalized"),), remote, finished=False, outcome=outcome)
+    if storno is not None:
+        found = _cancelled(context, account, "found cancelled", cancellation_of(storno))
+        return StepResult((found,), remote, _refund_due(context, storno, context.open_intent), outcome=outcome)
     if remote.status == DRAFT:
         return Intent("delete_draft", remote.id, context, earlier_outcome=outcome)
-    if (note := await _credit_note_against(context, remote, account)) is not None:
-        return _credited(context, note, write_outcome(context.open_intent, remote, cancelled=True))
+    if (note := await _credit_note_for(context, remote, account)) is not None:
+        return _credit_note_result(context, note, write_outcome(context.open_intent, remote, cancelled=True))
     if remote.paid_amount > 0 and remote.pay_date is None:
         return StepResult(stop=_partly_paid(context), outcome=outcome)
     return Intent("cancel_invoice", remote.id, context, {"paid": str(remote.paid_amount)}, outcome)
 
 
 async def _find(context: StepContext, account: SevdeskAccount) -> tuple[SevInvoice | None, SevInvoice | None]:
-    """Our invoice and the SR against it. Without any earlier attempt there is nothing to look for."""
+    """The invoice in sevDesk and the SR that cancels it, both found by the marker in one call."""
     external_id = context.handback.external_id
     if external_id is None and not context.attempted:
         return None, None
     hits = await account.client.find_invoices(context.invoice.number)
-    against = cancellations(hits)
-    marked = [hit for hit in hits if hit.invoice_type != CANCELLATION]
+    marked = [hit for hit in hits if hit.invoice_type != SR]
     remote = next((hit for hit in marked if hit.id == external_id), None)
     if remote is None and external_id is not None:
-        with suppress(NotFound):  # deleted by hand: an attempt to save it afresh may have left another
+        with suppress(NotFound):  # deleted by hand; an attempt to save it again may have left another copy
             remote = await account.client.get_invoice(external_id)
     remote = remote or next(iter(marked), None)
-    return remote, against.get(remote.id) if remote else None
+    return remote, cancellations(hits).get(remote.id) if remote else None
 
 
-async def _credit_note_against(context: StepContext, remote: SevInvoice, account: SevdeskAccount) -> CreditNote | None:
-    """The credit note on record, if sevDesk still has it, or one that we may never have heard of."""
+async def _credit_note_for(context: StepContext, remote: SevInvoice, account: SevdeskAccount) -> CreditNote | None:
+    """The recorded credit note if sevDesk still has it; else one that an earlier attempt may have made."""
     if context.cancellation is not None and context.cancellation.kind == CREDIT_NOTE:
         with suppress(NotFound):
             return await account.client.get_credit_note(context.cancellation.external_id)
     if remote.pay_date is None and remote.paid_amount == 0 and context.open_intent is None:
         return None
-    return await _by_origin(remote, account)
+    return await _credit_note_by_origin(remote, account)
 
 
-async def _by_origin(remote: SevInvoice, account: SevdeskAccount) -> CreditNote | None:
+async def _credit_note_by_origin(remote: SevInvoice, account: SevdeskAccount) -> CreditNote | None:
     with suppress(FilterIgnored):  # not proved to work; but sevDesk itself refuses a second one (measured by two)
         return next(iter(await account.client.find_credit_notes(remote.id)), None)
     return None
 
 
-def _credited(context: StepContext, made: CreditNote, outcome: WriteOutcome) -> StepResult:
-    """A credit note stands against the invoice: on record from now on, and waiting for a person while it is a draft."""
-    note = _credit_note(made)
+def _credit_note_result(context: StepContext, made: CreditNote, outcome: WriteOutcome) -> StepResult:
+    """Record the credit note. A draft waits for a person; a finished one cannot be undone, so the job is rejected."""
+    note = cancellation_of(made)
     events = () if note == context.cancellation else (CreditNoteDrafted(reason=_reason(context), cancellation=note),)
-    return StepResult(
-        events,
-        stop=Parked(problem("credit_note_draft", credit_note_id=note.external_id))
-        if made.status == DRAFT
-        else _stands(context, note),
-        outcome=outcome,
-    )
+    if made.status == DRAFT:
+        stop: Parked | Rejected = Parked(problem("credit_note_draft", credit_note_id=note.external_id))
+    else:
+        name = note.number or note.external_id
+        stop = Rejected(problem("credit_note_stands", credit_note=name, number=context.invoice.number))
+    return StepResult(events, stop=stop, outcome=outcome)
 
 
-def _unheard(context: StepContext) -> bool:
-    """sevDesk drew a number, and its answer was lost: the books need to know it before they cancel it."""
+def _number_unrecorded(context: StepContext) -> bool:
+    """sevDesk finalized the invoice but its answer was lost: the number is recorded before the cancellation."""
     unfinished = context.handback.sync_status is not SyncStatus.SYNCED
     return unfinished and context.handback.document_status in (DocumentStatus.APPROVED, DocumentStatus.SENT)
 
@@ -130,32 +118,31 @@ async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
     except Refused as error:
         return await _refused(context, account, error)
     if isinstance(made, CreditNote):
-        return _credited(context, made, WriteOutcome.DONE)
-    event = _cancelled(context, account, "cancellation invoice", cancellation_of(made))
-    if made.sum_gross + context.invoice.gross_amount != 0:
-        return StepResult((event,), stop=_not_the_negative(context, made))
-    return StepResult((event,), stop=_refund_due(context, made, intent))
+        return _credit_note_result(context, made, WriteOutcome.DONE)
+    event, invoice = _cancelled(context, account, "cancellation invoice", cancellation_of(made)), context.invoice
+    if made.sum_gross + invoice.gross_amount == 0:
+        return StepResult((event,), stop=_refund_due(context, made, intent))
+    found = {"cancellation": made.invoice_number, "gross": made.sum_gross, "currency": made.currency}
+    stated = {"stated_gross": invoice.gross_amount, "stated_currency": invoice.currency}
+    return StepResult((event,), stop=Parked(problem("cancellation_sum_differs", **found, **stated)))
 
 
 async def _refused(context: StepContext, account: SevdeskAccount, error: Refused) -> StepResult:
-    """Refusals that only say that somebody was faster."""
-    match error.code:
-        case code if code == PARTLY_PAID:
-            return StepResult(stop=_partly_paid(context), outcome=WriteOutcome.NOT_DONE)
-        case code if code == CREDIT_NOTE_EXISTS:
-            remote, _ = await _find(context, account)
-            if remote is not None and (note := await _by_origin(remote, account)) is not None:
-                return _credited(context, note, WriteOutcome.NOT_DONE)
-            return StepResult(
-                stop=Parked(problem("credit_note_exists", number=context.invoice.number)),
-                outcome=WriteOutcome.NOT_DONE,
-            )
-        case code if code == ALREADY_CANCELLED:
-            remote, against = await _find(context, account)
-            if against is not None:
-                found = _cancelled(context, account, "found cancelled", cancellation_of(against))
-                return StepResult((found,), remote, outcome=WriteOutcome.NOT_DONE)
-    raise error
+    """The invoice is partly paid, or somebody cancelled it since the look. Raises any other refusal."""
+    if error.code == PARTLY_PAID:
+        return StepResult(stop=_partly_paid(context), outcome=WriteOutcome.NOT_DONE)
+    if error.code not in (CREDIT_NOTE_EXISTS, ALREADY_CANCELLED):
+        raise error
+    remote, storno = await _find(context, account)
+    if error.code == CREDIT_NOTE_EXISTS:
+        if remote is not None and (note := await _credit_note_by_origin(remote, account)) is not None:
+            return _credit_note_result(context, note, WriteOutcome.NOT_DONE)
+        exists = Parked(problem("credit_note_exists", number=context.invoice.number))
+        return StepResult(stop=exists, outcome=WriteOutcome.NOT_DONE)
+    if storno is None:
+        raise error
+    found = _cancelled(context, account, "found cancelled", cancellation_of(storno))
+    return StepResult((found,), remote, outcome=WriteOutcome.NOT_DONE)
 
 
 def _cancelled(
@@ -165,50 +152,26 @@ def _cancelled(
 
 
 def _reason(context: StepContext) -> str:
-    asked = context.payload
-    assert isinstance(asked, CancelInvoice)
-    return asked.reason
-
-
-def _credit_note(made: CreditNote) -> Cancellation:
-    return Cancellation(
-        kind=CREDIT_NOTE,
-        external_id=made.id,
-        number=made.credit_note_number,
-        net=made.sum_net,
-        tax=made.sum_tax,
-        gross=made.sum_gross,
-    )
-
-
-def _stands(context: StepContext, note: Cancellation) -> Rejected:
-    """A person has finished the credit note, which cannot be undone."""
-    about = {"credit_note": note.number or note.external_id, "number": context.invoice.number}
-    return Rejected(problem("credit_note_stands", **about))
+    payload = context.payload
+    assert isinstance(payload, CancelInvoice)
+    return payload.reason
 
 
 def _partly_paid(context: StepContext) -> Parked:
     return Parked(problem("partly_paid", number=context.invoice.number))
 
 
-def _refund_due(context: StepContext, storno: SevInvoice, asked: Intent | OpenIntent | None) -> Parked | None:
-    """What had been paid when the cancellation was asked for is owed to the customer."""
-    paid = Decimal(asked.summary.get("paid", 0)) if asked is not None else context.handback.paid_amount
+def _refund_due(context: StepContext, storno: SevInvoice, intent: Intent | OpenIntent | None) -> Parked | None:
+    """What was paid before the cancellation (as noted in the intent, if there is one) must be paid back."""
+    paid = Decimal(intent.summary.get("paid", 0)) if intent is not None else context.handback.paid_amount
     if paid == 0:
         return None
-    invoice = context.invoice
-    about = {"number": invoice.number, "cancellation": storno.invoice_number}
-    return Parked(problem("refund_due", paid=paid, currency=invoice.currency, **about))
+    about = {"number": context.invoice.number, "cancellation": storno.invoice_number}
+    return Parked(problem("refund_due", paid=paid, currency=context.invoice.currency, **about))
 
 
-def _not_the_negative(context: StepContext, made: SevInvoice) -> Parked:
-    there = {"cancellation": made.invoice_number, "gross": made.sum_gross, "currency": made.currency}
-    here = {"stated_gross": context.invoice.gross_amount, "stated_currency": context.invoice.currency}
-    return Parked(problem("cancellation_sum_differs", **there, **here))
-
-
-def _settled(context: StepContext) -> bool:
+def _already_done(context: StepContext) -> bool:
     return context.handback.sync_status is SyncStatus.CANCELLED and context.open_intent is None
 
 
-CANCEL = Step("cancel", look, leap, already_done=_settled, also_resolves=("publish", *DRAFT_WRITES))
+CANCEL = Step("cancel", look, leap, already_done=_already_done, also_resolves=("publish", *DRAFT_WRITES))

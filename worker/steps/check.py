@@ -1,4 +1,4 @@
-"""check: refuse before the first call what sevDesk, or the accountant, would refuse after it."""
+"""check: refuse, before any call is made, what sevDesk or the accountant would refuse later."""
 
 from worker.domain import money
 from worker.domain.invoice import DocumentStatus, SyncStatus
@@ -6,42 +6,42 @@ from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import problem
 from worker.domain.recipients import NoRecipient, missing_address_fields
 from worker.steps.account import SevdeskAccount
-from worker.steps.step import DRAFT_WRITES, Step, StepContext, StepResult, WriteOutcome
+from worker.steps.step import DRAFT_WRITES, Step, StepContext, StepResult, WriteOutcome, is_synced
 
 
 async def look_publishable(context: StepContext, account: SevdeskAccount) -> StepResult:
-    """Only approved invoices with a recipient and exact sums go out; a sent one only if sevDesk lost its document."""
+    """Approved, with a recipient and exact sums; or sent, if its document was deleted in sevDesk since."""
     return StepResult(stop=_why_not_publishable(context), outcome=WriteOutcome.UNKNOWN)
 
 
 def _why_not_publishable(context: StepContext) -> Parked | Rejected | None:
     invoice, status = context.invoice, context.handback.document_status
-    if status is not DocumentStatus.APPROVED and not _gone(context):
+    if status is not DocumentStatus.APPROVED and not _document_lost(context):
         about = {"number": invoice.number, "status": status.value}
         if context.open_intent is None:
             return Rejected(problem("invoice_not_approved", **about))
-        # Rejected is the end, and nobody would look any more what became of the write.
+        # A rejected job is never run again, so nothing would find out whether the open write happened.
         return Parked(problem("approval_withdrawn", **about))
     if isinstance(context.recipient, NoRecipient):
         return Parked(context.recipient.problem)
     about = {"number": invoice.number, "party": party_name(context)}
-    if missing := missing_address_fields(context.addressee.party):
+    if missing := missing_address_fields(context.party):
         return Parked(problem("recipient_address_incomplete", fields=", ".join(missing), **about))
-    if invoice.is_e_invoice and not context.addressee.party.email:
+    if invoice.is_e_invoice and not context.party.email:
         return Parked(problem("e_invoice_missing_email", **about))
     wrong = money.first_problem(invoice, context.sevdesk_type)
     return Parked(wrong) if wrong else None
 
 
-def _gone(context: StepContext) -> bool:
-    """It was sent, and its document, which had a number, is no longer in sevDesk: it may be published afresh."""
-    here = context.handback
-    known_gone = here.sync_status is not SyncStatus.SYNCED and here.external_invoice_number is not None
-    return here.document_status is DocumentStatus.SENT and known_gone
+def _document_lost(context: StepContext) -> bool:
+    """It was sent, but its finalized document is no longer in sevDesk, so it may be published again."""
+    handback = context.handback
+    finalized_once = handback.external_invoice_number is not None
+    return handback.document_status is DocumentStatus.SENT and finalized_once and not is_synced(context)
 
 
 async def look_published(context: StepContext, account: SevdeskAccount) -> StepResult:
-    """For what needs the finalized document: it must be there."""
+    """The document must be finalized in sevDesk."""
     number = context.invoice.number
     match context.handback.sync_status:
         case SyncStatus.SYNCED:
@@ -53,32 +53,27 @@ async def look_published(context: StepContext, account: SevdeskAccount) -> StepR
 
 
 async def look_sendable(context: StepContext, account: SevdeskAccount) -> StepResult:
-    """A published invoice whose recipient has an e-mail address. An open mail intent is left to the email step."""
+    """Published, and the recipient has an e-mail address."""
     result = await look_published(context, account)
-    if result.stop and context.open_intent is None:  # else `email` finds out, whatever became of the invoice since
+    if result.stop and context.open_intent is None:  # with an open intent the email step must find out if it was sent
         return result
     return StepResult(stop=why_no_mail(context, f"invoice {context.invoice.number}"), outcome=WriteOutcome.UNKNOWN)
 
 
 def why_no_mail(context: StepContext, document: str) -> Parked | None:
-    """What keeps a document from being mailed to the recipient; None: nothing does."""
+    """Why a document cannot be mailed to the recipient; None: it can."""
     if isinstance(context.recipient, NoRecipient):
         return Parked(context.recipient.problem)
-    if context.addressee.party.email:
+    if context.party.email:
         return None
     return Parked(problem("recipient_missing_email", document=document, party=party_name(context)))
 
 
 def party_name(context: StepContext) -> str:
     """Kind and id of the recipient, without personal data."""
-    party = context.addressee.party
-    return f"{party.kind.value} {party.id}"
+    return f"{context.party.kind.value} {context.party.id}"
 
 
-def _published(context: StepContext) -> bool:
-    return context.handback.sync_status is SyncStatus.SYNCED
-
-
-PUBLISHABLE = Step("check", look_publishable, already_done=_published, also_resolves=("publish", *DRAFT_WRITES))
+PUBLISHABLE = Step("check", look_publishable, already_done=is_synced, also_resolves=("publish", *DRAFT_WRITES))
 PUBLISHED = Step("check", look_published)
 SENDABLE = Step("check", look_sendable, also_resolves=("email",), own_job_only=True)

@@ -1,8 +1,8 @@
-"""Which of our values fills which of sevDesk's keys, as tables. The steps build their requests from them, and
+"""Tables of which value of ours fills which key of sevDesk's. The steps build their requests from them, and
 `sevdesk-worker mapping` prints them.
 
-A field is computed from the attributes named in `ours` and from nothing else. That `keys` are the keys which
-`sevdesk_client.bodies` sends is tested in tests/unit/test_field_map.py.
+A field is computed from the attributes named in `ours` only. tests/unit/test_field_map.py proves that
+`sevdesk_client.bodies` sends it under the keys named in `keys`.
 """
 
 from collections.abc import Callable, Iterable
@@ -34,13 +34,13 @@ def _unchanged(value: Any) -> Any:
 class Field:
     """A field of a draft. `ours` and `keys` may list several, separated by blanks."""
 
-    name: str  # of the draft's field
+    name: str  # a field of the draft dataclass in `sevdesk_client.models`
     ours: str  # attributes of the source
     keys: str  # of the request's JSON body
     compute: Callable[..., Any] = _unchanged  # gets the attributes in this order
 
     def arguments(self, source: object) -> list[Any]:
-        """The attributes' values. Raises AttributeError if an object on the way to one is None."""
+        """The attributes' values. Raises AttributeError if an object on the path is None."""
         return [attrgetter(path)(source) for path in self.ours.split()]
 
     def value(self, source: object) -> Any:
@@ -54,37 +54,37 @@ def filled(fields: Iterable[Field], source: object) -> dict[str, Any]:
 
 
 async def looked_up(fields: Iterable[Field], source: object, account: SevdeskAccount) -> dict[str, Any]:
-    """The same for ids that sevDesk is asked for; here `compute` gets the account first and is awaited."""
+    """Like `filled`, for ids that sevDesk must be asked for: `compute` gets the account first and is awaited."""
     return {field.name: await field.compute(account, *field.arguments(source)) for field in fields}
 
 
-# -- ids that sevDesk is asked for -------------------------------------------------------------------------------------
+# -- ids that sevDesk must be asked for --------------------------------------------------------------------------------
 
 
 async def _contact_person(account: SevdeskAccount, configured: str | None) -> str:
     return configured or await account.contact_person_id()
 
 
-async def _payment_method(account: SevdeskAccount, is_e_invoice: bool) -> str | None:
-    return await account.payment_method_id(CREDIT_TRANSFER) if is_e_invoice else None
-
-
 async def _country(account: SevdeskAccount, code: str) -> str:
     return await account.country_id(code)
+
+
+async def _payment_method(account: SevdeskAccount, is_e_invoice: bool) -> str | None:
+    return await account.payment_method_id(CREDIT_TRANSFER) if is_e_invoice else None
 
 
 # -- POST /Contact, source: ContactSource ------------------------------------------------------------------------------
 
 
 class ContactSource(NamedTuple):
-    """The recipient, and whether the contact must do for an e-invoice."""
+    """The recipient, and whether the contact must have what e-invoices need."""
 
     party: Party
     is_e_invoice: bool
 
 
 def _buyer_reference(reference: str | None, is_e_invoice: bool) -> str | None:
-    """An e-invoice needs one; "-" does for customers without (capture)."""
+    """E-invoices need one; sevDesk accepts "-" for customers without a reference (capture)."""
     return reference or ("-" if is_e_invoice else None)
 
 
@@ -155,7 +155,7 @@ POSITION = (
 
 
 class MailSource(NamedTuple):
-    """`number` is sevDesk's number of the invoice; `asked` may bring a subject and text of its own."""
+    """`number` is sevDesk's number of the invoice; `asked` may contain a subject and a text."""
 
     party: Party
     number: str

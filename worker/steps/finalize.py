@@ -1,16 +1,14 @@
-"""template, finalize: the draft gets its layout, then its number. After this only a cancellation undoes it."""
-
-from dataclasses import replace
+"""template, finalize: set the draft's layout, then make sevDesk draw its number; only a cancellation undoes that."""
 
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain.events import Finalized, TemplateSet
-from worker.domain.invoice import SyncStatus
 from worker.domain.lifecycle import apply
+from worker.domain.money import Sums
 from worker.domain.outcome import Rejected
 from worker.domain.problems import problem
 from worker.steps.account import SevdeskAccount
 from worker.steps.field_map import TEMPLATE_ID
-from worker.steps.payments import DRAFT, Receivable, cancellations, compare, unclear
+from worker.steps.payments import DRAFT, Receivable, cancellations, closed_without_day, compare
 from worker.steps.step import (
     Intent,
     LookResult,
@@ -18,10 +16,11 @@ from worker.steps.step import (
     StepContext,
     StepResult,
     WriteOutcome,
+    is_synced,
     write_outcome,
 )
 
-# Downloaded as PDF: the document goes out through our own mail step or on paper; sendDate is set, no mail is sent.
+# "Downloaded as PDF": sets sendDate and sends no mail; the document is sent by the email step or on paper.
 SEND_TYPE = "VPDF"
 
 
@@ -34,44 +33,43 @@ async def look_template(context: StepContext, account: SevdeskAccount) -> LookRe
 
 
 async def leap_template(intent: Intent, account: SevdeskAccount) -> StepResult:
-    """PUT changeParameter. Setting the same layout twice changes nothing, so an unknown outcome is simply repeated."""
-    external_id = intent.context.handback.external_id
-    assert external_id is not None
-    await account.client.change_parameter(external_id, "template", intent.request)
+    """PUT changeParameter. Setting the same layout again changes nothing, so an unknown outcome is repeated."""
+    await account.client.change_parameter(intent.context.external_id, "template", intent.request)
     return StepResult((TemplateSet(template_id=intent.request),))
 
 
 async def look_finalize(context: StepContext, account: SevdeskAccount) -> LookResult:
-    """A draft with our sums is finalized; what is finalized already is taken over."""
+    """Finalize a draft that has our sums. If it is finalized already, record that."""
     remote = context.remote
     assert remote is not None  # `publish` looks in every attempt, and goes on only with our sums
     if remote.status != DRAFT:
-        return await adopted(context, remote, account)
+        return await adopt_finalized(context, remote, account)
     return Intent("send_by", remote.id, context)
 
 
 async def leap_finalize(intent: Intent, account: SevdeskAccount) -> StepResult:
-    """PUT sendBy: the number is drawn and the invoice is open."""
+    """PUT sendBy: sevDesk draws the number and the invoice is open."""
     remote = await account.client.send_by(intent.request, send_type=SEND_TYPE)
     return StepResult((finalized(remote, "finalized"),), remote)
 
 
-async def adopted(context: StepContext, remote: SevInvoice, account: SevdeskAccount) -> StepResult:
-    """Finalized already. What was paid or cancelled since is taken over too: the payment feed may have read past it."""
+async def adopt_finalized(context: StepContext, remote: SevInvoice, account: SevdeskAccount) -> StepResult:
+    """Record that sevDesk has finalized the invoice, and any payment or cancellation since: the feed ignored those."""
     event, number = finalized(remote, "found finalized"), context.invoice.number
     receivable = Receivable(context.invoice.id, number, context.invoice.gross_amount, apply(context.handback, event))
-    cancelled_by = cancellations(await account.client.find_invoices(number)) if unclear(remote) else {}
+    cancelled_by = cancellations(await account.client.find_invoices(number)) if closed_without_day(remote) else {}
     outcome = write_outcome(context.open_intent, remote)
-    result = StepResult((event, *compare(receivable, remote, cancelled_by)), remote, outcome=outcome)
-    return (
-        replace(result, stop=Rejected(problem("cancelled_in_sevdesk", number=number)))
-        if remote.id in cancelled_by
-        else result
-    )
+    stop = Rejected(problem("cancelled_in_sevdesk", number=number)) if remote.id in cancelled_by else None
+    return StepResult((event, *compare(receivable, remote, cancelled_by)), remote, stop, outcome=outcome)
+
+
+def sums_of(remote: SevInvoice) -> Sums:
+    """The totals that sevDesk computed."""
+    return Sums(remote.sum_net, remote.sum_tax, remote.sum_gross)
 
 
 def finalized(remote: SevInvoice, how: str) -> Finalized:
-    """The event for sevDesk's finalized copy; its number may differ from any we had in mind (one report)."""
+    """The event for sevDesk's finalized copy; its number may differ from any we expected (one report)."""
     return Finalized(
         external_id=remote.id,
         number=remote.invoice_number or "",
@@ -81,19 +79,18 @@ def finalized(remote: SevInvoice, how: str) -> Finalized:
     )
 
 
-def _settled(context: StepContext) -> bool:
-    return context.handback.sync_status is SyncStatus.SYNCED
+def _skip_template(context: StepContext) -> bool:
+    """An e-invoice's layout can be set only once it has a number; before, sevDesk answers 503 (one report)."""
+    return context.invoice.is_e_invoice or is_synced(context)
 
 
-def _not_now(context: StepContext) -> bool:
-    """An e-invoice takes its layout only once it has a number; before, sevDesk answers 503 (one report)."""
-    return context.invoice.is_e_invoice or _settled(context)
-
-
-def _not_later(context: StepContext) -> bool:
+def _skip_template_of_e_invoice(context: StepContext) -> bool:
+    """Once the PDF is stored, another layout would come too late."""
     return not context.invoice.is_e_invoice or (context.pdf_sha256 is not None and context.open_intent is None)
 
 
-TEMPLATE = Step("template", look_template, leap_template, already_done=_not_now)
-TEMPLATE_OF_E_INVOICE = Step("template_of_e_invoice", look_template, leap_template, already_done=_not_later)
-FINALIZE = Step("finalize", look_finalize, leap_finalize, already_done=_settled)
+TEMPLATE = Step("template", look_template, leap_template, already_done=_skip_template)
+TEMPLATE_OF_E_INVOICE = Step(
+    "template_of_e_invoice", look_template, leap_template, already_done=_skip_template_of_e_invoice
+)
+FINALIZE = Step("finalize", look_finalize, leap_finalize, already_done=is_synced)

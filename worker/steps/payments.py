@@ -1,9 +1,9 @@
-"""payments: what sevDesk's state of an invoice means for the money owed. `handlers/payment_sync.py` asks and records.
+"""payments: what an invoice's state in sevDesk means for the money owed. `handlers/payment_sync.py` reads and records.
 
 The codes: 100 draft, 200 open, 750 partly paid (since June 2024; before it partly paid invoices kept 200), 1000 paid or
 cancelled (official). 1000 with a payDate is paid even with less money than the gross sum (Skonto; inferred). 1000 with
-no payDate is paid only if all the money is there: otherwise a cancellation stands against it (one capture), or we
-cannot tell and change nothing. A draft is an invoice that was reset in sevDesk: nothing can be paid on it.
+no payDate is paid only if all the money has come: otherwise it is cancelled (one capture), or the state is unexplained
+and nothing is changed. A draft is an invoice that was reset in sevDesk: nothing can be paid on it.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from typing import Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from sevdesk_client.models import CreditNote
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain.events import (
     CancelledInSevdesk,
@@ -27,12 +28,12 @@ from worker.domain.events import (
     PaymentSynced,
     Renumbered,
 )
-from worker.domain.invoice import Cancellation, ClaimStatus, Handback
+from worker.domain.invoice import Cancellation, Handback
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DRAFT, OPEN, PARTLY_PAID, CLOSED = 100, 200, 750, 1000
-CANCELLATION = "SR"  # sevDesk's letters for a cancellation invoice, not our Schlussrechnung
-STORNO, CREDIT_NOTE = "cancellation_invoice", "credit_note"  # kinds of what may stand against an invoice
+SR = "SR"  # sevDesk's invoiceType of a cancellation invoice, not our Schlussrechnung
+CANCELLATION_INVOICE, CREDIT_NOTE = "cancellation_invoice", "credit_note"  # `Cancellation.kind`
 ZERO = Decimal(0)
 
 
@@ -55,7 +56,7 @@ class PaymentState(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Receivable:
-    """What we believe about one finalized invoice."""
+    """What we have on record about one finalized invoice."""
 
     invoice_id: UUID
     number: str  # ours
@@ -65,46 +66,46 @@ class Receivable:
 
 def cancellations(invoices: list[SevInvoice]) -> dict[str, SevInvoice]:
     """SR documents by the id of the invoice they cancel."""
-    return {i.origin.id: i for i in invoices if i.invoice_type == CANCELLATION and i.origin is not None}
+    return {i.origin.id: i for i in invoices if i.invoice_type == SR and i.origin is not None}
 
 
-def unclear(remote: PaymentState) -> bool:
-    """Closed without a payment date: a cancellation would explain it, and it may stand on another page."""
+def closed_without_day(remote: PaymentState) -> bool:
+    """Closed, but without a payment day: perhaps cancelled by an SR that is not on the same page of the list."""
     return remote.status == CLOSED and remote.pay_date is None
 
 
 def unexplained(receivable: Receivable, remote: PaymentState, cancelled_by: Mapping[str, SevInvoice]) -> bool:
-    """Closed, and neither a cancellation nor the money says why."""
-    return unclear(remote) and remote.id not in cancelled_by and _kind(receivable, remote) is None
+    """Closed, though neither paid in full nor cancelled."""
+    return closed_without_day(remote) and remote.id not in cancelled_by and _payment_type(receivable, remote) is None
 
 
 def compare(receivable: Receivable, remote: PaymentState, cancelled_by: Mapping[str, SevInvoice]) -> tuple[Event, ...]:
-    """The events that bring our claim to what sevDesk says; empty when they agree already."""
+    """The events that make our record agree with sevDesk; empty if it does already."""
     events: list[Event] = []
-    if remote.invoice_number and remote.invoice_number != receivable.handback.external_invoice_number:
-        events.append(
-            Renumbered(before=receivable.handback.external_invoice_number or "", number=remote.invoice_number)
-        )
-    if (cancellation := cancelled_by.get(remote.id)) is not None:
-        return (*events, _cancelled(remote, cancellation))
-    payment = _payment(receivable, remote)
-    if payment is not None:
-        events += [payment, _synced(payment)]
+    known_number = receivable.handback.external_invoice_number
+    if remote.invoice_number and remote.invoice_number != known_number:
+        events.append(Renumbered(before=known_number or "", number=remote.invoice_number))
+    if (storno := cancelled_by.get(remote.id)) is not None:
+        at = storno.create or storno.update
+        assert at is not None  # every captured document has both
+        events.append(CancelledInSevdesk(external_id=remote.id, at=at, cancellation=cancellation_of(storno)))
+    elif (payment := _payment(receivable, remote)) is not None:
+        synced = PaymentSynced(status=payment.claim, paid_amount=payment.paid_now, gross_amount=payment.gross)
+        events += [payment, synced]
     return tuple(events)
 
 
-def _cancelled(remote: PaymentState, cancellation: SevInvoice) -> CancelledInSevdesk:
-    at = cancellation.create or cancellation.update
-    assert at is not None  # every captured document carries both
-    return CancelledInSevdesk(external_id=remote.id, at=at, cancellation=cancellation_of(cancellation))
-
-
-def cancellation_of(document: SevInvoice) -> Cancellation:
-    """sevDesk's SR in our words."""
+def cancellation_of(document: SevInvoice | CreditNote) -> Cancellation:
+    """What we record about sevDesk's SR or credit note."""
+    match document:
+        case CreditNote():
+            kind, number = CREDIT_NOTE, document.credit_note_number
+        case _:
+            kind, number = CANCELLATION_INVOICE, document.invoice_number
     return Cancellation(
-        kind=STORNO,
+        kind=kind,
         external_id=document.id,
-        number=document.invoice_number,
+        number=number,
         net=document.sum_net,
         tax=document.sum_tax,
         gross=document.sum_gross,
@@ -112,7 +113,8 @@ def cancellation_of(document: SevInvoice) -> Cancellation:
 
 
 def _payment(receivable: Receivable, remote: PaymentState) -> PaymentEvent | None:
-    kind = _kind(receivable, remote)
+    """The payment event; None if it would say what we know already, or if sevDesk's state is unexplained."""
+    kind = _payment_type(receivable, remote)
     if kind is None:
         return None
     before = receivable.handback
@@ -126,10 +128,10 @@ def _payment(receivable: Receivable, remote: PaymentState) -> PaymentEvent | Non
         paid_at=None if kind in (PartiallyPaid, PaymentReversed) else _paid_at(before, remote),
     )
     known = (before.claim_status, before.paid_amount, before.paid_at)
-    return None if known == (_status_of(event), event.paid_now, event.paid_at) else event
+    return None if known == (event.claim, event.paid_now, event.paid_at) else event
 
 
-def _kind(receivable: Receivable, remote: PaymentState) -> type[PaymentEvent] | None:
+def _payment_type(receivable: Receivable, remote: PaymentState) -> type[PaymentEvent] | None:
     paid = remote.paid_amount
     if remote.status not in (DRAFT, OPEN, PARTLY_PAID, CLOSED):
         return None
@@ -141,7 +143,7 @@ def _kind(receivable: Receivable, remote: PaymentState) -> type[PaymentEvent] | 
 
 
 def _paid_at(before: Handback, remote: PaymentState) -> datetime | None:
-    """The payment's day; where sevDesk names none, the day it learnt of it, which later changes do not move."""
+    """The payment day; if sevDesk has none, the day of its last change, kept once it is recorded."""
     if remote.pay_date is not None:
         return berlin_midnight(remote.pay_date)
     if before.paid_at is not None or remote.update is None:
@@ -149,20 +151,6 @@ def _paid_at(before: Handback, remote: PaymentState) -> datetime | None:
     return berlin_midnight(remote.update.astimezone(BERLIN).date())
 
 
-def _status_of(event: PaymentEvent) -> ClaimStatus:
-    match event:
-        case PartiallyPaid():
-            return ClaimStatus.PARTIALLY_PAID
-        case PaymentReversed():
-            return ClaimStatus.OPEN
-        case _:
-            return ClaimStatus.PAID
-
-
-def _synced(event: PaymentEvent) -> PaymentSynced:
-    return PaymentSynced(status=_status_of(event), paid_amount=event.paid_now, gross_amount=event.gross)
-
-
 def berlin_midnight(day: date) -> datetime:
-    """The instant a sevDesk day begins: Berlin midnight, in summer as in winter."""
+    """The instant at which a sevDesk day begins: Berlin midnight, in summer and winter."""
     return datetime.combine(day, time(), tzinfo=BERLIN)

@@ -1,4 +1,4 @@
-"""Which steps make up a job, in order. `sync_payments` works on the whole book and has its own file."""
+"""The steps of each job kind that is about one invoice, in order. All other kinds have a handler."""
 
 from collections.abc import Mapping
 

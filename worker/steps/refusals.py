@@ -1,7 +1,7 @@
-"""Which problem of the catalogue an error of sevDesk's is.
+"""Maps sevDesk's errors to the problems of the catalogue.
 
-Error numbers, operations and texts are sevDesk's own (measured by peers, see `domain/problems/sevdesk.py`); the first
-match decides.
+Error numbers, operations and texts are sevDesk's own (measured by peers, see `domain/problems/sevdesk.py`). The first
+match decides: number, then operation, then text.
 """
 
 from sevdesk_client import errors
@@ -31,12 +31,12 @@ NUMBER_LOCK = "Correct number abort"
 
 
 def outcome_of(error: errors.SevDeskError) -> Outcome:
-    """What a read that failed, or a refusal, means for the job."""
+    """How the job's attempt ends after a failed read or a refused write."""
     match error:
         case HeldBack(retry_after=float(after)):
             return NotYet(after, error.problem)
         case errors.TokenRefused(status=401, retry_after=float(after)):
-            return NotYet(after, problem("token_refused_waiting"))  # an earlier job has reported it
+            return NotYet(after, problem("token_refused_waiting"))  # the first 401 parked its job
         case errors.TokenRefused():
             return Parked(problem("token_refused"))
         case errors.Refused():
@@ -50,7 +50,7 @@ def outcome_of(error: errors.SevDeskError) -> Outcome:
 
 
 def refusal(error: errors.Refused) -> Problem:
-    """What sevDesk's refusal means."""
+    """The problem behind sevDesk's refusal; `sevdesk_refused` if it is not a known one."""
     by_text = (code for text, code in _BY_TEXT.items() if text in error.reason)
     code = _BY_NUMBER.get(error.code or 0) or _BY_OPERATION.get(error.operation) or next(by_text, "sevdesk_refused")
     return _about(code, error)

@@ -5,16 +5,17 @@ the one write it wants to make. The runner stores the intent and calls `leap`, w
 and answers with a `StepResult`. After a result that is not `finished`, `look` is called again. So a crash leaves one of
 three states (no intent; open intent; events recorded), and the next attempt has one way to go on from each.
 
-An open intent is a write whose outcome is not known. The look that finds out (`StepContext.open_intent`) says it:
+An open intent is a write whose outcome is not known. A look that gets one (`StepContext.open_intent`) finds out:
 
-    what sevDesk shows               answer of the look                         the intent's row
-    it happened                      StepResult(events)                         found_done
-    it did not, and is still wanted  Intent(..., earlier_outcome=NOT_DONE)      found_not_done, and a new one is open
-    it did not, and must not now     StepResult(stop=..., outcome=NOT_DONE)     found_not_done
-    repeating it changes nothing     Intent(..., earlier_outcome=MOOT)          moot, and a new one is open
-    nothing that would tell          StepResult(stop=question, outcome=UNKNOWN) open until `retry --as` answers it
+    the write                        answer of the look                         the intent's row
+    happened                         StepResult(events)                         found_done
+    did not, and is still wanted     Intent(..., earlier_outcome=NOT_DONE)      found_not_done, and a new one is open
+    did not, and is not wanted now   StepResult(stop=..., outcome=NOT_DONE)     found_not_done
+    can be repeated without harm     Intent(..., earlier_outcome=MOOT)          moot, and a new one is open
+    cannot be judged from sevDesk    StepResult(stop=question, outcome=UNKNOWN) open until `retry --as` answers it
 
-Finished steps are left out at the next attempt, unless they are `every_attempt` or the document has become another one.
+The next attempt skips finished steps, except those marked `every_attempt`; it skips none if the invoice's document in
+sevDesk is another one by then.
 """
 
 import hashlib
@@ -28,41 +29,33 @@ from typing import Any
 from pydantic import BaseModel
 
 from sevdesk_client.models import Invoice as SevInvoice
-from worker.domain.events import (
-    AddressWritten,
-    CancellationPdfStored,
-    Cancelled,
-    ContactLinked,
-    EmailWritten,
-    Event,
-    PdfStored,
-    XmlStored,
-)
-from worker.domain.invoice import Cancellation, ContactLink, Handback, Invoice
+from worker.domain import events
+from worker.domain.events import Event
+from worker.domain.invoice import Cancellation, ContactLink, Handback, Invoice, Party, SyncStatus
 from worker.domain.jobs import Payload
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.recipients import NoRecipient, Recipient
 from worker.steps.account import SevdeskAccount
 from worker.steps.payments import DRAFT
 
-# Shorter texts name nobody, and would be found inside of other words.
-SHORTEST_PRIVATE = 3
-# Steps that write to the draft: what became of them, whoever finds sevDesk's copy can see.
+# Shorter texts identify nobody, and removing them would also cut into other words.
+MIN_PRIVATE_LENGTH = 3
+# Steps that write to the draft. Any step that reads sevDesk's copy of the invoice can tell whether they did.
 DRAFT_WRITES = ("template", "finalize", "template_of_e_invoice")
 
 
 class WriteOutcome(StrEnum):
-    """What became of a write: of the open one, as a look finds, or of the one that was just made."""
+    """Whether a write happened: the one of the open intent, after a look; the one just sent, after a leap."""
 
     DONE = "done"
-    NOT_DONE = "not done"  # of one just made: refused
-    MOOT = "moot"  # it is made again, which changes nothing, or what it was about is gone: nobody has to know
-    UNKNOWN = "unknown"  # cannot be told, so it stays open
+    NOT_DONE = "not done"  # after a leap: refused
+    MOOT = "moot"  # need not be known: the write can be repeated without harm, or its object no longer exists
+    UNKNOWN = "unknown"  # the intent stays open
 
 
 @dataclass(frozen=True, slots=True)
 class OpenIntent:
-    """A write that may or may not have happened; its quarantine is over, so sevDesk can be asked."""
+    """A write that may or may not have happened. Its quarantine is over, so sevDesk's answer is reliable."""
 
     id: int
     job_id: str
@@ -71,12 +64,12 @@ class OpenIntent:
     summary: Mapping[str, Any]
     request_sha256: str
     at: datetime
-    answer: str | None = None  # what a person found out: `done` or `not-done`
+    answer: str | None = None  # what a person found out: `done` or `not-done`; None: nobody has answered yet
 
 
 @dataclass(frozen=True, slots=True)
 class StepContext:
-    """Everything a step may know about one invoice. Made by the store, carried forward by the runner."""
+    """Everything a step may know about one invoice. The runner loads it and updates it after each step."""
 
     job_id: str
     payload: Payload
@@ -90,9 +83,9 @@ class StepContext:
     mails: int  # how many mails are on record for the invoice
     pdf_sha256: str | None  # of the invoice PDF stored last
     has_xml: bool  # the e-invoice's XML is stored
-    draft_sha256: str | None  # digest of the request that made the present draft, if we know it
-    attempted: bool  # something was tried in sevDesk for this invoice before
-    cancellation: Cancellation | None  # what stands against the invoice, as far as we know
+    draft_sha256: str | None  # digest of the request that made the present draft; None: unknown
+    attempted: bool  # a write to sevDesk was attempted for this invoice before
+    cancellation: Cancellation | None  # the recorded document that cancels the invoice
     cancellation_pdf_sha256: str | None
     cancellation_mails: int
     open_intent: OpenIntent | None = None
@@ -100,77 +93,88 @@ class StepContext:
 
     @property
     def addressee(self) -> Recipient:
-        """The recipient; only after the check step has refused the unresolved."""
+        """The recipient; only for steps after `check`, which stops the job if there is none."""
         assert isinstance(self.recipient, Recipient)
         return self.recipient
 
     @property
+    def party(self) -> Party:
+        """The company or person that receives the invoice; only for steps after `check`."""
+        return self.addressee.party
+
+    @property
+    def contact(self) -> ContactLink:
+        """The recipient's contact in sevDesk; only for steps after `contact`."""
+        assert self.link is not None
+        return self.link
+
+    @property
+    def external_id(self) -> str:
+        """sevDesk's id of the invoice; only for steps after `publish`."""
+        assert self.handback.external_id is not None
+        return self.handback.external_id
+
+    @property
     def private_texts(self) -> set[str]:
-        """Texts about people and for them, which must not come back in a message of sevDesk's."""
-        given: list[str | None] = [self.invoice.head_text, self.invoice.foot_text]
-        given += [text for item in self.invoice.items for text in (item.name, item.description)]
-        given += [text for text in self.payload.model_dump().values() if isinstance(text, str)]
+        """Names, addresses and free texts: what is removed from sevDesk's error messages before they are stored."""
+        texts: list[str | None] = [self.invoice.head_text, self.invoice.foot_text]
+        texts += [text for item in self.invoice.items for text in (item.name, item.description)]
+        texts += [text for text in self.payload.model_dump().values() if isinstance(text, str)]
         if isinstance(self.recipient, Recipient):
             party = self.recipient.party
-            given += [party.name, party.first_name, party.display_name, party.email, party.street, party.city]
-            given += [party.vat_id, party.buyer_reference]
-        return {text.strip() for text in given if text and len(text.strip()) >= SHORTEST_PRIVATE}
+            texts += [party.name, party.first_name, party.display_name, party.email, party.street, party.city]
+            texts += [party.vat_id, party.buyer_reference]
+        return {text.strip() for text in texts if text and len(text.strip()) >= MIN_PRIVATE_LENGTH}
 
     def after(self, handback: Handback, result: "StepResult") -> "StepContext":
-        """The case once `result` is recorded."""
+        """The context as it is once `result` is recorded; `handback` holds the columns after its events."""
         remote = self.remote if isinstance(result.remote, Remote) else result.remote
         opened = self.open_intent if result.outcome is WriteOutcome.UNKNOWN else None
         context = replace(self, handback=handback, open_intent=opened, remote=remote)
-        if handback.external_id != self.handback.external_id:  # another document, of which nothing was kept or mailed
+        if handback.external_id != self.handback.external_id:  # a new document: nothing of it is stored or mailed yet
             context = replace(context, pdf_sha256=None, has_xml=False, mails=0)
         for event in result.events:
-            context = replace(context, **_learnt(context.link, event))
+            context = replace(context, **_fields_set_by(event, context.link))
         return context
 
 
-def _learnt(link: ContactLink | None, event: Event) -> dict[str, Any]:
-    """What later steps may rely on once the event is recorded."""
+def _fields_set_by(event: Event, link: ContactLink | None) -> dict[str, Any]:
+    """The fields of `StepContext` that change when the event is recorded."""
     match event:
-        case PdfStored(sha256=sha256):
+        case events.PdfStored(sha256=sha256):
             return {"pdf_sha256": sha256}
-        case XmlStored():
+        case events.XmlStored():
             return {"has_xml": True}
-        case CancellationPdfStored(sha256=sha256):
+        case events.CancellationPdfStored(sha256=sha256):
             return {"cancellation_pdf_sha256": sha256}
-        case Cancelled(cancellation=cancellation):
+        case events.Cancelled(cancellation=cancellation):
             return {"cancellation": cancellation}
+        case events.ContactLinked(contact_id=contact_id, digest=written):
+            same = link if link is not None and link.contact_id == contact_id else ContactLink(contact_id)
+            return {"link": replace(same, contact_digest=written)}
+        case events.AddressWritten(address_id=address_id, digest=written) if link is not None:
+            return {"link": replace(link, address_id=address_id, address_digest=written)}
+        case events.EmailWritten(email_id=email_id, digest=written) if link is not None:
+            return {"link": replace(link, email_id=email_id, email_digest=written)}
         case _:
-            return {"link": _relinked(link, event)}
-
-
-def _relinked(link: ContactLink | None, event: Event) -> ContactLink | None:
-    match event:
-        case ContactLinked(contact_id=contact_id, digest=written):
-            kept = link if link is not None and link.contact_id == contact_id else ContactLink(contact_id)
-            return replace(kept, contact_digest=written)
-        case AddressWritten(address_id=address_id, digest=written) if link is not None:
-            return replace(link, address_id=address_id, address_digest=written)
-        case EmailWritten(email_id=email_id, digest=written) if link is not None:
-            return replace(link, email_id=email_id, email_digest=written)
-        case _:
-            return link
+            return {}
 
 
 class Remote(Enum):
-    """Stands for sevDesk's copy of the invoice where a step has learnt nothing new about it."""
+    """`StepResult.remote` when the step has no newer copy of sevDesk's invoice."""
 
     UNCHANGED = "unchanged"
 
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """A step's answer. `stop` ends the job there; otherwise the next step follows once this one is `finished`."""
+    """What a look or leap found or did. `stop` ends the job; if not `finished`, the step's look is called again."""
 
     events: tuple[Event, ...] = ()
     remote: SevInvoice | Remote | None = Remote.UNCHANGED  # None: deleted in sevDesk
     stop: Parked | Rejected | None = None
     finished: bool = True
-    outcome: WriteOutcome = WriteOutcome.DONE  # of the open intent, or of the write just made
+    outcome: WriteOutcome = WriteOutcome.DONE  # of the open intent (look) or of the write just sent (leap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,16 +185,19 @@ class Intent:
     request: Any
     context: StepContext = field(repr=False)
     summary: Mapping[str, Any] = field(default_factory=dict)  # JSON values, no personal data
-    earlier_outcome: WriteOutcome = WriteOutcome.NOT_DONE  # of the open intent that this one follows
+    earlier_outcome: WriteOutcome = WriteOutcome.NOT_DONE  # of the open intent that this one replaces
 
     @property
     def request_sha256(self) -> str:
-        """Digest of the request, to tell later whether the same would be asked again."""
+        """Digest of the request, to find out later whether the same request would be sent again."""
         return digest(self.request)
 
 
 def write_outcome(opened: OpenIntent | None, remote: SevInvoice | None, *, cancelled: bool = False) -> WriteOutcome:
-    """What sevDesk's copy of an invoice, or its absence, says of an open write on it."""
+    """Whether an open write to the invoice happened, judged by sevDesk's copy (None: there is none).
+
+    `cancelled`: a cancellation or credit note exists. MOOT for writes that can be repeated without harm.
+    """
     match opened.action if opened else None:
         case "save_invoice":
             done = remote is not None
@@ -218,7 +225,7 @@ LookResult = StepResult | Intent
 
 
 async def no_leap(intent: Intent, account: SevdeskAccount) -> StepResult:
-    """For steps that only read."""
+    """The leap of steps that only read. Raises AssertionError."""
     raise AssertionError(f"{intent.action} has no leap")
 
 
@@ -229,26 +236,31 @@ def invoice_subject(context: StepContext) -> str:
 
 def party_subject(context: StepContext) -> str:
     """The subject of contact writes: several invoices may share a recipient."""
-    return f"contact:{context.addressee.party.id}"
+    return f"contact:{context.party.id}"
 
 
 def never_done(context: StepContext) -> bool:
-    """Only sevDesk can tell."""
+    """`already_done` of steps that must always look."""
     return False
+
+
+def is_synced(context: StepContext) -> bool:
+    """`already_done` of steps that prepare or finalize the document: sevDesk has finalized it, and we know."""
+    return context.handback.sync_status is SyncStatus.SYNCED
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A verb. `already_done` answers from our own rows alone that there is nothing to do, before any lock or call."""
+    """A verb. `already_done` tells from our own rows that nothing is to be done, before any lock or call."""
 
     name: str
     look: Callable[[StepContext, SevdeskAccount], Awaitable[LookResult]]
     leap: Callable[[Intent, SevdeskAccount], Awaitable[StepResult]] = no_leap
     subject: Callable[[StepContext], str] = invoice_subject
     already_done: Callable[[StepContext], bool] = never_done
-    also_resolves: tuple[str, ...] = ()  # steps whose open intents this look sees the outcome of, too
-    every_attempt: bool = False  # looked at in every attempt: what it wrote may have changed here since
-    own_job_only: bool = False  # only those of its own job: another job's mail is not this one's
+    also_resolves: tuple[str, ...] = ()  # other steps whose open intents this look can judge
+    every_attempt: bool = False  # never skipped as finished, because the billing data may have changed since
+    own_job_only: bool = False  # judges open intents of its own job only: another job's mail is a different mail
 
     def can_resolve(self, opened: OpenIntent, job_id: str) -> bool:
         """Whether the look finds out what became of the open intent."""
