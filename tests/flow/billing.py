@@ -99,10 +99,16 @@ class Billing:
 
     async def enqueue(self, kind: str, *, by: UUID | None = None, job_id: str | None = None, **payload: Any) -> str:
         """The documented MULTI, as a producer in any language sends it."""
-        job_id = job_id or str(uuid4())
+        return await self._enqueue(kind, payload | {"requested_by": by or self.admin}, job_id)
+
+    async def enqueue_for_nobody(self, kind: str, **payload: Any) -> str:
+        """A complete job, but for the person."""
+        return await self._enqueue(kind, payload)
+
+    async def _enqueue(self, kind: str, payload: Mapping[str, Any], job_id: str | None = None) -> str:
+        job_id, now = job_id or str(uuid4()), time.time_ns() // 1_000_000
         k = {name: str(value) if isinstance(value, UUID) else value for name, value in payload.items()}
-        now = time.time_ns() // 1_000_000
-        body = {"t": None, "f": kind, "a": [], "k": k | {"requested_by": str(by or self.admin)}, "et": now}
+        body = {"t": None, "f": kind, "a": [], "k": k, "et": now}
         await self.enqueue_raw(job_id, json.dumps(body).encode(), now)
         return job_id
 

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 import redis.asyncio
 from flow.billing import Billing
+from flow.stage import Stage
 
 from sevdesk_client.sandbox.http.server import Running, running
 from worker.app import App
@@ -83,3 +84,9 @@ async def worker(run_worker: RunWorker) -> AsyncIterator[App]:
     """One running worker."""
     async with run_worker() as app:
         yield app
+
+
+@pytest.fixture
+def stage(billing: Billing, sevdesk: Running, settings: Settings, run_worker: RunWorker) -> Stage:
+    """Everything a trouble needs."""
+    return Stage(billing, sevdesk, settings, run_worker)

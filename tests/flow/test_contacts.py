@@ -7,7 +7,7 @@ from uuid import UUID
 import httpx
 import pytest
 from flow.billing import Billing, parameters
-from flow.books import calls, forget_calls, state, until
+from flow.books import calls, forget_calls, new_contact, state, until
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
@@ -28,14 +28,6 @@ async def links(billing: Billing) -> dict[UUID, str]:
 
 async def writes(sevdesk: Running) -> list[str]:
     return [call for call in await calls(sevdesk) if not call.startswith("GET") and "Invoice/{id}" not in call]
-
-
-async def new_contact(sevdesk: Running, number: str, name: str) -> str:
-    """A contact somebody made in sevDesk by hand."""
-    async with httpx.AsyncClient(headers={"Authorization": sevdesk.token}) as http:
-        body = {"name": name, "customerNumber": number, "category": {"id": 3, "objectName": "Category"}}
-        answer = await http.post(f"{sevdesk.base_url}/Contact", json=body)
-    return str(answer.json()["objects"]["id"])
 
 
 CHANGES: list[tuple[dict[str, str], str, Any]] = [

@@ -1,8 +1,6 @@
 """Who may ask for what, and how often: people by their rights, systems without a person, everybody in turn."""
 
 import asyncio
-import json
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
@@ -107,26 +105,12 @@ async def test_unknown_person_reaches_no_invoice(billing: Billing, worker: objec
     assert "job.crashed" not in [line["event"] for line in logs]
 
 
-async def enqueue_for_nobody(billing: Billing, kind: str, payload: dict[str, UUID]) -> str:
-    """A complete job, but for the person."""
-    job_id, now = str(uuid4()), time.time_ns() // 1_000_000
-    body: dict[str, Any] = {
-        "t": None,
-        "f": kind,
-        "a": [],
-        "k": {name: str(value) for name, value in payload.items()},
-        "et": now,
-    }
-    await billing.enqueue_raw(job_id, json.dumps(body).encode(), now)
-    return job_id
-
-
 async def test_nobody_may_not_ask(billing: Billing, worker: object, sevdesk: Running) -> None:
     """Through Redis anything can be claimed, so a job without a person is not taken for the system's."""
     invoice = await billing.usual_invoice()
     asked: list[tuple[str, dict[str, UUID]]] = [("publish_invoice", {"invoice_id": invoice}), ("sync_payments", {})]
     for kind, payload in asked:
-        job = await billing.ended(await enqueue_for_nobody(billing, kind, payload))
+        job = await billing.ended(await billing.enqueue_for_nobody(kind, **payload))
         assert (job["state"], job["requested_by"], job["problem"]) == ("rejected", None, "requester_missing")
         assert "Enqueue it with requested_by, the id of the contact who asks" in job["next_step"]
     assert await billing.events(invoice) == ["rejected"]

@@ -42,14 +42,14 @@ def parked(code: str, /, **parameters: object) -> dict[str, Any]:
 
 def test_parked_job_gets_its_command() -> None:
     """The catalogue's sentences, with the command that takes this job up again."""
-    answer = diagnose(scene(parked("draft_gone", external_id=7)))
-    assert answer.cause == "The draft 7 is no longer in sevDesk."
-    assert answer.next_step == "Save and finalize it afresh: sevdesk-worker retry j1." and answer.needs_person
+    answer = diagnose(scene(parked("contact_ambiguous", count=2, customer_number="C1", ids="7, 8")))
+    assert answer.cause == "sevDesk has 2 contacts with customer number C1: 7, 8."
+    assert answer.next_step.endswith("so that one is left, then: sevdesk-worker retry j1.") and answer.needs_person
 
 
 def test_several_parked_jobs_go_on_together() -> None:
     """They are named by their invoice, unless one of them asks a question of its own."""
-    both = parked("draft_gone", external_id=7) | {"parked_beside": 2}
+    both = parked("contact_ambiguous", count=2, customer_number="C1", ids="7, 8") | {"parked_beside": 2}
     assert diagnose(scene(both)).next_step.endswith("retry INV-1.")
     asking = parked("mail_outcome_unknown", document="invoice INV-1") | {"parked_beside": 2, "asks_about": 5}
     assert "retry j1 --as done" in diagnose(scene(asking)).next_step
@@ -63,7 +63,7 @@ def test_token_set_since_is_told() -> None:
 def test_open_write_of_parked_job_is_told() -> None:
     """A retry will look before it acts, and why says so."""
     open_write = {"action": "send_by", "age": 999.0}
-    answer = diagnose(scene(parked("draft_gone", external_id=7), intent=open_write))
+    answer = diagnose(scene(parked("contact_ambiguous", count=2, customer_number="C1", ids="7, 8"), intent=open_write))
     assert "The write send_by is still open; a retry asks sevDesk what became of it first." in answer.cause
 
 

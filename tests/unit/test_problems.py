@@ -10,7 +10,7 @@ import pytest
 from sevdesk_client import errors
 from worker.domain.outcome import NotYet, Parked, Retry
 from worker.domain.problems import CATALOGUE, Actor, Problem, ProblemType, problem
-from worker.steps.sevdesk_refusals import outcome_of, refusal
+from worker.steps.sevdesk_refusals import outcome_of, refusal, unknown_outcome
 
 WORKER = Path(__file__).resolve().parents[2] / "worker"
 ENTRIES = list(CATALOGUE.values())
@@ -101,7 +101,6 @@ def refused(reason: str, code: int | None = None, operation: str = "POST /Invoic
         (refused("No Model_Contact with the id 1 was found"), "sevdesk_object_gone"),
         (refused("Invoice can only be deleted in status 100", 159), "not_a_draft"),
         (refused("invoice already canceled", 421), "sevdesk_already_cancelled"),
-        (refused("Invoice: Correct number abort. Timeout"), "number_lock"),
         (refused("contactPerson is missing or invalid"), "contact_person_unknown"),
         (refused("none", operation="GET /StaticCountry"), "country_unknown"),
         (refused("none", operation="GET /PaymentMethod"), "payment_method_missing"),
@@ -114,6 +113,12 @@ def test_refusals_map_to_codes(error: errors.Refused, code: str) -> None:
     found = refusal(error)
     assert found.code == code
     assert error.reason in found.cause() and "HTTP 422" in found.cause("de")
+
+
+def test_lost_writes_map_to_codes() -> None:
+    """sevDesk's lock on numbers says more than silence does; both are read back first."""
+    for reason, code in (("Invoice: Correct number abort. Timeout", "number_lock"), ("no answer", "outcome_unknown")):
+        assert unknown_outcome(errors.OutcomeUnknown("POST /Invoice/Factory/saveInvoice", reason)).code == code
 
 
 def test_other_errors_map_to_outcomes() -> None:

@@ -147,7 +147,7 @@ def _waiting(situation: Situation, job: DecidingJobRow) -> Diagnosis:
     problem = _problem(job)
     if situation.intent is not None and (left := situation.quarantine - situation.intent["age"]) > 0:
         cause = f"It waits {duration(left)} because the write {situation.intent['action']} may still take effect."
-        cause += f" {problem.cause()}" if problem.code == "outcome_unknown" else ""
+        cause += f" {problem.cause()}" if problem.code in ("outcome_unknown", "number_lock") else ""
         step = "Nothing to do; then sevDesk is asked what became of it, before anything else."
         return _wait(situation, job, cause, step)
     if problem.code == "token_refused_waiting":

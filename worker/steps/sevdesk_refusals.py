@@ -25,9 +25,9 @@ _BY_TEXT = {
     "Missing iban and bic": "e_invoice_data_missing",
     "ZUGFeRD": "e_invoice_data_missing",
     "No Model_": "sevdesk_object_gone",
-    "Correct number abort": "number_lock",
     "contactPerson": "contact_person_unknown",
 }
+NUMBER_LOCK = "Correct number abort"
 
 
 def outcome_of(error: errors.SevDeskError) -> Outcome:
@@ -57,8 +57,8 @@ def refusal(error: errors.Refused) -> Problem:
 
 
 def unknown_outcome(error: errors.SevDeskError) -> Problem:
-    """The problem of a write whose answer was lost."""
-    return _about("outcome_unknown", error)
+    """A write that may have taken effect: no answer, or sevDesk's lock on numbers (four code bases read back then)."""
+    return _about("number_lock" if NUMBER_LOCK in error.reason else "outcome_unknown", error)
 
 
 def _about(code: str, error: errors.SevDeskError) -> Problem:

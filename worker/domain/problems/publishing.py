@@ -54,18 +54,6 @@ ENTRIES = (
           "dort netto {net}, Steuer {tax}, brutto {gross} {currency}, hier netto {stated_net}, Steuer {stated_tax}, "
           "brutto {stated_gross}.",
           f"Sie in sevDesk stornieren oder die Rechnung im Abrechnungssystem berichtigen, {_ERNEUT}"),
-    entry("draft_gone", Actor.OPERATOR,
-          "The draft {external_id} is no longer in sevDesk.",
-          "Save and finalize it afresh: sevdesk-worker retry {job}.",
-          "Der Entwurf {external_id} ist nicht mehr in sevDesk.",
-          "Ihn neu speichern und abschließen: sevdesk-worker retry {job}."),
-    entry("draft_changed", Actor.ACCOUNTANT,
-          "The draft {external_id} was changed in sevDesk: gross {gross} {currency} there, {stated_gross} "
-          "{stated_currency} here.",
-          f"Delete the draft in sevDesk, {_RETRY}",
-          "Der Entwurf {external_id} wurde in sevDesk geändert: dort brutto {gross} {currency}, hier {stated_gross} "
-          "{stated_currency}.",
-          f"Den Entwurf in sevDesk löschen, {_ERNEUT}"),
     entry("cancelled_in_sevdesk", Actor.BILLING,
           "Invoice {number} was cancelled in sevDesk.",
           "Nothing to do: a cancelled invoice stays so. Issue a new invoice if one is owed.",

@@ -1,0 +1,118 @@
+"""Why a job waits although nothing is wrong with it: seen while it waits."""
+
+import asyncio
+from typing import Any
+
+from flow.books import order_fault, until
+from flow.provocations.exporting import NOVEMBER, OCTOBER, START, held
+from flow.provocations.publishing import SAVE
+from flow.provocations.sevdesk import WRONG_TOKEN
+from flow.provocations.table import provokes
+from flow.stage import Stage
+from flow.waiting import asked
+
+from worker.settings import JobLimit
+
+NEW_CONTACT = "POST /Contact"
+
+
+async def enqueue(stage: Stage, deal: Any = None) -> str:
+    """A publication, for a customer of its own unless the deal is given."""
+    billing = stage.billing
+    invoice = await (billing.usual_invoice() if deal is None else billing.invoice(deal))
+    return await billing.enqueue("publish_invoice", invoice_id=invoice)
+
+
+async def same_customer(stage: Stage) -> Any:
+    """A deal whose company sevDesk does not know yet."""
+    return await stage.billing.deal(await stage.billing.company())
+
+
+@provokes("handed_back", worker=None)
+async def stopped_in_the_middle(stage: Stage) -> Any:
+    await order_fault(stage.sevdesk, "delay", "GET /Contact", after_ms=2000)
+    async with stage.run_worker(shutdown_grace=0.0):
+        job_id = await enqueue(stage)
+        await asked(stage.sevdesk, "/Contact")
+    return await stage.billing.job(job_id)
+
+
+@provokes("quarantine", worker={"write_quarantine": 60.0}, action="create_contact")
+async def contact_that_may_still_be_made(stage: Stage) -> Any:
+    await order_fault(stage.sevdesk, "lose_answer", NEW_CONTACT)
+    deal = await same_customer(stage)
+    await stage.seen(await enqueue(stage, deal), "outcome_unknown")
+    return await stage.seen(await enqueue(stage, deal), "quarantine")
+
+
+@provokes("contact_busy")
+async def contact_that_is_being_made(stage: Stage) -> Any:
+    await order_fault(stage.sevdesk, "delay", NEW_CONTACT, after_ms=1000)
+    deal = await same_customer(stage)
+    await enqueue(stage, deal)
+    await asked(stage.sevdesk, "/Contact")
+    return await stage.seen(await enqueue(stage, deal), "contact_busy")
+
+
+@provokes("invoice_changed")
+async def changed_during_a_write(stage: Stage) -> Any:
+    await order_fault(stage.sevdesk, "delay", SAVE, after_ms=400)
+    job_id = await enqueue(stage)
+    await asked(stage.sevdesk, "/saveInvoice")
+    await stage.billing.db.execute("UPDATE billing_invoices SET paid_amount = 1")
+    return await stage.seen(job_id, "invoice_changed")
+
+
+@provokes("worker_stalled")
+async def slow_before_the_call(stage: Stage) -> Any:
+    """Postgres takes longer over the intent than a tenth of the quarantine."""
+    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    async with stage.billing.db.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE sevdesk_intents IN SHARE MODE")
+        job_id = await enqueue(stage)
+        await until(lambda: connection.fetchval(waits))
+        await asyncio.sleep(stage.settings.write_quarantine * 0.12)
+    return await stage.seen(job_id, "worker_stalled")
+
+
+@provokes("person_limit", worker={"person_job_limit": JobLimit(1, 60)}, jobs="1", seconds="60")
+async def more_than_a_person_may(stage: Stage) -> Any:
+    await stage.billing.ended(await enqueue(stage))
+    return await stage.seen(await enqueue(stage), "person_limit")
+
+
+@provokes("export_starting")
+async def two_exports_at_once(stage: Stage) -> Any:
+    await order_fault(stage.sevdesk, "delay", START, after_ms=1000)
+    await stage.billing.enqueue("export_datev", **OCTOBER)
+    await asked(stage.sevdesk, "/createDatevCsvZipExportJob")
+    return await stage.seen(await stage.billing.enqueue("export_datev", **NOVEMBER), "export_starting")
+
+
+@provokes("export_in_progress")
+async def export_that_takes_its_time(stage: Stage) -> Any:
+    return await held(stage)
+
+
+@provokes("sevdesk_pause")
+async def second_in_a_pause(stage: Stage) -> Any:
+    await order_fault(stage.sevdesk, "status", "GET /Contact", status=429, headers={"Retry-After": "90"})
+    await stage.seen(await enqueue(stage), "sevdesk_throttled")
+    return await stage.seen(await enqueue(stage), "sevdesk_pause")
+
+
+@provokes("sevdesk_slowed", worker={"shutdown_grace": 0.1})
+async def long_line_after_trouble(stage: Stage) -> Any:
+    """After a 429 one call leaves in some seconds: of many jobs the last ones are not kept in their slots."""
+    await order_fault(stage.sevdesk, "status", "GET /Contact", status=429, headers={"Retry-After": "1"})
+    await stage.seen(await enqueue(stage), "sevdesk_throttled")
+    await asyncio.sleep(1.1)
+    jobs = [await enqueue(stage) for _ in range(12)]
+    slowed = "SELECT * FROM sevdesk_jobs WHERE problem = 'sevdesk_slowed' AND job_id = ANY ($1) LIMIT 1"
+    return await until(lambda: stage.billing.db.fetchrow(slowed, jobs))
+
+
+@provokes("token_refused_waiting", worker=WRONG_TOKEN)
+async def behind_a_refused_token(stage: Stage) -> Any:
+    await stage.billing.ended(await enqueue(stage))
+    return await stage.seen(await enqueue(stage), "token_refused_waiting")

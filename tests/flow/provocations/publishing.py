@@ -1,0 +1,221 @@
+"""What keeps an invoice from being published, mailed or synchronised."""
+
+from typing import Any
+from uuid import uuid4
+
+from flow.books import control, new_contact, order_fault, pay, state
+from flow.provocations.table import NAME, provokes
+from flow.stage import Stage
+
+FINALIZE, SAVE, MAIL = "PUT /Invoice/*/sendBy", "POST /Invoice/Factory/saveInvoice", "POST /Invoice/*/sendViaEmail"
+
+
+async def publish(stage: Stage, invoice: Any) -> Any:
+    """The job's last row."""
+    return await stage.billing.do("publish_invoice", invoice_id=invoice)
+
+
+async def of_deal(stage: Stage, deal: Any = None, **columns: Any) -> Any:
+    """The row of a publication to whoever the deal names."""
+    return await publish(stage, await stage.billing.invoice(deal, **columns))
+
+
+@provokes("invoice_not_approved", status="draft")
+async def not_approved(stage: Stage) -> Any:
+    return await publish(stage, await stage.billing.usual_invoice(document_status="draft"))
+
+
+@provokes("approval_withdrawn", status="draft")
+async def withdrawn_during_a_lost_write(stage: Stage) -> Any:
+    invoice = await stage.billing.usual_invoice()
+    await order_fault(stage.sevdesk, "lose_answer", SAVE)
+    job_id = await stage.lost("publish_invoice", invoice_id=invoice)
+    await stage.billing.db.execute("UPDATE billing_invoices SET document_status = 'draft'")
+    await stage.hasten(job_id)
+    return await stage.billing.ended(job_id)
+
+
+@provokes("transition_not_allowed", event="drafted", status="cancelled")
+async def status_set_by_hand(stage: Stage) -> Any:
+    return await publish(stage, await stage.billing.usual_invoice(accounting_sync_status="cancelled"))
+
+
+@provokes("other_write_open", action="send_via_email")
+async def cancelled_before_the_mail_is_clear(stage: Stage) -> Any:
+    invoice, _ = await unclear_mail(stage)
+    return await stage.billing.do("cancel_invoice", invoice_id=invoice, reason="Doppelt")
+
+
+@provokes("invoice_cancelled")
+async def pdf_of_a_cancelled_invoice(stage: Stage) -> Any:
+    invoice = await stage.billing.usual_invoice()
+    await stage.billing.do("cancel_invoice", invoice_id=invoice, reason="Doppelt")
+    return await stage.billing.do("fetch_invoice_pdf", invoice_id=invoice)
+
+
+@provokes("invoice_not_published")
+async def sent_too_early(stage: Stage) -> Any:
+    return await stage.billing.do("send_invoice", invoice_id=await stage.billing.usual_invoice())
+
+
+# -- recipient ---------------------------------------------------------------------------------------------------------
+
+
+@provokes("recipient_none")
+async def neither_deal_nor_contact(stage: Stage) -> Any:
+    return await of_deal(stage)
+
+
+@provokes("recipient_not_named")
+async def deal_without_a_party(stage: Stage) -> Any:
+    return await of_deal(stage, await stage.billing.deal())
+
+
+@provokes("recipient_row_missing")
+async def company_that_is_gone(stage: Stage) -> Any:
+    return await of_deal(stage, await stage.billing.deal(uuid4()))
+
+
+@provokes("recipient_ambiguous", count="2")
+async def two_primary_companies(stage: Stage) -> Any:
+    deal = await stage.billing.deal(await stage.billing.company())
+    await stage.billing.associate(deal, "company", await stage.billing.company(), "primary")
+    return await of_deal(stage, deal)
+
+
+@provokes("recipient_address_incomplete", fields="street, city")
+async def half_an_address(stage: Stage) -> Any:
+    return await of_deal(stage, await stage.billing.deal(await stage.billing.company(street=None, city=" ")))
+
+
+@provokes("recipient_missing_email")
+async def nowhere_to_mail_to(stage: Stage) -> Any:
+    invoice = await stage.billing.invoice(await stage.billing.deal(await stage.billing.company(email=None)))
+    await publish(stage, invoice)
+    return await stage.billing.do("send_invoice", invoice_id=invoice)
+
+
+@provokes("e_invoice_missing_email")
+async def e_invoice_without_address(stage: Stage) -> Any:
+    deal = await stage.billing.deal(await stage.billing.company(email=None))
+    return await of_deal(stage, deal, is_e_invoice=True)
+
+
+@provokes("contact_ambiguous", count="2")
+async def two_contacts_with_one_number(stage: Stage) -> Any:
+    company = await stage.billing.company()
+    for _ in range(2):
+        await new_contact(stage.sevdesk, f"R1-C-{company}", NAME)
+    return await of_deal(stage, await stage.billing.deal(company))
+
+
+@provokes("contact_gone", contact_id="999999999")
+async def contact_deleted_there(stage: Stage) -> Any:
+    deal = await stage.billing.deal(await stage.billing.company())
+    await of_deal(stage, deal)
+    await stage.billing.db.execute("UPDATE sevdesk_contacts SET contact_id = '999999999'")
+    await stage.billing.db.execute("UPDATE companies SET name = 'Neu AG'")
+    return await of_deal(stage, deal)
+
+
+# -- sevDesk's document ------------------------------------------------------------------------------------------------
+
+
+@provokes("marker_ambiguous", count="2", number="TWICE-000001")
+async def marked_twice(stage: Stage) -> Any:
+    for _ in range(2):
+        await control(stage.sevdesk, "POST", "seed", {"invoices": 1, "prefix": "TWICE-"})
+    return await publish(stage, await stage.billing.usual_invoice(invoice_number="TWICE-000001"))
+
+
+@provokes("marked_invoice_differs", number="OTHER-000001", gross="119.00", stated_gross="59.50", currency="EUR")
+async def another_invoice_is_marked(stage: Stage) -> Any:
+    await control(stage.sevdesk, "POST", "seed", {"invoices": 1, "prefix": "OTHER-"})
+    half = {"net_amount": "50.00", "tax_amount": "9.50", "gross_amount": "59.50", "items": (("2", "25", "19"),)}
+    return await publish(stage, await stage.billing.usual_invoice(invoice_number="OTHER-000001", **half))
+
+
+@provokes("cancelled_in_sevdesk")
+async def cancelled_there_before_its_number_came(stage: Stage) -> Any:
+    invoice = await stage.billing.usual_invoice()
+    await order_fault(stage.sevdesk, "lose_answer", FINALIZE)
+    job_id = await stage.lost("publish_invoice", invoice_id=invoice)
+    await control(stage.sevdesk, "POST", "cancel", {"invoice_id": await stage.there(invoice)})
+    await stage.hasten(job_id)
+    return await stage.billing.ended(job_id)
+
+
+# -- mail --------------------------------------------------------------------------------------------------------------
+
+
+async def unclear_mail(stage: Stage) -> tuple[Any, Any]:
+    """The invoice and the row of a job whose mail was lost on its way, and whose document was deleted meanwhile."""
+    invoice = await stage.published()
+    await order_fault(stage.sevdesk, "drop_before", MAIL)
+    job_id = await stage.lost("send_invoice", invoice_id=invoice)
+    await control(stage.sevdesk, "POST", "delete", {"invoice_id": await stage.there(invoice)})
+    await stage.hasten(job_id)
+    return invoice, await stage.seen(job_id, "mail_outcome_unknown")
+
+
+@provokes("mail_outcome_unknown")
+async def mail_that_cannot_be_told(stage: Stage) -> Any:
+    _, job = await unclear_mail(stage)
+    return job
+
+
+@provokes("mailed_document_gone")
+async def document_gone_before_the_mail(stage: Stage) -> Any:
+    _, job = await unclear_mail(stage)
+    return await stage.answered(job["job_id"], "not-done", "mailed_document_gone")
+
+
+@provokes("cancelled_before_mail")
+async def cancelled_there_before_the_mail(stage: Stage) -> Any:
+    invoice = await stage.published()
+    await order_fault(stage.sevdesk, "drop_before", MAIL)
+    job_id = await stage.lost("send_invoice", invoice_id=invoice)
+    await control(stage.sevdesk, "POST", "cancel", {"invoice_id": await stage.there(invoice)})
+    await stage.billing.do("sync_payments")
+    await stage.hasten(job_id)
+    return await stage.billing.ended(job_id)
+
+
+# -- payment state -----------------------------------------------------------------------------------------------------
+
+
+@provokes("party_without_contact")
+async def sync_of_a_stranger(stage: Stage) -> Any:
+    return await stage.billing.do("sync_payments", party_id=await stage.billing.company())
+
+
+@provokes("payment_state_missing")
+async def sync_of_an_unpublished_invoice(stage: Stage) -> Any:
+    return await stage.billing.do("sync_payments", invoice_id=await stage.billing.usual_invoice())
+
+
+@provokes("closed_without_payment")
+async def closed_without_a_reason(stage: Stage) -> Any:
+    invoice = await stage.published()
+    await control(stage.sevdesk, "POST", "cancel", {"invoice_id": await stage.there(invoice)})
+    storno = next(each for each in (await state(stage.sevdesk))["invoices"] if each["invoiceType"] == "SR")
+    await control(stage.sevdesk, "POST", "delete", {"invoice_id": storno["id"]})
+    return await stage.billing.do("sync_payments", invoice_id=invoice)
+
+
+@provokes("cancelled_though_paid", paid="119", currency="EUR")
+async def cancelled_there_when_paid(stage: Stage) -> Any:
+    invoice = await stage.published()
+    await pay(stage.sevdesk, await stage.there(invoice), "119")
+    await stage.billing.do("sync_payments", invoice_id=invoice)
+    await control(stage.sevdesk, "PUT", "switches", {"cancel_paid": "storno"})
+    await control(stage.sevdesk, "POST", "cancel", {"invoice_id": await stage.there(invoice)})
+    return await stage.billing.do("sync_payments", invoice_id=invoice)
+
+
+@provokes("payment_state_conflict", event="paid", status="cancelled")
+async def money_for_a_claim_given_up(stage: Stage) -> Any:
+    invoice = await stage.published()
+    await stage.billing.db.execute("UPDATE billing_invoices SET claim_status = 'cancelled'")
+    await pay(stage.sevdesk, await stage.there(invoice), "119")
+    return await stage.billing.do("sync_payments", invoice_id=invoice)
