@@ -29,7 +29,7 @@ async def bench(ground: Ground, wanted: set[str]) -> list[Row]:
 
 
 async def _latency(ground: Ground, place: Place) -> list[Row]:
-    """An idle worker is rung for one job after another."""
+    """An idle worker is woken for one job after another."""
     count, times = ground.size(100, 30), ground.size(5, 1)
     found: dict[str, list[float]] = {"ours": [], "claimed": [], "arq": [], "blpop": []}
     for _ in range(times):

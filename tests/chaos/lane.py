@@ -30,7 +30,7 @@ from worker.local.services import Services
 QUARANTINE = 1.8
 # A late commit comes when a new worker has long found the open intent, and well before it may look.
 LATE, LATE_QUARANTINE = 3.0, 4.5
-# In production a dead worker is noticed after two seconds, a lost doorbell rung again after ten.
+# In production a dead worker is noticed after two seconds, a lost wake-up repeated after ten.
 CONSTANTS = {
     "worker.maintenance.maintenance.REAP_SECONDS": 0.3,
     "worker.maintenance.maintenance.WAKE_AGAIN_SECONDS": 0.5,

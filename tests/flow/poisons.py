@@ -35,7 +35,7 @@ class Entry:
         return f"sha256:{hashlib.sha256(self.member).hexdigest()}"
 
     async def put(self, redis: Redis) -> None:
-        """Payload and member in one MULTI, as producers do, and a ring at the bell."""
+        """Payload and member in one MULTI, as producers do, and a wake-up."""
         async with redis.pipeline(transaction=True) as pipe:
             if self.raw is not None:
                 pipe.set(b"arq:job:" + self.member, self.raw)

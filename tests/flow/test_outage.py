@@ -31,7 +31,7 @@ def said() -> Iterator[Said]:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lost doorbell is rung again after one second instead of ten."""
+    """A lost wake-up is repeated after one second instead of ten."""
     monkeypatch.setattr(maintenance, "WAKE_AGAIN_SECONDS", 1.0)
     monkeypatch.setattr(maintenance, "SWEEP_SECONDS", 0.5)
 

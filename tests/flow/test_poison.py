@@ -45,7 +45,7 @@ class Office:
         return await self.billing.enqueue("publish_invoice", invoice_id=invoice)
 
     async def put(self, entry: Entry) -> None:
-        """Payload and member in one MULTI, as producers do, and a ring at the bell."""
+        """Payload and member in one MULTI, as producers do, and a wake-up."""
         await entry.put(self.billing.redis)
 
     async def assert_rejected(self, entry: Entry, poison: Poison, logs: Logs) -> None:

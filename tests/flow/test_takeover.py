@@ -16,7 +16,7 @@ from flow.waiting import asked
 from sevdesk_client.sandbox.http.server import Running
 from worker.domain.ledger import AttemptEnd, Job
 from worker.maintenance import maintenance
-from worker.queue import inbox as doorbell
+from worker.queue import inbox
 from worker.settings import Settings
 from worker.store import LockSession, Store
 
@@ -121,7 +121,7 @@ async def test_lock_sessions_cut_at_random(billing: Billing, run_worker: RunWork
 
 async def test_failed_claim_keeps_no_lock(billing: Billing, worker: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """A claim that Postgres breaks off leaves the invoice free; the job runs when Postgres can again."""
-    monkeypatch.setattr(doorbell, "CRASH_WAIT", 0.2)
+    monkeypatch.setattr(inbox, "CRASH_WAIT", 0.2)
     await billing.db.execute("""
         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
         CREATE TRIGGER refuse BEFORE UPDATE ON sevdesk_jobs FOR EACH ROW

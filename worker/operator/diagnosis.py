@@ -181,7 +181,7 @@ def _due(situation: Situation, job: DecidingJobRow) -> Diagnosis:
     if situation.limited_for is not None:
         return _limited(situation, job, situation.limited_for)
     if not situation.workers:
-        missing = "Redis does not answer, so no job is rung" if situation.workers is None else "No worker is running"
+        missing = "Redis does not answer, so no job is started" if situation.workers is None else "No worker is running"
         return _diagnosis(job, f"{missing}.", _worker_step(situation, ""), person=True)
     if job["due_for"] <= SOON:
         return _diagnosis(job, "It is due and starts within a second or, after an outage, within seconds.", BY_ITSELF)
