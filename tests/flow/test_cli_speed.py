@@ -1,4 +1,4 @@
-"""A glance stays a glance in a large book: 100,000 invoices, and a ledger row for each."""
+"""status, why and show stay fast with 100,000 invoices and a job for each."""
 
 from pathlib import Path
 
@@ -24,8 +24,8 @@ JOBS = """
 INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, invoice_id, order_key, state, finished_at, problem,
        problem_parameters, error, next_step)
 SELECT 'job-' || row_number() OVER (), 'publish_invoice', '{}', 'outbox', id, 'invoice:' || id, state,
-       CASE WHEN state IN ('done', 'parked') THEN now() END, CASE WHEN state = 'parked' THEN 'draft_gone' END,
-       CASE WHEN state = 'parked' THEN '{"external_id": "7"}'::jsonb END, CASE WHEN state = 'parked' THEN 'Why.' END,
+       CASE WHEN state IN ('done', 'parked') THEN now() END, CASE WHEN state = 'parked' THEN 'contact_ambiguous' END,
+       CASE WHEN state = 'parked' THEN '{"count": "2"}'::jsonb END, CASE WHEN state = 'parked' THEN 'Why.' END,
        CASE WHEN state = 'parked' THEN 'Retry.' END
 FROM (SELECT id, CASE WHEN row_number() OVER () % 200 = 0 THEN 'parked'
                       WHEN row_number() OVER () % 20 = 0 THEN 'queued' ELSE 'done' END AS state
@@ -33,21 +33,21 @@ FROM (SELECT id, CASE WHEN row_number() OVER () % 200 = 0 THEN 'parked'
 
 
 @pytest.mark.long
-async def test_glance_is_quick_in_a_large_book(billing: Billing, settings: Settings, tmp_path: Path) -> None:
+async def test_commands_are_fast_with_many_invoices(billing: Billing, settings: Settings, tmp_path: Path) -> None:
     """status, jobs, why and the search for a number: each within the budget, on a connection that is open."""
     await billing.db.execute(INVOICES, SIZE, billing.admin)
     await billing.db.execute(JOBS)
     await billing.db.execute("ANALYZE billing_invoices")
     await billing.db.execute("ANALYZE sevdesk_jobs")
     store = await Store.connect(settings.database_url, size=1)
-    looks = [await read_status(store, settings) for _ in range(5)]
-    assert sorted(look["ms"] for look in looks)[2] < BUDGET_MS
-    assert looks[0]["jobs"] == {"parked": SIZE // 200, "queued": SIZE // 20 - SIZE // 200}
-    assert len(looks[0]["parked"]) == 10 and looks[0]["about"]["jobs"] == SIZE
+    results = [await read_status(store, settings) for _ in range(5)]
+    assert sorted(result["ms"] for result in results)[2] < BUDGET_MS
+    assert results[0]["jobs"] == {"parked": SIZE // 200, "queued": SIZE // 20 - SIZE // 200}
+    assert len(results[0]["parked"]) == 10 and results[0]["about"]["jobs"] == SIZE
     invoice = await billing.db.fetchval("SELECT id FROM billing_invoices WHERE invoice_number = 'INV-99999'")
     assert (await gather(store, Found(invoice), settings)).job is not None
     await store.close()
-    print("status ms", [look["ms"] for look in looks])
+    print("status ms", [result["ms"] for result in results])
     operator = Operator(settings, tmp_path)
     assert (await operator.json("top", "--once"))["ms"] < 2 * BUDGET_MS  # first statements of a process are parsed, too
     assert len(await operator.json("jobs", "--state", "parked", "--limit", "7")) == 7

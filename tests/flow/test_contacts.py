@@ -145,7 +145,7 @@ async def test_lost_contact_parks(billing: Billing, worker: object, sevdesk: Run
     assert len((await state(sevdesk))["contacts"]) == 1
 
 
-async def said(lines: list[Any], event: str) -> bool:
+async def is_logged(lines: list[Any], event: str) -> bool:
     return any(line["event"] == event for line in lines)
 
 
@@ -156,7 +156,7 @@ async def test_correlation_reaches_everything(billing: Billing, worker: object, 
     statement = "SELECT sevdesk_request_job('publish_invoice', $1::jsonb, correlation_id => 'request-4711')"
     with capture_logs(processors=[merge_contextvars]) as lines:
         job = await billing.ended(await billing.db.fetchval(statement, json.dumps({"invoice_id": str(invoice)})))
-        await until(lambda: said(lines, "job.done"))
+        await until(lambda: is_logged(lines, "job.done"))
     ours = [line for line in lines if line["event"].startswith(("job.", "sevdesk."))]
     assert len(ours) > 10 and {line["correlation_id"] for line in ours} == {"request-4711"}
     assert (job["state"], job["correlation_id"]) == ("done", "request-4711")

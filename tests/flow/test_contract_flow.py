@@ -1,4 +1,4 @@
-"""The life of three invoices, overheard between worker and sevDesk and held against sevDesk's own specification.
+"""All calls about three invoices, recorded between worker and sevDesk and checked against sevDesk's specification.
 
 And the same with everything the demo does, whose worker is a process of its own.
 """
@@ -18,7 +18,7 @@ from sevdesk_client.sandbox.http.server import Running, listening
 from tests.client.contract import ContractProxy, official, proxy_app
 from tests.client.contract_deviations import unexplained
 
-HEARD = {
+OPERATIONS = {
     "GET /SevUser",
     "GET /StaticCountry",
     "GET /PaymentMethod",
@@ -38,14 +38,14 @@ HEARD = {
 
 
 @pytest.fixture
-async def overheard(sevdesk: Running, run_worker: RunWorker) -> AsyncIterator[ContractProxy]:
-    """A worker that takes the proxy for sevDesk."""
+async def proxy(sevdesk: Running, run_worker: RunWorker) -> AsyncIterator[ContractProxy]:
+    """A worker that calls sevDesk through this proxy."""
     proxy = proxy_app(sevdesk.url, official())
     async with listening(proxy) as url, run_worker(sevdesk_base_url=f"{url}/api/v1"):
         yield proxy
 
 
-async def kinds(billing: Billing) -> list[UUID]:
+async def three_invoices(billing: Billing) -> list[UUID]:
     """An advance invoice to a company, a final one of several lines to a person, and an e-invoice without tax."""
     usual = await billing.usual_invoice()
     deal = await billing.deal()
@@ -62,9 +62,9 @@ async def kinds(billing: Billing) -> list[UUID]:
     return [usual, final, electronic]
 
 
-async def test_worker_keeps_the_contract(billing: Billing, overheard: ContractProxy, sevdesk: Running) -> None:
-    """Published, mailed, paid in part, synchronised and cancelled: nothing but the listed deviations is heard."""
-    invoices = await kinds(billing)
+async def test_worker_keeps_the_contract(billing: Billing, proxy: ContractProxy, sevdesk: Running) -> None:
+    """Published, mailed, paid in part, synchronised and cancelled: nothing but the listed deviations is seen."""
+    invoices = await three_invoices(billing)
     for invoice in invoices:
         for kind in ("publish_invoice", "send_invoice"):
             job = await billing.do(kind, invoice_id=invoice)
@@ -76,21 +76,21 @@ async def test_worker_keeps_the_contract(billing: Billing, overheard: ContractPr
     for invoice in unpaid:
         job = await billing.do("cancel_invoice", invoice_id=invoice, reason="order withdrawn")
         assert (job["state"], job["error"]) == ("done", None)
-    assert {exchange.operation for exchange in overheard.exchanges} >= HEARD
-    assert unexplained(overheard.violations()) == ""
+    assert {exchange.operation for exchange in proxy.exchanges} >= OPERATIONS
+    assert unexplained(proxy.violations()) == ""
 
 
 @pytest.mark.long
 async def test_demo_keeps_the_contract(sevdesk: Running, tmp_path: Path) -> None:
-    """A whole billing month through the proxy ends as it should, and nothing but the listed deviations is heard."""
+    """A whole billing month through the proxy ends as it should, and nothing but the listed deviations is seen."""
     proxy = proxy_app(sevdesk.url, official())
     async with listening(proxy) as url:
         code, said = await run_demo(
             "--out", tmp_path, "--sevdesk-url", f"{url}/api/v1", SEVDESK_API_TOKEN=sevdesk.token
         )
     assert (code, failed_checks(said)) == (0, {}), said
-    heard = Counter(exchange.operation for exchange in proxy.exchanges)
+    calls = Counter(exchange.operation for exchange in proxy.exchanges)
     assert len(table(said)) == 27
-    assert (heard["POST /Invoice/Factory/saveInvoice"], heard["POST /Invoice/{id}/sendViaEmail"]) == (27, 26)
-    assert heard.total() == len(sevdesk.sandbox.requests) > 200  # nobody went round the proxy
+    assert (calls["POST /Invoice/Factory/saveInvoice"], calls["POST /Invoice/{id}/sendViaEmail"]) == (27, 26)
+    assert calls.total() == len(sevdesk.sandbox.requests) > 200  # nobody went round the proxy
     assert unexplained(proxy.violations()) == ""

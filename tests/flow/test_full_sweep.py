@@ -1,4 +1,4 @@
-"""The whole book: what the feed missed, what is gone, and the parts of the book that can be asked for."""
+"""The full sweep: what the feed missed, what was deleted, and sweeps of one invoice or of a period."""
 
 from datetime import date
 from uuid import UUID
@@ -16,7 +16,7 @@ async def published(billing: Billing, **columns: object) -> UUID:
     return invoice
 
 
-async def pass_by(billing: Billing) -> None:
+async def skip_past(billing: Billing) -> None:
     """Pretend that the feed has read past everything that happened so far."""
     await billing.db.execute("UPDATE sevdesk_sync_state SET watermark = now() + interval '1 hour'")
 
@@ -25,7 +25,7 @@ async def test_sweep_finds_what_the_feed_missed(billing: Billing, worker: object
     """A payment behind the watermark is invisible to the feed; the sweep records and counts it."""
     invoice = await published(billing)
     await pay(sevdesk, (await billing.row(invoice))["external_id"], "119.00")
-    await pass_by(billing)
+    await skip_past(billing)
     await billing.do("sync_payments")
     assert (await billing.row(invoice))["claim_status"] == "open"
     job = await billing.do("sync_payments", full=True)

@@ -29,12 +29,12 @@ from worker.settings import JobLimit
 FOLDER = Path(package.__file__).parent / "observability"
 RULES_TEST = Path(__file__).with_name("alert_rules_test.yml")
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
-# What PromQL brings along, as far as we use it.
+# The functions and keywords of PromQL that the rules use.
 PROMQL = {"absent", "by", "histogram_quantile", "increase", "max", "min", "rate", "sum"}
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def measured_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs are counted every tenth of a second."""
     monkeypatch.setattr(maintenance, "MEASURE_SECONDS", 0.1)
 
@@ -46,7 +46,7 @@ def free_port() -> int:
 
 
 def scrape(port: int) -> Samples:
-    """What Prometheus would read, parsed as it does."""
+    """The samples that Prometheus would read."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         return read(answer.read().decode())
 
@@ -56,7 +56,7 @@ def read(text: str) -> Samples:
     return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
 
 
-async def scraped(port: int) -> Samples:
+async def scrape_async(port: int) -> Samples:
     return await asyncio.to_thread(scrape, port)
 
 
@@ -70,7 +70,7 @@ async def test_jobs_and_calls_are_counted(billing: Billing, run_worker: RunWorke
     async with run_worker(metrics_port=port, metrics_host="127.0.0.1"):
         assert (await billing.do("publish_invoice", invoice_id=await billing.usual_invoice()))["state"] == "done"
         await billing.do("publish_invoice", invoice_id=billing.admin)
-        seen = await scraped(port)
+        seen = await scrape_async(port)
     assert value(seen, "job_attempts_total", kind="publish_invoice", outcome="done") == 1
     assert value(seen, "job_attempts_total", kind="publish_invoice", outcome="rejected") == 1
     assert value(seen, "job_duration_seconds_count", kind="publish_invoice") == 2
@@ -94,7 +94,7 @@ async def test_queue_and_parked_are_shown(billing: Billing, run_worker: RunWorke
         await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice())
 
         async def limited() -> bool:
-            seen = await scraped(port)
+            seen = await scrape_async(port)
             return value(seen, "claims_deferred_total", reason="limited") >= 1
 
         await until(limited)
@@ -107,7 +107,7 @@ async def test_queue_and_parked_are_shown(billing: Billing, run_worker: RunWorke
             await billing.db.execute(statement, state)
 
         async def measured() -> Samples | None:
-            seen = await scraped(port)
+            seen = await scrape_async(port)
             return seen if value(seen, "queue_jobs", state="parked") == 2 else None
 
         seen = await until(measured)
@@ -126,7 +126,7 @@ async def test_retries_are_counted_apart(billing: Billing, run_worker: RunWorker
     await order_fault(sevdesk, "status", "GET /SevUser", status=502, times=1)
     async with run_worker(metrics_port=port, metrics_host="127.0.0.1", write_quarantine=0.6):
         assert (await billing.do("publish_invoice", invoice_id=await billing.usual_invoice()))["state"] == "done"
-        seen = await scraped(port)
+        seen = await scrape_async(port)
     assert value(seen, "job_retries_total", kind="publish_invoice") == 1
     assert value(seen, "job_attempts_total", kind="publish_invoice", outcome="retry") == 1
     assert value(seen, "sevdesk_call_retries_total", operation="GET /SevUser") == 1

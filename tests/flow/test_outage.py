@@ -1,4 +1,4 @@
-"""Redis or Postgres goes away in mid-run and comes back: the worker stays, and what the ledger knows gets done."""
+"""Redis or Postgres fails amid running jobs and comes back: the worker stays up, and every recorded job is done."""
 
 import asyncio
 from collections import Counter
@@ -17,27 +17,27 @@ from worker.maintenance import maintenance
 
 JOBS = 20
 UNEXPECTED = {"maintenance.unexpected_error", "inbox.unexpected_error"}
-AWAY = 1.0  # seconds; longer than the quick retries of a command
+OUTAGE_SECONDS = 1.0  # longer than the worker repeats a command at once
 
-Said = Callable[[], Counter[str]]
+LoggedEvents = Callable[[], Counter[str]]
 
 
 @pytest.fixture
-def said() -> Iterator[Said]:
+def logged() -> Iterator[LoggedEvents]:
     """How often each event was logged, without the calls to sevDesk."""
     with capture_logs() as lines:
         yield lambda: Counter(line["event"] for line in lines if line["event"] != "sevdesk.call")
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lost wake-up is repeated after one second instead of ten."""
+def short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that is due is put into Redis again after one second instead of ten."""
     monkeypatch.setattr(maintenance, "WAKE_AGAIN_SECONDS", 1.0)
     monkeypatch.setattr(maintenance, "SWEEP_SECONDS", 0.5)
 
 
-async def in_mid_run(billing: Billing, sevdesk: Running) -> list[str]:
-    """Jobs that are all in the ledger, some of them running, most of them waiting for a free slot."""
+async def running_jobs(billing: Billing, sevdesk: Running) -> list[str]:
+    """Jobs that are all recorded; some are running, most wait for a free slot."""
     await control(sevdesk, "PUT", "latency", {"write_ms": 50})
     jobs = [await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice()) for _ in range(JOBS)]
     async with asyncio.timeout(5):
@@ -57,47 +57,52 @@ async def assert_all_done_once(billing: Billing, sevdesk: Running, jobs: list[st
 
 
 async def test_emptied_redis_loses_nothing(
-    billing: Billing, run_worker: RunWorker, sevdesk: Running, said: Said
+    billing: Billing, run_worker: RunWorker, sevdesk: Running, logged: LoggedEvents
 ) -> None:
-    """FLUSHALL amid twenty jobs: the ledger rings for what had not begun."""
+    """FLUSHALL amid twenty jobs: those that had not begun are put into Redis again."""
     async with run_worker(worker_max_jobs=3):
-        jobs = await in_mid_run(billing, sevdesk)
+        jobs = await running_jobs(billing, sevdesk)
         await billing.redis.flushall()
         await assert_all_done_once(billing, sevdesk, jobs)
         assert (await billing.do("publish_invoice", invoice_id=await billing.usual_invoice()))["state"] == "done"
-    assert set(said()) <= {"worker.started", "locks.ready", "job.done", "worker.stopping", "worker.stopped"}
+    assert set(logged()) <= {"worker.started", "locks.ready", "job.done", "worker.stopping", "worker.stopped"}
 
 
 async def test_redis_away_and_back(
-    breakable_services: Services, billing: Billing, run_worker: RunWorker, sevdesk: Running, said: Said
+    breakable_services: Services, billing: Billing, run_worker: RunWorker, sevdesk: Running, logged: LoggedEvents
 ) -> None:
-    """Running jobs go on without it, the others when it is back (empty); each way is said once."""
+    """Running jobs go on without it, the others when it is back (empty); the loss and the return are logged once."""
     async with run_worker(worker_max_jobs=3) as worker:
-        jobs = await in_mid_run(billing, sevdesk)
+        jobs = await running_jobs(billing, sevdesk)
         await asyncio.to_thread(breakable_services.redis.stop)
-        await asyncio.sleep(AWAY)
+        await asyncio.sleep(OUTAGE_SECONDS)
         await asyncio.to_thread(breakable_services.redis.start)
         await assert_all_done_once(billing, sevdesk, jobs)
         assert worker.worker.tasks == {}
         assert (await billing.do("publish_invoice", invoice_id=await billing.usual_invoice()))["state"] == "done"
-    events = said()
+    events = logged()
     assert (events["redis.lost"], events["redis.restored"]) == (1, 1)
     assert not {"job.crashed", "job.unexpected_error", *UNEXPECTED} & set(events)
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
 async def test_postgres_away_and_back(
-    end: str, breakable_services: Services, billing: Billing, run_worker: RunWorker, sevdesk: Running, said: Said
+    end: str,
+    breakable_services: Services,
+    billing: Billing,
+    run_worker: RunWorker,
+    sevdesk: Running,
+    logged: LoggedEvents,
 ) -> None:
-    """What ran is taken up again after its quarantine; each way is said once."""
+    """What ran is taken up again after its quarantine; the loss and the return are logged once."""
     async with run_worker(worker_max_jobs=3, write_quarantine=1.5):
-        jobs = await in_mid_run(billing, sevdesk)
+        jobs = await running_jobs(billing, sevdesk)
         await asyncio.to_thread(getattr(breakable_services.postgres, end))
-        await asyncio.sleep(AWAY)
+        await asyncio.sleep(OUTAGE_SECONDS)
         await asyncio.to_thread(breakable_services.postgres.start)
         await assert_all_done_once(billing, sevdesk, jobs)
         assert (await billing.do("publish_invoice", invoice_id=await billing.usual_invoice()))["state"] == "done"
-    events = said()
+    events = logged()
     assert (events["locks.lost"], events["locks.restored"]) == (1, 1)
     assert events["postgres.lost"] == events["postgres.restored"] <= 1
     assert not {"job.crashed", "job.unexpected_error", *UNEXPECTED} & set(events)
@@ -105,29 +110,34 @@ async def test_postgres_away_and_back(
 
 @pytest.mark.parametrize("name", ["redis", "postgres"])
 async def test_worker_waits_for_its_servers(
-    name: str, breakable_services: Services, billing: Billing, run_worker: RunWorker, sevdesk: Running, said: Said
+    name: str,
+    breakable_services: Services,
+    billing: Billing,
+    run_worker: RunWorker,
+    sevdesk: Running,
+    logged: LoggedEvents,
 ) -> None:
-    """Started before Redis or Postgres: it says so once and works when they are there."""
+    """Started before Redis or Postgres: it logs that once and works when they answer."""
     server = getattr(breakable_services, name)
     job_id = await billing.request("publish_invoice", invoice_id=await billing.usual_invoice())
     await asyncio.to_thread(server.stop)
     async with run_worker():
-        await asyncio.sleep(AWAY)
+        await asyncio.sleep(OUTAGE_SECONDS)
         await asyncio.to_thread(server.start)
         assert (await billing.ended(job_id))["state"] == "done"
-    events = said()
+    events = logged()
     assert events["redis.lost" if name == "redis" else "postgres.unreachable"] == 1
     assert not UNEXPECTED & set(events)
 
 
-async def test_refusing_database_is_outlived(billing: Billing, worker: object, said: Said) -> None:
+async def test_refusing_database_is_outlived(billing: Billing, worker: object, logged: LoggedEvents) -> None:
     """Postgres answers, but refuses the ledger's rows (a full disk, say): once it takes them, the jobs run."""
     await billing.db.execute("""
         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full; END $$;
         CREATE TRIGGER refuse BEFORE INSERT ON sevdesk_jobs FOR EACH ROW EXECUTE FUNCTION refuse();""")
     job_id = await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice())
     async with asyncio.timeout(5):
-        while not said()["inbox.unexpected_error"]:  # noqa: ASYNC110 - a log line sets no event
+        while not logged()["inbox.unexpected_error"]:  # noqa: ASYNC110 - a log line sets no event
             await asyncio.sleep(0.01)
     await billing.db.execute("DROP TRIGGER refuse ON sevdesk_jobs")
     assert (await billing.ended(job_id))["state"] == "done"

@@ -11,7 +11,7 @@ from worker.maintenance.maintenance import SWEEP_SECONDS
 
 
 async def request(connection: asyncpg.Connection, invoice: object, key: str | None = None) -> str:
-    """The documented call."""
+    """Request a job by the documented SQL function."""
     return await connection.fetchval(
         """SELECT sevdesk_request_job('publish_invoice', jsonb_build_object('invoice_id', $1::uuid),
                                       correlation_id => 'order-7', idempotency_key => $2)""",
@@ -20,8 +20,8 @@ async def request(connection: asyncpg.Connection, invoice: object, key: str | No
     )
 
 
-async def ready(billing: Billing) -> None:
-    """Until the worker listens, so that what follows is not the sweep's doing."""
+async def until_listening(billing: Billing) -> None:
+    """Wait until the worker listens, so that NOTIFY and not the regular sweep finds what follows."""
     statement = """SELECT count(*) FROM pg_stat_activity
                    WHERE application_name LIKE 'sevdesk-worker locks %' AND datname = current_database()
                      AND query ~ '^(LISTEN|SELECT 1$)'"""
@@ -50,7 +50,7 @@ async def request_and_commit(billing: Billing, invoice: object, key: str | None 
 
 async def test_committed_request_starts_at_once(billing: Billing, worker: object) -> None:
     """Five in a row start within a second each: the notification rings, not the sweep."""
-    await ready(billing)
+    await until_listening(billing)
     for _ in range(5):
         job_id = await request_and_commit(billing, await billing.usual_invoice())
         job = await billing.ended(job_id)

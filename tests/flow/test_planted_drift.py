@@ -11,20 +11,20 @@ from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints import cancelling, paying
 from sevdesk_client.sandbox.http.server import Running
 
-BOOK, EACH = 1000, 10
+INVOICES, EACH = 1000, 10
 PUBLISHED = """
     INSERT INTO billing_invoices (invoice_number, document_kind, document_status, net_amount, tax_amount, gross_amount,
                                   issue_date, accounting_provider, accounting_sync_status, external_id,
                                   external_invoice_number)
     SELECT 'SEED-' || lpad(n::text, 6, '0'), 'AR', 'sent', 100, 19, 119, current_date, 'sevdesk', 'synced', id, number
     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS sent(id, number, n)"""
-BELIEVED_PAID = """
+MARKED_PAID = """
     UPDATE billing_invoices SET claim_status = 'paid', paid_amount = 119, paid_at = now()
     WHERE external_id = ANY ($1::text[])"""
 
 
-def booked(amount: str, *, closes: bool = False) -> Callable[[Account, Invoice], None]:
-    """So much money came that nobody here heard of."""
+def book(amount: str, *, closes: bool = False) -> Callable[[Account, Invoice], None]:
+    """A payment of this amount in sevDesk."""
     return lambda account, invoice: paying.pay(account, invoice, Decimal(amount), account.today(), closes=closes)
 
 
@@ -34,16 +34,16 @@ def renumber(account: Account, invoice: Invoice) -> None:
     account.touch(invoice)
 
 
-def nothing(account: Account, invoice: Invoice) -> None:
-    """It is open in sevDesk, while here it counts as paid: the money was unlinked."""
+def change_nothing(account: Account, invoice: Invoice) -> None:
+    """Open in sevDesk as before; here it is marked as paid, as if the payment had been unlinked."""
 
 
 DRIFT: dict[str, tuple[Callable[[Account, Invoice], object], str]] = {
-    "paid": (booked("119"), "paid"),
-    "partially_paid": (booked("40"), "partially_paid"),
-    "overpaid": (booked("120"), "paid"),
-    "discounted": (booked("116.62", closes=True), "paid"),
-    "payment_reversed": (nothing, "open"),
+    "paid": (book("119"), "paid"),
+    "partially_paid": (book("40"), "partially_paid"),
+    "overpaid": (book("120"), "paid"),
+    "discounted": (book("116.62", closes=True), "paid"),
+    "payment_reversed": (change_nothing, "open"),
     "cancelled_in_sevdesk": (cancelling.cancel, "cancelled"),
     "deleted_in_sevdesk": (Account.remove, "open"),
     "renumbered": (renumber, "open"),
@@ -51,9 +51,9 @@ DRIFT: dict[str, tuple[Callable[[Account, Invoice], object], str]] = {
 
 
 async def test_every_drift_is_found(billing: Billing, worker: object, sevdesk: Running) -> None:
-    """Each by its own event, exactly once; the others keep their rows and their silence."""
+    """Each by its own event, exactly once; the others keep their rows and have no event."""
     account = sevdesk.sandbox.account
-    await control(sevdesk, "POST", "seed", {"invoices": BOOK})
+    await control(sevdesk, "POST", "seed", {"invoices": INVOICES})
     documents = list(account.invoices.values())
     await billing.db.execute(PUBLISHED, [str(each.id) for each in documents], [each.number for each in documents])
     await billing.db.execute("UPDATE sevdesk_sync_state SET watermark = now() + interval '1 hour'")
@@ -63,7 +63,7 @@ async def test_every_drift_is_found(billing: Billing, worker: object, sevdesk: R
             drift(account, document)
             wanted[str(document.id)] = (event, claim)
     reversed_ = [external_id for external_id, (event, _) in wanted.items() if event == "payment_reversed"]
-    await billing.db.execute(BELIEVED_PAID, reversed_)
+    await billing.db.execute(MARKED_PAID, reversed_)
     job = await billing.do("sync_payments", full=True)
     assert job["state"] == "done" and f'"changed": {len(wanted)}' in job["result"]
     found = await billing.db.fetch(

@@ -54,19 +54,19 @@ async def urls(billing: Billing, database_url: str, redis_url: str) -> AsyncIter
 
 
 @asynccontextmanager
-async def overheard(billing: Billing, settings: Settings) -> AsyncIterator[list[str]]:
-    """Every NOTIFY payload meanwhile."""
-    said: list[str] = []
+async def notifications(billing: Billing, settings: Settings) -> AsyncIterator[list[str]]:
+    """Collects every NOTIFY payload."""
+    payloads: list[str] = []
     connection = await asyncpg.connect(settings.database_url)
     for channel in ("sevdesk_events", "sevdesk_requests"):
-        await connection.add_listener(channel, lambda *args: said.append(str(args[-1])))
-    yield said
+        await connection.add_listener(channel, lambda *args: payloads.append(str(args[-1])))
+    yield payloads
     await connection.close()
 
 
 @asynccontextmanager
-async def watched(billing: Billing) -> AsyncIterator[list[str]]:
-    """Every command that reaches Redis meanwhile."""
+async def redis_commands(billing: Billing) -> AsyncIterator[list[str]]:
+    """Collects every command that reaches Redis."""
     commands: list[str] = []
 
     async def watch() -> None:
@@ -84,7 +84,7 @@ async def watched(billing: Billing) -> AsyncIterator[list[str]]:
         await task
 
 
-async def kept(billing: Billing) -> dict[str, str]:
+async def written_rows(billing: Billing) -> dict[str, str]:
     """What the worker wrote where others read: ledger (without the caller's payload), intents, event log, results."""
     statements = {
         "jobs": "SELECT to_jsonb(j) - 'payload' FROM sevdesk_jobs j",
@@ -125,7 +125,7 @@ async def marked_invoice(billing: Billing, **columns: Any) -> UUID:
     return invoice
 
 
-async def echo(sevdesk: Running, call: str, status: int = 422) -> None:
+async def refuse_with_echo(sevdesk: Running, call: str, status: int = 422) -> None:
     """sevDesk refuses the call once, and repeats what it was sent."""
     text = f"Contact {PERSONAL['name']}, {PERSONAL['street']}, {PERSONAL['email']} {IBAN}: {sevdesk.token} is not right"
     body = {"objects": None, "error": {"message": text, "exceptionUUID": "x", "code": 422, "data": [PERSONAL]}}
@@ -162,7 +162,7 @@ async def refused_run(billing: Billing, sevdesk: Running) -> None:
     wrong = await marked_invoice(billing, gross_amount="120.00")
     assert (await billing.do("publish_invoice", invoice_id=wrong))["state"] == "parked"
     for call in ("POST /Contact", "POST /ContactAddress", "POST /Invoice/Factory/saveInvoice", "PUT /Invoice/*/sendBy"):
-        await echo(sevdesk, call)
+        await refuse_with_echo(sevdesk, call)
         job = await billing.do("publish_invoice", invoice_id=await marked_invoice(billing))
         assert job["state"] == "parked" and "is not right" in parameters(job)["answer"], (call, job["error"])
     person = await billing.person(first_name=f"{MARK}vor", last_name=f"{MARK}nach", email=PERSONAL["email"])
@@ -224,16 +224,16 @@ async def test_nothing_personal_leaves_its_rows(
     port = free_port()
     given = settings.model_copy(update=urls)
     more = {"LOG_LEVEL": "DEBUG", "METRICS_PORT": port, "METRICS_HOST": "127.0.0.1"}
-    async with overheard(billing, settings) as said, worker_process(given, tmp_path, **more) as process:
+    async with notifications(billing, settings) as said, worker_process(given, tmp_path, **more) as process:
         await good_run(billing, sevdesk)
         await refused_run(billing, sevdesk)
         await poison(billing)
-        async with watched(billing) as commands:
+        async with redis_commands(billing) as commands:
             await outbox_run(billing)
         channels = {"metrics": await scraped(port), "notifications": "\n".join(said), "redis": "\n".join(commands)}
         channels |= {"left in redis": str([await billing.redis.dump(key) for key in await billing.redis.keys()])}
         await process.terminate()
-    channels |= {"log": process.path.read_text(), **await kept(billing)}
+    channels |= {"log": process.path.read_text(), **await written_rows(billing)}
     assert not (found := leaks(channels, sevdesk)), "\n\n".join(found)
     # All of it happened, and all of it was looked at.
     assert process.said("job.rejected") and process.said("job.parked") and process.said("sevdesk.call")

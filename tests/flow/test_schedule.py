@@ -15,13 +15,13 @@ from sevdesk_client.sandbox.http.server import Running
 from worker.domain.schedule import next_run
 from worker.maintenance import maintenance
 
-BEAT = 0.05
+TICK = 0.05
 
 
 @pytest.fixture(autouse=True)
-def quick_beat(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The schedule is looked at every 50 ms instead of every 5 s."""
-    monkeypatch.setattr(maintenance, "TICK_SECONDS", BEAT)
+def fast_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scheduler runs every 50 ms instead of every 5 s."""
+    monkeypatch.setattr(maintenance, "TICK_SECONDS", TICK)
 
 
 async def due(billing: Billing) -> datetime | None:
@@ -39,7 +39,7 @@ async def syncs(billing: Billing) -> list[asyncpg.Record]:
     return await billing.db.fetch("SELECT * FROM sevdesk_jobs WHERE kind = 'sync_payments' ORDER BY seq")
 
 
-async def moved_on(billing: Billing) -> bool:
+async def is_in_future(billing: Billing) -> bool:
     """Whether the next run is in the future again."""
     return (await due(billing) or datetime.now(UTC)) > datetime.now(UTC)
 
@@ -49,12 +49,12 @@ def ago(minutes: int) -> datetime:
     return next_run(10, datetime.now(UTC) - timedelta(minutes=minutes + 11))
 
 
-async def test_first_beat_only_plans(billing: Billing, worker: object) -> None:
+async def test_first_tick_only_plans(billing: Billing, worker: object) -> None:
     """A new worker plans the next even ten minutes and starts nothing before them."""
     before = datetime.now(UTC)
     planned = await until(lambda: due(billing))
     assert next_run(10, before) <= planned <= next_run(10, datetime.now(UTC))
-    await asyncio.sleep(3 * BEAT)
+    await asyncio.sleep(3 * TICK)
     assert await syncs(billing) == []
 
 
@@ -65,8 +65,8 @@ async def test_tick_starts_one_run(billing: Billing, run_worker: RunWorker, work
         for _ in range(workers):
             await stack.enter_async_context(run_worker())
         await set_due(billing, ago(minutes=0))
-        await until(lambda: moved_on(billing))
-        await asyncio.sleep(5 * BEAT)
+        await until(lambda: is_in_future(billing))
+        await asyncio.sleep(5 * TICK)
         [job] = await syncs(billing)
         job = await billing.ended(job["job_id"])
     assert (job["state"], job["error"], job["origin"]) == ("done", None, "system")
@@ -77,8 +77,8 @@ async def test_tick_starts_one_run(billing: Billing, run_worker: RunWorker, work
 async def test_missed_ticks_do_not_pile_up(billing: Billing, worker: object) -> None:
     """After hours without a worker there is one run, not one for each tick."""
     await set_due(billing, ago(minutes=600))
-    await until(lambda: moved_on(billing))
-    await asyncio.sleep(5 * BEAT)
+    await until(lambda: is_in_future(billing))
+    await asyncio.sleep(5 * TICK)
     assert len(await syncs(billing)) == 1
 
 
@@ -87,8 +87,8 @@ async def test_any_past_time_starts(billing: Billing, worker: object) -> None:
     past = datetime.now(UTC) - timedelta(minutes=3, seconds=17, microseconds=5)
     for runs in (1, 2):
         await set_due(billing, past)
-        await until(lambda: moved_on(billing))
-        await asyncio.sleep(5 * BEAT)
+        await until(lambda: is_in_future(billing))
+        await asyncio.sleep(5 * TICK)
         all_runs = await syncs(billing)
         assert len(all_runs) == runs
         await billing.ended(all_runs[-1]["job_id"])
@@ -101,12 +101,12 @@ async def test_run_still_going_is_joined(billing: Billing, worker: object, sevde
     await set_due(billing, ago(minutes=30))
     await until(lambda: calls(sevdesk))
     await set_due(billing, ago(minutes=20))
-    await until(lambda: moved_on(billing))
+    await until(lambda: is_in_future(billing))
     [job] = await syncs(billing)
     assert job["state"] == "running"
     await billing.ended(job["job_id"])
     await set_due(billing, ago(minutes=10))
-    await until(lambda: moved_on(billing))
+    await until(lambda: is_in_future(billing))
     assert len(await syncs(billing)) == 2
 
 
@@ -129,8 +129,8 @@ async def test_refused_interval_starts_nothing(billing: Billing, worker: object)
     await billing.db.execute("UPDATE sevdesk_config SET payment_sync_interval_minutes = 7")
     past = ago(minutes=0)
     await set_due(billing, past)
-    await asyncio.sleep(5 * BEAT)
+    await asyncio.sleep(5 * TICK)
     assert await due(billing) == past and await syncs(billing) == []
     await billing.db.execute("UPDATE sevdesk_config SET payment_sync_interval_minutes = 10")
-    await until(lambda: moved_on(billing))
+    await until(lambda: is_in_future(billing))
     assert len(await syncs(billing)) == 1

@@ -22,12 +22,12 @@ async def published(billing: Billing, sevdesk: Running) -> UUID:
     invoice = await billing.usual_invoice()
     job = await billing.do("publish_invoice", invoice_id=invoice)
     assert job["state"] == "done"
-    age(sevdesk)
+    date_back(sevdesk)
     return invoice
 
 
-def age(sevdesk: Running) -> None:
-    """What was sent so far was sent an hour earlier: sevDesk's times have whole seconds, and tests are quicker."""
+def date_back(sevdesk: Running) -> None:
+    """Move all send dates back by an hour: sevDesk's times have whole seconds, and tests are quicker than that."""
     for each in sevdesk.sandbox.account.invoices.values():
         each.send_date = each.send_date and each.send_date - timedelta(hours=1)
 
@@ -37,8 +37,8 @@ async def mails(sevdesk: Running) -> list[dict[str, Any]]:
     return (await state(sevdesk))["mails"]
 
 
-async def struck(sevdesk: Running) -> bool:
-    """Whether every ordered fault has hit."""
+async def all_faults_used(sevdesk: Running) -> bool:
+    """Whether every ordered fault has happened."""
     return not any(fault["times"] for fault in (await state(sevdesk))["faults"])
 
 
@@ -168,7 +168,7 @@ async def test_unheard_resend_is_found(billing: Billing, run_worker: RunWorker, 
     async with run_worker(write_quarantine=QUARANTINE):
         invoice = await published(billing, sevdesk)
         await billing.do("send_invoice", invoice_id=invoice)
-        age(sevdesk)
+        date_back(sevdesk)
         await order_fault(sevdesk, "lose_answer", MAIL)
         assert (await billing.do("send_invoice", invoice_id=invoice, resend=True))["state"] == "done"
     assert len(await mails(sevdesk)) == 2
@@ -198,7 +198,7 @@ async def test_untold_outcome_waits_for_a_person(
         invoice = await published(billing, sevdesk)
         await order_fault(sevdesk, "lose_answer", MAIL)
         job_id = await billing.enqueue("send_invoice", invoice_id=invoice)
-        await until(lambda: struck(sevdesk))
+        await until(lambda: all_faults_used(sevdesk))
         there = (await billing.row(invoice))["external_id"]
         async with httpx.AsyncClient(headers={"Authorization": sevdesk.token}) as http:
             printed = {"sendType": "VPR", "sendDraft": False}

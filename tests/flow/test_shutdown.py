@@ -15,7 +15,7 @@ from sevdesk_client.sandbox.http.server import Running
 from worker.settings import Settings
 
 PER_ROUND = 3
-PROMPT = 10.0  # seconds to exit, even on a busy machine; the grace is longer, so nobody waited it out
+EXIT_SECONDS = 10.0  # even on a busy machine; less than the grace, so nobody waited for its end
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def settings(settings: Settings) -> Settings:
 
 
 async def assert_nothing_left(billing: Billing) -> None:
-    """No worker lives: so nothing runs, and nothing is claimed in Redis."""
+    """No job is running, and no job and no worker has a key in Redis."""
     running = await billing.db.fetch("SELECT job_id, steps_done FROM sevdesk_jobs WHERE state = 'running'")
     assert [dict(row) for row in running] == []
     assert await billing.redis.keys("arq:in-progress:*") == []
@@ -46,7 +46,7 @@ async def test_sigterm_in_stream_duplicates_nothing(
             for _ in range(PER_ROUND):
                 jobs.append(await billing.enqueue("publish_invoice", invoice_id=await billing.invoice(deal)))
             await asyncio.sleep(chance.uniform(0, 0.4))
-            assert await worker.terminate() < PROMPT
+            assert await worker.terminate() < EXIT_SECONDS
         await assert_nothing_left(billing)
         begun = "SELECT count(*) FROM sevdesk_jobs WHERE state <> 'done' AND attempt > 0"
         interrupted += await billing.db.fetchval(begun)
@@ -86,7 +86,7 @@ async def test_slow_write_is_finished_first(
     """SIGTERM during saveInvoice: its result is recorded, then the job is handed back for the next worker."""
     async with worker_process(settings, tmp_path) as worker:
         job_id, invoice = await publish_slowly(billing, sevdesk, 600)
-        assert await worker.terminate() < PROMPT
+        assert await worker.terminate() < EXIT_SECONDS
     await assert_nothing_left(billing)
     job = await billing.job(job_id)
     assert job["state"] == "queued"
@@ -121,5 +121,5 @@ async def test_idle_worker_stops_without_complaint(billing: Billing, settings: S
     """Nothing to do, nothing to warn of."""
     async with worker_process(settings, tmp_path) as worker:
         await worker.until("locks.ready")
-        assert await worker.terminate() < PROMPT
+        assert await worker.terminate() < EXIT_SECONDS
     assert [line["event"] for line in worker.log() if line["level"] != "info"] == []

@@ -21,7 +21,7 @@ from worker.settings import Settings
 from worker.store import LockSession, Store
 
 SLOW_WRITE = 500  # milliseconds of a write in sevDesk
-NOTICED = 5.0  # seconds after a kill, or after the quarantine, within which another worker must have acted
+TAKEOVER_SECONDS = 5.0  # seconds after a kill, or after the quarantine, within which another worker must have acted
 
 
 @asynccontextmanager
@@ -40,13 +40,13 @@ async def publish_slowly(billing: Billing, sevdesk: Running) -> str:
 
 
 async def owner(billing: Billing, job_id: str, workers: list[Process]) -> Process:
-    """The process that the ledger says runs the job."""
+    """The process that runs the job, according to its row."""
     name = (await billing.job(job_id))["worker"]
     return next(worker for worker in workers if name.split(":")[1] == str(worker.pid))
 
 
 async def cut_locks(billing: Billing) -> int:
-    """End every lock session of this database, as a failing network would; answers with how many there were."""
+    """End every lock session of this database, as a failing network would; returns their number."""
     statement = """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                    WHERE datname = current_database() AND application_name LIKE 'sevdesk-worker locks %'"""
     return await billing.db.fetchval(statement)
@@ -64,7 +64,7 @@ async def test_killed_worker_is_taken_over(
         await victim.kill()
         killed = time.time()
         while (job := await billing.job(job_id))["attempt"] < 2:
-            assert time.time() < killed + NOTICED, "nobody took the job up"
+            assert time.time() < killed + TAKEOVER_SECONDS, "nobody took the job up"
             await asyncio.sleep(0.02)
         assert job["worker"].split(":")[1] != str(victim.pid)
         job = await billing.ended(job_id)
@@ -72,7 +72,7 @@ async def test_killed_worker_is_taken_over(
     intent = await billing.db.fetchrow("SELECT * FROM sevdesk_intents WHERE action = 'save_invoice'")
     waited = (intent["closed_at"] - intent["intent_at"]).total_seconds()
     assert intent["outcome"] == "found_done"
-    assert settings.write_quarantine <= waited < settings.write_quarantine + NOTICED
+    assert settings.write_quarantine <= waited < settings.write_quarantine + TAKEOVER_SECONDS
     assert len((await state(sevdesk))["invoices"]) == 1
     assert await billing.redis.keys("arq:in-progress:*") == []
 

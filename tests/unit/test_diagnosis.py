@@ -1,4 +1,4 @@
-"""`why` without a database: rows in, words out."""
+"""What `why` says about a job or an invoice, without a database."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -26,8 +26,8 @@ INVOICE: Mapping[str, Any] = {
 }  # fmt: skip
 
 
-def scene(job: Mapping[str, Any] | None = None, **changed: Any) -> Situation:
-    """One worker, a quiet queue, and whatever the test changes."""
+def situation(job: Mapping[str, Any] | None = None, **changed: Any) -> Situation:
+    """One running worker, nothing else in the queue, and what the test changes."""
     usual: dict[str, Any] = {
         "now": NOW, "invoice": INVOICE, "job": None if job is None else JOB | job, "ahead": None, "intent": None,
         "limited_for": None, "limit": "20/60", "quarantine": 45.0, "account": ACCOUNT, "workers": 1,
@@ -42,7 +42,7 @@ def parked(code: str, /, **parameters: object) -> dict[str, Any]:
 
 def test_parked_job_gets_its_command() -> None:
     """The catalogue's sentences, with the command that takes this job up again."""
-    answer = diagnose(scene(parked("contact_ambiguous", count=2, customer_number="C1", ids="7, 8")))
+    answer = diagnose(situation(parked("contact_ambiguous", count=2, customer_number="C1", ids="7, 8")))
     assert answer.cause == "sevDesk has 2 contacts with customer number C1: 7, 8."
     assert answer.next_step.endswith("so that one is left, then: sevdesk-worker retry j1.") and answer.needs_person
 
@@ -50,20 +50,22 @@ def test_parked_job_gets_its_command() -> None:
 def test_several_parked_jobs_go_on_together() -> None:
     """They are named by their invoice, unless one of them asks a question of its own."""
     both = parked("contact_ambiguous", count=2, customer_number="C1", ids="7, 8") | {"parked_beside": 2}
-    assert diagnose(scene(both)).next_step.endswith("retry INV-1.")
+    assert diagnose(situation(both)).next_step.endswith("retry INV-1.")
     asking = parked("mail_outcome_unknown", document="invoice INV-1") | {"parked_beside": 2, "asks_about": 5}
-    assert "retry j1 --as done" in diagnose(scene(asking)).next_step
+    assert "retry j1 --as done" in diagnose(situation(asking)).next_step
 
 
-def test_token_set_since_is_told() -> None:
-    """What the job met is over; only the retry is left to do."""
-    assert diagnose(scene(parked("token_missing"))).cause.endswith("it is set now.")
+def test_token_set_since_is_shown() -> None:
+    """The reason is gone since the job was parked, so the next step is a retry."""
+    assert diagnose(situation(parked("token_missing"))).cause.endswith("it is set now.")
 
 
-def test_open_write_of_parked_job_is_told() -> None:
-    """A retry will look before it acts, and why says so."""
+def test_open_write_of_parked_job_is_shown() -> None:
+    """A parked job whose write is still open: `why` says that a retry reads sevDesk first."""
     open_write = {"action": "send_by", "age": 999.0}
-    answer = diagnose(scene(parked("contact_ambiguous", count=2, customer_number="C1", ids="7, 8"), intent=open_write))
+    answer = diagnose(
+        situation(parked("contact_ambiguous", count=2, customer_number="C1", ids="7, 8"), intent=open_write)
+    )
     assert "The write send_by is still open; a retry asks sevDesk what became of it first." in answer.cause
 
 
@@ -85,11 +87,11 @@ def test_open_write_of_parked_job_is_told() -> None:
         ({"state": "done", "invoice_number": None}, {"invoice": None}, "Everything that was asked is done.", False),
     ],
 )
-def test_line_and_waits_are_explained(
+def test_due_and_waiting_jobs_are_explained(
     job: dict[str, Any], changed: dict[str, Any], cause: str, needs_person: bool
 ) -> None:
-    """Who or what is in front, for how long, and whether anybody must act."""
-    answer = diagnose(scene(job, **changed))
+    """Each says what it waits for, for how long, and whether a person must act."""
+    answer = diagnose(situation(job, **changed))
     assert cause in answer.cause
     assert answer.needs_person is needs_person
     assert answer.next_step
@@ -98,22 +100,22 @@ def test_line_and_waits_are_explained(
 def test_quarantine_counts_down() -> None:
     """The seconds left of it, not those of the job's own wait."""
     write = {"action": "save_invoice", "age": 33.0}
-    answer = diagnose(scene({"state": "waiting", "again_in": 99.0}, intent=write))
+    answer = diagnose(situation({"state": "waiting", "again_in": 99.0}, intent=write))
     assert answer.cause == "It waits 12 s because the write save_invoice may still take effect."
 
 
 def test_lost_answer_shows_what_was_seen() -> None:
-    """While the quarantine lasts, the reason for it stands beside it."""
+    """During the quarantine, `why` also shows the answer that caused it."""
     lost = {"operation": "POST /Invoice/Factory/saveInvoice", "answer": "no answer (HTTP 502)"}
     job = {"state": "waiting", "again_in": 99.0, "problem": "outcome_unknown", "problem_parameters": lost}
-    answer = diagnose(scene(job, intent={"action": "save_invoice", "age": 33.0}))
+    answer = diagnose(situation(job, intent={"action": "save_invoice", "age": 33.0}))
     assert answer.cause.startswith("It waits 12 s") and "no answer (HTTP 502)" in answer.cause
 
 
-def test_turn_names_who_is_ahead() -> None:
-    """The first in line, how many more, and the command that explains that one."""
+def test_job_ahead_is_named() -> None:
+    """The first of the jobs before it, how many more, and the command that explains the first."""
     ahead = {"job_id": "j0", "kind": "send_invoice", "state": "waiting", "jobs_ahead": 3}
-    answer = diagnose(scene({}, ahead=ahead))
+    answer = diagnose(situation({}, ahead=ahead))
     assert "behind send_invoice (job j0, waiting) and 2 more" in answer.cause
     assert answer.next_step.endswith("sevdesk-worker why j0.") and not answer.needs_person
 
@@ -133,8 +135,8 @@ def test_turn_names_who_is_ahead() -> None:
 def test_published_invoice_is_explained(
     row: dict[str, Any], account: dict[str, Any], cause: str, needs_person: bool
 ) -> None:
-    """Where the money stands, and whether anything brings it."""
-    answer = diagnose(scene(None, invoice=INVOICE | row, account=ACCOUNT | account))
+    """How much was paid, and whether a payment sync will bring the rest."""
+    answer = diagnose(situation(None, invoice=INVOICE | row, account=ACCOUNT | account))
     assert cause in answer.cause
     assert answer.needs_person is needs_person
 
@@ -142,14 +144,14 @@ def test_published_invoice_is_explained(
 def test_rejection_has_advice() -> None:
     """Nothing was changed, and what to do instead."""
     job = {"state": "rejected", "problem": "invoice_not_found", "problem_parameters": {"invoice_id": "1"}}
-    answer = diagnose(scene(job))
+    answer = diagnose(situation(job))
     assert answer.needs_person and answer.cause == "There is no invoice 1. Nothing was changed."
     assert "ask again with a new job" in answer.next_step
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(None, "-"), (0, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (200_000, "2 d")]
+    ("seconds", "text"), [(None, "-"), (0, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (200_000, "2 d")]
 )
-def test_spans_are_short(seconds: float | None, said: str) -> None:
+def test_durations_are_short(seconds: float | None, text: str) -> None:
     """Two digits and a unit are enough."""
-    assert duration(seconds) == said
+    assert duration(seconds) == text
