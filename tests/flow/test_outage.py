@@ -19,11 +19,11 @@ JOBS = 20
 UNEXPECTED = {"maintenance.unexpected_error", "inbox.unexpected_error"}
 OUTAGE_SECONDS = 1.0  # longer than the worker repeats a command at once
 
-LoggedEvents = Callable[[], Counter[str]]
+Logged = Callable[[], Counter[str]]
 
 
 @pytest.fixture
-def logged() -> Iterator[LoggedEvents]:
+def logged() -> Iterator[Logged]:
     """How often each event was logged, without the calls to sevDesk."""
     with capture_logs() as lines:
         yield lambda: Counter(line["event"] for line in lines if line["event"] != "sevdesk.call")
@@ -57,7 +57,7 @@ async def assert_all_done_once(billing: Billing, sevdesk: Running, jobs: list[st
 
 
 async def test_emptied_redis_loses_nothing(
-    billing: Billing, run_worker: RunWorker, sevdesk: Running, logged: LoggedEvents
+    billing: Billing, run_worker: RunWorker, sevdesk: Running, logged: Logged
 ) -> None:
     """FLUSHALL amid twenty jobs: those that had not begun are put into Redis again."""
     async with run_worker(worker_max_jobs=3):
@@ -69,7 +69,7 @@ async def test_emptied_redis_loses_nothing(
 
 
 async def test_redis_away_and_back(
-    breakable_services: Services, billing: Billing, run_worker: RunWorker, sevdesk: Running, logged: LoggedEvents
+    breakable_services: Services, billing: Billing, run_worker: RunWorker, sevdesk: Running, logged: Logged
 ) -> None:
     """Running jobs go on without it, the others when it is back (empty); the loss and the return are logged once."""
     async with run_worker(worker_max_jobs=3) as worker:
@@ -87,12 +87,7 @@ async def test_redis_away_and_back(
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
 async def test_postgres_away_and_back(
-    end: str,
-    breakable_services: Services,
-    billing: Billing,
-    run_worker: RunWorker,
-    sevdesk: Running,
-    logged: LoggedEvents,
+    end: str, breakable_services: Services, billing: Billing, run_worker: RunWorker, sevdesk: Running, logged: Logged
 ) -> None:
     """What ran is taken up again after its quarantine; the loss and the return are logged once."""
     async with run_worker(worker_max_jobs=3, write_quarantine=1.5):
@@ -110,12 +105,7 @@ async def test_postgres_away_and_back(
 
 @pytest.mark.parametrize("name", ["redis", "postgres"])
 async def test_worker_waits_for_its_servers(
-    name: str,
-    breakable_services: Services,
-    billing: Billing,
-    run_worker: RunWorker,
-    sevdesk: Running,
-    logged: LoggedEvents,
+    name: str, breakable_services: Services, billing: Billing, run_worker: RunWorker, sevdesk: Running, logged: Logged
 ) -> None:
     """Started before Redis or Postgres: it logs that once and works when they answer."""
     server = getattr(breakable_services, name)
@@ -130,7 +120,7 @@ async def test_worker_waits_for_its_servers(
     assert not UNEXPECTED & set(events)
 
 
-async def test_refusing_database_is_outlived(billing: Billing, worker: object, logged: LoggedEvents) -> None:
+async def test_refusing_database_is_outlived(billing: Billing, worker: object, logged: Logged) -> None:
     """Postgres answers, but refuses the ledger's rows (a full disk, say): once it takes them, the jobs run."""
     await billing.db.execute("""
         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full; END $$;
