@@ -1,6 +1,7 @@
 """Histories of one invoice, told step by step to an office without queue and network; see `model_office`."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -56,6 +57,17 @@ async def retried(office: Office, job: Any, answer: str | None = None) -> Any:
     await office.billing.retry(job["job_id"], answer)
     await settle(office)
     return await office.billing.job(job["job_id"])
+
+
+async def untold_resend(office: Office, kind: str = "lost") -> Any:
+    """Mailed, and mailed again within the same second, its answer lost: sevDesk shows nothing that would tell."""
+    now = datetime.now(UTC)
+    office.account.clock = lambda: now
+    await do(office, "publish_invoice")
+    await do(office, "send_invoice")
+    job = await do(office, "send_invoice", Trouble(kind), resend=True)
+    assert (job["state"], job["problem"]) == ("parked", "mail_outcome_unknown")
+    return job
 
 
 async def outcomes(office: Office, action: str) -> list[str | None]:

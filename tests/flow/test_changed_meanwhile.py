@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 from flow.billing import parameters
-from flow.histories import BLIND, begin, do, nothing_open, open_office, outcomes, pay, retried, settle
+from flow.histories import BLIND, begin, do, nothing_open, open_office, outcomes, pay, retried, settle, untold_resend
 from flow.model_office import Office, Trouble
 
 from sevdesk_client.sandbox.endpoints.credit_notes import add_credit_note
@@ -60,10 +60,7 @@ async def test_unchanged_draft_is_found_once(office: Office) -> None:
 
 async def test_lost_right_settles_what_is_open(office: Office) -> None:
     """Whoever asked has left since: a write in the air is settled all the same, and the invoice goes on."""
-    await do(office, "publish_invoice")
-    await do(office, "send_invoice")
-    job = await do(office, "send_invoice", Trouble("lost"), resend=True)
-    assert (job["state"], job["problem"]) == ("parked", "mail_outcome_unknown")
+    job = await untold_resend(office)
     await change(office, "UPDATE contacts SET is_internal = false, is_admin = false")
     job = await retried(office, job, "done")
     assert (job["state"], len(office.mails())) == ("done", 2)

@@ -1,12 +1,9 @@
 """Histories that once left something in the air: each was found by a model, and is told here as plainly as can be."""
 
-from datetime import UTC, datetime
-from typing import Any
-
 import pytest
 from flow.billing import parameters
 from flow.conftest import make_settings
-from flow.histories import BLIND, begin, do, nothing_open, open_office, outcomes, pay, retried, settle
+from flow.histories import BLIND, begin, do, nothing_open, open_office, outcomes, pay, retried, settle, untold_resend
 from flow.model_books import check_job
 from flow.model_office import Office, Trouble
 
@@ -132,17 +129,6 @@ async def test_payment_before_we_knew(office: Office, amount: str, claim: str) -
     assert (await office.billing.row(office.invoice))["claim_status"] == claim
     sweep = await do(office, "sync_payments", full=True, invoice_id=None)
     assert '"missed": 0' in sweep["result"]
-
-
-async def untold_resend(office: Office, kind: str = "lost") -> Any:
-    """Mailed, and mailed again within the same second, its answer lost: sevDesk shows nothing that would tell."""
-    now = datetime.now(UTC)
-    office.account.clock = lambda: now
-    await do(office, "publish_invoice")
-    await do(office, "send_invoice")
-    job = await do(office, "send_invoice", Trouble(kind), resend=True)
-    assert (job["state"], job["problem"]) == ("parked", "mail_outcome_unknown")
-    return job
 
 
 @pytest.mark.parametrize("kind, answer", [("lost", "done"), ("dropped", "not-done")])
