@@ -23,8 +23,8 @@ WAITING = {entry.code for entry in ENTRIES}
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No read is repeated within a call, and a sync is tried once."""
-    monkeypatch.setattr("worker.app.SevDeskClient", partial(SevDeskClient, max_wait=0, attempts=1))
+    """Reads are repeated at once, and a sync is tried once."""
+    monkeypatch.setattr("worker.app.SevDeskClient", partial(SevDeskClient, max_wait=0))
     kind = jobs.KINDS["sync_payments"]
     once = jobs.Kind(kind.name, kind.payload, kind.role, retry_delays=())
     monkeypatch.setattr(jobs, "KINDS", {**jobs.KINDS, kind.name: once})
