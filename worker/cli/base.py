@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 import typer
 from pydantic import ValidationError
 
-from worker.domain.problems import Problem
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -105,8 +104,6 @@ def dump(value: Any, indent: int | None = 2) -> str:
 
 
 def _json_value(value: Any) -> Any:
-    if isinstance(value, Problem):
-        return value.as_dict()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, Enum):

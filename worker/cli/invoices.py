@@ -1,6 +1,7 @@
 """Commands about one invoice or job: show, why, preview."""
 
 from contextlib import nullcontext
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
@@ -88,6 +89,9 @@ def preview(
 
     with sevdesk_errors("Use --offline to ask sevDesk nothing."):
         result = with_store(read)
-    show(as_json, result, preview_view(result))
+    shown = {field.name: getattr(result, field.name) for field in fields(result)}
+    if result.problem is not None:
+        shown["problem"] = result.problem.as_dict(job=result.invoice_number)
+    show(as_json, shown, preview_view(result))
     if result.problem is not None:
         raise typer.Exit(MUST_ACT)

@@ -1,5 +1,6 @@
 """How one attempt of a job may end. Only the runner translates exceptions into these."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ from worker.domain.problems import Problem
 class Done:
     """Everything requested is done. `result` is stored in the ledger."""
 
-    result: dict[str, Any] = field(default_factory=dict)
+    result: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

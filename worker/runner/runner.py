@@ -22,6 +22,7 @@ from worker.domain.jobs import Kind, Payload, Role
 from worker.domain.ledger import AttemptEnd, Change, ClaimRefusal, Job, JobRef
 from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
 from worker.domain.problems import problem
+from worker.domain.results import InvoiceResult
 from worker.handlers.handler import HandlerContext
 from worker.observability.metrics import Metrics
 from worker.runner.context import load_context
@@ -348,7 +349,7 @@ def _wait_of(refusal: ClaimRefusal) -> float | None:
             return max(refusal.wait or 0.0, TURN_WAIT)
 
 
-def _result(context: StepContext) -> dict[str, str | None]:
+def _result(context: StepContext) -> InvoiceResult:
     """What the caller may want to know, without reading the invoice."""
     return {
         "external_id": context.handback.external_id,

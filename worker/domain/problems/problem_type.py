@@ -30,14 +30,12 @@ class ProblemType:
     actor: Actor
     cause: dict[Lang, str]
     next_step: dict[Lang, str]
-
-    @property
-    def parameters(self) -> frozenset[str]:
-        """The names of the parameters that the sentences use, without `job`."""
-        texts = (*self.cause.values(), *self.next_step.values())
-        return frozenset(name for text in texts for name in re.findall(r"\{(\w+)\}", text)) - {JOB}
+    parameters: frozenset[str]  # the names that the sentences use, without `job`
 
 
 def entry(code: str, actor: Actor, cause: str, next_step: str, ursache: str, naechster_schritt: str) -> ProblemType:
     """A catalogue entry: cause and next step in English, then both in German."""
-    return ProblemType(code, actor, {"en": cause, "de": ursache}, {"en": next_step, "de": naechster_schritt})
+    names = re.findall(r"\{(\w+)\}", cause + next_step + ursache + naechster_schritt)
+    causes: dict[Lang, str] = {"en": cause, "de": ursache}
+    next_steps: dict[Lang, str] = {"en": next_step, "de": naechster_schritt}
+    return ProblemType(code, actor, causes, next_steps, frozenset(names) - {JOB})
