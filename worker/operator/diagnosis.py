@@ -58,6 +58,8 @@ def diagnose(situation: Situation) -> Diagnosis:
             return _of_invoice(situation) if situation.invoice is not None else _done(job)
         case "running":
             return _running(situation, job)
+        case "waiting" if job["problem"] == "token_refused_waiting":
+            return _diagnosis(job, _problem(job).cause(), _problem(job).next_step(), person=True)
         case "waiting" if (job["again_in"] or 0) > 0:
             return _waiting(situation, job)
         case _:
@@ -150,8 +152,6 @@ def _waiting(situation: Situation, job: DecidingJobRow) -> Diagnosis:
         cause += f" {problem.cause()}" if problem.code in ("outcome_unknown", "number_lock") else ""
         step = "Nothing to do; then sevDesk is asked what became of it, before anything else."
         return _wait(situation, job, cause, step)
-    if problem.code == "token_refused_waiting":
-        return _diagnosis(job, problem.cause(), problem.next_step(), person=True)
     if situation.limited_for is not None:
         return _limited(situation, job, situation.limited_for)
     if job["retries"]:
