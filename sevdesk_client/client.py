@@ -23,6 +23,7 @@ from sevdesk_client.models import (
     Email,
     Invoice,
     InvoiceDraft,
+    InvoicePosition,
     MailDraft,
     PaymentMethod,
     Progress,
@@ -200,6 +201,16 @@ class SevDeskClient(Sender):
     async def get_invoice(self, id: str) -> Invoice:
         """The invoice. Raises NotFound for an unknown or deleted id (404 with code 151: measured)."""
         return await self._call(Request("GET", "/Invoice/{id}", id), readers.one(Invoice))
+
+    async def list_positions(self, id: str) -> list[InvoicePosition]:
+        """The positions of an invoice, in their order (official). Raises NotFound for an unknown or deleted id.
+
+        Raises FilterIgnored when positions of other invoices came back.
+        """
+        request = Request("GET", "/Invoice/{id}/getPositions", id, params={"limit": MAX_PAGE})
+        found = await self._call(request, readers.many(InvoicePosition))
+        own = readers.rechecked(request, found, lambda position: position.invoice_id == id)
+        return sorted(own, key=lambda position: position.position_number)
 
     async def save_invoice(self, draft: InvoiceDraft) -> Invoice:
         """Create a draft: status 100, no number, sums as sevDesk computed them (live, three peers).

@@ -134,6 +134,27 @@ class Invoice(_Model):
     origin: Ref | None = None
     header: str | None = None
     is_e_invoice: Flag = Field(default=False, validation_alias="propertyIsEInvoice")
+    tax_rule: str | None = Field(default=None, validation_alias=_ref_id("taxRule"))
+    delivery_date: Day = None
+    delivery_date_until: Day = None
+    address_name: str | None = None
+    address_street: str | None = None
+    address_zip: str | None = None
+    address_city: str | None = None
+    address_country_id: str | None = Field(default=None, validation_alias=_ref_id("addressCountry"))
+
+
+class InvoicePosition(_Model):
+    """A position of an invoice. `price` is per unit, net if the invoice shows net prices; `tax_rate` is in percent."""
+
+    id: Id
+    invoice_id: str | None = Field(default=None, validation_alias=_ref_id("invoice"))
+    position_number: int
+    name: str | None = None
+    quantity: Amount
+    price: Amount
+    tax_rate: Amount
+    unity_id: str | None = Field(default=None, validation_alias=_ref_id("unity"))
 
 
 class CreditNote(_Model):

@@ -23,6 +23,7 @@ from sevdesk_client.models import (
     DownloadInfo,
     Email,
     Invoice,
+    InvoicePosition,
     PdfAnswer,
     Progress,
     Template,
@@ -30,7 +31,7 @@ from sevdesk_client.models import (
 from sevdesk_client.wire import MAX_PDF_BYTES, Json, Reader, Request
 
 M = TypeVar("M", bound=BaseModel)
-Hit = TypeVar("Hit", Contact, ContactAddress, CommunicationWay, Country, CreditNote, Invoice)
+Hit = TypeVar("Hit", Contact, ContactAddress, CommunicationWay, Country, CreditNote, Invoice, InvoicePosition)
 
 
 def one(model: type[M]) -> Reader[M]:

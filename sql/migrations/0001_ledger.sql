@@ -25,6 +25,7 @@ CREATE TABLE sevdesk_jobs (
     problem            text,    -- code of worker/domain/problems that ended the last attempt; no personal data
     problem_parameters jsonb,   -- the named parameters of that problem; no personal data
     asks_about         bigint,  -- the open intent that a parked job asks a person about: did this write happen?
+    confirmed          text[] NOT NULL DEFAULT '{}',  -- codes of problems that a person told the job to disregard
     result             jsonb,
     enqueued_at        timestamptz,
     created_at         timestamptz NOT NULL DEFAULT clock_timestamp(),

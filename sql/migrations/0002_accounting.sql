@@ -57,6 +57,20 @@ CREATE TABLE sevdesk_contacts (
     PRIMARY KEY (party_kind, party_id)
 );
 
+-- What we had sevDesk save as the document of an invoice, and for whom. Mails go to that party, and only while sevDesk's
+-- document still has that content.
+CREATE TABLE sevdesk_invoices (
+    invoice_id   uuid PRIMARY KEY,
+    external_id  text NOT NULL,  -- counts only while the invoice has the same one
+    party_kind   text NOT NULL CHECK (party_kind IN ('company', 'contact')),
+    party_id     uuid NOT NULL,
+    content      jsonb NOT NULL,  -- the fields of the request, with name and address
+    adopted      boolean NOT NULL,  -- somebody else made it, and it had that content when we took it over
+    seen_update  timestamptz,     -- sevDesk's `update` when its positions were last known to be those of `content`
+    recorded_at  timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX sevdesk_invoices_adopted ON sevdesk_invoices (invoice_id) WHERE adopted;
+
 -- The files that sevDesk made of our invoices and cancellations.
 CREATE TABLE sevdesk_documents (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -85,6 +85,16 @@ WHERE party_kind = :party_kind AND party_id = :party_id;
 UPDATE sevdesk_contacts SET email_id = :email_id, email_digest = :digest, updated_at = now()
 WHERE party_kind = :party_kind AND party_id = :party_id;
 
+-- name: store_document_content!
+INSERT INTO sevdesk_invoices (invoice_id, external_id, party_kind, party_id, content, adopted, seen_update)
+VALUES (:invoice_id, :external_id, :party_kind, :party_id, :content::jsonb, :adopted, :seen_update)
+ON CONFLICT (invoice_id) DO UPDATE
+SET external_id = excluded.external_id, party_kind = excluded.party_kind, party_id = excluded.party_id,
+    content = excluded.content, adopted = excluded.adopted, seen_update = excluded.seen_update, recorded_at = excluded.recorded_at;
+
+-- name: store_seen_update!
+UPDATE sevdesk_invoices SET seen_update = :seen_update WHERE invoice_id = :invoice_id AND external_id = :external_id;
+
 -- name: store_document!
 INSERT INTO sevdesk_documents (invoice_id, kind, filename, mimetype, sha256, content)
 VALUES (:invoice_id, :kind, :filename, :mimetype, :sha256, :content)

@@ -39,12 +39,14 @@ SELECT i.id, i.invoice_number, i.document_kind, i.document_status, i.claim_statu
                                   'number', a.cancellation_number, 'net', a.net_amount, 'tax', a.tax_amount,
                                   'gross', a.gross_amount)
         FROM sevdesk_cancellations a WHERE a.invoice_id = i.id) AS cancellation,
+       CASE WHEN n.invoice_id IS NOT NULL THEN to_jsonb(n) END AS document,
        (SELECT s.sha256 FROM sevdesk_documents s WHERE s.invoice_id = i.id AND s.kind = 'cancellation_pdf'
         ORDER BY s.id DESC LIMIT 1) AS cancellation_pdf_sha256
 FROM billing_invoices i
 CROSS JOIN sevdesk_config c
 LEFT JOIN deals d ON d.id = i.deal_id
 LEFT JOIN billing_document_templates t ON t.id = i.document_template_id
+LEFT JOIN sevdesk_invoices n ON n.invoice_id = i.id AND n.external_id = i.external_id
 CROSS JOIN LATERAL (SELECT coalesce(min(e.created_at), '-infinity') AS known_since
                     FROM billing_invoice_event_log e
                     WHERE e.invoice_id = i.id AND e.event_type IN ('drafted', 'finalized')

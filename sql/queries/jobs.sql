@@ -131,6 +131,12 @@ WHERE job_id IN (
     FOR UPDATE SKIP LOCKED)
 RETURNING job_id, kind;
 
+-- name: confirm_problem$
+-- Tells a parked job to disregard its problem from now on; null if it is not parked with one of `confirmable`.
+UPDATE sevdesk_jobs SET confirmed = array_append(confirmed, problem)
+WHERE job_id = :job_id AND state = 'parked' AND problem = ANY (:confirmable::text[])
+RETURNING problem;
+
 -- name: answer_intent$
 -- Stores a person's answer to the open intent that a parked job asks about; null if there is none.
 UPDATE sevdesk_intents i SET answer = :answer

@@ -200,6 +200,13 @@ LEFT JOIN LATERAL (SELECT bool_and(encode(sha256(d.content), 'hex') = d.sha256) 
                    FROM sevdesk_documents d WHERE d.invoice_id = i.id AND d.kind = 'invoice_pdf') p ON true
 ORDER BY i.id;
 
+-- name: adopted_documents
+-- Published invoices whose document somebody else made, with its content when it was taken over.
+SELECT i.id, i.invoice_number, i.external_id, n.content, n.seen_update
+FROM sevdesk_invoices n JOIN billing_invoices i ON i.id = n.invoice_id AND i.external_id = n.external_id
+WHERE n.adopted AND i.accounting_sync_status = 'synced'
+ORDER BY i.id;
+
 -- name: contact_history
 -- Every sevDesk contact that was ever linked to these companies and contacts. An invoice may show an earlier one:
 -- contacts are merged or replaced in sevDesk.

@@ -142,7 +142,8 @@ def test_write_rows_say_what_moves() -> None:
     one, other = sevdesk("RE-1", 200, 0, None, NOW), sevdesk("RE-2", 200, 0, None, NOW, id="2")
     one_draft, other_draft = (
         apply(start, Drafted(external_id=each.id, net=Decimal(100), tax=Decimal(19), gross=Decimal(119), how="created",
-                             recipient_kind=PartyKind.COMPANY, recipient_id=UUID(int=1), recipient_reason="marked"))
+                             recipient_kind=PartyKind.COMPANY, recipient_id=UUID(int=1), recipient_reason="marked",
+                             content={}, seen_update=None))
         for each in (one, other)
     )  # fmt: skip
     finals = (apply(one_draft, finalized(each, "finalized")) for each in (one, other))

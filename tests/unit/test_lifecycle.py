@@ -34,9 +34,10 @@ SAMPLES: dict[Any, Any] = {
     datetime | None: NOON,
     PartyKind: PartyKind.COMPANY,
     ClaimStatus: ClaimStatus.OPEN,
+    Mapping[str, Any]: {"header": "Schlussrechnung RE-1"},
 }
 # What the side tables need and the event log must not repeat: personal data, binary content, digests of both.
-UNLOGGED = {"digest", "content", "recipient", "subject"}
+UNLOGGED = {"digest", "content", "seen_update", "recipient", "subject"}
 
 
 def sample(kind: Any) -> Any:

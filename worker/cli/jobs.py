@@ -62,10 +62,11 @@ def enqueue(
 
 
 class Outcome(StrEnum):
-    """Of a write about which the worker asks a person, because sevDesk cannot tell whether it happened."""
+    """Whether the write happened about which the worker asks a person; or the problem is to be disregarded."""
 
     DONE = "done"
     NOT_DONE = "not-done"
+    CONFIRMED = "confirmed"
 
 
 @cli.command()
@@ -73,7 +74,8 @@ def retry(
     subject: Annotated[str | None, typer.Argument(metavar="JOB|INVOICE", help="A parked job, or its invoice.")] = None,
     all_parked: Annotated[bool, typer.Option("--all-parked", help="Every parked job, in the order asked.")] = False,
     outcome: Annotated[
-        Outcome | None, typer.Option("--as", help="The answer to what the job asks: did it happen or not?")
+        Outcome | None,
+        typer.Option("--as", help="The answer to what the job asks: did it happen or not; or go on."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -75,9 +75,12 @@ class EmailWritten(ContactEvent):
     email_id: str | None
 
 
+ADOPTED = "adopted"  # `Drafted.how` of a document that somebody else made
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drafted(Event):
-    """sevDesk has a draft of the invoice; `how`: `created` by us just now, or `found`."""
+    """sevDesk has the document; `how`: `created` by us, `found` after a lost answer, `adopted` if others made it."""
 
     external_id: str
     net: Decimal
@@ -87,6 +90,8 @@ class Drafted(Event):
     recipient_id: UUID
     recipient_reason: str
     how: str = "created"
+    content: Mapping[str, Any] = field(metadata=UNLOGGED)  # the fields of the request, as JSON values
+    seen_update: datetime | None = field(metadata=UNLOGGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +118,7 @@ class Finalized(Event):
     gross: Decimal
     enshrined: bool
     how: str = "finalized"
+    seen_update: datetime | None = field(metadata=UNLOGGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

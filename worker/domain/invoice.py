@@ -4,10 +4,12 @@ Money is `Decimal` in the invoice's currency, days are Berlin days (`date`), ins
 sevDesk's objects are in `sevdesk_client.models`; `worker/steps/` translates between the two.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 
@@ -130,6 +132,17 @@ class Handback:
     paid_amount: Decimal = Decimal(0)
     paid_at: datetime | None = None
     cancelled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SevdeskDocument:
+    """The document that sevDesk has of an invoice, as we had it saved (row of `sevdesk_invoices`)."""
+
+    external_id: str
+    party_kind: PartyKind  # to whom it is addressed
+    party_id: UUID
+    content: Mapping[str, Any]  # the fields of the request, as JSON values
+    seen_update: datetime | None  # sevDesk's `update` when its positions were last known to be those of `content`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ class Job:
     retries: int
     attempt: int
     steps_done: tuple[str, ...]
+    confirmed: tuple[str, ...] = ()  # codes of problems that a person told the job to disregard
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,14 @@ def resolve(
     return NoRecipient(problem("recipient_not_named", deal_id=invoice.deal_id))
 
 
+def addressed_to(key: PartyKey, parties: Mapping[PartyKey, Party]) -> Recipient | NoRecipient:
+    """The recipient of a document that exists: whoever it is addressed to, whomever the billing system names now."""
+    way = "addressee of the document in sevDesk"
+    if party := parties.get(key):
+        return Recipient(party, f"{_named(key)} is the {way}.")
+    return NoRecipient(problem("recipient_row_missing", party=_named(key), way=way), (key,))
+
+
 def customer_number(party: Party) -> str:
     """sevDesk's `customerNumber` of a party: `R1-C-<id>` for companies, `R1-P-<id>` for persons, with the whole uuid.
 

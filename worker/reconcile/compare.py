@@ -30,6 +30,7 @@ class Drift(StrEnum):
     PAID = "paid"
     CONTACT = "contact"
     PDF = "pdf"  # not stored, or changed since
+    CONTENT = "content"  # recipient, dates, header or positions of an adopted document
 
 
 class Pdf(StrEnum):

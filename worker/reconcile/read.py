@@ -9,10 +9,11 @@ from uuid import UUID
 
 from sevdesk_client.client import SevDeskClient
 from worker.reconcile.compare import Drift, Finding, OurInvoice, Pdf, SevdeskDocuments, compare
+from worker.steps.document import head_differences, position_differences
 from worker.steps.payments import Receivable
 from worker.store import Store
 from worker.store.operator_rows import ClockRow
-from worker.store.rows import ComparedRow, ContactHistoryRow, handback_of
+from worker.store.rows import AdoptedRow, ComparedRow, ContactHistoryRow, handback_of
 
 PAGE = 1000  # documents per request: sevDesk's maximum (official); also rows per SQL statement
 
@@ -51,8 +52,35 @@ async def reconcile(store: Store, client: SevDeskClient) -> Reconciliation:
     findings = [
         finding async for ours in _read_again(store, different, started_at) for finding in compare(ours, documents)
     ]
+    changed, reads = await _changed_since_adopted(store, client, documents)
+    findings, calls = findings + changed, calls + reads
     certain = tuple(finding for finding in findings if not _just_changed(documents, finding, started_at))
     return Reconciliation(started_at, invoices, len(documents), changing, certain, calls)
+
+
+async def _changed_since_adopted(
+    store: Store, client: SevDeskClient, documents: SevdeskDocuments
+) -> tuple[list[Finding], int]:
+    """Documents that others made and that no longer say what they said when they were taken over.
+
+    Reads those that sevDesk has updated since, with two requests each; also returns the number of requests.
+    """
+    findings, reads = list[Finding](), 0
+    rows: list[AdoptedRow] = await store.query("adopted_documents")
+    for row in rows:
+        listed = documents.get(row["external_id"])
+        if listed is None or listed.update == row["seen_update"]:
+            continue
+        remote, positions = await client.get_invoice(listed.id), await client.list_positions(listed.id)
+        reads += 2
+        found = head_differences(row["content"], remote) + position_differences(row["content"], positions)
+        if found:
+            step = "Look at it in sevDesk; correct it there, or cancel it."
+            theirs = f"other {', '.join(found)}"
+            findings.append(
+                Finding(Drift.CONTENT, row["id"], row["invoice_number"], listed.id, "as taken over", theirs, step)
+            )
+    return findings, reads
 
 
 async def read_documents(client: SevDeskClient) -> tuple[SevdeskDocuments, int]:

@@ -1,17 +1,26 @@
 """Builds the `StepContext` that a step works on from the rows of the database."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from worker.domain.invoice import Association, Cancellation, Invoice, Party, PartyKind
+from worker.domain.invoice import Association, Cancellation, Invoice, Party, PartyKind, SevdeskDocument, SyncStatus
 from worker.domain.jobs import Payload
 from worker.domain.ledger import Job
-from worker.domain.recipients import Recipient, resolve
+from worker.domain.recipients import Recipient, addressed_to, resolve
 from worker.settings import Settings
 from worker.steps.step import StepContext
 from worker.store import Store
-from worker.store.rows import AssociationRow, CancellationRow, Number, PartyRow, handback_of, invoice_of
+from worker.store.rows import (
+    AssociationRow,
+    CancellationRow,
+    Number,
+    PartyRow,
+    SevdeskDocumentRow,
+    handback_of,
+    invoice_of,
+)
 
 
 async def load_context(
@@ -26,16 +35,24 @@ async def load_context(
         return None
     invoice = invoice_of(row)
     associations = tuple(_association(a) for a in row["associations"])
-    parties = await store.load_parties(*_candidates(invoice, associations))
-    recipient = resolve(invoice, associations, {(p.kind, p.id): p for p in map(_party, parties)})
+    document = _document(row["document"])
+    rows = await store.load_parties(*_candidates(invoice, associations, document))
+    parties = {(party.kind, party.id): party for party in map(_party, rows)}
+    handback, recipient_now = handback_of(row), resolve(invoice, associations, parties)
+    recipient = recipient_now
+    if document is not None and handback.sync_status in (SyncStatus.SYNCED, SyncStatus.CANCELLED):
+        recipient = addressed_to((document.party_kind, document.party_id), parties)
     link = await store.load_contact_link(recipient.party) if isinstance(recipient, Recipient) else None
     kinds = {"AR": settings.sevdesk_invoice_type_ar, "SR": settings.sevdesk_invoice_type_sr}
     return StepContext(
         job_id=job.job_id,
         payload=payload,
         invoice=invoice,
-        handback=handback_of(row),
+        handback=handback,
         recipient=recipient,
+        recipient_now=recipient_now,
+        document=document,
+        confirmed=job.confirmed,
         link=link,
         template_id=row["template_id"],
         contact_person_id=row["contact_person_id"],
@@ -72,9 +89,20 @@ def _party(row: PartyRow) -> Party:
     return Party(**columns | {"kind": PartyKind(row["kind"])})
 
 
-def _candidates(invoice: Invoice, associations: tuple[Association, ...]) -> tuple[list[UUID], list[UUID]]:
-    """Ids of the companies and of the contacts that may be the recipient."""
+def _document(row: SevdeskDocumentRow | None) -> SevdeskDocument | None:
+    if row is None:
+        return None
+    seen = row["seen_update"] and datetime.fromisoformat(row["seen_update"])
+    party = PartyKind(row["party_kind"]), UUID(row["party_id"])
+    return SevdeskDocument(row["external_id"], *party, row["content"], seen or None)
+
+
+def _candidates(
+    invoice: Invoice, associations: tuple[Association, ...], document: SevdeskDocument | None
+) -> tuple[list[UUID], list[UUID]]:
+    """Ids of the companies and of the contacts that may be the recipient, or are that of the document in sevDesk."""
     ends = [(a.from_type, a.from_id) for a in associations] + [(a.to_type, a.to_id) for a in associations]
+    ends += [(document.party_kind, document.party_id)] if document else []
     companies = [id_ for kind, id_ in ends if kind == "company"]
     contacts = [id_ for kind, id_ in ends if kind == "contact"]
     return companies, contacts + ([invoice.contact_id] if invoice.contact_id else [])

@@ -1,5 +1,6 @@
 """cancellation_pdf, cancellation_mail: store the cancellation invoice's PDF, and mail it if `notify` asks for that."""
 
+from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.models import MailDraft
 from worker.domain.events import CancellationMailed, CancellationPdfStored
 from worker.domain.invoice import Cancellation
@@ -7,6 +8,7 @@ from worker.domain.jobs import CancelInvoice
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
 from worker.steps.check import why_no_mail
+from worker.steps.document import ADDRESSEE, differing, head_differences
 from worker.steps.email import earlier_mail, mailed_document, mailed_event, sending_state
 from worker.steps.payments import CANCELLATION_INVOICE
 from worker.steps.pdf import stored
@@ -42,7 +44,15 @@ async def look_mail(context: StepContext, account: SevdeskAccount) -> LookResult
     if remote is None:
         gone = Parked(problem("cancellation_gone", number=storno.number))
         return StepResult(stop=gone, outcome=WriteOutcome.NOT_DONE)
+    if other := _other_addressee(context, remote):
+        return StepResult(stop=other, outcome=WriteOutcome.NOT_DONE)
     return Intent("send_via_email", mail, context, sending_state(remote))
+
+
+def _other_addressee(context: StepContext, remote: SevInvoice) -> Parked | None:
+    """The cancellation must be addressed to whom the invoice is; sevDesk copies that by itself (capture)."""
+    found = head_differences(context.document.content, remote, ADDRESSEE) if context.document else []
+    return differing(context, remote, found)
 
 
 async def leap_mail(intent: Intent, account: SevdeskAccount) -> StepResult:

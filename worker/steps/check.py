@@ -57,7 +57,22 @@ async def look_sendable(context: StepContext, account: SevdeskAccount) -> StepRe
     result = await look_published(context, account)
     if result.stop and context.open_intent is None:  # with an open intent the email step must find out if it was sent
         return result
-    return StepResult(stop=why_no_mail(context, f"invoice {context.invoice.number}"), outcome=WriteOutcome.UNKNOWN)
+    stop = _recipient_changed(context) or why_no_mail(context, f"invoice {context.invoice.number}")
+    return StepResult(stop=stop, outcome=WriteOutcome.UNKNOWN)
+
+
+def _recipient_changed(context: StepContext) -> Parked | None:
+    """The document is addressed to a party that the billing system no longer names as the invoice's recipient."""
+    code, now, document = "recipient_changed", context.recipient_now, context.document
+    if code in context.confirmed or document is None:
+        return None
+    if isinstance(now, NoRecipient):
+        return Parked(now.problem)
+    if (now.party.kind, now.party.id) == (document.party_kind, document.party_id):
+        return None
+    addressee = f"{document.party_kind.value} {document.party_id}"
+    named = f"{now.party.kind.value} {now.party.id}"
+    return Parked(problem(code, number=context.invoice.number, addressee=addressee, named=named))
 
 
 def why_no_mail(context: StepContext, document: str) -> Parked | None:

@@ -14,6 +14,7 @@ from worker.domain.invoice import DocumentStatus, SyncStatus
 from worker.domain.jobs import SendInvoice
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import problem
+from worker.steps.document import not_our_document
 from worker.steps.field_map import MAIL, MailSource, filled
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Intent, LookResult, OpenIntent, Step, StepContext, StepResult, WriteOutcome
@@ -39,6 +40,8 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
     if remote is None:
         gone = Parked(problem("mailed_document_gone", number=number))
         return StepResult(stop=gone, outcome=WriteOutcome.NOT_DONE)
+    if other := await not_our_document(context, remote, account):
+        return StepResult(stop=other, outcome=WriteOutcome.NOT_DONE)
     return Intent("send_via_email", mail, context, sending_state(remote))
 
 

@@ -76,6 +76,7 @@ def finalized(remote: SevInvoice, how: str) -> Finalized:
         gross=remote.sum_gross,
         enshrined=remote.enshrined is not None,
         how=how,
+        seen_update=remote.update,
     )
 
 

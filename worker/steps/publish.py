@@ -4,14 +4,16 @@ Found again by its marker (`customerInternalNote` = our invoice number; survives
 What sevDesk computed must equal the billing invoice to the cent; otherwise the draft is deleted and the job parked.
 """
 
+from dataclasses import replace
+
 from sevdesk_client.errors import NotFound
 from sevdesk_client.models import Invoice as SevInvoice
-from sevdesk_client.models import InvoiceDraft, PositionDraft
-from worker.domain.events import DraftDeleted, Drafted
+from sevdesk_client.models import InvoiceDraft
+from worker.domain.events import ADOPTED, DraftDeleted, Drafted
 from worker.domain.money import stated_sums, sums_problem
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
-from worker.steps.field_map import INVOICE, INVOICE_IDS, POSITION, filled, looked_up
+from worker.steps.document import content_of, differences, draft_of, not_our_document
 from worker.steps.finalize import adopt_finalized, sums_of
 from worker.steps.payments import DRAFT, SR
 from worker.steps.sevdesk_account import SevdeskAccount
@@ -34,19 +36,22 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
     remote, ambiguous = await _find(context, account)
     if ambiguous is not None:
         return StepResult(stop=ambiguous, outcome=WriteOutcome.UNKNOWN)
-    draft, outcome = await _draft(context, account), write_outcome(context.open_intent, remote)
+    draft, outcome = await draft_of(context, account), write_outcome(context.open_intent, remote)
     if remote is None:
         return Intent("save_invoice", draft, context, earlier_outcome=outcome)
     if remote.status != DRAFT:
-        return await _already_finalized(context, remote, account)
+        return await _already_finalized(context, draft, remote, account)
     if (sums := sums_of(remote)) != (stated := stated_sums(context.invoice)):
         cause = f"sevDesk computes {sums} {context.invoice.currency}; the invoice says {stated}."
         return Intent("delete_draft", remote.id, context, {"cause": cause}, outcome)
     if _request_digest(context) not in (None, digest(draft)):
         return Intent("delete_draft", remote.id, context, {"cause": "The billing system changed the invoice."}, outcome)
+    if found := await differences(context, content_of(draft), remote, account):
+        cause = f"It was changed in sevDesk: {', '.join(found)}."
+        return Intent("delete_draft", remote.id, context, {"cause": cause}, outcome)
     opened = context.open_intent is not None and context.open_intent.step == PUBLISH.name
     known = context.handback.external_id == remote.id and not opened
-    return StepResult(() if known else (_drafted(context, remote, "found"),), remote, outcome=outcome)
+    return StepResult(() if known else (_drafted(context, draft, remote, "found"),), remote, outcome=outcome)
 
 
 def _request_digest(context: StepContext) -> str | None:
@@ -63,7 +68,7 @@ async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
     saved = await account.client.save_invoice(intent.request)
     right = sums_of(saved) == stated_sums(context.invoice)
     return StepResult(
-        (_drafted(context, saved, "created"),), saved, finished=right
+        (_drafted(context, intent.request, saved, "created"),), saved, finished=right
     )  # if wrong, the next look deletes it
 
 
@@ -84,15 +89,7 @@ async def _find(context: StepContext, account: SevdeskAccount) -> tuple[SevInvoi
     return (hits[0] if hits else None), None
 
 
-async def _draft(context: StepContext, account: SevdeskAccount) -> InvoiceDraft:
-    return InvoiceDraft(
-        **filled(INVOICE, context),
-        **await looked_up(INVOICE_IDS, context, account),
-        positions=tuple(PositionDraft(**filled(POSITION, item)) for item in context.invoice.items),
-    )
-
-
-def _drafted(context: StepContext, remote: SevInvoice, how: str) -> Drafted:
+def _drafted(context: StepContext, draft: InvoiceDraft, remote: SevInvoice, how: str) -> Drafted:
     return Drafted(
         external_id=remote.id,
         net=remote.sum_net,
@@ -102,6 +99,8 @@ def _drafted(context: StepContext, remote: SevInvoice, how: str) -> Drafted:
         recipient_id=context.party.id,
         recipient_reason=context.addressee.reason,
         how=how,
+        content=content_of(draft),
+        seen_update=remote.update,
     )
 
 
@@ -117,14 +116,22 @@ async def _delete(intent: Intent, account: SevdeskAccount) -> StepResult:
     )
 
 
-async def _already_finalized(context: StepContext, remote: SevInvoice, account: SevdeskAccount) -> StepResult:
-    """A person or an earlier attempt has finalized it. Parked if the sums are not ours."""
+async def _already_finalized(
+    context: StepContext, draft: InvoiceDraft, remote: SevInvoice, account: SevdeskAccount
+) -> StepResult:
+    """A person or an earlier attempt has finalized it. Parked if it is not what we would have saved."""
     sums, stated, invoice = sums_of(remote), stated_sums(context.invoice), context.invoice
-    if sums == stated:
-        return await adopt_finalized(context, remote, account)
-    about = {"external_id": remote.id, "number": invoice.number}
-    differs = Parked(sums_problem("marked_invoice_differs", sums, stated, invoice.currency, **about))
-    return StepResult(stop=differs, outcome=write_outcome(context.open_intent, remote))
+    outcome = write_outcome(context.open_intent, remote)
+    if sums != stated:
+        about = {"external_id": remote.id, "number": invoice.number}
+        differs = Parked(sums_problem("marked_invoice_differs", sums, stated, invoice.currency, **about))
+        return StepResult(stop=differs, outcome=outcome)
+    if other := await not_our_document(context, remote, account):
+        return StepResult(stop=other, outcome=outcome)
+    adopted = await adopt_finalized(context, remote, account)
+    if context.handback.external_id == remote.id:
+        return adopted
+    return replace(adopted, events=(_drafted(context, draft, remote, ADOPTED), *adopted.events))
 
 
 PUBLISH = Step("publish", look, leap, already_done=is_synced, also_resolves=DRAFT_WRITES, every_attempt=True)

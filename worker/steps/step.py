@@ -31,7 +31,7 @@ from pydantic import BaseModel
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain import events
 from worker.domain.events import Event
-from worker.domain.invoice import Cancellation, ContactLink, Handback, Invoice, Party, SyncStatus
+from worker.domain.invoice import Cancellation, ContactLink, Handback, Invoice, Party, SevdeskDocument, SyncStatus
 from worker.domain.jobs import Payload
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.recipients import NoRecipient, Recipient
@@ -75,7 +75,10 @@ class StepContext:
     payload: Payload
     invoice: Invoice
     handback: Handback
-    recipient: Recipient | NoRecipient
+    recipient: Recipient | NoRecipient  # of a finalized document: to whom that is addressed
+    recipient_now: Recipient | NoRecipient  # whom the billing system names at present
+    document: SevdeskDocument | None
+    confirmed: tuple[str, ...]  # codes of problems that a person told the job to disregard
     link: ContactLink | None
     template_id: str | None
     contact_person_id: str | None
@@ -134,13 +137,18 @@ class StepContext:
         if handback.external_id != self.handback.external_id:  # a new document: nothing of it is stored or mailed yet
             context = replace(context, pdf_sha256=None, has_xml=False, mails=0)
         for event in result.events:
-            context = replace(context, **_fields_set_by(event, context.link))
+            context = replace(context, **_fields_set_by(event, context))
         return context
 
 
-def _fields_set_by(event: Event, link: ContactLink | None) -> dict[str, Any]:
+def _fields_set_by(event: Event, context: StepContext) -> dict[str, Any]:
     """The fields of `StepContext` that change when the event is recorded."""
+    link = context.link
     match event:
+        case events.Drafted(external_id=external_id, recipient_kind=kind, recipient_id=party_id):
+            return {"document": SevdeskDocument(external_id, kind, party_id, event.content, event.seen_update)}
+        case events.Finalized(seen_update=seen) if context.document is not None:
+            return {"document": replace(context.document, seen_update=seen)}
         case events.PdfStored(sha256=sha256):
             return {"pdf_sha256": sha256}
         case events.XmlStored():

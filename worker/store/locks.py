@@ -117,7 +117,7 @@ class LockSession:
                 return ClaimRefusal(row["verdict"], row["wait_seconds"], row["error"])
             self.held.add(row["order_key"])
         columns = {field.name: row[field.name] for field in fields(Job)}
-        return Job(**columns | {"steps_done": tuple(row["steps_done"])})
+        return Job(**columns | {name: tuple(row[name]) for name in ("steps_done", "confirmed")})
 
     async def hold(self, subject: str) -> bool:
         """Lock a subject (for example a contact) until `release`; False if any process, this one included, has it."""

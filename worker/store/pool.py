@@ -11,9 +11,13 @@ import asyncpg
 
 from worker.domain.invoice import ContactLink, Handback, Party
 from worker.domain.ledger import AttemptEnd, Change, IncomingJob, Job, JobRef
+from worker.domain.problems import CATALOGUE
 from worker.store.connection import COMMAND_TIMEOUT, KEEPALIVE, QUERIES, prepare
 from worker.store.rows import InvoiceRow, NewJobRow, OpenIntentRow, PartyRow, change_arrays, handback_of, job_ref
 from worker.store.side_tables import SIDE_TABLE_EVENTS, write_side_tables
+
+CONFIRMED = "confirmed"
+CONFIRMABLE = [code for code, entry in CATALOGUE.items() if entry.confirmable]
 
 
 class InvoiceChanged(Exception):
@@ -21,7 +25,7 @@ class InvoiceChanged(Exception):
 
 
 class NoOpenQuestion(Exception):
-    """The parked job does not ask about a write, or that write is no longer open."""
+    """The parked job asks nothing of the kind that was answered, or the write it asks about is no longer open."""
 
 
 class Store:
@@ -116,11 +120,14 @@ class Store:
     async def unpark(self, job_id: str, *, answer: str | None = None) -> JobRef | None:
         """Request a parked job again; None if it is not parked.
 
-        `answer` (`done` or `not-done`): what a person found out about the write the job asks about. Raises
-        `NoOpenQuestion`, and the job stays parked, if it asks about no open write.
+        `answer` (`done` or `not-done`): what a person found out about the write the job asks about; `confirmed`: its
+        problem is to be disregarded. Raises `NoOpenQuestion`, and the job stays parked, if it asks no such thing.
         """
         async with self.pool.acquire() as connection, connection.transaction():
-            answered = answer and await QUERIES.answer_intent(connection, job_id=job_id, answer=answer)
+            if answer == CONFIRMED:
+                answered = await QUERIES.confirm_problem(connection, job_id=job_id, confirmable=CONFIRMABLE)
+            else:
+                answered = answer and await QUERIES.answer_intent(connection, job_id=job_id, answer=answer)
             again = job_ref(await QUERIES.unpark(connection, job_id=job_id))
             if again is not None and answer and not answered:
                 raise NoOpenQuestion

@@ -64,6 +64,16 @@ class CancellationRow(TypedDict):
     gross: Number | None
 
 
+class SevdeskDocumentRow(TypedDict):
+    """A row of `sevdesk_invoices`, as a JSON object."""
+
+    external_id: str
+    party_kind: str
+    party_id: str
+    content: dict[str, Any]
+    seen_update: str | None
+
+
 class InvoiceRow(HandbackRow):
     """`load_invoice`: one invoice with everything its steps decide by."""
 
@@ -96,6 +106,7 @@ class InvoiceRow(HandbackRow):
     draft_sha256: str | None
     attempted: bool
     cancellation: CancellationRow | None
+    document: SevdeskDocumentRow | None
     cancellation_pdf_sha256: str | None
 
 
@@ -260,6 +271,16 @@ class ComparedRow(HandbackRow):
     pdf_intact: bool | None  # None: no PDF is stored
     pdf_as_logged: bool | None
     job_alive: bool
+
+
+class AdoptedRow(TypedDict):
+    """`adopted_documents`: an invoice whose document somebody else made."""
+
+    id: UUID
+    invoice_number: str
+    external_id: str
+    content: dict[str, Any]
+    seen_update: datetime | None
 
 
 class ContactHistoryRow(TypedDict):

@@ -1,10 +1,11 @@
-"""Writes events into sevdesk_contacts, sevdesk_documents, sevdesk_mails and sevdesk_cancellations."""
+"""Writes events into sevdesk_contacts, _invoices, _documents, _mails and _cancellations."""
 
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
 from worker.domain.events import (
+    ADOPTED,
     AddressWritten,
     Cancelled,
     CancelledInSevdesk,
@@ -12,8 +13,10 @@ from worker.domain.events import (
     ContactLinked,
     CreditNoteDrafted,
     DocumentStored,
+    Drafted,
     EmailWritten,
     Event,
+    Finalized,
     MailSent,
 )
 from worker.domain.invoice import Cancellation
@@ -21,7 +24,16 @@ from worker.domain.ledger import Job
 from worker.store.connection import QUERIES
 
 # The events that need more than the invoice's row and the event log.
-SIDE_TABLE_EVENTS = (ContactEvent, DocumentStored, MailSent, Cancelled, CancelledInSevdesk, CreditNoteDrafted)
+SIDE_TABLE_EVENTS = (
+    ContactEvent,
+    Drafted,
+    Finalized,
+    DocumentStored,
+    MailSent,
+    Cancelled,
+    CancelledInSevdesk,
+    CreditNoteDrafted,
+)
 
 
 async def write_side_tables(connection: Any, job: Job, invoice_id: UUID, event: Event) -> None:
@@ -29,6 +41,21 @@ async def write_side_tables(connection: Any, job: Job, invoice_id: UUID, event: 
     match event:
         case ContactEvent():
             await _link(connection, event)
+        case Drafted():
+            await QUERIES.store_document_content(
+                connection,
+                invoice_id=invoice_id,
+                external_id=event.external_id,
+                party_kind=event.recipient_kind.value,
+                party_id=event.recipient_id,
+                content=dict(event.content),
+                adopted=event.how == ADOPTED,
+                seen_update=event.seen_update,
+            )
+        case Finalized():
+            await QUERIES.store_seen_update(
+                connection, invoice_id=invoice_id, external_id=event.external_id, seen_update=event.seen_update
+            )
         case DocumentStored():
             await QUERIES.store_document(
                 connection,

@@ -135,6 +135,19 @@ async def another_invoice_is_marked(stage: Stage) -> Any:
     return await publish(stage, await stage.billing.usual_invoice(invoice_number="OTHER-000001", **half))
 
 
+@provokes("not_our_document", number="OTHER-000001")
+async def another_customer_is_marked(stage: Stage) -> Any:
+    await control(stage.sevdesk, "POST", "seed", {"invoices": 1, "prefix": "OTHER-"})
+    return await publish(stage, await stage.billing.usual_invoice(invoice_number="OTHER-000001"))
+
+
+@provokes("recipient_changed")
+async def company_changed_after_publication(stage: Stage) -> Any:
+    invoice = await stage.published()
+    await stage.billing.db.execute("UPDATE hubspot_associations SET to_id = $1", await stage.billing.company())
+    return await stage.billing.do("send_invoice", invoice_id=invoice)
+
+
 @provokes("cancelled_in_sevdesk")
 async def cancelled_there_before_its_number_came(stage: Stage) -> Any:
     invoice = await stage.billing.usual_invoice()

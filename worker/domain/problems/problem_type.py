@@ -31,11 +31,21 @@ class ProblemType:
     cause: dict[Lang, str]
     next_step: dict[Lang, str]
     parameters: frozenset[str]  # the names that the sentences use, without `job`
+    confirmable: bool  # a person may tell the job to disregard it: `retry JOB --as confirmed`
 
 
-def entry(code: str, actor: Actor, cause: str, next_step: str, ursache: str, naechster_schritt: str) -> ProblemType:
+def entry(
+    code: str,
+    actor: Actor,
+    cause: str,
+    next_step: str,
+    ursache: str,
+    naechster_schritt: str,
+    *,
+    confirmable: bool = False,
+) -> ProblemType:
     """A catalogue entry: cause and next step in English, then both in German."""
     names = re.findall(r"\{(\w+)\}", cause + next_step + ursache + naechster_schritt)
     causes: dict[Lang, str] = {"en": cause, "de": ursache}
     next_steps: dict[Lang, str] = {"en": next_step, "de": naechster_schritt}
-    return ProblemType(code, actor, causes, next_steps, frozenset(names) - {JOB})
+    return ProblemType(code, actor, causes, next_steps, frozenset(names) - {JOB}, confirmable)

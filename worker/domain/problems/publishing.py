@@ -54,6 +54,16 @@ ENTRIES = (
           "dort netto {net}, Steuer {tax}, brutto {gross} {currency}, hier netto {stated_net}, Steuer {stated_tax}, "
           "brutto {stated_gross}.",
           f"Sie in sevDesk stornieren oder die Rechnung im Abrechnungssystem berichtigen, {_ERNEUT}"),
+    entry("not_our_document", Actor.ACCOUNTANT,
+          "sevDesk document {external_id} is marked {number}, but differs from invoice {number}: {differences}.",
+          "Look at it in sevDesk. If it is right as it stands: sevdesk-worker retry {job} --as confirmed. If it is "
+          "another document, clear its internal note there; if it is wrong, correct or cancel it there; "
+          f"{_RETRY}",
+          "Der sevDesk-Beleg {external_id} trägt das Merkmal {number}, weicht aber von der Rechnung {number} ab: "
+          "{differences}.",
+          "Ihn in sevDesk ansehen. Ist er so richtig: sevdesk-worker retry {job} --as confirmed. Ist es ein anderer "
+          "Beleg, dort seine interne Notiz leeren; ist er falsch, ihn dort berichtigen oder stornieren; "
+          f"{_ERNEUT}", confirmable=True),
     entry("cancelled_in_sevdesk", Actor.BILLING,
           "Invoice {number} was cancelled in sevDesk.",
           "Nothing to do: a cancelled invoice stays so. Issue a new invoice if one is owed.",

@@ -38,6 +38,14 @@ ENTRIES = (
           f"Add one in the billing system, {_RETRY} Or send the document on paper.",
           "Der Empfänger von {document} ({party}) hat keine E-Mail-Adresse.",
           f"Sie im Abrechnungssystem ergänzen, {_ERNEUT} Oder den Beleg auf Papier senden."),
+    entry("recipient_changed", Actor.BILLING,
+          "The document of invoice {number} is addressed to {addressee}, and the billing system now names {named}.",
+          "To mail it to {addressee}: sevdesk-worker retry {job} --as confirmed. Otherwise cancel the invoice "
+          "(sevdesk-worker enqueue cancel_invoice invoice_id={number} reason=...) and issue a new one for {named}.",
+          "Der Beleg der Rechnung {number} ist an {addressee} gerichtet; das Abrechnungssystem nennt jetzt {named}.",
+          "Um ihn an {addressee} zu senden: sevdesk-worker retry {job} --as confirmed. Sonst die Rechnung stornieren "
+          "(sevdesk-worker enqueue cancel_invoice invoice_id={number} reason=...) und eine neue für {named} "
+          "ausstellen.", confirmable=True),
     entry("e_invoice_missing_email", Actor.BILLING,
           "Invoice {number} is an e-invoice, and its recipient ({party}) has no e-mail address, which sevDesk wants to "
           "have.",

@@ -1,0 +1,125 @@
+"""What sevDesk's document of an invoice says, compared with what we had it say.
+
+Compared are sums, contact, address, dates, currency, tax rule, header and positions; not compared are texts and terms,
+which name neither a person nor an amount. The positions cost a call of their own, which is made only if sevDesk's
+`update` is another one than when they were last compared: any change in sevDesk moves it (live, two peers).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from decimal import Decimal
+from typing import Any
+
+from sevdesk_client.models import Invoice as SevInvoice
+from sevdesk_client.models import InvoiceDraft, InvoicePosition, PositionDraft
+from worker.domain.invoice import ContactLink
+from worker.domain.outcome import Parked
+from worker.domain.problems import problem
+from worker.steps import field_map
+from worker.steps.field_map import filled, looked_up
+from worker.steps.sevdesk_account import SevdeskAccount
+from worker.steps.step import StepContext
+
+# Fields of `InvoiceDraft` and of sevDesk's answer, and what a person calls them.
+ADDRESSEE = {
+    "contact_id": "contact",
+    "address_name": "name",
+    "address_street": "street",
+    "address_zip": "zip",
+    "address_city": "city",
+    "address_country_id": "country",
+    "currency": "currency",
+    "tax_rule": "tax rule",
+}
+HEAD = ADDRESSEE | {
+    "invoice_date": "invoice date",
+    "delivery_date": "service date",
+    "delivery_date_until": "end of the service period",
+    "header": "header",
+}
+POSITION = {
+    "name": "name",
+    "quantity": "quantity",
+    "price": "price",
+    "tax_rate": "tax rate",
+    "unity_id": "unit",
+}
+
+
+def content_of(draft: InvoiceDraft) -> dict[str, Any]:
+    """The draft's fields as JSON values: what is stored, to be compared later."""
+    content: dict[str, Any] = json.loads(json.dumps(asdict(draft), default=str))
+    return content
+
+
+async def draft_of(context: StepContext, account: SevdeskAccount) -> InvoiceDraft:
+    """The request for the invoice as the billing system has it now. Raises `SevDeskError`."""
+    return InvoiceDraft(
+        **filled(field_map.INVOICE, context),
+        **await looked_up(field_map.INVOICE_IDS, context, account),
+        positions=tuple(PositionDraft(**filled(field_map.POSITION, item)) for item in context.invoice.items),
+    )
+
+
+async def differences(
+    context: StepContext, content: Mapping[str, Any], remote: SevInvoice, account: SevdeskAccount
+) -> list[str]:
+    """What differs between `content` and sevDesk's document, as names without values. Raises `SevDeskError`."""
+    document = context.document
+    differing = head_differences(content, remote)
+    if document is None or document.external_id != remote.id or document.seen_update != remote.update:
+        differing += position_differences(content, await account.client.list_positions(remote.id))
+    return differing
+
+
+async def not_our_document(context: StepContext, remote: SevInvoice, account: SevdeskAccount) -> Parked | None:
+    """Why sevDesk's finalized document must not be taken or mailed as ours; None if it agrees or a person confirmed.
+
+    It must say what we had saved; if that is not on record, what the billing system says now. Raises `SevDeskError`.
+    """
+    document = context.document
+    if document is not None and document.external_id == remote.id:
+        content = document.content
+    else:
+        link = context.link or ContactLink(remote.contact_id or "")
+        content = content_of(await draft_of(replace(context, link=link), account))
+    return differing(context, remote, await differences(context, content, remote, account))
+
+
+def differing(context: StepContext, remote: SevInvoice, found: list[str]) -> Parked | None:
+    """The question to a person about a document that differs; None if nothing was `found`, or a person confirmed."""
+    code = "not_our_document"
+    if not found or code in context.confirmed:
+        return None
+    about = {"external_id": remote.id, "number": context.invoice.number}
+    return Parked(problem(code, differences=", ".join(found), **about))
+
+
+def head_differences(content: Mapping[str, Any], remote: SevInvoice, fields: Mapping[str, str] = HEAD) -> list[str]:
+    """The `fields` that differ, of those that we set and that sevDesk's answer contains."""
+    return [
+        name
+        for key, name in fields.items()
+        if content.get(key) is not None and key in remote.model_fields_set and not _same(content[key], remote, key)
+    ]
+
+
+def position_differences(content: Mapping[str, Any], positions: list[InvoicePosition]) -> list[str]:
+    """The numbers of the positions that differ, and in what."""
+    wanted = sorted(content["positions"], key=lambda position: position["position_number"])
+    if len(wanted) != len(positions):
+        return [f"{len(positions)} positions instead of {len(wanted)}"]
+    return [
+        f"{name} of position {ours['position_number']}"
+        for ours, theirs in zip(wanted, positions, strict=True)
+        for key, name in POSITION.items()
+        if not _same(ours[key], theirs, key)
+    ]
+
+
+def _same(ours: Any, theirs: SevInvoice | InvoicePosition, key: str) -> bool:
+    value = getattr(theirs, key)
+    if isinstance(value, Decimal):
+        return Decimal(str(ours)) == value
+    return " ".join(str(ours).split()) == " ".join(str(value if value is not None else "").split())
