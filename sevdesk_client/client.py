@@ -29,6 +29,7 @@ from sevdesk_client.models import (
     Progress,
     SevUser,
     Template,
+    Unit,
 )
 from sevdesk_client.sending import Sender
 from sevdesk_client.wire import MAX_ARCHIVE_BYTES, MAX_PDF_ANSWER_BYTES, Request
@@ -78,6 +79,10 @@ class SevDeskClient(Sender):
         """
         request = Request("GET", "/DocServer/getTemplatesWithThumb", params={"type": "Invoice"})
         return await self._call(request, readers.templates)
+
+    async def list_units(self) -> list[Unit]:
+        """The units of positions, the account's own among them (capture). Raises Refused like every read."""
+        return await self._call(Request("GET", "/Unity", params={"limit": MAX_PAGE}), readers.many(Unit))
 
     async def list_payment_methods(self) -> list[PaymentMethod]:
         """The account's payment methods (not in the spec; captured by one peer). Raises Refused without the path."""

@@ -229,6 +229,14 @@ class Template(_Model):
     default: Flag = False
 
 
+class Unit(_Model):
+    """A unit of positions: a stock one (`translation_code` UNITY_PIECE, ...; capture) or the account's own."""
+
+    id: Id
+    name: str | None = None
+    translation_code: str | None = None
+
+
 class PaymentMethod(_Model):
     """A payment method; ids are per account, `electronic_invoice_id` is not (58 transfer, 59 direct debit; capture)."""
 

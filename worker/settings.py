@@ -1,11 +1,14 @@
 """The only reader of the environment. Every field stands in `.env.example` (a test compares the two)."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from worker.domain.check_levels import Level, read_levels
 
 SevdeskType = Literal["RE", "AR", "ER"]
 
@@ -44,6 +47,8 @@ class Settings(BaseSettings):
 
     worker_max_jobs: int = Field(default=20, ge=1, le=500)
     person_job_limit: Annotated[JobLimit, NoDecode] = JobLimit(20, 60.0)
+    # Per check (a problem code) park, warn or off, where it shall not be what `check_levels.DEFAULTS` says.
+    check_levels: Annotated[Mapping[str, Level], NoDecode] = {}
     # Seconds after a write without an answer in which nothing is read or written about it. 45 = 30 for the write itself
     # (see write_timeout) and 15 more in which sevDesk may still commit it.
     write_quarantine: float = Field(default=45.0, gt=0, le=3600)
@@ -80,6 +85,11 @@ class Settings(BaseSettings):
                 raise ValueError("must look like 20/60: 20 jobs per 60 seconds and person, each from 1 to 999999")
             return JobLimit(int(match[1]), float(match[2]))
         return value
+
+    @field_validator("check_levels", mode="before")
+    @classmethod
+    def _read_levels(cls, value: object) -> object:
+        return read_levels(value) if isinstance(value, str) else value
 
     @field_validator("sevdesk_api_token")
     @classmethod

@@ -39,6 +39,8 @@ SELECT i.id, i.invoice_number, i.document_kind, i.document_status, i.claim_statu
                                   'number', a.cancellation_number, 'net', a.net_amount, 'tax', a.tax_amount,
                                   'gross', a.gross_amount)
         FROM sevdesk_cancellations a WHERE a.invoice_id = i.id) AS cancellation,
+       ARRAY(SELECT e.payload ->> 'problem' FROM billing_invoice_event_log e
+             WHERE e.invoice_id = i.id AND e.event_type = 'legal_warning') AS warned,
        CASE WHEN n.invoice_id IS NOT NULL THEN to_jsonb(n) END AS document,
        (SELECT s.sha256 FROM sevdesk_documents s WHERE s.invoice_id = i.id AND s.kind = 'cancellation_pdf'
         ORDER BY s.id DESC LIMIT 1) AS cancellation_pdf_sha256

@@ -108,13 +108,13 @@ def address_drafts() -> Iterator[AddressDraft]:
 
 def calls() -> Iterator[Call]:
     """Every method with every optional argument, given and not given; every draft in every form."""
-    for method in ("bookkeeping_system_version", "list_users", "list_templates", "list_payment_methods"):
+    for method in ("bookkeeping_system_version", "list_users", "list_templates", "list_units", "list_payment_methods"):
         yield Call(method)
     yield Call("list_users", (), {"with_account": True})
     yield Call("find_country", ("DE",))
     yield Call("find_contacts", ("R1-C-1",))
     yield Call("find_invoices", ("INV-1",))
-    for method in ("get_contact", "list_contact_addresses", "get_invoice", "delete_draft"):
+    for method in ("get_contact", "list_contact_addresses", "get_invoice", "list_positions", "delete_draft"):
         yield Call(method, ("7",))
     for method in ("get_pdf", "get_xml", "cancel_invoice", "find_credit_notes", "get_credit_note"):
         yield Call(method, ("7",))

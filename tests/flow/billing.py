@@ -63,7 +63,12 @@ class Billing:
         await self._insert("hubspot_associations", row)
 
     async def invoice(
-        self, deal: UUID | None = None, *, items: Sequence[tuple[str, str, str]] = (("4", "25", "19"),), **columns: Any
+        self,
+        deal: UUID | None = None,
+        *,
+        items: Sequence[tuple[str, str, str]] = (("4", "25", "19"),),
+        unit: str | None = None,
+        **columns: Any,
     ) -> UUID:
         """An approved invoice over `items` (quantity, net unit price, tax rate in per cent); by default 119.00 EUR.
 
@@ -83,7 +88,7 @@ class Billing:
         given |= {name: Decimal(given[name]) for name in ("net_amount", "tax_amount", "gross_amount")}
         invoice = await self._insert("billing_invoices", given)
         for position, (quantity, price, rate) in enumerate(items, 1):
-            item = {"invoice_id": invoice, "position": position, "name": f"Leistung {position}"}
+            item = {"invoice_id": invoice, "position": position, "name": f"Leistung {position}", "unit": unit}
             numbers = {"quantity": Decimal(quantity), "unit_price": Decimal(price), "tax_rate": Decimal(rate)}
             await self._insert("billing_invoice_items", item | numbers)
         return invoice

@@ -36,10 +36,10 @@ async def other_company(billing: Billing, invoice: UUID) -> UUID:
 
 
 async def edit(sevdesk: Running, external_id: str, **fields: Any) -> None:
-    """Somebody changes the document in sevDesk, a little later than it was made."""
+    """Somebody changes the document in sevDesk, at another second than we did."""
     invoice = sevdesk.sandbox.account.invoices[int(external_id)]
     invoice.fields = replace(invoice.fields, **fields)
-    invoice.update += timedelta(seconds=5)
+    invoice.update -= timedelta(seconds=5)
 
 
 async def addresses(sevdesk: Running) -> list[str]:

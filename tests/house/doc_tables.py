@@ -14,6 +14,7 @@ import yaml
 from house.log_events import log_events
 from house.log_events import table as log_table
 
+from worker.domain.check_levels import DEFAULTS
 from worker.domain.events import Event
 from worker.domain.jobs import KINDS
 from worker.domain.lifecycle import TABLE
@@ -42,6 +43,12 @@ def problems() -> str:
     shown = ((f"`{e.code}`", e.actor.value, e.cause["en"].replace("{trace}", ""), e.next_step["en"])
              for e in CATALOGUE.values())  # fmt: skip
     return rows(("code", "who acts", "cause", "next step"), shown)
+
+
+def checks() -> str:
+    """The checks whose level is a setting."""
+    shown = ((f"`{code}`", level.value, CATALOGUE[code].cause["en"]) for code, level in DEFAULTS.items())
+    return rows(("check", "default", "what it finds"), shown)
 
 
 def kinds() -> str:
@@ -99,6 +106,7 @@ TABLES: Mapping[str, tuple[str, Callable[[], str]]] = {
     "log events": ("docs/operating.md", lambda: log_table(log_events())),
     "metrics": ("docs/operating.md", metrics),
     "alerts": ("docs/operating.md", alerts),
+    "checks": ("docs/operating.md", checks),
     "problems": ("docs/operating.md", problems),
     "kinds": ("docs/integrating.md", kinds),
     "events": ("docs/integrating.md", events),

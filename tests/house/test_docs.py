@@ -93,7 +93,7 @@ def default(name: str) -> str:
             return f"{jobs}/{seconds:.0f}"
         case float(number):
             return f"{number:g}"
-        case None:
+        case None | {}:
             return "none"
         case value:
             return str(value)

@@ -69,6 +69,7 @@ def preview_view(preview: "Preview") -> RenderableType:
         ("template", preview.template_id or "none: sevDesk's default"),
         ("would stop", problem.cause() if problem else "no"),
         ("next step", problem.next_step(job=preview.invoice_number) if problem else "-"),
+        *(("warning", warning) for warning in preview.warnings),
         *(("unknown here", what) for what in preview.unknown),
     )
     if preview.body is None:

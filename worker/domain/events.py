@@ -246,6 +246,15 @@ class CancellationMailed(MailSent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LegalWarning(Event):
+    """A check found something that the law or sevDesk may object to; the invoice went on, as CHECK_LEVELS says."""
+
+    problem: str
+    parameters: Mapping[str, str]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeletedInSevdesk(Event):
     """sevDesk no longer has the invoice. The claim stays as it is; a person must publish it again or cancel it."""
 

@@ -95,6 +95,7 @@ TABLE: Mapping["type[Event]", Transitions] = {
         sync={**dict.fromkeys(_UNFINISHED, _S.PARKED), **_SYNCED, _S.CANCELLED: _S.CANCELLED},
     ),
     events.Rejected: Transitions(),
+    events.LegalWarning: Transitions(),
 }
 
 

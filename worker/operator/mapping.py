@@ -32,6 +32,7 @@ OUT: tuple[tuple[str, str, tuple[Field, ...]], ...] = (
     ("POST /CommunicationWay", "", (field_map.CONTACT_EMAIL,)),
     (SAVE, "", field_map.INVOICE + field_map.INVOICE_IDS),
     (SAVE, ITEMS, field_map.POSITION),
+    (SAVE, ITEMS, field_map.POSITION_IDS),
     ("PUT /Invoice/{id}/changeParameter", "", (field_map.TEMPLATE_ID,)),
     ("POST /Invoice/{id}/sendViaEmail", "", field_map.MAIL),
 )

@@ -8,18 +8,20 @@ from uuid import UUID
 from sevdesk_client import bodies
 from sevdesk_client.client import SevDeskClient
 from worker.domain import money
+from worker.domain.events import LegalWarning
 from worker.domain.invoice import ContactLink
 from worker.domain.jobs import PublishInvoice
 from worker.domain.ledger import Job
 from worker.domain.money import Sums
 from worker.domain.problems import Problem
 from worker.domain.recipients import Recipient, customer_number
+from worker.domain.units import STOCK, Unit
 from worker.runner.context import load_context
 from worker.settings import Settings
 from worker.steps.check import PUBLISHABLE
 from worker.steps.publish import PUBLISH
 from worker.steps.sevdesk_account import SevdeskAccount
-from worker.steps.step import Intent, StepContext
+from worker.steps.step import Intent, StepContext, StepResult
 from worker.store import Store
 
 UNKNOWN = "0"  # stands for an id that only sevDesk knows
@@ -55,6 +57,9 @@ class PreviewAccount(SevdeskAccount):
             return await self.real.payment_method_id(electronic_invoice_id)
         return self._unknown("paymentMethod: the account's id of credit transfer")
 
+    async def units(self) -> list[Unit]:
+        return await self.real.units() if self.real else list(STOCK)
+
     async def contact_link(self, context: StepContext) -> ContactLink:
         """The sevDesk contact the invoice will be written to."""
         if context.link is not None:
@@ -79,6 +84,7 @@ class Preview:
     recipient: str | None
     recipient_reason: str
     problem: Problem | None
+    warnings: tuple[str, ...]
     stated: Sums
     predicted: Sums | None
     template_id: str | None
@@ -97,13 +103,16 @@ async def preview_of(store: Store, invoice_id: UUID, settings: Settings, real: S
 async def preview_context(context: StepContext, account: PreviewAccount) -> Preview:
     """What the check and publish steps decide about the invoice."""
     invoice, addressee = context.invoice, context.recipient
-    stop = (await PUBLISHABLE.look(context, account)).stop  # type: ignore[union-attr]  # a check never writes
+    checked = await PUBLISHABLE.look(replace(context, warned=frozenset()), account)
+    assert isinstance(checked, StepResult)  # a check never writes
+    stop = checked.stop
     party = addressee.party if isinstance(addressee, Recipient) else None
     return Preview(
         invoice_number=invoice.number,
         recipient=f"{party.display_name} ({party.kind.value} {party.id})" if party else None,
         recipient_reason=addressee.reason if isinstance(addressee, Recipient) else addressee.problem.cause(),
         problem=stop.problem if stop else None,
+        warnings=tuple(event.reason for event in checked.events if isinstance(event, LegalWarning)),
         stated=Sums(invoice.net_amount, invoice.tax_amount, invoice.gross_amount),
         predicted=_predicted(context),
         template_id=context.template_id,

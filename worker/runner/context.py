@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from worker.domain.check_levels import DEFAULTS
 from worker.domain.invoice import Association, Cancellation, Invoice, Party, PartyKind, SevdeskDocument, SyncStatus
 from worker.domain.jobs import Payload
 from worker.domain.ledger import Job
@@ -53,6 +54,8 @@ async def load_context(
         recipient_now=recipient_now,
         document=document,
         confirmed=job.confirmed,
+        levels={**DEFAULTS, **settings.check_levels},
+        warned=frozenset(row["warned"]),
         link=link,
         template_id=row["template_id"],
         contact_person_id=row["contact_person_id"],

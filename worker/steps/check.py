@@ -1,17 +1,42 @@
 """check: refuse, before any call is made, what sevDesk or the accountant would refuse later."""
 
 from worker.domain import money
+from worker.domain.check_levels import Level
+from worker.domain.events import LegalWarning
 from worker.domain.invoice import DocumentStatus, SyncStatus
 from worker.domain.outcome import Parked, Rejected
-from worker.domain.problems import problem
+from worker.domain.problems import Problem, problem
 from worker.domain.recipients import NoRecipient, missing_address_fields
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import DRAFT_WRITES, Step, StepContext, StepResult, WriteOutcome, is_synced
 
 
 async def look_publishable(context: StepContext, account: SevdeskAccount) -> StepResult:
-    """Approved, with a recipient and exact sums; or sent, if its document was deleted in sevDesk since."""
-    return StepResult(stop=_why_not_publishable(context), outcome=WriteOutcome.UNKNOWN)
+    """Approved, with a recipient and exact sums; or sent, if its document was deleted in sevDesk since.
+
+    Then the checks whose level is a setting. Raises `SevDeskError` where one needs facts about the account.
+    """
+    if (stop := _why_not_publishable(context)) is not None:
+        return StepResult(stop=stop, outcome=WriteOutcome.UNKNOWN)
+    found = [each for each in await _unknown_units(context, account) if context.levels[each.code] is not Level.OFF]
+    parking = next((each for each in found if context.levels[each.code] is Level.PARK), None)
+    warnings = {each.code: _warning(each) for each in found if context.levels[each.code] is Level.WARN}
+    events = tuple(event for code, event in warnings.items() if code not in context.warned)
+    return StepResult(events, stop=Parked(parking) if parking else None, outcome=WriteOutcome.UNKNOWN)
+
+
+def _warning(found: Problem) -> LegalWarning:
+    return LegalWarning(problem=found.code, parameters=found.parameters, reason=found.cause())
+
+
+async def _unknown_units(context: StepContext, account: SevdeskAccount) -> list[Problem]:
+    unknown = [item for item in context.invoice.items if await account.unit(item.unit) is None]
+    if not unknown:
+        return []
+    known = ", ".join(unit.name for unit in await account.units() if unit.name)
+    return [
+        problem("unit_unknown", position=item.position, unit=(item.unit or "")[:40], known=known) for item in unknown
+    ]
 
 
 def _why_not_publishable(context: StepContext) -> Parked | Rejected | None:

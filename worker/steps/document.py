@@ -55,10 +55,14 @@ def content_of(draft: InvoiceDraft) -> dict[str, Any]:
 
 async def draft_of(context: StepContext, account: SevdeskAccount) -> InvoiceDraft:
     """The request for the invoice as the billing system has it now. Raises `SevDeskError`."""
+    positions = [
+        PositionDraft(**filled(field_map.POSITION, item), **await looked_up(field_map.POSITION_IDS, item, account))
+        for item in context.invoice.items
+    ]
     return InvoiceDraft(
         **filled(field_map.INVOICE, context),
         **await looked_up(field_map.INVOICE_IDS, context, account),
-        positions=tuple(PositionDraft(**filled(field_map.POSITION, item)) for item in context.invoice.items),
+        positions=tuple(positions),
     )
 
 

@@ -14,11 +14,9 @@ from worker.domain.invoice import Party
 from worker.domain.jobs import SendInvoice
 from worker.domain.money import tax_text
 from worker.domain.recipients import customer_number
-from worker.steps.sevdesk_account import SevdeskAccount
+from worker.steps.sevdesk_account import PIECE, SevdeskAccount
 
 HEADERS = {"AR": "Abschlagsrechnung", "SR": "Schlussrechnung"}
-PIECE, HOUR = 1, 9  # Unity ids; official
-UNITS = {"h": HOUR, "Std": HOUR, "Std.": HOUR, "Stunde": HOUR, "Stunden": HOUR}
 CREDIT_TRANSFER = "58"  # electronicInvoiceId (UNTDID 4461): our invoices are paid by bank transfer
 MAIL_TEXT = (
     "Guten Tag,\n\nanbei erhalten Sie unsere Rechnung {number}.\n\n"
@@ -67,6 +65,11 @@ async def _contact_person(account: SevdeskAccount, configured: str | None) -> st
 
 async def _country_id(account: SevdeskAccount, code: str) -> str:
     return await account.country_id(code)  # a call of the object's method, because `preview` overrides it
+
+
+async def _unit_id(account: SevdeskAccount, written: str | None) -> int:
+    """An unknown unit becomes piece: `check` has parked the job unless a setting says that it only warns."""
+    return int((await account.unit(written) or PIECE).id)
 
 
 async def _payment_method(account: SevdeskAccount, is_e_invoice: bool) -> str | None:
@@ -146,10 +149,10 @@ POSITION = (
     Field("name", "name", "invoicePosSave[].name"),
     Field("text", "description", "invoicePosSave[].text"),
     Field("quantity", "quantity", "invoicePosSave[].quantity"),
-    Field("unity_id", "unit", "invoicePosSave[].unity.id", lambda unit: UNITS.get(unit or "", PIECE)),
     Field("price", "unit_price", "invoicePosSave[].price"),
     Field("tax_rate", "tax_rate", "invoicePosSave[].taxRate"),
 )
+POSITION_IDS = (Field("unity_id", "unit", "invoicePosSave[].unity.id", _unit_id),)
 
 # -- POST /Invoice/{id}/sendViaEmail, source: MailSource ---------------------------------------------------------------
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.errors import NotFound
+from worker.domain.units import STOCK, Unit, find_unit
 
-# Users, countries and payment methods change a few times a year; a change takes effect within an hour.
+PIECE = STOCK[0]
+# Users, countries, units and payment methods change a few times a year; a change takes effect within an hour.
 CACHE_SECONDS = 3600.0
 
 
@@ -37,6 +39,20 @@ class SevdeskAccount:
         """sevDesk's id for an ISO 3166-1 alpha-2 code."""
         country = await self._cached(f"country:{code}", lambda: self.client.find_country(code))
         return str(country.id)
+
+    async def unit(self, written: str | None) -> Unit | None:
+        """The account's unit that a position's unit means; piece if it has none, None if it is unknown."""
+        if not (written or "").strip():
+            return PIECE
+        return find_unit(written or "", await self.units())
+
+    async def units(self) -> list[Unit]:
+        """The units that positions may have."""
+        units: list[Unit] = await self._cached("units", self._read_units)
+        return units
+
+    async def _read_units(self) -> list[Unit]:
+        return [Unit(each.id, each.name or "", each.translation_code) for each in await self.client.list_units()]
 
     async def payment_method_id(self, electronic_invoice_id: str) -> str:
         """The account's payment method with this UNTDID 4461 code; ids are per account (capture).

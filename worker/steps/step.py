@@ -30,6 +30,7 @@ from pydantic import BaseModel
 
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain import events
+from worker.domain.check_levels import Level
 from worker.domain.events import Event
 from worker.domain.invoice import Cancellation, ContactLink, Handback, Invoice, Party, SevdeskDocument, SyncStatus
 from worker.domain.jobs import Payload
@@ -79,6 +80,8 @@ class StepContext:
     recipient_now: Recipient | NoRecipient  # whom the billing system names at present
     document: SevdeskDocument | None
     confirmed: tuple[str, ...]  # codes of problems that a person told the job to disregard
+    levels: Mapping[str, Level]  # what each check does, see `check_levels`
+    warned: frozenset[str]  # codes of the checks that have warned about the invoice before
     link: ContactLink | None
     template_id: str | None
     contact_person_id: str | None

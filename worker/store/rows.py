@@ -107,6 +107,7 @@ class InvoiceRow(HandbackRow):
     attempted: bool
     cancellation: CancellationRow | None
     document: SevdeskDocumentRow | None
+    warned: list[str]
     cancellation_pdf_sha256: str | None
 
 

@@ -35,15 +35,22 @@ COUNTRIES: Final = {
     15: ("cz", "Tschechien"),
     16: ("gb", "Vereinigtes Königreich"),
 }
-# 1 and 9 are live (two peers); the UN/ECE codes are those of the units.
+# Capture: all stock units.
 UNITIES: Final = {
     1: ("Stk", "UNITY_PIECE", "C62"),
     2: ("m²", "UNITY_SQUARE_METER", "MTK"),
     3: ("m", "UNITY_METER", "MTR"),
     4: ("kg", "UNITY_KILOGRAM", "KGM"),
+    5: ("t", "UNITY_TON", "TNE"),
+    6: ("lfm", "UNITY_RUNNING_METER", "LM"),
     7: ("pauschal", "UNITY_BLANKET", "LS"),
+    8: ("m³", "UNITY_CUBIC_METER", "MTQ"),
     9: ("Std", "UNITY_HOUR", "HUR"),
+    10: ("km", "UNITY_KILOMETER", "KMT"),
+    11: ("%", "UNITY_PERCENT", "C62"),
     13: ("Tag(e)", "UNITY_DAYS", "DAY"),
+    15: ("L", "UNITY_L", "LTR"),
+    37: ("", "UNITY_EMPTY", "C62"),
 }
 # Capture; ids are per account.
 PAYMENT_METHODS: Final = {
