@@ -50,11 +50,12 @@ def _add_credit_note(account: Account, invoice: Invoice) -> Object:
 
 def _add_cancellation(account: Account, source: Invoice) -> Invoice:
     """Add the SR: final and enshrined at once, sums negated, note copied, never sent (captures)."""
-    now, number = account.now(), account.take_number()
+    number = account.take_number()
     headers = {"de": "Stornorechnung Nr. {} zur Rechnung Nr. {}", "en": "Cancellation Invoice No. {} to Invoice No. {}"}
     header = headers.get(source.layout["language"][:2], headers["de"])
+    ident, now, _ = account.new_record()
     fields = replace(_negated(source.fields), invoice_date=now, header=header.format(number, source.number))
-    cancellation = Invoice(account.new_id(), now, now, fields, source.note, number, type="SR", status=1000)
+    cancellation = Invoice(ident, now, now, fields, source.note, number, type="SR", status=1000)
     cancellation.send_type, cancellation.enshrined, cancellation.origin_id = source.send_type, now, source.id
     cancellation.layout = source.layout
     account.add(cancellation)

@@ -1,7 +1,7 @@
 """The JSON of an invoice in read and write answers, with the keys and order of the captures."""
 
 from sevdesk_client.sandbox.account import master_data
-from sevdesk_client.sandbox.account.formats import Object, decimal_text, flag, number, ref, timestamp
+from sevdesk_client.sandbox.account.formats import Object, decimal_text, flag, head_json, number, ref, timestamp
 from sevdesk_client.sandbox.account.records import CLIENT, DocumentFields, Invoice
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.contacts import contact_json
@@ -23,9 +23,7 @@ def invoice_json(invoice: Invoice) -> Object:
     """An invoice in a read answer: all values are strings, except paidAmount (live, two peers)."""
     fields = invoice.fields
     return {
-        "id": str(invoice.id),
-        "objectName": "Invoice",
-        "additionalInformation": None,
+        **head_json("Invoice", invoice.id),
         "invoiceNumber": invoice.number,
         "contact": ref(fields.contact_id, "Contact"),
         "create": timestamp(invoice.create),
@@ -145,9 +143,7 @@ def cancellation_json(account: Account, invoice: Invoice) -> Object:
     """The invoice in cancelInvoice's answer: a few more keys, contact and taxRule in full (capture)."""
     shown = invoice_json(invoice)
     rule = {
-        "id": str(invoice.fields.tax_rule),
-        "objectName": "TaxRule",
-        "additionalInformation": None,
+        **head_json("TaxRule", invoice.fields.tax_rule),
         "name": "Umsatzsteuerpflichtige Umsätze",
         "description": "Umsatzsteuerpflichtige Umsätze",
         "code": "USTPFL_UMS_EINN",

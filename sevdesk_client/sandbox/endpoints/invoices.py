@@ -41,14 +41,11 @@ def _refuse_taken(account: Account, number: str, ident: int | None) -> None:
 
 
 def _create(account: Account, saved: InvoiceBody) -> Invoice:
-    now = account.now()
-    draft = Invoice(account.new_id(), now, now, saved.fields, saved.note, saved.number, type=saved.type)
-    return account.add(draft)
+    return account.add(Invoice(*account.new_record(), saved.fields, saved.note, saved.number, type=saved.type))
 
 
 def _change(account: Account, invoice: Invoice, saved: InvoiceBody) -> Invoice:
-    invoice.fields, invoice.type = saved.fields, saved.type
-    account.set_note_and_number(invoice, note=saved.note, number=saved.number)
+    invoice.fields, invoice.type, invoice.note, invoice.number = saved.fields, saved.type, saved.note, saved.number
     return account.touch(invoice)
 
 

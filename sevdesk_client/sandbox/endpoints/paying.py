@@ -4,7 +4,15 @@ from datetime import date
 from decimal import Decimal
 
 from sevdesk_client.sandbox.account import master_data
-from sevdesk_client.sandbox.account.formats import BERLIN, decimal_text, parse_decimal, parse_unix, ref, timestamp
+from sevdesk_client.sandbox.account.formats import (
+    BERLIN,
+    decimal_text,
+    head_json,
+    parse_decimal,
+    parse_unix,
+    ref,
+    timestamp,
+)
 from sevdesk_client.sandbox.account.records import CLIENT, Invoice, Transaction
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.account.sums import ZERO
@@ -35,9 +43,7 @@ def book_amount(account: Account, call: Call) -> Answer:
     pay(account, invoice, amount, day, closes=kind in CLOSING_TYPES)
     add_transaction(account, invoice, amount, day, account_id)
     log = {
-        "id": str(account.new_id()),
-        "objectName": "InvoiceLog",
-        "additionalInformation": None,
+        **head_json("InvoiceLog", account.new_id()),
         "create": timestamp(account.now()),
         "invoice": ref(invoice.id, "Invoice"),
         "fromStatus": str(before),
@@ -67,7 +73,7 @@ def add_transaction(
     account: Account, invoice: Invoice, amount: Decimal, day: date, account_id: int = OFFLINE_ACCOUNT
 ) -> None:
     """Add the booked bank transaction of a payment."""
-    transaction = Transaction(account.new_id(), account.now(), account_id, amount, day, invoice.id, 400)
+    transaction = Transaction(*account.new_record(), account_id, amount, day, invoice.id, 400)
     account.transactions[transaction.id] = transaction
 
 

@@ -1,7 +1,7 @@
 """Finalising and sending: sendBy, sendViaEmail, enshrine and resetToDraft."""
 
-from sevdesk_client.sandbox.account.formats import is_true, record_json, ref
-from sevdesk_client.sandbox.account.records import CLIENT, DocumentFields, Invoice
+from sevdesk_client.sandbox.account.formats import is_true, ref
+from sevdesk_client.sandbox.account.records import CLIENT, DocumentFields, Invoice, Record, record_json
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
@@ -39,7 +39,7 @@ def _finalise(account: Account, invoice: Invoice, send_type: str) -> None:
     number = invoice.number
     if number is None or any(each.status > 100 for each in account.with_number(number)):
         # A number in use is silently replaced (sources disagree; switch duplicate_number refuses it at saveInvoice).
-        account.set_note_and_number(invoice, note=invoice.note, number=account.take_number())
+        invoice.number = account.take_number()
     invoice.status = 200
     if account.switches.send_by_enshrines in (True, send_type):
         invoice.enshrined = account.now()
@@ -80,9 +80,8 @@ def send_via_email(account: Account, call: Call) -> Answer:
     if not all(isinstance(value, str) and value for value in texts.values()) or "@" not in str(texts["toEmail"]):
         raise invalid("toEmail, subject and text are required")  # official; wording inferred
     mark_sent(account, invoice, "VM")
-    now = account.now()
     mail = {
-        **record_json("Email", account.new_id(), now, now),
+        **record_json("Email", Record(*account.new_record())),
         "object": ref(invoice.id, "Invoice"),
         "from": "absender@example.com",
         "to": texts["toEmail"],

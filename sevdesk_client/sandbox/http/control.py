@@ -16,8 +16,7 @@ from sevdesk_client.sandbox.account.records import Invoice
 from sevdesk_client.sandbox.account.seed import seed
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints import cancelling, paying
-from sevdesk_client.sandbox.endpoints.communication_ways import communication_way_json
-from sevdesk_client.sandbox.endpoints.contact_addresses import address_json
+from sevdesk_client.sandbox.endpoints.contact_details import address_json, way_json
 from sevdesk_client.sandbox.endpoints.contacts import contact_json
 from sevdesk_client.sandbox.endpoints.credit_notes import credit_note_json
 from sevdesk_client.sandbox.endpoints.datev_export import export_job_json
@@ -54,13 +53,13 @@ def state(sandbox: Sandbox, body: Object) -> Object:
     account = sandbox.account
     parts: dict[str, Callable[[], Any]] = {
         "counts": lambda: _counts(sandbox),
-        "switches": account.switches.as_json,
+        "switches": lambda: asdict(account.switches),
         "latency": lambda: {"read_ms": sandbox.read_ms, "write_ms": sandbox.write_ms},
         "faults": lambda: [fault.as_json() for fault in sandbox.faults],
         "sequences": lambda: {"RE": account.next_number, "customer": account.next_customer},
-        "contacts": lambda: [contact_json(each) for each in account.contacts],
-        "addresses": lambda: [address_json(account, each) for each in account.addresses],
-        "communication_ways": lambda: [communication_way_json(each) for each in account.communication_ways],
+        "contacts": lambda: [contact_json(each) for each in account.contacts.values()],
+        "addresses": lambda: [address_json(each) for each in account.addresses.values()],
+        "communication_ways": lambda: [way_json(each) for each in account.communication_ways.values()],
         "invoices": lambda: [_full_invoice(each) for each in account.invoices.values()],
         "credit_notes": lambda: [credit_note_json(each) for each in account.credit_notes.values()],
         "transactions": lambda: [transaction_json(each) for each in account.transactions.values()],
@@ -141,7 +140,7 @@ def delete(sandbox: Sandbox, body: Object) -> Object:
 
 def _invoice_of(account: Account, body: Object) -> Invoice:
     ident = parse_id(body["invoice_id"])
-    if ident not in account.invoices:
+    if ident is None or ident not in account.invoices:
         raise not_found("Invoice", body["invoice_id"])
     return account.invoices[ident]
 
@@ -149,7 +148,7 @@ def _invoice_of(account: Account, body: Object) -> Invoice:
 def change_switches(sandbox: Sandbox, body: Object) -> Object:
     """Set the given switches; answers all switches."""
     sandbox.account.switches.change(body)
-    return sandbox.account.switches.as_json()
+    return asdict(sandbox.account.switches)
 
 
 def add_fault(sandbox: Sandbox, body: Object) -> Object:
