@@ -3,7 +3,7 @@
 from dataclasses import asdict, field, fields
 from typing import Literal, get_args, get_origin
 
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from sevdesk_client.sandbox.account.formats import Object
@@ -56,11 +56,8 @@ class Switches:
     datev_faults: list[Literal[PostingFault, ValueFault, FileFault, ArchiveFault]] = field(default_factory=list)
 
     def change(self, wanted: Object) -> None:
-        """Set the given switches; ValueError names an unknown switch or value and changes nothing."""
-        try:
-            changed = Switches(**{**asdict(self), **wanted})
-        except ValidationError as problem:
-            raise ValueError("; ".join(f"{each['loc'][0]}: {each['msg']}" for each in problem.errors())) from None
+        """Set the given switches; ValidationError names an unknown switch or value, and nothing is changed."""
+        changed = Switches(**{**asdict(self), **wanted})
         for each in fields(self):
             setattr(self, each.name, getattr(changed, each.name))
 

@@ -15,8 +15,7 @@ from sevdesk_client.sandbox.endpoints.invoices import find_invoice
 
 def cancel_invoice(account: Account, call: Call) -> Answer:
     """POST /Invoice/{id}/cancelInvoice, without body: 201 with the SR or the credit note draft."""
-    invoice = find_invoice(account, call.ident)
-    return objects(cancel(account, invoice), 201)
+    return objects(cancel(account, find_invoice(account, call.ident)), 201)
 
 
 def cancel(account: Account, invoice: Invoice) -> Object:
@@ -30,8 +29,10 @@ def cancel(account: Account, invoice: Invoice) -> Object:
     if invoice.status < 1000 and invoice.paid != 0:
         message = "Partially Paid Invoices can not be deleted at the moment, book a credit invoice manually"
         raise Refusal(200, message, 390)
-    if invoice.status == 1000 and account.switches.cancel_paid != "storno":
-        return _add_credit_note(account, invoice)
+    if invoice.status == 1000 and account.switches.cancel_paid == "refuse":
+        raise invalid("Paid invoices can not be canceled")
+    if invoice.status == 1000 and account.switches.cancel_paid == "credit_note":
+        return credit_note_json(add_credit_note(account, invoice))  # the invoice stays unchanged (one report)
     return cancellation_json(account, _add_cancellation(account, invoice))
 
 
@@ -39,13 +40,6 @@ def credit_note_exists(account: Account, invoice: Invoice) -> Refusal:
     """422/170 with the existing credit note in data.objects[0] (measured, two peers)."""
     note = account.credit_notes[invoice.credit_note_id or 0]
     return Refusal(422, "CreditNote exists", 170, {"objects": [credit_note_json(note)]})
-
-
-def _add_credit_note(account: Account, invoice: Invoice) -> Object:
-    """A paid invoice stays unchanged and gets a credit note draft (one report)."""
-    if account.switches.cancel_paid == "refuse":
-        raise invalid("Paid invoices can not be canceled")
-    return credit_note_json(add_credit_note(account, invoice))
 
 
 def _add_cancellation(account: Account, source: Invoice) -> Invoice:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from sevdesk_client.sandbox.account import master_data
-from sevdesk_client.sandbox.account.formats import Object, parse_id
+from sevdesk_client.sandbox.account.formats import parse_id
 from sevdesk_client.sandbox.account.records import Invoice
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.body_fields import model_object, optional_reference, required_reference, texts
@@ -13,7 +13,7 @@ from sevdesk_client.sandbox.endpoints.invoice_filters import matching_invoices
 from sevdesk_client.sandbox.endpoints.invoice_json import embed, invoice_json, written_invoice_json
 from sevdesk_client.sandbox.endpoints.lookup import find, page
 from sevdesk_client.sandbox.endpoints.position_json import position_json, saved_position_json
-from sevdesk_client.sandbox.endpoints.save_rules import InvoiceBody, read_invoice_body
+from sevdesk_client.sandbox.endpoints.save_rules import read_invoice_body
 
 
 def find_invoice(account: Account, ident: int) -> Invoice:
@@ -28,32 +28,18 @@ def save_invoice(account: Account, call: Call) -> Answer:
     if old is not None and old.status != 100:
         raise invalid("Only drafts can be changed")  # wording inferred
     saved = read_invoice_body(account, call.body, old)
-    if account.switches.duplicate_number == "refuse" and saved.number is not None:
-        _refuse_taken(account, saved.number, ident)
-    invoice = _change(account, old, saved) if old else _create(account, saved)
-    return objects(_saved_answer(account, invoice), 201)
-
-
-def _refuse_taken(account: Account, number: str, ident: int | None) -> None:
-    """Refuse a number in use, with switch duplicate_number on "refuse"; nobody recorded the status."""
-    if any(each.id != ident for each in account.with_number(number)):
-        raise invalid("Invoice: Correct number abort. Timeout")
-
-
-def _create(account: Account, saved: InvoiceBody) -> Invoice:
-    return account.add(Invoice(*account.new_record(), saved.fields, saved.note, saved.number, type=saved.type))
-
-
-def _change(account: Account, invoice: Invoice, saved: InvoiceBody) -> Invoice:
-    invoice.fields, invoice.type, invoice.note, invoice.number = saved.fields, saved.type, saved.note, saved.number
-    return account.touch(invoice)
-
-
-def _saved_answer(account: Account, invoice: Invoice) -> Object:
+    taken = account.with_number(saved.number) if saved.number is not None else []
+    if account.switches.duplicate_number == "refuse" and any(each is not old for each in taken):
+        raise invalid("Invoice: Correct number abort. Timeout")  # nobody recorded the status
+    if old is None:
+        made = Invoice(*account.new_record(), saved.fields, saved.note, saved.number, type=saved.type)
+        invoice = account.add(made)
+    else:
+        old.fields, old.type, old.note, old.number = saved.fields, saved.type, saved.note, saved.number
+        invoice = account.touch(old)
     shown = written_invoice_json(account, invoice)
-    fields = invoice.fields
-    positions = [saved_position_json(each, shown, fields.show_net) for each in fields.positions]
-    return {"invoice": shown, "invoicePos": positions, "vatdrop": "not relevant"}
+    positions = [saved_position_json(each, shown, saved.fields.show_net) for each in saved.fields.positions]
+    return objects({"invoice": shown, "invoicePos": positions, "vatdrop": "not relevant"}, 201)
 
 
 def get_invoice(account: Account, call: Call) -> Answer:
@@ -65,9 +51,8 @@ def get_invoice(account: Account, call: Call) -> Answer:
 def list_invoices(account: Account, call: Call) -> Answer:
     """GET /Invoice: newest first as captured; unknown filters change nothing (live, two peers)."""
     wanted = call.query.get("embed", "")
-    return page(
-        account, matching_invoices(account, call), call, lambda each: embed(account, invoice_json(each), wanted)
-    )
+    found = matching_invoices(account, call)
+    return page(account, found, call, lambda each: embed(account, invoice_json(each), wanted))
 
 
 def change_invoice(account: Account, call: Call) -> Answer:
@@ -93,8 +78,7 @@ def delete_invoice(account: Account, call: Call) -> Answer:
     """DELETE /Invoice/{id}: drafts only, 409/159 otherwise (live, three peers)."""
     invoice = find_invoice(account, call.ident)
     if invoice.status != 100:
-        message = f"Invoice can only be deleted in status 100 but is status {invoice.status}"
-        raise Refusal(409, message, 159)
+        raise Refusal(409, f"Invoice can only be deleted in status 100 but is status {invoice.status}", 159)
     account.remove(invoice)
     return objects([None])
 
