@@ -81,6 +81,14 @@ class Position:
     sums: Sums
 
 
+# sevDesk's keys of a document's texts, and the fields that hold them.
+DOCUMENT_TEXTS = {
+    **{"header": "header", "headText": "head_text", "footText": "foot_text", "address": "address"},
+    **{"addressName": "address_name", "addressStreet": "address_street"},
+    **{"addressZip": "address_zip", "addressCity": "address_city"},
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentFields:
     """A document's text, dates, address, tax, positions and sums. Immutable: seeded invoices share one instance."""

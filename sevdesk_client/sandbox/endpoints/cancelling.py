@@ -10,12 +10,11 @@ from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.credit_notes import add_credit_note, credit_note_json
 from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
 from sevdesk_client.sandbox.endpoints.invoice_json import cancellation_json
-from sevdesk_client.sandbox.endpoints.invoices import find_invoice
 
 
-def cancel_invoice(account: Account, call: Call) -> Answer:
+def cancel_invoice(account: Account, invoice: Invoice, call: Call) -> Answer:
     """POST /Invoice/{id}/cancelInvoice, without body: 201 with the SR or the credit note draft."""
-    return objects(cancel(account, find_invoice(account, call.ident)), 201)
+    return objects(cancel(account, invoice), 201)
 
 
 def cancel(account: Account, invoice: Invoice) -> Object:

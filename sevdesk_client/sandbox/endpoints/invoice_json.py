@@ -2,7 +2,7 @@
 
 from sevdesk_client.sandbox.account import master_data
 from sevdesk_client.sandbox.account.formats import Object, decimal_text, flag, head_json, number, ref, timestamp
-from sevdesk_client.sandbox.account.records import CLIENT, DocumentFields, Invoice
+from sevdesk_client.sandbox.account.records import CLIENT, DOCUMENT_TEXTS, DocumentFields, Invoice
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.contacts import contact_json
 
@@ -33,16 +33,10 @@ def invoice_json(invoice: Invoice) -> Object:
         "update": timestamp(invoice.update),
         "sevClient": CLIENT,
         "invoiceDate": timestamp(fields.invoice_date),
-        "header": fields.header,
-        "headText": fields.head_text,
-        "footText": fields.foot_text,
+        **{key: getattr(fields, field) for key, field in DOCUMENT_TEXTS.items()},
         "timeToPay": None if fields.time_to_pay is None else str(fields.time_to_pay),
         "discountTime": None if fields.discount_time is None else str(fields.discount_time),
         "discount": decimal_text(fields.discount),
-        "addressName": fields.address_name,
-        "addressStreet": fields.address_street,
-        "addressZip": fields.address_zip,
-        "addressCity": fields.address_city,
         "addressCountry": ref(fields.address_country_id, "StaticCountry"),
         "payDate": timestamp(invoice.pay_date),
         "createUser": ref(fields.contact_person_id, "SevUser"),
@@ -60,7 +54,6 @@ def invoice_json(invoice: Invoice) -> Object:
         **({"origin": ref(invoice.origin_id, "Invoice")} if invoice.origin_id else {}),
         "invoiceType": invoice.type,
         **_NO_RECURRENCE,
-        "address": fields.address,
         "currency": fields.currency,
         **document_sums(fields),
         "paidAmount": number(invoice.paid),

@@ -5,12 +5,15 @@ from itertools import islice
 from typing import TypeVar
 
 from sevdesk_client.sandbox.account.formats import Object, is_true
+from sevdesk_client.sandbox.account.records import Invoice
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, json_answer, objects
 from sevdesk_client.sandbox.endpoints.errors import Refusal, not_found
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
+Endpoint = Callable[[Account, Call], Answer]
+InvoiceEndpoint = Callable[[Account, Invoice, Call], Answer]
 DEFAULT_LIMIT = 100  # official
 LARGEST_LIMIT = 1000  # official; what happens above it is not established: switch over_limit
 
@@ -22,11 +25,14 @@ def find(account: Account, records: Mapping[K, T], ident: K, model: str) -> T:
     return records[ident]
 
 
-def read_one(
-    model: str, records: Callable[[Account], Mapping[int, T]], render: Callable[[T], Object]
-) -> Callable[[Account, Call], Answer]:
+def read_one(model: str, records: Callable[[Account], Mapping[int, T]], render: Callable[[T], Object]) -> Endpoint:
     """The endpoint GET /{model}/{id}: a list of one."""
     return lambda account, call: objects([render(find(account, records(account), call.ident, model))])
+
+
+def of_invoice(endpoint: InvoiceEndpoint) -> Endpoint:
+    """The endpoint called with the invoice that the path names; 404/151 without one."""
+    return lambda account, call: endpoint(account, find(account, account.invoices, call.ident, "Invoice"), call)
 
 
 def page(account: Account, items: Iterable[T], call: Call, render: Callable[[T], Object]) -> Answer:

@@ -8,7 +8,7 @@ from sevdesk_client.sandbox.account.records import CLIENT
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.errors import Refusal, not_found
-from sevdesk_client.sandbox.endpoints.lookup import page
+from sevdesk_client.sandbox.endpoints.lookup import Endpoint, page
 
 
 def _payment_method(ident: int) -> Object:
@@ -65,7 +65,7 @@ def list_countries(account: Account, call: Call) -> Answer:
     return page(account, chosen, call, data.country)
 
 
-def _list(idents: Iterable[int], render: Callable[[int], Object]) -> Callable[[Account, Call], Answer]:
+def _list(idents: Iterable[int], render: Callable[[int], Object]) -> Endpoint:
     return lambda account, call: page(account, idents, call, render)
 
 

@@ -21,15 +21,13 @@ from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.cancelling import credit_note_exists
 from sevdesk_client.sandbox.endpoints.errors import invalid
 from sevdesk_client.sandbox.endpoints.invoice_json import written_invoice_json
-from sevdesk_client.sandbox.endpoints.invoices import find_invoice
 
 CLOSING_TYPES = frozenset({"CB", "CF", "O", "OF", "MTC"})  # close the invoice with any amount (official)
 OFFLINE_ACCOUNT = 5000001
 
 
-def book_amount(account: Account, call: Call) -> Answer:
+def book_amount(account: Account, invoice: Invoice, call: Call) -> Answer:
     """PUT /Invoice/{id}/bookAmount: answers an InvoiceLog (captured for vouchers; for invoices one peer)."""
-    invoice = find_invoice(account, call.ident)
     body, before = call.body, invoice.status
     amount, moment, kind = parse_decimal(body.get("amount")), parse_unix(body.get("date")), str(body.get("type"))
     if amount is None or moment is None or kind not in CLOSING_TYPES | {"FULL_PAYMENT", "N"}:
@@ -86,9 +84,8 @@ def unlink(account: Account, invoice: Invoice) -> None:
     account.touch(invoice)
 
 
-def reset_to_open(account: Account, call: Call) -> Answer:
+def reset_to_open(account: Account, invoice: Invoice, call: Call) -> Answer:
     """PUT /Invoice/{id}/resetToOpen: from 750 or 1000; sources disagree on enshrined ones (switch reset_enshrined)."""
-    invoice = find_invoice(account, call.ident)
     if invoice.credit_note_id is not None:
         raise credit_note_exists(account, invoice)
     if invoice.cancelled_by is not None or invoice.type == "SR":

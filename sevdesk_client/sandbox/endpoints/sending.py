@@ -6,15 +6,13 @@ from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
 from sevdesk_client.sandbox.endpoints.invoice_json import written_invoice_json
-from sevdesk_client.sandbox.endpoints.invoices import find_invoice
 from sevdesk_client.sandbox.endpoints.save_rules import check_tax
 
 SEND_TYPES = ("VPR", "VP", "VM", "VPDF")
 
 
-def send_by(account: Account, call: Call) -> Answer:
+def send_by(account: Account, invoice: Invoice, call: Call) -> Answer:
     """PUT /Invoice/{id}/sendBy: sets number, status 200, sendDate and sendType (live, five peers)."""
-    invoice = find_invoice(account, call.ident)
     send_type = call.body.get("sendType")
     if send_type not in SEND_TYPES or "sendDraft" not in call.body:
         raise invalid("sendType and sendDraft are required")  # official; wording inferred
@@ -72,9 +70,8 @@ def check_e_invoice(account: Account, fields: DocumentFields) -> None:
         raise Refusal(400, message, 830, {"missing information": missing})
 
 
-def send_via_email(account: Account, call: Call) -> Answer:
+def send_via_email(account: Account, invoice: Invoice, call: Call) -> Answer:
     """POST /Invoice/{id}/sendViaEmail: marks as sent with VM and answers 201 with an Email (official; one report)."""
-    invoice = find_invoice(account, call.ident)
     body = call.body
     texts = {key: body.get(key) for key in ("toEmail", "subject", "text")}
     if not all(isinstance(value, str) and value for value in texts.values()) or "@" not in str(texts["toEmail"]):
@@ -96,9 +93,8 @@ def send_via_email(account: Account, call: Call) -> Answer:
     return objects(mail, 201)
 
 
-def enshrine(account: Account, call: Call) -> Answer:
+def enshrine(account: Account, invoice: Invoice, call: Call) -> Answer:
     """PUT /Invoice/{id}/enshrine: irreversible, requires status 200 or higher, answers null (official)."""
-    invoice = find_invoice(account, call.ident)
     if invoice.status < 200:
         raise invalid("Only invoices with status 200 or higher can be enshrined")  # wording inferred
     if invoice.enshrined is not None:
@@ -108,9 +104,8 @@ def enshrine(account: Account, call: Call) -> Answer:
     return objects(None)
 
 
-def reset_to_draft(account: Account, call: Call) -> Answer:
+def reset_to_draft(account: Account, invoice: Invoice, call: Call) -> Answer:
     """PUT /Invoice/{id}/resetToDraft: only if 200 and not enshrined (official; live); keeps the number (inferred)."""
-    invoice = find_invoice(account, call.ident)
     if invoice.enshrined is not None:
         raise invalid("Already enshrined")
     if invoice.status != 200:
