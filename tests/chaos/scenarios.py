@@ -41,7 +41,7 @@ def by_outbox(kind: str, **options: object) -> Ask:
 async def sync(lane: Lane, subject: Subject) -> str:
     """Some of the money has come; the whole feed is read."""
     account = lane.sevdesk.sandbox.account
-    copy = account.invoices[account.by_note[subject.number][0]]
+    copy = account.with_note(subject.number)[0]
     paying.pay(account, copy, Decimal("19.00"), date.today(), closes=False)
     return await lane.billing.enqueue("sync_payments")
 

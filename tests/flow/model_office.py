@@ -207,10 +207,7 @@ class Office:
 
     def documents(self, kind: str = "RE") -> list[Document]:
         """The invoices (or, with SR, the cancellations) that bear our number as their mark."""
-        ids = self.account.by_note.get(self.number, ())
-        return [
-            self.account.invoices[each] for each in ids if (self.account.invoices[each].type == "SR") == (kind == "SR")
-        ]
+        return [each for each in self.account.with_note(self.number) if (each.type == "SR") == (kind == "SR")]
 
     def delete(self, document: Document) -> None:
         """By hand, in sevDesk's own pages; its mails stay sent."""

@@ -186,8 +186,7 @@ class World:
         """Somebody gives it another number."""
         if document := self._document(which):
             with self._changing():
-                number = self.account.take_number()
-                self.account.set_note_and_number(document, note=document.note, number=number)
+                document.number = self.account.take_number()
                 self.account.touch(document)
 
     def touch(self, which: int) -> None:

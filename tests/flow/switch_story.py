@@ -168,5 +168,5 @@ class Story:
     def documents(self, name: str, kind: str = "RE") -> list[Document]:
         """What stands in sevDesk for an invoice: itself, or with SR its cancellations."""
         account = self.office.account
-        marked = [account.invoices[each] for each in account.by_note.get(self.marks[name], ())]
+        marked = account.with_note(self.marks[name])
         return [each for each in marked if each.type == kind]

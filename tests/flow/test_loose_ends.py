@@ -97,7 +97,7 @@ async def test_lost_draft_of_disapproved_invoice(office: Office) -> None:
 async def test_name_in_the_air_is_not_believed(office: Office) -> None:
     """A new name is written with a lost answer, then taken back here: sevDesk gets the old one again."""
     await do(office, "publish_invoice")
-    [contact] = office.account.contacts
+    [contact] = office.account.contacts.values()
     name = contact.fields["name"]
     await office.billing.db.execute("UPDATE companies SET name = 'Neu GmbH'")
     office.invoice = await office.billing.invoice(office.deal)

@@ -36,7 +36,7 @@ def account() -> tuple[Account, list[int]]:
     found = Account()
     for status in (100, 200, 750, 1000):
         seed(found, 1, status, prefix=f"{status}-")
-    return found, [*found.invoices, *(each.id for each in found.contacts), 7]
+    return found, [*found.invoices, *found.contacts, 7]
 
 
 @settings(max_examples=200)

@@ -3,20 +3,18 @@
 import asyncio
 import io
 import zipfile
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from sevdesk_client.sandbox.account.switches import ITEMS
+from sevdesk_client.sandbox.account.switches import PostingFault, ValueFault
 from sevdesk_client.sandbox.documents.archive import BOMB_BYTES
 from tests.sandbox.datev_archive import SPAN, Line, fetch, files_of, lines_of, link_of, order, read_lines, unpack
 from tests.sandbox.sandbox_client import Json, SandboxClient
 
 STACK = "EXTF_Buchungsstapel.csv"
 CREATE = "/Export/createDatevCsvZipExportJob"
-LINE_FAULTS = {name for name in ITEMS["datev_faults"] if name.startswith(("posting_", "wrong_"))} - {
-    *("wrong_chart", "wrong_version", "wrong_period", "wrong_encoding"),
-}
+LINE_FAULTS = {*get_args(PostingFault), *get_args(ValueFault)}
 
 
 async def progress(sandbox: SandboxClient, job: str) -> Json:

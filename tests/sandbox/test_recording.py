@@ -17,7 +17,7 @@ from sevdesk_client.sandbox import command
 from sevdesk_client.sandbox.account.records import Address, Contact
 from sevdesk_client.sandbox.account.seed import seed
 from sevdesk_client.sandbox.account.state import Account
-from sevdesk_client.sandbox.endpoints.contact_addresses import address_json
+from sevdesk_client.sandbox.endpoints.contact_details import address_json
 from sevdesk_client.sandbox.endpoints.errors import not_found
 from sevdesk_client.sandbox.endpoints.invoice_json import invoice_json
 from sevdesk_client.sandbox.http.recording import parse_upstream, recording
@@ -157,7 +157,7 @@ def test_old_records_have_placeholders() -> None:
     account = Account()
     contact = account.contacts.put(Contact(4711123, account.now(), account.now(), {"name": "X"}, 3))
     place = Address(4711124, account.now(), account.now(), contact.id, 1, 47, {})
-    created = {"objects": address_json(account, place, full=True)}
+    created = {"objects": address_json(place, contact)}
     lines = [
         exchange("GET", "/Invoice/135000777", draft),
         exchange("DELETE", "/Invoice/135000777", deleted),

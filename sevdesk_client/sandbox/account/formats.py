@@ -54,10 +54,9 @@ def ref(ident: int | None, name: str) -> Object | None:
     return None if ident is None else {"id": str(ident), "objectName": name}
 
 
-def record_json(model: str, ident: int, create: datetime | None, update: datetime | None) -> Object:
-    """The keys that the JSON of every record starts with."""
-    head = {"id": str(ident), "objectName": model, "additionalInformation": None}
-    return {**head, "create": timestamp(create), "update": timestamp(update)}
+def head_json(model: str, ident: int) -> Object:
+    """The keys that nearly all objects start with."""
+    return {"id": str(ident), "objectName": model, "additionalInformation": None}
 
 
 def parse_decimal(value: Json) -> Decimal | None:

@@ -1,54 +1,44 @@
-"""Records by id and by one more key, so that a look-up costs the same with ten records and with ten thousand."""
+"""Records by id and by further keys, so that a look-up costs the same with ten records and with ten thousand."""
 
-from collections.abc import Callable, Hashable, Iterator
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Hashable
+from typing import TypeVar
 
+from sevdesk_client.sandbox.account.records import Record
 
-class HasId(Protocol):
-    """A record with sevDesk's id."""
-
-    id: int
+T = TypeVar("T", bound=Record)
 
 
-T = TypeVar("T", bound=HasId)
+class IndexedTable(dict[int, T]):
+    """Records by id, with an index on `keys_of(record)`. Call `put` again after changing a record."""
 
-
-class IndexedTable(Generic[T]):
-    """Records by id, with an index on `key(record)`. Call `put` again after changing a record."""
-
-    def __init__(self, key: Callable[[T], Hashable]) -> None:
-        self._key = key
-        self._records: dict[int, T] = {}
-        self._keys: dict[int, Hashable] = {}
-        self._index: dict[Hashable, dict[int, T]] = {}
+    def __init__(self, keys_of: Callable[[T], tuple[Hashable, ...]]) -> None:
+        super().__init__()
+        self._keys_of = keys_of
+        self._keys: dict[int, tuple[Hashable, ...]] = {}
+        self._index: dict[Hashable, list[int]] = {}
 
     def put(self, record: T) -> T:
         """Add a record, or index it again after a change."""
-        if record.id in self._records:
-            del self._index[self._keys[record.id]][record.id]
-        key = self._keys[record.id] = self._key(record)
-        self._records[record.id] = self._index.setdefault(key, {})[record.id] = record
+        keys = self._keys_of(record)
+        if self._keys.get(record.id) != keys:
+            self._unindex(record)
+            for key in keys:
+                self._index.setdefault(key, []).append(record.id)
+            self._keys[record.id] = keys
+        self[record.id] = record
         return record
 
     def remove(self, record: T) -> None:
         """Delete a record."""
-        del self._records[record.id], self._index[self._keys.pop(record.id)][record.id]
+        self._unindex(record)
+        del self[record.id]
 
     def with_key(self, key: Hashable) -> list[T]:
-        """The records with this key, oldest first."""
-        return list(self._index.get(key, {}).values())
+        """The records with this key, in the order in which they got it."""
+        return [self[ident] for ident in self._index.get(key, ())]
 
-    def __contains__(self, ident: object) -> bool:
-        return ident in self._records
-
-    def __getitem__(self, ident: int) -> T:
-        return self._records[ident]
-
-    def __iter__(self) -> Iterator[T]:
-        return iter(self._records.values())
-
-    def __reversed__(self) -> Iterator[T]:
-        return reversed(self._records.values())
-
-    def __len__(self) -> int:
-        return len(self._records)
+    def _unindex(self, record: T) -> None:
+        for key in self._keys.pop(record.id, ()):
+            self._index[key].remove(record.id)
+            if not self._index[key]:
+                del self._index[key]

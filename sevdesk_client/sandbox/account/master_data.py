@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sevdesk_client.sandbox.account.formats import Object
+from sevdesk_client.sandbox.account.formats import Object, head_json
 from sevdesk_client.sandbox.account.records import CLIENT, CLIENT_ID, USER_ID
 
 # A made-up company: an expanded sevClient in real write answers holds these keys, so log scrubbing can be tested.
@@ -89,9 +89,7 @@ ADDRESS_CATEGORIES: Final = frozenset({43, 44, 45, 47, 48, 49})
 def user(ident: int) -> Object:
     """A SevUser; undocumented but used live by five peers."""
     return {
-        "id": str(ident),
-        "objectName": "SevUser",
-        "additionalInformation": None,
+        **head_json("SevUser", ident),
         "username": USERS[ident],
         "fullname": USERS[ident],
         "email": f"user{ident}@example.com",
@@ -104,9 +102,7 @@ def country(ident: int) -> Object:
     """A StaticCountry."""
     code, name = COUNTRIES[ident]
     return {
-        "id": str(ident),
-        "objectName": "StaticCountry",
-        "additionalInformation": None,
+        **head_json("StaticCountry", ident),
         "code": code,
         "name": name,
         "translationCode": f"COUNTRY_{code.upper()}",
@@ -117,9 +113,7 @@ def unity(ident: int) -> Object:
     """A Unity in full, as positions of the save answer carry it (capture)."""
     name, translation, code = UNITIES[ident]
     return {
-        "id": str(ident),
-        "objectName": "Unity",
-        "additionalInformation": None,
+        **head_json("Unity", ident),
         "create": None,
         "update": "1970-01-01T01:00:01+01:00",
         "name": name,

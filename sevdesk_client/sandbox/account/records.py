@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from sevdesk_client.sandbox.account.formats import Object, berlin_day
-from sevdesk_client.sandbox.account.sums import ZERO, Discount, Sums
+from sevdesk_client.sandbox.account.formats import Object, berlin_day, head_json, timestamp
+from sevdesk_client.sandbox.account.sums import NO_SUMS, ZERO, Discount, Sums
 
 CLIENT_ID = 1000001
 USER_ID = 2000001
@@ -16,12 +16,24 @@ DEFAULT_LAYOUT = {"template": DEFAULT_TEMPLATE, "letterpaper": DEFAULT_PAPER, "l
 
 
 @dataclass(slots=True)
-class Contact:
-    """An organisation (`name`) or a person (`surename`, `familyname`)."""
+class Record:
+    """What every record has."""
 
     id: int
     create: datetime
     update: datetime
+
+
+def record_json(model: str, record: Record) -> Object:
+    """The keys that the JSON of every record starts with."""
+    times = {"create": timestamp(record.create), "update": timestamp(record.update)}
+    return {**head_json(model, record.id), **times}
+
+
+@dataclass(slots=True)
+class Contact(Record):
+    """An organisation (`name`) or a person (`surename`, `familyname`)."""
+
     fields: Object
     category_id: int
     parent_id: int | None = None
@@ -33,12 +45,9 @@ class Contact:
 
 
 @dataclass(slots=True)
-class Address:
+class Address(Record):
     """One address of a contact; category 47 is the invoice address (live, two peers)."""
 
-    id: int
-    create: datetime
-    update: datetime
     contact_id: int
     country_id: int
     category_id: int
@@ -46,12 +55,9 @@ class Address:
 
 
 @dataclass(slots=True)
-class CommunicationWay:
+class CommunicationWay(Record):
     """An e-mail address, telephone number or web page of a contact."""
 
-    id: int
-    create: datetime
-    update: datetime
     contact_id: int
     key_id: int
     type: str
@@ -75,39 +81,47 @@ class Position:
     sums: Sums
 
 
-@dataclass(frozen=True, slots=True)
+# sevDesk's keys of a document's texts, and the fields that hold them.
+DOCUMENT_TEXTS = {
+    **{"header": "header", "headText": "head_text", "footText": "foot_text", "address": "address"},
+    **{"addressName": "address_name", "addressStreet": "address_street"},
+    **{"addressZip": "address_zip", "addressCity": "address_city"},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentFields:
     """A document's text, dates, address, tax, positions and sums. Immutable: seeded invoices share one instance."""
 
     contact_id: int
     contact_person_id: int
     invoice_date: datetime | date
-    header: str | None
-    head_text: str | None
-    foot_text: str | None
-    time_to_pay: int | None
-    discount: Decimal
-    discount_time: int | None
-    address_name: str | None
-    address_street: str | None
-    address_zip: str | None
-    address_city: str | None
-    address_country_id: int
-    address: str | None
-    delivery_date: datetime | date | None
-    delivery_date_until: datetime | date | None
+    header: str | None = None
+    head_text: str | None = None
+    foot_text: str | None = None
+    time_to_pay: int | None = None
+    discount: Decimal = ZERO
+    discount_time: int | None = None
+    address_name: str | None = None
+    address_street: str | None = None
+    address_zip: str | None = None
+    address_city: str | None = None
+    address_country_id: int = 1
+    address: str | None = None
+    delivery_date: datetime | date | None = None
+    delivery_date_until: datetime | date | None = None
     tax_rule: int
-    tax_rate: Decimal
+    tax_rate: Decimal = ZERO
     tax_text: str
     currency: str
-    small_settlement: bool
-    show_net: bool
-    payment_method_id: int | None
-    is_e_invoice: bool
-    positions: tuple[Position, ...]
-    discounts: tuple[Discount, ...]
-    rates: tuple[tuple[Decimal, Sums], ...]  # (tax rate, its sums), which add up to `sums`
-    sums: Sums
+    small_settlement: bool = False
+    show_net: bool = True
+    payment_method_id: int | None = None
+    is_e_invoice: bool = False
+    positions: tuple[Position, ...] = ()
+    discounts: tuple[Discount, ...] = ()
+    rates: tuple[tuple[Decimal, Sums], ...] = ()  # (tax rate, its sums), which add up to `sums`
+    sums: Sums = NO_SUMS
 
     @property
     def has_address(self) -> bool:
@@ -121,12 +135,9 @@ class DocumentFields:
 
 
 @dataclass(slots=True)
-class Invoice:
+class Invoice(Record):
     """An invoice and its state. Status 100 draft, 200 open, 750 partly paid, 1000 paid or cancelled."""
 
-    id: int
-    create: datetime
-    update: datetime
     fields: DocumentFields
     note: str | None
     number: str | None
@@ -144,12 +155,9 @@ class Invoice:
 
 
 @dataclass(slots=True)
-class CreditNote:
+class CreditNote(Record):
     """The credit note draft that cancelling a paid invoice creates (one report)."""
 
-    id: int
-    create: datetime
-    update: datetime
     origin_id: int
     fields: DocumentFields
     note: str | None
@@ -158,11 +166,9 @@ class CreditNote:
 
 
 @dataclass(slots=True)
-class Transaction:
+class Transaction(Record):
     """A bank transaction: status 100 unbooked, 400 booked."""
 
-    id: int
-    create: datetime
     account_id: int
     amount: Decimal
     value_date: date

@@ -50,11 +50,10 @@ def seed(
 
 
 def _add_invoice(account: Account, fields: DocumentFields, status: int, note: str, paid: Decimal) -> Invoice:
-    now = account.now()
-    invoice = Invoice(account.new_id(), now, now, fields, note, None, status=status, paid=paid)
+    invoice = Invoice(*account.new_record(), fields, note, None, status=status, paid=paid)
     if status > 100:
         invoice.number = account.take_number()
-        invoice.send_date = invoice.enshrined = now
+        invoice.send_date = invoice.enshrined = invoice.create
         invoice.send_type = "VPDF"
     if status == 1000:
         invoice.pay_date = account.today()
@@ -62,9 +61,9 @@ def _add_invoice(account: Account, fields: DocumentFields, status: int, note: st
 
 
 def _document_fields(account: Account, net: Decimal, rate: Decimal) -> DocumentFields:
-    now = account.now()
-    contact = Contact(account.new_id(), now, now, {"name": "Seed GmbH", "customerNumber": f"SEED-{account.last_id}"}, 3)
-    account.contacts.put(contact)
+    ident, create, update = account.new_record()
+    own = {"name": "Seed GmbH", "customerNumber": f"SEED-{ident}"}
+    contact = account.contacts.put(Contact(ident, create, update, own, 3))
     sums = position_sums(Decimal(1), net, ZERO, rate, True)
     position = Position(account.new_id(), "Leistung", None, Decimal(1), net, rate, ZERO, 1, 1, sums)
     return DocumentFields(
@@ -72,29 +71,16 @@ def _document_fields(account: Account, net: Decimal, rate: Decimal) -> DocumentF
         contact_person_id=USER_ID,
         invoice_date=account.today(),
         header="Rechnung",
-        head_text=None,
-        foot_text=None,
         time_to_pay=14,
-        discount=ZERO,
-        discount_time=None,
         address_name="Seed GmbH",
         address_street="Musterweg 1",
         address_zip="10115",
         address_city="Berlin",
-        address_country_id=1,
-        address=None,
         delivery_date=account.today(),
-        delivery_date_until=None,
         tax_rule=1,
-        tax_rate=ZERO,
         tax_text="Umsatzsteuer 19%",
         currency="EUR",
-        small_settlement=False,
-        show_net=True,
-        payment_method_id=None,
-        is_e_invoice=False,
         positions=(position,),
-        discounts=(),
         rates=((rate, sums),),
         sums=sums,
     )

@@ -1,6 +1,6 @@
 """Everything one account remembers. Endpoints change it without awaiting, so no request sees a half-done change."""
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
@@ -14,28 +14,29 @@ FIRST_ID = 135000001
 FIRST_NUMBER = 1000
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+def _customer_number(contact: Contact) -> tuple[Hashable, ...]:
+    return (contact.fields.get("customerNumber"),)
 
 
-def _customer_number(contact: Contact) -> Hashable:
-    return contact.fields.get("customerNumber")
+def _contact_id(record: Address | CommunicationWay) -> tuple[Hashable, ...]:
+    return (record.contact_id,)
 
 
-def _contact_id(record: Address | CommunicationWay) -> Hashable:
-    return record.contact_id
+def _note_and_number(invoice: Invoice) -> tuple[Hashable, ...]:
+    pairs = (("note", invoice.note), ("number", invoice.number))
+    return tuple(pair for pair in pairs if pair[1] is not None)
 
 
 @dataclass(slots=True)
 class Account:
-    """All records and their indexes; invoices change through `add`, `touch`, `remove` and `set_note_and_number`."""
+    """All records and their indexes; after a change of an invoice call `touch`."""
 
-    clock: Callable[[], datetime] = _utc_now
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     switches: Switches = field(default_factory=Switches)
     contacts: IndexedTable[Contact] = field(default_factory=lambda: IndexedTable(_customer_number))
     addresses: IndexedTable[Address] = field(default_factory=lambda: IndexedTable(_contact_id))
     communication_ways: IndexedTable[CommunicationWay] = field(default_factory=lambda: IndexedTable(_contact_id))
-    invoices: dict[int, Invoice] = field(default_factory=dict)
+    invoices: IndexedTable[Invoice] = field(default_factory=lambda: IndexedTable(_note_and_number))
     credit_notes: dict[int, CreditNote] = field(default_factory=dict)
     transactions: dict[int, Transaction] = field(default_factory=dict)
     vouchers: dict[int, int] = field(default_factory=dict)  # id -> status
@@ -44,8 +45,6 @@ class Account:
     export_config: ExportConfig = field(default_factory=ExportConfig)
     debtors: dict[int, int] = field(default_factory=dict)  # contact id -> debtor account in the tax adviser's books
     by_update: dict[int, Invoice] = field(default_factory=dict)  # in order of their `update`
-    by_note: dict[str, list[int]] = field(default_factory=dict)
-    by_number: dict[str, list[int]] = field(default_factory=dict)
     last_id: int = FIRST_ID - 1
     next_number: int = FIRST_NUMBER
     next_customer: int = FIRST_NUMBER
@@ -56,6 +55,11 @@ class Account:
         self.last_id += 1
         return self.last_id
 
+    def new_record(self) -> tuple[int, datetime, datetime]:
+        """Id, `create` and `update` of a new record."""
+        now = self.now()
+        return self.new_id(), now, now
+
     def now(self) -> datetime:
         """The present time by the account's clock, aware."""
         return self.clock()
@@ -65,31 +69,28 @@ class Account:
         return self.now().astimezone(BERLIN).date()
 
     def add(self, invoice: Invoice) -> Invoice:
-        """Store a new invoice."""
-        self.invoices[invoice.id] = self.by_update[invoice.id] = invoice
-        self._index(invoice)
-        return invoice
+        """Store a new invoice, or index a changed one again."""
+        self.by_update.pop(invoice.id, None)
+        self.by_update[invoice.id] = invoice
+        return self.invoices.put(invoice)
 
     def touch(self, invoice: Invoice) -> Invoice:
-        """Set `update` to now, as every change does (captures), and keep by_update in order."""
+        """Set `update` to now, as every change does (captures), and index the invoice again."""
         invoice.update = self.now()
-        self.by_update[invoice.id] = self.by_update.pop(invoice.id)
-        return invoice
+        return self.add(invoice)
 
     def remove(self, invoice: Invoice) -> None:
         """Delete an invoice; the sequence does not go back."""
-        self._unindex(invoice)
-        del self.invoices[invoice.id], self.by_update[invoice.id]
+        self.invoices.remove(invoice)
+        del self.by_update[invoice.id]
 
-    def set_note_and_number(self, invoice: Invoice, *, note: str | None, number: str | None) -> None:
-        """Change note and number, which are indexed."""
-        self._unindex(invoice)
-        invoice.note, invoice.number = note, number
-        self._index(invoice)
+    def with_note(self, note: str) -> list[Invoice]:
+        """All invoices with this customerInternalNote."""
+        return self.invoices.with_key(("note", note))
 
-    def with_number(self, number: str) -> Iterator[Invoice]:
+    def with_number(self, number: str) -> list[Invoice]:
         """All invoices with this number, drafts included."""
-        return (self.invoices[ident] for ident in self.by_number.get(number, ()))
+        return self.invoices.with_key(("number", number))
 
     def email_of(self, contact_id: int) -> str | None:
         """The contact's first e-mail address."""
@@ -115,16 +116,3 @@ class Account:
         day = self.today()
         text = self.switches.number_format.replace("%NUMBER", str(count))
         return text.replace("%YYYY", f"{day:%Y}").replace("%MM", f"{day:%m}")
-
-    def _index(self, invoice: Invoice) -> None:
-        if invoice.note is not None:
-            self.by_note.setdefault(invoice.note, []).append(invoice.id)
-        if invoice.number is not None:
-            self.by_number.setdefault(invoice.number, []).append(invoice.id)
-
-    def _unindex(self, invoice: Invoice) -> None:
-        for index, key in ((self.by_note, invoice.note), (self.by_number, invoice.number)):
-            if key is not None:
-                index[key].remove(invoice.id)
-                if not index[key]:
-                    del index[key]

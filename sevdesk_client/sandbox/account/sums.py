@@ -29,6 +29,9 @@ class Sums:
         return Sums(-self.net, -self.tax, -self.gross, -self.discount)
 
 
+NO_SUMS = Sums()
+
+
 @dataclass(frozen=True, slots=True)
 class Discount:
     """A discount (or, with a negative value, a surcharge) on the whole document, by percent or amount."""

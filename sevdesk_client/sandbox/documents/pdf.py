@@ -27,10 +27,15 @@ def _render(
     fields: DocumentFields, number: str | None, kind: str, look: tuple[str, str], created: datetime, xml: str | None
 ) -> bytes:
     pdf = _InvoicePdf(f"{TITLES.get(kind, 'Rechnung')} {number or '(Entwurf)'}", created)
-    pdf.head(fields, *look)
-    pdf.positions(fields)
-    pdf.totals(fields)
-    pdf.end(fields)
+    _print_head(pdf, fields, *look)
+    pdf.row("Pos.", "Bezeichnung", "Menge", "Einzelpreis", "Gesamt", style="B")
+    for count, each in enumerate(fields.positions, 1):
+        _print_position(pdf, count, each, fields)
+    _print_totals(pdf, fields)
+    pdf.lines(fields.tax_text)
+    if fields.time_to_pay is not None:
+        pdf.lines(f"Zahlbar bis {fields.due_date:%d.%m.%Y} ohne Abzug.")
+    pdf.lines(fields.foot_text)
     if xml is not None:
         about = {"desc": "Factur-X", "mime_type": "text/xml", "associated_file_relationship": "Alternative"}
         pdf.embed_file(bytes=xml.encode(), basename="factur-x.xml", modification_date=created, **about)
@@ -41,7 +46,6 @@ class _InvoicePdf(FPDF):
     def __init__(self, title: str, created: datetime) -> None:
         super().__init__()
         self.core_fonts_encoding = "cp1252"
-        self.title_line = title
         self.set_title(title)
         self.set_creation_date(created)
         self.set_auto_page_break(True, 25)
@@ -52,72 +56,59 @@ class _InvoicePdf(FPDF):
         """The page header: sender, number and page count."""
         self.set_font("Helvetica", size=8)
         self.cell(95, LINE, "Sandbox GmbH - Musterweg 1 - 10115 Berlin")
-        self.cell(0, LINE, f"{_printable(self.title_line)} - Seite {self.page_no()} von {{nb}}", align="R")
+        self.cell(0, LINE, f"{_printable(str(self.title))} - Seite {self.page_no()} von {{nb}}", align="R")
         self.ln(12)
         self.set_font("Helvetica", size=10)
 
-    def lines(self, *texts: str | None) -> None:
-        for text in texts:
-            if text:
-                self.multi_cell(0, LINE, _printable(text), new_x="LMARGIN", new_y="NEXT")
+    def lines(self, *texts: str | None, width: float = 0) -> None:
+        for each in filter(None, texts):
+            self.multi_cell(width, LINE, _printable(each), new_x="LMARGIN", new_y="NEXT")
 
-    def head(self, fields: DocumentFields, template: str, language: str) -> None:
-        place = f"{fields.address_zip or ''} {fields.address_city or ''}".strip()
-        own = "\n".join(each for each in (fields.address_name, fields.address_street, place) if each)
-        self.lines(fields.address or own)
-        self.ln(10)
-        self.set_font("Helvetica", "B", 14)
-        self.lines(self.title_line)
-        self.set_font("Helvetica", size=10)
-        self.lines(f"Rechnungsdatum: {_day(fields.invoice_date)}")
-        if fields.delivery_date is not None:
-            until = f" - {_day(fields.delivery_date_until)}" if fields.delivery_date_until is not None else ""
-            self.lines(f"Leistungszeitraum: {_day(fields.delivery_date)}{until}")
-        name = TEMPLATES.get(template, (template, ""))[0]
-        self.lines(f"Vorlage: {name} / {language}", fields.header, fields.head_text)
-        self.ln(4)
-
-    def positions(self, fields: DocumentFields) -> None:
-        self.row("B", "Pos.", "Bezeichnung", "Menge", "Einzelpreis", "Gesamt")
-        for count, each in enumerate(fields.positions, 1):
-            self.position(count, each, fields)
-
-    def position(self, count: int, each: Position, fields: DocumentFields) -> None:
-        unit = UNITIES[each.unity_id][0]
-        total = each.sums.net if fields.show_net else each.sums.gross
-        quantity = f"{_number(each.quantity)} {unit}"
-        name = each.name if len(each.name) <= 42 else f"{each.name[:41]}…"
-        self.row("", str(count), name, quantity, _money(each.price, fields.currency), _money(total, fields.currency))
-        if each.text:
-            self.set_x(self.l_margin + WIDTHS[0])
-            self.multi_cell(WIDTHS[1], LINE, _printable(each.text), new_x="LMARGIN", new_y="NEXT")
-
-    def row(self, style: str, *cells: str) -> None:
+    def row(self, *cells: str, style: str = "", widths: tuple[float, ...] = WIDTHS, left: int = 2) -> None:
+        """One cell per column, the first `left` of them aligned left."""
         self.set_font("Helvetica", style, 10)
-        for column, (text, width) in enumerate(zip(cells, WIDTHS, strict=True)):
-            self.cell(width, LINE, _printable(text), align="R" if column > 1 else "L")
+        for column, (text, width) in enumerate(zip(cells, widths, strict=True)):
+            self.cell(width, LINE, _printable(text), align="L" if column < left else "R")
         self.ln()
 
-    def totals(self, fields: DocumentFields) -> None:
-        self.ln(3)
-        self.total("Summe netto", fields.sums.net, fields.currency)
-        for rate, sums in sorted(fields.rates, key=lambda each: each[0]):
-            self.total(f"Umsatzsteuer {_number(rate)} %", sums.tax, fields.currency)
-        self.set_font("Helvetica", "B", 10)
-        self.total("Gesamtbetrag", fields.sums.gross, fields.currency)
-        self.set_font("Helvetica", size=10)
 
-    def total(self, label: str, amount: Decimal, currency: str) -> None:
-        self.cell(sum(WIDTHS[:4]), LINE, _printable(label), align="R")
-        self.cell(WIDTHS[4], LINE, _printable(_money(amount, currency)), align="R")
-        self.ln()
+def _print_head(pdf: _InvoicePdf, fields: DocumentFields, template: str, language: str) -> None:
+    place = f"{fields.address_zip or ''} {fields.address_city or ''}".strip()
+    own = "\n".join(each for each in (fields.address_name, fields.address_street, place) if each)
+    pdf.lines(fields.address or own)
+    pdf.ln(10)
+    pdf.set_font("Helvetica", "B", 14)
+    pdf.lines(str(pdf.title))
+    pdf.set_font("Helvetica", size=10)
+    pdf.lines(f"Rechnungsdatum: {_day(fields.invoice_date)}")
+    if fields.delivery_date is not None:
+        until = f" - {_day(fields.delivery_date_until)}" if fields.delivery_date_until is not None else ""
+        pdf.lines(f"Leistungszeitraum: {_day(fields.delivery_date)}{until}")
+    name = TEMPLATES.get(template, (template, ""))[0]
+    pdf.lines(f"Vorlage: {name} / {language}", fields.header, fields.head_text)
+    pdf.ln(4)
 
-    def end(self, fields: DocumentFields) -> None:
-        self.ln(4)
-        self.lines(fields.tax_text)
-        if fields.time_to_pay is not None:
-            self.lines(f"Zahlbar bis {fields.due_date:%d.%m.%Y} ohne Abzug.")
-        self.lines(fields.foot_text)
+
+def _print_position(pdf: _InvoicePdf, count: int, each: Position, fields: DocumentFields) -> None:
+    total = each.sums.net if fields.show_net else each.sums.gross
+    quantity = f"{_number(each.quantity)} {UNITIES[each.unity_id][0]}"
+    name = each.name if len(each.name) <= 42 else f"{each.name[:41]}…"
+    pdf.row(str(count), name, quantity, _money(each.price, fields.currency), _money(total, fields.currency))
+    if each.text:
+        pdf.set_x(pdf.l_margin + WIDTHS[0])
+        pdf.lines(each.text, width=WIDTHS[1])
+
+
+def _print_totals(pdf: _InvoicePdf, fields: DocumentFields) -> None:
+    rates = sorted(fields.rates, key=lambda each: each[0])
+    totals = [("Summe netto", fields.sums.net, "")]
+    totals += [(f"Umsatzsteuer {_number(rate)} %", sums.tax, "") for rate, sums in rates]
+    totals += [("Gesamtbetrag", fields.sums.gross, "B")]
+    pdf.ln(3)
+    for label, amount, style in totals:
+        pdf.row(label, _money(amount, fields.currency), style=style, widths=(sum(WIDTHS[:4]), WIDTHS[4]), left=0)
+    pdf.set_font("Helvetica", size=10)
+    pdf.ln(4)
 
 
 def _printable(text: str) -> str:
@@ -139,5 +130,5 @@ def _money(value: Decimal, currency: str) -> str:
     return f"{text} {'€' if currency == 'EUR' else currency}"
 
 
-def _day(day: datetime | date | None) -> str:
-    return "" if day is None else f"{berlin_day(day):%d.%m.%Y}"
+def _day(day: datetime | date) -> str:
+    return f"{berlin_day(day):%d.%m.%Y}"

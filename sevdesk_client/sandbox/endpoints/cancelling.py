@@ -10,12 +10,10 @@ from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.credit_notes import add_credit_note, credit_note_json
 from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
 from sevdesk_client.sandbox.endpoints.invoice_json import cancellation_json
-from sevdesk_client.sandbox.endpoints.invoices import find_invoice
 
 
-def cancel_invoice(account: Account, call: Call) -> Answer:
+def cancel_invoice(account: Account, invoice: Invoice, call: Call) -> Answer:
     """POST /Invoice/{id}/cancelInvoice, without body: 201 with the SR or the credit note draft."""
-    invoice = find_invoice(account, call.ident)
     return objects(cancel(account, invoice), 201)
 
 
@@ -30,8 +28,10 @@ def cancel(account: Account, invoice: Invoice) -> Object:
     if invoice.status < 1000 and invoice.paid != 0:
         message = "Partially Paid Invoices can not be deleted at the moment, book a credit invoice manually"
         raise Refusal(200, message, 390)
-    if invoice.status == 1000 and account.switches.cancel_paid != "storno":
-        return _add_credit_note(account, invoice)
+    if invoice.status == 1000 and account.switches.cancel_paid == "refuse":
+        raise invalid("Paid invoices can not be canceled")
+    if invoice.status == 1000 and account.switches.cancel_paid == "credit_note":
+        return credit_note_json(add_credit_note(account, invoice))  # the invoice stays unchanged (one report)
     return cancellation_json(account, _add_cancellation(account, invoice))
 
 
@@ -41,20 +41,14 @@ def credit_note_exists(account: Account, invoice: Invoice) -> Refusal:
     return Refusal(422, "CreditNote exists", 170, {"objects": [credit_note_json(note)]})
 
 
-def _add_credit_note(account: Account, invoice: Invoice) -> Object:
-    """A paid invoice stays unchanged and gets a credit note draft (one report)."""
-    if account.switches.cancel_paid == "refuse":
-        raise invalid("Paid invoices can not be canceled")
-    return credit_note_json(add_credit_note(account, invoice))
-
-
 def _add_cancellation(account: Account, source: Invoice) -> Invoice:
     """Add the SR: final and enshrined at once, sums negated, note copied, never sent (captures)."""
-    now, number = account.now(), account.take_number()
+    number = account.take_number()
     headers = {"de": "Stornorechnung Nr. {} zur Rechnung Nr. {}", "en": "Cancellation Invoice No. {} to Invoice No. {}"}
     header = headers.get(source.layout["language"][:2], headers["de"])
+    ident, now, _ = account.new_record()
     fields = replace(_negated(source.fields), invoice_date=now, header=header.format(number, source.number))
-    cancellation = Invoice(account.new_id(), now, now, fields, source.note, number, type="SR", status=1000)
+    cancellation = Invoice(ident, now, now, fields, source.note, number, type="SR", status=1000)
     cancellation.send_type, cancellation.enshrined, cancellation.origin_id = source.send_type, now, source.id
     cancellation.layout = source.layout
     account.add(cancellation)

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from sevdesk_client.sandbox.account import master_data
-from sevdesk_client.sandbox.account.formats import Object, flag, is_true, record_json, ref
-from sevdesk_client.sandbox.account.records import CLIENT, Contact
+from sevdesk_client.sandbox.account.formats import Object, flag, is_true, ref
+from sevdesk_client.sandbox.account.records import CLIENT, Contact, record_json
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.body_fields import optional_reference, required_reference, texts
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
-from sevdesk_client.sandbox.endpoints.lookup import find, page
+from sevdesk_client.sandbox.endpoints.lookup import find, page, read_one
 
 # The text keys of a contact's JSON, in the order of the capture.
 _PERSON = ("surename", "familyname", "titel")
@@ -26,7 +26,7 @@ def contact_json(contact: Contact) -> Object:
     """The JSON of a contact (capture)."""
     get = contact.fields.get
     shown: Object = {
-        **record_json("Contact", contact.id, contact.create, contact.update),
+        **record_json("Contact", contact),
         "name": get("name"),
         "status": "1000",
         "customerNumber": get("customerNumber"),
@@ -46,17 +46,19 @@ def contact_json(contact: Contact) -> Object:
     return shown if contact.parent_id is None else {**shown, "parent": ref(contact.parent_id, "Contact")}
 
 
+get_contact = read_one("Contact", lambda account: account.contacts, contact_json)
+
+
 def create_contact(account: Account, call: Call) -> Answer:
     """POST /Contact: only category is required (live, three peers); an omitted number is assigned (one report)."""
     category = required_reference(account, call.body, "category", "Category", master_data.CATEGORIES)
     fields = texts(call.body, _WRITABLE)
     if not fields.get("customerNumber"):
-        fields["customerNumber"] = _take_customer_number(account)
+        fields["customerNumber"] = _peek_customer_number(account)
+        account.next_customer += 1
     _refuse_taken_number(account, str(fields["customerNumber"]), 0)
-    now = account.now()
     parent = optional_reference(account, call.body, "parent", "Contact", account.contacts)
-    contact = Contact(account.new_id(), now, now, fields, category, parent)
-    account.contacts.put(contact)
+    contact = account.contacts.put(Contact(*account.new_record(), fields, category, parent))
     return objects(contact_json(contact), 201)
 
 
@@ -64,18 +66,12 @@ def update_contact(account: Account, call: Call) -> Answer:
     """PUT /Contact/{id}: partial (one report)."""
     contact = find(account, account.contacts, call.ident, "Contact")
     fields = texts(call.body, _WRITABLE)
-    category = (
-        optional_reference(account, call.body, "category", "Category", master_data.CATEGORIES) or contact.category_id
-    )
+    category = optional_reference(account, call.body, "category", "Category", master_data.CATEGORIES)
     if "customerNumber" in fields and fields["customerNumber"] != contact.fields.get("customerNumber"):
         _refuse_taken_number(account, str(fields["customerNumber"]), contact.id)
-    contact.fields, contact.category_id, contact.update = {**contact.fields, **fields}, category, account.now()
+    contact.fields, contact.category_id = {**contact.fields, **fields}, category or contact.category_id
+    contact.update = account.now()
     return objects(contact_json(account.contacts.put(contact)))
-
-
-def get_contact(account: Account, call: Call) -> Answer:
-    """GET /Contact/{id}: a list of one."""
-    return objects([contact_json(find(account, account.contacts, call.ident, "Contact"))])
 
 
 def delete_contact(account: Account, call: Call) -> Answer:
@@ -95,7 +91,7 @@ def list_contacts(account: Account, call: Call) -> Answer:
 def _chosen(account: Account, call: Call) -> Iterator[Contact]:
     name, category = call.query.get("name"), call.reference("category", "Category")
     number = call.query.get("customerNumber")
-    for contact in reversed(list(account.contacts) if number is None else account.contacts.with_key(number)):
+    for contact in reversed(list(account.contacts.values()) if number is None else account.contacts.with_key(number)):
         if contact.is_person and call.query.get("depth") != "1":
             continue
         if name is not None and name.lower() not in str(contact.fields.get("name") or "").lower():
@@ -130,9 +126,3 @@ def _peek_customer_number(account: Account) -> str:
     while _taken(account, str(account.next_customer)):
         account.next_customer += 1
     return str(account.next_customer)
-
-
-def _take_customer_number(account: Account) -> str:
-    number = _peek_customer_number(account)
-    account.next_customer += 1
-    return number

@@ -1,21 +1,21 @@
 """CreditNote: the drafts that cancelling a paid invoice creates, and saveCreditNote with its measured refusals."""
 
-from sevdesk_client.sandbox.account.formats import Object, decimal_text, flag, parse_id, record_json, ref, timestamp
-from sevdesk_client.sandbox.account.records import CLIENT, CreditNote, Invoice
+from sevdesk_client.sandbox.account.formats import Object, decimal_text, flag, parse_id, ref, timestamp
+from sevdesk_client.sandbox.account.records import CLIENT, CreditNote, Invoice, record_json
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.account.sums import ZERO
 from sevdesk_client.sandbox.endpoints.body_fields import amount, model_object, object_list
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
 from sevdesk_client.sandbox.endpoints.invoice_json import document_sums
-from sevdesk_client.sandbox.endpoints.lookup import find, page
+from sevdesk_client.sandbox.endpoints.lookup import find, page, read_one
 
 
 def credit_note_json(note: CreditNote) -> Object:
     """The JSON of a credit note (one report for a few keys; the others follow the specification)."""
     fields = note.fields
     return {
-        **record_json("CreditNote", note.id, note.create, note.update),
+        **record_json("CreditNote", note),
         "creditNoteNumber": note.number,
         "contact": ref(fields.contact_id, "Contact"),
         "creditNoteDate": timestamp(note.create),
@@ -45,6 +45,9 @@ def credit_note_json(note: CreditNote) -> Object:
     }
 
 
+get_credit_note = read_one("CreditNote", lambda account: account.credit_notes, credit_note_json)
+
+
 def save_credit_note(account: Account, call: Call) -> Answer:
     """POST /CreditNote/Factory/saveCreditNote for an invoice: its two measured refusals, otherwise a draft."""
     data = model_object(call.body.get("creditNote"), "creditNote", "CreditNote")
@@ -66,18 +69,12 @@ def save_credit_note(account: Account, call: Call) -> Answer:
 
 def add_credit_note(account: Account, invoice: Invoice) -> CreditNote:
     """Add a draft over the whole invoice."""
-    now = account.now()
     number = f"GU-{account.next_credit_note}"
-    note = CreditNote(account.new_id(), now, now, invoice.id, invoice.fields, invoice.note, number)
+    note = CreditNote(*account.new_record(), invoice.id, invoice.fields, invoice.note, number)
     account.next_credit_note += 1
     account.credit_notes[note.id] = note
     invoice.credit_note_id = note.id
     return note
-
-
-def get_credit_note(account: Account, call: Call) -> Answer:
-    """GET /CreditNote/{id}."""
-    return objects([credit_note_json(find(account, account.credit_notes, call.ident, "CreditNote"))])
 
 
 def delete_credit_note(account: Account, call: Call) -> Answer:

@@ -20,6 +20,7 @@ from sevdesk_client.sandbox.documents import postings
 from sevdesk_client.sandbox.documents.cii import embedded_xml
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.errors import Refusal, not_found
+from sevdesk_client.sandbox.endpoints.lookup import find
 
 SCOPE = frozenset("EXTCD")  # Earnings, Expenditure, Transactions, Cash register, Assets (official)
 STORAGE: Final = "/storage"
@@ -182,10 +183,7 @@ def _wrapped(account: Account, value: Object) -> Answer:
 
 
 def _find(account: Account, call: Call) -> ExportJob:
-    wanted = call.query.get("jobId", "")
-    if wanted not in account.exports:
-        raise not_found("ExportJob", wanted[:60], account.switches.not_found)
-    return account.exports[wanted]
+    return find(account, account.exports, call.query.get("jobId", ""), "ExportJob")
 
 
 def update_export_config(account: Account, call: Call) -> Answer:

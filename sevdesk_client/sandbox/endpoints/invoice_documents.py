@@ -12,7 +12,6 @@ from sevdesk_client.sandbox.documents.cii import embedded_xml
 from sevdesk_client.sandbox.documents.pdf import invoice_pdf
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, json_answer, objects
 from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
-from sevdesk_client.sandbox.endpoints.invoices import find_invoice
 from sevdesk_client.sandbox.endpoints.sending import check_e_invoice, mark_sent
 
 LANGUAGES = [("deutsch", "de_DE", "SEVDOC_LANG_DE_DE"), ("englisch", "en_GB", "SEVDOC_LANG_EN_GB")]
@@ -20,12 +19,11 @@ LINES_ON_A_PAGE = 30
 PARAMETERS = ("language", "template", "letterpaper", "payPal")  # official
 
 
-def get_pdf(account: Account, call: Call) -> Answer:
+def get_pdf(account: Account, invoice: Invoice, call: Call) -> Answer:
     """GET /Invoice/{id}/getPdf: finalises a draft unless preventSendBy=true (live, two peers).
 
     Answers bytes with download=true (one report) or switch pdf_raw, otherwise JSON with the keys of the capture.
     """
-    invoice = find_invoice(account, call.ident)
     _refuse_e_draft(invoice)
     if invoice.status == 100 and not is_true(call.query.get("preventSendBy")):
         mark_sent(account, invoice, "VPDF")
@@ -42,16 +40,14 @@ def get_pdf(account: Account, call: Call) -> Answer:
     return objects(document)
 
 
-def render(account: Account, call: Call) -> Answer:
+def render(account: Account, invoice: Invoice, call: Call) -> Answer:
     """POST /Invoice/{id}/render: 201 with metadata, not in `objects` (specification); changes nothing (one report)."""
-    invoice = find_invoice(account, call.ident)
     language = {**_language(), "visible": True, "value": invoice.layout["language"]}
     return json_answer({**_metadata(invoice), "parameters": [language], "thumbs": [None]}, 201)
 
 
-def change_parameter(account: Account, call: Call) -> Answer:
+def change_parameter(account: Account, invoice: Invoice, call: Call) -> Answer:
     """PUT /Invoice/{id}/changeParameter: works before and after sendBy, without render (one report)."""
-    invoice = find_invoice(account, call.ident)
     _refuse_e_draft(invoice)
     key, value = call.body.get("key"), call.body.get("value")
     if key not in PARAMETERS or value is None:
@@ -64,9 +60,8 @@ def change_parameter(account: Account, call: Call) -> Answer:
     return objects({"result": "1", "metadaten": {**_metadata(invoice), "thumbs": [_language()]}})
 
 
-def get_xml(account: Account, call: Call) -> Answer:
+def get_xml(account: Account, invoice: Invoice, call: Call) -> Answer:
     """GET /Invoice/{id}/getXml: finalised e-invoices only (measured)."""
-    invoice = find_invoice(account, call.ident)
     if not invoice.fields.is_e_invoice:
         raise Refusal(400, "This invoice is not an electronic invoice")
     if account.switches.xml_backend_down:

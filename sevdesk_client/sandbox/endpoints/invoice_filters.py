@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import partial
 
 from sevdesk_client.sandbox.account.formats import as_datetime, is_true, parse_unix
 from sevdesk_client.sandbox.account.records import Invoice
@@ -9,6 +10,30 @@ from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.calls import Call
 
 Test = Callable[[Invoice], bool]
+
+# Filters by their key in the query; those that nobody measured follow the documentation.
+_FILTERS: dict[str, Callable[[str, Invoice], bool]] = {
+    "invoiceNumber": lambda wanted, each: each.number == wanted,
+    "headerStartsWith": lambda wanted, each: (each.fields.header or "").startswith(wanted),
+    "invoiceType": lambda wanted, each: each.type == wanted,
+    "sendType": lambda wanted, each: each.send_type == wanted,
+    "partiallyPaid": lambda wanted, each: not is_true(wanted) or (each.status < 1000 and each.paid > 0),
+}
+# Filters x[id] with the objectName that they need (live, three peers).
+_REFERENCES: dict[tuple[str, str], Callable[[Invoice], int | None]] = {
+    ("contact", "Contact"): lambda each: each.fields.contact_id,
+    ("origin", "Invoice"): lambda each: each.origin_id,
+    ("paymentMethod", "PaymentMethod"): lambda each: each.fields.payment_method_id,
+}
+# Unix seconds; an ISO date matches nothing (one report).
+_DATES: dict[str, Callable[[datetime, Invoice], bool]] = {
+    "startDate": lambda at, each: as_datetime(each.fields.invoice_date) >= at,
+    "endDate": lambda at, each: as_datetime(each.fields.invoice_date) <= at,
+    "createAfter": lambda at, each: _whole_second(each.create) > at,
+    "createBefore": lambda at, each: _whole_second(each.create) < at,
+    "updateAfter": lambda at, each: _whole_second(each.update) > at,
+    "updateBefore": lambda at, each: _whole_second(each.update) < at,
+}
 
 
 def matching_invoices(account: Account, call: Call) -> Iterable[Invoice]:
@@ -27,16 +52,14 @@ def matching_invoices(account: Account, call: Call) -> Iterable[Invoice]:
 def _candidates(account: Account, query: dict[str, str]) -> Iterable[Invoice]:
     """Candidates by note, number or update from one index; the documented customerIntenalNote is ignored (measured)."""
     if "customerInternalNote" in query:
-        return _newest(account, account.by_note.get(query["customerInternalNote"], []))
-    if "invoiceNumber" in query:
-        return _newest(account, account.by_number.get(query["invoiceNumber"], []))
-    if since := parse_unix(query.get("updateAfter")):
-        return sorted(_updated_after(account, since), key=lambda each: -each.id)
-    return reversed(account.invoices.values())
-
-
-def _newest(account: Account, idents: list[int]) -> list[Invoice]:
-    return [account.invoices[ident] for ident in sorted(idents, reverse=True)]
+        found: Iterable[Invoice] = account.with_note(query["customerInternalNote"])
+    elif "invoiceNumber" in query:
+        found = account.with_number(query["invoiceNumber"])
+    elif since := parse_unix(query.get("updateAfter")):
+        found = _updated_after(account, since)
+    else:
+        return reversed(account.invoices.values())
+    return sorted(found, key=lambda each: each.id, reverse=True)
 
 
 def _updated_after(account: Account, since: datetime) -> Iterator[Invoice]:
@@ -52,57 +75,18 @@ def _whole_second(moment: datetime) -> datetime:
 
 
 def _tests(account: Account, call: Call) -> Iterator[Test]:
-    """One test per known filter of the query. Filters that nobody measured follow the documentation."""
-    query = call.query
-    yield from _state_tests(query)
-    yield from _reference_tests(call)
-    yield from _date_tests(account, query)
-    if number := query.get("invoiceNumber"):
-        yield lambda each: each.number == number
-    if prefix := query.get("headerStartsWith"):
-        yield lambda each: (each.fields.header or "").startswith(prefix)
-
-
-def _state_tests(query: dict[str, str]) -> Iterator[Test]:
-    """status, one value (official) or as an array (one report); a comma list is not established and ignored."""
+    """One test per known filter of the query."""
+    query, today = call.query, account.today()
+    yield from (partial(_FILTERS[key], query[key]) for key in _FILTERS if query.get(key))
+    for (key, model), own in _REFERENCES.items():
+        if wanted := call.reference(key, model):
+            yield lambda each, own=own, wanted=wanted: str(own(each)) == wanted  # type: ignore[misc]
+    for key in _DATES.keys() & query.keys():
+        at = parse_unix(query[key])
+        yield partial(_DATES[key], at) if at else lambda each: False
+    # One value (official) or an array (one report); a comma list is not established and ignored.
     given = [value for key, value in query.items() if key == "status" or key.startswith("status[")]
     if given and all(value.isdigit() for value in given):
-        wanted = {int(value) for value in given}
-        yield lambda each: each.status in wanted
-    if kind := query.get("invoiceType"):
-        yield lambda each: each.type == kind
-    if send_type := query.get("sendType"):
-        yield lambda each: each.send_type == send_type
-    if is_true(query.get("partiallyPaid")):
-        yield lambda each: each.status < 1000 and each.paid > 0
-
-
-def _reference_tests(call: Call) -> Iterator[Test]:
-    """Filters x[id], ignored without x[objectName] (live, three peers)."""
-    if contact := call.reference("contact", "Contact"):
-        yield lambda each: str(each.fields.contact_id) == contact
-    if origin := call.reference("origin", "Invoice"):
-        yield lambda each: str(each.origin_id) == origin
-    if method := call.reference("paymentMethod", "PaymentMethod"):
-        yield lambda each: str(each.fields.payment_method_id) == method
-
-
-def _date_tests(account: Account, query: dict[str, str]) -> Iterator[Test]:
-    """Date filters in unix seconds; an ISO date matches nothing (one report)."""
-    bounds: dict[str, Callable[[Invoice, datetime], bool]] = {
-        "startDate": lambda each, at: as_datetime(each.fields.invoice_date) >= at,
-        "endDate": lambda each, at: as_datetime(each.fields.invoice_date) <= at,
-        "createAfter": lambda each, at: _whole_second(each.create) > at,
-        "createBefore": lambda each, at: _whole_second(each.create) < at,
-        "updateAfter": lambda each, at: _whole_second(each.update) > at,
-        "updateBefore": lambda each, at: _whole_second(each.update) < at,
-    }
-    for key in bounds.keys() & query.keys():
-        yield _bound(bounds[key], parse_unix(query[key]))
-    if "delinquent" in query and is_true(query["delinquent"]):
-        today = account.today()
+        yield lambda each: each.status in map(int, given)
+    if is_true(query.get("delinquent")):
         yield lambda each: each.status in (200, 750) and each.fields.due_date < today
-
-
-def _bound(holds: Callable[[Invoice, datetime], bool], at: datetime | None) -> Test:
-    return lambda each: at is not None and holds(each, at)

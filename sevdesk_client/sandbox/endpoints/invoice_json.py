@@ -1,8 +1,8 @@
 """The JSON of an invoice in read and write answers, with the keys and order of the captures."""
 
 from sevdesk_client.sandbox.account import master_data
-from sevdesk_client.sandbox.account.formats import Object, decimal_text, flag, number, ref, timestamp
-from sevdesk_client.sandbox.account.records import CLIENT, DocumentFields, Invoice
+from sevdesk_client.sandbox.account.formats import Object, decimal_text, flag, head_json, number, ref, timestamp
+from sevdesk_client.sandbox.account.records import CLIENT, DOCUMENT_TEXTS, DocumentFields, Invoice
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.contacts import contact_json
 
@@ -20,18 +20,24 @@ _NO_DISCOUNT = dict.fromkeys(
 
 
 def invoice_json(invoice: Invoice) -> Object:
-    """An invoice in a read answer: all values are strings, except paidAmount (live, two peers)."""
+    """An invoice in a read answer: all values are strings, except paidAmount (live, two peers).
+
+    paymentMethod and origin are there only when they are set (captures).
+    """
     fields = invoice.fields
     return {
-        "id": str(invoice.id),
-        "objectName": "Invoice",
-        "additionalInformation": None,
+        **head_json("Invoice", invoice.id),
         "invoiceNumber": invoice.number,
         "contact": ref(fields.contact_id, "Contact"),
         "create": timestamp(invoice.create),
         "update": timestamp(invoice.update),
         "sevClient": CLIENT,
-        **_head(fields),
+        "invoiceDate": timestamp(fields.invoice_date),
+        **{key: getattr(fields, field) for key, field in DOCUMENT_TEXTS.items()},
+        "timeToPay": None if fields.time_to_pay is None else str(fields.time_to_pay),
+        "discountTime": None if fields.discount_time is None else str(fields.discount_time),
+        "discount": decimal_text(fields.discount),
+        "addressCountry": ref(fields.address_country_id, "StaticCountry"),
         "payDate": timestamp(invoice.pay_date),
         "createUser": ref(fields.contact_person_id, "SevUser"),
         "deliveryDate": timestamp(fields.delivery_date),
@@ -43,12 +49,11 @@ def invoice_json(invoice: Invoice) -> Object:
         "dunningLevel": None,
         "addressParentName": None,
         "taxType": None,
-        **_only_when_set("paymentMethod", ref(fields.payment_method_id, "PaymentMethod")),
+        **({"paymentMethod": ref(fields.payment_method_id, "PaymentMethod")} if fields.payment_method_id else {}),
         "sendDate": timestamp(invoice.send_date),
-        **_only_when_set("origin", ref(invoice.origin_id, "Invoice")),
+        **({"origin": ref(invoice.origin_id, "Invoice")} if invoice.origin_id else {}),
         "invoiceType": invoice.type,
         **_NO_RECURRENCE,
-        "address": fields.address,
         "currency": fields.currency,
         **document_sums(fields),
         "paidAmount": number(invoice.paid),
@@ -64,45 +69,15 @@ def invoice_json(invoice: Invoice) -> Object:
     }
 
 
-def _head(fields: DocumentFields) -> Object:
-    """Invoice date, texts, payment terms and address."""
-    return {
-        "invoiceDate": timestamp(fields.invoice_date),
-        "header": fields.header,
-        "headText": fields.head_text,
-        "footText": fields.foot_text,
-        "timeToPay": None if fields.time_to_pay is None else str(fields.time_to_pay),
-        "discountTime": None if fields.discount_time is None else str(fields.discount_time),
-        "discount": decimal_text(fields.discount),
-        "addressName": fields.address_name,
-        "addressStreet": fields.address_street,
-        "addressZip": fields.address_zip,
-        "addressCity": fields.address_city,
-        "addressCountry": ref(fields.address_country_id, "StaticCountry"),
-    }
-
-
-def _only_when_set(key: str, value: Object | None) -> Object:
-    """The key only if it has a value (captures)."""
-    return {} if value is None else {key: value}
-
-
 def document_sums(fields: DocumentFields) -> Object:
     """Sums in the document's currency, as foreign currency (0 for EUR) and for accounting (same for EUR) (captures)."""
     sums = fields.sums
-    net, tax, gross = decimal_text(sums.net), decimal_text(sums.tax), decimal_text(sums.gross)
+    parts = {"Net": decimal_text(sums.net), "Tax": decimal_text(sums.tax), "Gross": decimal_text(sums.gross)}
     return {
-        "sumNet": net,
-        "sumTax": tax,
-        "sumGross": gross,
+        **{f"sum{kind}": value for kind, value in parts.items()},
         "sumDiscounts": decimal_text(sums.discount),
-        "sumNetForeignCurrency": "0",
-        "sumTaxForeignCurrency": "0",
-        "sumGrossForeignCurrency": "0",
-        "sumDiscountsForeignCurrency": "0",
-        "sumNetAccounting": net,
-        "sumTaxAccounting": tax,
-        "sumGrossAccounting": gross,
+        **{f"sum{kind}ForeignCurrency": "0" for kind in (*parts, "Discounts")},
+        **{f"sum{kind}Accounting": value for kind, value in parts.items()},
     }
 
 
@@ -114,12 +89,8 @@ def written_invoice_json(account: Account, invoice: Invoice) -> Object:
     if account.switches.expand_references:
         person = {**master_data.user(invoice.fields.contact_person_id), "lastLoginIp": "192.0.2.7"}
         contact = contact_json(account.contacts[invoice.fields.contact_id])
-        shown |= {
-            "contact": contact,
-            "sevClient": master_data.FULL_CLIENT,
-            "contactPerson": person,
-            "createUser": person,
-        }
+        shown |= {"contact": contact, "sevClient": master_data.FULL_CLIENT}
+        shown |= {"contactPerson": person, "createUser": person}
     return shown
 
 
@@ -145,9 +116,7 @@ def cancellation_json(account: Account, invoice: Invoice) -> Object:
     """The invoice in cancelInvoice's answer: a few more keys, contact and taxRule in full (capture)."""
     shown = invoice_json(invoice)
     rule = {
-        "id": str(invoice.fields.tax_rule),
-        "objectName": "TaxRule",
-        "additionalInformation": None,
+        **head_json("TaxRule", invoice.fields.tax_rule),
         "name": "Umsatzsteuerpflichtige Umsätze",
         "description": "Umsatzsteuerpflichtige Umsätze",
         "code": "USTPFL_UMS_EINN",

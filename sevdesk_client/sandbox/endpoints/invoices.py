@@ -3,108 +3,76 @@
 from dataclasses import replace
 
 from sevdesk_client.sandbox.account import master_data
-from sevdesk_client.sandbox.account.formats import Object, parse_id
-from sevdesk_client.sandbox.account.records import Invoice
+from sevdesk_client.sandbox.account.formats import parse_id
+from sevdesk_client.sandbox.account.records import DOCUMENT_TEXTS, Invoice
 from sevdesk_client.sandbox.account.state import Account
-from sevdesk_client.sandbox.endpoints.body_fields import model_object, optional_reference, required_reference, texts
+from sevdesk_client.sandbox.endpoints.body_fields import model_object, optional_reference, required_reference, text
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
 from sevdesk_client.sandbox.endpoints.invoice_filters import matching_invoices
 from sevdesk_client.sandbox.endpoints.invoice_json import embed, invoice_json, written_invoice_json
 from sevdesk_client.sandbox.endpoints.lookup import find, page
 from sevdesk_client.sandbox.endpoints.position_json import position_json, saved_position_json
-from sevdesk_client.sandbox.endpoints.save_rules import InvoiceBody, read_invoice_body
-
-
-def find_invoice(account: Account, ident: int) -> Invoice:
-    """The invoice, or 404/151."""
-    return find(account, account.invoices, ident, "Invoice")
+from sevdesk_client.sandbox.endpoints.save_rules import read_invoice_body
 
 
 def save_invoice(account: Account, call: Call) -> Answer:
     """POST /Invoice/Factory/saveInvoice: a new draft, or with invoice.id a changed one; 201 for both."""
     ident = parse_id(model_object(call.body.get("invoice"), "invoice", "Invoice").get("id"))
-    old = find_invoice(account, ident) if ident else None
+    old = find(account, account.invoices, ident, "Invoice") if ident else None
     if old is not None and old.status != 100:
         raise invalid("Only drafts can be changed")  # wording inferred
     saved = read_invoice_body(account, call.body, old)
-    if account.switches.duplicate_number == "refuse" and saved.number is not None:
-        _refuse_taken(account, saved.number, ident)
-    invoice = _change(account, old, saved) if old else _create(account, saved)
-    return objects(_saved_answer(account, invoice), 201)
-
-
-def _refuse_taken(account: Account, number: str, ident: int | None) -> None:
-    """Refuse a number in use, with switch duplicate_number on "refuse"; nobody recorded the status."""
-    if any(each.id != ident for each in account.with_number(number)):
-        raise invalid("Invoice: Correct number abort. Timeout")
-
-
-def _create(account: Account, saved: InvoiceBody) -> Invoice:
-    now = account.now()
-    draft = Invoice(account.new_id(), now, now, saved.fields, saved.note, saved.number, type=saved.type)
-    return account.add(draft)
-
-
-def _change(account: Account, invoice: Invoice, saved: InvoiceBody) -> Invoice:
-    invoice.fields, invoice.type = saved.fields, saved.type
-    account.set_note_and_number(invoice, note=saved.note, number=saved.number)
-    return account.touch(invoice)
-
-
-def _saved_answer(account: Account, invoice: Invoice) -> Object:
+    taken = account.with_number(saved.number) if saved.number is not None else []
+    if account.switches.duplicate_number == "refuse" and any(each is not old for each in taken):
+        raise invalid("Invoice: Correct number abort. Timeout")  # nobody recorded the status
+    if old is None:
+        made = Invoice(*account.new_record(), saved.fields, saved.note, saved.number, type=saved.type)
+        invoice = account.add(made)
+    else:
+        old.fields, old.type, old.note, old.number = saved.fields, saved.type, saved.note, saved.number
+        invoice = account.touch(old)
     shown = written_invoice_json(account, invoice)
-    fields = invoice.fields
-    positions = [saved_position_json(each, shown, fields.show_net) for each in fields.positions]
-    return {"invoice": shown, "invoicePos": positions, "vatdrop": "not relevant"}
+    positions = [saved_position_json(each, shown, saved.fields.show_net) for each in saved.fields.positions]
+    return objects({"invoice": shown, "invoicePos": positions, "vatdrop": "not relevant"}, 201)
 
 
-def get_invoice(account: Account, call: Call) -> Answer:
+def get_invoice(account: Account, invoice: Invoice, call: Call) -> Answer:
     """GET /Invoice/{id}: a list of one."""
-    shown = invoice_json(find_invoice(account, call.ident))
-    return objects([embed(account, shown, call.query.get("embed", ""))])
+    return objects([embed(account, invoice_json(invoice), call.query.get("embed", ""))])
 
 
 def list_invoices(account: Account, call: Call) -> Answer:
     """GET /Invoice: newest first as captured; unknown filters change nothing (live, two peers)."""
     wanted = call.query.get("embed", "")
-    return page(
-        account, matching_invoices(account, call), call, lambda each: embed(account, invoice_json(each), wanted)
-    )
+    found = matching_invoices(account, call)
+    return page(account, found, call, lambda each: embed(account, invoice_json(each), wanted))
 
 
-def change_invoice(account: Account, call: Call) -> Answer:
+def change_invoice(account: Account, invoice: Invoice, call: Call) -> Answer:
     """PUT /Invoice/{id} (undocumented): contact and address, unless enshrined or above status 200 (one report)."""
-    invoice = find_invoice(account, call.ident)
     if invoice.enshrined is not None or invoice.status > 200:
         raise invalid("Already enshrined" if invoice.enshrined else "Only drafts and open invoices can be changed")
     body, fields = call.body, invoice.fields
     if "contact" in body:
         fields = replace(fields, contact_id=required_reference(account, body, "contact", "Contact", account.contacts))
     country = optional_reference(account, body, "addressCountry", "StaticCountry", master_data.COUNTRIES)
-    keys = ("address", "addressName", "addressStreet", "addressZip", "addressCity")
-    changed = {_snake(key): value for key, value in texts(body, keys).items()}
+    keys = [key for key in DOCUMENT_TEXTS if key.startswith("address") and key in body]
+    changed = {DOCUMENT_TEXTS[key]: text(body, key) for key in keys}
     invoice.fields = replace(fields, address_country_id=country or fields.address_country_id, **changed)  # type: ignore[arg-type] # all texts
     return objects(written_invoice_json(account, account.touch(invoice)))
 
 
-def _snake(key: str) -> str:
-    return "".join(f"_{each.lower()}" if each.isupper() else each for each in key)
-
-
-def delete_invoice(account: Account, call: Call) -> Answer:
+def delete_invoice(account: Account, invoice: Invoice, call: Call) -> Answer:
     """DELETE /Invoice/{id}: drafts only, 409/159 otherwise (live, three peers)."""
-    invoice = find_invoice(account, call.ident)
     if invoice.status != 100:
-        message = f"Invoice can only be deleted in status 100 but is status {invoice.status}"
-        raise Refusal(409, message, 159)
+        raise Refusal(409, f"Invoice can only be deleted in status 100 but is status {invoice.status}", 159)
     account.remove(invoice)
     return objects([None])
 
 
-def get_positions(account: Account, call: Call) -> Answer:
+def get_positions(account: Account, invoice: Invoice, call: Call) -> Answer:
     """GET /Invoice/{id}/getPositions."""
-    invoice = find_invoice(account, call.ident)
     return page(account, invoice.fields.positions, call, lambda each: position_json(invoice, each))
 
 
@@ -116,7 +84,6 @@ def list_positions(account: Account, call: Call) -> Answer:
     return page(account, pairs, call, lambda pair: position_json(*pair))
 
 
-def is_partially_paid(account: Account, call: Call) -> Answer:
+def is_partially_paid(account: Account, invoice: Invoice, call: Call) -> Answer:
     """GET /Invoice/{id}/getIsPartiallyPaid: true also for older partly paid invoices with status 200 (official)."""
-    invoice = find_invoice(account, call.ident)
     return objects(invoice.status < 1000 and invoice.paid > 0)

@@ -1,33 +1,41 @@
 """One record by id, or one page of a list: limit, offset and countAll, the same for every list."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from sevdesk_client.sandbox.account.formats import Object, is_true
+from sevdesk_client.sandbox.account.records import Invoice
 from sevdesk_client.sandbox.account.state import Account
-from sevdesk_client.sandbox.endpoints.calls import Answer, Call, json_answer
+from sevdesk_client.sandbox.endpoints.calls import Answer, Call, json_answer, objects
 from sevdesk_client.sandbox.endpoints.errors import Refusal, not_found
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
+Endpoint = Callable[[Account, Call], Answer]
+InvoiceEndpoint = Callable[[Account, Invoice, Call], Answer]
 DEFAULT_LIMIT = 100  # official
 LARGEST_LIMIT = 1000  # official; what happens above it is not established: switch over_limit
 
 
-class _ById(Protocol[T_co]):
-    def __contains__(self, ident: object, /) -> bool: ...
-    def __getitem__(self, ident: int, /) -> T_co: ...
-
-
-def find(account: Account, records: _ById[T], ident: int, model: str) -> T:
+def find(account: Account, records: Mapping[K, T], ident: K, model: str) -> T:
     """The record with this id, or 404/151."""
     if ident not in records:
-        raise not_found(model, ident, account.switches.not_found)
+        raise not_found(model, str(ident)[:60], account.switches.not_found)
     return records[ident]
 
 
-def page(account: Account, items: Iterable[T], call: Call, render: Callable[[T], Object] | None = None) -> Answer:
+def read_one(model: str, records: Callable[[Account], Mapping[int, T]], render: Callable[[T], Object]) -> Endpoint:
+    """The endpoint GET /{model}/{id}: a list of one."""
+    return lambda account, call: objects([render(find(account, records(account), call.ident, model))])
+
+
+def of_invoice(endpoint: InvoiceEndpoint) -> Endpoint:
+    """The endpoint called with the invoice that the path names; 404/151 without one."""
+    return lambda account, call: endpoint(account, find(account, account.invoices, call.ident, "Invoice"), call)
+
+
+def page(account: Account, items: Iterable[T], call: Call, render: Callable[[T], Object]) -> Answer:
     """One page of `items`; with countAll=true also `total`, a string. There is no "has more" flag (official)."""
     limit = _whole(call.query.get("limit"), DEFAULT_LIMIT)
     offset = _whole(call.query.get("offset"), 0)
@@ -35,14 +43,11 @@ def page(account: Account, items: Iterable[T], call: Call, render: Callable[[T],
         if account.switches.over_limit == "refuse":
             raise Refusal(400, "limit must be between 1 and 1000")  # wording inferred
         limit = max(1, min(limit, LARGEST_LIMIT))
-    if not is_true(call.query.get("countAll")):
-        return json_answer({"objects": _shown(items, offset, limit, render)})
-    items = items if isinstance(items, Sequence) else list(items)
-    return json_answer({"total": str(len(items)), "objects": _shown(items, offset, limit, render)})
-
-
-def _shown(items: Iterable[T], offset: int, limit: int, render: Callable[[T], Object] | None) -> list[Object | T]:
-    return [render(each) if render else each for each in islice(items, offset, offset + limit)]
+    total = {}
+    if is_true(call.query.get("countAll")):
+        items = items if isinstance(items, Sequence) else list(items)
+        total = {"total": str(len(items))}
+    return json_answer({**total, "objects": [render(each) for each in islice(items, offset, offset + limit)]})
 
 
 def _whole(text: str | None, default: int) -> int:

@@ -1,18 +1,22 @@
 """GET of what every account comes with: users, countries, units, payment methods, layouts, bank accounts."""
 
+from collections.abc import Callable, Iterable
+
 from sevdesk_client.sandbox.account import master_data as data
-from sevdesk_client.sandbox.account.formats import Object, record_json
-from sevdesk_client.sandbox.account.records import CLIENT, CLIENT_ID
+from sevdesk_client.sandbox.account.formats import Object, head_json
+from sevdesk_client.sandbox.account.records import CLIENT
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.errors import Refusal, not_found
-from sevdesk_client.sandbox.endpoints.lookup import page
+from sevdesk_client.sandbox.endpoints.lookup import Endpoint, page
 
 
 def _payment_method(ident: int) -> Object:
     name, code, translation = data.PAYMENT_METHODS[ident]
     return {
-        **record_json("PaymentMethod", ident, None, None),
+        **head_json("PaymentMethod", ident),
+        "create": None,
+        "update": None,
         "name": name,
         "text": None,
         "electronicInvoiceId": code,
@@ -23,9 +27,7 @@ def _payment_method(ident: int) -> Object:
 def _check_account(ident: int) -> Object:
     name, kind = data.CHECK_ACCOUNTS[ident]
     return {
-        "id": str(ident),
-        "objectName": "CheckAccount",
-        "additionalInformation": None,
+        **head_json("CheckAccount", ident),
         "create": "2024-06-28T14:42:58+02:00",
         "update": "2024-06-28T14:42:58+02:00",
         "sevClient": CLIENT,
@@ -39,6 +41,10 @@ def _check_account(ident: int) -> Object:
     }
 
 
+def _communication_way_key(ident: int) -> Object:
+    return {"id": str(ident), "objectName": "CommunicationWayKey", "name": data.COMMUNICATION_WAY_KEYS[ident]}
+
+
 def system_version(account: Account, call: Call) -> Answer:
     """GET /Tools/bookkeepingSystemVersion: "2.0"; refuses any X-Version (measured, one report; wording inferred)."""
     if "x-version" in call.headers:
@@ -48,42 +54,25 @@ def system_version(account: Account, call: Call) -> Answer:
 
 def list_users(account: Account, call: Call) -> Answer:
     """GET /SevUser; with embed=sevClient the account's name (inferred)."""
-    users = [data.user(ident) for ident in data.USERS]
-    if "sevClient" in call.query.get("embed", ""):
-        client = {"id": str(CLIENT_ID), "objectName": "SevClient", "name": "Sandbox GmbH"}
-        users = [{**each, "sevClient": client} for each in users]
-    return page(account, users, call)
+    client = {**CLIENT, "name": "Sandbox GmbH"} if "sevClient" in call.query.get("embed", "") else CLIENT
+    return page(account, data.USERS, call, lambda ident: {**data.user(ident), "sevClient": client})
 
 
 def list_countries(account: Account, call: Call) -> Answer:
     """GET /StaticCountry, filtered by `code` in upper or lower case (live for ids 1 to 3)."""
     code = call.query.get("code")
     chosen = [ident for ident, (own, _) in data.COUNTRIES.items() if code is None or own == code.lower()]
-    return page(account, [data.country(ident) for ident in chosen], call)
+    return page(account, chosen, call, data.country)
 
 
-def list_unities(account: Account, call: Call) -> Answer:
-    """GET /Unity."""
-    return page(account, [data.unity(each) for each in data.UNITIES], call)
+def _list(idents: Iterable[int], render: Callable[[int], Object]) -> Endpoint:
+    return lambda account, call: page(account, idents, call, render)
 
 
-def list_payment_methods(account: Account, call: Call) -> Answer:
-    """GET /PaymentMethod (capture)."""
-    return page(account, [_payment_method(each) for each in data.PAYMENT_METHODS], call)
-
-
-def list_check_accounts(account: Account, call: Call) -> Answer:
-    """GET /CheckAccount (official)."""
-    return page(account, [_check_account(each) for each in data.CHECK_ACCOUNTS], call)
-
-
-def list_communication_way_keys(account: Account, call: Call) -> Answer:
-    """GET /CommunicationWayKey (official)."""
-    keys = [
-        {"id": str(ident), "objectName": "CommunicationWayKey", "name": name}
-        for ident, name in data.COMMUNICATION_WAY_KEYS.items()
-    ]
-    return page(account, keys, call)
+list_unities = _list(data.UNITIES, data.unity)
+list_payment_methods = _list(data.PAYMENT_METHODS, _payment_method)  # capture
+list_check_accounts = _list(data.CHECK_ACCOUNTS, _check_account)  # official
+list_communication_way_keys = _list(data.COMMUNICATION_WAY_KEYS, _communication_way_key)  # official
 
 
 def list_templates(account: Account, call: Call) -> Answer:
@@ -120,16 +109,8 @@ def sequence(account: Account, call: Call) -> Answer:
     if kind not in counts:
         raise not_found("SevSequence", call.query.get("type", ""), account.switches.not_found)
     form = account.switches.number_format if kind[0] == "Invoice" else "GU-%NUMBER"
-    return objects(
-        {
-            "id": "13272523",
-            "objectName": "SevSequence",
-            "forObject": kind[0],
-            "format": form,
-            "nextSequence": str(counts[kind]),
-            "type": kind[1],
-        }
-    )
+    shown = {"id": "13272523", "objectName": "SevSequence", "forObject": kind[0], "format": form}
+    return objects({**shown, "nextSequence": str(counts[kind]), "type": kind[1]})
 
 
 def next_invoice_number(account: Account, call: Call) -> Answer:

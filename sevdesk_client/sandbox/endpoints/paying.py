@@ -4,7 +4,15 @@ from datetime import date
 from decimal import Decimal
 
 from sevdesk_client.sandbox.account import master_data
-from sevdesk_client.sandbox.account.formats import BERLIN, decimal_text, parse_decimal, parse_unix, ref, timestamp
+from sevdesk_client.sandbox.account.formats import (
+    BERLIN,
+    decimal_text,
+    head_json,
+    parse_decimal,
+    parse_unix,
+    ref,
+    timestamp,
+)
 from sevdesk_client.sandbox.account.records import CLIENT, Invoice, Transaction
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.account.sums import ZERO
@@ -13,15 +21,13 @@ from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.cancelling import credit_note_exists
 from sevdesk_client.sandbox.endpoints.errors import invalid
 from sevdesk_client.sandbox.endpoints.invoice_json import written_invoice_json
-from sevdesk_client.sandbox.endpoints.invoices import find_invoice
 
 CLOSING_TYPES = frozenset({"CB", "CF", "O", "OF", "MTC"})  # close the invoice with any amount (official)
 OFFLINE_ACCOUNT = 5000001
 
 
-def book_amount(account: Account, call: Call) -> Answer:
+def book_amount(account: Account, invoice: Invoice, call: Call) -> Answer:
     """PUT /Invoice/{id}/bookAmount: answers an InvoiceLog (captured for vouchers; for invoices one peer)."""
-    invoice = find_invoice(account, call.ident)
     body, before = call.body, invoice.status
     amount, moment, kind = parse_decimal(body.get("amount")), parse_unix(body.get("date")), str(body.get("type"))
     if amount is None or moment is None or kind not in CLOSING_TYPES | {"FULL_PAYMENT", "N"}:
@@ -35,9 +41,7 @@ def book_amount(account: Account, call: Call) -> Answer:
     pay(account, invoice, amount, day, closes=kind in CLOSING_TYPES)
     add_transaction(account, invoice, amount, day, account_id)
     log = {
-        "id": str(account.new_id()),
-        "objectName": "InvoiceLog",
-        "additionalInformation": None,
+        **head_json("InvoiceLog", account.new_id()),
         "create": timestamp(account.now()),
         "invoice": ref(invoice.id, "Invoice"),
         "fromStatus": str(before),
@@ -67,7 +71,7 @@ def add_transaction(
     account: Account, invoice: Invoice, amount: Decimal, day: date, account_id: int = OFFLINE_ACCOUNT
 ) -> None:
     """Add the booked bank transaction of a payment."""
-    transaction = Transaction(account.new_id(), account.now(), account_id, amount, day, invoice.id, 400)
+    transaction = Transaction(*account.new_record(), account_id, amount, day, invoice.id, 400)
     account.transactions[transaction.id] = transaction
 
 
@@ -80,9 +84,8 @@ def unlink(account: Account, invoice: Invoice) -> None:
     account.touch(invoice)
 
 
-def reset_to_open(account: Account, call: Call) -> Answer:
+def reset_to_open(account: Account, invoice: Invoice, call: Call) -> Answer:
     """PUT /Invoice/{id}/resetToOpen: from 750 or 1000; sources disagree on enshrined ones (switch reset_enshrined)."""
-    invoice = find_invoice(account, call.ident)
     if invoice.credit_note_id is not None:
         raise credit_note_exists(account, invoice)
     if invoice.cancelled_by is not None or invoice.type == "SR":

@@ -7,14 +7,7 @@ from sevdesk_client.sandbox.account.formats import Object, is_true, parse_id
 from sevdesk_client.sandbox.account.records import DocumentFields, Invoice, Position
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.account.sums import CENT, ZERO, Discount, Sums, position_sums, sums_by_rate
-from sevdesk_client.sandbox.endpoints.body_fields import (
-    amount,
-    integer,
-    model_object,
-    object_list,
-    required_reference,
-    text,
-)
+from sevdesk_client.sandbox.endpoints import body_fields as read
 from sevdesk_client.sandbox.endpoints.errors import invalid, not_found
 
 NUMBER_WHEN_OMITTED = 1000  # capture
@@ -40,9 +33,9 @@ def _with_sums(account: Account, fields: DocumentFields) -> DocumentFields:
 def _positions(account: Account, body: Object, old: Invoice | None, show_net: bool) -> tuple[Position, ...]:
     """All positions by positionNumber; at least one is required (official since 2023-07-24)."""
     kept = {each.id: each for each in old.fields.positions} if old else {}
-    for gone in object_list(body.get("invoicePosDelete")):
+    for gone in read.object_list(body.get("invoicePosDelete")):
         kept.pop(parse_id(gone.get("id")) or 0, None)
-    for data in object_list(body.get("invoicePosSave")):
+    for data in read.object_list(body.get("invoicePosSave")):
         ident = parse_id(data.get("id"))
         if ident is not None and ident not in kept:
             raise not_found("InvoicePos", ident, account.switches.not_found)
@@ -55,20 +48,20 @@ def _positions(account: Account, body: Object, old: Invoice | None, show_net: bo
 
 
 def _position(account: Account, data: Object, ident: int) -> Position:
-    model_object(data, "invoicePos", "InvoicePos")
+    read.model_object(data, "invoicePos", "InvoicePos")
     name = data.get("name")
     if not isinstance(name, str) or not name.strip():
         raise invalid("The position needs a name")  # "in practice" (one report); wording inferred
-    number = integer(data, "positionNumber")
+    number = read.integer(data, "positionNumber")
     return Position(
         id=ident,
         name=name,
-        text=text(data, "text"),
-        quantity=amount(data, "quantity"),
-        price=amount(data, "price"),
-        tax_rate=amount(data, "taxRate").normalize(),
-        discount=amount(data, "discount", ZERO),
-        unity_id=required_reference(account, data, "unity", "Unity", master_data.UNITIES),
+        text=read.text(data, "text"),
+        quantity=read.amount(data, "quantity"),
+        price=read.amount(data, "price"),
+        tax_rate=read.amount(data, "taxRate").normalize(),
+        discount=read.amount(data, "discount", ZERO),
+        unity_id=read.required_reference(account, data, "unity", "Unity", master_data.UNITIES),
         number=NUMBER_WHEN_OMITTED if number is None else number,
         sums=Sums(),
     )
@@ -81,10 +74,10 @@ def _sums(each: Position, show_net: bool) -> Sums:
 def _discounts(body: Object, old: Invoice | None) -> tuple[Discount, ...]:
     """Document discounts, kept until deleted; `discount: false` means a surcharge (official)."""
     kept = () if body.get("discountDelete") or old is None else old.fields.discounts
-    return kept + tuple(_discount(each) for each in object_list(body.get("discountSave")))
+    return kept + tuple(_discount(each) for each in read.object_list(body.get("discountSave")))
 
 
 def _discount(data: Object) -> Discount:
-    model_object(data, "discount", "Discounts")
+    read.model_object(data, "discount", "Discounts")
     sign = 1 if is_true(data.get("discount", True)) else -1
-    return Discount(text(data, "text") or "", is_true(data.get("percentage")), sign * amount(data, "value"))
+    return Discount(read.text(data, "text") or "", is_true(data.get("percentage")), sign * read.amount(data, "value"))

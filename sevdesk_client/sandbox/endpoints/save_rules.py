@@ -6,20 +6,10 @@ from functools import partial
 
 from sevdesk_client.sandbox.account import master_data
 from sevdesk_client.sandbox.account.formats import Object, as_datetime, is_true, parse_id, timestamp
-from sevdesk_client.sandbox.account.records import DocumentFields, Invoice
+from sevdesk_client.sandbox.account.records import DOCUMENT_TEXTS, DocumentFields, Invoice
 from sevdesk_client.sandbox.account.state import Account
-from sevdesk_client.sandbox.account.sums import ZERO, Sums
-from sevdesk_client.sandbox.endpoints.body_fields import (
-    amount,
-    day,
-    integer,
-    model_object,
-    not_null,
-    optional_reference,
-    reference,
-    required_reference,
-    text,
-)
+from sevdesk_client.sandbox.account.sums import ZERO
+from sevdesk_client.sandbox.endpoints import body_fields as read
 from sevdesk_client.sandbox.endpoints.errors import invalid
 from sevdesk_client.sandbox.endpoints.invoice_json import invoice_json
 from sevdesk_client.sandbox.endpoints.save_positions import with_positions
@@ -48,7 +38,7 @@ class InvoiceBody:
 
 def read_invoice_body(account: Account, body: Object, old: Invoice | None) -> InvoiceBody:
     """Read a saveInvoice body; `old` is the draft it changes, whose values stay where none is sent (one report)."""
-    data = model_object(body.get("invoice"), "invoice", "Invoice")
+    data = read.model_object(body.get("invoice"), "invoice", "Invoice")
     if account.switches.trailing_keys_required and any(key not in body for key in TRAILING_KEYS):
         raise invalid("invoicePosDelete, discountSave, discountDelete and takeDefaultAddress are required")  # inferred
     data = {**_as_body(old), **data} if old else data
@@ -58,7 +48,8 @@ def read_invoice_body(account: Account, body: Object, old: Invoice | None) -> In
     if is_true(body.get("takeDefaultAddress")):
         fields = _default_address(account, fields)
     _check_delivery(fields, account.switches.delivery_dates)
-    saved = InvoiceBody(fields, text(data, "invoiceType") or "", text(data, "customerInternalNote"), _number(data))
+    note, number = read.text(data, "customerInternalNote"), read.text(data, "invoiceNumber") or None
+    saved = InvoiceBody(fields, read.text(data, "invoiceType") or "", note, number)
     _check_type(saved)
     if account.switches.tax_rule_check == "save":
         check_tax(account, fields)
@@ -74,9 +65,7 @@ def _check_delivery(fields: DocumentFields, rule: str) -> None:
     if rule == "later" and not later:
         raise invalid("The invoiceDate ({}) must be before the deliveryDate ({})".format(*dates))
     if rule == "not_later" and later:
-        raise invalid(
-            "The deliveryDate ({1}) must not be after the invoiceDate ({0})".format(*dates)
-        )  # wording inferred
+        raise invalid("The deliveryDate ({1}) must not be after the invoiceDate ({0})".format(*dates))  # inferred
 
 
 def check_tax(account: Account, fields: DocumentFields) -> None:
@@ -91,49 +80,38 @@ def check_tax(account: Account, fields: DocumentFields) -> None:
 def _as_body(old: Invoice) -> Object:
     """The draft as a request body: the values for keys that an update omits."""
     fields = old.fields
-    days = {"invoiceDate": fields.invoice_date, "deliveryDate": fields.delivery_date}
-    flags = {"propertyIsEInvoice": fields.is_e_invoice}
-    return {**invoice_json(old), **days, **flags, "deliveryDateUntil": fields.delivery_date_until}
+    days = {"deliveryDate": fields.delivery_date, "deliveryDateUntil": fields.delivery_date_until}
+    other = {"invoiceDate": fields.invoice_date, "propertyIsEInvoice": fields.is_e_invoice}
+    return {**invoice_json(old), **days, **other}
 
 
 def _document_fields(account: Account, data: Object) -> DocumentFields:
     """All fields except positions, discounts and sums."""
-    known = partial(optional_reference, account, data)
+    known = partial(read.optional_reference, account, data)
     return DocumentFields(
-        contact_id=required_reference(account, data, "contact", "Contact", account.contacts),
+        contact_id=read.required_reference(account, data, "contact", "Contact", account.contacts),
         contact_person_id=_contact_person(data),
-        invoice_date=not_null(day(data, "invoiceDate"), "invoice_date"),  # inferred from tax_rate
-        header=text(data, "header"),
-        head_text=text(data, "headText"),
-        foot_text=text(data, "footText"),
-        time_to_pay=integer(data, "timeToPay"),
-        discount=amount(data, "discount", ZERO),
-        discount_time=integer(data, "discountTime"),
-        address_name=text(data, "addressName"),
-        address_street=text(data, "addressStreet"),
-        address_zip=text(data, "addressZip"),
-        address_city=text(data, "addressCity"),
+        invoice_date=read.not_null(read.day(data, "invoiceDate"), "invoice_date"),  # inferred from tax_rate
+        time_to_pay=read.integer(data, "timeToPay"),
+        discount=read.amount(data, "discount", ZERO),
+        discount_time=read.integer(data, "discountTime"),
         address_country_id=known("addressCountry", "StaticCountry", master_data.COUNTRIES) or 1,
-        address=text(data, "address"),
-        delivery_date=day(data, "deliveryDate", zoned=True),
-        delivery_date_until=day(data, "deliveryDateUntil"),
+        **{field: read.text(data, key) for key, field in DOCUMENT_TEXTS.items()},  # type: ignore[arg-type] # texts
+        delivery_date=read.day(data, "deliveryDate", zoned=True),
+        delivery_date_until=read.day(data, "deliveryDateUntil"),
         tax_rule=_tax_rule(data),
-        tax_rate=amount(data, "taxRate"),
-        tax_text=not_null(text(data, "taxText"), "tax_text"),  # inferred from tax_rate
+        tax_rate=read.amount(data, "taxRate"),
+        tax_text=read.not_null(read.text(data, "taxText"), "tax_text"),  # inferred from tax_rate
         currency=_currency(data),
         small_settlement=is_true(data.get("smallSettlement")),
         show_net=is_true(data.get("showNet", True)),  # omitted means net (live, two peers)
         payment_method_id=known("paymentMethod", "PaymentMethod", master_data.PAYMENT_METHODS),
         is_e_invoice=is_true(data.get("propertyIsEInvoice")),
-        positions=(),
-        discounts=(),
-        rates=(),
-        sums=Sums(),
     )
 
 
 def _contact_person(data: Object) -> int:
-    ident = reference(data, "contactPerson", "SevUser")
+    ident = read.reference(data, "contactPerson", "SevUser")
     if ident is None or ident not in master_data.USERS:
         raise invalid("contactPerson is missing or invalid")  # the refusal: one report; its wording is inferred
     return ident
@@ -141,7 +119,7 @@ def _contact_person(data: Object) -> int:
 
 def _tax_rule(data: Object) -> int:
     """taxRule, or else the older taxType (official)."""
-    rule = reference(data, "taxRule", "TaxRule")
+    rule = read.reference(data, "taxRule", "TaxRule")
     if rule is None:
         rule = OLD_TAX_TYPES.get(str(data.get("taxType")))
     if rule is None:
@@ -158,10 +136,6 @@ def _currency(data: Object) -> str:
     if not (len(currency) == 3 and currency.isalpha() and currency.isupper()):
         raise invalid(f"Unknown currency {currency[:10]}")  # inferred
     return currency
-
-
-def _number(data: Object) -> str | None:
-    return text(data, "invoiceNumber") or None
 
 
 def _check_type(saved: InvoiceBody) -> None:

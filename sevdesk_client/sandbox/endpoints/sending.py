@@ -1,20 +1,18 @@
 """Finalising and sending: sendBy, sendViaEmail, enshrine and resetToDraft."""
 
-from sevdesk_client.sandbox.account.formats import is_true, record_json, ref
-from sevdesk_client.sandbox.account.records import CLIENT, DocumentFields, Invoice
+from sevdesk_client.sandbox.account.formats import is_true, ref
+from sevdesk_client.sandbox.account.records import CLIENT, DocumentFields, Invoice, Record, record_json
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
 from sevdesk_client.sandbox.endpoints.invoice_json import written_invoice_json
-from sevdesk_client.sandbox.endpoints.invoices import find_invoice
 from sevdesk_client.sandbox.endpoints.save_rules import check_tax
 
 SEND_TYPES = ("VPR", "VP", "VM", "VPDF")
 
 
-def send_by(account: Account, call: Call) -> Answer:
+def send_by(account: Account, invoice: Invoice, call: Call) -> Answer:
     """PUT /Invoice/{id}/sendBy: sets number, status 200, sendDate and sendType (live, five peers)."""
-    invoice = find_invoice(account, call.ident)
     send_type = call.body.get("sendType")
     if send_type not in SEND_TYPES or "sendDraft" not in call.body:
         raise invalid("sendType and sendDraft are required")  # official; wording inferred
@@ -39,7 +37,7 @@ def _finalise(account: Account, invoice: Invoice, send_type: str) -> None:
     number = invoice.number
     if number is None or any(each.status > 100 for each in account.with_number(number)):
         # A number in use is silently replaced (sources disagree; switch duplicate_number refuses it at saveInvoice).
-        account.set_note_and_number(invoice, note=invoice.note, number=account.take_number())
+        invoice.number = account.take_number()
     invoice.status = 200
     if account.switches.send_by_enshrines in (True, send_type):
         invoice.enshrined = account.now()
@@ -72,17 +70,15 @@ def check_e_invoice(account: Account, fields: DocumentFields) -> None:
         raise Refusal(400, message, 830, {"missing information": missing})
 
 
-def send_via_email(account: Account, call: Call) -> Answer:
+def send_via_email(account: Account, invoice: Invoice, call: Call) -> Answer:
     """POST /Invoice/{id}/sendViaEmail: marks as sent with VM and answers 201 with an Email (official; one report)."""
-    invoice = find_invoice(account, call.ident)
     body = call.body
     texts = {key: body.get(key) for key in ("toEmail", "subject", "text")}
     if not all(isinstance(value, str) and value for value in texts.values()) or "@" not in str(texts["toEmail"]):
         raise invalid("toEmail, subject and text are required")  # official; wording inferred
     mark_sent(account, invoice, "VM")
-    now = account.now()
     mail = {
-        **record_json("Email", account.new_id(), now, now),
+        **record_json("Email", Record(*account.new_record())),
         "object": ref(invoice.id, "Invoice"),
         "from": "absender@example.com",
         "to": texts["toEmail"],
@@ -97,9 +93,8 @@ def send_via_email(account: Account, call: Call) -> Answer:
     return objects(mail, 201)
 
 
-def enshrine(account: Account, call: Call) -> Answer:
+def enshrine(account: Account, invoice: Invoice, call: Call) -> Answer:
     """PUT /Invoice/{id}/enshrine: irreversible, requires status 200 or higher, answers null (official)."""
-    invoice = find_invoice(account, call.ident)
     if invoice.status < 200:
         raise invalid("Only invoices with status 200 or higher can be enshrined")  # wording inferred
     if invoice.enshrined is not None:
@@ -109,9 +104,8 @@ def enshrine(account: Account, call: Call) -> Answer:
     return objects(None)
 
 
-def reset_to_draft(account: Account, call: Call) -> Answer:
+def reset_to_draft(account: Account, invoice: Invoice, call: Call) -> Answer:
     """PUT /Invoice/{id}/resetToDraft: only if 200 and not enshrined (official; live); keeps the number (inferred)."""
-    invoice = find_invoice(account, call.ident)
     if invoice.enshrined is not None:
         raise invalid("Already enshrined")
     if invoice.status != 200:

@@ -1,19 +1,19 @@
 """CheckAccountTransaction: the bank transactions of payments."""
 
 from sevdesk_client.sandbox.account import master_data
-from sevdesk_client.sandbox.account.formats import Object, decimal_text, record_json, ref, timestamp
-from sevdesk_client.sandbox.account.records import CLIENT, Transaction
+from sevdesk_client.sandbox.account.formats import Object, decimal_text, ref, timestamp
+from sevdesk_client.sandbox.account.records import CLIENT, Transaction, record_json
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.body_fields import required_reference
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.errors import invalid
-from sevdesk_client.sandbox.endpoints.lookup import find, page
+from sevdesk_client.sandbox.endpoints.lookup import find, page, read_one
 
 
 def transaction_json(each: Transaction) -> Object:
     """The JSON of a transaction: status 100 unbooked, 400 booked (official)."""
     return {
-        **record_json("CheckAccountTransaction", each.id, each.create, each.create),
+        **record_json("CheckAccountTransaction", each),
         "sevClient": CLIENT,
         "valueDate": timestamp(each.value_date),
         "entryDate": timestamp(each.value_date),
@@ -25,9 +25,7 @@ def transaction_json(each: Transaction) -> Object:
     }
 
 
-def get_transaction(account: Account, call: Call) -> Answer:
-    """GET /CheckAccountTransaction/{id}."""
-    return objects([transaction_json(find(account, account.transactions, call.ident, "CheckAccountTransaction"))])
+get_transaction = read_one("CheckAccountTransaction", lambda account: account.transactions, transaction_json)
 
 
 def list_transactions(account: Account, call: Call) -> Answer:

@@ -1,12 +1,14 @@
 """Control endpoints under /_sandbox: act as people and banks do, set switches, faults and latency. JSON, no token."""
 
+import math
 import re
+from collections import Counter
 from collections.abc import Callable, MutableSequence
 from dataclasses import asdict
 from datetime import date
-from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -16,8 +18,7 @@ from sevdesk_client.sandbox.account.records import Invoice
 from sevdesk_client.sandbox.account.seed import seed
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints import cancelling, paying
-from sevdesk_client.sandbox.endpoints.communication_ways import communication_way_json
-from sevdesk_client.sandbox.endpoints.contact_addresses import address_json
+from sevdesk_client.sandbox.endpoints.contact_details import address_json, way_json
 from sevdesk_client.sandbox.endpoints.contacts import contact_json
 from sevdesk_client.sandbox.endpoints.credit_notes import credit_note_json
 from sevdesk_client.sandbox.endpoints.datev_export import export_job_json
@@ -25,7 +26,7 @@ from sevdesk_client.sandbox.endpoints.errors import Refusal, not_found
 from sevdesk_client.sandbox.endpoints.invoice_json import invoice_json
 from sevdesk_client.sandbox.endpoints.position_json import position_json
 from sevdesk_client.sandbox.endpoints.transactions import transaction_json
-from sevdesk_client.sandbox.http.faults import KINDS, Fault
+from sevdesk_client.sandbox.http.faults import Fault, Kind
 from sevdesk_client.sandbox.http.pipeline import Sandbox
 
 Endpoint = Callable[[Sandbox, Object], Any]
@@ -41,6 +42,9 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
                 return JSONResponse(endpoint(sandbox, {**request.query_params, **body}))
             except Refusal as refusal:
                 return JSONResponse(refusal.envelope(), refusal.status if refusal.status >= 400 else 422)
+            except ValidationError as problem:
+                reasons = [": ".join([*map(str, each["loc"]), each["msg"]]) for each in problem.errors()]
+                return JSONResponse({"error": "; ".join(reasons)}, 400)
             except (ValueError, TypeError, KeyError, re.error) as problem:
                 return JSONResponse({"error": f"{type(problem).__name__}: {problem}"}, 400)
 
@@ -54,13 +58,13 @@ def state(sandbox: Sandbox, body: Object) -> Object:
     account = sandbox.account
     parts: dict[str, Callable[[], Any]] = {
         "counts": lambda: _counts(sandbox),
-        "switches": account.switches.as_json,
+        "switches": lambda: asdict(account.switches),
         "latency": lambda: {"read_ms": sandbox.read_ms, "write_ms": sandbox.write_ms},
-        "faults": lambda: [fault.as_json() for fault in sandbox.faults],
+        "faults": lambda: [asdict(fault) for fault in sandbox.faults],
         "sequences": lambda: {"RE": account.next_number, "customer": account.next_customer},
-        "contacts": lambda: [contact_json(each) for each in account.contacts],
-        "addresses": lambda: [address_json(account, each) for each in account.addresses],
-        "communication_ways": lambda: [communication_way_json(each) for each in account.communication_ways],
+        "contacts": lambda: [contact_json(each) for each in account.contacts.values()],
+        "addresses": lambda: [address_json(each) for each in account.addresses.values()],
+        "communication_ways": lambda: [way_json(each) for each in account.communication_ways.values()],
         "invoices": lambda: [_full_invoice(each) for each in account.invoices.values()],
         "credit_notes": lambda: [credit_note_json(each) for each in account.credit_notes.values()],
         "transactions": lambda: [transaction_json(each) for each in account.transactions.values()],
@@ -73,11 +77,14 @@ def state(sandbox: Sandbox, body: Object) -> Object:
 
 def _counts(sandbox: Sandbox) -> Object:
     account = sandbox.account
-    counts: Object = {"invoices": len(account.invoices), "contacts": len(account.contacts), "mails": len(account.mails)}
-    by_status: dict[str, int] = {}
-    for each in account.invoices.values():
-        by_status[str(each.status)] = by_status.get(str(each.status), 0) + 1
-    return {**counts, "requests": len(sandbox.requests), "late_commits": sandbox.late_commits, "by_status": by_status}
+    return {
+        "invoices": len(account.invoices),
+        "contacts": len(account.contacts),
+        "mails": len(account.mails),
+        "requests": len(sandbox.requests),
+        "late_commits": sandbox.late_commits,
+        "by_status": Counter(str(each.status) for each in account.invoices.values()),
+    }
 
 
 def _full_invoice(invoice: Invoice) -> Object:
@@ -90,16 +97,6 @@ def _full_invoice(invoice: Invoice) -> Object:
         "cancelledBy": None if invoice.cancelled_by is None else str(invoice.cancelled_by),
         "creditNote": None if invoice.credit_note_id is None else str(invoice.credit_note_id),
     }
-
-
-def requests(sandbox: Sandbox, body: Object) -> list[Object]:
-    """All requests since the log was cleared, in order of arrival."""
-    return list(sandbox.requests)
-
-
-def clear_requests(sandbox: Sandbox, body: Object) -> Object:
-    """Clear the request log; answers how many entries it had."""
-    return _clear(sandbox.requests)
 
 
 def payments(sandbox: Sandbox, body: Object) -> Object:
@@ -127,11 +124,6 @@ def unlink(sandbox: Sandbox, body: Object) -> Object:
     return _full_invoice(invoice)
 
 
-def cancel(sandbox: Sandbox, body: Object) -> Object:
-    """Cancel as in the UI: the same as cancelInvoice."""
-    return cancelling.cancel(sandbox.account, _invoice_of(sandbox.account, body))
-
-
 def delete(sandbox: Sandbox, body: Object) -> Object:
     """Delete with any status; reads then answer 404/151."""
     invoice = _invoice_of(sandbox.account, body)
@@ -141,7 +133,7 @@ def delete(sandbox: Sandbox, body: Object) -> Object:
 
 def _invoice_of(account: Account, body: Object) -> Invoice:
     ident = parse_id(body["invoice_id"])
-    if ident not in account.invoices:
+    if ident is None or ident not in account.invoices:
         raise not_found("Invoice", body["invoice_id"])
     return account.invoices[ident]
 
@@ -149,19 +141,13 @@ def _invoice_of(account: Account, body: Object) -> Invoice:
 def change_switches(sandbox: Sandbox, body: Object) -> Object:
     """Set the given switches; answers all switches."""
     sandbox.account.switches.change(body)
-    return sandbox.account.switches.as_json()
+    return asdict(sandbox.account.switches)
 
 
 def add_fault(sandbox: Sandbox, body: Object) -> Object:
     """Add a fault behind the existing ones; the first that matches a request applies."""
-    fault = Fault.from_json(body)
-    sandbox.faults.append(fault)
-    return {"kinds": KINDS, "faults": [each.as_json() for each in sandbox.faults]}
-
-
-def clear_faults(sandbox: Sandbox, body: Object) -> Object:
-    """Remove all faults; late commits that are already pending still happen."""
-    return _clear(sandbox.faults)
+    sandbox.faults.append(Fault(**body))
+    return {"kinds": get_args(Kind), "faults": [asdict(each) for each in sandbox.faults]}
 
 
 def _clear(entries: MutableSequence[Any]) -> Object:
@@ -172,13 +158,11 @@ def _clear(entries: MutableSequence[Any]) -> Object:
 
 def change_latency(sandbox: Sandbox, body: Object) -> Object:
     """Set how many milliseconds a read (GET) and a write take."""
-    read, write = (
-        parse_decimal(body.get(key, now)) for key, now in (("read_ms", sandbox.read_ms), ("write_ms", sandbox.write_ms))
-    )
-    if read is None or write is None or min(read, write) < Decimal(0):
+    read, write = (float(body.get(key, getattr(sandbox, key))) for key in ("read_ms", "write_ms"))
+    if not (0 <= read < math.inf and 0 <= write < math.inf):
         raise ValueError("read_ms and write_ms must be numbers from 0 on")
-    sandbox.read_ms, sandbox.write_ms = float(read), float(write)
-    return {"read_ms": sandbox.read_ms, "write_ms": sandbox.write_ms}
+    sandbox.read_ms, sandbox.write_ms = read, write
+    return {"read_ms": read, "write_ms": write}
 
 
 def change_export_config(sandbox: Sandbox, body: Object) -> Object:
@@ -201,24 +185,19 @@ def expire_links(sandbox: Sandbox, body: Object) -> Object:
     return {"expired": sum(len(job.links) for job in jobs)}
 
 
-def seed_invoices(sandbox: Sandbox, body: Object) -> Object:
-    """Create many invoices; the keys are the parameters of seed()."""
-    return seed(sandbox.account, **body)
-
-
 ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("GET", "/state"): state,
-    ("GET", "/requests"): requests,
-    ("DELETE", "/requests"): clear_requests,
+    ("GET", "/requests"): lambda sandbox, body: list(sandbox.requests),
+    ("DELETE", "/requests"): lambda sandbox, body: _clear(sandbox.requests),
     ("POST", "/payments"): payments,
     ("POST", "/unlink"): unlink,
-    ("POST", "/cancel"): cancel,
+    ("POST", "/cancel"): lambda sandbox, body: cancelling.cancel(sandbox.account, _invoice_of(sandbox.account, body)),
     ("POST", "/delete"): delete,
     ("PUT", "/switches"): change_switches,
     ("POST", "/faults"): add_fault,
-    ("DELETE", "/faults"): clear_faults,
+    ("DELETE", "/faults"): lambda sandbox, body: _clear(sandbox.faults),
     ("PUT", "/latency"): change_latency,
     ("PUT", "/export_config"): change_export_config,
     ("POST", "/expire_links"): expire_links,
-    ("POST", "/seed"): seed_invoices,
+    ("POST", "/seed"): lambda sandbox, body: seed(sandbox.account, **body),
 }

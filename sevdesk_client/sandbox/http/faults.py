@@ -2,20 +2,23 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
+from typing import Literal
 
-from sevdesk_client.sandbox.account.formats import Json, Object
+from pydantic.dataclasses import dataclass
+
+from sevdesk_client.sandbox.account.formats import Json
 from sevdesk_client.sandbox.endpoints.calls import Answer
 
-KINDS = ("drop_before", "lose_answer", "late_commit", "status", "delay", "body")
+Kind = Literal["drop_before", "lose_answer", "late_commit", "status", "delay", "body"]
 
 
 @dataclass(slots=True)
 class Fault:
     """One fault. `path`, below /api/v1, is a shell pattern (`*` crosses slashes) or a regex that starts with ^."""
 
-    kind: str
+    kind: Kind
     method: str = "*"
     path: str = "*"
     times: int | None = 1  # how many requests it hits; None for all
@@ -27,17 +30,11 @@ class Fault:
     commit: bool | None = None  # whether kinds status and body have the effect; default: body yes, status no
     hang: bool = False  # kinds without an answer: keep the connection open until the client gives up
 
-    @classmethod
-    def from_json(cls, data: Object) -> "Fault":
-        """A fault from JSON; ValueError or TypeError for a wrong one."""
-        fault = cls(**data)
-        if fault.kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(KINDS)}")
-        if fault.kind == "status" and not isinstance(fault.status, int):
+    def __post_init__(self) -> None:
+        if self.kind == "status" and self.status is None:
             raise ValueError("kind status needs a status")
-        if fault.path.startswith("^"):
-            re.compile(fault.path)
-        return fault
+        if self.path.startswith("^"):
+            re.compile(self.path)
 
     def applies_to(self, method: str, path: str) -> bool:
         """Whether this fault hits the request; counts down `skip` and `times`."""
@@ -49,14 +46,12 @@ class Fault:
         self.times = None if self.times is None else self.times - 1
         return True
 
-    def as_json(self) -> Object:
-        """The fault with its remaining `times` and `skip`."""
-        return asdict(self)
-
     @property
     def carries_out(self) -> bool:
-        """Whether the request has its effect under a status or body fault."""
-        return self.kind == "body" if self.commit is None else self.commit
+        """Whether the request has its effect, which `commit` decides for the kinds status and body."""
+        if self.kind in ("status", "body") and self.commit is not None:
+            return self.commit
+        return self.kind != "status"
 
     def replacement(self, real: Answer | None) -> Answer:
         """The answer sent instead; what the fault does not set is taken from the real one."""

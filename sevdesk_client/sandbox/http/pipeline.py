@@ -10,11 +10,12 @@ import hmac
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from sevdesk_client.sandbox.account.formats import Object
 from sevdesk_client.sandbox.account.state import Account
@@ -52,21 +53,24 @@ class Sandbox:
         body = await read_whole_body(receive)
         if body is None:
             return  # disconnected before the request was complete: it never reached sevDesk
-        root = scope.get("root_path", "")
-        path, stored = scope["path"].removeprefix(root), root.endswith(STORAGE)
-        query = scope["query_string"].decode("latin-1")
-        headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
+        root, method, headers = scope.get("root_path", ""), scope["method"], read_headers(scope)
+        path, query = scope["path"].removeprefix(root), scope["query_string"].decode("latin-1")
         call = Call(0, dict(parse_qsl(query, keep_blank_values=True)), parse_body(body, headers), headers)
-        method = scope["method"]
+        stored = root.endswith(STORAGE)
+
+        async def work() -> Answer:
+            if stored:
+                return await fetch(self.account, method, path, call)
+            return self.carry_out(method, path, call)  # never awaits, so no other request can interleave
+
         entry = self._log(method, STORAGE + path if stored else path, query, headers)
         if stored:
             entry["authorization"] = "authorization" in headers
-        work = partial(fetch, self.account) if stored else self._at_once
-        reply = await asyncio.shield(self.start(self._answer(method, entry, partial(work, method, path, call))))
+        reply = await asyncio.shield(self.start(self._answer(method, entry, work)))
         if isinstance(reply, Fault):
             await _close_connection(scope, receive, reply.hang)
         else:
-            await send_answer(send, reply)
+            await send_answer(receive, send, reply)
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run `work` as a task that outlives its request."""
@@ -89,20 +93,36 @@ class Sandbox:
         wait = (self.read_ms if method == "GET" else self.write_ms) / 1000
         fault = next((each for each in self.faults if each.applies_to(method, entry["path"])), None)
         if fault is None:
-            reply = await _delayed(wait, work)
+            reply: Answer | Fault = await _delayed(wait, work)
         else:
             entry["fault"] = fault.kind
-            after = fault.after_ms / 1000
-            if fault.kind in ("drop_before", "lose_answer", "late_commit"):
-                await self._lose_answer(fault, work, wait + after)
-                return fault
-            reply = await self._replace(fault, work, wait + after)
-        entry["status"] = reply.status
+            reply = await self._fail(fault, wait, work)
+        if isinstance(reply, Answer):
+            entry["status"] = reply.status
         return reply
 
-    async def _at_once(self, method: str, path: str, call: Call) -> Answer:
-        """carry_out as Work; it never awaits, so no other request can interleave."""
-        return self.carry_out(method, path, call)
+    async def _fail(self, fault: Fault, wait: float, work: Work) -> Answer | Fault:
+        """The answer under a fault; the effect happens now, later (late_commit) or never (drop_before, some status)."""
+        after = fault.after_ms / 1000
+        if fault.kind == "drop_before":
+            return fault
+        if fault.kind == "late_commit":
+            self.late_commits += 1
+            self.start(self._commit_late(wait + after, work))
+            return fault
+        if not fault.carries_out:
+            await asyncio.sleep(after)
+            return fault.replacement(None)
+        reply = await _delayed(wait + after, work)
+        if fault.kind == "delay":
+            return reply
+        return fault if fault.kind == "lose_answer" else fault.replacement(reply)
+
+    async def _commit_late(self, wait: float, work: Work) -> None:
+        try:
+            await _delayed(wait, work)
+        finally:
+            self.late_commits -= 1
 
     def carry_out(self, method: str, path: str, call: Call) -> Answer:
         """Check the token, call the endpoint, and turn refusals into answers.
@@ -121,29 +141,6 @@ class Sandbox:
         except Refusal as refusal:
             return json_answer(refusal.envelope(), refusal.status)
 
-    async def _lose_answer(self, fault: Fault, work: Work, wait: float) -> None:
-        """No answer; the effect happens now (lose_answer), later (late_commit) or never (drop_before)."""
-        if fault.kind == "lose_answer":
-            await _delayed(wait, work)
-        elif fault.kind == "late_commit":
-            self.late_commits += 1
-            self.start(self._later(work, wait))
-
-    async def _later(self, work: Work, wait: float) -> None:
-        try:
-            await _delayed(wait, work)
-        finally:
-            self.late_commits -= 1
-
-    async def _replace(self, fault: Fault, work: Work, wait: float) -> Answer:
-        """A delayed answer, or another answer with or without the effect."""
-        if fault.kind == "delay":
-            return await _delayed(wait, work)
-        if fault.carries_out:
-            return fault.replacement(await _delayed(wait, work))
-        await asyncio.sleep(fault.after_ms / 1000)
-        return fault.replacement(None)
-
 
 async def _delayed(wait: float, work: Work) -> Answer:
     """Carry the request out after `wait` seconds."""
@@ -154,23 +151,21 @@ async def _delayed(wait: float, work: Work) -> Answer:
 
 async def read_whole_body(receive: Receive) -> bytes | None:
     """The request's body, or None if the client disconnected before it was complete."""
-    parts = []
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        parts.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(parts)
+    try:
+        return await Request({"type": "http"}, receive).body()
+    except ClientDisconnect:
+        return None
 
 
-async def send_answer(send: Send, reply: Answer) -> None:
+def read_headers(scope: Scope) -> dict[str, str]:
+    """The request's headers, with names in lower case."""
+    return {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
+
+
+async def send_answer(receive: Receive, send: Send, reply: Answer) -> None:
     """Send an answer to the client."""
-    headers = {"content-type": reply.media_type, "content-length": str(len(reply.content)), **reply.headers}
-    raw = [(key.encode("latin-1"), value.encode("latin-1")) for key, value in headers.items()]
-    start: Message = {"type": "http.response.start", "status": reply.status, "headers": raw}
-    await send(start)
-    await send({"type": "http.response.body", "body": reply.content})
+    response = Response(reply.content, reply.status, {"content-type": reply.media_type, **reply.headers})
+    await response({"type": "http"}, receive, send)
 
 
 async def _close_connection(scope: Scope, receive: Receive, hang: bool) -> None:

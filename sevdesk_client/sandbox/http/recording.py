@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from sevdesk_client.sandbox.account.formats import Json, Object
 from sevdesk_client.sandbox.endpoints.calls import Answer, parse_body
-from sevdesk_client.sandbox.http.pipeline import read_whole_body, send_answer
+from sevdesk_client.sandbox.http.pipeline import read_headers, read_whole_body, send_answer
 from sevdesk_client.sandbox.http.scrubbing import Scrubber, scrub_exchange
 from sevdesk_client.sandbox.http.server import Running, listening, running
 
@@ -47,19 +47,19 @@ class Recorder:
         path, query = scope["path"], scope["query_string"].decode("latin-1")
         api = path.startswith(f"{ROOT}/")
         if not (api or self.forward_all):
-            await send_answer(send, Answer(404, b"only /api/v1 is forwarded", "text/plain"))
+            await send_answer(receive, send, Answer(404, b"only /api/v1 is forwarded", "text/plain"))
             return
-        headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
+        headers = read_headers(scope)
         target = self.upstream.path + path.removeprefix(ROOT) if api else path
         target += f"?{query}" if query else ""
         try:
             reply = await asyncio.to_thread(forward, self.upstream, scope["method"], target, headers, body)
         except (OSError, http.client.HTTPException) as problem:
-            await send_answer(send, Answer(502, f"no answer: {type(problem).__name__}".encode(), "text/plain"))
+            await send_answer(receive, send, Answer(502, f"no answer: {type(problem).__name__}".encode(), "text/plain"))
             return
         if api:
             self._write(scope["method"], path.removeprefix(ROOT), query, headers, body, reply)
-        await send_answer(send, reply)
+        await send_answer(receive, send, reply)
 
     def _write(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes, reply: Answer) -> None:
         exchange: Object = {

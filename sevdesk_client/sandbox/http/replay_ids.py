@@ -86,8 +86,8 @@ def _references(body: Json) -> list[tuple[str, str]]:
 
 
 def _contact(account: Account) -> str:
-    now, ident = account.now(), account.new_id()
-    account.contacts.put(Contact(ident, now, now, {"name": "Platzhalter GmbH", "customerNumber": str(ident)}, 3))
+    ident, create, update = account.new_record()
+    account.contacts.put(Contact(ident, create, update, {"name": "Platzhalter GmbH", "customerNumber": str(ident)}, 3))
     return str(ident)
 
 

@@ -1,13 +1,10 @@
 """The path of each endpoint. Paths are case-sensitive; any other answers 500 "wrong HTTP Type" (one report each)."""
 
 import re
-from collections.abc import Callable
 
-from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints import (
     cancelling,
-    communication_ways,
-    contact_addresses,
+    contact_details,
     contacts,
     credit_notes,
     datev_export,
@@ -19,11 +16,29 @@ from sevdesk_client.sandbox.endpoints import (
     transactions,
     vouchers,
 )
-from sevdesk_client.sandbox.endpoints.calls import Answer, Call
+from sevdesk_client.sandbox.endpoints.lookup import Endpoint, InvoiceEndpoint, of_invoice
 
-Endpoint = Callable[[Account, Call], Answer]
-
+# Below /Invoice/{id}.
+INVOICE_ROUTES: dict[tuple[str, str], InvoiceEndpoint] = {
+    ("GET", ""): invoices.get_invoice,
+    ("PUT", ""): invoices.change_invoice,
+    ("DELETE", ""): invoices.delete_invoice,
+    ("GET", "/getPositions"): invoices.get_positions,
+    ("GET", "/getIsPartiallyPaid"): invoices.is_partially_paid,
+    ("GET", "/getPdf"): invoice_documents.get_pdf,
+    ("GET", "/getXml"): invoice_documents.get_xml,
+    ("POST", "/render"): invoice_documents.render,
+    ("PUT", "/changeParameter"): invoice_documents.change_parameter,
+    ("PUT", "/sendBy"): sending.send_by,
+    ("POST", "/sendViaEmail"): sending.send_via_email,
+    ("PUT", "/enshrine"): sending.enshrine,
+    ("PUT", "/bookAmount"): paying.book_amount,
+    ("PUT", "/resetToOpen"): paying.reset_to_open,
+    ("PUT", "/resetToDraft"): sending.reset_to_draft,
+    ("POST", "/cancelInvoice"): cancelling.cancel_invoice,
+}
 ROUTES: dict[tuple[str, str], Endpoint] = {
+    **{(method, f"/Invoice/{{id}}{path}"): of_invoice(each) for (method, path), each in INVOICE_ROUTES.items()},
     ("GET", "/Tools/bookkeepingSystemVersion"): master_data.system_version,
     ("GET", "/SevUser"): master_data.list_users,
     ("GET", "/StaticCountry"): master_data.list_countries,
@@ -45,35 +60,19 @@ ROUTES: dict[tuple[str, str], Endpoint] = {
     ("DELETE", "/Contact/{id}"): contacts.delete_contact,
     ("GET", "/Contact/Factory/getNextCustomerNumber"): contacts.next_customer_number,
     ("GET", "/Contact/Mapper/checkCustomerNumberAvailability"): contacts.customer_number_free,
-    ("GET", "/ContactAddress"): contact_addresses.list_addresses,
-    ("POST", "/ContactAddress"): contact_addresses.create_address,
-    ("GET", "/ContactAddress/{id}"): contact_addresses.get_address,
-    ("PUT", "/ContactAddress/{id}"): contact_addresses.update_address,
-    ("DELETE", "/ContactAddress/{id}"): contact_addresses.delete_address,
-    ("GET", "/CommunicationWay"): communication_ways.list_communication_ways,
-    ("POST", "/CommunicationWay"): communication_ways.create_communication_way,
-    ("GET", "/CommunicationWay/{id}"): communication_ways.get_communication_way,
-    ("PUT", "/CommunicationWay/{id}"): communication_ways.update_communication_way,
-    ("DELETE", "/CommunicationWay/{id}"): communication_ways.delete_communication_way,
+    ("GET", "/ContactAddress"): contact_details.list_addresses,
+    ("POST", "/ContactAddress"): contact_details.create_address,
+    ("GET", "/ContactAddress/{id}"): contact_details.get_address,
+    ("PUT", "/ContactAddress/{id}"): contact_details.update_address,
+    ("DELETE", "/ContactAddress/{id}"): contact_details.delete_address,
+    ("GET", "/CommunicationWay"): contact_details.list_ways,
+    ("POST", "/CommunicationWay"): contact_details.create_way,
+    ("GET", "/CommunicationWay/{id}"): contact_details.get_way,
+    ("PUT", "/CommunicationWay/{id}"): contact_details.update_way,
+    ("DELETE", "/CommunicationWay/{id}"): contact_details.delete_way,
     ("GET", "/Invoice"): invoices.list_invoices,
     ("POST", "/Invoice/Factory/saveInvoice"): invoices.save_invoice,
     ("GET", "/Invoice/Factory/getNextInvoiceNumber"): master_data.next_invoice_number,
-    ("GET", "/Invoice/{id}"): invoices.get_invoice,
-    ("PUT", "/Invoice/{id}"): invoices.change_invoice,
-    ("DELETE", "/Invoice/{id}"): invoices.delete_invoice,
-    ("GET", "/Invoice/{id}/getPositions"): invoices.get_positions,
-    ("GET", "/Invoice/{id}/getIsPartiallyPaid"): invoices.is_partially_paid,
-    ("GET", "/Invoice/{id}/getPdf"): invoice_documents.get_pdf,
-    ("GET", "/Invoice/{id}/getXml"): invoice_documents.get_xml,
-    ("POST", "/Invoice/{id}/render"): invoice_documents.render,
-    ("PUT", "/Invoice/{id}/changeParameter"): invoice_documents.change_parameter,
-    ("PUT", "/Invoice/{id}/sendBy"): sending.send_by,
-    ("POST", "/Invoice/{id}/sendViaEmail"): sending.send_via_email,
-    ("PUT", "/Invoice/{id}/enshrine"): sending.enshrine,
-    ("PUT", "/Invoice/{id}/bookAmount"): paying.book_amount,
-    ("PUT", "/Invoice/{id}/resetToOpen"): paying.reset_to_open,
-    ("PUT", "/Invoice/{id}/resetToDraft"): sending.reset_to_draft,
-    ("POST", "/Invoice/{id}/cancelInvoice"): cancelling.cancel_invoice,
     ("GET", "/InvoicePos"): invoices.list_positions,
     ("GET", "/CreditNote"): credit_notes.list_credit_notes,
     ("GET", "/CreditNote/{id}"): credit_notes.get_credit_note,

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import secrets
-import signal
 import socket
 from asyncio import Transport
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -118,38 +117,3 @@ def _listen(port: int) -> socket.socket:
         raise
     listener.listen(2048)
     return listener
-
-
-def serve(
-    port: int = 0,
-    token: str | None = None,
-    latency: tuple[float, float] = (0, 0),
-    ready: Callable[[str, str | None], None] | None = None,
-) -> None:
-    """Serve until SIGTERM or SIGINT. `ready` is called with base URL and token; without it both are printed."""
-    asyncio.run(_serve(port, token, latency, ready or print_address))
-
-
-def print_address(base_url: str, token: str | None) -> None:
-    """Print base URL and, if there is one, token as NAME=value lines, for other programs to read."""
-    print(f"SEVDESK_BASE_URL={base_url}", flush=True)
-    if token is not None:
-        print(f"SEVDESK_API_TOKEN={token}", flush=True)
-
-
-async def _serve(
-    port: int, token: str | None, latency: tuple[float, float], ready: Callable[[str, str | None], None]
-) -> None:
-    stop = stop_signal()
-    async with running(port=port, token=token, latency=latency) as sandbox:
-        ready(sandbox.base_url, sandbox.token)
-        await stop.wait()
-
-
-def stop_signal() -> asyncio.Event:
-    """An event set by SIGTERM or SIGINT. Call it before the address is printed, so that no signal is lost."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, stop.set)
-    return stop
