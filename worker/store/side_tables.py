@@ -4,65 +4,42 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from worker.domain.events import (
-    AddressWritten,
-    Cancelled,
-    CancelledInSevdesk,
-    ContactEvent,
-    ContactLinked,
-    CreditNoteDrafted,
-    DocumentStored,
-    EmailWritten,
-    Event,
-    MailSent,
-)
+from worker.domain import events
 from worker.domain.invoice import Cancellation
 from worker.domain.ledger import Job
-from worker.store.connection import QUERIES
+from worker.store.connection import run_statement
 
 # The events that need more than the invoice's row and the event log.
-SIDE_TABLE_EVENTS = (ContactEvent, DocumentStored, MailSent, Cancelled, CancelledInSevdesk, CreditNoteDrafted)
+SIDE_TABLE_EVENTS = (
+    events.ContactEvent,
+    events.DocumentStored,
+    events.MailSent,
+    events.Cancelled,
+    events.CancelledInSevdesk,
+    events.CreditNoteDrafted,
+)
 
 
-async def write_side_tables(connection: Any, job: Job, invoice_id: UUID, event: Event) -> None:
+async def write_side_tables(connection: Any, job: Job, invoice_id: UUID, event: events.Event) -> None:
     """Store what the event holds. Must run in the transaction that logs the event. Raises one of `CONNECTION_LOST`."""
+    values = asdict(event)
     match event:
-        case ContactEvent():
-            await _link(connection, event)
-        case DocumentStored():
-            await QUERIES.store_document(
-                connection,
-                invoice_id=invoice_id,
-                kind=event.document,
-                filename=event.filename,
-                mimetype=event.mimetype,
-                sha256=event.sha256,
-                content=event.content,
-            )
-        case MailSent():
-            await QUERIES.store_mail(
-                connection,
-                invoice_id=invoice_id,
-                job_id=job.job_id,
-                document=event.document,
-                recipient=event.recipient,
-                subject=event.subject,
-                pdf_sha256=event.pdf_sha256,
-            )
+        case events.ContactLinked():
+            statement = "link_contact"
+        case events.AddressWritten():
+            statement = "link_address"
+        case events.EmailWritten():
+            statement = "link_email"
+        case events.DocumentStored():
+            statement, values = "store_document", values | {"document": event.document, "mimetype": event.mimetype}
+        case events.MailSent():
+            statement, values = "store_mail", values | {"document": event.document}
         case (
-            Cancelled(cancellation=Cancellation() as made)
-            | CancelledInSevdesk(cancellation=made)
-            | CreditNoteDrafted(cancellation=made)
+            events.Cancelled(cancellation=Cancellation() as made)
+            | events.CancelledInSevdesk(cancellation=made)
+            | events.CreditNoteDrafted(cancellation=made)
         ):
-            await QUERIES.store_cancellation(connection, invoice_id=invoice_id, **asdict(made))
-
-
-async def _link(connection: Any, event: ContactEvent) -> None:
-    party = {"party_kind": event.party_kind.value, "party_id": event.party_id, "digest": event.digest}
-    match event:
-        case ContactLinked():
-            await QUERIES.link_contact(connection, contact_id=event.contact_id, **party)
-        case AddressWritten():
-            await QUERIES.link_address(connection, address_id=event.address_id, **party)
-        case EmailWritten():
-            await QUERIES.link_email(connection, email_id=event.email_id, **party)
+            statement, values = "store_cancellation", asdict(made)
+        case _:
+            return
+    await run_statement(connection, statement, invoice_id=invoice_id, job_id=job.job_id, **values)
