@@ -1,26 +1,24 @@
 -- Records what happened to invoices. These are the only statements that change tables of the billing system.
 
 -- name: record_changes
--- Changes invoices and logs their events. An invoice whose values differ from the ones the worker read (old_*) is left
+-- Changes invoices and logs their events. An invoice whose values differ from the ones the worker read (before) is left
 -- out, with its events; with `all_or_nothing` one such invoice leaves all of them out. Returns the invoices recorded,
--- and sends a notification for each. Where no value changes, only the events are logged. If anything is recorded, the
--- intent is closed and the step added to the job as well. Nothing is recorded for an attempt that is not the job's
--- present one: its worker has lost its locks, and another worker has started the job since.
+-- and sends a notification for each. Where no value changes, only the events are logged. If anything is recorded, or
+-- no change is given, the intent is closed and the step added to the job as well. No change is recorded for an attempt
+-- that is not the job's present one: its worker has lost its locks, and another worker has started the job since.
 WITH wanted AS (
-    SELECT *
-    FROM unnest(:ids::uuid[], :old_sync::text[], :old_document::text[], :old_claim::text[], :old_external::text[],
-                :old_paid::numeric[], :sync::text[], :document::text[], :claim::text[], :external::text[],
-                :numbers::text[], :paid::numeric[], :paid_at::timestamptz[], :cancelled_at::timestamptz[])
-         AS n(id, old_sync, old_document, old_claim, old_external, old_paid, sync_status, document_status,
-              claim_status, external_id, external_invoice_number, paid_amount, paid_at, cancelled_at)
+    SELECT n.* FROM unnest(:changes::jsonb[]) AS c(change), jsonb_to_record(change)
+        AS n(id uuid, before jsonb, sync_status text, document_status text, claim_status text, external_id text,
+             external_invoice_number text, paid_amount numeric, paid_at timestamptz, cancelled_at timestamptz)
 ), present_attempt AS (
     SELECT job_id FROM sevdesk_jobs WHERE job_id = :job_id::text AND state = 'running' AND attempt = :attempt FOR UPDATE
 ), unchanged AS (
     SELECT i.id
     FROM billing_invoices i JOIN wanted n ON n.id = i.id
     WHERE EXISTS (SELECT FROM present_attempt)
-      AND i.accounting_sync_status = n.old_sync AND i.document_status = n.old_document AND i.claim_status = n.old_claim
-      AND i.paid_amount = n.old_paid AND i.external_id IS NOT DISTINCT FROM n.old_external
+      AND i.accounting_sync_status = n.before ->> 'sync_status' AND i.document_status = n.before ->> 'document_status'
+      AND i.claim_status = n.before ->> 'claim_status' AND i.paid_amount = (n.before ->> 'paid_amount')::numeric
+      AND i.external_id IS NOT DISTINCT FROM n.before ->> 'external_id'
     FOR UPDATE OF i
 ), recorded AS (
     SELECT id FROM unchanged
@@ -51,10 +49,12 @@ WITH wanted AS (
     ORDER BY e.place
 ), closed AS (
     UPDATE sevdesk_intents SET closed_at = clock_timestamp(), outcome = :outcome
-    WHERE id = :intent_id::bigint AND closed_at IS NULL AND EXISTS (SELECT FROM recorded)
+    WHERE id = :intent_id::bigint AND closed_at IS NULL
+      AND (EXISTS (SELECT FROM recorded) OR NOT EXISTS (SELECT FROM wanted))
 ), stepped AS (
     UPDATE sevdesk_jobs SET steps_done = steps_done || :step::text, updated_at = clock_timestamp()
-    WHERE job_id = :job_id::text AND state = 'running' AND :step::text IS NOT NULL AND EXISTS (SELECT FROM recorded)
+    WHERE job_id = (SELECT job_id FROM present_attempt) AND :step::text IS NOT NULL
+      AND (EXISTS (SELECT FROM recorded) OR NOT EXISTS (SELECT FROM wanted))
 )
 SELECT r.id,
        pg_notify('sevdesk_events', json_build_object(
@@ -87,7 +87,7 @@ WHERE party_kind = :party_kind AND party_id = :party_id;
 
 -- name: store_document_content!
 INSERT INTO sevdesk_invoices (invoice_id, external_id, party_kind, party_id, content, adopted, seen_update)
-VALUES (:invoice_id, :external_id, :party_kind, :party_id, :content::jsonb, :adopted, :seen_update)
+VALUES (:invoice_id, :external_id, :recipient_kind, :recipient_id, :content::jsonb, :how::text = 'adopted', :seen_update)
 ON CONFLICT (invoice_id) DO UPDATE
 SET external_id = excluded.external_id, party_kind = excluded.party_kind, party_id = excluded.party_id,
     content = excluded.content, adopted = excluded.adopted, seen_update = excluded.seen_update, recorded_at = excluded.recorded_at;
@@ -97,7 +97,7 @@ UPDATE sevdesk_invoices SET seen_update = :seen_update WHERE invoice_id = :invoi
 
 -- name: store_document!
 INSERT INTO sevdesk_documents (invoice_id, kind, filename, mimetype, sha256, content)
-VALUES (:invoice_id, :kind, :filename, :mimetype, :sha256, :content)
+VALUES (:invoice_id, :document, :filename, :mimetype, :sha256, :content)
 ON CONFLICT (invoice_id, kind, sha256) DO UPDATE
 SET content = excluded.content, filename = excluded.filename, fetched_at = clock_timestamp();
 

@@ -55,10 +55,8 @@ WHERE export_id = :export_id;
 -- The finalized invoices with an invoice date in the period, and the cancellation invoices made in it. `party`: id of
 -- the recipient the draft was made for; null for an invoice that the worker found in sevDesk.
 SELECT d.kind, d.number, d.day, i.tax_rule, i.currency, d.cancels, d.gross, i.document_kind,
-       (SELECT jsonb_agg(jsonb_build_object('position', p.position, 'name', p.name, 'description', p.description,
-                                            'quantity', p.quantity, 'unit', p.unit, 'unit_price', p.unit_price,
-                                            'tax_rate', p.tax_rate) ORDER BY p.position)
-        FROM billing_invoice_items p WHERE p.invoice_id = i.id) AS items,
+       ARRAY(SELECT (p.position, p.name, p.description, p.quantity, p.unit, p.unit_price, p.tax_rate)
+             FROM billing_invoice_items p WHERE p.invoice_id = i.id ORDER BY p.position) AS items,
        (SELECT e.payload ->> 'recipient_id' FROM billing_invoice_event_log e
         WHERE e.invoice_id = i.id AND e.event_type = 'drafted' ORDER BY e.created_at DESC LIMIT 1) AS party
 FROM (SELECT id AS invoice_id, 'invoice' AS kind, external_invoice_number AS number, issue_date AS day, NULL AS cancels,

@@ -1,27 +1,23 @@
 -- What the steps of a job need to know about one invoice.
 
 -- name: load_invoice^
+-- Tuples hold the columns in the order of the fields of Item, Association and Cancellation.
 -- An invoice that was deleted in sevDesk is published and mailed again, so mails and documents count from the time when
 -- the present sevDesk document was recorded (known_since).
-SELECT i.id, i.invoice_number, i.document_kind, i.document_status, i.claim_status, i.deal_id, d.deal_type, i.contact_id,
-       i.currency, i.net_amount, i.tax_amount, i.gross_amount, i.paid_amount, i.tax_rule, i.issue_date, i.service_from,
+SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.claim_status, i.deal_id, d.deal_type,
+       i.contact_id, i.currency, i.net_amount, i.tax_amount, i.gross_amount, i.paid_amount, i.tax_rule, i.issue_date, i.service_from,
        i.service_to, i.payment_term_days, i.head_text, i.foot_text, i.is_e_invoice, i.paid_at, i.cancelled_at,
-       i.external_id, i.external_invoice_number, i.accounting_sync_status,
+       i.external_id, i.external_invoice_number, i.accounting_sync_status AS sync_status,
        coalesce(t.sevdesk_template_id,
                 CASE d.deal_type || i.document_kind
                     WHEN 'EBAR' THEN c.template_eb_ar WHEN 'EBSR' THEN c.template_eb_sr
                     WHEN 'KOPAR' THEN c.template_kop_ar WHEN 'KOPSR' THEN c.template_kop_sr END) AS template_id,
        c.contact_person_id,
-       (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                   'position', p.position, 'name', p.name, 'description', p.description, 'quantity', p.quantity,
-                   'unit', p.unit, 'unit_price', p.unit_price, 'tax_rate', p.tax_rate) ORDER BY p.position), '[]')
-        FROM billing_invoice_items p WHERE p.invoice_id = i.id) AS items,
-       (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                   'from_type', a.from_type, 'from_id', a.from_id, 'to_type', a.to_type, 'to_id', a.to_id,
-                   'label', a.label) ORDER BY a.id), '[]')
-        FROM hubspot_associations a
-        WHERE (a.from_type = 'deal' AND a.from_id = i.deal_id)
-           OR (a.to_type = 'deal' AND a.to_id = i.deal_id)) AS associations,
+       ARRAY(SELECT (p.position, p.name, p.description, p.quantity, p.unit, p.unit_price, p.tax_rate)
+             FROM billing_invoice_items p WHERE p.invoice_id = i.id ORDER BY p.position) AS items,
+       ARRAY(SELECT (a.from_type, a.from_id, a.to_type, a.to_id, a.label) FROM hubspot_associations a
+             WHERE (a.from_type = 'deal' AND a.from_id = i.deal_id)
+                OR (a.to_type = 'deal' AND a.to_id = i.deal_id) ORDER BY a.id) AS associations,
        (SELECT count(*) FROM sevdesk_mails m
         WHERE m.invoice_id = i.id AND m.document = 'invoice' AND m.sent_at > h.known_since) AS mails,
        (SELECT count(*) FROM sevdesk_mails m WHERE m.invoice_id = i.id AND m.document = 'cancellation')
@@ -35,9 +31,7 @@ SELECT i.id, i.invoice_number, i.document_kind, i.document_status, i.claim_statu
         WHERE s.subject = 'invoice:' || i.id AND s.action = 'save_invoice' AND s.outcome IN ('done', 'found_done')
         ORDER BY s.id DESC LIMIT 1) AS draft_sha256,
        EXISTS (SELECT FROM sevdesk_intents s WHERE s.subject = 'invoice:' || i.id) AS attempted,
-       (SELECT jsonb_build_object('kind', a.kind, 'external_id', a.cancellation_external_id,
-                                  'number', a.cancellation_number, 'net', a.net_amount, 'tax', a.tax_amount,
-                                  'gross', a.gross_amount)
+       (SELECT (a.kind, a.cancellation_external_id, a.cancellation_number, a.net_amount, a.tax_amount, a.gross_amount)
         FROM sevdesk_cancellations a WHERE a.invoice_id = i.id) AS cancellation,
        ARRAY(SELECT e.payload ->> 'problem' FROM billing_invoice_event_log e
              WHERE e.invoice_id = i.id AND e.event_type = 'legal_warning') AS warned,
@@ -56,7 +50,7 @@ CROSS JOIN LATERAL (SELECT coalesce(min(e.created_at), '-infinity') AS known_sin
 WHERE i.id = :invoice_id;
 
 -- name: load_handback^
-SELECT accounting_sync_status, document_status, claim_status, external_id, external_invoice_number, paid_amount,
+SELECT accounting_sync_status AS sync_status, document_status, claim_status, external_id, external_invoice_number, paid_amount,
        paid_at, cancelled_at
 FROM billing_invoices WHERE id = :invoice_id;
 

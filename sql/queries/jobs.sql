@@ -50,12 +50,6 @@ LEFT JOIN LATERAL (
     WHERE order_key = :order_key AND state IN ('queued', 'waiting', 'requested')
     ORDER BY seq LIMIT 1) n ON n.job_id <> :job_id;
 
--- name: record_step!
-UPDATE sevdesk_jobs
-SET steps_done = CASE WHEN :step::text IS NULL THEN steps_done ELSE steps_done || :step::text END,
-    updated_at = clock_timestamp()
-WHERE job_id = :job_id AND state = 'running' AND attempt = :attempt;
-
 -- name: end_attempt$
 -- Ends an attempt: for good (done, parked, rejected) or until later (waiting, queued), and sends a notification, which
 -- holds no personal data. Does nothing if a later attempt has been started since.
@@ -95,12 +89,8 @@ SELECT :subject, :job_id, :step, :action, :summary::jsonb, :request_sha256, :wor
 WHERE (SELECT count(*) FROM closed) >= 0
 RETURNING id;
 
--- name: close_intent!
-UPDATE sevdesk_intents SET closed_at = clock_timestamp(), outcome = :outcome
-WHERE id = :intent_id AND closed_at IS NULL;
-
 -- name: find_open_intent^
-SELECT id, job_id, step, action, summary, request_sha256, answer, intent_at,
+SELECT id, job_id, step, action, summary, request_sha256, answer, intent_at AS at,
        extract(epoch FROM clock_timestamp() - intent_at)::float8 AS age
 FROM sevdesk_intents WHERE subject = :subject AND closed_at IS NULL;
 

@@ -1,19 +1,18 @@
 -- Questions of operators. None of these statements changes an invoice or a job.
 
--- name: find_invoice^
--- Our number before sevDesk's, because the two number ranges may overlap.
-SELECT id FROM (
-    SELECT id, 1 AS place FROM billing_invoices WHERE invoice_number = :subject
+-- name: find_subject^
+-- An invoice, or a job with its invoice. Our number before sevDesk's, because the two number ranges may overlap.
+SELECT invoice_id, job_id FROM (
+    SELECT 1 AS place, id AS invoice_id, NULL AS job_id FROM billing_invoices WHERE invoice_number = :subject
     UNION ALL
-    SELECT id, 2 FROM billing_invoices WHERE id = sevdesk_uuid_or_null(:subject)
+    SELECT 2, id, NULL FROM billing_invoices WHERE id = sevdesk_uuid_or_null(:subject)
     UNION ALL
-    SELECT id, 3 FROM billing_invoices WHERE external_invoice_number = :subject
+    SELECT 3, id, NULL FROM billing_invoices WHERE external_invoice_number = :subject
     UNION ALL
-    SELECT id, 4 FROM billing_invoices WHERE external_id = :subject AND accounting_provider = 'sevdesk') AS found
+    SELECT 4, id, NULL FROM billing_invoices WHERE external_id = :subject AND accounting_provider = 'sevdesk'
+    UNION ALL
+    SELECT 5, invoice_id, job_id FROM sevdesk_jobs WHERE job_id = :subject) AS found
 ORDER BY place LIMIT 1;
-
--- name: find_job^
-SELECT job_id, invoice_id FROM sevdesk_jobs WHERE job_id = :job_id;
 
 -- name: parked_job_ids
 SELECT job_id FROM sevdesk_jobs
@@ -22,10 +21,6 @@ ORDER BY seq;
 
 -- name: backend_pid$
 SELECT pg_backend_pid();
-
--- name: queue_states
--- Unfinished and parked jobs only; read from their index.
-SELECT state, count(*)::int AS jobs FROM sevdesk_jobs WHERE state NOT IN ('done', 'rejected') GROUP BY state;
 
 -- name: recent_states
 -- The states of the newest jobs. Counting all would take longer with every year.
@@ -174,31 +169,30 @@ SELECT clock_timestamp() AS now, current_setting('server_version') AS version,
 -- Invoices with what the worker recorded about them, ordered by id: those with the given ids; else those with the given
 -- numbers that have no sevDesk id; else a page of those that have one. Every stored PDF is hashed and compared with its
 -- recorded digest.
-SELECT i.id, i.invoice_number, i.gross_amount, i.accounting_sync_status, i.document_status, i.claim_status,
-       i.external_id, i.external_invoice_number, i.paid_amount, i.paid_at, i.cancelled_at, i.updated_at,
-       a.cancellation_external_id, r.recipient_id, l.contact_id, p.pdf_intact, p.pdf_as_logged,
+SELECT i.*, a.cancellation_external_id, r.recipient_id, l.contact_id, p.pdf_intact, p.pdf_as_logged,
        EXISTS (SELECT FROM sevdesk_jobs j
-               WHERE j.invoice_id = i.id AND j.state IN ('requested', 'queued', 'running', 'waiting')) AS job_alive
-FROM (SELECT id, invoice_number, gross_amount, accounting_sync_status, document_status, claim_status, external_id,
-             external_invoice_number, paid_amount, paid_at, cancelled_at, updated_at
+               WHERE j.invoice_id = i.invoice_id AND j.state IN ('requested', 'queued', 'running', 'waiting')) AS job_alive
+FROM (SELECT id AS invoice_id, invoice_number AS number, gross_amount AS gross, accounting_sync_status AS sync_status,
+             document_status, claim_status, external_id, external_invoice_number, paid_amount, paid_at, cancelled_at,
+             updated_at
       FROM billing_invoices
       WHERE CASE WHEN :ids::uuid[] IS NOT NULL THEN id = ANY (:ids::uuid[])
                  WHEN :numbers::text[] IS NOT NULL THEN invoice_number = ANY (:numbers::text[]) AND external_id IS NULL
                  ELSE accounting_provider = 'sevdesk' AND external_id IS NOT NULL END
         AND (:after::uuid IS NULL OR id > :after::uuid)
       ORDER BY id LIMIT :most::bigint) i
-LEFT JOIN sevdesk_cancellations a ON a.invoice_id = i.id AND a.kind = 'cancellation_invoice'
+LEFT JOIN sevdesk_cancellations a ON a.invoice_id = i.invoice_id AND a.kind = 'cancellation_invoice'
 LEFT JOIN LATERAL (SELECT e.payload ->> 'recipient_kind' AS recipient_kind,
                           sevdesk_uuid_or_null(e.payload ->> 'recipient_id') AS recipient_id
-                   FROM billing_invoice_event_log e WHERE e.invoice_id = i.id AND e.event_type = 'drafted'
+                   FROM billing_invoice_event_log e WHERE e.invoice_id = i.invoice_id AND e.event_type = 'drafted'
                    ORDER BY e.created_at DESC LIMIT 1) r ON true
 LEFT JOIN sevdesk_contacts l ON l.party_kind = r.recipient_kind AND l.party_id = r.recipient_id
 LEFT JOIN LATERAL (SELECT bool_and(encode(sha256(d.content), 'hex') = d.sha256) AS pdf_intact,
                           (SELECT e.payload ->> 'sha256' FROM billing_invoice_event_log e
-                           WHERE e.invoice_id = i.id AND e.event_type = 'pdf_stored'
+                           WHERE e.invoice_id = i.invoice_id AND e.event_type = 'pdf_stored'
                            ORDER BY e.created_at DESC LIMIT 1) = ANY (array_agg(d.sha256)) IS NOT FALSE AS pdf_as_logged
-                   FROM sevdesk_documents d WHERE d.invoice_id = i.id AND d.kind = 'invoice_pdf') p ON true
-ORDER BY i.id;
+                   FROM sevdesk_documents d WHERE d.invoice_id = i.invoice_id AND d.kind = 'invoice_pdf') p ON true
+ORDER BY i.invoice_id;
 
 -- name: adopted_documents
 -- Published invoices whose document somebody else made, with its content when it was taken over.

@@ -2,8 +2,9 @@
 
 -- name: receivables_by_external_id
 -- Which of these sevDesk documents are finalized invoices of ours.
-SELECT id, invoice_number, gross_amount, paid_amount, paid_at, cancelled_at, claim_status, document_status,
-       accounting_sync_status, external_id, external_invoice_number, accounting_synced_at
+SELECT id AS invoice_id, invoice_number AS number, gross_amount AS gross, paid_amount, paid_at, cancelled_at,
+       claim_status, document_status, accounting_sync_status AS sync_status, external_id, external_invoice_number,
+       accounting_synced_at
 FROM billing_invoices
 WHERE accounting_provider = 'sevdesk' AND external_id = ANY (:external_ids::text[])
   AND accounting_sync_status = 'synced';

@@ -1,7 +1,7 @@
 """How show, preview, mapping and problems look in a terminal."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 from zoneinfo import ZoneInfo
 
 from rich.console import Group, RenderableType
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from worker.domain.problems import Lang, ProblemType
     from worker.operator.mapping import Row
     from worker.operator.preview import Preview
-    from worker.store.operator_rows import InvoiceHeadRow, InvoiceJobRow, TimelineRow
+    from worker.store.operator_rows import InvoiceHeadRow
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -24,8 +24,8 @@ class InvoiceHistory(TypedDict):
     """What `show` prints; the shape of its JSON."""
 
     invoice: "InvoiceHeadRow"
-    jobs: "list[InvoiceJobRow]"
-    timeline: "list[TimelineRow]"  # oldest first
+    jobs: list[Mapping[str, Any]]
+    timeline: list[Mapping[str, Any]]  # oldest first
 
 
 def history_view(history: InvoiceHistory) -> RenderableType:

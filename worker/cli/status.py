@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections import Counter
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -11,7 +12,8 @@ from worker.cli.base import USAGE, AsJson, cli, console, dump, fail, settings, s
 from worker.operator.connections import redis_state
 from worker.settings import Settings
 from worker.store import Store
-from worker.store.operator_rows import AccountRow, StateCountRow
+from worker.store.operator_rows import AccountRow
+from worker.store.rows import Row
 
 if TYPE_CHECKING:
     from worker.cli.status_view import Status
@@ -28,7 +30,7 @@ async def read_status(store: Store, given: Settings) -> "Status":
     redis = asyncio.create_task(redis_state(given.redis_url))
     account: AccountRow = await store.query("account")
     result: Status = {
-        "jobs": _by_state(await store.query("queue_states")),
+        "jobs": _by_state(await store.query("count_jobs")),
         "newest_jobs": _by_state(await store.query("recent_states", most=NEWEST)),
         "running": await store.query("running_jobs", most=MAX_SHOWN),
         "parked": await store.query("parked_jobs", most=MAX_SHOWN),
@@ -43,8 +45,11 @@ async def read_status(store: Store, given: Settings) -> "Status":
     return result
 
 
-def _by_state(rows: list[StateCountRow]) -> dict[str, int]:
-    return {row["state"]: row["jobs"] for row in rows}
+def _by_state(rows: list[Row]) -> dict[str, int]:
+    jobs: Counter[str] = Counter()
+    for row in rows:
+        jobs[row["state"]] += row["jobs"]
+    return jobs
 
 
 @cli.command()

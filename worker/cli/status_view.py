@@ -10,7 +10,8 @@ from rich.text import Text
 from worker.cli.tables import facts, table
 from worker.domain.health_check import MISSED_SYNCS
 from worker.operator.diagnosis import duration
-from worker.store import operator_rows as rows
+from worker.store.operator_rows import AccountRow
+from worker.store.rows import Row
 
 STATES = ("requested", "queued", "running", "waiting", "parked")  # all but the ended ones, in a job's order
 # Columns of the tables of jobs: title -> key of the row.
@@ -22,7 +23,7 @@ LISTED = {"age": "age", "kind": "kind", "invoice": "invoice_number", "state": "s
           "again in": "again_in", "why": "error", "job": "job_id"}  # fmt: skip
 
 
-class AccountStatus(rows.AccountRow):
+class AccountStatus(AccountRow):
     """`token_here`: whether this command's own environment has a token."""
 
     token_here: bool
@@ -33,12 +34,12 @@ class Status(TypedDict):
 
     jobs: dict[str, int]  # unfinished and parked, by state
     newest_jobs: dict[str, int]  # the newest thousand, by state
-    running: list[rows.RunningJobRow]
-    parked: list[rows.ParkedJobRow]
-    oldest_waiting: rows.WaitingJobRow | None
+    running: list[Row]
+    parked: list[Row]
+    oldest_waiting: Row | None
     account: AccountStatus
-    last_reconciliation: rows.ReconciliationRow | None
-    about: rows.TableSizesRow
+    last_reconciliation: Row | None
+    about: Row
     redis: dict[str, Any]
     ms: int  # taken to read all this
 
@@ -75,7 +76,7 @@ def _newest(jobs: Mapping[str, int], estimate: int) -> str:
     return (counts or "none") + (f" (about {estimate} in all)" if estimate > sum(jobs.values()) else "")
 
 
-def _oldest(job: rows.WaitingJobRow | None) -> str:
+def _oldest(job: Row | None) -> str:
     if job is None:
         return "none"
     about = f" for {job['invoice_number']}" if job["invoice_number"] else ""
@@ -104,7 +105,7 @@ def _sync(account: AccountStatus) -> Text:
     return Text(f"{duration(account['sync_age'])} ago, every {minutes} min", "yellow" if late else "")
 
 
-def _drift(last: rows.ReconciliationRow | None) -> Text:
+def _drift(last: Row | None) -> Text:
     if last is None:
         return Text("never reconciled")
     counts = ", ".join(f"{count} {drift}" for drift, count in sorted(last["drift"].items())) or "none"
@@ -112,7 +113,7 @@ def _drift(last: rows.ReconciliationRow | None) -> Text:
     return Text(text, "yellow" if last["drift"] else "")
 
 
-def job_table(jobs: Sequence[rows.ListedJobRow]) -> Table:
+def job_table(jobs: Sequence[Row]) -> Table:
     """The list that `jobs` prints: the error only while it matters, the next attempt only if it lies ahead."""
     shown = [
         {

@@ -10,7 +10,7 @@ from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
 from worker.handlers.templates import TEMPLATE_FIELDS
 from worker.store import Store
-from worker.store.rows import ConfigChangeRow, TemplateRow
+from worker.store.rows import Row
 
 # A message that lists known ids must stay readable.
 MAX_SHOWN = 20
@@ -21,9 +21,7 @@ async def update_config(context: HandlerContext, job: Job, payload: UpdateConfig
     store, patch = context.store, payload.patch
     if refusal := await _unknown_templates(store, patch):
         return refusal
-    changes: list[ConfigChangeRow] = await store.query(
-        "change_config", patch=patch, job_id=job.job_id, changed_by=job.requested_by
-    )
+    changes = await store.query("change_config", patch=patch, job_id=job.job_id, changed_by=job.requested_by)
     changed = {row["field"]: {"old": row["old_value"], "new": row["new_value"]} for row in changes}
     return Done({"changed": changed})
 
@@ -32,7 +30,7 @@ async def _unknown_templates(store: Store, patch: Mapping[str, Any]) -> Rejected
     wanted = {field: patch[field] for field in TEMPLATE_FIELDS if patch.get(field) is not None}
     if not wanted:
         return None
-    known: list[TemplateRow] = await store.query("templates")
+    known: list[Row] = await store.query("templates")
     ids = {row["template_id"] for row in known}
     if not (unknown := [f"{field} {value}" for field, value in wanted.items() if value not in ids]):
         return None

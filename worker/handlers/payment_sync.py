@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from datetime import datetime, timedelta
 from functools import reduce
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -23,7 +23,7 @@ from worker.steps import payments
 from worker.steps.payments import Receivable
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.store import InvoiceChanged, Store
-from worker.store.rows import FinishedRunRow, ReceivableRow, SyncRunRow, handback_of
+from worker.store.rows import Row, from_row, handback_of
 
 log = structlog.get_logger()
 
@@ -32,7 +32,7 @@ BATCH = 10_000  # rows of ours read by one statement: a few hundred kilobytes
 # `update` has whole seconds and is set before the change can be read; a slow write takes seconds (measured: 3-4). Two
 # minutes also cover a switch between sevDesk's own servers; the cost is a few rows that are compared for nothing.
 OVERLAP = timedelta(minutes=2)
-COUNTS: tuple[Literal["pages", "seen", "changed"], ...] = ("pages", "seen", "changed")  # of a run
+COUNTS = ("pages", "seen", "changed")  # of a run
 # How often a page is compared if jobs keep changing its invoices in between; each such job takes seconds.
 MAX_COMPARISONS = 5
 
@@ -51,16 +51,14 @@ class Sync:
         self.store, self.account = store, account
         self.unresolved: list[Parked] = []  # what only a person can explain
         self.seen: set[str] = set()  # external ids of our invoices on the pages read
-        self.feed_limit: datetime | None = (
-            None  # in a full sweep: changes up to this instant the feed should have found
-        )
+        self.feed_limit: datetime | None = None  # in a full sweep: the feed should have found changes until then
         self.missed = 0  # changes that the feed should have found and did not
         self.started_at: datetime | None = None
         self.written_since: set[str] = set()  # external ids of our invoices that were written since `started_at`
 
     async def run(self, job: Job, payload: SyncPayments) -> Outcome:
         """Raises `SevDeskError`, `InvoiceChanged` or one of `CONNECTION_LOST`; then the run is repeated."""
-        joined: FinishedRunRow | None = await self.store.query("run_to_join", scope=payload.scope, job_id=job.job_id)
+        joined: Row | None = await self.store.query("run_to_join", scope=payload.scope, job_id=job.job_id)
         if joined is not None:
             return await self._join(job, joined)
         if payload.invoice_id is not None:
@@ -72,7 +70,7 @@ class Sync:
         days = (payload.start_date, payload.end_date) if payload.start_date and payload.end_date else None
         return await (self._range(job, payload.scope, {"days": days}) if days else self._feed(job))
 
-    async def _join(self, job: Job, joined: FinishedRunRow) -> Done:
+    async def _join(self, job: Job, joined: Row) -> Done:
         """Use the run that was active when this job was requested, and read what changed since it read its pages."""
         since = await self._feed(job)
         return Done({**since.result, "joined": joined["job_id"]} | {k: joined[k] + since.result[k] for k in COUNTS})
@@ -149,8 +147,8 @@ class Sync:
                 return
             last = ids[-1]
 
-    async def _begin(self, job: Job, scope: str) -> SyncRunRow:
-        run: SyncRunRow = await self.store.query("start_run", job_id=job.job_id, scope=scope)
+    async def _begin(self, job: Job, scope: str) -> Row:
+        run: Row = await self.store.query("start_run", job_id=job.job_id, scope=scope)
         self.started_at = run["started_at"]
         return run
 
@@ -249,17 +247,10 @@ class Sync:
         return None
 
     async def _receivables(self, external_ids: Sequence[str]) -> dict[str, Receivable]:
-        rows: list[ReceivableRow] = await self.store.query(
-            "receivables_by_external_id", external_ids=list(external_ids)
-        )
+        rows: list[Row] = await self.store.query("receivables_by_external_id", external_ids=list(external_ids))
         if (start := self.started_at) is not None:
-            self.written_since |= {
-                str(row["external_id"]) for row in rows if (row["accounting_synced_at"] or start) > start
-            }
-        return {
-            str(row["external_id"]): Receivable(row["id"], row["invoice_number"], row["gross_amount"], handback_of(row))
-            for row in rows
-        }
+            self.written_since |= {row["external_id"] for row in rows if (row["accounting_synced_at"] or start) > start}
+        return {row["external_id"]: from_row(Receivable, row, handback=handback_of(row)) for row in rows}
 
     async def _change(
         self, receivable: Receivable, remote: SevInvoice, cancelled_by: Mapping[str, SevInvoice]

@@ -15,7 +15,7 @@ from worker.maintenance.scheduler import start_due
 from worker.observability.metrics import Metrics
 from worker.queue.inbox import wake_jobs
 from worker.store import Store
-from worker.store.rows import JobCountRow, QueueAgeRow
+from worker.store.rows import Row
 
 log = structlog.get_logger()
 
@@ -52,7 +52,7 @@ class Maintenance:
 
     async def _reap(self) -> None:
         """Make jobs of dead workers claimable: those marked as running whose lock is free."""
-        reaped = await self.store.requeue_abandoned_jobs()
+        reaped = [JobRef(**row) for row in await self.store.query("requeue_abandoned_jobs")]
         self.metrics.jobs_reaped(len(reaped))
         for job_ref in reaped:
             log.warning("job.reaped", job_id=job_ref.job_id, kind=job_ref.kind, reason="Its worker is gone.")
@@ -61,8 +61,8 @@ class Maintenance:
     async def _relay(self) -> None:
         """Put jobs that are due, but not claimed, into Redis."""
         # These jobs are not running, so a claim that is left in Redis is a dead worker's.
-        due = await self.store.jobs_to_wake(grace=WAKE_AGAIN_SECONDS, most=MAX_WAKES)
-        await wake_jobs(self.redis, due, clear_claim=True)
+        due = await self.store.query("jobs_to_wake", grace=WAKE_AGAIN_SECONDS, most=MAX_WAKES)
+        await wake_jobs(self.redis, [JobRef(**row) for row in due], clear_claim=True)
 
     async def _request_missing(self) -> None:
         """Request a publication for invoices that are marked `queued` without a job."""
@@ -76,8 +76,8 @@ class Maintenance:
 
     async def _measure(self) -> None:
         """Count the jobs of all workers, for the gauges."""
-        jobs: list[JobCountRow] = await self.store.query("count_jobs")
-        queue: QueueAgeRow = await self.store.query("queue_age")
+        jobs: list[Row] = await self.store.query("count_jobs")
+        queue: Row = await self.store.query("queue_age")
         self.metrics.queue_measured(jobs, queue["age"], queue["last_sync"])
 
 

@@ -4,13 +4,12 @@ import re
 from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Literal, cast
 
 from worker.domain.health_check import Check, check_that
 from worker.settings import Settings
 from worker.store import CONNECTION_LOST, Store
-from worker.store.operator_rows import BillingColumnRow, ClockRow, MigrationLogRow
 from worker.store.probe import PostgresError, probe_locks, unfit_statements
+from worker.store.rows import Row
 from worker.store.sql_files import sql_dir
 
 OLDEST = 140_000  # Postgres 14, as `server_version_num`: the oldest that has all the SQL of our statements
@@ -24,8 +23,7 @@ TABLE = re.compile(r"CREATE TABLE (\w+) \((.*?)^\);", re.M | re.S)
 GRANT = re.compile(r"GRANT (SELECT|INSERT|UPDATE) \(([^)]*)\)\s+ON (\w+) TO", re.S)
 UNREACHABLE = (*CONNECTION_LOST, PostgresError, ValueError)  # asyncpg raises ValueError for an address it cannot read
 
-Columns = Mapping[tuple[str, str], BillingColumnRow]
-Right = Literal["may_select", "may_insert", "may_update"]
+Columns = Mapping[tuple[str, str], Row]
 
 
 async def postgres_checks(settings: Settings) -> list[Check]:
@@ -55,7 +53,7 @@ async def _fail_on_error(name: str, checks: Awaitable[list[Check]], advice: str)
 
 async def _server(store: Store) -> list[Check]:
     began, now = monotonic(), datetime.now(UTC)
-    row: ClockRow = await store.query("clock")
+    row: Row = await store.query("clock")
     apart = abs((row["now"] - now).total_seconds() - (monotonic() - began) / 2)
     bad = f"Postgres {row['version']} is older than 14; the worker's statements need 14."
     version = check_that("postgres", row["version_number"] >= OLDEST, f"Postgres {row['version']} answers.", bad)
@@ -75,7 +73,7 @@ async def _locks(settings: Settings) -> list[Check]:
 
 async def _migrations(store: Store, settings: Settings) -> list[Check]:
     known = {path.stem for path in (sql_dir() / "migrations").glob("*.sql")}
-    log: MigrationLogRow = await store.query("migration_log")
+    log: Row = await store.query("migration_log")
     unfit = await unfit_statements(settings.database_url)
     bad = f"{len(unfit)} statements do not fit the database ({', '.join(unfit[:3])}). Run sevdesk-worker migrate."
     statements = check_that("statements", not unfit, "Every statement of the worker fits the database.", bad)
@@ -113,7 +111,7 @@ def expected_rights() -> list[tuple[str, str, str]]:
 
 async def _billing(store: Store) -> list[Check]:
     expected = expected_columns()
-    rows: list[BillingColumnRow] = await store.query("billing_columns", tables=sorted({table for table, _ in expected}))
+    rows: list[Row] = await store.query("billing_columns", tables=sorted({table for table, _ in expected}))
     columns = {(row["table_name"], row["column_name"]): row for row in rows}
     faults = contract_faults(expected, columns)
     tables = len({table for table, _ in expected})
@@ -141,7 +139,7 @@ async def _rights(store: Store, columns: Columns) -> Check:
     lacking = [
         f"{right} on {table}.{name}"
         for right, table, name in expected_rights()
-        if (column := columns.get((table, name))) is not None and not column[cast(Right, f"may_{right.lower()}")]
+        if (column := columns.get((table, name))) is not None and not column[f"may_{right.lower()}"]
     ]
     lacking += [f"SELECT, INSERT on {row['table_name']}" for row in await store.query("tables_without_access")]
     bad = f"The role lacks {_first_three(lacking)}. Run sql/roles.sql as the tables' owner."

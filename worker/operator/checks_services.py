@@ -8,8 +8,8 @@ from worker.operator.connections import living_workers, open_account, redis_clie
 from worker.settings import Settings
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.store import CONNECTION_LOST, Store
-from worker.store.operator_rows import NamedTemplateRow
 from worker.store.probe import PostgresError
+from worker.store.rows import Row
 
 OLDEST_REDIS = (6, 2)
 BOOKKEEPING_VERSION = "2.0"  # tax rules, which every invoice needs, exist from 2.0 on (official)
@@ -86,7 +86,7 @@ async def _templates(settings: Settings, account: SevdeskAccount) -> Check:
     try:
         store = await Store.connect(settings.database_url, size=1, name="sevdesk-worker doctor")
         try:
-            named: list[NamedTemplateRow] = await store.query("named_templates")
+            named: list[Row] = await store.query("named_templates")
         finally:
             await store.close()
         known = {template.id for template in await account.client.list_templates()}

@@ -9,7 +9,8 @@ from datetime import datetime
 from worker.domain import jobs
 from worker.domain.health_check import MISSED_SYNCS
 from worker.domain.problems import TRIED_AGAIN, Problem
-from worker.store.operator_rows import AccountRow, DecidingJobRow, InvoiceHeadRow, JobAheadRow, OpenWriteRow
+from worker.store.operator_rows import AccountRow, DecidingJobRow, InvoiceHeadRow
+from worker.store.rows import Row
 
 # Seconds. A due job starts within half a second; one that has been due for longer than this has a reason.
 SOON = 15.0
@@ -24,8 +25,8 @@ class Situation:
     now: datetime
     invoice: InvoiceHeadRow | None
     job: DecidingJobRow | None  # the one that decides: unfinished before parked before the newest
-    ahead: JobAheadRow | None  # the unfinished job it must wait for
-    intent: OpenWriteRow | None  # a write whose outcome nobody knows yet
+    ahead: Row | None  # the unfinished job it must wait for
+    intent: Row | None  # a write whose outcome nobody knows yet
     limited_for: float | None  # until the person who asked may start another job
     limit: str  # setting PERSON_JOB_LIMIT, such as 20/60
     quarantine: float  # setting WRITE_QUARANTINE

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from worker.store import Store
-from worker.store.operator_rows import FoundJobRow, InvoiceIdRow
+from worker.store.rows import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,5 @@ class Found:
 
 async def resolve(store: Store, subject: str) -> Found | None:
     """Tries our invoice number, our id, sevDesk's number, sevDesk's id and a job's id in this order. None: no match."""
-    row: InvoiceIdRow | None = await store.query("find_invoice", subject=subject)
-    if row is not None:
-        return Found(row["id"])
-    job: FoundJobRow | None = await store.query("find_job", job_id=subject)
-    return None if job is None else Found(job["invoice_id"], job["job_id"])
+    row: Row | None = await store.query("find_subject", subject=subject)
+    return None if row is None else Found(**row)

@@ -12,8 +12,7 @@ from worker.reconcile.compare import Drift, Finding, OurInvoice, Pdf, SevdeskDoc
 from worker.steps.document import head_differences, position_differences
 from worker.steps.payments import Receivable
 from worker.store import Store
-from worker.store.operator_rows import ClockRow
-from worker.store.rows import AdoptedRow, ComparedRow, ContactHistoryRow, handback_of
+from worker.store.rows import Row, from_row, handback_of
 
 PAGE = 1000  # documents per request: sevDesk's maximum (official); also rows per SQL statement
 
@@ -37,7 +36,7 @@ class Reconciliation:
 
 async def reconcile(store: Store, client: SevDeskClient) -> Reconciliation:
     """Compare all invoices. Raises SevDeskError if a page of sevDesk's cannot be read."""
-    clock: ClockRow = await store.query("clock")
+    clock: Row = await store.query("clock")
     started_at = clock["now"]
     documents, calls = await read_documents(client)
     # Ours are read after sevDesk's, so a row that was changed later than `started_at` may not match; it is left out.
@@ -66,7 +65,7 @@ async def _changed_since_adopted(
     Reads those that sevDesk has updated since, with two requests each; also returns the number of requests.
     """
     findings, reads = list[Finding](), 0
-    rows: list[AdoptedRow] = await store.query("adopted_documents")
+    rows: list[Row] = await store.query("adopted_documents")
     for row in rows:
         listed = documents.get(row["external_id"])
         if listed is None or listed.update == row["seen_update"]:
@@ -106,18 +105,16 @@ async def read_documents(client: SevDeskClient) -> tuple[SevdeskDocuments, int]:
 
 async def _linked(store: Store, started_at: datetime) -> AsyncIterator[list[OurInvoice]]:
     after: UUID | None = None
-    rows: list[ComparedRow]
+    rows: list[Row]
     while rows := await store.query("invoices_to_compare", after=after, most=PAGE, ids=None, numbers=None):
         yield [_ours(row, started_at) for row in rows]
-        after = rows[-1]["id"]
+        after = rows[-1]["invoice_id"]
 
 
 async def _unlinked(store: Store, documents: SevdeskDocuments, started_at: datetime) -> AsyncIterator[OurInvoice]:
     """Our invoices without an external_id whose number is a marker in sevDesk."""
     for numbers in _pages(documents.markers):
-        rows: list[ComparedRow] = await store.query(
-            "invoices_to_compare", after=None, most=None, ids=None, numbers=numbers
-        )
+        rows: list[Row] = await store.query("invoices_to_compare", after=None, most=None, ids=None, numbers=numbers)
         for row in rows:
             yield _ours(row, started_at)
 
@@ -125,11 +122,9 @@ async def _unlinked(store: Store, documents: SevdeskDocuments, started_at: datet
 async def _read_again(store: Store, ids: Sequence[UUID], started_at: datetime) -> AsyncIterator[OurInvoice]:
     """These invoices as they are now, with all sevDesk contacts their recipient was ever linked to."""
     for page in _pages(list(dict.fromkeys(ids))):
-        rows: list[ComparedRow] = await store.query(
-            "invoices_to_compare", after=None, most=None, ids=page, numbers=None
-        )
+        rows: list[Row] = await store.query("invoices_to_compare", after=None, most=None, ids=page, numbers=None)
         parties = list({row["recipient_id"] for row in rows if row["recipient_id"] is not None})
-        history: list[ContactHistoryRow] = await store.query("contact_history", parties=parties) if parties else []
+        history: list[Row] = await store.query("contact_history", parties=parties) if parties else []
         known: dict[UUID | None, set[str]] = {}
         for link in history:
             known.setdefault(link["party_id"], set()).add(link["contact_id"])
@@ -138,11 +133,10 @@ async def _read_again(store: Store, ids: Sequence[UUID], started_at: datetime) -
             yield replace(ours, contacts=ours.contacts | known.get(row["recipient_id"], set()))
 
 
-def _ours(row: ComparedRow, started_at: datetime) -> OurInvoice:
-    receivable = Receivable(row["id"], row["invoice_number"], row["gross_amount"], handback_of(row))
+def _ours(row: Row, started_at: datetime) -> OurInvoice:
     contact_id = row["contact_id"]
     return OurInvoice(
-        receivable=receivable,
+        receivable=from_row(Receivable, row, handback=handback_of(row)),
         contacts=frozenset([contact_id] if contact_id else []),
         pdf=_pdf(row),
         cancellation_id=row["cancellation_external_id"],
@@ -150,7 +144,7 @@ def _ours(row: ComparedRow, started_at: datetime) -> OurInvoice:
     )
 
 
-def _pdf(row: ComparedRow) -> Pdf:
+def _pdf(row: Row) -> Pdf:
     if row["pdf_intact"] is None:
         return Pdf.MISSING
     return Pdf.INTACT if row["pdf_intact"] and row["pdf_as_logged"] else Pdf.ALTERED

@@ -1,27 +1,28 @@
 """Builds the `StepContext` that a step works on from the rows of the database."""
 
+from dataclasses import fields
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from worker.domain.check_levels import DEFAULTS
-from worker.domain.invoice import Association, Cancellation, Invoice, Party, PartyKind, SevdeskDocument, SyncStatus
+from worker.domain.invoice import (
+    Association,
+    Cancellation,
+    Invoice,
+    Item,
+    Party,
+    PartyKind,
+    SevdeskDocument,
+    SyncStatus,
+)
 from worker.domain.jobs import Payload
 from worker.domain.ledger import Job
 from worker.domain.recipients import Recipient, addressed_to, resolve
 from worker.settings import Settings
 from worker.steps.step import StepContext
 from worker.store import Store
-from worker.store.rows import (
-    AssociationRow,
-    CancellationRow,
-    Number,
-    PartyRow,
-    SevdeskDocumentRow,
-    handback_of,
-    invoice_of,
-)
+from worker.store.rows import Row, from_row, handback_of
 
 
 async def load_context(
@@ -31,21 +32,25 @@ async def load_context(
 
     Raises one of `CONNECTION_LOST`.
     """
-    row = await store.load_invoice(invoice_id)
+    row: Row | None = await store.query("load_invoice", invoice_id=invoice_id)
     if row is None:
         return None
-    invoice = invoice_of(row)
-    associations = tuple(_association(a) for a in row["associations"])
+    invoice = from_row(Invoice, row, items=tuple(Item(*columns) for columns in row["items"]))
+    associations = tuple(Association(*columns) for columns in row["associations"])
     document = _document(row["document"])
-    rows = await store.load_parties(*_candidates(invoice, associations, document))
-    parties = {(party.kind, party.id): party for party in map(_party, rows)}
-    handback, recipient_now = handback_of(row), resolve(invoice, associations, parties)
-    recipient = recipient_now
+    companies, contacts = _candidates(invoice, associations, document)
+    rows: list[Row] = await store.query("load_parties", company_ids=companies, contact_ids=contacts)
+    found = [from_row(Party, party, kind=PartyKind(party["kind"])) for party in rows]
+    parties = {(party.kind, party.id): party for party in found}
+    handback = handback_of(row)
+    recipient = recipient_now = resolve(invoice, associations, parties)
     if document is not None and handback.sync_status in (SyncStatus.SYNCED, SyncStatus.CANCELLED):
         recipient = addressed_to((document.party_kind, document.party_id), parties)
     link = await store.load_contact_link(recipient.party) if isinstance(recipient, Recipient) else None
     kinds = {"AR": settings.sevdesk_invoice_type_ar, "SR": settings.sevdesk_invoice_type_sr}
-    return StepContext(
+    return from_row(
+        StepContext,
+        row,
         job_id=job.job_id,
         payload=payload,
         invoice=invoice,
@@ -57,47 +62,22 @@ async def load_context(
         levels={**DEFAULTS, **settings.check_levels},
         warned=frozenset(row["warned"]),
         link=link,
-        template_id=row["template_id"],
-        contact_person_id=row["contact_person_id"],
         sevdesk_type=kinds[invoice.document_kind],
-        mails=row["mails"],
-        pdf_sha256=row["pdf_sha256"],
-        has_xml=row["has_xml"],
-        draft_sha256=row["draft_sha256"],
-        attempted=row["attempted"],
         cancellation=_cancellation(row["cancellation"]),
-        cancellation_pdf_sha256=row["cancellation_pdf_sha256"],
-        cancellation_mails=row["cancellation_mails"],
     )
 
 
-def _cancellation(row: CancellationRow | None) -> Cancellation | None:
+def _cancellation(columns: tuple[Any, ...] | None) -> Cancellation | None:
+    names = (field.name for field in fields(Cancellation))
+    return None if columns is None else Cancellation(**dict(zip(names, columns, strict=True)))
+
+
+def _document(row: Row | None) -> SevdeskDocument | None:
     if row is None:
         return None
-    net, tax, gross = _decimal(row["net"]), _decimal(row["tax"]), _decimal(row["gross"])
-    kind, external_id, number = row["kind"], row["external_id"], row["number"]
-    return Cancellation(kind=kind, external_id=external_id, number=number, net=net, tax=tax, gross=gross)
-
-
-def _decimal(number: Number | None) -> Decimal | None:
-    return None if number is None else Decimal(number)
-
-
-def _association(row: AssociationRow) -> Association:
-    return Association(row["from_type"], UUID(row["from_id"]), row["to_type"], UUID(row["to_id"]), row["label"])
-
-
-def _party(row: PartyRow) -> Party:
-    columns: dict[str, Any] = {**row}
-    return Party(**columns | {"kind": PartyKind(row["kind"])})
-
-
-def _document(row: SevdeskDocumentRow | None) -> SevdeskDocument | None:
-    if row is None:
-        return None
-    seen = row["seen_update"] and datetime.fromisoformat(row["seen_update"])
-    party = PartyKind(row["party_kind"]), UUID(row["party_id"])
-    return SevdeskDocument(row["external_id"], *party, row["content"], seen or None)
+    seen = datetime.fromisoformat(row["seen_update"]) if row["seen_update"] else None
+    party = {"party_kind": PartyKind(row["party_kind"]), "party_id": UUID(row["party_id"])}
+    return from_row(SevdeskDocument, row, **party, seen_update=seen)
 
 
 def _candidates(

@@ -34,6 +34,7 @@ from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.sevdesk_refusals import outcome_of, unknown_outcome
 from worker.steps.step import Intent, LookResult, OpenIntent, Step, StepContext, StepResult, WriteOutcome
 from worker.store import CONNECTION_LOST, InvoiceChanged, LockSession, Store
+from worker.store.rows import from_row, handback_of
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -157,11 +158,10 @@ class Runner:
         """Why whoever asked may not; None if they may. Only outbox and system may ask without naming a person."""
         if job.requested_by is None:
             return Rejected(problem("requester_missing")) if job.origin == "redis" else None
-        person = await self.store.person(job.requested_by)
+        person = await self.store.query("person", person_id=job.requested_by)
         if person is None:
             return Rejected(problem("requester_unknown", requested_by=job.requested_by))
-        is_internal, is_admin = person
-        if is_admin or (is_internal and kind.role is Role.INTERNAL):
+        if person["is_admin"] or (person["is_internal"] and kind.role is Role.INTERNAL):
             return None
         code = "requester_not_admin" if kind.role is Role.ADMIN else "requester_not_internal"
         return Rejected(problem(code, kind=kind.name, requested_by=job.requested_by))
@@ -194,16 +194,7 @@ class Runner:
             return None
         if (rest := self.settings.write_quarantine - row["age"]) > 0:
             raise _Stop(NotYet(rest, problem("quarantine", action=row["action"])))
-        return OpenIntent(
-            row["id"],
-            row["job_id"],
-            row["step"],
-            row["action"],
-            row["summary"],
-            row["request_sha256"],
-            row["intent_at"],
-            row["answer"],
-        )
+        return from_row(OpenIntent, row)
 
     async def _step(self, job: Job, context: StepContext, step: Step, account: SevdeskAccount) -> StepContext:
         if step.already_done(context):
@@ -316,8 +307,8 @@ class Runner:
     async def _problem_events(self, job: Job, outcome: Outcome) -> list[Change]:
         if job.invoice_id is None or not isinstance(outcome, Parked | Rejected):
             return []
-        before = await self.store.handback(job.invoice_id)
-        return [] if before is None else [problem_change(job, outcome, job.invoice_id, before)]
+        row = await self.store.query("load_handback", invoice_id=job.invoice_id)
+        return [] if row is None else [problem_change(job, outcome, job.invoice_id, handback_of(row))]
 
 
 async def _redacted(context: StepContext, answer: Awaitable[T]) -> T:

@@ -5,15 +5,14 @@ from __future__ import annotations  # asyncpg's classes are generic in its stubs
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import fields
 from typing import Any
 
 import asyncpg
 
 from worker.domain.ledger import ClaimRefusal, Job, JobRef
 from worker.settings import JobLimit
-from worker.store.connection import COMMAND_TIMEOUT, CONNECTION_LOST, KEEPALIVE, QUERIES, prepare
-from worker.store.rows import job_ref
+from worker.store.connection import COMMAND_TIMEOUT, CONNECTION_LOST, KEEPALIVE, prepare, run_statement
+from worker.store.rows import from_row
 
 REQUEST_CHANNEL = "sevdesk_requests"  # where sevdesk_request_job sends its NOTIFY
 CLOSE_SECONDS = 5.0  # how long a stopping worker waits for the server to close the connection
@@ -101,8 +100,9 @@ class LockSession:
         """Try to start a job. If it starts, its order key is held until `release_job`."""
         async with self._session() as connection:
             try:
-                row = await QUERIES.claim_job(
+                row = await run_statement(
                     connection,
+                    "claim_job",
                     job_id=job_id,
                     worker=self._worker,
                     held=list(self.held),
@@ -111,18 +111,17 @@ class LockSession:
                 )
             except asyncpg.PostgresError:
                 # A failed statement is rolled back, but a session lock that it took stays.
-                await QUERIES.unlock_job(connection, job_id=job_id, held=list(self.held))
+                await run_statement(connection, "unlock_job", job_id=job_id, held=list(self.held))
                 raise
             if row["verdict"] != "claimed":
                 return ClaimRefusal(row["verdict"], row["wait_seconds"], row["error"])
             self.held.add(row["order_key"])
-        columns = {field.name: row[field.name] for field in fields(Job)}
-        return Job(**columns | {name: tuple(row[name]) for name in ("steps_done", "confirmed")})
+        return from_row(Job, row, steps_done=tuple(row["steps_done"]), confirmed=tuple(row["confirmed"]))
 
     async def hold(self, subject: str) -> bool:
         """Lock a subject (for example a contact) until `release`; False if any process, this one included, has it."""
         async with self._session() as connection:
-            if subject in self.held or not await QUERIES.lock_subject(connection, subject=subject):
+            if subject in self.held or not await run_statement(connection, "lock_subject", subject=subject):
                 return False
             self.held.add(subject)
             return True
@@ -131,7 +130,7 @@ class LockSession:
         """Free a subject. Does nothing if it is not held or the session is gone."""
         if self.alive and subject in self.held:
             async with self._session() as connection:
-                await QUERIES.unlock_subject(connection, subject=subject)
+                await run_statement(connection, "unlock_subject", subject=subject)
                 self.held.discard(subject)
 
     async def release_job(self, job: Job) -> JobRef | None:
@@ -139,9 +138,9 @@ class LockSession:
         if not self.alive or job.order_key not in self.held:
             return None
         async with self._session() as connection:
-            row = await QUERIES.release_job(connection, order_key=job.order_key, job_id=job.job_id)
+            row = await run_statement(connection, "release_job", order_key=job.order_key, job_id=job.job_id)
             self.held.discard(job.order_key)
-        return job_ref(row) if row["job_id"] is not None else None
+        return from_row(JobRef, row) if row["job_id"] is not None else None
 
     async def open_intent(self, *, subject: str, job_id: str, step: str, action: str, summary: Mapping[str, Any],
                           request_sha256: str, earlier: int | None,
@@ -154,8 +153,9 @@ class LockSession:
         async with self._session() as connection:
             if subject not in self.held:
                 raise asyncpg.InterfaceError("the subject is not locked any more")
-            intent_id: int = await QUERIES.open_intent(
+            intent_id: int = await run_statement(
                 connection,
+                "open_intent",
                 subject=subject,
                 job_id=job_id,
                 step=step,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from worker.store.connection import COMMAND_TIMEOUT, QUERIES
+from worker.store.connection import COMMAND_TIMEOUT, QUERIES, run_statement
 
 PostgresError = asyncpg.PostgresError
 NOT_MIGRATED = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.UndefinedFunctionError)
@@ -43,14 +43,14 @@ async def probe_locks(url: str) -> LockProbe:
     """
     ours, other = await _open(url), None
     try:
-        pid = await QUERIES.backend_pid(ours)
+        pid = await run_statement(ours, "backend_pid")
         subject = _SUBJECT.format(pid=pid)
-        await QUERIES.lock_subject(ours, subject=subject)
+        await run_statement(ours, "lock_subject", subject=subject)
         other = await _open(url)
         async with other.transaction():
-            taken = await QUERIES.lock_subject(other, subject=subject)
-            same = await QUERIES.backend_pid(ours) == pid
-        return LockProbe(same, not taken, bool(await QUERIES.unlock_subject(ours, subject=subject)))
+            taken = await run_statement(other, "lock_subject", subject=subject)
+            same = await run_statement(ours, "backend_pid") == pid
+        return LockProbe(same, not taken, bool(await run_statement(ours, "unlock_subject", subject=subject)))
     except _OTHER_BACKEND:
         return LockProbe(False, False, False)
     finally:
