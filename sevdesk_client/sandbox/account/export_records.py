@@ -44,16 +44,11 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class Debtor:
-    """A contact's debtor account in the tax adviser's books, with its address."""
+    """A contact's debtor account in the tax adviser's books, with the texts of the contact and of its address."""
 
     account: int
-    company: str | None
-    surname: str | None
-    given_name: str | None
-    vat_number: str | None
-    street: str | None
-    zip: str | None
-    city: str | None
+    contact: Object
+    address: Object
     country: str
     email: str | None
 

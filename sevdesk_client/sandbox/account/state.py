@@ -105,14 +105,8 @@ class Account:
 
     def peek_number(self) -> str:
         """The next free number; skips those that finalised invoices already have."""
-        number = self.format_number(self.next_number)
-        while any(each.status > 100 for each in self.with_number(number)):
+        day, form = self.today(), self.switches.number_format
+        form = form.replace("%YYYY", f"{day:%Y}").replace("%MM", f"{day:%m}")  # placeholders: official
+        while any(each.status > 100 for each in self.with_number(form.replace("%NUMBER", str(self.next_number)))):
             self.next_number += 1
-            number = self.format_number(self.next_number)
-        return number
-
-    def format_number(self, count: int) -> str:
-        """`count` in the format of the sequence, placeholders replaced (official)."""
-        day = self.today()
-        text = self.switches.number_format.replace("%NUMBER", str(count))
-        return text.replace("%YYYY", f"{day:%Y}").replace("%MM", f"{day:%m}")
+        return form.replace("%NUMBER", str(self.next_number))

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from sevdesk_client.sandbox.account.export_records import ExportConfig, ExportJob, Posting
+from sevdesk_client.sandbox.account.export_records import ExportConfig, ExportJob
 from sevdesk_client.sandbox.account.formats import Object, berlin_day, is_true, parse_decimal, parse_unix, timestamp
 from sevdesk_client.sandbox.account.records import CLIENT_ID, Invoice
 from sevdesk_client.sandbox.account.state import Account
@@ -36,12 +36,26 @@ def create_job(account: Account, call: Call) -> Answer:
     by_pay_date = is_true(call.query.get("exportByPaydate"))
     enshrined = is_true(call.query.get("includeEnshrined", "true"))
     chosen = postings.invoices_of(account, start, end, by_pay_date, enshrined) if "E" in scope else []
-    lines: list[Posting] = list(postings.revenues(account, chosen, by_pay_date))
-    if "T" in scope:
-        lines += postings.payments(account, start, end)
-    job = _new_job(account, call.query, start, end, chosen, lines)
-    account.exports[job.id] = job
-    return objects(job.id)
+    lines = list(postings.revenues(account, chosen, by_pay_date))
+    lines += postings.payments(account, start, end) if "T" in scope else ()
+    images, enshrines = (is_true(call.query.get(key)) for key in ("includeDocumentImages", "enshrineDocuments"))
+    ident = str(uuid.uuid4())
+    account.exports[ident] = ExportJob(
+        id=ident,
+        hash=f"{hashlib.sha1(ident.encode(), usedforsecurity=False).hexdigest()}_{ident[:8]}",  # as the example
+        create=account.now(),
+        parameters=dict(call.query),
+        start=berlin_day(start),
+        end=berlin_day(end),
+        config=replace(account.export_config),
+        chart=account.switches.datev_chart,
+        postings=tuple(lines if images else (replace(each, image_guid="") for each in lines)),
+        debtors=postings.debtors(account, lines),
+        images={postings.image_guid(each): (replace(each), embedded_xml(account, each)) for each in chosen if images},
+        enshrined=_enshrine(account, chosen) if enshrines else (),
+        enshrine_documents=enshrines,
+    )
+    return objects(ident)
 
 
 def _period_and_scope(query: dict[str, str]) -> tuple[datetime, datetime, str]:
@@ -61,33 +75,6 @@ def _refuse_conflict(account: Account) -> None:
     running = any(fraction_done(account, each) < 1 for each in account.exports.values())
     if account.switches.datev_conflict == "always" or (account.switches.datev_conflict == "running" and running):
         raise Refusal(409, "Conflict")
-
-
-def _new_job(
-    account: Account,
-    query: dict[str, str],
-    start: datetime,
-    end: datetime,
-    chosen: Iterable[Invoice],
-    lines: list[Posting],
-) -> ExportJob:
-    ident, enshrines = str(uuid.uuid4()), is_true(query.get("enshrineDocuments"))
-    images = is_true(query.get("includeDocumentImages"))
-    return ExportJob(
-        id=ident,
-        hash=f"{hashlib.sha1(ident.encode(), usedforsecurity=False).hexdigest()}_{ident[:8]}",  # as the example
-        create=account.now(),
-        parameters=dict(query),
-        start=berlin_day(start),
-        end=berlin_day(end),
-        config=replace(account.export_config),
-        chart=account.switches.datev_chart,
-        postings=tuple(lines if images else postings.without_images(lines)),
-        debtors=postings.debtors(account, lines),
-        images={postings.image_guid(each): (replace(each), embedded_xml(account, each)) for each in chosen if images},
-        enshrined=_enshrine(account, chosen) if enshrines else (),
-        enshrine_documents=enshrines,
-    )
 
 
 def _enshrine(account: Account, chosen: Iterable[Invoice]) -> tuple[int, ...]:

@@ -111,7 +111,6 @@ def payments(sandbox: Sandbox, body: Object) -> Object:
     if kind not in ("payment", "skonto", "other", "overpaid"):
         raise ValueError("kind must be payment, skonto, other or overpaid")
     paying.pay(sandbox.account, invoice, amount, day, closes=kind in ("skonto", "other"))
-    paying.add_transaction(sandbox.account, invoice, amount, day)
     return _full_invoice(invoice)
 
 

@@ -6,6 +6,7 @@ from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from sevdesk_client.sandbox.account.formats import Json
@@ -14,7 +15,7 @@ from sevdesk_client.sandbox.endpoints.calls import Answer
 Kind = Literal["drop_before", "lose_answer", "late_commit", "status", "delay", "body"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, config=ConfigDict(strict=True, extra="forbid"))
 class Fault:
     """One fault. `path`, below /api/v1, is a shell pattern (`*` crosses slashes) or a regex that starts with ^."""
 
