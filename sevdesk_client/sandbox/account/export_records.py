@@ -4,12 +4,14 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+
 from sevdesk_client.sandbox.account.formats import Object
 from sevdesk_client.sandbox.account.records import Invoice
 from sevdesk_client.sandbox.account.sums import ZERO
 
 
-@dataclass(slots=True)
+@pydantic_dataclass(frozen=True, slots=True)
 class ExportConfig:
     """What updateExportConfig sets; without a beginning of the accounting year no export starts (official)."""
 

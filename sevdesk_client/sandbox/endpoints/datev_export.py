@@ -47,7 +47,7 @@ def create_job(account: Account, call: Call) -> Answer:
         parameters=dict(call.query),
         start=berlin_day(start),
         end=berlin_day(end),
-        config=replace(account.export_config),
+        config=account.export_config,
         chart=account.switches.datev_chart,
         postings=tuple(lines if images else (replace(each, image_guid="") for each in lines)),
         debtors=postings.debtors(account, lines),
@@ -96,24 +96,21 @@ def generate_hash(account: Account, call: Call) -> Answer:
 
 def get_progress(account: Account, call: Call) -> Answer:
     """GET /Progress/getProgress: counts as a poll; {current, total}, in a list (official) or bare (one client)."""
-    wanted = call.query.get("hash", "")
-    job = next((each for each in account.exports.values() if each.hash == wanted), None)
-    if job is None:
-        raise not_found("Progress", wanted[:60], account.switches.not_found)
-    job.polls += 1
-    _refuse_failed(account)
+    jobs = {each.hash: each for each in account.exports.values()}
+    job = find(account, jobs, call.query.get("hash", ""), "Progress")
+    _count_poll(account, job)
     return _wrapped(account, _progress(account, job))
 
 
 def download_info(account: Account, call: Call) -> Answer:
     """GET /ExportJob/jobDownloadInfo: counts as a poll; a new link each time once the job is done."""
     job = _find(account, call)
-    job.polls += 1
-    _refuse_failed(account)
-    if fraction_done(account, job) < 1:
-        return _not_ready(account, job)
-    seconds = account.switches.datev_link_seconds
-    now = account.now()
+    _count_poll(account, job)
+    if fraction_done(account, job) < 1:  # the answer is not established
+        if account.switches.datev_not_ready == "not_found":
+            raise not_found("ExportJob", job.id, account.switches.not_found)
+        return objects([] if account.switches.datev_not_ready == "empty" else None)
+    seconds, now = account.switches.datev_link_seconds, account.now()
     signature, expires = secrets.token_hex(32), now + timedelta(seconds=seconds)
     job.links[signature] = expires
     query = {
@@ -142,27 +139,15 @@ def fraction_done(account: Account, job: ExportJob) -> float:
     return min(by_polls, by_time, 1.0 if switches.datev_job == "run" else 0.9)
 
 
-def _status(account: Account, job: ExportJob) -> str:
-    if account.switches.datev_job in _FAILURES:
-        return "failed"
-    return "running" if fraction_done(account, job) < 1 else "done"
-
-
 def _progress(account: Account, job: ExportJob) -> Object:
     return {"current": int(fraction_done(account, job) * 100), "total": 100}
 
 
-def _refuse_failed(account: Account) -> None:
-    if account.switches.datev_job in _FAILURES:
-        status, message = _FAILURES[account.switches.datev_job]
-        raise Refusal(status, message)
-
-
-def _not_ready(account: Account, job: ExportJob) -> Answer:
-    """The answer for a running job, which is not established (switch datev_not_ready)."""
-    if account.switches.datev_not_ready == "not_found":
-        raise not_found("ExportJob", job.id, account.switches.not_found)
-    return objects([] if account.switches.datev_not_ready == "empty" else None)
+def _count_poll(account: Account, job: ExportJob) -> None:
+    """Count a poll, and refuse it if the job failed (switch datev_job)."""
+    job.polls += 1
+    if failure := _FAILURES.get(account.switches.datev_job):
+        raise Refusal(*failure)
 
 
 def _wrapped(account: Account, value: Object) -> Answer:
@@ -189,12 +174,13 @@ def update_export_config(account: Account, call: Call) -> Answer:
 
 def export_job_json(account: Account, job: ExportJob) -> Object:
     """A job as the control endpoints show it."""
+    status = "running" if fraction_done(account, job) < 1 else "done"
     return {
         "id": job.id,
         "hash": job.hash,
         "create": timestamp(job.create),
         "parameters": job.parameters,
-        "status": _status(account, job),
+        "status": "failed" if account.switches.datev_job in _FAILURES else status,
         "progress": int(fraction_done(account, job) * 100),
         "polls": job.polls,
         "filename": job.filename,

@@ -31,13 +31,8 @@ def get_pdf(account: Account, invoice: Invoice, call: Call) -> Answer:
     filename = f"{invoice.number if invoice.status > 100 else ''}.pdf"
     if account.switches.pdf_raw or is_true(call.query.get("download")):
         return Answer(200, content, "application/pdf", {"content-disposition": f'attachment; filename="{filename}"'})
-    document = {
-        "base64Encoded": True,
-        "content": base64.b64encode(content).decode(),
-        "filename": filename,
-        "mimetype": "application/pdf",
-    }
-    return objects(document)
+    document = {"base64Encoded": True, "content": base64.b64encode(content).decode(), "filename": filename}
+    return objects({**document, "mimetype": "application/pdf"})
 
 
 def render(account: Account, invoice: Invoice, call: Call) -> Answer:
