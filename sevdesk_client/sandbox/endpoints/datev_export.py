@@ -3,6 +3,7 @@
 No answer of these calls was captured; they follow the specification, and what it leaves open is a switch.
 """
 
+import asyncio
 import hashlib
 import secrets
 import uuid
@@ -11,12 +12,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import quote, urlencode
+from xml.sax.saxutils import escape
 
 from sevdesk_client.sandbox.account.export_records import ExportConfig, ExportJob
 from sevdesk_client.sandbox.account.formats import Object, berlin_day, is_true, parse_decimal, parse_unix, timestamp
 from sevdesk_client.sandbox.account.records import CLIENT_ID, Invoice
 from sevdesk_client.sandbox.account.state import Account
-from sevdesk_client.sandbox.documents import postings
+from sevdesk_client.sandbox.documents import archive, postings
 from sevdesk_client.sandbox.documents.cii import embedded_xml
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.errors import Refusal, not_found
@@ -128,6 +130,43 @@ def download_info(account: Account, call: Call) -> Answer:
 def storage_path(job: ExportJob) -> str:
     """The path of the archive below STORAGE."""
     return f"/{CLIENT_ID}/{job.id}/zip/{quote(job.filename)}"
+
+
+async def fetch(account: Account, method: str, path: str, call: Call) -> Answer:
+    """Download by signed link, like the S3 bucket that sevDesk uses (official example): the archive or a refusal.
+
+    Switches datev_layout and datev_faults apply at download time.
+    """
+    signature = call.query.get("X-Amz-Signature", "")
+    job = next((each for each in account.exports.values() if signature in each.links), None)
+    reply = _refuse_download(account, method, path, call, job)
+    if reply is None and job is not None:
+        layout, faults = account.switches.datev_layout, tuple(account.switches.datev_faults)
+        content = await asyncio.to_thread(archive.build, job, layout=layout, faults=faults)
+        reply = Answer(200, content, "application/zip")
+    assert reply is not None
+    if job is not None:
+        authorized = "authorization" in call.headers
+        job.downloads.append({"at": timestamp(account.now()), "status": reply.status, "authorization": authorized})
+    return reply
+
+
+def _refuse_download(account: Account, method: str, path: str, call: Call, job: ExportJob | None) -> Answer | None:
+    """S3's refusal of another method, an Authorization header, a wrong signature or an expired link; else None."""
+    if method != "GET":
+        return _storage_error(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
+    if "authorization" in call.headers:
+        return _storage_error(400, "InvalidArgument", "Only one auth mechanism allowed")
+    if job is None or path != storage_path(job):
+        return _storage_error(403, "SignatureDoesNotMatch", "The request signature we calculated does not match.")
+    if account.now() >= job.links[call.query["X-Amz-Signature"]]:
+        return _storage_error(403, "AccessDenied", "Request has expired")
+    return None
+
+
+def _storage_error(status: int, code: str, message: str) -> Answer:
+    text = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+    return Answer(status, f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'.encode(), "application/xml")
 
 
 def fraction_done(account: Account, job: ExportJob) -> float:

@@ -53,13 +53,7 @@ def book_amount(account: Account, invoice: Invoice, call: Call) -> Answer:
 
 
 def pay(
-    account: Account,
-    invoice: Invoice,
-    amount: Decimal,
-    day: date,
-    *,
-    closes: bool,
-    account_id: int = OFFLINE_ACCOUNT,
+    account: Account, invoice: Invoice, amount: Decimal, day: date, *, closes: bool, account_id: int = OFFLINE_ACCOUNT
 ) -> None:
     """Book an amount, negative for a refund: 750 if partly paid, 1000 with payDate if full; enshrines (one report)."""
     if invoice.status == 100:

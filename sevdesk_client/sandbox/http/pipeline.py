@@ -20,8 +20,7 @@ from starlette.types import Receive, Scope, Send
 from sevdesk_client.sandbox.account.formats import Object
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, json_answer, parse_body
-from sevdesk_client.sandbox.endpoints.datev_download import fetch
-from sevdesk_client.sandbox.endpoints.datev_export import STORAGE
+from sevdesk_client.sandbox.endpoints.datev_export import STORAGE, fetch
 from sevdesk_client.sandbox.endpoints.errors import Refusal
 from sevdesk_client.sandbox.http.faults import Fault
 from sevdesk_client.sandbox.http.routes import resolve
