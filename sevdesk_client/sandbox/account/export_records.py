@@ -39,9 +39,8 @@ class Posting:
 
     def swapped(self) -> "Posting":
         """The same posting with account and contra account swapped, hence the other side."""
-        return replace(
-            self, side="H" if self.side == "S" else "S", account=self.contra_account, contra_account=self.account
-        )
+        side = "H" if self.side == "S" else "S"
+        return replace(self, side=side, account=self.contra_account, contra_account=self.account)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,10 +32,7 @@ def seed(
     fields = _document_fields(account, Decimal(net), Decimal(tax_rate))
     default = {1000: fields.sums.gross, 750: Decimal(1)}.get(status, ZERO)
     amount = default if paid is None else Decimal(paid)
-    made = [
-        _add_invoice(account, fields, status, f"{prefix}{count:06d}", amount)
-        for count in range(start, start + invoices)
-    ]
+    made = [_add_invoice(account, fields, status, f"{prefix}{start + each:06d}", amount) for each in range(invoices)]
     if age_seconds:
         for each in made:
             each.create = each.update = each.create - timedelta(seconds=age_seconds)

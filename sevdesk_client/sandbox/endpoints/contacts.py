@@ -1,7 +1,5 @@
 """Contact: organisations and persons."""
 
-from collections.abc import Iterator
-
 from sevdesk_client.sandbox.account import master_data
 from sevdesk_client.sandbox.account.formats import Object, flag, is_true, ref
 from sevdesk_client.sandbox.account.records import CLIENT, Contact, record_json
@@ -73,19 +71,16 @@ def delete_contact(account: Account, call: Call) -> Answer:
 
 def list_contacts(account: Account, call: Call) -> Answer:
     """GET /Contact: without depth=1 organisations only (official); customerNumber matches exactly (one report)."""
-    return page(account, list(_chosen(account, call)), call, contact_json)
-
-
-def _chosen(account: Account, call: Call) -> Iterator[Contact]:
-    name, category = call.query.get("name"), call.reference("category", "Category")
-    number = call.query.get("customerNumber")
-    for contact in reversed(list(account.contacts.values()) if number is None else account.contacts.with_key(number)):
-        if contact.is_person and call.query.get("depth") != "1":
-            continue
-        if name is not None and name.lower() not in str(contact.fields.get("name") or "").lower():
-            continue
-        if category is None or str(contact.category_id) == category:
-            yield contact
+    number, name = call.query.get("customerNumber"), call.query.get("name", "").lower()
+    category, depth = call.reference("category", "Category"), call.query.get("depth")
+    chosen = [
+        each
+        for each in (account.contacts.values() if number is None else account.contacts.with_key(number))
+        if (depth == "1" or not each.is_person)
+        and name in str(each.fields.get("name") or "").lower()
+        and category in (None, str(each.category_id))
+    ]
+    return page(account, chosen[::-1], call, contact_json)
 
 
 def next_customer_number(account: Account, call: Call) -> Answer:

@@ -34,7 +34,10 @@ def create_job(account: Account, call: Call) -> Answer:
     start, end, scope = _period_and_scope(call.query)
     if account.export_config.accounting_year_begin is None:
         raise Refusal(400, "accountingYearBegin is not set")  # the refusal is official, its wording inferred
-    _refuse_conflict(account)
+    running = any(fraction_done(account, each) < 1 for each in account.exports.values())
+    # 409 is documented without a meaning; "another job is running" is a guess.
+    if account.switches.datev_conflict == "always" or (account.switches.datev_conflict == "running" and running):
+        raise Refusal(409, "Conflict")
     by_pay_date = is_true(call.query.get("exportByPaydate"))
     enshrined = is_true(call.query.get("includeEnshrined", "true"))
     chosen = postings.invoices_of(account, start, end, by_pay_date, enshrined) if "E" in scope else []
@@ -70,13 +73,6 @@ def _period_and_scope(query: dict[str, str]) -> tuple[datetime, datetime, str]:
     if not scope or not SCOPE.issuperset(scope):
         raise Refusal(400, "scope must consist of the letters E, X, T, C and D")
     return start, end, scope
-
-
-def _refuse_conflict(account: Account) -> None:
-    """409 as switch datev_conflict says; it is documented without a meaning, "another job is running" is a guess."""
-    running = any(fraction_done(account, each) < 1 for each in account.exports.values())
-    if account.switches.datev_conflict == "always" or (account.switches.datev_conflict == "running" and running):
-        raise Refusal(409, "Conflict")
 
 
 def _enshrine(account: Account, chosen: Iterable[Invoice]) -> tuple[int, ...]:

@@ -67,10 +67,9 @@ def _position(account: Account, data: Object, ident: int) -> Position:
 def _discounts(body: Object, old: Invoice | None) -> tuple[Discount, ...]:
     """Document discounts, kept until deleted; `discount: false` means a surcharge (official)."""
     kept = () if body.get("discountDelete") or old is None else old.fields.discounts
-    return kept + tuple(_discount(each) for each in read.object_list(body.get("discountSave")))
-
-
-def _discount(data: Object) -> Discount:
-    read.model_object(data, "discount", "Discounts")
-    sign = 1 if is_true(data.get("discount", True)) else -1
-    return Discount(read.text(data, "text") or "", is_true(data.get("percentage")), sign * read.amount(data, "value"))
+    added = []
+    for data in read.object_list(body.get("discountSave")):
+        read.model_object(data, "discount", "Discounts")
+        value = read.amount(data, "value") * (1 if is_true(data.get("discount", True)) else -1)
+        added.append(Discount(read.text(data, "text") or "", is_true(data.get("percentage")), value))
+    return (*kept, *added)

@@ -25,9 +25,15 @@ def send_by(account: Account, invoice: Invoice, call: Call) -> Answer:
 
 
 def mark_sent(account: Account, invoice: Invoice, send_type: str) -> None:
-    """Finalise a draft; of a finalised invoice only sendDate and sendType change (inferred)."""
+    """Finalise a draft, or refuse and change nothing; of a final one only sendDate and sendType change (inferred)."""
     if invoice.status == 100:
-        check_before_finalising(account, invoice)
+        fields = invoice.fields
+        check_tax(account, fields)
+        address = fields.address or fields.address_street or fields.address_city  # a name alone does not count
+        if account.switches.missing_address == "refuse" and not address:
+            raise invalid("The document has no address")  # 422: one report; wording inferred
+        if fields.is_e_invoice:
+            check_e_invoice(account, fields)
         if invoice.number is None or any(each.status > 100 for each in account.with_number(invoice.number)):
             # A number in use is replaced silently (sources disagree; switch duplicate_number refuses at saveInvoice).
             invoice.number = account.take_number()
@@ -36,16 +42,6 @@ def mark_sent(account: Account, invoice: Invoice, send_type: str) -> None:
             invoice.enshrined = account.now()
     invoice.send_date, invoice.send_type = account.now(), send_type
     account.touch(invoice)
-
-
-def check_before_finalising(account: Account, invoice: Invoice) -> None:
-    """The refusals that come only when a draft is finalised; the draft stays unchanged."""
-    fields = invoice.fields
-    check_tax(account, fields)
-    if account.switches.missing_address == "refuse" and not fields.has_address:
-        raise invalid("The document has no address")  # 422: one report; wording inferred
-    if fields.is_e_invoice:
-        check_e_invoice(account, fields)
 
 
 def check_e_invoice(account: Account, fields: DocumentFields) -> None:

@@ -39,7 +39,8 @@ class Fault:
 
     def applies_to(self, method: str, path: str) -> bool:
         """Whether this fault hits the request; counts down `skip` and `times`."""
-        if self.times == 0 or self.method not in ("*", method) or not self._path_matches(path):
+        matches = re.search(self.path, path) if self.path.startswith("^") else fnmatchcase(path, self.path)
+        if self.times == 0 or self.method not in ("*", method) or not matches:
             return False
         if self.skip > 0:
             self.skip -= 1
@@ -65,6 +66,3 @@ class Fault:
             content, kind = json.dumps(self.body).encode(), "application/json"
         headers = {key.lower(): value for key, value in self.headers.items()}
         return Answer(status, content, headers.pop("content-type", kind), headers)
-
-    def _path_matches(self, path: str) -> bool:
-        return bool(re.search(self.path, path)) if self.path.startswith("^") else fnmatchcase(path, self.path)

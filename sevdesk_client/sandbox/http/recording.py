@@ -68,7 +68,7 @@ class Recorder:
             "query": dict(parse_qsl(query, keep_blank_values=True)),
             "request": parse_body(body, headers) if body else None,
             "status": reply.status,
-            "content_type": reply.media_type,
+            "content_type": reply.media_type.partition(";")[0][:60],
             "answer": read_payload(reply.content),
         }
         line = scrub_exchange(self.scrubber, exchange, headers.get("authorization", ""))

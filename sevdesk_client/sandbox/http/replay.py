@@ -42,7 +42,8 @@ def _play(sandbox: Sandbox, ids: IdMap, exchange: Object) -> list[Difference]:
     operation = f"{exchange['method']} {re.sub(r'/[0-9]+(?=/|$)', '/{id}', exchange['path'])}"
     query = {key: str(value) for key, value in ids.translate(exchange["query"] or {}).items()}
     call = Call(0, query, ids.translate(exchange["request"] or {}), {"authorization": _TOKEN})
-    answer = sandbox.carry_out(exchange["method"], ids.translate_path(exchange["path"]), call)
+    path = "/".join(ids.known.get(part, part) for part in exchange["path"].split("/"))
+    answer = sandbox.carry_out(exchange["method"], path, call)
     payload = read_payload(answer.content)
     ids.learn(exchange["answer"], payload)
     if exchange["status"] != answer.status:

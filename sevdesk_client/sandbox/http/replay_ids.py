@@ -36,10 +36,6 @@ class IdMap:
             return DEFAULT_TEMPLATE
         return self.known.get(str(value), value) if _ID_KEYS.search(key) else value
 
-    def translate_path(self, path: str) -> str:
-        """A path with the sandbox's ids."""
-        return "/".join(self.known.get(part, part) for part in path.split("/"))
-
     def learn(self, recorded: Json, here: Json, key: str = "objects") -> None:
         """Ids at the same place of both answers belong to the same record."""
         if isinstance(recorded, dict) and isinstance(here, dict):
