@@ -11,7 +11,7 @@ import httpx
 
 from sevdesk_client import Contact, Invoice, SevDeskClient, SevDeskError
 from sevdesk_client.sandbox.account.switches import CHOICES, Switches
-from sevdesk_client.sandbox.http.app import create_app
+from sevdesk_client.sandbox.http.server import create_app
 from tests.client.contract import Exchange, Recorder
 from tests.client.contract_calls import ADDRESS, COMPANY, INVOICE, INVOICE_ADDRESS, MAIL, OPTIONS, PERSON, POSITION
 from tests.sandbox.sandbox_client import TOKEN

@@ -20,7 +20,7 @@ from flow.conftest import make_settings
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sandbox.account.records import Invoice as Document
 from sevdesk_client.sandbox.account.state import Account
-from sevdesk_client.sandbox.http.app import create_app
+from sevdesk_client.sandbox.http.server import create_app
 from worker.domain.ledger import JobRef
 from worker.observability.metrics import Metrics
 from worker.runner.runner import Runner

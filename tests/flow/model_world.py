@@ -21,7 +21,7 @@ from sevdesk_client.sandbox.account.seed import seed
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints import cancelling, paying
 from sevdesk_client.sandbox.endpoints.errors import Refusal
-from sevdesk_client.sandbox.http.app import create_app
+from sevdesk_client.sandbox.http.server import create_app
 from worker.domain.jobs import parse
 from worker.domain.ledger import Job
 from worker.domain.outcome import Done, Outcome

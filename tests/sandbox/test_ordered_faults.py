@@ -6,7 +6,7 @@ import time
 import httpx
 import pytest
 
-from sevdesk_client.sandbox.http.app import create_app
+from sevdesk_client.sandbox.http.server import create_app
 from tests.sandbox.sandbox_client import TOKEN, Json, SandboxClient, ref
 
 CONTACT = {"name": "Muster GmbH", "category": ref(3, "Category")}

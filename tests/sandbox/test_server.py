@@ -14,8 +14,7 @@ import pytest
 
 import sevdesk_client.sandbox
 from sevdesk_client.sandbox.account.switches import Switches
-from sevdesk_client.sandbox.http.app import create_app
-from sevdesk_client.sandbox.http.server import running
+from sevdesk_client.sandbox.http.server import create_app, running
 from tests.sandbox.sandbox_client import TOKEN
 
 FOLDER = Path(sevdesk_client.sandbox.__file__).parent

@@ -4,12 +4,14 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+
 from sevdesk_client.sandbox.account.formats import Object
 from sevdesk_client.sandbox.account.records import Invoice
 from sevdesk_client.sandbox.account.sums import ZERO
 
 
-@dataclass(slots=True)
+@pydantic_dataclass(frozen=True, slots=True)
 class ExportConfig:
     """What updateExportConfig sets; without a beginning of the accounting year no export starts (official)."""
 
@@ -37,23 +39,17 @@ class Posting:
 
     def swapped(self) -> "Posting":
         """The same posting with account and contra account swapped, hence the other side."""
-        return replace(
-            self, side="H" if self.side == "S" else "S", account=self.contra_account, contra_account=self.account
-        )
+        side = "H" if self.side == "S" else "S"
+        return replace(self, side=side, account=self.contra_account, contra_account=self.account)
 
 
 @dataclass(frozen=True, slots=True)
 class Debtor:
-    """A contact's debtor account in the tax adviser's books, with its address."""
+    """A contact's debtor account in the tax adviser's books, with the texts of the contact and of its address."""
 
     account: int
-    company: str | None
-    surname: str | None
-    given_name: str | None
-    vat_number: str | None
-    street: str | None
-    zip: str | None
-    city: str | None
+    contact: Object
+    address: Object
     country: str
     email: str | None
 

@@ -72,16 +72,9 @@ TEMPLATES: Final = {
 }
 LETTERPAPERS: Final = {"57d7ff34f23ada297d265f21": "Blanko"}
 CHECK_ACCOUNTS: Final = {5000001: ("Verrechnungskonto", "offline"), 5000002: ("Bank", "online")}
-COMMUNICATION_WAY_KEYS: Final = {
-    1: "Privat",
-    2: "Arbeit",
-    3: "Fax",
-    4: "Mobil",
-    5: "",
-    6: "Autobox",
-    7: "Newsletter",
-    8: "Rechnungsadresse",
-}
+COMMUNICATION_WAY_KEYS: Final = dict(
+    enumerate(["Privat", "Arbeit", "Fax", "Mobil", "", "Autobox", "Newsletter", "Rechnungsadresse"], 1)
+)
 CATEGORIES: Final = frozenset({2, 3, 4, 28})
 ADDRESS_CATEGORIES: Final = frozenset({43, 44, 45, 47, 48, 49})
 

@@ -124,11 +124,6 @@ class DocumentFields:
     sums: Sums = NO_SUMS
 
     @property
-    def has_address(self) -> bool:
-        """Whether any part of an address is set; a name alone does not count."""
-        return bool(self.address or self.address_street or self.address_city)
-
-    @property
     def due_date(self) -> date:
         """The invoice date plus timeToPay, at most 3650 days, so that no date overflows."""
         return berlin_day(self.invoice_date) + timedelta(days=min(self.time_to_pay or 0, 3650))

@@ -32,12 +32,12 @@ def seed(
     fields = _document_fields(account, Decimal(net), Decimal(tax_rate))
     default = {1000: fields.sums.gross, 750: Decimal(1)}.get(status, ZERO)
     amount = default if paid is None else Decimal(paid)
-    made = [
-        _add_invoice(account, fields, status, f"{prefix}{count:06d}", amount)
-        for count in range(start, start + invoices)
-    ]
+    made = [_add_invoice(account, fields, status, f"{prefix}{start + each:06d}", amount) for each in range(invoices)]
     if age_seconds:
-        _date_back(account, made, age_seconds)
+        for each in made:
+            each.create = each.update = each.create - timedelta(seconds=age_seconds)
+        by_update = sorted(account.invoices.values(), key=lambda each: each.update)
+        account.by_update = {each.id: each for each in by_update}
     ends = [made[0], made[-1]] if made else []
     return {
         "created": len(made),
@@ -84,9 +84,3 @@ def _document_fields(account: Account, net: Decimal, rate: Decimal) -> DocumentF
         rates=((rate, sums),),
         sums=sums,
     )
-
-
-def _date_back(account: Account, made: list[Invoice], seconds: int) -> None:
-    for each in made:
-        each.create = each.update = each.create - timedelta(seconds=seconds)
-    account.by_update = {each.id: each for each in sorted(account.invoices.values(), key=lambda each: each.update)}

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from typing import Any
 
 from sevdesk_client.sandbox.account.export_records import ExportConfig, ExportJob
 from sevdesk_client.sandbox.account.formats import BERLIN, Object
@@ -14,17 +15,12 @@ FIRST_ID = 135000001
 FIRST_NUMBER = 1000
 
 
-def _customer_number(contact: Contact) -> tuple[Hashable, ...]:
-    return (contact.fields.get("customerNumber"),)
-
-
-def _contact_id(record: Address | CommunicationWay) -> tuple[Hashable, ...]:
-    return (record.contact_id,)
-
-
 def _note_and_number(invoice: Invoice) -> tuple[Hashable, ...]:
-    pairs = (("note", invoice.note), ("number", invoice.number))
-    return tuple(pair for pair in pairs if pair[1] is not None)
+    return tuple(pair for pair in (("note", invoice.note), ("number", invoice.number)) if pair[1] is not None)
+
+
+def _of_contact() -> IndexedTable[Any]:
+    return IndexedTable(lambda record: (record.contact_id,))
 
 
 @dataclass(slots=True)
@@ -33,9 +29,11 @@ class Account:
 
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     switches: Switches = field(default_factory=Switches)
-    contacts: IndexedTable[Contact] = field(default_factory=lambda: IndexedTable(_customer_number))
-    addresses: IndexedTable[Address] = field(default_factory=lambda: IndexedTable(_contact_id))
-    communication_ways: IndexedTable[CommunicationWay] = field(default_factory=lambda: IndexedTable(_contact_id))
+    contacts: IndexedTable[Contact] = field(
+        default_factory=lambda: IndexedTable(lambda contact: (contact.fields.get("customerNumber"),))
+    )
+    addresses: IndexedTable[Address] = field(default_factory=_of_contact)
+    communication_ways: IndexedTable[CommunicationWay] = field(default_factory=_of_contact)
     invoices: IndexedTable[Invoice] = field(default_factory=lambda: IndexedTable(_note_and_number))
     credit_notes: dict[int, CreditNote] = field(default_factory=dict)
     transactions: dict[int, Transaction] = field(default_factory=dict)
@@ -105,14 +103,8 @@ class Account:
 
     def peek_number(self) -> str:
         """The next free number; skips those that finalised invoices already have."""
-        number = self.format_number(self.next_number)
-        while any(each.status > 100 for each in self.with_number(number)):
+        day, form = self.today(), self.switches.number_format
+        form = form.replace("%YYYY", f"{day:%Y}").replace("%MM", f"{day:%m}")  # placeholders: official
+        while any(each.status > 100 for each in self.with_number(form.replace("%NUMBER", str(self.next_number)))):
             self.next_number += 1
-            number = self.format_number(self.next_number)
-        return number
-
-    def format_number(self, count: int) -> str:
-        """`count` in the format of the sequence, placeholders replaced (official)."""
-        day = self.today()
-        text = self.switches.number_format.replace("%NUMBER", str(count))
-        return text.replace("%YYYY", f"{day:%Y}").replace("%MM", f"{day:%m}")
+        return form.replace("%NUMBER", str(self.next_number))

@@ -9,7 +9,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from sevdesk_client.sandbox.account.export_records import ExportJob, Posting
-from sevdesk_client.sandbox.account.formats import berlin_day
+from sevdesk_client.sandbox.account.formats import Object, berlin_day
 from sevdesk_client.sandbox.documents.extf import batch_file, batches, debtor_file, document_list
 from sevdesk_client.sandbox.documents.pdf import invoice_pdf
 
@@ -36,7 +36,9 @@ def _files(job: ExportJob, layout: str, faults: Collection[str]) -> dict[str, by
     for start, end, postings in parts:
         text = batch_file(job, start, end, postings, layout=layout, faults=faults)
         period = f"_{start:%Y%m%d}_bis_{end:%Y%m%d}" if layout == "observed" or len(parts) > 1 else ""
-        files[f"EXTF_Buchungsstapel{period}.csv"] = _encoded(text, faults)
+        content = text.encode("utf-8-sig" if "wrong_encoding" in faults else "cp1252")
+        cut = -len(content) // 20 - 200 if "cut_csv" in faults else None
+        files[f"EXTF_Buchungsstapel{period}.csv"] = content[:cut]
     if "no_stack" in faults:
         files.clear()
     if layout == "official":
@@ -44,16 +46,14 @@ def _files(job: ExportJob, layout: str, faults: Collection[str]) -> dict[str, by
     return files | _images(job, layout)
 
 
-def _encoded(text: str, faults: Collection[str]) -> bytes:
-    content = text.encode("utf-8-sig" if "wrong_encoding" in faults else "cp1252")
-    return content[: -len(content) // 20 - 200] if "cut_csv" in faults else content
-
-
 def _images(job: ExportJob, layout: str) -> dict[str, bytes]:
     """document.xml and one PDF per invoice; in layout "observed" in a ZIP of their own, for DATEV Belegtransfer."""
     if not job.images:
         return {}
-    names = {guid: f"{_file_name(each.number or str(each.id))}.pdf" for guid, (each, _) in job.images.items()}
+    names = {
+        guid: re.sub(r"[^\w.-]", "_", each.number or str(each.id), flags=re.ASCII) + ".pdf"
+        for guid, (each, _) in job.images.items()
+    }
     if layout == "observed":
         days = {guid: berlin_day(each.fields.invoice_date) for guid, (each, _) in job.images.items()}
         names = {guid: f"{days[guid]}_Einnahmebeleg_{name[:-4]}_{guid[-12:]}.pdf" for guid, name in names.items()}
@@ -62,10 +62,6 @@ def _images(job: ExportJob, layout: str) -> dict[str, bytes]:
     if layout != "observed":
         return files
     return {f"DATEV_Rechnungsausgang_{job.start:%Y%m%d}_bis_{job.end:%Y%m%d}.zip": _zip(files)}
-
-
-def _file_name(number: str) -> str:
-    return re.sub(r"[^\w.-]", "_", number, flags=re.ASCII)
 
 
 def _zip(files: dict[str, bytes], *, bomb: bool = False) -> bytes:
@@ -85,16 +81,15 @@ def with_faults(job: ExportJob, faults: Collection[str]) -> Iterable[Posting]:
     if not job.postings:
         return job.postings
     first, *rest = job.postings
-    if "wrong_amount" in faults:
-        first = replace(first, amount=first.amount + Decimal("0.01"))
-    if "wrong_account" in faults:
-        first = replace(first, contra_account=first.contra_account + 1)
-    if "wrong_side" in faults:
-        first = replace(first, side="H" if first.side == "S" else "S")
-    if "wrong_date" in faults:
-        first = replace(first, day=first.day + timedelta(days=1 if first.day < job.end else -1))
-    if "wrong_number" in faults:
-        first = replace(first, number=f"{first.number}9")
+    wrong: dict[str, Object] = {
+        "wrong_amount": {"amount": first.amount + Decimal("0.01")},
+        "wrong_account": {"contra_account": first.contra_account + 1},
+        "wrong_side": {"side": "H" if first.side == "S" else "S"},
+        "wrong_date": {"day": first.day + timedelta(days=1 if first.day < job.end else -1)},
+        "wrong_number": {"number": f"{first.number}9"},
+    }
+    for name in wrong.keys() & set(faults):
+        first = replace(first, **wrong[name])
     replacements = {"posting_missing": [], "posting_doubled": [first, first]}
     chosen = next((replacements[name] for name in replacements if name in faults), [first])
     unknown = [replace(first, number="FREMD-1", text="Unbekannt")] if "posting_unknown" in faults else []

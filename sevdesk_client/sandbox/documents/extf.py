@@ -78,7 +78,6 @@ def _header(job: ExportJob, category: str, name: str, version: str, start: date,
 
 
 def _posting(each: Posting, fixed: bool) -> dict[int, str]:
-    link = f'BEDI "{each.image_guid}"' if each.image_guid else ""
     return {
         1: _money(each.amount),
         2: each.side,
@@ -90,25 +89,26 @@ def _posting(each: Posting, fixed: bool) -> dict[int, str]:
         11: document_number(each.number),
         13: _money(each.skonto) if each.skonto else "",
         14: _line(each.text, 60),
-        20: link,
+        20: f'BEDI "{each.image_guid}"' if each.image_guid else "",
         114: "1" if fixed else "0",
         117: f"{each.due:%d%m%Y}" if each.due else "",
     }
 
 
 def _debtor(each: Debtor) -> dict[int, str]:
-    country, vat = (each.vat_number[:2], each.vat_number[2:]) if each.vat_number else ("", "")
+    contact, address = each.contact, each.address
+    company, vat_number = contact.get("name"), contact.get("vatNumber") or ""
     texts = {
-        2: each.company,
-        4: None if each.company else each.surname,
-        5: None if each.company else each.given_name,
-        7: "2" if each.company else "1",
-        9: country,
-        10: vat,
-        15: "STR" if each.street else "",
-        16: each.street,
-        18: each.zip,
-        19: each.city,
+        2: company,
+        4: None if company else contact.get("familyname"),
+        5: None if company else contact.get("surename"),  # sevDesk's word for the given name
+        7: "2" if company else "1",
+        9: vat_number[:2],
+        10: vat_number[2:],
+        15: "STR" if address.get("street") else "",
+        16: address.get("street"),
+        18: address.get("zip"),
+        19: address.get("city"),
         20: each.country,
         33: each.email,
     }
@@ -147,20 +147,16 @@ def _money(amount: Decimal) -> str:
 def document_list(names: dict[str, str], made: datetime) -> str:
     """document.xml, DATEV's index of document images: GUID and file name of each; type 2 is an outgoing invoice."""
     space = "http://xml.datev.de/bedi/tps/document/v06.0"
-    lines = [
+    documents = "\n".join(
         f'    <document guid="{guid}" type="2"><extension xsi:type="File" name="{name}"/></document>'
         for guid, name in names.items()
-    ]
-    return "\n".join(
-        [
-            '<?xml version="1.0" encoding="UTF-8"?>',
-            f'<archive xmlns="{space}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"',
-            f'    xsi:schemaLocation="{space} Document_v060.xsd" version="6.0" generatingSystem="sevDesk">',
-            f"  <header><date>{made.astimezone(BERLIN):%Y-%m-%dT%H:%M:%S}</date></header>",
-            "  <content>",
-            *lines,
-            "  </content>",
-            "</archive>",
-            "",
-        ]
     )
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<archive xmlns="{space}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"
+    xsi:schemaLocation="{space} Document_v060.xsd" version="6.0" generatingSystem="sevDesk">
+  <header><date>{made.astimezone(BERLIN):%Y-%m-%dT%H:%M:%S}</date></header>
+  <content>
+{documents}
+  </content>
+</archive>
+"""

@@ -6,7 +6,6 @@ invoice add up to its gross sum.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid5
@@ -130,28 +129,13 @@ def debtors(account: Account, postings: Iterable[Posting]) -> tuple[Debtor, ...]
 
 
 def _debtor(account: Account, contact_id: int, number: int) -> Debtor:
-    get = account.contacts[contact_id].fields.get if contact_id in account.contacts else dict[str, str]().get
+    contact = account.contacts.get(contact_id)
     address = next(iter(account.addresses.with_key(contact_id)), None)
-    fields = address.fields if address else {}
-    return Debtor(
-        account=number,
-        company=get("name"),
-        surname=get("familyname"),
-        given_name=get("surename"),  # sevDesk's word for it
-        vat_number=get("vatNumber"),
-        street=fields.get("street"),
-        zip=fields.get("zip"),
-        city=fields.get("city"),
-        country=master_data.COUNTRIES[address.country_id if address else 1][0].upper(),
-        email=account.email_of(contact_id),
-    )
+    country = master_data.COUNTRIES[address.country_id if address else 1][0].upper()
+    email = account.email_of(contact_id)
+    return Debtor(number, contact.fields if contact else {}, address.fields if address else {}, country, email)
 
 
 def image_guid(invoice: Invoice) -> str:
     """The GUID that links an invoice's postings with its document image, the same in every export."""
     return str(uuid5(_IMAGES, str(invoice.id))).upper()
-
-
-def without_images(postings: Iterable[Posting]) -> Iterator[Posting]:
-    """The postings without references to images, for an export without documents."""
-    return (replace(each, image_guid="") for each in postings)

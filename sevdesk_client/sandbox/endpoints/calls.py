@@ -58,12 +58,11 @@ def parse_body(content: bytes, headers: dict[str, str]) -> Object:
 def _multipart(content: bytes, content_type: str) -> Object:
     """Media type and size of each part by its name; the content is not read."""
     whole = message_from_bytes(b"Content-Type: " + content_type.encode("latin-1", "replace") + b"\r\n\r\n" + content)
-    parts = [part for part in whole.walk() if not part.is_multipart()]
-    names = [part.get_param("name", header="content-disposition") for part in parts]
-    return {
-        str(name): {"type": part.get_content_type(), "bytes": len(part.get_payload(decode=True) or b"")}
-        for name, part in zip(names, parts, strict=True)
-    }
+    parts: Object = {}
+    for part in (each for each in whole.walk() if not each.is_multipart()):
+        name = str(part.get_param("name", header="content-disposition"))
+        parts[name] = {"type": part.get_content_type(), "bytes": len(part.get_payload(decode=True) or b"")}
+    return parts
 
 
 def _nested(pairs: list[tuple[str, str]]) -> Object:

@@ -129,8 +129,5 @@ def list_ways(account: Account, call: Call) -> Answer:
     chosen = _of_contact(account.communication_ways, call)
     if together and account.switches.contact_type_main_broken:
         chosen = []
-    return page(account, [each for each in chosen if wanted.items() <= _filterable(each).items()], call, way_json)
-
-
-def _filterable(way: CommunicationWay) -> dict[str, str]:
-    return {"type": way.type, "value": way.value, "main": flag(way.main)}
+    chosen = [each for each in chosen if wanted.items() <= way_json(each).items()]
+    return page(account, chosen, call, way_json)

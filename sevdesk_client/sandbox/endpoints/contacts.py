@@ -1,7 +1,5 @@
 """Contact: organisations and persons."""
 
-from collections.abc import Iterator
-
 from sevdesk_client.sandbox.account import master_data
 from sevdesk_client.sandbox.account.formats import Object, flag, is_true, ref
 from sevdesk_client.sandbox.account.records import CLIENT, Contact, record_json
@@ -11,36 +9,24 @@ from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
 from sevdesk_client.sandbox.endpoints.lookup import find, page, read_one
 
-# The text keys of a contact's JSON, in the order of the capture.
-_PERSON = ("surename", "familyname", "titel")
-_DESCRIPTION = ("description", "academicTitle", "gender")
-_DETAILS = (
-    *("name2", "birthday", "vatNumber", "bankAccount", "bankNumber", "mandateReference"),
-    *("defaultCashbackTime", "defaultCashbackPercent", "defaultTimeToPay", "taxNumber", "taxOffice"),
+TEXTS = (
+    *("name", "customerNumber", "surename", "familyname", "titel", "description", "academicTitle", "gender", "name2"),
+    *("birthday", "vatNumber", "bankAccount", "bankNumber", "mandateReference", "defaultCashbackTime"),
+    *("defaultCashbackPercent", "defaultTimeToPay", "taxNumber", "taxOffice", "taxType", "defaultDiscountAmount"),
+    *("buyerReference", "exemptVat", "governmentAgency"),
 )
-_LAST = ("taxType", "defaultDiscountAmount", "buyerReference", "exemptVat", "governmentAgency")
-_WRITABLE = ("name", "customerNumber", *_PERSON, *_DESCRIPTION, *_DETAILS, *_LAST)
 
 
 def contact_json(contact: Contact) -> Object:
-    """The JSON of a contact (capture)."""
-    get = contact.fields.get
+    """The JSON of a contact, with the keys of the capture."""
     shown: Object = {
         **record_json("Contact", contact),
-        "name": get("name"),
         "status": "1000",
-        "customerNumber": get("customerNumber"),
-        **{key: get(key) for key in _PERSON},
         "category": ref(contact.category_id, "Category"),
-        **{key: get(key) for key in _DESCRIPTION},
         "sevClient": CLIENT,
-        **{key: get(key) for key in _DETAILS},
-        "exemptVat": flag(is_true(get("exemptVat"))),
-        "taxType": get("taxType"),
-        "defaultDiscountAmount": get("defaultDiscountAmount"),
+        **{key: contact.fields.get(key) for key in TEXTS},
+        **{key: flag(is_true(contact.fields.get(key))) for key in ("exemptVat", "governmentAgency")},
         "defaultDiscountPercentage": "1",
-        "buyerReference": get("buyerReference"),
-        "governmentAgency": flag(is_true(get("governmentAgency"))),
         "defaultShowVat": "1",
     }
     return shown if contact.parent_id is None else {**shown, "parent": ref(contact.parent_id, "Contact")}
@@ -52,7 +38,7 @@ get_contact = read_one("Contact", lambda account: account.contacts, contact_json
 def create_contact(account: Account, call: Call) -> Answer:
     """POST /Contact: only category is required (live, three peers); an omitted number is assigned (one report)."""
     category = required_reference(account, call.body, "category", "Category", master_data.CATEGORIES)
-    fields = texts(call.body, _WRITABLE)
+    fields = texts(call.body, TEXTS)
     if not fields.get("customerNumber"):
         fields["customerNumber"] = _peek_customer_number(account)
         account.next_customer += 1
@@ -65,7 +51,7 @@ def create_contact(account: Account, call: Call) -> Answer:
 def update_contact(account: Account, call: Call) -> Answer:
     """PUT /Contact/{id}: partial (one report)."""
     contact = find(account, account.contacts, call.ident, "Contact")
-    fields = texts(call.body, _WRITABLE)
+    fields = texts(call.body, TEXTS)
     category = optional_reference(account, call.body, "category", "Category", master_data.CATEGORIES)
     if "customerNumber" in fields and fields["customerNumber"] != contact.fields.get("customerNumber"):
         _refuse_taken_number(account, str(fields["customerNumber"]), contact.id)
@@ -85,19 +71,16 @@ def delete_contact(account: Account, call: Call) -> Answer:
 
 def list_contacts(account: Account, call: Call) -> Answer:
     """GET /Contact: without depth=1 organisations only (official); customerNumber matches exactly (one report)."""
-    return page(account, list(_chosen(account, call)), call, contact_json)
-
-
-def _chosen(account: Account, call: Call) -> Iterator[Contact]:
-    name, category = call.query.get("name"), call.reference("category", "Category")
-    number = call.query.get("customerNumber")
-    for contact in reversed(list(account.contacts.values()) if number is None else account.contacts.with_key(number)):
-        if contact.is_person and call.query.get("depth") != "1":
-            continue
-        if name is not None and name.lower() not in str(contact.fields.get("name") or "").lower():
-            continue
-        if category is None or str(contact.category_id) == category:
-            yield contact
+    number, name = call.query.get("customerNumber"), call.query.get("name", "").lower()
+    category, depth = call.reference("category", "Category"), call.query.get("depth")
+    chosen = [
+        each
+        for each in (account.contacts.values() if number is None else account.contacts.with_key(number))
+        if (depth == "1" or not each.is_person)
+        and name in str(each.fields.get("name") or "").lower()
+        and category in (None, str(each.category_id))
+    ]
+    return page(account, chosen[::-1], call, contact_json)
 
 
 def next_customer_number(account: Account, call: Call) -> Answer:

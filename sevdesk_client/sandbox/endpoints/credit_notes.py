@@ -1,44 +1,35 @@
 """CreditNote: the drafts that cancelling a paid invoice creates, and saveCreditNote with its measured refusals."""
 
-from sevdesk_client.sandbox.account.formats import Object, decimal_text, flag, parse_id, ref, timestamp
-from sevdesk_client.sandbox.account.records import CLIENT, CreditNote, Invoice, record_json
+from sevdesk_client.sandbox.account.formats import Object, decimal_text, parse_id, ref, timestamp
+from sevdesk_client.sandbox.account.records import CreditNote, Invoice, record_json
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.account.sums import ZERO
 from sevdesk_client.sandbox.endpoints.body_fields import amount, model_object, object_list
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
-from sevdesk_client.sandbox.endpoints.invoice_json import document_sums
+from sevdesk_client.sandbox.endpoints.invoice_json import document_sums, invoice_json
 from sevdesk_client.sandbox.endpoints.lookup import find, page, read_one
+
+_AS_ON_INVOICES = (
+    *("contact", "addressCountry", "createUser", "sevClient", "deliveryDate", "smallSettlement", "contactPerson"),
+    *("taxRate", "taxRule", "taxText", "taxType", "address", "currency", "customerInternalNote", "showNet"),
+)
 
 
 def credit_note_json(note: CreditNote) -> Object:
     """The JSON of a credit note (one report for a few keys; the others follow the specification)."""
-    fields = note.fields
+    as_invoice = invoice_json(Invoice(note.id, note.create, note.update, note.fields, note.note, note.number))
+    sums = [key for key in document_sums(note.fields) if not key.endswith("Accounting")]
     return {
         **record_json("CreditNote", note),
+        **{key: as_invoice[key] for key in (*_AS_ON_INVOICES, *sums)},
         "creditNoteNumber": note.number,
-        "contact": ref(fields.contact_id, "Contact"),
         "creditNoteDate": timestamp(note.create),
         "status": str(note.status),
         "header": f"Gutschrift {note.number}",
         "headText": None,
         "footText": None,
-        "addressCountry": ref(fields.address_country_id, "StaticCountry"),
-        "createUser": ref(fields.contact_person_id, "SevUser"),
-        "sevClient": CLIENT,
-        "deliveryDate": timestamp(fields.delivery_date),
-        "smallSettlement": flag(fields.small_settlement),
-        "contactPerson": ref(fields.contact_person_id, "SevUser"),
-        "taxRate": decimal_text(fields.tax_rate),
-        "taxRule": ref(fields.tax_rule, "TaxRule"),
-        "taxText": fields.tax_text,
-        "taxType": None,
         "sendDate": None,
-        "address": fields.address,
-        "currency": fields.currency,
-        **{key: value for key, value in document_sums(fields).items() if not key.endswith("Accounting")},
-        "customerInternalNote": note.note,
-        "showNet": flag(fields.show_net),
         "sendType": None,
         "bookingCategory": "UNDERACHIEVEMENT",
         "origin": ref(note.origin_id, "Invoice"),

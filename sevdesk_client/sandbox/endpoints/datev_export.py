@@ -3,6 +3,7 @@
 No answer of these calls was captured; they follow the specification, and what it leaves open is a switch.
 """
 
+import asyncio
 import hashlib
 import secrets
 import uuid
@@ -11,12 +12,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import quote, urlencode
+from xml.sax.saxutils import escape
 
-from sevdesk_client.sandbox.account.export_records import ExportConfig, ExportJob, Posting
+from sevdesk_client.sandbox.account.export_records import ExportConfig, ExportJob
 from sevdesk_client.sandbox.account.formats import Object, berlin_day, is_true, parse_decimal, parse_unix, timestamp
 from sevdesk_client.sandbox.account.records import CLIENT_ID, Invoice
 from sevdesk_client.sandbox.account.state import Account
-from sevdesk_client.sandbox.documents import postings
+from sevdesk_client.sandbox.documents import archive, postings
 from sevdesk_client.sandbox.documents.cii import embedded_xml
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.errors import Refusal, not_found
@@ -32,16 +34,33 @@ def create_job(account: Account, call: Call) -> Answer:
     start, end, scope = _period_and_scope(call.query)
     if account.export_config.accounting_year_begin is None:
         raise Refusal(400, "accountingYearBegin is not set")  # the refusal is official, its wording inferred
-    _refuse_conflict(account)
+    running = any(fraction_done(account, each) < 1 for each in account.exports.values())
+    # 409 is documented without a meaning; "another job is running" is a guess.
+    if account.switches.datev_conflict == "always" or (account.switches.datev_conflict == "running" and running):
+        raise Refusal(409, "Conflict")
     by_pay_date = is_true(call.query.get("exportByPaydate"))
     enshrined = is_true(call.query.get("includeEnshrined", "true"))
     chosen = postings.invoices_of(account, start, end, by_pay_date, enshrined) if "E" in scope else []
-    lines: list[Posting] = list(postings.revenues(account, chosen, by_pay_date))
-    if "T" in scope:
-        lines += postings.payments(account, start, end)
-    job = _new_job(account, call.query, start, end, chosen, lines)
-    account.exports[job.id] = job
-    return objects(job.id)
+    lines = list(postings.revenues(account, chosen, by_pay_date))
+    lines += postings.payments(account, start, end) if "T" in scope else ()
+    images, enshrines = (is_true(call.query.get(key)) for key in ("includeDocumentImages", "enshrineDocuments"))
+    ident = str(uuid.uuid4())
+    account.exports[ident] = ExportJob(
+        id=ident,
+        hash=f"{hashlib.sha1(ident.encode(), usedforsecurity=False).hexdigest()}_{ident[:8]}",  # as the example
+        create=account.now(),
+        parameters=dict(call.query),
+        start=berlin_day(start),
+        end=berlin_day(end),
+        config=account.export_config,
+        chart=account.switches.datev_chart,
+        postings=tuple(lines if images else (replace(each, image_guid="") for each in lines)),
+        debtors=postings.debtors(account, lines),
+        images={postings.image_guid(each): (replace(each), embedded_xml(account, each)) for each in chosen if images},
+        enshrined=_enshrine(account, chosen) if enshrines else (),
+        enshrine_documents=enshrines,
+    )
+    return objects(ident)
 
 
 def _period_and_scope(query: dict[str, str]) -> tuple[datetime, datetime, str]:
@@ -54,40 +73,6 @@ def _period_and_scope(query: dict[str, str]) -> tuple[datetime, datetime, str]:
     if not scope or not SCOPE.issuperset(scope):
         raise Refusal(400, "scope must consist of the letters E, X, T, C and D")
     return start, end, scope
-
-
-def _refuse_conflict(account: Account) -> None:
-    """409 as switch datev_conflict says; it is documented without a meaning, "another job is running" is a guess."""
-    running = any(fraction_done(account, each) < 1 for each in account.exports.values())
-    if account.switches.datev_conflict == "always" or (account.switches.datev_conflict == "running" and running):
-        raise Refusal(409, "Conflict")
-
-
-def _new_job(
-    account: Account,
-    query: dict[str, str],
-    start: datetime,
-    end: datetime,
-    chosen: Iterable[Invoice],
-    lines: list[Posting],
-) -> ExportJob:
-    ident, enshrines = str(uuid.uuid4()), is_true(query.get("enshrineDocuments"))
-    images = is_true(query.get("includeDocumentImages"))
-    return ExportJob(
-        id=ident,
-        hash=f"{hashlib.sha1(ident.encode(), usedforsecurity=False).hexdigest()}_{ident[:8]}",  # as the example
-        create=account.now(),
-        parameters=dict(query),
-        start=berlin_day(start),
-        end=berlin_day(end),
-        config=replace(account.export_config),
-        chart=account.switches.datev_chart,
-        postings=tuple(lines if images else postings.without_images(lines)),
-        debtors=postings.debtors(account, lines),
-        images={postings.image_guid(each): (replace(each), embedded_xml(account, each)) for each in chosen if images},
-        enshrined=_enshrine(account, chosen) if enshrines else (),
-        enshrine_documents=enshrines,
-    )
 
 
 def _enshrine(account: Account, chosen: Iterable[Invoice]) -> tuple[int, ...]:
@@ -109,24 +94,21 @@ def generate_hash(account: Account, call: Call) -> Answer:
 
 def get_progress(account: Account, call: Call) -> Answer:
     """GET /Progress/getProgress: counts as a poll; {current, total}, in a list (official) or bare (one client)."""
-    wanted = call.query.get("hash", "")
-    job = next((each for each in account.exports.values() if each.hash == wanted), None)
-    if job is None:
-        raise not_found("Progress", wanted[:60], account.switches.not_found)
-    job.polls += 1
-    _refuse_failed(account)
+    jobs = {each.hash: each for each in account.exports.values()}
+    job = find(account, jobs, call.query.get("hash", ""), "Progress")
+    _count_poll(account, job)
     return _wrapped(account, _progress(account, job))
 
 
 def download_info(account: Account, call: Call) -> Answer:
     """GET /ExportJob/jobDownloadInfo: counts as a poll; a new link each time once the job is done."""
     job = _find(account, call)
-    job.polls += 1
-    _refuse_failed(account)
-    if fraction_done(account, job) < 1:
-        return _not_ready(account, job)
-    seconds = account.switches.datev_link_seconds
-    now = account.now()
+    _count_poll(account, job)
+    if fraction_done(account, job) < 1:  # the answer is not established
+        if account.switches.datev_not_ready == "not_found":
+            raise not_found("ExportJob", job.id, account.switches.not_found)
+        return objects([] if account.switches.datev_not_ready == "empty" else None)
+    seconds, now = account.switches.datev_link_seconds, account.now()
     signature, expires = secrets.token_hex(32), now + timedelta(seconds=seconds)
     job.links[signature] = expires
     query = {
@@ -146,6 +128,43 @@ def storage_path(job: ExportJob) -> str:
     return f"/{CLIENT_ID}/{job.id}/zip/{quote(job.filename)}"
 
 
+async def fetch(account: Account, method: str, path: str, call: Call) -> Answer:
+    """Download by signed link, like the S3 bucket that sevDesk uses (official example): the archive or a refusal.
+
+    Switches datev_layout and datev_faults apply at download time.
+    """
+    signature = call.query.get("X-Amz-Signature", "")
+    job = next((each for each in account.exports.values() if signature in each.links), None)
+    reply = _refuse_download(account, method, path, call, job)
+    if reply is None and job is not None:
+        layout, faults = account.switches.datev_layout, tuple(account.switches.datev_faults)
+        content = await asyncio.to_thread(archive.build, job, layout=layout, faults=faults)
+        reply = Answer(200, content, "application/zip")
+    assert reply is not None
+    if job is not None:
+        authorized = "authorization" in call.headers
+        job.downloads.append({"at": timestamp(account.now()), "status": reply.status, "authorization": authorized})
+    return reply
+
+
+def _refuse_download(account: Account, method: str, path: str, call: Call, job: ExportJob | None) -> Answer | None:
+    """S3's refusal of another method, an Authorization header, a wrong signature or an expired link; else None."""
+    if method != "GET":
+        return _storage_error(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
+    if "authorization" in call.headers:
+        return _storage_error(400, "InvalidArgument", "Only one auth mechanism allowed")
+    if job is None or path != storage_path(job):
+        return _storage_error(403, "SignatureDoesNotMatch", "The request signature we calculated does not match.")
+    if account.now() >= job.links[call.query["X-Amz-Signature"]]:
+        return _storage_error(403, "AccessDenied", "Request has expired")
+    return None
+
+
+def _storage_error(status: int, code: str, message: str) -> Answer:
+    text = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+    return Answer(status, f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'.encode(), "application/xml")
+
+
 def fraction_done(account: Account, job: ExportJob) -> float:
     """From 0 to 1, by polls and seconds (switches datev_polls, datev_seconds); below 1 unless datev_job is "run"."""
     switches = account.switches
@@ -155,27 +174,15 @@ def fraction_done(account: Account, job: ExportJob) -> float:
     return min(by_polls, by_time, 1.0 if switches.datev_job == "run" else 0.9)
 
 
-def _status(account: Account, job: ExportJob) -> str:
-    if account.switches.datev_job in _FAILURES:
-        return "failed"
-    return "running" if fraction_done(account, job) < 1 else "done"
-
-
 def _progress(account: Account, job: ExportJob) -> Object:
     return {"current": int(fraction_done(account, job) * 100), "total": 100}
 
 
-def _refuse_failed(account: Account) -> None:
-    if account.switches.datev_job in _FAILURES:
-        status, message = _FAILURES[account.switches.datev_job]
-        raise Refusal(status, message)
-
-
-def _not_ready(account: Account, job: ExportJob) -> Answer:
-    """The answer for a running job, which is not established (switch datev_not_ready)."""
-    if account.switches.datev_not_ready == "not_found":
-        raise not_found("ExportJob", job.id, account.switches.not_found)
-    return objects([] if account.switches.datev_not_ready == "empty" else None)
+def _count_poll(account: Account, job: ExportJob) -> None:
+    """Count a poll, and refuse it if the job failed (switch datev_job)."""
+    job.polls += 1
+    if failure := _FAILURES.get(account.switches.datev_job):
+        raise Refusal(*failure)
 
 
 def _wrapped(account: Account, value: Object) -> Answer:
@@ -202,12 +209,13 @@ def update_export_config(account: Account, call: Call) -> Answer:
 
 def export_job_json(account: Account, job: ExportJob) -> Object:
     """A job as the control endpoints show it."""
+    status = "running" if fraction_done(account, job) < 1 else "done"
     return {
         "id": job.id,
         "hash": job.hash,
         "create": timestamp(job.create),
         "parameters": job.parameters,
-        "status": _status(account, job),
+        "status": "failed" if account.switches.datev_job in _FAILURES else status,
         "progress": int(fraction_done(account, job) * 100),
         "polls": job.polls,
         "filename": job.filename,

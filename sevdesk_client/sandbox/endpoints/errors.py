@@ -20,17 +20,9 @@ class Refusal(Exception):
 
     def envelope(self) -> Object:
         """The JSON body: the usual envelope, or the short one of reference errors (one capture each)."""
-        if self.short:
-            error: Object = {"message": self.message, "code": None, "data": None, "exceptionUUID": NO_UUID}
-            return {"objects": None, "error": error}
-        error = {
-            "exceptionUUID": NO_UUID,
-            "message": self.message,
-            "errorCode": 0,
-            "code": self.code,
-            "data": [] if self.data is None else self.data,
-            "responseCode": self.status,
-        }
+        error = {"exceptionUUID": NO_UUID, "message": self.message, "code": self.code, "data": self.data}
+        if not self.short:
+            error |= {"errorCode": 0, "data": self.data or [], "responseCode": self.status}
         return {"error": error, "objects": None}
 
 
@@ -47,15 +39,9 @@ def bad_reference(key: str, kind: str) -> Refusal:
 
 def null_column(column: str) -> Refusal:
     """500 with an SQL state for a missing required column (live, two peers; full wording inferred)."""
-    text = f"SQLSTATE[23000]: Integrity constraint violation: 1048 Column '{column}' cannot be null"
-    return Refusal(500, text)
+    return Refusal(500, f"SQLSTATE[23000]: Integrity constraint violation: 1048 Column '{column}' cannot be null")
 
 
 def invalid(message: str, code: int | None = None) -> Refusal:
     """422, the status of nearly all validation refusals."""
     return Refusal(422, message, code)
-
-
-def wrong_route() -> Refusal:
-    """500, not 404, for a wrong action path or method (one report)."""
-    return Refusal(500, "wrong HTTP Type")

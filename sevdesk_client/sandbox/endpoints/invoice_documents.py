@@ -14,7 +14,11 @@ from sevdesk_client.sandbox.endpoints.calls import Answer, Call, json_answer, ob
 from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
 from sevdesk_client.sandbox.endpoints.sending import check_e_invoice, mark_sent
 
-LANGUAGES = [("deutsch", "de_DE", "SEVDOC_LANG_DE_DE"), ("englisch", "en_GB", "SEVDOC_LANG_EN_GB")]
+LANGUAGES = [
+    {"name": "deutsch", "value": "de_DE", "translationCode": "SEVDOC_LANG_DE_DE"},
+    {"name": "englisch", "value": "en_GB", "translationCode": "SEVDOC_LANG_EN_GB"},
+]
+LANGUAGE = {"key": "language", "name": "Sprache", "values": LANGUAGES}
 LINES_ON_A_PAGE = 30
 PARAMETERS = ("language", "template", "letterpaper", "payPal")  # official
 
@@ -31,18 +35,13 @@ def get_pdf(account: Account, invoice: Invoice, call: Call) -> Answer:
     filename = f"{invoice.number if invoice.status > 100 else ''}.pdf"
     if account.switches.pdf_raw or is_true(call.query.get("download")):
         return Answer(200, content, "application/pdf", {"content-disposition": f'attachment; filename="{filename}"'})
-    document = {
-        "base64Encoded": True,
-        "content": base64.b64encode(content).decode(),
-        "filename": filename,
-        "mimetype": "application/pdf",
-    }
-    return objects(document)
+    document = {"base64Encoded": True, "content": base64.b64encode(content).decode(), "filename": filename}
+    return objects({**document, "mimetype": "application/pdf"})
 
 
 def render(account: Account, invoice: Invoice, call: Call) -> Answer:
     """POST /Invoice/{id}/render: 201 with metadata, not in `objects` (specification); changes nothing (one report)."""
-    language = {**_language(), "visible": True, "value": invoice.layout["language"]}
+    language = {**LANGUAGE, "visible": True, "value": invoice.layout["language"]}
     return json_answer({**_metadata(invoice), "parameters": [language], "thumbs": [None]}, 201)
 
 
@@ -57,7 +56,7 @@ def change_parameter(account: Account, invoice: Invoice, call: Call) -> Answer:
         raise invalid(f"Unknown {key}")  # inferred
     invoice.layout = {**invoice.layout, str(key): str(value)}
     account.touch(invoice)
-    return objects({"result": "1", "metadaten": {**_metadata(invoice), "thumbs": [_language()]}})
+    return objects({"result": "1", "metadaten": {**_metadata(invoice), "thumbs": [LANGUAGE]}})
 
 
 def get_xml(account: Account, invoice: Invoice, call: Call) -> Answer:
@@ -83,8 +82,3 @@ def _metadata(invoice: Invoice) -> Object:
     """Page count and document id; the count is estimated, because rendering only for it would be slow."""
     pages = 1 + len(invoice.fields.positions) // LINES_ON_A_PAGE
     return {"pages": pages, "docId": hashlib.sha256(str(invoice.id).encode()).hexdigest()[:32]}
-
-
-def _language() -> Object:
-    values = [{"name": name, "value": value, "translationCode": code} for name, value, code in LANGUAGES]
-    return {"key": "language", "name": "Sprache", "values": values}

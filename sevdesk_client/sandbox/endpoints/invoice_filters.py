@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import partial
+from itertools import takewhile
 
 from sevdesk_client.sandbox.account.formats import as_datetime, is_true, parse_unix
 from sevdesk_client.sandbox.account.records import Invoice
@@ -56,18 +57,12 @@ def _candidates(account: Account, query: dict[str, str]) -> Iterable[Invoice]:
     elif "invoiceNumber" in query:
         found = account.with_number(query["invoiceNumber"])
     elif since := parse_unix(query.get("updateAfter")):
-        found = _updated_after(account, since)
+        # Timestamps have no fractions, so only what was changed in a later second counts.
+        newest = reversed(account.by_update.values())
+        found = takewhile(lambda each: _whole_second(each.update) > since, newest)
     else:
         return reversed(account.invoices.values())
     return sorted(found, key=lambda each: each.id, reverse=True)
-
-
-def _updated_after(account: Account, since: datetime) -> Iterator[Invoice]:
-    """Invoices changed in a later second than `since`; timestamps have no fractions."""
-    for invoice in reversed(account.by_update.values()):
-        if not _whole_second(invoice.update) > since:
-            return
-        yield invoice
 
 
 def _whole_second(moment: datetime) -> datetime:

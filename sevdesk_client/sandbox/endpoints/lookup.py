@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from sevdesk_client.sandbox.account.formats import Object, is_true
+from sevdesk_client.sandbox.account.formats import Object, is_true, parse_id
 from sevdesk_client.sandbox.account.records import Invoice
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, json_answer, objects
@@ -37,8 +37,8 @@ def of_invoice(endpoint: InvoiceEndpoint) -> Endpoint:
 
 def page(account: Account, items: Iterable[T], call: Call, render: Callable[[T], Object]) -> Answer:
     """One page of `items`; with countAll=true also `total`, a string. There is no "has more" flag (official)."""
-    limit = _whole(call.query.get("limit"), DEFAULT_LIMIT)
-    offset = _whole(call.query.get("offset"), 0)
+    limit, offset = parse_id(call.query.get("limit")), parse_id(call.query.get("offset")) or 0
+    limit = DEFAULT_LIMIT if limit is None else limit
     if not 1 <= limit <= LARGEST_LIMIT:
         if account.switches.over_limit == "refuse":
             raise Refusal(400, "limit must be between 1 and 1000")  # wording inferred
@@ -48,7 +48,3 @@ def page(account: Account, items: Iterable[T], call: Call, render: Callable[[T],
         items = items if isinstance(items, Sequence) else list(items)
         total = {"total": str(len(items))}
     return json_answer({**total, "objects": [render(each) for each in islice(items, offset, offset + limit)]})
-
-
-def _whole(text: str | None, default: int) -> int:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 12 else default

@@ -38,8 +38,7 @@ def book_amount(account: Account, invoice: Invoice, call: Call) -> Answer:
     if kind == "FULL_PAYMENT" and invoice.status > 100 and amount != invoice.fields.sums.gross - invoice.paid:
         raise invalid("Payment difference amount must be 0.0")
     day = moment.astimezone(BERLIN).date()
-    pay(account, invoice, amount, day, closes=kind in CLOSING_TYPES)
-    add_transaction(account, invoice, amount, day, account_id)
+    pay(account, invoice, amount, day, closes=kind in CLOSING_TYPES, account_id=account_id)
     log = {
         **head_json("InvoiceLog", account.new_id()),
         "create": timestamp(account.now()),
@@ -53,7 +52,9 @@ def book_amount(account: Account, invoice: Invoice, call: Call) -> Answer:
     return objects(log)
 
 
-def pay(account: Account, invoice: Invoice, amount: Decimal, day: date, *, closes: bool) -> None:
+def pay(
+    account: Account, invoice: Invoice, amount: Decimal, day: date, *, closes: bool, account_id: int = OFFLINE_ACCOUNT
+) -> None:
     """Book an amount, negative for a refund: 750 if partly paid, 1000 with payDate if full; enshrines (one report)."""
     if invoice.status == 100:
         raise invalid("A draft can not be paid")
@@ -65,12 +66,6 @@ def pay(account: Account, invoice: Invoice, amount: Decimal, day: date, *, close
     invoice.pay_date = day if full else None
     invoice.enshrined = invoice.enshrined or account.now()
     account.touch(invoice)
-
-
-def add_transaction(
-    account: Account, invoice: Invoice, amount: Decimal, day: date, account_id: int = OFFLINE_ACCOUNT
-) -> None:
-    """Add the booked bank transaction of a payment."""
     transaction = Transaction(*account.new_record(), account_id, amount, day, invoice.id, 400)
     account.transactions[transaction.id] = transaction
 

@@ -14,20 +14,14 @@ NUMBER_WHEN_OMITTED = 1000  # capture
 
 
 def with_positions(account: Account, fields: DocumentFields, body: Object, old: Invoice | None) -> DocumentFields:
-    """The document with its kept, changed and new positions, its discounts and sums."""
-    fields = replace(fields, positions=_positions(account, body, old, fields.show_net), discounts=_discounts(body, old))
-    return _with_sums(account, fields)
-
-
-def _with_sums(account: Account, fields: DocumentFields) -> DocumentFields:
-    """The document with its sums; switch cent_off makes them one cent too high."""
-    lines = [(each.tax_rate, each.sums, each.quantity * each.price) for each in fields.positions]
-    rates, off = sums_by_rate(lines, fields.discounts, fields.show_net, account.switches.rounding == "total")
+    """The document with its kept, changed and new positions, its discounts and sums (switches rounding, cent_off)."""
+    positions, discounts = _positions(account, body, old, fields.show_net), _discounts(body, old)
+    lines = [(each.tax_rate, each.sums, each.quantity * each.price) for each in positions]
+    rates, off = sums_by_rate(lines, discounts, fields.show_net, account.switches.rounding == "total")
     if account.switches.cent_off:
-        first = next(iter(rates))
-        rates[first] += Sums(tax=CENT, gross=CENT)
-    total = sum(rates.values(), Sums())
-    return replace(fields, rates=tuple(rates.items()), sums=replace(total, discount=off))
+        rates[next(iter(rates))] += Sums(tax=CENT, gross=CENT)
+    total = replace(sum(rates.values(), Sums()), discount=off)
+    return replace(fields, positions=positions, discounts=discounts, rates=tuple(rates.items()), sums=total)
 
 
 def _positions(account: Account, body: Object, old: Invoice | None, show_net: bool) -> tuple[Position, ...]:
@@ -43,8 +37,11 @@ def _positions(account: Account, body: Object, old: Invoice | None, show_net: bo
         kept[position.id] = position
     if not kept:
         raise invalid("The given document must have at least one position")
-    lines = [replace(each, sums=_sums(each, show_net)) for each in kept.values()]
-    return tuple(sorted(lines, key=lambda each: each.number))
+    lines = []
+    for each in sorted(kept.values(), key=lambda each: each.number):
+        sums = position_sums(each.quantity, each.price, each.discount, each.tax_rate, show_net)
+        lines.append(replace(each, sums=sums))
+    return tuple(lines)
 
 
 def _position(account: Account, data: Object, ident: int) -> Position:
@@ -67,17 +64,12 @@ def _position(account: Account, data: Object, ident: int) -> Position:
     )
 
 
-def _sums(each: Position, show_net: bool) -> Sums:
-    return position_sums(each.quantity, each.price, each.discount, each.tax_rate, show_net)
-
-
 def _discounts(body: Object, old: Invoice | None) -> tuple[Discount, ...]:
     """Document discounts, kept until deleted; `discount: false` means a surcharge (official)."""
     kept = () if body.get("discountDelete") or old is None else old.fields.discounts
-    return kept + tuple(_discount(each) for each in read.object_list(body.get("discountSave")))
-
-
-def _discount(data: Object) -> Discount:
-    read.model_object(data, "discount", "Discounts")
-    sign = 1 if is_true(data.get("discount", True)) else -1
-    return Discount(read.text(data, "text") or "", is_true(data.get("percentage")), sign * read.amount(data, "value"))
+    added = []
+    for data in read.object_list(body.get("discountSave")):
+        read.model_object(data, "discount", "Discounts")
+        value = read.amount(data, "value") * (1 if is_true(data.get("discount", True)) else -1)
+        added.append(Discount(read.text(data, "text") or "", is_true(data.get("percentage")), value))
+    return (*kept, *added)

@@ -25,32 +25,23 @@ def send_by(account: Account, invoice: Invoice, call: Call) -> Answer:
 
 
 def mark_sent(account: Account, invoice: Invoice, send_type: str) -> None:
-    """Finalise a draft; of a finalised invoice only sendDate and sendType change (inferred)."""
+    """Finalise a draft, or refuse and change nothing; of a final one only sendDate and sendType change (inferred)."""
     if invoice.status == 100:
-        _finalise(account, invoice, send_type)
+        fields = invoice.fields
+        check_tax(account, fields)
+        address = fields.address or fields.address_street or fields.address_city  # a name alone does not count
+        if account.switches.missing_address == "refuse" and not address:
+            raise invalid("The document has no address")  # 422: one report; wording inferred
+        if fields.is_e_invoice:
+            check_e_invoice(account, fields)
+        if invoice.number is None or any(each.status > 100 for each in account.with_number(invoice.number)):
+            # A number in use is replaced silently (sources disagree; switch duplicate_number refuses at saveInvoice).
+            invoice.number = account.take_number()
+        invoice.status = 200
+        if account.switches.send_by_enshrines in (True, send_type):
+            invoice.enshrined = account.now()
     invoice.send_date, invoice.send_type = account.now(), send_type
     account.touch(invoice)
-
-
-def _finalise(account: Account, invoice: Invoice, send_type: str) -> None:
-    check_before_finalising(account, invoice)
-    number = invoice.number
-    if number is None or any(each.status > 100 for each in account.with_number(number)):
-        # A number in use is silently replaced (sources disagree; switch duplicate_number refuses it at saveInvoice).
-        invoice.number = account.take_number()
-    invoice.status = 200
-    if account.switches.send_by_enshrines in (True, send_type):
-        invoice.enshrined = account.now()
-
-
-def check_before_finalising(account: Account, invoice: Invoice) -> None:
-    """The refusals that come only when a draft is finalised; the draft stays unchanged."""
-    fields = invoice.fields
-    check_tax(account, fields)
-    if account.switches.missing_address == "refuse" and not fields.has_address:
-        raise invalid("The document has no address")  # 422: one report; wording inferred
-    if fields.is_e_invoice:
-        check_e_invoice(account, fields)
 
 
 def check_e_invoice(account: Account, fields: DocumentFields) -> None:
@@ -81,9 +72,8 @@ def send_via_email(account: Account, invoice: Invoice, call: Call) -> Answer:
         **record_json("Email", Record(*account.new_record())),
         "object": ref(invoice.id, "Invoice"),
         "from": "absender@example.com",
-        "to": texts["toEmail"],
-        "subject": texts["subject"],
-        "text": texts["text"],
+        "to": texts.pop("toEmail"),
+        **texts,
         "sevClient": CLIENT,
         "cc": body.get("ccEmail"),
         "bcc": body.get("bccEmail"),

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sevdesk_client.sandbox.account.export_records import ExportConfig
 from sevdesk_client.sandbox.account.formats import Object, parse_decimal, parse_id
 from sevdesk_client.sandbox.account.records import Invoice
 from sevdesk_client.sandbox.account.seed import seed
@@ -111,7 +112,6 @@ def payments(sandbox: Sandbox, body: Object) -> Object:
     if kind not in ("payment", "skonto", "other", "overpaid"):
         raise ValueError("kind must be payment, skonto, other or overpaid")
     paying.pay(sandbox.account, invoice, amount, day, closes=kind in ("skonto", "other"))
-    paying.add_transaction(sandbox.account, invoice, amount, day)
     return _full_invoice(invoice)
 
 
@@ -167,14 +167,10 @@ def change_latency(sandbox: Sandbox, body: Object) -> Object:
 
 def change_export_config(sandbox: Sandbox, body: Object) -> Object:
     """Change the export settings as in the UI; with `accounting_year_begin` null no export starts."""
-    config = sandbox.account.export_config
-    if "accounting_year_begin" in body:
-        begin = body["accounting_year_begin"]
-        config.accounting_year_begin = None if begin is None else date.fromisoformat(begin)
-    config.accountant_number = int(body.get("accountant_number", config.accountant_number))
-    config.accountant_client_number = int(body.get("accountant_client_number", config.accountant_client_number))
-    begin = config.accounting_year_begin
-    return {**asdict(config), "accounting_year_begin": begin and begin.isoformat()}
+    account = sandbox.account
+    account.export_config = ExportConfig(**{**asdict(account.export_config), **body})
+    begin = account.export_config.accounting_year_begin
+    return {**asdict(account.export_config), "accounting_year_begin": begin and begin.isoformat()}
 
 
 def expire_links(sandbox: Sandbox, body: Object) -> Object:

@@ -6,6 +6,7 @@ from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from sevdesk_client.sandbox.account.formats import Json
@@ -14,7 +15,7 @@ from sevdesk_client.sandbox.endpoints.calls import Answer
 Kind = Literal["drop_before", "lose_answer", "late_commit", "status", "delay", "body"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, config=ConfigDict(strict=True, extra="forbid"))
 class Fault:
     """One fault. `path`, below /api/v1, is a shell pattern (`*` crosses slashes) or a regex that starts with ^."""
 
@@ -38,7 +39,8 @@ class Fault:
 
     def applies_to(self, method: str, path: str) -> bool:
         """Whether this fault hits the request; counts down `skip` and `times`."""
-        if self.times == 0 or self.method not in ("*", method) or not self._path_matches(path):
+        matches = re.search(self.path, path) if self.path.startswith("^") else fnmatchcase(path, self.path)
+        if self.times == 0 or self.method not in ("*", method) or not matches:
             return False
         if self.skip > 0:
             self.skip -= 1
@@ -64,6 +66,3 @@ class Fault:
             content, kind = json.dumps(self.body).encode(), "application/json"
         headers = {key.lower(): value for key, value in self.headers.items()}
         return Answer(status, content, headers.pop("content-type", kind), headers)
-
-    def _path_matches(self, path: str) -> bool:
-        return bool(re.search(self.path, path)) if self.path.startswith("^") else fnmatchcase(path, self.path)

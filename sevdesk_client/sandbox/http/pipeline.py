@@ -20,9 +20,8 @@ from starlette.types import Receive, Scope, Send
 from sevdesk_client.sandbox.account.formats import Object
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, json_answer, parse_body
-from sevdesk_client.sandbox.endpoints.datev_download import fetch
-from sevdesk_client.sandbox.endpoints.datev_export import STORAGE
-from sevdesk_client.sandbox.endpoints.errors import Refusal, wrong_route
+from sevdesk_client.sandbox.endpoints.datev_export import STORAGE, fetch
+from sevdesk_client.sandbox.endpoints.errors import Refusal
 from sevdesk_client.sandbox.http.faults import Fault
 from sevdesk_client.sandbox.http.routes import resolve
 
@@ -134,7 +133,7 @@ class Sandbox:
         endpoint, ident = resolve(method, path)
         try:
             if endpoint is None:
-                raise wrong_route()
+                raise Refusal(500, "wrong HTTP Type")  # not 404 (one report)
             ignored = self.account.switches.ignored_filters
             query = {key: value for key, value in call.query.items() if key not in ignored}
             return endpoint(self.account, Call(ident, query, call.body, call.headers))

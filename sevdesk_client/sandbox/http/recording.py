@@ -68,7 +68,7 @@ class Recorder:
             "query": dict(parse_qsl(query, keep_blank_values=True)),
             "request": parse_body(body, headers) if body else None,
             "status": reply.status,
-            "content_type": reply.media_type,
+            "content_type": reply.media_type.partition(";")[0][:60],
             "answer": read_payload(reply.content),
         }
         line = scrub_exchange(self.scrubber, exchange, headers.get("authorization", ""))
@@ -87,12 +87,10 @@ def read_payload(content: bytes) -> Json:
 def forward(upstream: SplitResult, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
     """Forward one request unchanged. Certificates are checked; redirects are returned, not followed."""
     host = upstream.hostname or ""
+    connection = http.client.HTTPConnection(host, upstream.port, timeout=TIMEOUT)
     if upstream.scheme == "https":
-        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-            host, upstream.port, timeout=TIMEOUT, context=ssl.create_default_context()
-        )
-    else:
-        connection = http.client.HTTPConnection(host, upstream.port, timeout=TIMEOUT)
+        tls = ssl.create_default_context()
+        connection = http.client.HTTPSConnection(host, upstream.port, timeout=TIMEOUT, context=tls)
     with contextlib.closing(connection):
         passed = {key: value for key, value in headers.items() if key not in _HOP_BY_HOP_HEADERS}
         connection.request(method, target, body or None, {**passed, "Accept-Encoding": "identity"})
@@ -125,14 +123,10 @@ async def recording(
         inner = None
         if upstream is None:
             inner = await stack.enter_async_context(running(token=token, latency=latency))
-        log = stack.enter_context(_open_for_append(file))
-        recorder = Recorder(
-            parse_upstream(upstream or (inner.base_url if inner else "")), log, forward_all=inner is not None
-        )
+        # Readable by the owner only, because the data came from a real account.
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        log = stack.enter_context(os.fdopen(handle, "a", encoding="utf-8"))
+        target = parse_upstream(upstream or (inner.base_url if inner else ""))
+        recorder = Recorder(target, log, forward_all=inner is not None)
         url = await stack.enter_async_context(listening(recorder, port))
         yield url, inner.token if inner else None, inner
-
-
-def _open_for_append(file: Path) -> TextIO:
-    """Open for appending, readable by the owner only, because the data came from a real account."""
-    return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8")

@@ -4,9 +4,9 @@ Compares statuses, keys and JSON types, not values. null equals every type, an e
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from sevdesk_client.sandbox.http.recording import read_payload
 from sevdesk_client.sandbox.http.replay_ids import IdMap, add_missing_records
 
 _TOKEN = "0" * 32  # any; nothing listens
+_EXCHANGE_KEYS = {"method", "path", "query", "request", "status", "answer"}
 
 
 class Difference(NamedTuple):
@@ -28,27 +29,26 @@ class Difference(NamedTuple):
     sandbox: str
 
 
-@dataclass(slots=True)
-class Replay:
-    """One replay of a recording; `ids` maps recorded ids to those of the sandbox."""
+def compare(lines: Iterable[str]) -> Counter[Difference]:
+    """Each difference and how often it occurred; ValueError names the first line that is no exchange."""
+    exchanges = [_exchange(count, line) for count, line in enumerate(lines, 1) if line.strip()]
+    sandbox, ids = Sandbox(_TOKEN), IdMap()
+    return Counter(each for exchange in exchanges for each in _play(sandbox, ids, exchange))
 
-    sandbox: Sandbox = field(default_factory=lambda: Sandbox(_TOKEN))
-    ids: IdMap = field(default_factory=IdMap)
 
-    def play(self, exchange: Object) -> list[Difference]:
-        """Send one recorded request, compare the answers, and learn the ids of records created in both."""
-        add_missing_records(self.sandbox.account, self.ids, exchange)
-        operation = f"{exchange['method']} {self.ids.template(exchange['path'])}"
-        headers = {"authorization": _TOKEN}
-        query = {key: str(value) for key, value in self.ids.translate(exchange["query"] or {}).items()}
-        call = Call(0, query, self.ids.translate(exchange["request"] or {}), headers)
-        path = self.ids.translate_path(exchange["path"])
-        answer = self.sandbox.carry_out(exchange["method"], path, call)
-        payload = read_payload(answer.content)
-        self.ids.learn(exchange["answer"], payload)
-        if exchange["status"] != answer.status:
-            return [Difference(operation, "status", str(exchange["status"]), str(answer.status))]
-        return [Difference(operation, *each) for each in differences(exchange["answer"], payload)]
+def _play(sandbox: Sandbox, ids: IdMap, exchange: Object) -> list[Difference]:
+    """Send one recorded request, compare the answers, and learn the ids of records created in both."""
+    add_missing_records(sandbox.account, ids, exchange)
+    operation = f"{exchange['method']} {re.sub(r'/[0-9]+(?=/|$)', '/{id}', exchange['path'])}"
+    query = {key: str(value) for key, value in ids.translate(exchange["query"] or {}).items()}
+    call = Call(0, query, ids.translate(exchange["request"] or {}), {"authorization": _TOKEN})
+    path = "/".join(ids.known.get(part, part) for part in exchange["path"].split("/"))
+    answer = sandbox.carry_out(exchange["method"], path, call)
+    payload = read_payload(answer.content)
+    ids.learn(exchange["answer"], payload)
+    if exchange["status"] != answer.status:
+        return [Difference(operation, "status", str(exchange["status"]), str(answer.status))]
+    return [Difference(operation, *each) for each in differences(exchange["answer"], payload)]
 
 
 def differences(recorded: Json, here: Json, at: str = "") -> Iterator[tuple[str, str, str]]:
@@ -88,22 +88,12 @@ def json_type(value: Json) -> str:
     return types.get(type(value), "null")
 
 
-def compare(lines: Iterable[str]) -> Counter[Difference]:
-    """Each difference and how often it occurred; ValueError names the first line that is no exchange."""
-    exchanges = [_exchange(count, line) for count, line in enumerate(lines, 1) if line.strip()]
-    replay = Replay()
-    return Counter(each for exchange in exchanges for each in replay.play(exchange))
-
-
 def _exchange(count: int, line: str) -> Object:
     try:
         exchange = json.loads(line)
     except ValueError:
         exchange = None
-    if (
-        not isinstance(exchange, dict)
-        or not {"method", "path", "query", "request", "status", "answer"} <= exchange.keys()
-    ):
+    if not isinstance(exchange, dict) or not exchange.keys() >= _EXCHANGE_KEYS:
         raise ValueError(f"line {count} holds no recorded exchange")
     return exchange
 

@@ -36,14 +36,6 @@ class IdMap:
             return DEFAULT_TEMPLATE
         return self.known.get(str(value), value) if _ID_KEYS.search(key) else value
 
-    def translate_path(self, path: str) -> str:
-        """A path with the sandbox's ids."""
-        return "/".join(self.known.get(part, part) for part in path.split("/"))
-
-    def template(self, path: str) -> str:
-        """The path with {id} for each id."""
-        return re.sub(r"/\d+(?=/|$)", "/{id}", path)
-
     def learn(self, recorded: Json, here: Json, key: str = "objects") -> None:
         """Ids at the same place of both answers belong to the same record."""
         if isinstance(recorded, dict) and isinstance(here, dict):
@@ -64,15 +56,18 @@ def add_missing_records(account: Account, ids: IdMap, exchange: Object) -> None:
     wanted = [(found[1], found[2])] if found and exchange["status"] != 404 else []
     wanted += _references(exchange["request"])
     wanted += [(str(exchange["query"].get("contact[objectName]")), str(exchange["query"].get("contact[id]")))]
-    for kind, ident in wanted:
-        if ident in ids.known or not _ACCOUNT_ID.fullmatch(ident):
+    for kind, recorded in wanted:
+        if recorded in ids.known or not _ACCOUNT_ID.fullmatch(recorded):
             continue
         if kind in _FIXED_IDS:
-            ids.known[ident] = _FIXED_IDS[kind]
+            ids.known[recorded] = _FIXED_IDS[kind]
         elif kind == "Contact":
-            ids.known[ident] = _contact(account)
+            ident, create, update = account.new_record()
+            own = {"name": "Platzhalter GmbH", "customerNumber": str(ident)}
+            account.contacts.put(Contact(ident, create, update, own, 3))
+            ids.known[recorded] = str(ident)
         elif kind == "Invoice":
-            ids.known[ident] = _invoice(account, _status(exchange["answer"]))
+            ids.known[recorded] = seed(account, 1, _status(exchange["answer"]), prefix="before-")["ids"][0]
 
 
 def _references(body: Json) -> list[tuple[str, str]]:
@@ -83,16 +78,6 @@ def _references(body: Json) -> list[tuple[str, str]]:
         return []
     own = [(str(body["objectName"]), str(body["id"]))] if {"id", "objectName"} <= body.keys() else []
     return own + [each for inner in body.values() for each in _references(inner)]
-
-
-def _contact(account: Account) -> str:
-    ident, create, update = account.new_record()
-    account.contacts.put(Contact(ident, create, update, {"name": "Platzhalter GmbH", "customerNumber": str(ident)}, 3))
-    return str(ident)
-
-
-def _invoice(account: Account, status: int) -> str:
-    return str(seed(account, 1, status, prefix="before-")["ids"][0])
 
 
 def _status(answer: Json) -> int:

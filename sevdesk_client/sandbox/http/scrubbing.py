@@ -99,12 +99,5 @@ def remove_secret(secret: str, value: Json) -> Json:
 def scrub_exchange(scrubber: Scrubber, exchange: Object, secret: str) -> Object:
     """A request and its answer without personal data and token."""
     exchange = remove_secret(secret, exchange)
-    return {
-        "method": exchange["method"],
-        "path": scrubber.path(exchange["path"]),
-        "query": scrubber.scrub(exchange["query"]),
-        "request": scrubber.scrub(exchange["request"]),
-        "status": exchange["status"],
-        "content_type": exchange["content_type"].partition(";")[0][:60],
-        "answer": scrubber.scrub(exchange["answer"]),
-    }
+    scrubbed = {key: scrubber.scrub(exchange[key]) for key in ("query", "request", "answer")}
+    return {**exchange, "path": scrubber.path(exchange["path"]), **scrubbed}

@@ -1,4 +1,7 @@
-"""Runs the app in uvicorn, with a protocol that lets the app close a connection without an answer."""
+"""The ASGI app (API under /api/v1, export archives under /storage, control endpoints under /_sandbox), and its server.
+
+It runs in uvicorn with a protocol that lets the app close a connection without an answer.
+"""
 
 import asyncio
 import contextlib
@@ -10,13 +13,31 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from sevdesk_client.sandbox.http.app import create_app
+from sevdesk_client.sandbox.account.state import Account
+from sevdesk_client.sandbox.endpoints.datev_export import STORAGE
+from sevdesk_client.sandbox.http.control import control_routes
 from sevdesk_client.sandbox.http.pipeline import Sandbox
 
 SHUTDOWN_SECONDS = 1  # how long open requests may take at the end; a hanging one must not keep the process
+
+
+def create_app(
+    token: str, *, latency: tuple[float, float] = (0, 0), clock: Callable[[], datetime] | None = None
+) -> Starlette:
+    """A new account behind `token`; latency of reads and writes in milliseconds; `clock` returns aware datetimes."""
+    if not token:
+        raise ValueError("the sandbox needs a token")
+    account = Account(clock=clock) if clock else Account()
+    sandbox = Sandbox(token, account, read_ms=latency[0], write_ms=latency[1])
+    mounts = [Mount(path, app=sandbox) for path in ("/api/v1", STORAGE)]
+    app = Starlette(routes=[Mount("/_sandbox", routes=control_routes(sandbox)), *mounts])
+    app.state.sandbox = sandbox
+    return app
 
 
 class ClosableProtocol(H11Protocol):
