@@ -12,6 +12,7 @@ from worker.cli.lookup import invoice_id_of
 from worker.domain import jobs as contract
 from worker.operator.lookup import resolve
 from worker.store import NoOpenQuestion, Store
+from worker.store.operator_rows import ListedJobRow
 from worker.store.rows import Row
 
 STATES = ("requested", "queued", "running", "waiting", "done", "parked", "rejected")
@@ -31,7 +32,7 @@ def jobs(
         fail(f"--state is {state!r}; it must be one of {', '.join(STATES)}.", USAGE)
     if kind is not None and kind not in contract.KINDS and kind != "unreadable":
         fail(f"--kind is {kind!r}; known are {', '.join(contract.KINDS)} and unreadable.", USAGE)
-    rows: list[Row] = with_store(lambda store: store.query("list_jobs", state=state, kind=kind, most=limit))
+    rows: list[ListedJobRow] = with_store(lambda store: store.query("list_jobs", state=state, kind=kind, most=limit))
     show(as_json, rows, job_table(rows) if rows else "No such job.")
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 from worker.cli.tables import facts, table
 from worker.domain.health_check import MISSED_SYNCS
 from worker.operator.diagnosis import duration
-from worker.store.operator_rows import AccountRow
+from worker.store.operator_rows import AccountRow, ListedJobRow, ReconciliationRow, WaitingJobRow
 from worker.store.rows import Row
 
 STATES = ("requested", "queued", "running", "waiting", "parked")  # all but the ended ones, in a job's order
@@ -36,9 +36,9 @@ class Status(TypedDict):
     newest_jobs: dict[str, int]  # the newest thousand, by state
     running: list[Row]
     parked: list[Row]
-    oldest_waiting: Row | None
+    oldest_waiting: WaitingJobRow | None
     account: AccountStatus
-    last_reconciliation: Row | None
+    last_reconciliation: ReconciliationRow | None
     about: Row
     redis: dict[str, Any]
     ms: int  # taken to read all this
@@ -76,7 +76,7 @@ def _newest(jobs: Mapping[str, int], estimate: int) -> str:
     return (counts or "none") + (f" (about {estimate} in all)" if estimate > sum(jobs.values()) else "")
 
 
-def _oldest(job: Row | None) -> str:
+def _oldest(job: WaitingJobRow | None) -> str:
     if job is None:
         return "none"
     about = f" for {job['invoice_number']}" if job["invoice_number"] else ""
@@ -105,7 +105,7 @@ def _sync(account: AccountStatus) -> Text:
     return Text(f"{duration(account['sync_age'])} ago, every {minutes} min", "yellow" if late else "")
 
 
-def _drift(last: Row | None) -> Text:
+def _drift(last: ReconciliationRow | None) -> Text:
     if last is None:
         return Text("never reconciled")
     counts = ", ".join(f"{count} {drift}" for drift, count in sorted(last["drift"].items())) or "none"
@@ -113,7 +113,7 @@ def _drift(last: Row | None) -> Text:
     return Text(text, "yellow" if last["drift"] else "")
 
 
-def job_table(jobs: Sequence[Row]) -> Table:
+def job_table(jobs: Sequence[ListedJobRow]) -> Table:
     """The list that `jobs` prints: the error only while it matters, the next attempt only if it lies ahead."""
     shown = [
         {

@@ -16,7 +16,7 @@ from worker.domain.ledger import Job
 from worker.domain.outcome import Done, Outcome
 from worker.handlers.handler import HandlerContext
 from worker.handlers.templates import TEMPLATE_FIELDS
-from worker.store.rows import Row
+from worker.store.rows import ConfigRow
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ async def test_connection(context: HandlerContext, job: Job, payload: TestConnec
     set, the first user as contact person are stored in the settings. Raises one of `CONNECTION_LOST`.
     """
     store, client = context.store, context.sevdesk.client
-    config: Row = await store.query("config")
+    config: ConfigRow = await store.query("config")
     version, _ = await _check("bookkeeping_version", client.bookkeeping_system_version, _version)
     account, users = await _check("account", partial(client.list_users, with_account=True), _account)
     layouts, templates = await _check("templates", client.list_templates, partial(_templates, config))
@@ -77,7 +77,7 @@ def _account(users: list[SevUser]) -> Check:
     return Check("account", "fail", "sevDesk names no user or no account.", "Check whose token is set.")
 
 
-def _users(users: list[SevUser] | None, config: Row) -> Iterable[Check]:
+def _users(users: list[SevUser] | None, config: ConfigRow) -> Iterable[Check]:
     """The invoices' contact person must be a user of this account; is not, if the token is another account's."""
     if not users:
         return
@@ -88,7 +88,7 @@ def _users(users: list[SevUser] | None, config: Row) -> Iterable[Check]:
     yield check_that("users", wanted is None or any(u.id == wanted for u in users), good, bad, next_step=step)
 
 
-def _templates(config: Row, found: list[Template]) -> Check:
+def _templates(config: ConfigRow, found: list[Template]) -> Check:
     known = {template.id for template in found}
     lost = [field for field in TEMPLATE_FIELDS if config[field] is not None and config[field] not in known]
     good = f"{len(known)} templates can be read, those of the settings among them."

@@ -28,7 +28,7 @@ from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
 from worker.steps.sevdesk_refusals import refusal, unknown_outcome
 from worker.steps.step import digest
-from worker.store.rows import Row, from_row
+from worker.store.rows import ConfigRow, DocumentRow, ExportRow, from_row
 
 log = structlog.get_logger()
 
@@ -58,7 +58,7 @@ class Export:
 
     async def run(self, job: Job, payload: ExportDatev) -> Outcome:
         """Raises `SevDeskError` or one of `CONNECTION_LOST`; then the attempt is repeated."""
-        row: Row | None = await self.store.query(
+        row: ExportRow | None = await self.store.query(
             "find_or_insert_export", **payload.model_dump(), job_id=job.job_id, requested_by=job.requested_by
         )
         if row is None:
@@ -74,7 +74,7 @@ class Export:
 
     # -- the one write -------------------------------------------------------------------------------------------------
 
-    async def _start_alone(self, job: Job, row: Row) -> Outcome:
+    async def _start_alone(self, job: Job, row: ExportRow) -> Outcome:
         if not await self.locks.hold(SUBJECT):
             return NotYet(START_WAIT, problem("export_starting"))
         try:
@@ -82,7 +82,7 @@ class Export:
         finally:
             await asyncio.shield(self.locks.release(SUBJECT))
 
-    async def _start(self, job: Job, row: Row) -> Outcome:
+    async def _start(self, job: Job, row: ExportRow) -> Outcome:
         """Record the intent, then send the order."""
         start, end = row["start_date"], row["end_date"]
         other = await self.store.query("overlapping_export", export_id=row["export_id"], start_date=start, end_date=end)
@@ -104,7 +104,9 @@ class Export:
         )
         return await self._send_order(job, row, tuple(order.values()), intent_id, opened)
 
-    async def _send_order(self, job: Job, row: Row, order: tuple[Any, ...], intent_id: int, opened: float) -> Outcome:
+    async def _send_order(
+        self, job: Job, row: ExportRow, order: tuple[Any, ...], intent_id: int, opened: float
+    ) -> Outcome:
         try:
             sevdesk_job_id = await self.account.client.create_datev_export(*order)
         except (errors.NotSent, errors.Throttled):
@@ -121,7 +123,7 @@ class Export:
         log.info("datev_export.started", export_id=str(row["export_id"]))
         return NotYet(FIRST_POLL, problem("export_in_progress"))
 
-    async def _earlier_start(self, job: Job, row: Row) -> int | Outcome | None:
+    async def _earlier_start(self, job: Job, row: ExportRow) -> int | Outcome | None:
         """The id of an open intent that is known not to have happened; None if none is open.
 
         An outcome if it did happen, or if nobody knows yet.
@@ -150,7 +152,7 @@ class Export:
 
     # -- what may be repeated ------------------------------------------------------------------------------------------
 
-    async def _fetch(self, row: Row, sevdesk_job_id: str) -> Outcome:
+    async def _fetch(self, row: ExportRow, sevdesk_job_id: str) -> Outcome:
         info = await self._download_info(sevdesk_job_id)
         if info is None:
             return await self._poll_later(row, sevdesk_job_id)
@@ -179,7 +181,7 @@ class Export:
         except errors.NotFound:
             return None  # whether a running job answers like this is not established
 
-    async def _poll_later(self, row: Row, sevdesk_job_id: str) -> Outcome:
+    async def _poll_later(self, row: ExportRow, sevdesk_job_id: str) -> Outcome:
         if row["age"] > GIVE_UP_SECONDS:
             hours = f"{GIVE_UP_SECONDS / 3600:.0f}"
             return await self._failed(row, Parked(problem("export_never_finished", hours=hours)))
@@ -192,21 +194,21 @@ class Export:
         wait = min(LONGEST_POLL, max(FIRST_POLL, row["age"] * POLL_SHARE))
         return NotYet(wait, problem("export_in_progress"))
 
-    async def _check(self, row: Row, content: bytes) -> Report:
+    async def _check(self, row: ExportRow, content: bytes) -> Report:
         """Compare with our own documents, in a thread: a large package takes seconds and would block the event loop."""
         days = {"first": row["start_date"], "last": row["end_date"]}
         types = {"AR": self.settings.sevdesk_invoice_type_ar, "SR": self.settings.sevdesk_invoice_type_sr}
-        rows: list[Row] = await self.store.query("documents_of_period", **days)
+        rows: list[DocumentRow] = await self.store.query("documents_of_period", **days)
         documents = [_document(found, types) for found in rows]
         payments = None
         if "T" in row["scope"]:
             payments = [Payment(**found) for found in await self.store.query("payments_of_period", **days)]
-        config: Row = await self.store.query("config")
+        config: ConfigRow = await self.store.query("config")
         return await asyncio.to_thread(
             accept, io.BytesIO(content), documents, payments, Period(**days), config["datev_chart_of_accounts"]
         )
 
-    async def _failed(self, row: Row, outcome: Parked | Rejected) -> Outcome:
+    async def _failed(self, row: ExportRow, outcome: Parked | Rejected) -> Outcome:
         await self.store.query("export_failed", export_id=row["export_id"], error=outcome.problem.cause())
         return outcome
 
@@ -217,7 +219,7 @@ def _why_refused(error: errors.Refused) -> Parked:
     return Parked(refusal(error))
 
 
-def _document(row: Row, types: Mapping[str, str]) -> Document:
+def _document(row: DocumentRow, types: Mapping[str, str]) -> Document:
     """The document that the export must contain; amounts per tax rate, each position rounded by itself, as in sevDesk.
 
     A cancellation has the negative amounts of its invoice.

@@ -23,7 +23,7 @@ from worker.steps import payments
 from worker.steps.payments import Receivable
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.store import InvoiceChanged, Store
-from worker.store.rows import Row, from_row, handback_of
+from worker.store.rows import FinishedRunRow, Row, from_row, handback_of
 
 log = structlog.get_logger()
 
@@ -58,7 +58,7 @@ class Sync:
 
     async def run(self, job: Job, payload: SyncPayments) -> Outcome:
         """Raises `SevDeskError`, `InvoiceChanged` or one of `CONNECTION_LOST`; then the run is repeated."""
-        joined: Row | None = await self.store.query("run_to_join", scope=payload.scope, job_id=job.job_id)
+        joined: FinishedRunRow | None = await self.store.query("run_to_join", scope=payload.scope, job_id=job.job_id)
         if joined is not None:
             return await self._join(job, joined)
         if payload.invoice_id is not None:
@@ -70,7 +70,7 @@ class Sync:
         days = (payload.start_date, payload.end_date) if payload.start_date and payload.end_date else None
         return await (self._range(job, payload.scope, {"days": days}) if days else self._feed(job))
 
-    async def _join(self, job: Job, joined: Row) -> Done:
+    async def _join(self, job: Job, joined: FinishedRunRow) -> Done:
         """Use the run that was active when this job was requested, and read what changed since it read its pages."""
         since = await self._feed(job)
         return Done({**since.result, "joined": joined["job_id"]} | {k: joined[k] + since.result[k] for k in COUNTS})

@@ -15,7 +15,7 @@ from worker.maintenance.scheduler import start_due
 from worker.observability.metrics import Metrics
 from worker.queue.inbox import wake_jobs
 from worker.store import Store
-from worker.store.rows import Row
+from worker.store.rows import JobCountRow, Row
 
 log = structlog.get_logger()
 
@@ -76,7 +76,7 @@ class Maintenance:
 
     async def _measure(self) -> None:
         """Count the jobs of all workers, for the gauges."""
-        jobs: list[Row] = await self.store.query("count_jobs")
+        jobs: list[JobCountRow] = await self.store.query("count_jobs")
         queue: Row = await self.store.query("queue_age")
         self.metrics.queue_measured(jobs, queue["age"], queue["last_sync"])
 

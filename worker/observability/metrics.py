@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 
 from sevdesk_client.sending import Call
 from worker.domain.jobs import KINDS
-from worker.store.rows import Row
+from worker.store.rows import JobCountRow
 
 STATES = ("requested", "queued", "running", "waiting", "parked")
 # An attempt that only reads takes 0.1 s, a publication some seconds; in an outage a write's time-out and retries.
@@ -131,7 +131,7 @@ class Metrics:
         """`alive` is called at each scrape."""
         self._lock_up.set_function(lambda: float(alive()))
 
-    def queue_measured(self, rows: Iterable[Row], queue_age: float, last_sync: float | None) -> None:
+    def queue_measured(self, rows: Iterable[JobCountRow], queue_age: float, last_sync: float | None) -> None:
         """Job counts read from Postgres: rows of (kind, state, jobs); `last_sync` in seconds since 1970."""
         by_state = dict.fromkeys(STATES, 0)
         parked = dict.fromkeys(KINDS, 0)

@@ -9,8 +9,7 @@ from datetime import datetime
 from worker.domain import jobs
 from worker.domain.health_check import MISSED_SYNCS
 from worker.domain.problems import TRIED_AGAIN, Problem
-from worker.store.operator_rows import AccountRow, DecidingJobRow, InvoiceHeadRow
-from worker.store.rows import Row
+from worker.store.operator_rows import AccountRow, DecidingJobRow, InvoiceHeadRow, JobAheadRow, OpenWriteRow
 
 # Seconds. A due job starts within half a second; one that has been due for longer than this has a reason.
 SOON = 15.0
@@ -25,8 +24,8 @@ class Situation:
     now: datetime
     invoice: InvoiceHeadRow | None
     job: DecidingJobRow | None  # the one that decides: unfinished before parked before the newest
-    ahead: Row | None  # the unfinished job it must wait for
-    intent: Row | None  # a write whose outcome nobody knows yet
+    ahead: JobAheadRow | None  # the unfinished job it must wait for
+    intent: OpenWriteRow | None  # a write whose outcome nobody knows yet
     limited_for: float | None  # until the person who asked may start another job
     limit: str  # setting PERSON_JOB_LIMIT, such as 20/60
     quarantine: float  # setting WRITE_QUARANTINE

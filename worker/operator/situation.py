@@ -7,8 +7,7 @@ from worker.operator.diagnosis import Situation
 from worker.operator.lookup import Found
 from worker.settings import Settings
 from worker.store import Store
-from worker.store.operator_rows import AccountRow, DecidingJobRow, InvoiceHeadRow
-from worker.store.rows import Row
+from worker.store.operator_rows import AccountRow, DecidingJobRow, InvoiceHeadRow, JobAheadRow, OpenWriteRow
 
 
 async def gather(store: Store, found: Found, settings: Settings) -> Situation:
@@ -17,7 +16,7 @@ async def gather(store: Store, found: Found, settings: Settings) -> Situation:
     Raises one of `CONNECTION_LOST`. If Redis cannot be reached, `workers` is None.
     """
     job: DecidingJobRow | None = await store.query("deciding_job", job_id=found.job_id, invoice_id=found.invoice_id)
-    ahead: Row | None = None
+    ahead: JobAheadRow | None = None
     if job is not None:
         ahead = await store.query("job_ahead", order_key=job["order_key"], seq=job["seq"])
     invoice: InvoiceHeadRow | None = None
@@ -25,7 +24,9 @@ async def gather(store: Store, found: Found, settings: Settings) -> Situation:
         invoice = await store.query("invoice_head", invoice_id=found.invoice_id)
     redis = await redis_state(settings.redis_url)
     subject = job["order_key"] if job else f"invoice:{found.invoice_id}"
-    intent: Row | None = await store.query("open_intent_about", job_id=job["job_id"] if job else None, subject=subject)
+    intent: OpenWriteRow | None = await store.query(
+        "open_intent_about", job_id=job["job_id"] if job else None, subject=subject
+    )
     account: AccountRow = await store.query("account")
     return Situation(
         now=datetime.now(UTC),

@@ -12,7 +12,7 @@ from worker.reconcile.compare import Drift, Finding, OurInvoice, Pdf, SevdeskDoc
 from worker.steps.document import head_differences, position_differences
 from worker.steps.payments import Receivable
 from worker.store import Store
-from worker.store.rows import Row, from_row, handback_of
+from worker.store.rows import ComparedRow, Row, from_row, handback_of
 
 PAGE = 1000  # documents per request: sevDesk's maximum (official); also rows per SQL statement
 
@@ -105,7 +105,7 @@ async def read_documents(client: SevDeskClient) -> tuple[SevdeskDocuments, int]:
 
 async def _linked(store: Store, started_at: datetime) -> AsyncIterator[list[OurInvoice]]:
     after: UUID | None = None
-    rows: list[Row]
+    rows: list[ComparedRow]
     while rows := await store.query("invoices_to_compare", after=after, most=PAGE, ids=None, numbers=None):
         yield [_ours(row, started_at) for row in rows]
         after = rows[-1]["invoice_id"]
@@ -114,7 +114,9 @@ async def _linked(store: Store, started_at: datetime) -> AsyncIterator[list[OurI
 async def _unlinked(store: Store, documents: SevdeskDocuments, started_at: datetime) -> AsyncIterator[OurInvoice]:
     """Our invoices without an external_id whose number is a marker in sevDesk."""
     for numbers in _pages(documents.markers):
-        rows: list[Row] = await store.query("invoices_to_compare", after=None, most=None, ids=None, numbers=numbers)
+        rows: list[ComparedRow] = await store.query(
+            "invoices_to_compare", after=None, most=None, ids=None, numbers=numbers
+        )
         for row in rows:
             yield _ours(row, started_at)
 
@@ -122,7 +124,9 @@ async def _unlinked(store: Store, documents: SevdeskDocuments, started_at: datet
 async def _read_again(store: Store, ids: Sequence[UUID], started_at: datetime) -> AsyncIterator[OurInvoice]:
     """These invoices as they are now, with all sevDesk contacts their recipient was ever linked to."""
     for page in _pages(list(dict.fromkeys(ids))):
-        rows: list[Row] = await store.query("invoices_to_compare", after=None, most=None, ids=page, numbers=None)
+        rows: list[ComparedRow] = await store.query(
+            "invoices_to_compare", after=None, most=None, ids=page, numbers=None
+        )
         parties = list({row["recipient_id"] for row in rows if row["recipient_id"] is not None})
         history: list[Row] = await store.query("contact_history", parties=parties) if parties else []
         known: dict[UUID | None, set[str]] = {}
@@ -133,7 +137,7 @@ async def _read_again(store: Store, ids: Sequence[UUID], started_at: datetime) -
             yield replace(ours, contacts=ours.contacts | known.get(row["recipient_id"], set()))
 
 
-def _ours(row: Row, started_at: datetime) -> OurInvoice:
+def _ours(row: ComparedRow, started_at: datetime) -> OurInvoice:
     contact_id = row["contact_id"]
     return OurInvoice(
         receivable=from_row(Receivable, row, handback=handback_of(row)),
@@ -144,7 +148,7 @@ def _ours(row: Row, started_at: datetime) -> OurInvoice:
     )
 
 
-def _pdf(row: Row) -> Pdf:
+def _pdf(row: ComparedRow) -> Pdf:
     if row["pdf_intact"] is None:
         return Pdf.MISSING
     return Pdf.INTACT if row["pdf_intact"] and row["pdf_as_logged"] else Pdf.ALTERED

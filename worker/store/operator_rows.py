@@ -64,3 +64,60 @@ class InvoiceHeadRow(TypedDict):
     paid_at: datetime | None
     external_id: str | None
     external_invoice_number: str | None
+
+
+class WaitingJobRow(TypedDict):
+    """`oldest_waiting`: `seconds` since the job was recorded."""
+
+    job_id: str
+    kind: str
+    state: str
+    invoice_number: str | None
+    error: str | None
+    seconds: float
+
+
+class ListedJobRow(TypedDict):
+    """`list_jobs`: `again_in` until the next attempt may start; None or negative: nothing to wait for."""
+
+    job_id: str
+    kind: str
+    state: str
+    invoice_number: str | None
+    attempt: int
+    origin: str
+    problem: str | None
+    error: str | None
+    next_step: str | None
+    created_at: datetime
+    finished_at: datetime | None
+    age: float
+    again_in: float | None
+
+
+class ReconciliationRow(TypedDict):
+    """`last_reconciliation`: `drift` counts the differences by what differs."""
+
+    finished_at: datetime
+    age: float
+    invoices: int
+    documents: int
+    changing: int
+    drift: dict[str, int]
+
+
+class JobAheadRow(TypedDict):
+    """`job_ahead`: the first of the jobs that must finish before, and how many they are."""
+
+    job_id: str
+    kind: str
+    state: str
+    jobs_ahead: int
+
+
+class OpenWriteRow(TypedDict):
+    """`open_intent_about`: a write of which nobody knows yet whether it happened."""
+
+    action: str
+    step: str
+    age: float
