@@ -34,7 +34,8 @@ def local(
     ] = None,
 ) -> None:
     """Start embedded Postgres and Redis, print their URLs, and stay until signalled."""
-    from worker.local.services import ServiceError, default_directory, serve
+    from worker.local.programs import ServiceError
+    from worker.local.services import default_directory, serve
 
     try:
         serve(directory or default_directory())
