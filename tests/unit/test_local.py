@@ -16,8 +16,9 @@ import pytest
 import redis
 
 from worker.local import services as local
+from worker.local.programs import ServiceError
 from worker.local.server import lock_file
-from worker.local.services import ServiceError, Services
+from worker.local.services import Services
 
 ROOT = Path(__file__).resolve().parents[2]
 OWNER = """

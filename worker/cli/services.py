@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.base import FAILED, USAGE, cli, fail, settings
+from worker.cli.base import FAILED, USAGE, cli, console, fail, settings
 from worker.observability import log
 
 
@@ -34,7 +34,8 @@ def local(
     ] = None,
 ) -> None:
     """Start embedded Postgres and Redis, print their URLs, and stay until signalled."""
-    from worker.local.services import ServiceError, default_directory, serve
+    from worker.local.programs import ServiceError
+    from worker.local.services import default_directory, serve
 
     try:
         serve(directory or default_directory())
@@ -77,6 +78,6 @@ def demo(
     sevdesk_url: Annotated[str | None, typer.Option(help="A running sandbox instead of an own one.")] = None,
 ) -> None:
     """Play a billing month on embedded services and the sandbox, and check every row of it."""
-    from worker.demo import main as play
+    from worker.demo.run import main as play
 
-    raise typer.Exit(play(keep=keep, out=out, sevdesk_url=sevdesk_url))
+    raise typer.Exit(play(console(), keep=keep, out=out, sevdesk_url=sevdesk_url))

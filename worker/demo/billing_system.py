@@ -7,17 +7,15 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 import redis
 from psycopg import sql
-from psycopg.rows import class_row
+from psycopg.rows import dict_row
 
-from worker.demo.month import BillingMonth
-
-T = TypeVar("T")
+from worker.demo.month import Row
 
 WEEK_MS = 7 * 24 * 3600 * 1000
 FINAL_STATES = ["done", "parked", "rejected"]
@@ -29,7 +27,7 @@ class BillingSystem:
     """A back end. Any method may raise `psycopg.Error` or `redis.RedisError`."""
 
     def __init__(self, database_url: str, redis_url: str) -> None:
-        self._db = psycopg.connect(database_url, autocommit=True)
+        self._db = psycopg.connect(database_url, autocommit=True, row_factory=dict_row)
         self._redis = redis.Redis.from_url(redis_url)
 
     def close(self) -> None:
@@ -37,10 +35,10 @@ class BillingSystem:
         self._db.close()
         self._redis.close()
 
-    def insert(self, month: BillingMonth) -> None:
-        """Inserts all rows of the month in one transaction."""
+    def insert(self, tables: dict[str, list[Row]]) -> None:
+        """Inserts the rows of all tables in one transaction."""
         with self._db.transaction(), self._db.cursor() as cursor:
-            for table, rows in month.tables().items():
+            for table, rows in tables.items():
                 statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
                     sql.Identifier(table),
                     sql.SQL(", ").join(map(sql.Identifier, rows[0])),
@@ -48,14 +46,13 @@ class BillingSystem:
                 )
                 cursor.executemany(statement, rows)
 
-    def enqueue(self, kind: str, *, by: UUID, invoice_id: UUID | None = None) -> str:
+    def enqueue(self, kind: str, *, by: UUID, **payload: UUID) -> str:
         """Enqueues a job with the documented Redis commands; returns its id."""
         job_id = str(uuid4())
         now = time.time_ns() // 1_000_000
-        payload = {"requested_by": str(by), "correlation_id": f"demo-{job_id[:8]}"}
-        if invoice_id is not None:
-            payload["invoice_id"] = str(invoice_id)
-        message: dict[str, Any] = {"t": None, "f": kind, "a": [], "k": payload, "et": now}
+        ids = {name: str(id_) for name, id_ in payload.items()}
+        arguments = {"requested_by": str(by), "correlation_id": f"demo-{job_id[:8]}", **ids}
+        message: Row = {"t": None, "f": kind, "a": [], "k": arguments, "et": now}
         with self._redis.pipeline(transaction=True) as multi:
             multi.set(f"arq:job:{job_id}", json.dumps(message), nx=True, px=WEEK_MS)
             multi.zadd("arq:queue", {job_id: now}, nx=True)
@@ -75,19 +72,14 @@ class BillingSystem:
         last_change = time.monotonic()
         while ended.total() < len(jobs) and time.monotonic() - last_change < WAIT_TIMEOUT:
             check()
-            now = Counter(kind for (kind,) in self.values(statement, list(jobs), FINAL_STATES))
+            now = Counter(row["kind"] for row in self.rows(statement, list(jobs), FINAL_STATES))
             if now != ended:
                 ended, last_change = now, time.monotonic()
                 on_progress(ended)
             time.sleep(0.05)
 
-    def rows(self, row_type: type[T], statement: str) -> list[T]:
-        """The rows of a query as objects of a dataclass, whose fields are the columns."""
-        with self._db.cursor(row_factory=class_row(row_type)) as cursor:
-            return cursor.execute(statement.encode()).fetchall()
-
-    def values(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """The rows of a query as tuples."""
+    def rows(self, statement: str, *parameters: Any) -> list[Row]:
+        """The rows of a query."""
         return self._db.execute(statement.encode(), parameters or None).fetchall()
 
     def remaining_redis_keys(self, seconds: float = 3.0) -> list[str]:

@@ -9,79 +9,94 @@ billing system and the checks use the database as its owner.
 import importlib.util
 import os
 import re
+import secrets
 import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
 import psycopg
 import redis
+from psycopg import sql
+from rich.console import Console
 
 from worker.demo.billing_system import BillingSystem
-from worker.demo.checks import check_account, check_invoice, is_refused
-from worker.demo.console import DemoConsole, ShowProgress
-from worker.demo.database_role import create_worker_role
+from worker.demo.checks import check_account, check_invoice
+from worker.demo.console import DemoConsole
 from worker.demo.month import BillingMonth, billing_month
 from worker.demo.process import DemoError, DemoProcess, environment
-from worker.demo.results import JOBS, JobRow, Results, read_results, sandbox_ids
+from worker.demo.results import InvoiceResult, read_results, sandbox_ids
 from worker.demo.sample_invoices import ExpectedState
 from worker.demo.sandbox import SandboxControl, wait_for_address
 from worker.local import services as local
-from worker.local.programs import INSTALL_HINT
-from worker.local.services import ServiceError, Services
+from worker.local.programs import INSTALL_HINT, ServiceError
 from worker.store.migrate import migrate
+from worker.store.sql_files import sql_dir
 
+ROLE = "sevdesk_worker"  # made by `sql/roles.sql`
 SANDBOX_PACKAGES = ("fpdf", "starlette", "uvicorn")
-REPORTED_ERRORS = (DemoError, ServiceError, OSError, psycopg.Error, redis.RedisError, httpx.HTTPError)
+REPORTED_ERRORS = (OSError, psycopg.Error, redis.RedisError, httpx.HTTPError, httpx.InvalidURL)
 
 
-def main(*, keep: bool, out: Path | None, sevdesk_url: str | None) -> int:
+def main(console: Console, *, keep: bool, out: Path | None, sevdesk_url: str | None) -> int:
     """Runs the demo. Returns the exit code: 0 if every check passes, 130 after Ctrl-C, else 1."""
-    console = DemoConsole()
-    console.title("sevdesk-worker demo: a billing month, from approved to paid")
+    demo_console = DemoConsole(console)
+    demo_console.text("\nsevdesk-worker demo: a billing month, from approved to paid\n", "bold")
+    for number in (signal.SIGTERM, signal.SIGHUP):  # so that the processes of the demo are ended, too
+        signal.signal(number, signal.default_int_handler)
     try:
-        with _signals_as_ctrl_c():
-            return _run(console, keep, out, sevdesk_url)
+        return _run(demo_console, keep, out, sevdesk_url)
+    except (DemoError, ServiceError) as error:
+        cause = str(error)
     except REPORTED_ERRORS as error:
-        text = " ".join(str(error).split())
-        console.error(text if isinstance(error, DemoError | ServiceError) else f"{type(error).__name__}: {text}")
-        return 1
+        cause = f"{type(error).__name__}: {error}"
     except KeyboardInterrupt:
-        console.text("\n  Stopped; everything it started has ended.")
+        demo_console.text("\n  Stopped; everything it started has ended.")
         return 130
-
-
-@contextmanager
-def _signals_as_ctrl_c() -> Iterator[None]:
-    """SIGTERM and a closed terminal raise KeyboardInterrupt, so that the processes of the demo are ended, too."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    demo_console.text(f"  The demo stops: {' '.join(cause.split()).rstrip('.')}.", "bold red")
+    return 1
 
 
 def _run(console: DemoConsole, keep: bool, out: Path | None, sevdesk_url: str | None) -> int:
-    month = billing_month()
-    folder = _output_folder(out)
+    month, folder = billing_month(), _output_folder(out)
     with ExitStack() as stack:
-        running = _start_all(stack, console, month, folder, sevdesk_url)
-        with closing(BillingSystem(running.services.database_url, running.services.redis_url)) as billing:
-            passed = _Demo(console, running, billing, month).run(folder)
+        with console.progress("Starting Postgres, Redis and a local sevDesk ..."):
+            directory = stack.enter_context(local.scratch())
+            if sevdesk_url:
+                sandbox = _existing_sandbox(stack, sevdesk_url, month)
+            else:
+                process = _sandbox_process(stack, directory)  # starts while the servers start
+            services = stack.enter_context(local.services(directory / "servers", durable=True))
+            migrate(services.database_url, billing_reference=True)
+            worker_url = _create_worker_role(services.database_url)
+            if not sevdesk_url:
+                sandbox = _connect(stack, *wait_for_address(process))
+        console.step_done("Postgres, Redis and a local sevDesk are running")
+        settings = {
+            "DATABASE_URL": worker_url,
+            "REDIS_URL": services.redis_url,
+            "SEVDESK_BASE_URL": sandbox.base_url,
+            "SEVDESK_API_TOKEN": sandbox.token,
+            # One person requests the whole month within a second; with 20 jobs a minute it would take three minutes.
+            "PERSON_JOB_LIMIT": "10000/60",
+            # The sandbox answers in milliseconds, so a write whose answer was lost need not be awaited for 45 s.
+            "WRITE_QUARANTINE": "10",
+            "SHUTDOWN_GRACE": "5",
+        }
+        log = folder / "worker.log"
+        worker = DemoProcess("the worker", ["worker", "run"], log, directory, environment(**settings))
+        stack.callback(worker.stop)
+        billing = BillingSystem(services.database_url, services.redis_url)
+        stack.callback(billing.close)
+        passed = _Demo(console, month, billing, sandbox, worker).run(folder)
         if keep:
-            _keep_running(console, running)
-        return 0 if passed else 1
+            _keep_running(console, worker, settings | {"DATABASE_URL": services.database_url})
+    return 0 if passed else 1
 
 
 def _output_folder(out: Path | None) -> Path:
@@ -95,88 +110,88 @@ def _output_folder(out: Path | None) -> Path:
     return out.absolute()
 
 
-@dataclass(frozen=True, slots=True)
-class _Running:
-    services: Services
-    sandbox: SandboxControl
-    worker: DemoProcess
-
-
-def _start_all(
-    stack: ExitStack, console: DemoConsole, month: BillingMonth, folder: Path, sevdesk_url: str | None
-) -> _Running:
-    """Starts servers, sandbox and worker, and migrates the database; `stack` ends them in reverse order."""
-    with console.progress("Starting Postgres, Redis and a local sevDesk ..."):
-        directory = stack.enter_context(local.scratch())
-        connect = _existing_sandbox(sevdesk_url, month) if sevdesk_url else _own_sandbox(stack, directory)
-        services = stack.enter_context(local.services(directory / "servers", durable=True))
-        migrate(services.database_url, billing_reference=True)
-        worker_url = create_worker_role(services.database_url)
-        sandbox = connect()
-        stack.callback(sandbox.close)
-        sandbox.check()
-    console.step_done("Postgres, Redis and a local sevDesk are running")
-    settings = {
-        "DATABASE_URL": worker_url,
-        "REDIS_URL": services.redis_url,
-        "SEVDESK_BASE_URL": sandbox.base_url,
-        "SEVDESK_API_TOKEN": sandbox.token,
-        # One person requests the whole month within a second; with 20 jobs a minute it would take three minutes.
-        "PERSON_JOB_LIMIT": "10000/60",
-        # The sandbox answers in milliseconds, so a write whose answer was lost need not be awaited for 45 s.
-        "WRITE_QUARANTINE": "10",
-        "SHUTDOWN_GRACE": "5",
-    }
-    log = folder / "worker.log"
-    worker = DemoProcess("the worker", ["worker", "run"], log, directory, environment(**settings))
-    stack.callback(worker.stop)
-    return _Running(services, sandbox, worker)
-
-
-def _existing_sandbox(url: str, month: BillingMonth) -> Callable[[], SandboxControl]:
+def _existing_sandbox(stack: ExitStack, url: str, month: BillingMonth) -> SandboxControl:
     """A sandbox that runs already. Raises `DemoError` before anything is started if it cannot be used."""
     token = os.environ.get("SEVDESK_API_TOKEN", "")
     if not token:
         raise DemoError("--sevdesk-url needs the sandbox's token in SEVDESK_API_TOKEN")
-    sandbox = SandboxControl(url, token)
-    sandbox.check()
+    sandbox = _connect(stack, url, token)
     numbers = {plan.invoice_number for plan in month.plans}
     if any(each["customerInternalNote"] in numbers for each in sandbox.state("invoices")["invoices"]):
         raise DemoError("this sandbox has seen the demo before and holds its invoices: start a fresh one")
-    return lambda: sandbox
+    return sandbox
 
 
-def _own_sandbox(stack: ExitStack, directory: Path) -> Callable[[], SandboxControl]:
-    """Starts a sandbox; the returned function waits for its address, so that the servers can start meanwhile."""
+def _connect(stack: ExitStack, url: str, token: str) -> SandboxControl:
+    sandbox = SandboxControl(url, token)
+    stack.callback(sandbox.close)
+    sandbox.check()
+    return sandbox
+
+
+def _sandbox_process(stack: ExitStack, directory: Path) -> DemoProcess:
     if missing := [name for name in SANDBOX_PACKAGES if importlib.util.find_spec(name) is None]:
         raise DemoError(f"the local sevDesk needs the packages {', '.join(missing)}. {INSTALL_HINT}")
     log = directory / "sandbox.log"
     process = DemoProcess("the sandbox", ["sevdesk_client.sandbox"], log, directory, environment())
     stack.callback(process.stop)
-    return lambda: SandboxControl(*wait_for_address(process))
+    return process
+
+
+def _create_worker_role(owner_url: str) -> str:
+    """The DATABASE_URL of a role with the rights of `sql/roles.sql` and a random password. Raises `psycopg.Error`."""
+    password = secrets.token_hex(16)
+    with psycopg.connect(owner_url) as owner:
+        owner.execute((sql_dir() / "roles.sql").read_bytes())
+        login = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(ROLE), sql.Literal(password))
+        owner.execute(login)
+    parts = urlsplit(owner_url)
+    return parts._replace(netloc=f"{ROLE}:{password}@{parts.hostname}:{parts.port}").geturl()
 
 
 class _Demo:
     """The steps of the demo. What goes wrong in one of them is not raised; the checks at the end report it."""
 
-    def __init__(self, console: DemoConsole, running: _Running, billing: BillingSystem, month: BillingMonth) -> None:
-        self._console, self._running, self._billing, self._month = console, running, billing, month
-        self._reversed = next(plan for plan in month.plans if plan.expected is ExpectedState.PAID)
+    def __init__(
+        self,
+        console: DemoConsole,
+        month: BillingMonth,
+        billing: BillingSystem,
+        sandbox: SandboxControl,
+        worker: DemoProcess,
+    ) -> None:
+        self._console, self._month = console, month
+        self._billing, self._sandbox, self._worker = billing, sandbox, worker
 
     def run(self, folder: Path) -> bool:
         """Runs all steps; returns whether every check passes."""
-        sandbox = self._running.sandbox
-        old_ids = sandbox_ids(sandbox)
-        self._billing.insert(self._month)
+        old_ids = sandbox_ids(self._sandbox)
+        self._billing.insert(self._month.tables)
         self._console.step_done(f"The billing system holds {len(self._month.plans)} approved invoices")
         self._publish_and_send()
         self._receive_payments()
         self._sync_payments("The payment sync reads that")
         self._return_payment()
         self._sync_payments("The next sync reads that, too")
-        return self._report(
-            read_results(self._month, self._reversed.invoice_id, self._billing, sandbox, old_ids), folder
-        )
+        results = read_results(self._month, self._billing, self._sandbox, old_ids)
+        checks = {each.plan.invoice_number: check_invoice(each) for each in results.invoices}
+        checks["the account"] = check_account(results)
+        failed = {
+            name: failures
+            for name, compared in checks.items()
+            if (failures := [check for check in compared if check.expected != check.actual])
+        }
+        count = _write_pdfs(results.invoices, folder)
+        self._console.table(results.invoices, set(failed))
+        for invoice in results.invoices:
+            number = invoice.plan.invoice_number
+            if invoice.plan.is_refused and number not in failed:
+                self._console.text(f"  {number} waits for a person, as it should:", "yellow")
+                job = invoice.row["jobs"][0]
+                self._console.text(f"    {job['error']}\n    {job['next_step']}\n")
+        self._console.text(f"  {count} PDFs and the worker's log: {folder}")
+        self._console.summary(checks, failed)
+        return not failed
 
     def _publish_and_send(self) -> None:
         """Enqueues both jobs of every invoice at once; the jobs of one invoice run one after another."""
@@ -186,79 +201,70 @@ class _Demo:
             for kind in ("publish_invoice", "send_invoice")
         ]
         with self._console.progress("Publishing ...") as show:
-            self._wait_for(jobs, show)
-        states = Counter((job.kind, job.state) for job in self._billing.rows(JobRow, JOBS))
-        published, mailed = states["publish_invoice", "done"], states["send_invoice", "done"]
-        parked = states["publish_invoice", "parked"]
+
+            def on_progress(ended: Counter[str]) -> None:
+                published, mailed = ended["publish_invoice"], ended["send_invoice"]
+                show(f"{published} published, {mailed} mailed, of {len(jobs) // 2}", ended.total() / len(jobs))
+
+            self._billing.wait_for(jobs, self._worker.check_running, on_progress)
+        counts = {
+            (row["kind"], row["state"]): row["count"]
+            for row in self._billing.rows("SELECT kind, state, count(*) FROM sevdesk_jobs GROUP BY kind, state")
+        }
+        published, mailed = counts.get(("publish_invoice", "done"), 0), counts.get(("send_invoice", "done"), 0)
+        parked = counts.get(("publish_invoice", "parked"), 0)
         waiting = "1 waits" if parked == 1 else f"{parked} wait"
         self._console.step_done(f"The worker has published {published} and mailed {mailed}; {waiting} for a person")
 
-    def _wait_for(self, jobs: list[str], show: ShowProgress) -> None:
-        def on_progress(ended: Counter[str]) -> None:
-            published, mailed = ended["publish_invoice"], ended["send_invoice"]
-            show(f"{published} published, {mailed} mailed, of {len(jobs) // 2}", ended.total() / len(jobs))
-
-        self._billing.wait_for(jobs, self._running.worker.check_running, on_progress)
-
     def _receive_payments(self) -> None:
         external_ids = self._external_ids()
-        count: Counter[ExpectedState] = Counter()
+        paid: Counter[bool] = Counter()  # by whether in full
         for plan in self._month.plans:
             if not plan.amount or plan.invoice_id not in external_ids:
                 continue
             try:
-                self._running.sandbox.receive_payment(external_ids[plan.invoice_id], plan.amount, str(plan.paid_on))
-                count[plan.expected] += 1
+                self._sandbox.receive_payment(external_ids[plan.invoice_id], plan.amount, str(plan.paid_on))
+                paid[plan.expected is not ExpectedState.PARTLY_PAID] += 1
             except DemoError as error:
                 self._console.text(f"    {plan.invoice_number}: {error}")
-        full, part = count[ExpectedState.PAID], count[ExpectedState.PARTLY_PAID]
-        self._console.step_done(f"{full} customers pay in full, {part} in part, the others are late")
+        self._console.step_done(f"{paid[True]} customers pay in full, {paid[False]} in part, the others are late")
 
     def _external_ids(self) -> dict[UUID, str]:
         statement = "SELECT id, external_id FROM billing_invoices WHERE accounting_sync_status = 'synced'"
-        return dict(self._billing.values(statement))
+        return {row["id"]: row["external_id"] for row in self._billing.rows(statement)}
 
     def _return_payment(self) -> None:
-        plan = self._reversed
-        if (external_id := self._external_ids().get(plan.invoice_id)) is None:
-            return
-        self._running.sandbox.return_payments(external_id)
-        self._console.step_done(f"The bank takes the {plan.amount} EUR for {plan.invoice_number} back")
+        plan = next(plan for plan in self._month.plans if plan.expected is ExpectedState.RETURNED)
+        if external_id := self._external_ids().get(plan.invoice_id):
+            self._sandbox.return_payments(external_id)
+            self._console.step_done(f"The bank takes the {plan.amount} EUR for {plan.invoice_number} back")
 
     def _sync_payments(self, text: str) -> None:
         job = self._billing.enqueue("sync_payments", by=self._month.admin_id)
         with self._console.progress("Syncing payments ..."):
-            self._billing.wait_for([job], self._running.worker.check_running, lambda _: None)
-        statement = "SELECT result FROM sevdesk_jobs WHERE job_id = %s AND state = 'done'"
-        changed = sum(result["changed"] for (result,) in self._billing.values(statement, job))
+            self._billing.wait_for([job], self._worker.check_running, lambda _: None)
+        done = self._billing.rows("SELECT result FROM sevdesk_jobs WHERE job_id = %s AND state = 'done'", job)
+        changed = sum(row["result"]["changed"] for row in done)
         self._console.step_done(f"{text}: {changed} {'claim has' if changed == 1 else 'claims have'} changed")
 
-    def _report(self, results: Results, folder: Path) -> bool:
-        """Writes the PDFs and prints the checks; returns whether all of them pass."""
-        invoice_groups, account_group = [check_invoice(each) for each in results.invoices], check_account(results)
-        pdfs = {f"{each.row.external_invoice_number}": pdf.content for each in results.invoices for pdf in each.pdfs}
-        for number, content in pdfs.items():
-            # sevDesk chooses the number, which must not lead out of the folder.
-            (folder / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', number)}.pdf").write_bytes(content)
-        self._console.table(results.invoices, invoice_groups)
-        for invoice, group in zip(results.invoices, invoice_groups, strict=True):
-            if is_refused(invoice) and not group.failed:
-                self._console.parked(invoice)
-        self._console.files(folder, len(pdfs))
-        self._console.summary([*invoice_groups, account_group])
-        return not any(group.failed for group in (*invoice_groups, account_group))
+
+def _write_pdfs(invoices: list[InvoiceResult], folder: Path) -> int:
+    """Writes the PDFs, named by their numbers, and returns how many they are."""
+    pdfs = {f"{each.row['external_invoice_number']}": pdf for each in invoices for pdf in each.row["pdfs"]}
+    for number, content in pdfs.items():
+        # sevDesk chooses the number, which must not lead out of the folder.
+        (folder / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', number)}.pdf").write_bytes(content)
+    return len(pdfs)
 
 
-def _keep_running(console: DemoConsole, running: _Running) -> None:
+def _keep_running(console: DemoConsole, worker: DemoProcess, settings: dict[str, str]) -> None:
     """Returns after Ctrl-C. Raises `DemoError` when the worker ends."""
-    console.text(
-        f"\n  Everything keeps running; Ctrl-C ends it.\n\n"
-        f"DATABASE_URL={running.services.database_url}\nREDIS_URL={running.services.redis_url}\n"
-        f"SEVDESK_BASE_URL={running.sandbox.base_url}\nSEVDESK_API_TOKEN={running.sandbox.token}\n"
-    )
+    names = ("DATABASE_URL", "REDIS_URL", "SEVDESK_BASE_URL", "SEVDESK_API_TOKEN")
+    addresses = "\n".join(f"{name}={settings[name]}" for name in names)
+    console.text(f"\n  Everything keeps running; Ctrl-C ends it.\n\n{addresses}\n")
     try:
         while True:
             time.sleep(1)
-            running.worker.check_running()
+            worker.check_running()
     except KeyboardInterrupt:
         return

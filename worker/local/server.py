@@ -15,7 +15,7 @@ from pathlib import Path
 import redis
 
 from worker.local.guard import guarded, release_guard
-from worker.local.programs import Account, ServiceError, major_version, postgres_programs, runnable, valkey_program
+from worker.local.programs import POSTGRES, VALKEY, Account, Program, ServiceError, major_version, runnable
 
 # A lower inherited descriptor was overwritten (measured): the guard uses 3, and shells use those from 10 on themselves.
 LOWEST_LOCK_FD = 10
@@ -64,6 +64,7 @@ class Server(ABC):
     """A server on 127.0.0.1 with a data folder of its own. It keeps its port when it is restarted."""
 
     name: str
+    program: Program
 
     def __init__(self, home: Path, account: Account, port: int, password: str, *, durable: bool) -> None:
         self.home = home
@@ -74,6 +75,8 @@ class Server(ABC):
         self.data = home / self.name
         self.log = home / f"{self.name}.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._program, version = runnable(self.program.find(), account, home / "programs")
+        self.major = major_version(version)
 
     @property
     def pid(self) -> int:
@@ -123,24 +126,19 @@ class Server(ABC):
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT
-        while not self._answers(self._pid_or_failure()):
-            if time.monotonic() > deadline:
-                self.kill()
-                raise ServiceError(f"{self.name} did not answer within {START_TIMEOUT:.0f} s: {self._log_end()}")
-            time.sleep(0.005)
-
-    def _pid_or_failure(self) -> int:
         try:
-            return self.pid
+            while not self._answers(self.pid):
+                if time.monotonic() > deadline:
+                    raise ServiceError(f"{self.name} did not answer within {START_TIMEOUT:.0f} s: {self._log_end()}")
+                time.sleep(0.005)
         except ServiceError as error:
             self.kill()
             taken = "address already in use" in str(error).lower()
             raise (PortTakenError if taken else ServiceError)(str(error)) from None
 
     def _log_end(self) -> str:
-        with suppress(OSError):
-            return self.log.read_text(errors="replace")[-2000:].strip() or "(none)"
-        return "(none)"
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return text[-2000:].strip() or "(none)"
 
     @abstractmethod
     def _prepare(self, lock: int) -> None:
@@ -159,14 +157,7 @@ class Postgres(Server):
     """PostgreSQL with superuser `postgres`, scram-sha-256 passwords, and sorting by code point on every machine."""
 
     name = "postgres"
-
-    def __init__(
-        self, home: Path, account: Account, port: int, password: str, *, durable: bool, max_connections: int
-    ) -> None:
-        super().__init__(home, account, port, password, durable=durable)
-        self.max_connections = max_connections
-        self._program, version = runnable(postgres_programs() / "postgres", account, home / "programs")
-        self.major = major_version(version)
+    program = POSTGRES
 
     def _prepare(self, lock: int) -> None:
         if not self.data.exists():
@@ -189,7 +180,7 @@ class Postgres(Server):
         password_file.write_text(self.password + "\n")
         self.account.chown(init)
         self.account.chown(password_file)
-        self.account.run([self._program.with_name("initdb"), *self._initdb_options(init)], pass_fds=[lock])
+        self.account.run([self._program.resolve().with_name("initdb"), *self._initdb_options(init)], pass_fds=[lock])
         (init / "cluster").rename(self.data)
         password_file.unlink()
         init.rmdir()
@@ -206,7 +197,7 @@ class Postgres(Server):
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
             "unix_socket_directories": "",
-            "max_connections": str(self.max_connections),
+            "max_connections": "200",
         }
         if not self.durable:
             # synchronous_commit stays on: without it a killed server forgets commits, and tests kill servers.
@@ -226,10 +217,7 @@ class Valkey(Server):
     """Valkey, or Redis. If durable, its log is flushed every second; else a restart loses everything."""
 
     name = "valkey"
-
-    def __init__(self, home: Path, account: Account, port: int, password: str, *, durable: bool) -> None:
-        super().__init__(home, account, port, password, durable=durable)
-        self._program, _ = runnable(valkey_program(), account, home / "programs")
+    program = VALKEY
 
     def _prepare(self, lock: int) -> None:
         """Writes the password into a file, since every user of the machine can read a command line."""

@@ -25,18 +25,6 @@ from psycopg import sql
 from worker.local.programs import Account, ServiceError
 from worker.local.server import PortTakenError, Postgres, Server, Valkey, free_port, lock_file
 
-__all__ = [
-    "ServiceError",
-    "Services",
-    "create_database",
-    "database_url",
-    "default_directory",
-    "drop_database",
-    "scratch",
-    "serve",
-    "services",
-]
-
 DATABASE = "billing"
 STARTUP_LOCK_TIMEOUT = 90.0  # seconds; longer than one start
 
@@ -70,7 +58,7 @@ class Services:
 
 
 @contextmanager
-def services(directory: Path, *, durable: bool, max_connections: int = 200) -> Iterator[Services]:
+def services(directory: Path, *, durable: bool) -> Iterator[Services]:
     """Starts both servers on the data in this folder, and stops them at the end; shares them if they run already.
 
     Durable data survive a power cut (in Redis all but the last second). Otherwise Postgres survives SIGKILL, but not a
@@ -84,7 +72,7 @@ def services(directory: Path, *, durable: bool, max_connections: int = 200) -> I
             if isinstance(found, int):
                 owned.callback(os.close, found)
                 with ExitStack() as starting:
-                    found = _start(directory, starting, durable=durable, max_connections=max_connections)
+                    found = _start(directory, starting, durable=durable)
                     running = starting.pop_all()
                 owned.callback(_stop, directory, running)
         yield found
@@ -141,7 +129,7 @@ def _claim_directory(directory: Path) -> None:
     directory.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
-def _start(directory: Path, starting: ExitStack, *, durable: bool, max_connections: int) -> Services:
+def _start(directory: Path, starting: ExitStack, *, durable: bool) -> Services:
     state = _State.read(directory)
     if state is None:
         # Written before the cluster that is created with this password.
@@ -150,9 +138,7 @@ def _start(directory: Path, starting: ExitStack, *, durable: bool, max_connectio
     account = Account.for_cluster(directory / "postgres")
     if not account.can_enter(directory):
         raise ServiceError(f"the servers run as user {account.uid}, who cannot enter {directory}: use another folder")
-    postgres = Postgres(
-        directory, account, state.postgres, state.password, durable=durable, max_connections=max_connections
-    )
+    postgres = Postgres(directory, account, state.postgres, state.password, durable=durable)
     valkey = Valkey(directory, account, state.valkey, state.password, durable=durable)
     for server in (postgres, valkey):
         starting.callback(server.stop)
