@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import redis.asyncio
+from flow.waiting import PATIENCE
 
 from worker.store import Store
 
@@ -130,14 +131,14 @@ class Billing:
         """The ledger's row."""
         return await self.db.fetchrow("SELECT * FROM sevdesk_jobs WHERE job_id = $1", job_id)
 
-    async def ended(self, job_id: str, *, seconds: float = 20) -> asyncpg.Record:
+    async def ended(self, job_id: str, *, seconds: float = PATIENCE) -> asyncpg.Record:
         """Wait until the job is done, parked or rejected, and answer with its row."""
         async with asyncio.timeout(seconds):
             while (row := await self.job(job_id)) is None or row["state"] not in FINAL:  # noqa: ASYNC110 - nobody tells us
                 await asyncio.sleep(0.02)
         return row
 
-    async def until_state(self, job_id: str, state: str, *, seconds: float = 20) -> asyncpg.Record:
+    async def until_state(self, job_id: str, state: str, *, seconds: float = PATIENCE) -> asyncpg.Record:
         """Wait until the job is in this state, and answer with its row."""
         async with asyncio.timeout(seconds):
             while (row := await self.job(job_id)) is None or row["state"] != state:  # noqa: ASYNC110 - as above

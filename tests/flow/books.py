@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
+from flow.waiting import PATIENCE
 
 from sevdesk_client.sandbox.http.server import Running
 
@@ -58,7 +59,7 @@ async def order_fault(sevdesk: Running, kind: str, call: str, **more: Any) -> No
     await control(sevdesk, "POST", "faults", {"kind": kind, "method": method, "path": path, **more})
 
 
-async def until(holds: Callable[[], Awaitable[Any]], *, seconds: float = 10) -> Any:
+async def until(holds: Callable[[], Awaitable[Any]], *, seconds: float = PATIENCE) -> Any:
     """Ask again and again until the answer is true, and give it back; a test that waits in vain fails here."""
     async with asyncio.timeout(seconds):
         while not (answer := await holds()):  # noqa: ASYNC110 - nobody tells us

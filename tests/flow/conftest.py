@@ -10,9 +10,11 @@ import asyncpg
 import pytest
 import redis.asyncio
 from flow.billing import Billing
+from flow.holding import HoldableSevdesk, holdable
 from flow.stage import Stage
+from flow.waiting import PATIENCE
 
-from sevdesk_client.sandbox.http.server import Running, running
+from sevdesk_client.sandbox.http.server import Running
 from worker.app import App
 from worker.settings import JobLimit, Settings
 from worker.store import Store
@@ -21,9 +23,9 @@ RunWorker = Callable[..., AbstractAsyncContextManager[App]]
 
 
 @pytest.fixture
-async def sevdesk() -> AsyncIterator[Running]:
+async def sevdesk() -> AsyncIterator[HoldableSevdesk]:
     """A fresh sandbox."""
-    async with running() as sandbox:
+    async with holdable() as sandbox:
         yield sandbox
 
 
@@ -86,7 +88,7 @@ def run_worker(settings: Settings) -> RunWorker:
             yield app
         finally:
             app.stop()
-            await asyncio.wait_for(task, 15)
+            await asyncio.wait_for(task, PATIENCE)
 
     return start
 
@@ -99,6 +101,6 @@ async def worker(run_worker: RunWorker) -> AsyncIterator[App]:
 
 
 @pytest.fixture
-def stage(billing: Billing, sevdesk: Running, settings: Settings, run_worker: RunWorker) -> Stage:
+def stage(billing: Billing, sevdesk: HoldableSevdesk, settings: Settings, run_worker: RunWorker) -> Stage:
     """Everything a trouble needs."""
     return Stage(billing, sevdesk, settings, run_worker)

@@ -12,7 +12,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from flow.waiting import wait_for
+from flow.waiting import PATIENCE, wait_for
 
 import worker
 from worker.settings import Settings
@@ -40,7 +40,7 @@ class Process:
         """Whether a log line with this event is there."""
         return f'"event": "{event}"' in self.path.read_text()
 
-    async def until(self, event: str, seconds: float = 15) -> None:
+    async def until(self, event: str, seconds: float = PATIENCE) -> None:
         """Wait for a log line."""
 
         def heard() -> bool:
@@ -49,7 +49,7 @@ class Process:
 
         await wait_for(heard, seconds)
 
-    async def terminate(self, seconds: float = 15) -> float:
+    async def terminate(self, seconds: float = PATIENCE) -> float:
         """SIGTERM; answers with the seconds it took to exit, which must be with code 0."""
         started = monotonic()
         self.process.terminate()
@@ -60,7 +60,7 @@ class Process:
     async def kill(self) -> None:
         """SIGKILL."""
         self.process.kill()
-        assert await self._ended(5) == -signal.SIGKILL
+        assert await self._ended(PATIENCE) == -signal.SIGKILL
 
     async def _ended(self, seconds: float) -> int:
         async with asyncio.timeout(seconds):

@@ -9,8 +9,9 @@ from uuid import UUID
 
 from flow.billing import Billing
 from flow.books import until
+from flow.holding import HoldableSevdesk
+from flow.waiting import PATIENCE
 
-from sevdesk_client.sandbox.http.server import Running
 from worker.app import App
 from worker.cli.lookup import resolve
 from worker.operator.diagnosis import Diagnosis, diagnose
@@ -24,7 +25,7 @@ class Stage:
     """Everything a trouble needs."""
 
     billing: Billing
-    sevdesk: Running
+    sevdesk: HoldableSevdesk
     settings: Settings
     run_worker: Callable[..., AbstractAsyncContextManager[App]]
 
@@ -61,7 +62,7 @@ class Stage:
         external_id: str = (await self.billing.row(invoice))["external_id"]
         return external_id
 
-    async def seen(self, job_id: str, problem: str, *, seconds: float = 20) -> Any:
+    async def seen(self, job_id: str, problem: str, *, seconds: float = PATIENCE) -> Any:
         """Wait until the ledger shows this problem, and answer with the row."""
         async with asyncio.timeout(seconds):
             while (row := await self.billing.job(job_id)) is None or row["problem"] != problem:  # noqa: ASYNC110

@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 from flow.billing import Billing
-from flow.books import order_fault, until
+from flow.books import until
 from flow.conftest import RunWorker
+from flow.holding import HoldableSevdesk
 from flow.operators import Operator
 from flow.processes import environment
+from flow.waiting import PATIENCE
 
-from sevdesk_client.sandbox.http.server import Running
 from worker.settings import Settings
 
 NAMES = ("Müller", "Söhne", "rechnung@example.com", "Hauptstraße", "Chefin")
@@ -47,22 +48,18 @@ async def test_empty_queue_is_said(operator: Operator) -> None:
 
 
 async def test_status_shows_the_queue(
-    operator: Operator, billing: Billing, run_worker: RunWorker, sevdesk: Running
+    operator: Operator, billing: Billing, run_worker: RunWorker, sevdesk: HoldableSevdesk
 ) -> None:
     """Running, waiting, parked and the oldest in line, with causes, but without names and addresses."""
-    await order_fault(sevdesk, "delay", "POST /Invoice/Factory/saveInvoice", after_ms=3_000)
-    async with run_worker(write_quarantine=60):
+    async with sevdesk.held("POST /Contact") as hold, run_worker(write_quarantine=600.0, shutdown_grace=0.0):
         parked = await billing.do("publish_invoice", invoice_id=await billing.usual_invoice(gross_amount="1.00"))
         slow = await billing.usual_invoice()
         running = await billing.enqueue("publish_invoice", invoice_id=slow)
-        await billing.until_state(running, "running")
+        await hold.reached()
         behind = await billing.enqueue("send_invoice", invoice_id=slow)
         await until(lambda: billing.job(behind))
         found = await operator.json("status")
         code, said, _ = await operator.run("status")
-        billing_state = await billing.job(running)
-        assert billing_state["state"] == "running"  # so both looks fell into it
-        await billing.ended(behind, seconds=40)
     assert found["jobs"] == {"running": 1, "queued": 1, "parked": 1} == found["newest_jobs"]
     assert [row["job_id"] for row in found["running"]] == [running]
     assert found["oldest_waiting"]["job_id"] == behind
@@ -96,7 +93,7 @@ async def watching(operator: Operator, **changed: object) -> AsyncIterator[Proce
         sys.executable, "-m", "worker", "top", "--json", "--every", "0.1",
         cwd=operator.folder, env=environment(operator.settings, changed), stdout=PIPE, stderr=PIPE,
     )  # fmt: skip
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         yield process
         process.send_signal(signal.SIGINT)
         _, problem = await process.communicate()

@@ -47,7 +47,7 @@ def free_port() -> int:
 
 def scrape(port: int) -> Samples:
     """The samples that Prometheus would read."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         return read(answer.read().decode())
 
 

@@ -24,7 +24,7 @@ async def test_shared_work_is_done_once(billing: Billing, run_worker: RunWorker,
     jobs = [await billing.enqueue("publish_invoice", invoice_id=invoice) for invoice in invoices]
     # With a real quarantine: on a busy machine a short one lets jobs look again, for safety.
     async with run_worker(write_quarantine=45.0):
-        assert Counter([(await billing.ended(job_id, seconds=60))["state"] for job_id in jobs]) == {"done": INVOICES}
+        assert Counter([(await billing.ended(job_id))["state"] for job_id in jobs]) == {"done": INVOICES}
     assert Counter(await calls(sevdesk)) == {
         **dict.fromkeys(EACH, INVOICES), **dict.fromkeys(PER_CUSTOMER, CUSTOMERS), **dict.fromkeys(ONCE, 1)
     }  # fmt: skip

@@ -2,11 +2,13 @@
 
 import asyncio
 from itertools import pairwise
+from typing import Any
 from uuid import uuid4
 
 from flow.billing import Billing
-from flow.books import control, order_fault, state
+from flow.books import order_fault, state
 from flow.conftest import RunWorker
+from flow.holding import HoldableSevdesk
 
 from sevdesk_client.sandbox.http.server import Running
 
@@ -25,7 +27,7 @@ async def burst(billing: Billing) -> list[str]:
 
 async def assert_in_turn(billing: Billing, jobs: list[str]) -> None:
     """Each began after the one before had ended."""
-    rows = [await billing.ended(job_id, seconds=60) for job_id in jobs]
+    rows = [await billing.ended(job_id) for job_id in jobs]
     assert [(row["state"], row["error"]) for row in rows] == [("done", None)] * len(jobs)
     for earlier, later in pairwise(rows):
         assert earlier["finished_at"] <= later["started_at"]
@@ -76,17 +78,23 @@ async def test_two_workers_share_without_doubling(billing: Billing, run_worker: 
     assert await billing.db.fetchval("SELECT count(DISTINCT worker) FROM sevdesk_jobs") == 2
 
 
-async def test_idle_worker_passes_over_running_jobs(billing: Billing, run_worker: RunWorker, sevdesk: Running) -> None:
+async def test_idle_worker_passes_over_running_jobs(
+    billing: Billing, run_worker: RunWorker, sevdesk: HoldableSevdesk
+) -> None:
     """One worker is full of slow jobs at the head of the queue: the other takes those behind them."""
-    await control(sevdesk, "PUT", "latency", {"write_ms": 400})
-    async with run_worker(worker_max_jobs=4):
+    settings: dict[str, Any] = {
+        "worker_max_jobs": 4,
+        "write_quarantine": 600.0,
+    }  # so long that no held write is given up
+    async with sevdesk.held("POST /Contact") as hold, run_worker(**settings):
         slow = [await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice()) for _ in range(4)]
         for job_id in slow:
             await billing.until_state(job_id, "running")
         behind = await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice())
-        async with run_worker(worker_max_jobs=4):
-            await asyncio.wait_for(billing.until_state(behind, "running"), 1.0)
+        async with run_worker(**settings):
+            await billing.until_state(behind, "running")
             assert [(await billing.job(job_id))["state"] for job_id in slow] == ["running"] * 4
+            hold.release()
             assert (await billing.ended(behind))["state"] == "done"
 
 

@@ -8,7 +8,7 @@ import pytest
 from flow.billing import Billing
 from flow.books import control, state
 from flow.conftest import RunWorker
-from flow.waiting import asked
+from flow.waiting import PATIENCE, asked
 from structlog.testing import capture_logs
 
 from sevdesk_client.sandbox.http.server import Running
@@ -40,7 +40,7 @@ async def running_jobs(billing: Billing, sevdesk: Running) -> list[str]:
     """Jobs that are all recorded; some are running, most wait for a free slot."""
     await control(sevdesk, "PUT", "latency", {"write_ms": 50})
     jobs = [await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice()) for _ in range(JOBS)]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while await billing.db.fetchval("SELECT count(*) FROM sevdesk_jobs") < JOBS:  # noqa: ASYNC110 - another task
             await asyncio.sleep(0.01)
     await asked(sevdesk, "/saveInvoice")
@@ -49,7 +49,7 @@ async def running_jobs(billing: Billing, sevdesk: Running) -> list[str]:
 
 async def assert_all_done_once(billing: Billing, sevdesk: Running, jobs: list[str]) -> None:
     """Every job ended well, and each invoice is in sevDesk once."""
-    rows = [await billing.ended(job_id, seconds=40) for job_id in jobs]
+    rows = [await billing.ended(job_id) for job_id in jobs]
     assert {(row["state"], row["error"]) for row in rows} == {("done", None)}
     marks = [there["customerInternalNote"] for there in (await state(sevdesk))["invoices"]]
     assert len(marks) == len(set(marks)) == len(jobs)
@@ -126,7 +126,7 @@ async def test_refusing_database_is_outlived(billing: Billing, worker: object, l
         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full; END $$;
         CREATE TRIGGER refuse BEFORE INSERT ON sevdesk_jobs FOR EACH ROW EXECUTE FUNCTION refuse();""")
     job_id = await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not logged()["inbox.unexpected_error"]:  # noqa: ASYNC110 - a log line sets no event
             await asyncio.sleep(0.01)
     await billing.db.execute("DROP TRIGGER refuse ON sevdesk_jobs")

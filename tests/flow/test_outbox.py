@@ -5,6 +5,7 @@ import asyncio
 import asyncpg
 from flow.billing import Billing
 from flow.books import state
+from flow.waiting import PATIENCE
 
 from sevdesk_client.sandbox.http.server import Running
 from worker.maintenance.maintenance import SWEEP_SECONDS
@@ -25,7 +26,7 @@ async def until_listening(billing: Billing) -> None:
     statement = """SELECT count(*) FROM pg_stat_activity
                    WHERE application_name LIKE 'sevdesk-worker locks %' AND datname = current_database()
                      AND query ~ '^(LISTEN|SELECT 1$)'"""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not await billing.db.fetchval(statement):  # noqa: ASYNC110 - another process's doing
             await asyncio.sleep(0.01)
 

@@ -1,6 +1,7 @@
 """Payment state comes back: what is booked in sevDesk is what the billing system believes, and nothing is missed."""
 
 import json
+from contextlib import AsyncExitStack
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -12,6 +13,7 @@ import pytest
 from flow.billing import Billing, parameters
 from flow.books import calls, control, forget_calls, order_fault, pay, state, until
 from flow.conftest import RunWorker
+from flow.holding import HoldableSevdesk
 
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sandbox.http.server import Running
@@ -58,11 +60,6 @@ async def payment_events(billing: Billing, invoice: UUID) -> list[str]:
 
 async def watermark(billing: Billing) -> datetime | None:
     return await billing.db.fetchval("SELECT watermark FROM sevdesk_sync_state")
-
-
-async def listed(sevdesk: Running, times: int) -> bool:
-    """Whether sevDesk was asked for that many pages."""
-    return (await calls(sevdesk)).count(LIST) >= times
 
 
 def day(text: str) -> datetime:
@@ -177,16 +174,15 @@ async def test_every_page_is_read(billing: Billing, worker: object, sevdesk: Run
     assert {key: run[key] for key in ("pages", "seen", "changed")}.items() <= totals.items()
 
 
-async def test_deletion_while_reading_skips_none(billing: Billing, worker: object, sevdesk: Running) -> None:
+async def test_deletion_while_reading_skips_none(billing: Billing, worker: object, sevdesk: HoldableSevdesk) -> None:
     """A document deleted between two pages moves the others up: the page is read again, and ours is found."""
     invoice, there = await published(billing)
     newest = (await control(sevdesk, "POST", "seed", {"invoices": 1000}))["ids"][1]
     await pay(sevdesk, there, "119")
-    await order_fault(sevdesk, "delay", LIST, skip=1, after_ms=300)
-    await forget_calls(sevdesk)
-    job_id = await billing.enqueue("sync_payments")
-    await until(lambda: listed(sevdesk, 2))
-    await control(sevdesk, "POST", "delete", {"invoice_id": newest})
+    async with sevdesk.held(LIST, skip=1) as hold:
+        job_id = await billing.enqueue("sync_payments")
+        await hold.reached()
+        await control(sevdesk, "POST", "delete", {"invoice_id": newest})
     assert (await billing.ended(job_id))["state"] == "done"
     assert (await claim(billing, invoice))[0] == "paid"
 
@@ -210,15 +206,14 @@ async def test_failed_page_keeps_watermark(billing: Billing, hasty: None, worker
     assert await watermark(billing) is not None
 
 
-async def test_stopped_worker_loses_nothing(billing: Billing, run_worker: RunWorker, sevdesk: Running) -> None:
+async def test_stopped_worker_loses_nothing(billing: Billing, run_worker: RunWorker, sevdesk: HoldableSevdesk) -> None:
     """Stopped in the middle of a page, the run is taken up by the next worker and finds everything."""
-    async with run_worker(shutdown_grace=0.0):
+    async with AsyncExitStack() as stack, run_worker(shutdown_grace=0.0):
         invoice, there = await published(billing)
         await pay(sevdesk, there, "119")
-        await order_fault(sevdesk, "delay", LIST, after_ms=1000)
-        await forget_calls(sevdesk)
+        hold = await stack.enter_async_context(sevdesk.held(LIST))
         job_id = await billing.enqueue("sync_payments")
-        await until(lambda: listed(sevdesk, 1))
+        await hold.reached()
     assert (await billing.job(job_id))["state"] == "queued" and await watermark(billing) is None
     async with run_worker():
         assert (await billing.ended(job_id))["state"] == "done"

@@ -211,7 +211,7 @@ async def outbox_run(billing: Billing) -> None:
 
 async def scraped(port: int) -> str:
     def get() -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
             return str(answer.read().decode())
 
     return await asyncio.to_thread(get)

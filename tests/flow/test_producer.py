@@ -45,7 +45,7 @@ def enqueue_with_node(redis_url: str, job_id: str, invoice: object, admin: objec
     """Run the script; prints whether the job was newly enqueued."""
     assert NODE is not None
     given = {"REDIS_URL": redis_url, "JOB_ID": job_id, "INVOICE_ID": str(invoice), "REQUESTED_BY": str(admin)}
-    done = subprocess.run([NODE, "-e", SCRIPT], env=given, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run([NODE, "-e", SCRIPT], env=given, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

@@ -119,7 +119,7 @@ async def test_changed_interval_is_followed(billing: Billing, worker: object, be
     """Within a beat the next run lies on the new interval's tick, sooner or later than before, and nothing runs."""
     for minutes in (before, after):
         await billing.db.execute("UPDATE sevdesk_config SET payment_sync_interval_minutes = $1", minutes)
-        await until(partial(planned_for, billing, minutes), seconds=2)
+        await until(partial(planned_for, billing, minutes))
     assert len(await syncs(billing)) == 0
 
 

@@ -52,7 +52,7 @@ async def test_sigterm_in_stream_duplicates_nothing(
         interrupted += await billing.db.fetchval(begun)
     assert interrupted >= rounds / 2, "the signals all came between the jobs"
     async with worker_process(settings, tmp_path) as worker:
-        rows = [await billing.ended(job_id, seconds=30) for job_id in jobs]
+        rows = [await billing.ended(job_id) for job_id in jobs]
         await worker.terminate()
     assert {(row["state"], row["error"]) for row in rows} == {("done", None)}
     books = await state(sevdesk)

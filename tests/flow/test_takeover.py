@@ -11,7 +11,7 @@ from flow.billing import Billing
 from flow.books import control, state
 from flow.conftest import RunWorker
 from flow.processes import Process, worker_process
-from flow.waiting import asked
+from flow.waiting import PATIENCE, asked
 
 from sevdesk_client.sandbox.http.server import Running
 from worker.domain.ledger import AttemptEnd, Job
@@ -85,7 +85,7 @@ async def test_idle_jobs_of_the_dead_go_on(
         jobs = [await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice()) for _ in range(12)]
         await asked(sevdesk, "/saveInvoice")
         await workers[0].kill()
-        rows = [await billing.ended(job_id, seconds=30) for job_id in jobs]
+        rows = [await billing.ended(job_id) for job_id in jobs]
     assert {row["state"] for row in rows} == {"done"}
     marks = [invoice["customerInternalNote"] for invoice in (await state(sevdesk))["invoices"]]
     assert len(marks) == len(set(marks)) == len(jobs)
@@ -109,11 +109,11 @@ async def test_lock_sessions_cut_at_random(billing: Billing, run_worker: RunWork
     async with run_worker(write_quarantine=1.0), run_worker(write_quarantine=1.0):
         jobs = [await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice()) for _ in range(12)]
         cut = 0
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while cut < 8:
                 await asyncio.sleep(0.1)
                 cut += await cut_locks(billing)
-        rows = [await billing.ended(job_id, seconds=30) for job_id in jobs]
+        rows = [await billing.ended(job_id) for job_id in jobs]
     assert {row["state"] for row in rows} == {"done"}
     marks = [invoice["customerInternalNote"] for invoice in (await state(sevdesk))["invoices"]]
     assert len(marks) == len(set(marks)) == len(jobs)
@@ -131,7 +131,7 @@ async def test_failed_claim_keeps_no_lock(billing: Billing, worker: object, monk
     await asyncio.sleep(0.3)  # some claims have failed by now, and the next one may be under way
     statement = """SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
                    WHERE l.locktype = 'advisory' AND d.datname = current_database()"""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while await billing.db.fetchval(statement):  # noqa: ASYNC110 - another task's doing
             await asyncio.sleep(0.01)
     await billing.db.execute("DROP TRIGGER refuse ON sevdesk_jobs")
@@ -162,7 +162,7 @@ async def test_claim_of_the_dead_is_lifted(
     job_id = await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice())
     await billing.redis.set(f"arq:in-progress:{job_id}", b"somebody else", px=30_000)
     async with run_worker():
-        assert (await billing.ended(job_id, seconds=10))["state"] == "done"
+        assert (await billing.ended(job_id))["state"] == "done"
 
 
 async def test_late_word_of_the_lost_is_ignored(billing: Billing, settings: Settings) -> None:

@@ -9,11 +9,11 @@ from flow.provocations.publishing import SAVE
 from flow.provocations.sevdesk import WRONG_TOKEN
 from flow.provocations.table import provokes
 from flow.stage import Stage
-from flow.waiting import asked
 
 from worker.settings import JobLimit
 
 NEW_CONTACT = "POST /Contact"
+PATIENT = {"write_quarantine": 600.0, "shutdown_grace": 0.0}  # a held write is not given up
 
 
 async def enqueue(stage: Stage, deal: Any = None) -> str:
@@ -30,10 +30,9 @@ async def same_customer(stage: Stage) -> Any:
 
 @provokes("handed_back", worker=None)
 async def stopped_in_the_middle(stage: Stage) -> Any:
-    await order_fault(stage.sevdesk, "delay", "GET /Contact", after_ms=2000)
-    async with stage.run_worker(shutdown_grace=0.0):
+    async with stage.sevdesk.held("GET /Contact") as hold, stage.run_worker(shutdown_grace=0.0):
         job_id = await enqueue(stage)
-        await asked(stage.sevdesk, "/Contact")
+        await hold.reached()
     return await stage.billing.job(job_id)
 
 
@@ -45,21 +44,21 @@ async def contact_that_may_still_be_made(stage: Stage) -> Any:
     return await stage.seen(await enqueue(stage, deal), "quarantine")
 
 
-@provokes("contact_busy")
+@provokes("contact_busy", worker=PATIENT)
 async def contact_that_is_being_made(stage: Stage) -> Any:
-    await order_fault(stage.sevdesk, "delay", NEW_CONTACT, after_ms=1000)
     deal = await same_customer(stage)
-    await enqueue(stage, deal)
-    await asked(stage.sevdesk, "/Contact")
-    return await stage.seen(await enqueue(stage, deal), "contact_busy")
+    async with stage.sevdesk.held(NEW_CONTACT) as hold:
+        await enqueue(stage, deal)
+        await hold.reached()
+        return await stage.seen(await enqueue(stage, deal), "contact_busy")
 
 
-@provokes("invoice_changed")
+@provokes("invoice_changed", worker=PATIENT)
 async def changed_during_a_write(stage: Stage) -> Any:
-    await order_fault(stage.sevdesk, "delay", SAVE, after_ms=400)
-    job_id = await enqueue(stage)
-    await asked(stage.sevdesk, "/saveInvoice")
-    await stage.billing.db.execute("UPDATE billing_invoices SET paid_amount = 1")
+    async with stage.sevdesk.held(SAVE) as hold:
+        job_id = await enqueue(stage)
+        await hold.reached()
+        await stage.billing.db.execute("UPDATE billing_invoices SET paid_amount = 1")
     return await stage.seen(job_id, "invoice_changed")
 
 
@@ -81,12 +80,12 @@ async def more_than_a_person_may(stage: Stage) -> Any:
     return await stage.seen(await enqueue(stage), "person_limit")
 
 
-@provokes("export_starting")
+@provokes("export_starting", worker=PATIENT)
 async def two_exports_at_once(stage: Stage) -> Any:
-    await order_fault(stage.sevdesk, "delay", START, after_ms=1000)
-    await stage.billing.enqueue("export_datev", **OCTOBER)
-    await asked(stage.sevdesk, "/createDatevCsvZipExportJob")
-    return await stage.seen(await stage.billing.enqueue("export_datev", **NOVEMBER), "export_starting")
+    async with stage.sevdesk.held(START) as hold:
+        await stage.billing.enqueue("export_datev", **OCTOBER)
+        await hold.reached()
+        return await stage.seen(await stage.billing.enqueue("export_datev", **NOVEMBER), "export_starting")
 
 
 @provokes("export_in_progress")
