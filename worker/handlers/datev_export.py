@@ -10,7 +10,7 @@ import io
 import zipfile
 from collections.abc import Mapping
 from time import monotonic
-from typing import Any
+from typing import Any, Literal, get_args
 
 import structlog
 
@@ -41,7 +41,8 @@ STEP = SUBJECT = "start_export"
 START_WAIT = 1.0  # seconds until a start that another one holds up is tried again
 
 CHECKED = {"accepted", "accepted_with_findings", "refused"}
-ORDER = ("start_date", "end_date", "scope", "by_pay_date", "include_images", "enshrine")  # what sevDesk is asked for
+OrderField = Literal["start_date", "end_date", "scope", "by_pay_date", "include_images", "enshrine"]
+ORDER: tuple[OrderField, ...] = get_args(OrderField)  # what sevDesk is asked for
 
 
 async def export_datev(context: HandlerContext, job: Job, payload: ExportDatev) -> Outcome:

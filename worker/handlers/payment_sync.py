@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from datetime import datetime, timedelta
 from functools import reduce
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import structlog
@@ -32,7 +32,7 @@ BATCH = 10_000  # rows of ours read by one statement: a few hundred kilobytes
 # `update` has whole seconds and is set before the change can be read; a slow write takes seconds (measured: 3-4). Two
 # minutes also cover a switch between sevDesk's own servers; the cost is a few rows that are compared for nothing.
 OVERLAP = timedelta(minutes=2)
-COUNTS = ("pages", "seen", "changed")  # of a run
+COUNTS: tuple[Literal["pages", "seen", "changed"], ...] = ("pages", "seen", "changed")  # of a run
 # How often a page is compared if jobs keep changing its invoices in between; each such job takes seconds.
 MAX_COMPARISONS = 5
 

@@ -1,5 +1,7 @@
 """refresh_templates: copy the list of sevDesk's layouts into `sevdesk_templates`."""
 
+from typing import Literal, get_args
+
 from sevdesk_client.models import Template
 from worker.domain.jobs import RefreshTemplates
 from worker.domain.ledger import Job
@@ -9,7 +11,8 @@ from worker.store.rows import Row
 
 # The billing system's screens treat the list as outdated after this time.
 FRESH_SECONDS = 300.0
-TEMPLATE_FIELDS = ("template_eb_ar", "template_eb_sr", "template_kop_ar", "template_kop_sr")
+TemplateField = Literal["template_eb_ar", "template_eb_sr", "template_kop_ar", "template_kop_sr"]
+TEMPLATE_FIELDS: tuple[TemplateField, ...] = get_args(TemplateField)
 
 
 async def refresh_templates(context: HandlerContext, job: Job, payload: RefreshTemplates) -> Outcome:
