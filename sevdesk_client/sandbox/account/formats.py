@@ -1,5 +1,6 @@
 """How sevDesk formats and parses single values: amounts, timestamps, flags, references. Pure."""
 
+import contextlib
 import math
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -102,10 +103,8 @@ def parse_date(value: Json, *, zoned: bool = False) -> datetime | date | None:
     if not isinstance(value, str):
         return None
     for form in ("%d.%m.%Y", "%Y-%m-%d"):
-        try:
+        with contextlib.suppress(ValueError):
             return datetime.strptime(value, form).date()
-        except ValueError:
-            continue
     if unix := parse_unix(value):
         return unix
     try:

@@ -55,8 +55,7 @@ def _add_invoice(account: Account, fields: DocumentFields, status: int, note: st
         invoice.number = account.take_number()
         invoice.send_date = invoice.enshrined = invoice.create
         invoice.send_type = "VPDF"
-    if status == 1000:
-        invoice.pay_date = account.today()
+    invoice.pay_date = account.today() if status == 1000 else None
     return account.add(invoice)
 
 

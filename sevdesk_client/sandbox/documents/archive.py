@@ -50,13 +50,11 @@ def _images(job: ExportJob, layout: str) -> dict[str, bytes]:
     """document.xml and one PDF per invoice; in layout "observed" in a ZIP of their own, for DATEV Belegtransfer."""
     if not job.images:
         return {}
-    names = {
-        guid: re.sub(r"[^\w.-]", "_", each.number or str(each.id), flags=re.ASCII) + ".pdf"
-        for guid, (each, _) in job.images.items()
-    }
-    if layout == "observed":
-        days = {guid: berlin_day(each.fields.invoice_date) for guid, (each, _) in job.images.items()}
-        names = {guid: f"{days[guid]}_Einnahmebeleg_{name[:-4]}_{guid[-12:]}.pdf" for guid, name in names.items()}
+    names = {}
+    for guid, (each, _) in job.images.items():
+        name, day = re.sub(r"[^\w.-]", "_", each.number or str(each.id), flags=re.ASCII), each.fields.invoice_date
+        observed = f"{berlin_day(day)}_Einnahmebeleg_{name}_{guid[-12:]}"
+        names[guid] = f"{observed if layout == 'observed' else name}.pdf"
     files = {"document.xml": document_list(names, job.create).encode()}
     files |= {names[guid]: invoice_pdf(*printed) for guid, printed in job.images.items()}
     if layout != "observed":
@@ -90,7 +88,6 @@ def with_faults(job: ExportJob, faults: Collection[str]) -> Iterable[Posting]:
     }
     for name in wrong.keys() & set(faults):
         first = replace(first, **wrong[name])
-    replacements = {"posting_missing": [], "posting_doubled": [first, first]}
-    chosen = next((replacements[name] for name in replacements if name in faults), [first])
+    times = 0 if "posting_missing" in faults else 2 if "posting_doubled" in faults else 1
     unknown = [replace(first, number="FREMD-1", text="Unbekannt")] if "posting_unknown" in faults else []
-    return [*chosen, *rest, *unknown]
+    return [*[first] * times, *rest, *unknown]

@@ -123,9 +123,8 @@ def document_number(number: str) -> str:
 def _row(fields: dict[int, str], length: int, texts: frozenset[int], *, bare: bool = False) -> str:
     def cell(column: int) -> str:
         value = fields.get(column, "")
-        if bare:  # quotation marks only where needed
-            return _text(value) if any(char in value for char in ';"') else value
-        return _text(value) if column in texts else value
+        quoted = any(char in value for char in ';"') if bare else column in texts  # bare: only where needed
+        return _text(value) if quoted else value
 
     return ";".join(cell(column) for column in range(1, length + 1))
 

@@ -98,6 +98,8 @@ def payments(account: Account, start: datetime, end: datetime) -> Iterator[Posti
         invoice = account.invoices.get(each.invoice_id or 0)
         if invoice is None or not start <= as_datetime(each.value_date) <= end:
             continue
+        # By how much a closed invoice was underpaid is posted with its last payment.
+        closed = invoice.status == 1000 and invoice.pay_date is not None and last[invoice.id] == each.id
         yield Posting(
             amount=abs(each.amount),
             side="S" if each.amount > 0 else "H",
@@ -107,14 +109,8 @@ def payments(account: Account, start: datetime, end: datetime) -> Iterator[Posti
             number=invoice.number or "",
             text=invoice.fields.address_name or "",
             currency=invoice.fields.currency,
-            skonto=_skonto(invoice) if last[invoice.id] == each.id else ZERO,
+            skonto=max(invoice.fields.sums.gross - invoice.paid, ZERO) if closed else ZERO,
         )
-
-
-def _skonto(invoice: Invoice) -> Decimal:
-    """By how much a closed invoice was underpaid; posted with its last payment."""
-    closed = invoice.status == 1000 and invoice.pay_date is not None
-    return max(invoice.fields.sums.gross - invoice.paid, ZERO) if closed else ZERO
 
 
 def debtor_of(account: Account, contact_id: int) -> int:

@@ -74,8 +74,7 @@ def delete_credit_note(account: Account, call: Call) -> Answer:
     if note.status != 100:
         raise Refusal(409, "CreditNote can only be deleted in status 100", 159)  # code and wording as for invoices
     del account.credit_notes[note.id]
-    invoice = account.invoices.get(note.origin_id)
-    if invoice is not None:
+    if invoice := account.invoices.get(note.origin_id):
         invoice.credit_note_id = None
     return objects([None])
 

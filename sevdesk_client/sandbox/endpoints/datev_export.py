@@ -86,7 +86,7 @@ def _enshrine(account: Account, chosen: Iterable[Invoice]) -> tuple[int, ...]:
 
 def generate_hash(account: Account, call: Call) -> Answer:
     """GET /Progress/generateDownloadHash: a hash by its description, progress by its schema (switch datev_hash)."""
-    job = _find(account, call)
+    job = find(account, account.exports, call.query.get("jobId", ""), "ExportJob")
     if account.switches.datev_hash == "progress":
         return _wrapped(account, _progress(account, job))
     return objects(job.hash)
@@ -102,7 +102,7 @@ def get_progress(account: Account, call: Call) -> Answer:
 
 def download_info(account: Account, call: Call) -> Answer:
     """GET /ExportJob/jobDownloadInfo: counts as a poll; a new link each time once the job is done."""
-    job = _find(account, call)
+    job = find(account, account.exports, call.query.get("jobId", ""), "ExportJob")
     _count_poll(account, job)
     if fraction_done(account, job) < 1:  # the answer is not established
         if account.switches.datev_not_ready == "not_found":
@@ -187,10 +187,6 @@ def _count_poll(account: Account, job: ExportJob) -> None:
 
 def _wrapped(account: Account, value: Object) -> Answer:
     return objects([value] if account.switches.datev_form == "array" else value)
-
-
-def _find(account: Account, call: Call) -> ExportJob:
-    return find(account, account.exports, call.query.get("jobId", ""), "ExportJob")
 
 
 def update_export_config(account: Account, call: Call) -> Answer:

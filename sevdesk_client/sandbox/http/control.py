@@ -103,8 +103,7 @@ def _full_invoice(invoice: Invoice) -> Object:
 def payments(sandbox: Sandbox, body: Object) -> Object:
     """Book a payment as in the UI; `kind` "skonto" or "other" closes with less, a negative amount is a refund."""
     invoice = _invoice_of(sandbox.account, body)
-    open_amount = invoice.fields.sums.gross - invoice.paid
-    amount = parse_decimal(body["amount"]) if "amount" in body else open_amount
+    amount = parse_decimal(body["amount"]) if "amount" in body else invoice.fields.sums.gross - invoice.paid
     if amount is None:
         raise ValueError("amount must be a number")
     day = date.fromisoformat(body["date"]) if "date" in body else sandbox.account.today()
