@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from flow.waiting import PATIENCE
-from sevdesk_client.sandbox.http.app import create_app
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sevdesk_client.sandbox.http.server import Running, listening
+from sevdesk_client.sandbox.http.server import Running, create_app, listening
 
 
 @dataclass
