@@ -89,7 +89,7 @@ class App:
             settings.lock_url, self.name, settings.person_job_limit, self._locks_lost, self._wake_relay.set
         )
         runner = Runner(store, locks, account, settings, lambda job_ref: wake_if_possible(redis, job_ref), self.metrics)
-        self.metrics.watch_locks(lambda: locks.alive)
+        self.metrics.lock_session_up.set_function(lambda: locks.alive)
         self.worker = InboxWorker(redis, store, runner.run, name=self.name, slots=settings.worker_max_jobs)
         maintenance = Maintenance(store, redis, self.metrics, self._wake_relay)
         loops = [

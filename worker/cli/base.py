@@ -4,8 +4,7 @@ import asyncio
 import dataclasses
 import json
 import sys
-from collections.abc import Awaitable, Callable, Mapping
-from enum import Enum
+from collections.abc import Awaitable, Callable
 from functools import cache
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
@@ -106,10 +105,8 @@ def dump(value: Any, indent: int | None = 2) -> str:
 def _json_value(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, Mapping):
-        return dict(value)
-    if hasattr(value, "items"):  # a database row
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if hasattr(value, "items"):  # a mapping or a database row
         return dict(value.items())
     return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -1,19 +1,16 @@
-"""How show, preview, mapping and problems look in a terminal."""
+"""How show and preview look in a terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 from zoneinfo import ZoneInfo
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from worker.cli.base import dump
 from worker.cli.tables import facts, table
 
 if TYPE_CHECKING:
-    from worker.domain.problems import Lang, ProblemType
-    from worker.operator.mapping import Row
     from worker.operator.preview import Preview
     from worker.store.operator_rows import InvoiceHeadRow
 
@@ -75,14 +72,3 @@ def preview_view(preview: "Preview") -> RenderableType:
     if preview.body is None:
         return head
     return Group(head, Text("\nPOST /Invoice/Factory/saveInvoice", style="bold"), dump(preview.body))
-
-
-def mapping_table(rows: Sequence["Row"]) -> Table:
-    """One field per line."""
-    return table(("ours", "", "sevDesk's", "call"), [(row.ours, row.direction, row.theirs, row.call) for row in rows])
-
-
-def problem_table(problems: Sequence["ProblemType"], lang: "Lang") -> Table:
-    """One problem per line."""
-    rows = [(entry.code, entry.actor.value, entry.cause[lang], entry.next_step[lang]) for entry in problems]
-    return table(("code", "who acts", "cause", "next step"), rows)

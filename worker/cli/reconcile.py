@@ -1,7 +1,8 @@
 """The command reconcile: compares all invoices with sevDesk."""
 
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -46,22 +47,10 @@ def reconcile(
             html.write_text(report(result), encoding="utf-8")
         except OSError as error:
             fail(f"Cannot write {html}: {error.strerror}.")
-    show(as_json, _as_json(result, repair_jobs), _view(result, repair_jobs))
+    shown = {field.name: getattr(result, field.name) for field in fields(result)}
+    show(as_json, {**shown, "drift": result.counts, "repairs_asked": repair_jobs}, _view(result, repair_jobs))
     if result.findings:
         raise typer.Exit(MUST_ACT)
-
-
-def _as_json(result: "Reconciliation", repair_jobs: list[str]) -> dict[str, Any]:
-    return {
-        "started_at": result.started_at,
-        "invoices": result.invoices,
-        "documents": result.documents,
-        "changing": result.changing,
-        "calls": result.calls,
-        "drift": result.counts,
-        "findings": result.findings,
-        "repairs_asked": repair_jobs,
-    }
 
 
 def _view(result: "Reconciliation", repair_jobs: list[str]) -> "RenderableType":

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.base import USAGE, AsJson, cli, dump, fail, show
-from worker.domain.problems import CATALOGUE, Lang, ProblemType
+from worker.domain.problems import CATALOGUE, Lang
 
 
 @cli.command()
@@ -23,29 +23,21 @@ def problems(
     as_json: AsJson = False,
 ) -> None:
     """Print the catalogue of problems: code, who must act, cause and next step. {names} are parameters."""
-    from worker.cli.invoice_view import problem_table
+    from worker.cli.tables import table
 
     if code is not None and code not in CATALOGUE:
         fail(f"There is no problem {code!r}. sevdesk-worker problems lists all of them.", USAGE)
     entries = [CATALOGUE[code]] if code else list(CATALOGUE.values())
-    show(as_json, [_as_json(entry) for entry in entries], problem_table(entries, lang))
-
-
-def _as_json(entry: ProblemType) -> dict[str, object]:
-    return {
-        "code": entry.code,
-        "actor": entry.actor.value,
-        "parameters": sorted(entry.parameters),
-        "cause": entry.cause,
-        "next_step": entry.next_step,
-    }
+    rows = [(entry.code, entry.actor.value, entry.cause[lang], entry.next_step[lang]) for entry in entries]
+    show(as_json, entries, table(("code", "who acts", "cause", "next step"), rows))
 
 
 @cli.command()
 def mapping(as_json: AsJson = False) -> None:
     """Print which of our fields fills which of sevDesk's, and which come back: the tables the steps work by."""
-    from worker.cli.invoice_view import mapping_table
+    from worker.cli.tables import table
     from worker.operator.mapping import field_mapping
 
     rows = field_mapping()
-    show(as_json, rows, mapping_table(rows))
+    cells = [(row.ours, row.direction, row.theirs, row.call) for row in rows]
+    show(as_json, rows, table(("ours", "", "sevDesk's", "call"), cells))

@@ -67,7 +67,7 @@ class SevdeskGate:
         self._broadcast = Broadcast(redis, account_of(token, base_url), name, self._on_message)
         self._last_5xx = -REPEATED_5XX_SECONDS
         self.listen, self.catch_up, self.flush = self._broadcast.listen, self._broadcast.catch_up, self._broadcast.flush
-        metrics.watch_token(lambda: self.breaker.is_open)
+        metrics.token_refused.set_function(lambda: self.breaker.is_open)
 
     # -- before a call -------------------------------------------------------------------------------------------------
 
@@ -122,7 +122,7 @@ class SevdeskGate:
                 raise HeldBack(operation, code, later)
             await asyncio.sleep(wait)
             wait = self.rate.pause_left(monotonic())  # a pause may have begun meanwhile
-        self._metrics.gate_waited(monotonic() - began)
+        self._metrics.gate_wait.inc(monotonic() - began)
 
     # -- after it ------------------------------------------------------------------------------------------------------
 
@@ -167,7 +167,7 @@ class SevdeskGate:
         paused = pause > 0 and self.rate.pause(now, pause)
         if rate is not None:
             self._broadcast.announce("rate", FORGET_SECONDS, rate=rate)
-            self._metrics.gate_slowed("429" if status == 429 else "5xx")
+            self._metrics.gate_slowdowns.labels("429" if status == 429 else "5xx").inc()
         if paused:
             self._broadcast.announce("pause", pause)
         if rate is not None or paused:

@@ -53,7 +53,7 @@ class Maintenance:
     async def _reap(self) -> None:
         """Make jobs of dead workers claimable: those marked as running whose lock is free."""
         reaped = [JobRef(**row) for row in await self.store.query("requeue_abandoned_jobs")]
-        self.metrics.jobs_reaped(len(reaped))
+        self.metrics.jobs_reaped.inc(len(reaped))
         for job_ref in reaped:
             log.warning("job.reaped", job_id=job_ref.job_id, kind=job_ref.kind, reason="Its worker is gone.")
         await wake_jobs(self.redis, reaped, clear_claim=True)

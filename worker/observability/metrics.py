@@ -47,7 +47,7 @@ class Metrics:
         self._deferred = counter(
             "claims_deferred", "Claims of jobs that were put off (limited: PERSON_JOB_LIMIT).", "reason"
         )
-        self._reaped = counter("jobs_reaped", "Jobs of dead workers that were made claimable again.")
+        self.jobs_reaped = counter("jobs_reaped", "Jobs of dead workers that were made claimable again.")
         self._calls = counter(
             "sevdesk_calls", "HTTP requests to sevDesk, repeated ones included.", "operation", "outcome"
         )
@@ -55,9 +55,9 @@ class Metrics:
             "sevdesk_call_duration_seconds", "Duration of one HTTP request to sevDesk.", "operation", CALL_SECONDS
         )
         self._call_retries = counter("sevdesk_call_retries", "HTTP requests that the client repeated.", "operation")
-        self._slowed = counter("gate_slowdowns", "Times the gate halved the call rate (429 or 5xx).", "cause")
-        self._waited = counter("gate_wait_seconds", "Time that calls waited at the gate.")
-        self._token_refused = gauge("token_refused", "1 while sevDesk refuses the API token and jobs wait, else 0.")
+        self.gate_slowdowns = counter("gate_slowdowns", "Times the gate halved the call rate (429 or 5xx).", "cause")
+        self.gate_wait = counter("gate_wait_seconds", "Time that calls waited at the gate.")
+        self.token_refused = gauge("token_refused", "1 while sevDesk refuses the API token and jobs wait, else 0.")
         self._queue = gauge("queue_jobs", "Unfinished jobs in sevdesk_jobs.", "state")
         self._parked = gauge("parked_jobs", "Jobs that wait for a person to act.", "kind")
         self._queue_age = gauge("oldest_ready_job_age_seconds", "How long the oldest job that may run has waited.")
@@ -65,7 +65,7 @@ class Metrics:
             "payment_sync_age_seconds", "Time since the last payment sync ended, or since the start if none has."
         )
         self._measure_age = gauge("queue_metrics_age_seconds", "Time since the jobs in Postgres were last counted.")
-        self._lock_up = gauge("lock_session_up", "1 while this process has a lock session in Postgres, else 0.")
+        self.lock_session_up = gauge("lock_session_up", "1 while this process has a lock session in Postgres, else 0.")
         self._sync_age.set_function(lambda: self._now() - (self._last_sync or self._started))
         self._measure_age.set_function(lambda: self._now() - self._measured)
         self._init_labels()
@@ -78,7 +78,7 @@ class Metrics:
         for reason in ("busy", "behind", "early", "limited"):
             self._deferred.labels(reason)
         for cause in ("429", "5xx"):
-            self._slowed.labels(cause)
+            self.gate_slowdowns.labels(cause)
 
     # -- fed by the runner ---------------------------------------------------------------------------------------------
 
@@ -107,29 +107,7 @@ class Metrics:
         if call.attempt > 1:
             self._call_retries.labels(operation).inc()
 
-    # -- fed by the gate before sevDesk --------------------------------------------------------------------------------
-
-    def gate_slowed(self, cause: str) -> None:
-        """The call rate was halved; `cause` is "429" or "5xx"."""
-        self._slowed.labels(cause).inc()
-
-    def gate_waited(self, seconds: float) -> None:
-        """A call waited in line for so long."""
-        self._waited.inc(seconds)
-
-    def watch_token(self, refused: Callable[[], bool]) -> None:
-        """`refused` is called at each scrape."""
-        self._token_refused.set_function(lambda: float(refused()))
-
-    # -- fed by the maintenance loops --------------------------------------------------------------------------------
-
-    def jobs_reaped(self, count: int) -> None:
-        """This process made jobs of dead workers claimable again."""
-        self._reaped.inc(count)
-
-    def watch_locks(self, alive: Callable[[], bool]) -> None:
-        """`alive` is called at each scrape."""
-        self._lock_up.set_function(lambda: float(alive()))
+    # -- fed by the maintenance loops ----------------------------------------------------------------------------------
 
     def queue_measured(self, rows: Iterable[JobCountRow], queue_age: float, last_sync: float | None) -> None:
         """Job counts read from Postgres: rows of (kind, state, jobs); `last_sync` in seconds since 1970."""

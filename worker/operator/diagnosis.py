@@ -53,9 +53,13 @@ def diagnose(situation: Situation) -> Diagnosis:
         case "parked":
             return _parked(situation, job)
         case "rejected":
-            return _rejected(job)
+            problem = _problem(job)
+            cause, next_step = f"{problem.cause()} Nothing was changed.", problem.next_step(job=job["job_id"])
+            return _diagnosis(job, cause, next_step, person=True)
         case "done":
-            return _of_invoice(situation) if situation.invoice is not None else _done(job)
+            if situation.invoice is not None:
+                return _of_invoice(situation)
+            return _diagnosis(job, "Everything that was asked is done.", NOTHING)
         case "running":
             return _running(situation, job)
         case "waiting" if job["problem"] == "token_refused_waiting":
@@ -76,13 +80,9 @@ def duration(seconds: float | None) -> str:
     return f"{seconds:.0f} s"
 
 
-def _subject(job: DecidingJobRow) -> str:
-    about = f" of {job['invoice_number']}" if job["invoice_number"] else ""
-    return f"{job['kind']}{about} (job {job['job_id']})"
-
-
 def _diagnosis(job: DecidingJobRow, cause: str, next_step: str, *, person: bool = False) -> Diagnosis:
-    return Diagnosis(_subject(job), job["state"], cause, next_step, person)
+    about = f" of {job['invoice_number']}" if job["invoice_number"] else ""
+    return Diagnosis(f"{job['kind']}{about} (job {job['job_id']})", job["state"], cause, next_step, person)
 
 
 # -- ended -------------------------------------------------------------------------------------------------------------
@@ -108,15 +108,6 @@ def _parked(situation: Situation, job: DecidingJobRow) -> Diagnosis:
     return _diagnosis(job, cause, next_step, person=True)
 
 
-def _rejected(job: DecidingJobRow) -> Diagnosis:
-    problem = _problem(job)
-    return _diagnosis(job, f"{problem.cause()} Nothing was changed.", problem.next_step(job=job["job_id"]), person=True)
-
-
-def _done(job: DecidingJobRow) -> Diagnosis:
-    return _diagnosis(job, "Everything that was asked is done.", NOTHING)
-
-
 # -- unfinished --------------------------------------------------------------------------------------------------------
 
 
@@ -125,13 +116,10 @@ def _running(situation: Situation, job: DecidingJobRow) -> Diagnosis:
         cause = f"Its worker {job['worker']} is gone; Postgres has freed its lock."
         step = _worker_step(situation, "Nothing to do: a worker takes it up within seconds, and reads sevDesk first.")
         return _diagnosis(job, cause, step, person=not situation.workers)
-    activity = f"making the write {situation.intent['action']}" if situation.intent else f"after {_steps(job)}"
+    steps = f"the steps {', '.join(job['steps_done'])}" if job["steps_done"] else "no finished step yet"
+    activity = f"making the write {situation.intent['action']}" if situation.intent else f"after {steps}"
     cause = f"Worker {job['worker']} has been at it for {duration(job['since'])} (try {job['attempt']}), {activity}."
     return _diagnosis(job, cause, BY_ITSELF)
-
-
-def _steps(job: DecidingJobRow) -> str:
-    return f"the steps {', '.join(job['steps_done'])}" if job["steps_done"] else "no finished step yet"
 
 
 def _worker_step(situation: Situation, next_step: str) -> str:
@@ -185,9 +173,8 @@ def _due(situation: Situation, job: DecidingJobRow) -> Diagnosis:
         return _diagnosis(job, f"{missing}.", _worker_step(situation, ""), person=True)
     if job["due_for"] <= SOON:
         return _diagnosis(job, "It is due and starts within a second or, after an outage, within seconds.", BY_ITSELF)
-    cause = (
-        f"It has been due for {duration(job['due_for'])}, but every slot of the {situation.workers} worker(s) is taken."
-    )
+    taken = f"every slot of the {situation.workers} worker(s) is taken"
+    cause = f"It has been due for {duration(job['due_for'])}, but {taken}."
     step = "Wait, or start more workers or raise WORKER_MAX_JOBS; sevdesk-worker top shows them."
     return _diagnosis(job, cause, step)
 
@@ -253,11 +240,7 @@ def _published(situation: Situation, row: InvoiceHeadRow) -> Diagnosis:
         age = "has not run yet" if account["sync_age"] is None else f"last ran {duration(account['sync_age'])} ago"
         step = _worker_step(situation, "Look for its jobs: sevdesk-worker jobs --kind sync_payments.")
         return _invoice(row, f"{owed} The payment sync {age}, though it is due every {every} min.", step, person=True)
-    after = f"The payment sync ran {duration(account['sync_age'])} ago and runs every {every} min{_next(situation)}."
+    due = account["next_sync_at"]
+    next_sync = f", next in {duration((due - situation.now).total_seconds())}" if due and due > situation.now else ""
+    after = f"The payment sync ran {duration(account['sync_age'])} ago and runs every {every} min{next_sync}."
     return _invoice(row, f"{owed} {after}", BY_ITSELF)
-
-
-def _next(situation: Situation) -> str:
-    due = situation.account["next_sync_at"]
-    seconds = (due - situation.now).total_seconds() if due is not None else 0
-    return f", next in {duration(seconds)}" if seconds > 0 else ""
