@@ -50,7 +50,6 @@ WITH gone AS (
 SELECT count(*) FROM gone;
 
 -- name: count_jobs
--- Unfinished and parked jobs, for the metrics.
 SELECT kind, state, count(*) AS jobs FROM sevdesk_jobs WHERE state NOT IN ('done', 'rejected') GROUP BY kind, state;
 
 -- name: queue_age^

@@ -28,7 +28,7 @@ SELECT state, count(*)::int AS jobs
 FROM (SELECT state FROM sevdesk_jobs ORDER BY seq DESC LIMIT :most) AS newest GROUP BY state;
 
 -- name: table_sizes^
--- Estimates by Postgres, from its last ANALYZE.
+-- Estimates, from Postgres' last ANALYZE.
 SELECT (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'sevdesk_jobs'::regclass) AS jobs,
        (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'billing_invoices'::regclass) AS invoices;
 
@@ -39,7 +39,6 @@ FROM sevdesk_jobs j LEFT JOIN billing_invoices i ON i.id = j.invoice_id
 WHERE j.state = 'running' ORDER BY j.updated_at LIMIT :most;
 
 -- name: parked_jobs
--- The newest first.
 SELECT j.job_id, j.kind, i.invoice_number, j.problem, j.error, j.next_step,
        extract(epoch FROM clock_timestamp() - j.finished_at)::float8 AS seconds
 FROM sevdesk_jobs j LEFT JOIN billing_invoices i ON i.id = j.invoice_id
