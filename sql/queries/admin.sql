@@ -1,9 +1,8 @@
 -- The settings of the worker, sevDesk's document layouts, and the figures for the metrics.
 
 -- name: config^
-SELECT account_name, account_id, contact_person_id, template_eb_ar, template_eb_sr, template_kop_ar, template_kop_sr,
-       payment_sync_interval_minutes, datev_chart_of_accounts, auto_transfer_invoices, is_connected, token_configured,
-       connected_by, last_sync_at, updated_at
+SELECT contact_person_id, template_eb_ar, template_eb_sr, template_kop_ar, template_kop_sr,
+       payment_sync_interval_minutes, datev_chart_of_accounts
 FROM sevdesk_config;
 
 -- name: set_token_configured!
@@ -51,7 +50,6 @@ WITH gone AS (
 SELECT count(*) FROM gone;
 
 -- name: count_jobs
--- Unfinished and parked jobs, for the metrics.
 SELECT kind, state, count(*) AS jobs FROM sevdesk_jobs WHERE state NOT IN ('done', 'rejected') GROUP BY kind, state;
 
 -- name: queue_age^

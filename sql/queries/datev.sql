@@ -26,9 +26,13 @@ WHERE status = 'running' AND export_id <> :export_id AND start_date <= :end_date
 ORDER BY created_at LIMIT 1;
 
 -- name: export_started!
-UPDATE sevdesk_datev_exports
-SET sevdesk_job_id = :sevdesk_job_id, status = 'running', started_at = clock_timestamp(), error = NULL
-WHERE export_id = :export_id AND sevdesk_job_id IS NULL;
+-- Stores sevDesk's job id, and closes the intent.
+WITH started AS (
+    UPDATE sevdesk_datev_exports
+    SET sevdesk_job_id = :sevdesk_job_id, status = 'running', started_at = clock_timestamp(), error = NULL
+    WHERE export_id = :export_id AND sevdesk_job_id IS NULL
+)
+UPDATE sevdesk_intents SET closed_at = clock_timestamp(), outcome = 'done' WHERE id = :intent_id AND closed_at IS NULL;
 
 -- name: export_progress$
 -- Stores the progress and sends a notification, if it has grown.

@@ -55,7 +55,6 @@ SELECT accounting_sync_status AS sync_status, document_status, claim_status, ext
 FROM billing_invoices WHERE id = :invoice_id;
 
 -- name: load_parties
--- The companies and contacts that may be the recipient.
 SELECT 'company' AS kind, id, name, NULL AS first_name, email, street, zip, city, country_code, vat_id, buyer_reference
 FROM companies WHERE id = ANY (:company_ids::uuid[])
 UNION ALL

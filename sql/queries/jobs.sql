@@ -19,7 +19,6 @@ ON CONFLICT (job_id) DO NOTHING
 RETURNING job_id, kind, state, problem, error;
 
 -- name: known_jobs
--- Which of these jobs the ledger has, and who asked for them.
 SELECT job_id, requested_by FROM sevdesk_jobs WHERE job_id = ANY (:job_ids::text[]);
 
 -- name: request_job$
@@ -72,7 +71,6 @@ SELECT pg_notify('sevdesk_events',
 FROM ended;
 
 -- name: person^
--- The rights of the person who asked for a job.
 SELECT is_internal, is_admin FROM contacts WHERE id = :person_id;
 
 -- name: open_intent$

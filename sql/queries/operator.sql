@@ -28,7 +28,7 @@ SELECT state, count(*)::int AS jobs
 FROM (SELECT state FROM sevdesk_jobs ORDER BY seq DESC LIMIT :most) AS newest GROUP BY state;
 
 -- name: table_sizes^
--- Estimates by Postgres, from its last ANALYZE.
+-- Estimates, from Postgres' last ANALYZE.
 SELECT (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'sevdesk_jobs'::regclass) AS jobs,
        (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'billing_invoices'::regclass) AS invoices;
 
@@ -39,7 +39,6 @@ FROM sevdesk_jobs j LEFT JOIN billing_invoices i ON i.id = j.invoice_id
 WHERE j.state = 'running' ORDER BY j.updated_at LIMIT :most;
 
 -- name: parked_jobs
--- The newest first.
 SELECT j.job_id, j.kind, i.invoice_number, j.problem, j.error, j.next_step,
        extract(epoch FROM clock_timestamp() - j.finished_at)::float8 AS seconds
 FROM sevdesk_jobs j LEFT JOIN billing_invoices i ON i.id = j.invoice_id
@@ -79,7 +78,7 @@ ORDER BY j.seq DESC;
 -- the first, of parked ones a publication before others, because the others may be parked for want of it.
 -- parked_beside: how many jobs of the invoice are parked. locked: whether a process holds the lock of its order key.
 SELECT j.job_id, j.kind, j.state, j.attempt, j.retries, j.worker, j.steps_done, j.problem, j.problem_parameters,
-       j.asks_about, j.order_key, j.seq, j.requested_by, j.started_at, j.invoice_id, i.invoice_number,
+       j.asks_about, j.order_key, j.seq, j.requested_by, j.started_at, i.invoice_number,
        extract(epoch FROM j.not_before - clock_timestamp())::float8 AS again_in,
        extract(epoch FROM clock_timestamp() - j.updated_at)::float8 AS since,
        extract(epoch FROM clock_timestamp() - coalesce(j.not_before, j.created_at))::float8 AS due_for,

@@ -1,7 +1,6 @@
 -- Payment sync: what we know of payments, how far the changes in sevDesk were read, what each run did.
 
 -- name: receivables_by_external_id
--- Which of these sevDesk documents are finalized invoices of ours.
 SELECT id AS invoice_id, invoice_number AS number, gross_amount AS gross, paid_amount, paid_at, cancelled_at,
        claim_status, document_status, accounting_sync_status AS sync_status, external_id, external_invoice_number,
        accounting_synced_at

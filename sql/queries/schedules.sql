@@ -1,8 +1,5 @@
 -- When the payment sync and the nightly full sync are due.
 
--- name: payment_interval$
-SELECT payment_sync_interval_minutes FROM sevdesk_config;
-
 -- name: schedule$
 SELECT next_run_at FROM sevdesk_schedules WHERE name = :name;
 

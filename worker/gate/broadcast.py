@@ -90,18 +90,15 @@ class Broadcast:
     async def catch_up(self) -> None:
         """Read once what still holds of earlier messages; does nothing if Redis is down."""
         with contextlib.suppress(Exception):
-            await self._read()
-
-    async def _read(self) -> None:
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for subject in SUBJECTS:
-                pipe.get(f"{self._prefix}:{subject}")
-                pipe.pttl(f"{self._prefix}:{subject}")
-            answers = await pipe.execute(raise_on_error=False)
-        for subject, raw, ttl in zip(SUBJECTS, answers[::2], answers[1::2], strict=True):
-            if isinstance(raw, bytes) and ttl > 0:
-                values = _finite(json.loads(raw))
-                self._on_message(subject, {**values, "age": values["seconds"] - ttl / 1000})
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for subject in SUBJECTS:
+                    pipe.get(f"{self._prefix}:{subject}")
+                    pipe.pttl(f"{self._prefix}:{subject}")
+                answers = await pipe.execute(raise_on_error=False)
+            for subject, raw, ttl in zip(SUBJECTS, answers[::2], answers[1::2], strict=True):
+                if isinstance(raw, bytes) and ttl > 0:
+                    values = _finite(json.loads(raw))
+                    self._on_message(subject, {**values, "age": values["seconds"] - ttl / 1000})
 
     def _dispatch(self, message: dict[str, Any]) -> None:
         if message["from"] != self._name:

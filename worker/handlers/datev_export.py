@@ -9,13 +9,13 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from time import monotonic
 from typing import Any, Literal, get_args
 
 import structlog
 
 from sevdesk_client import errors
-from sevdesk_client.models import DownloadInfo
 from worker.datev.acceptance import accept
 from worker.datev.documents import Document, Payment, subtotals_by_rate
 from worker.datev.report import Period, Report
@@ -70,7 +70,6 @@ class Export:
             return Rejected(problem("export_taken", export_id=row["export_id"], other_job=row["job_id"]))
         if row["sevdesk_job_id"] is None:
             return await self._start_alone(job, row)
-        await self._close_own_intent(job)
         return await self._fetch(row, row["sevdesk_job_id"])
 
     # -- the one write -------------------------------------------------------------------------------------------------
@@ -119,9 +118,11 @@ class Export:
         except errors.SevDeskError as error:
             rest = self.settings.write_quarantine - (monotonic() - opened)
             return Retry(unknown_outcome(error), max(rest, 0.0))
-        await self.store.query("export_started", export_id=row["export_id"], sevdesk_job_id=sevdesk_job_id)
-        await self.store.record(job, intent=(intent_id, "done"))
-        log.info("datev_export.started", export_id=str(row["export_id"]))
+        export_id = row["export_id"]
+        await self.store.query(
+            "export_started", export_id=export_id, sevdesk_job_id=sevdesk_job_id, intent_id=intent_id
+        )
+        log.info("datev_export.started", export_id=str(export_id))
         return NotYet(FIRST_POLL, problem("export_in_progress"))
 
     async def _earlier_start(self, job: Job, row: ExportRow) -> int | Outcome | None:
@@ -145,16 +146,12 @@ class Export:
             return await self._failed(row, Rejected(problem("export_job_id_lost", period=period)))
         return Parked(problem("export_start_unknown", period=period), asks_about=intent_id)
 
-    async def _close_own_intent(self, job: Job) -> None:
-        """Close the intent if the process died after sevDesk's job id was stored and before the intent was closed."""
-        pending = await self.store.open_intent_of(SUBJECT)
-        if pending is not None and pending["job_id"] == job.job_id:
-            await self.store.record(job, intent=(pending["id"], "found_done"))
-
     # -- what may be repeated ------------------------------------------------------------------------------------------
 
     async def _fetch(self, row: ExportRow, sevdesk_job_id: str) -> Outcome:
-        info = await self._download_info(sevdesk_job_id)
+        info = None
+        with suppress(errors.NotFound):  # whether a running job answers like this is not established
+            info = await self.account.client.datev_download_info(sevdesk_job_id)
         if info is None:
             return await self._poll_later(row, sevdesk_job_id)
         try:
@@ -176,22 +173,14 @@ class Export:
         log.info("datev_export.finished", export_id=str(row["export_id"]), status=report.status.value)
         return Done({"export_id": str(row["export_id"]), "status": report.status.value, "findings": report.counts})
 
-    async def _download_info(self, sevdesk_job_id: str) -> DownloadInfo | None:
-        try:
-            return await self.account.client.datev_download_info(sevdesk_job_id)
-        except errors.NotFound:
-            return None  # whether a running job answers like this is not established
-
     async def _poll_later(self, row: ExportRow, sevdesk_job_id: str) -> Outcome:
         if row["age"] > GIVE_UP_SECONDS:
             hours = f"{GIVE_UP_SECONDS / 3600:.0f}"
             return await self._failed(row, Parked(problem("export_never_finished", hours=hours)))
-        try:
+        with suppress(errors.SevDeskError):  # for show only (official: the step may be left out)
             progress = await self.account.client.datev_progress(sevdesk_job_id)
             percent = min(99, 100 * progress.current // progress.total) if progress.total > 0 else 0
             await self.store.query("export_progress", export_id=row["export_id"], progress=percent)
-        except errors.SevDeskError:
-            pass  # for show only (official: the step may be left out)
         wait = min(LONGEST_POLL, max(FIRST_POLL, row["age"] * POLL_SHARE))
         return NotYet(wait, problem("export_in_progress"))
 

@@ -16,7 +16,7 @@ PAYMENTS, FULL_SWEEP = "payments", "full_sweep"
 
 async def start_due(store: Store) -> bool:
     """Start the due ones, and correct the next time if the interval has changed. True if one was started."""
-    minutes = await store.query("payment_interval")
+    minutes = (await store.query("config"))["payment_sync_interval_minutes"]
     started = False
     for name, every, payload in ((PAYMENTS, minutes, {}), (FULL_SWEEP, schedule.DAY_MINUTES, {"full": True})):
         try:
