@@ -4,7 +4,8 @@ import asyncio
 import dataclasses
 import json
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import Enum
 from functools import cache
 from io import TextIOWrapper
@@ -54,10 +55,22 @@ def fail(text: str, code: int = FAILED) -> NoReturn:
     raise typer.Exit(code)
 
 
+@contextmanager
+def postgres_errors(code: int = FAILED) -> Iterator[None]:
+    """End the command with one sentence and this exit code if Postgres lacks a table or refuses."""
+    from worker.store.probe import NOT_MIGRATED, PostgresError, what_is_missing
+
+    try:
+        yield
+    except NOT_MIGRATED as error:
+        fail(what_is_missing(error), code)
+    except PostgresError as error:
+        fail(f"Postgres refuses ({type(error).__name__}). Check DATABASE_URL and the role's rights with doctor.", code)
+
+
 def with_store(act: Callable[["Store"], Awaitable[T]]) -> T:
     """Run `act` on one database connection. If the database fails: one sentence about it, and exit code 1."""
     from worker.store import CONNECTION_LOST, Store
-    from worker.store.probe import NOT_MIGRATED, PostgresError
 
     url = settings().database_url
 
@@ -68,14 +81,11 @@ def with_store(act: Callable[["Store"], Awaitable[T]]) -> T:
         finally:
             await store.close()
 
-    try:
-        return asyncio.run(work())
-    except CONNECTION_LOST as error:
-        fail(f"Cannot reach Postgres ({type(error).__name__}). Check DATABASE_URL.")
-    except NOT_MIGRATED:
-        fail("The database lacks a table or column that this command needs. Run: sevdesk-worker migrate.")
-    except PostgresError as error:
-        fail(f"Postgres refuses ({type(error).__name__}). Check DATABASE_URL and the role's rights with doctor.")
+    with postgres_errors():
+        try:
+            return asyncio.run(work())
+        except CONNECTION_LOST as error:
+            fail(f"Cannot reach Postgres ({type(error).__name__}). Check DATABASE_URL.")
 
 
 def console() -> "Console":
