@@ -39,7 +39,7 @@ def about() -> None:
 
 @cache
 def settings() -> Settings:
-    """The settings. If some are wrong: one sentence about each, and exit code 2."""
+    """The settings. If some are wrong or `.env` cannot be read: one sentence about each, and exit code 2."""
     try:
         return Settings()
     except ValidationError as error:
@@ -47,6 +47,10 @@ def settings() -> Settings:
             name = "_".join(map(str, problem["loc"])).upper()
             typer.echo(f"Setting {name}: {problem['msg']}. See .env.example.", err=True)
         raise typer.Exit(USAGE) from None
+    except UnicodeDecodeError:
+        fail("The file .env in this folder is not UTF-8 text. Save it as UTF-8.", USAGE)
+    except OSError as error:
+        fail(f"Cannot read the file .env in this folder: {error.strerror}.", USAGE)
 
 
 def fail(text: str, code: int = FAILED) -> NoReturn:
