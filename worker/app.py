@@ -50,7 +50,7 @@ class App:
         self._stop.set()
 
     async def run(self) -> None:
-        """Connect, work until stopped, drain, close. Raises only if the database is not migrated."""
+        """Connect, work until stopped, drain, close. Raises only what Postgres refuses at the start."""
         async with contextlib.AsyncExitStack() as stack:
             store = await self._connect_store()
             if store is None:

@@ -1,5 +1,7 @@
 """`doctor` names what is missing before the worker trips over it; each fault is planted by itself."""
 
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ from flow.operators import Operator
 from flow.pooler import transaction_pooler
 
 from sevdesk_client.sandbox.http.server import Running
+from worker.local import services as local
+from worker.local.services import Services
 from worker.operator.checks_postgres import contract_faults, expected_columns, expected_rights
 from worker.settings import Settings
 from worker.store.probe import probe_locks
@@ -20,6 +24,14 @@ from worker.store.sql_files import sql_dir
 def operator(settings: Settings, billing: Billing, tmp_path: Path) -> Operator:
     """At a database with a billing system in it."""
     return Operator(settings, tmp_path)
+
+
+@pytest.fixture
+def empty_url(services: Services) -> Iterator[str]:
+    """A database without any table."""
+    name = f"empty_{secrets.token_hex(4)}"
+    yield local.create_database(services, name)
+    local.drop_database(services, name)
 
 
 async def checks(operator: Operator, code: int = 0, **changed: Any) -> dict[str, tuple[str, str]]:
@@ -74,6 +86,20 @@ async def test_missing_rights_are_named(operator: Operator, billing: Billing, da
     await billing.db.execute("REVOKE UPDATE (paid_at) ON billing_invoices FROM sevdesk_worker")
     level, said = (await checks(operator, 1, DATABASE_URL=url))["rights"]
     assert level == "fail" and said.startswith("The role lacks UPDATE on billing_invoices.paid_at.")
+
+
+async def test_unmigrated_database_is_named(operator: Operator, empty_url: str) -> None:
+    """Every command that needs the tables says so in one sentence; the worker ends instead of trying on."""
+    for code, command in ((1, ("status",)), (1, ("enqueue", "test_connection")), (2, ("run",))):
+        ended, _, problem = await operator.run(*command, DATABASE_URL=empty_url)
+        assert ended == code and len(problem.splitlines()) == 1
+        assert "sevdesk_" in problem and "Run sevdesk-worker migrate" in problem
+
+
+async def test_refused_worker_says_so(operator: Operator, database_url: str) -> None:
+    """A database that does not exist is a wrong setting, not an outage."""
+    ended, _, problem = await operator.run("run", DATABASE_URL=f"{database_url}_gone")
+    assert ended == 2 and problem.startswith("Postgres refuses (InvalidCatalogNameError). Check DATABASE_URL")
 
 
 async def test_transaction_pooler_is_noticed(operator: Operator, database_url: str) -> None:

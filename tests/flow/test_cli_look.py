@@ -72,6 +72,21 @@ async def test_status_shows_the_queue(
         assert operator.settings.sevdesk_api_token.get_secret_value() not in text  # type: ignore[union-attr]
 
 
+async def test_unreadable_env_file_is_named(operator: Operator, tmp_path: Path) -> None:
+    """A file in another encoding, and one that the system does not let us read: one sentence each."""
+    file, unreadable = tmp_path / ".env", Path("/proc/self/mem")
+    file.write_bytes(b"\xff\xfe")
+    for command in (("status",), ("run",), ("migrate",)):
+        assert await operator.run(*command) == (
+            2, "", "The file .env in this folder is not UTF-8 text. Save it as UTF-8.\n"
+        )  # fmt: skip
+    file.unlink()
+    if unreadable.exists():  # on Linux; for root, chmod hides nothing
+        file.symlink_to(unreadable)
+        code, _, problem = await operator.run("status")
+        assert code == 2 and problem == "Cannot read the file .env in this folder: Input/output error.\n"
+
+
 async def test_status_survives_without_redis(operator: Operator) -> None:
     """Redis away is one line of the answer, not its end."""
     code, said, _ = await operator.run("status", REDIS_URL="redis://127.0.0.1:9/0")

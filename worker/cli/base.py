@@ -4,7 +4,8 @@ import asyncio
 import dataclasses
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
@@ -37,7 +38,7 @@ def about() -> None:
 
 @cache
 def settings() -> Settings:
-    """The settings. If some are wrong: one sentence about each, and exit code 2."""
+    """The settings. If some are wrong or `.env` cannot be read: one sentence about each, and exit code 2."""
     try:
         return Settings()
     except ValidationError as error:
@@ -45,6 +46,10 @@ def settings() -> Settings:
             name = "_".join(map(str, problem["loc"])).upper()
             typer.echo(f"Setting {name}: {problem['msg']}. See .env.example.", err=True)
         raise typer.Exit(USAGE) from None
+    except UnicodeDecodeError:
+        fail("The file .env in this folder is not UTF-8 text. Save it as UTF-8.", USAGE)
+    except OSError as error:
+        fail(f"Cannot read the file .env in this folder: {error.strerror}.", USAGE)
 
 
 def fail(text: str, code: int = FAILED) -> NoReturn:
@@ -53,10 +58,22 @@ def fail(text: str, code: int = FAILED) -> NoReturn:
     raise typer.Exit(code)
 
 
+@contextmanager
+def postgres_errors(code: int = FAILED) -> Iterator[None]:
+    """End the command with one sentence and this exit code if Postgres lacks a table or refuses."""
+    from worker.store.probe import NOT_MIGRATED, PostgresError, what_is_missing
+
+    try:
+        yield
+    except NOT_MIGRATED as error:
+        fail(what_is_missing(error), code)
+    except PostgresError as error:
+        fail(f"Postgres refuses ({type(error).__name__}). Check DATABASE_URL and the role's rights with doctor.", code)
+
+
 def with_store(act: Callable[["Store"], Awaitable[T]]) -> T:
     """Run `act` on one database connection. If the database fails: one sentence about it, and exit code 1."""
     from worker.store import CONNECTION_LOST, Store
-    from worker.store.probe import NOT_MIGRATED, PostgresError
 
     url = settings().database_url
 
@@ -67,14 +84,11 @@ def with_store(act: Callable[["Store"], Awaitable[T]]) -> T:
         finally:
             await store.close()
 
-    try:
-        return asyncio.run(work())
-    except CONNECTION_LOST as error:
-        fail(f"Cannot reach Postgres ({type(error).__name__}). Check DATABASE_URL.")
-    except NOT_MIGRATED:
-        fail("The database lacks a table or column that this command needs. Run: sevdesk-worker migrate.")
-    except PostgresError as error:
-        fail(f"Postgres refuses ({type(error).__name__}). Check DATABASE_URL and the role's rights with doctor.")
+    with postgres_errors():
+        try:
+            return asyncio.run(work())
+        except CONNECTION_LOST as error:
+            fail(f"Cannot reach Postgres ({type(error).__name__}). Check DATABASE_URL.")
 
 
 def console() -> "Console":

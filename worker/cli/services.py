@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.base import FAILED, USAGE, cli, console, fail, settings
+from worker.cli.base import FAILED, USAGE, cli, console, fail, postgres_errors, settings
 from worker.observability import log
 
 
@@ -24,7 +24,8 @@ def run() -> None:
             asyncio.get_running_loop().add_signal_handler(number, app.stop)
         await app.run()
 
-    asyncio.run(work())
+    with postgres_errors(USAGE):
+        asyncio.run(work())
 
 
 @cli.command()

@@ -11,6 +11,18 @@ from worker.store.connection import COMMAND_TIMEOUT, QUERIES, run_statement
 PostgresError = asyncpg.PostgresError
 NOT_MIGRATED = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.UndefinedFunctionError)
 
+
+def what_is_missing(error: Exception) -> str:
+    """What to do about one of NOT_MIGRATED: make the worker's tables, or bring those of the billing system."""
+    said = str(error).partition("\n")[0]
+    if isinstance(error, asyncpg.UndefinedTableError) and "sevdesk_" not in said:
+        return (
+            f"The billing system's tables are not in this database ({said}). Check DATABASE_URL; "
+            "for a try, sevdesk-worker migrate --billing-reference makes them."
+        )
+    return f"The database lacks what this command needs ({said}). Run sevdesk-worker migrate, then doctor."
+
+
 # The pid makes the lock unique, so that two doctors can run at once.
 _SUBJECT = "doctor:{pid}"
 # What a statement raises that was prepared on another server connection.
