@@ -14,6 +14,7 @@ SevdeskType = Literal["RE", "AR", "ER"]
 
 # Host and port of a URL's authority, after the account; Postgres takes several, separated by commas.
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.%]*\]|[^\[\]:,]*)(:[0-9]{0,5})?")
+_BASE_URL = re.compile(r"https?://([^\s/?#@:\[\]]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[^\s?#@]*)?")
 _SCHEMES = {
     "database_url": ("postgresql", "postgres"),
     "database_lock_url": ("postgresql", "postgres"),
@@ -74,6 +75,13 @@ class Settings(BaseSettings):
                 f"must be a URL like {schemes[0]}://user:password@host:port/name; "
                 "in the password / ? # @ : and % are written %2F %3F %23 %40 %3A %25"
             )
+        return value
+
+    @field_validator("sevdesk_base_url")
+    @classmethod
+    def _read_base_url(cls, value: str) -> str:
+        if not _BASE_URL.fullmatch(value):
+            raise ValueError("must be a URL like https://host/path, without account, ? and #")
         return value
 
     @field_validator("person_job_limit", mode="before")

@@ -52,6 +52,22 @@ def test_broken_url_is_not_repeated(name: str, tail: str) -> None:
     assert "geheim" not in str(problem.value)
 
 
+@pytest.mark.parametrize("url", ["https://my.sevdesk.de/api/v1", "http://127.0.0.1:8080", "http://[::1]:80/api/v1/"])
+def test_usable_base_urls_are_taken(url: str) -> None:
+    """The API's own, and a sandbox's."""
+    assert read(sevdesk_base_url=url).sevdesk_base_url == url
+
+
+@pytest.mark.parametrize(
+    "url", ["foo", "my.sevdesk.de", "ftp://h/", "https:///api", "https://u:geheim@h", "http://h/?a", "http://h:x"]
+)
+def test_impossible_base_url_is_refused(url: str) -> None:
+    """At the start and not at the first call, and without an account that was written into it."""
+    with pytest.raises(ValidationError, match="must be a URL like https://host/path") as refused:
+        read(sevdesk_base_url=url)
+    assert "geheim" not in str(refused.value)
+
+
 def test_port_of_metrics_is_a_port() -> None:
     """Unset means none; otherwise from 0 (any free one) to 65535."""
     assert read().metrics_port is None
