@@ -71,8 +71,18 @@ def postgres_errors(code: int = FAILED) -> Iterator[None]:
         fail(f"Postgres refuses ({type(error).__name__}). Check DATABASE_URL and the role's rights with doctor.", code)
 
 
-def with_store(act: Callable[["Store"], Awaitable[T]]) -> T:
-    """Run `act` on one database connection. If the database fails: one sentence about it, and exit code 1."""
+def require_token() -> None:
+    """End the command with exit code 2 if it has no API token."""
+    if settings().sevdesk_api_token is None:
+        fail("SEVDESK_API_TOKEN is not set. See .env.example.", USAGE)
+
+
+def with_store(act: Callable[["Store"], Awaitable[T]], advice: str = "") -> T:
+    """Run `act` on one database connection. If the database or sevDesk fails: one sentence about it, and exit code 1.
+
+    `advice` follows an error of sevDesk.
+    """
+    from sevdesk_client.errors import SevDeskError
     from worker.store import CONNECTION_LOST, Store
 
     url = settings().database_url
@@ -89,6 +99,8 @@ def with_store(act: Callable[["Store"], Awaitable[T]]) -> T:
             return asyncio.run(work())
         except CONNECTION_LOST as error:
             fail(f"Cannot reach Postgres ({type(error).__name__}). Check DATABASE_URL.")
+        except SevDeskError as error:
+            fail(f"{error} {advice}")
 
 
 def console() -> "Console":

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.base import MUST_ACT, AsJson, cli, fail, settings, show, with_store
+from worker.cli.base import MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store
 from worker.cli.lookup import invoice_id_of
 from worker.operator.lookup import resolve
 from worker.store import Store
@@ -78,7 +78,6 @@ def preview(
 ) -> None:
     """Show what publishing an invoice would send, and the sums to expect. Sends nothing. Exit 3: it would stop."""
     from worker.cli.invoice_view import preview_view
-    from worker.cli.sevdesk import sevdesk_errors
     from worker.operator.connections import open_account
     from worker.operator.preview import Preview, preview_of
 
@@ -87,8 +86,9 @@ def preview(
         async with nullcontext() if offline else open_account(settings()) as real:
             return await preview_of(store, invoice_id, settings(), real)
 
-    with sevdesk_errors("Use --offline to ask sevDesk nothing."):
-        result = with_store(read)
+    if not offline:
+        require_token()
+    result = with_store(read, "Use --offline to ask sevDesk nothing.")
     shown = {field.name: getattr(result, field.name) for field in fields(result)}
     if result.problem is not None:
         shown["problem"] = result.problem.as_dict(job=result.invoice_number)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.base import MUST_ACT, AsJson, cli, fail, settings, show, with_store
+from worker.cli.base import MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store
 from worker.store import Store
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ def reconcile(
     """Compare every linked invoice with sevDesk; changes nothing. Exit 0: both agree, 3: they differ."""
     import structlog
 
-    from worker.cli.sevdesk import sevdesk_errors
     from worker.operator.connections import open_account_gated
     from worker.reconcile.html import report
     from worker.reconcile.read import reconcile as compare
@@ -40,8 +39,8 @@ def reconcile(
         number = await store_counts(store, result)
         return result, await request_repairs(store, result, number) if fix else []
 
-    with sevdesk_errors("Nothing was compared; try again later."):
-        result, repair_jobs = with_store(run)
+    require_token()
+    result, repair_jobs = with_store(run, "Nothing was compared; try again later.")
     if html is not None:
         try:
             html.write_text(report(result), encoding="utf-8")

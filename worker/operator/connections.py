@@ -22,10 +22,6 @@ QUEUE, HEALTH = "arq:queue", "arq:queue:health-check:"
 REDIS_SECONDS = 2.0
 
 
-class TokenMissing(Exception):
-    """SEVDESK_API_TOKEN is not set."""
-
-
 @asynccontextmanager
 async def redis_client(url: str) -> AsyncIterator["Redis"]:
     """A client with short time-outs. It connects at its first command, which raises if Redis cannot be reached."""
@@ -58,7 +54,7 @@ async def redis_state(url: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def open_account(settings: Settings, gate: Gate | None = None) -> AsyncIterator[SevdeskAccount]:
-    """The sevDesk account, with the worker's own time-outs. Raises `TokenMissing`."""
+    """The sevDesk account, with the worker's own time-outs. `settings` must have a token."""
     token, seconds = _token(settings), settings.write_timeout
     async with httpx.AsyncClient(timeout=seconds) as http:
         client = SevDeskClient(
@@ -68,14 +64,13 @@ async def open_account(settings: Settings, gate: Gate | None = None) -> AsyncIte
 
 
 def _token(settings: Settings) -> str:
-    if settings.sevdesk_api_token is None:
-        raise TokenMissing
+    assert settings.sevdesk_api_token is not None
     return settings.sevdesk_api_token.get_secret_value()
 
 
 @asynccontextmanager
 async def open_account_gated(settings: Settings) -> AsyncIterator[SevdeskAccount]:
-    """The account for many reads: through the workers' shared gate, behind their calls. Raises `TokenMissing`."""
+    """The account for many reads, through the workers' shared gate and behind their calls; needs a token, too."""
     from worker.gate.gate import SevdeskGate
     from worker.observability.metrics import Metrics
     from worker.queue.inbox import cancel_all

@@ -17,21 +17,16 @@ Schema = dict[str, Any]
 _TEXT, _TEXT_OR_NULL = {"type": "string"}, {"type": ["string", "null"]}
 # Sent by `end_attempt`, `record_changes` and `export_progress` on the channel sevdesk_events.
 _ENDED = {
-    "job_id": _TEXT,
-    "kind": _TEXT,
     "invoice_id": _TEXT_OR_NULL,
     "outcome": {"enum": ["done", "parked", "rejected", "waiting", "queued"]},
     "problem": {"enum": [None, *sorted(CATALOGUE)]},
 }
 _CHANGED = {
-    "job_id": _TEXT,
-    "kind": _TEXT,
     "invoice_id": _TEXT,
     "outcome": {"const": "changed"},
     "events": {"type": ["array", "null"], "items": _TEXT},
 }
 _PROGRESS = {
-    "job_id": _TEXT,
     "kind": {"const": "export_datev"},
     "export_id": _TEXT,
     "outcome": {"const": "progress"},
@@ -51,7 +46,7 @@ def interface_schema() -> dict[str, Any]:
             for kind in KINDS.values()
         },
         "events": {event_type(kind): _event(kind) for kind in TABLE},
-        "notifications": {"oneOf": [_object(_ENDED), _object(_CHANGED), _object(_PROGRESS)]},
+        "notifications": {"oneOf": [_notification(each) for each in (_ENDED, _CHANGED, _PROGRESS)]},
     }
 
 
@@ -69,10 +64,6 @@ def _event(kind: type[Event]) -> Schema:
     return {**schema, "description": (kind.__doc__ or "").partition("\n")[0]}
 
 
-def _object(properties: Mapping[str, Any]) -> Schema:
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": list(properties),
-        "additionalProperties": False,
-    }
+def _notification(properties: Mapping[str, Any]) -> Schema:
+    properties = {"job_id": _TEXT, "kind": _TEXT, **properties}
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}

@@ -93,16 +93,14 @@ class Preview:
 
 
 async def preview_of(store: Store, invoice_id: UUID, settings: Settings, real: SevdeskAccount | None) -> Preview:
-    """Read our rows and, if `real` is given, facts about the account. Raises `SevDeskError`."""
+    """What the check and publish steps decide about the invoice, with facts about the account if `real` is given.
+
+    Raises `SevDeskError`.
+    """
     job = Job("preview", "publish_invoice", {}, "operator", invoice_id, None, None, "", 0, 0, ())
     context = await load_context(store, job, PublishInvoice(invoice_id=invoice_id), invoice_id, settings)
     assert context is not None  # the caller has just found the invoice
-    return await preview_context(context, PreviewAccount(real))
-
-
-async def preview_context(context: StepContext, account: PreviewAccount) -> Preview:
-    """What the check and publish steps decide about the invoice."""
-    invoice, addressee = context.invoice, context.recipient
+    account, invoice, addressee = PreviewAccount(real), context.invoice, context.recipient
     checked = await PUBLISHABLE.look(replace(context, warned=frozenset()), account)
     assert isinstance(checked, StepResult)  # a check never writes
     stop = checked.stop

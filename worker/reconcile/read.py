@@ -103,10 +103,15 @@ async def read_documents(client: SevDeskClient) -> tuple[SevdeskDocuments, int]:
         offset, before = offset + PAGE - 1, ids
 
 
+async def _rows(store: Store, **which: object) -> list[ComparedRow]:
+    parameters = dict.fromkeys(("after", "most", "ids", "numbers")) | which
+    rows: list[ComparedRow] = await store.query("invoices_to_compare", **parameters)
+    return rows
+
+
 async def _linked(store: Store, started_at: datetime) -> AsyncIterator[list[OurInvoice]]:
     after: UUID | None = None
-    rows: list[ComparedRow]
-    while rows := await store.query("invoices_to_compare", after=after, most=PAGE, ids=None, numbers=None):
+    while rows := await _rows(store, after=after, most=PAGE):
         yield [_ours(row, started_at) for row in rows]
         after = rows[-1]["invoice_id"]
 
@@ -114,19 +119,14 @@ async def _linked(store: Store, started_at: datetime) -> AsyncIterator[list[OurI
 async def _unlinked(store: Store, documents: SevdeskDocuments, started_at: datetime) -> AsyncIterator[OurInvoice]:
     """Our invoices without an external_id whose number is a marker in sevDesk."""
     for numbers in _pages(documents.markers):
-        rows: list[ComparedRow] = await store.query(
-            "invoices_to_compare", after=None, most=None, ids=None, numbers=numbers
-        )
-        for row in rows:
+        for row in await _rows(store, numbers=numbers):
             yield _ours(row, started_at)
 
 
 async def _read_again(store: Store, ids: Sequence[UUID], started_at: datetime) -> AsyncIterator[OurInvoice]:
     """These invoices as they are now, with all sevDesk contacts their recipient was ever linked to."""
     for page in _pages(list(dict.fromkeys(ids))):
-        rows: list[ComparedRow] = await store.query(
-            "invoices_to_compare", after=None, most=None, ids=page, numbers=None
-        )
+        rows = await _rows(store, ids=page)
         parties = list({row["recipient_id"] for row in rows if row["recipient_id"] is not None})
         history: list[Row] = await store.query("contact_history", parties=parties) if parties else []
         known: dict[UUID | None, set[str]] = {}

@@ -88,7 +88,7 @@ class DocumentRow(TypedDict):
 class ComparedRow(TypedDict):
     """`invoices_to_compare`: an invoice of ours with what the worker recorded about it."""
 
-    id: UUID
+    invoice_id: UUID
     invoice_number: str
     gross_amount: Decimal
     updated_at: datetime
