@@ -12,8 +12,8 @@ from flow.books import until
 
 from sevdesk_client.sandbox.http.server import Running
 from worker.app import App
-from worker.cli.lookup import resolve
 from worker.operator.diagnosis import Diagnosis, diagnose
+from worker.operator.lookup import resolve
 from worker.operator.situation import gather
 from worker.settings import Settings
 from worker.store import Store
