@@ -172,7 +172,7 @@ class App:
         if port is None:
             return False
         try:
-            server = self.metrics.serve(host, port)
+            listening_on = stack.enter_context(self.metrics.serve(host, port))
         except OSError as error:
             log.warning(
                 "metrics.unavailable",
@@ -181,8 +181,7 @@ class App:
                 next_step="Set METRICS_PORT to a free port and METRICS_HOST to an interface, then restart.",
             )
             return False
-        stack.callback(server.close)
-        log.info("metrics.ready", host=host, port=server.port)
+        log.info("metrics.ready", host=host, port=listening_on)
         return True
 
     # -- the lock session ----------------------------------------------------------------------------------------------

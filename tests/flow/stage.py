@@ -13,8 +13,8 @@ from flow.holding import HoldableSevdesk
 from flow.waiting import PATIENCE
 
 from worker.app import App
-from worker.cli.lookup import resolve
 from worker.operator.diagnosis import Diagnosis, diagnose
+from worker.operator.lookup import resolve
 from worker.operator.situation import gather
 from worker.settings import Settings
 from worker.store import Store

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from worker.cli.base import MUST_ACT, AsJson, cli, fail, show, with_store
-from worker.cli.lookup import invoice_id_of
 from worker.store import Store
 
 
@@ -32,6 +31,7 @@ def verify(
 
 
 def write_bundle(invoice: str, target: Path, as_json: bool) -> None:
+    from worker.cli.invoices import invoice_id_of
     from worker.evidence import bundle as evidence
 
     async def collect(store: Store) -> bytes:

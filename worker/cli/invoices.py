@@ -4,17 +4,25 @@ from contextlib import nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
 from worker.cli.base import MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store
-from worker.cli.lookup import invoice_id_of
 from worker.operator.lookup import resolve
 from worker.store import Store
 
 Subject = Annotated[
     str, typer.Argument(metavar="INVOICE", help="Its number, its id, or sevDesk's number or id for it.")
 ]
+
+
+async def invoice_id_of(store: Store, subject: str) -> UUID:
+    """The invoice's id. Ends the command with exit code 1 if there is no such invoice."""
+    found = await resolve(store, subject)
+    if found is None or found.invoice_id is None:
+        fail(f"No invoice has the number or id {subject!r}. Check it in the billing system.")
+    return found.invoice_id
 
 
 @cli.command("show")

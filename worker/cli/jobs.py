@@ -8,7 +8,7 @@ from uuid import UUID
 import typer
 
 from worker.cli.base import USAGE, AsJson, cli, fail, show, with_store
-from worker.cli.lookup import invoice_id_of
+from worker.cli.invoices import invoice_id_of
 from worker.domain import jobs as contract
 from worker.operator.lookup import resolve
 from worker.store import NoOpenQuestion, Store

@@ -45,21 +45,14 @@ _UNPUBLISHED: Row = {
 class InvoicePlan:
     """What is to happen to one invoice: its payment of `amount` on a Berlin day, or 0 and None, and its e-mail."""
 
+    invoice_id: UUID
+    invoice_number: str
     row: Row  # of `billing_invoices`, as the billing system writes it
     expected: ExpectedState
     amount: Decimal
     paid_on: date | None
     mail_to: str  # the customer's e-mail address
     layout: str  # sevDesk's id of the template
-
-    @property
-    def invoice_id(self) -> UUID:
-        id_: UUID = self.row["id"]
-        return id_
-
-    @property
-    def invoice_number(self) -> str:
-        return str(self.row["invoice_number"])
 
     @property
     def is_refused(self) -> bool:
@@ -145,11 +138,12 @@ def _plan(number: int, sample: SampleInvoice, positions: Sequence[_Position]) ->
     """The invoice and, if it is paid, a payment after a week."""
     issued = _FIRST_DAY + timedelta(days=(number - 1) % 28)
     net, tax = sum(each.net for each in positions), sum(each.tax for each in positions)
+    id_, invoice_number = _id("invoice", number), f"R1-{_FIRST_DAY:%Y-%m}-{number:04d}"
     customer = CUSTOMERS[sample.customer]
     is_served = sample.document_kind == "SR"  # an advance (AR) is invoiced before the service
     row = {
-        "id": _id("invoice", number),
-        "invoice_number": f"R1-{_FIRST_DAY:%Y-%m}-{number:04d}",
+        "id": id_,
+        "invoice_number": invoice_number,
         "deal_id": _id("deal", sample.customer, sample.deal_type),
         "contact_id": _id("party", sample.customer) if customer.label is None else None,
         "document_template_id": _id("template", sample.deal_type, sample.document_kind),
@@ -171,7 +165,9 @@ def _plan(number: int, sample: SampleInvoice, positions: Sequence[_Position]) ->
     }
     part = _PAID_PART.get(sample.expected)
     return InvoicePlan(
-        row=row,
+        id_,
+        invoice_number,
+        row,
         expected=sample.expected,
         amount=_euros((net + tax) // part if part else 0),
         paid_on=issued + timedelta(days=7) if part else None,
@@ -212,15 +208,11 @@ def _party(key: str, customer: Customer) -> Row:
     """The columns that persons and companies have in common."""
     id_ = _id("party", key)
     address = dict(zip(("street", "zip", "city", "country_code"), customer.address.split("|"), strict=True))
-    return {"id": id_, "email": _email(key, customer), "phone": None, **address, "hubspot_id": _hubspot_id(id_)}
+    return {"id": id_, "email": _email(key, customer), "phone": None, **address, "hubspot_id": str(id_.int % 10**10)}
 
 
 def _email(key: str, customer: Customer) -> str:
     return f"{key}@example.com" if customer.first_name else f"rechnung.{key}@example.com"
-
-
-def _hubspot_id(id_: UUID) -> str:
-    return str(id_.int % 10**10)
 
 
 def _template(deal_type: str, kind: str, sevdesk_id: str) -> Row:
@@ -236,7 +228,7 @@ def _template(deal_type: str, kind: str, sevdesk_id: str) -> Row:
 def _deal(key: str, deal_type: str) -> Row:
     id_ = _id("deal", key, deal_type)
     name = f"{deal_type} {CUSTOMERS[key].name}"
-    return {"id": id_, "name": name, "deal_type": deal_type, "hubspot_id": _hubspot_id(id_)}
+    return {"id": id_, "name": name, "deal_type": deal_type, "hubspot_id": str(id_.int % 10**10)}
 
 
 def _associations(key: str, deal_type: str) -> list[Row]:

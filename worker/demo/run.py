@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -149,31 +150,27 @@ def _create_worker_role(owner_url: str) -> str:
     return parts._replace(netloc=f"{ROLE}:{password}@{parts.hostname}:{parts.port}").geturl()
 
 
+@dataclass(frozen=True, slots=True)
 class _Demo:
     """The steps of the demo. What goes wrong in one of them is not raised; the checks at the end report it."""
 
-    def __init__(
-        self,
-        console: DemoConsole,
-        month: BillingMonth,
-        billing: BillingSystem,
-        sandbox: SandboxControl,
-        worker: DemoProcess,
-    ) -> None:
-        self._console, self._month = console, month
-        self._billing, self._sandbox, self._worker = billing, sandbox, worker
+    console: DemoConsole
+    month: BillingMonth
+    billing: BillingSystem
+    sandbox: SandboxControl
+    worker: DemoProcess
 
     def run(self, folder: Path) -> bool:
         """Runs all steps; returns whether every check passes."""
-        old_ids = sandbox_ids(self._sandbox)
-        self._billing.insert(self._month.tables)
-        self._console.step_done(f"The billing system holds {len(self._month.plans)} approved invoices")
+        old_ids = sandbox_ids(self.sandbox)
+        self.billing.insert(self.month.tables)
+        self.console.step_done(f"The billing system holds {len(self.month.plans)} approved invoices")
         self._publish_and_send()
         self._receive_payments()
         self._sync_payments("The payment sync reads that")
         self._return_payment()
         self._sync_payments("The next sync reads that, too")
-        results = read_results(self._month, self._billing, self._sandbox, old_ids)
+        results = read_results(self.month, self.billing, self.sandbox, old_ids)
         checks = {each.plan.invoice_number: check_invoice(each) for each in results.invoices}
         checks["the account"] = check_account(results)
         failed = {
@@ -182,70 +179,70 @@ class _Demo:
             if (failures := [check for check in compared if check.expected != check.actual])
         }
         count = _write_pdfs(results.invoices, folder)
-        self._console.table(results.invoices, set(failed))
+        self.console.table(results.invoices, set(failed))
         for invoice in results.invoices:
             number = invoice.plan.invoice_number
             if invoice.plan.is_refused and number not in failed:
-                self._console.text(f"  {number} waits for a person, as it should:", "yellow")
+                self.console.text(f"  {number} waits for a person, as it should:", "yellow")
                 job = invoice.row["jobs"][0]
-                self._console.text(f"    {job['error']}\n    {job['next_step']}\n")
-        self._console.text(f"  {count} PDFs and the worker's log: {folder}")
-        self._console.summary(checks, failed)
+                self.console.text(f"    {job['error']}\n    {job['next_step']}\n")
+        self.console.text(f"  {count} PDFs and the worker's log: {folder}")
+        self.console.summary(checks, failed)
         return not failed
 
     def _publish_and_send(self) -> None:
         """Enqueues both jobs of every invoice at once; the jobs of one invoice run one after another."""
         jobs = [
-            self._billing.enqueue(kind, by=self._month.staff_id, invoice_id=plan.invoice_id)
-            for plan in self._month.plans
+            self.billing.enqueue(kind, by=self.month.staff_id, invoice_id=plan.invoice_id)
+            for plan in self.month.plans
             for kind in ("publish_invoice", "send_invoice")
         ]
-        with self._console.progress("Publishing ...") as show:
+        with self.console.progress("Publishing ...") as show:
 
             def on_progress(ended: Counter[str]) -> None:
                 published, mailed = ended["publish_invoice"], ended["send_invoice"]
                 show(f"{published} published, {mailed} mailed, of {len(jobs) // 2}", ended.total() / len(jobs))
 
-            self._billing.wait_for(jobs, self._worker.check_running, on_progress)
+            self.billing.wait_for(jobs, self.worker.check_running, on_progress)
         counts = {
             (row["kind"], row["state"]): row["count"]
-            for row in self._billing.rows("SELECT kind, state, count(*) FROM sevdesk_jobs GROUP BY kind, state")
+            for row in self.billing.rows("SELECT kind, state, count(*) FROM sevdesk_jobs GROUP BY kind, state")
         }
         published, mailed = counts.get(("publish_invoice", "done"), 0), counts.get(("send_invoice", "done"), 0)
         parked = counts.get(("publish_invoice", "parked"), 0)
         waiting = "1 waits" if parked == 1 else f"{parked} wait"
-        self._console.step_done(f"The worker has published {published} and mailed {mailed}; {waiting} for a person")
+        self.console.step_done(f"The worker has published {published} and mailed {mailed}; {waiting} for a person")
 
     def _receive_payments(self) -> None:
         external_ids = self._external_ids()
         paid: Counter[bool] = Counter()  # by whether in full
-        for plan in self._month.plans:
+        for plan in self.month.plans:
             if not plan.amount or plan.invoice_id not in external_ids:
                 continue
             try:
-                self._sandbox.receive_payment(external_ids[plan.invoice_id], plan.amount, str(plan.paid_on))
+                self.sandbox.receive_payment(external_ids[plan.invoice_id], plan.amount, str(plan.paid_on))
                 paid[plan.expected is not ExpectedState.PARTLY_PAID] += 1
             except DemoError as error:
-                self._console.text(f"    {plan.invoice_number}: {error}")
-        self._console.step_done(f"{paid[True]} customers pay in full, {paid[False]} in part, the others are late")
+                self.console.text(f"    {plan.invoice_number}: {error}")
+        self.console.step_done(f"{paid[True]} customers pay in full, {paid[False]} in part, the others are late")
 
     def _external_ids(self) -> dict[UUID, str]:
         statement = "SELECT id, external_id FROM billing_invoices WHERE accounting_sync_status = 'synced'"
-        return {row["id"]: row["external_id"] for row in self._billing.rows(statement)}
+        return {row["id"]: row["external_id"] for row in self.billing.rows(statement)}
 
     def _return_payment(self) -> None:
-        plan = next(plan for plan in self._month.plans if plan.expected is ExpectedState.RETURNED)
+        plan = next(plan for plan in self.month.plans if plan.expected is ExpectedState.RETURNED)
         if external_id := self._external_ids().get(plan.invoice_id):
-            self._sandbox.return_payments(external_id)
-            self._console.step_done(f"The bank takes the {plan.amount} EUR for {plan.invoice_number} back")
+            self.sandbox.return_payments(external_id)
+            self.console.step_done(f"The bank takes the {plan.amount} EUR for {plan.invoice_number} back")
 
     def _sync_payments(self, text: str) -> None:
-        job = self._billing.enqueue("sync_payments", by=self._month.admin_id)
-        with self._console.progress("Syncing payments ..."):
-            self._billing.wait_for([job], self._worker.check_running, lambda _: None)
-        done = self._billing.rows("SELECT result FROM sevdesk_jobs WHERE job_id = %s AND state = 'done'", job)
+        job = self.billing.enqueue("sync_payments", by=self.month.admin_id)
+        with self.console.progress("Syncing payments ..."):
+            self.billing.wait_for([job], self.worker.check_running, lambda _: None)
+        done = self.billing.rows("SELECT result FROM sevdesk_jobs WHERE job_id = %s AND state = 'done'", job)
         changed = sum(row["result"]["changed"] for row in done)
-        self._console.step_done(f"{text}: {changed} {'claim has' if changed == 1 else 'claims have'} changed")
+        self.console.step_done(f"{text}: {changed} {'claim has' if changed == 1 else 'claims have'} changed")
 
 
 def _write_pdfs(invoices: list[InvoiceResult], folder: Path) -> int:

@@ -5,8 +5,8 @@ no personal data becomes a label. All names start with `sevdesk_worker_`; times 
 """
 
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
@@ -127,24 +127,19 @@ class Metrics:
 
     # -- export -------------------------------------------------------------------------------------------------------
 
-    def serve(self, host: str, port: int) -> "Server":
-        """Answer scrapes in a thread, so that a busy event loop still answers. Raises OSError if the port is taken."""
-        return Server(self.registry, host, port)
+    @contextmanager
+    def serve(self, host: str, port: int) -> Iterator[int]:
+        """Answers `GET /metrics` in a thread, so that a busy event loop still answers. Gives the port, for 0 a free one.
 
-
-class Server:
-    """Serves `GET /metrics` on `port`; 0 chooses a free one."""
-
-    def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
-        self._server, self._thread = start_http_server(port, host, registry)
-        self.port: int = self._server.server_port
-
-    def close(self) -> None:
-        """Stop the server and its thread."""
-        self._server.shutdown()
-        self._server.server_close()
-        with suppress(RuntimeError):
-            self._thread.join(5)
+        Raises OSError if the port is taken.
+        """
+        server, thread = start_http_server(port, host, self.registry)
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join(5)
 
 
 def _known(kind: str) -> str:

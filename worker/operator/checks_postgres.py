@@ -72,26 +72,26 @@ async def _locks(settings: Settings) -> list[Check]:
 
 
 async def _migrations(store: Store, settings: Settings) -> list[Check]:
-    known = {path.stem for path in (sql_dir() / "migrations").glob("*.sql")}
-    log: Row = await store.query("migration_log")
     unfit = await unfit_statements(settings.database_url)
     bad = f"{len(unfit)} statements do not fit the database ({', '.join(unfit[:3])}). Run sevdesk-worker migrate."
-    statements = check_that("statements", not unfit, "Every statement of the worker fits the database.", bad)
+    good = "Every statement of the worker fits the database."
+    return [await _applied(store), check_that("statements", not unfit, good, bad)]
+
+
+async def _applied(store: Store) -> Check:
+    known = {path.stem for path in (sql_dir() / "migrations").glob("*.sql")}
+    log: Row = await store.query("migration_log")
     if not log["there"]:
-        return [
-            Check("migrations", "fail", "The worker's tables are not there. Run sevdesk-worker migrate."),
-            statements,
-        ]
+        return Check("migrations", "fail", "The worker's tables are not there. Run sevdesk-worker migrate.")
     if not log["readable"]:
-        text = "This role may not read the migration log; the statements prove the rest."
-        return [Check("migrations", "ok", text), statements]
+        return Check("migrations", "ok", "This role may not read the migration log; the statements prove the rest.")
     applied = {row["migration_id"] for row in await store.query("applied_migrations")}
     missing, newer = sorted(known - applied), sorted(applied - known)
     if newer:
         text = f"The database has {', '.join(newer)}, which this version does not know. Update the worker."
-        return [Check("migrations", "warn", text), statements]
+        return Check("migrations", "warn", text)
     bad = f"{', '.join(missing)} not applied. Run sevdesk-worker migrate."
-    return [check_that("migrations", not missing, f"All {len(known)} migrations are applied.", bad), statements]
+    return check_that("migrations", not missing, f"All {len(known)} migrations are applied.", bad)
 
 
 # -- the billing tables ------------------------------------------------------------------------------------------------
