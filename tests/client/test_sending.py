@@ -288,7 +288,7 @@ async def test_trickling_answers_run_out_of_time(
     async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        for _ in range(200):
+        while True:
             writer.write(b" ")
             await writer.drain()
             await asyncio.sleep(0.05)
@@ -298,7 +298,7 @@ async def test_trickling_answers_run_out_of_time(
     started = time.monotonic()
     with pytest.raises(kind, match="TimeoutError"):
         await call(client)
-    assert 0.3 <= time.monotonic() - started < 5.0
+    assert time.monotonic() - started >= 0.3
 
 
 @pytest.mark.httpx_mock(should_mock=lambda request: False)
@@ -359,15 +359,18 @@ async def test_closed_port_is_not_sent(http: httpx.AsyncClient, serve: Callable[
 async def test_full_pool_is_not_sent(serve: Callable[[Handler], Awaitable[str]]) -> None:
     """A write that waited in vain for a connection certainly did not happen."""
 
+    reached = asyncio.Event()
+
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.set()
         await reader.read()
 
     url = await serve(silent)
     async with httpx.AsyncClient(limits=httpx.Limits(max_connections=1)) as http:
         slow = SevDeskClient(http, TOKEN, base_url=url, attempts=1)
-        quick = SevDeskClient(http, TOKEN, base_url=url, write_timeout=2.0, attempts=1)
+        quick = SevDeskClient(http, TOKEN, base_url=url, write_timeout=0.5, attempts=1)
         waiting = asyncio.create_task(slow.delete_draft("1"))
-        await asyncio.sleep(0.1)
+        await reached.wait()
         with pytest.raises(errors.NotSent, match="PoolTimeout"):
             await quick.delete_draft("2")
         waiting.cancel()
@@ -382,12 +385,16 @@ async def test_cancelled_calls_are_observed(
     """A worker that stops cancels its calls, and each still leaves its line."""
     seen: list[Call] = []
 
+    reached = asyncio.Event()
+
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        reached.set()
         await reader.read()
 
     client = SevDeskClient(http, TOKEN, base_url=await serve(silent), observe=seen.append)
     task = asyncio.create_task(client.delete_draft("1"))
-    await asyncio.sleep(0.1)
+    await reached.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -44,7 +44,7 @@ async def billing(database_url: str, redis_url: str) -> AsyncIterator[Billing]:
 
 @pytest.fixture
 def settings(database_url: str, redis_url: str, sevdesk: Running) -> Settings:
-    """Short waits; everything else as in production."""
+    """A quarantine that no test waits out, and calls with time enough on a loaded machine; else as in production."""
     return make_settings(
         database_url=database_url,
         redis_url=redis_url,
@@ -56,7 +56,7 @@ def settings(database_url: str, redis_url: str, sevdesk: Running) -> Settings:
 def make_settings(**given: Any) -> Settings:
     """Settings for a test: nothing is read from the environment or from .env."""
     usual: dict[str, Any] = {
-        "write_quarantine": 2.0,
+        "write_quarantine": 30.0,
         "shutdown_grace": 5.0,
         "person_job_limit": JobLimit(10_000, 60.0),
         "sevdesk_api_token": None,
@@ -97,6 +97,13 @@ def run_worker(settings: Settings) -> RunWorker:
 async def worker(run_worker: RunWorker) -> AsyncIterator[App]:
     """One running worker."""
     async with run_worker() as app:
+        yield app
+
+
+@pytest.fixture
+async def hasty_worker(run_worker: RunWorker) -> AsyncIterator[App]:
+    """One running worker that reads back after two seconds what became of a lost write."""
+    async with run_worker(write_quarantine=2.0) as app:
         yield app
 
 

@@ -118,7 +118,7 @@ async def test_paid_invoice_becomes_a_credit_note(billing: Billing, worker: obje
 @pytest.mark.parametrize("kind", ["lose_answer", "drop_before"])
 @pytest.mark.parametrize("path", ["*/cancelInvoice", "*/sendViaEmail"])
 async def test_lost_answers_leave_one_of_each(
-    billing: Billing, worker: object, sevdesk: Running, kind: str, path: str
+    billing: Billing, hasty_worker: object, sevdesk: Running, kind: str, path: str
 ) -> None:
     """Whatever is lost on the way, there is one SR and one mail."""
     invoice = await published(billing)

@@ -37,14 +37,14 @@ async def test_outage_is_explained(stage: Stage) -> None:
 
 async def test_turn_is_explained(stage: Stage) -> None:
     """The second job of an invoice names the first, which is running and healthy itself."""
-    await order_fault(stage.sevdesk, "delay", "POST /Invoice/Factory/saveInvoice", after_ms=1500)
     invoice = await stage.billing.usual_invoice()
-    async with stage.working():
+    async with stage.working(), stage.sevdesk.held("POST /Contact") as hold:
         first = await stage.billing.enqueue("publish_invoice", invoice_id=invoice)
         await stage.billing.until_state(first, "running")
         second = await stage.billing.enqueue("send_invoice", invoice_id=invoice)
         await until(lambda: stage.billing.job(second))
         behind, ahead = await stage.why(second), await stage.why(invoice)
+        hold.release()
         assert (await stage.billing.ended(second))["state"] == "done"
     assert not behind.needs_person and not ahead.needs_person
     assert f"behind publish_invoice (job {first}, running)" in behind.cause

@@ -195,7 +195,7 @@ async def test_restart_fetches_the_same_export(billing: Billing, run_worker: Run
     assert len((await state(sevdesk))["exports"]) == 1
 
 
-async def test_lost_start_is_a_question(billing: Billing, worker: object, sevdesk: Running) -> None:
+async def test_lost_start_is_a_question(billing: Billing, hasty_worker: object, sevdesk: Running) -> None:
     """If the answer to the start is lost, the job is parked with a question, and nothing is started twice."""
     await order_fault(sevdesk, "lose_answer", "GET /Export/createDatevCsvZipExportJob", times=1)
     job = await billing.do("export_datev", **MONTH)
@@ -205,7 +205,7 @@ async def test_lost_start_is_a_question(billing: Billing, worker: object, sevdes
     assert (await billing.ended(job["job_id"]))["state"] == "done"
 
 
-async def test_lost_export_that_runs_is_left(billing: Billing, worker: object, sevdesk: Running) -> None:
+async def test_lost_export_that_runs_is_left(billing: Billing, hasty_worker: object, sevdesk: Running) -> None:
     """If a person finds it in sevDesk, the job ends without it, and exports that waited for the answer go on."""
     await order_fault(sevdesk, "lose_answer", "GET /Export/createDatevCsvZipExportJob", times=1)
     lost = await billing.do("export_datev", **MONTH)

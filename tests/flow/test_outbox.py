@@ -3,12 +3,19 @@
 import asyncio
 
 import asyncpg
+import pytest
 from flow.billing import Billing
 from flow.books import state
 from flow.waiting import PATIENCE
 
 from sevdesk_client.sandbox.http.server import Running
-from worker.maintenance.maintenance import SWEEP_SECONDS
+from worker.maintenance import maintenance
+
+
+@pytest.fixture
+def no_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The regular sweep, which finds what no notification told of, comes too late for any test."""
+    monkeypatch.setattr(maintenance, "SWEEP_SECONDS", 3600.0)
 
 
 async def request(connection: asyncpg.Connection, invoice: object, key: str | None = None) -> str:
@@ -49,14 +56,13 @@ async def request_and_commit(billing: Billing, invoice: object, key: str | None 
         return await request(connection, invoice, key)
 
 
-async def test_committed_request_starts_at_once(billing: Billing, worker: object) -> None:
-    """Five in a row start within a second each: the notification rings, not the sweep."""
+async def test_committed_request_starts_at_once(no_sweep: None, billing: Billing, worker: object) -> None:
+    """Five in a row start although nobody sweeps: the notification rings."""
     await until_listening(billing)
     for _ in range(5):
         job_id = await request_and_commit(billing, await billing.usual_invoice())
         job = await billing.ended(job_id)
         assert (job["state"], job["origin"], job["correlation_id"]) == ("done", "outbox", "order-7")
-        assert (job["started_at"] - job["created_at"]).total_seconds() < min(1.0, SWEEP_SECONDS / 2)
 
 
 async def test_request_waits_for_its_commit(billing: Billing, worker: object) -> None:

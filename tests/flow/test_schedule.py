@@ -8,10 +8,10 @@ from functools import partial
 import asyncpg
 import pytest
 from flow.billing import Billing
-from flow.books import calls, order_fault, until
+from flow.books import until
 from flow.conftest import RunWorker
+from flow.holding import HoldableSevdesk
 
-from sevdesk_client.sandbox.http.server import Running
 from worker.domain.schedule import next_run
 from worker.maintenance import maintenance
 
@@ -95,15 +95,15 @@ async def test_any_past_time_starts(billing: Billing, worker: object) -> None:
         await asyncio.sleep(1)  # job ids have whole seconds
 
 
-async def test_run_still_going_is_joined(billing: Billing, worker: object, sevdesk: Running) -> None:
+async def test_run_still_going_is_joined(billing: Billing, worker: object, sevdesk: HoldableSevdesk) -> None:
     """A tick that finds the last run at work passes without a second one, and the one after it runs again."""
-    await order_fault(sevdesk, "delay", "GET /Invoice", after_ms=600)
-    await set_due(billing, ago(minutes=30))
-    await until(lambda: calls(sevdesk))
-    await set_due(billing, ago(minutes=20))
-    await until(lambda: is_in_future(billing))
-    [job] = await syncs(billing)
-    assert job["state"] == "running"
+    async with sevdesk.held("GET /Invoice") as hold:
+        await set_due(billing, ago(minutes=30))
+        await hold.reached()
+        await set_due(billing, ago(minutes=20))
+        await until(lambda: is_in_future(billing))
+        [job] = await syncs(billing)
+        assert job["state"] == "running"
     await billing.ended(job["job_id"])
     await set_due(billing, ago(minutes=10))
     await until(lambda: is_in_future(billing))

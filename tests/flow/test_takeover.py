@@ -1,14 +1,15 @@
 """A worker dies, or only its proof of life does: another one goes on, and sevDesk sees one effect."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
+from asyncpg import Record
 from flow.billing import Billing
-from flow.books import control, state
+from flow.books import control, state, until
 from flow.conftest import RunWorker
 from flow.processes import Process, worker_process
 from flow.waiting import PATIENCE, asked
@@ -21,7 +22,6 @@ from worker.settings import Settings
 from worker.store import LockSession, Store
 
 SLOW_WRITE = 500  # milliseconds of a write in sevDesk
-TAKEOVER_SECONDS = 5.0  # seconds after a kill, or after the quarantine, within which another worker must have acted
 
 
 @asynccontextmanager
@@ -62,25 +62,34 @@ async def test_killed_worker_is_taken_over(
         job_id = await publish_slowly(billing, sevdesk)
         victim = await owner(billing, job_id, workers)
         await victim.kill()
-        killed = time.time()
-        while (job := await billing.job(job_id))["attempt"] < 2:
-            assert time.time() < killed + TAKEOVER_SECONDS, "nobody took the job up"
-            await asyncio.sleep(0.02)
+        job = await until(partial(second_attempt, billing, job_id))
         assert job["worker"].split(":")[1] != str(victim.pid)
         job = await billing.ended(job_id)
     assert job["state"] == "done"
     intent = await billing.db.fetchrow("SELECT * FROM sevdesk_intents WHERE action = 'save_invoice'")
     waited = (intent["closed_at"] - intent["intent_at"]).total_seconds()
     assert intent["outcome"] == "found_done"
-    assert settings.write_quarantine <= waited < settings.write_quarantine + TAKEOVER_SECONDS
+    assert settings.write_quarantine <= waited
     assert len((await state(sevdesk))["invoices"]) == 1
-    assert await billing.redis.keys("arq:in-progress:*") == []
+    await until(partial(nothing_in_progress, billing))
+
+
+async def second_attempt(billing: Billing, job_id: str) -> Record | None:
+    """The job's row, once somebody has taken it up again."""
+    job = await billing.job(job_id)
+    return job if job["attempt"] == 2 else None
+
+
+async def nothing_in_progress(billing: Billing) -> bool:
+    """Whether no claim is left in Redis; the last one goes after the job's end."""
+    return await billing.redis.keys("arq:in-progress:*") == []
 
 
 async def test_idle_jobs_of_the_dead_go_on(
     billing: Billing, settings: Settings, sevdesk: Running, tmp_path: Path
 ) -> None:
     """SIGKILL amid many jobs: the other worker ends all of them, each once."""
+    settings = settings.model_copy(update={"write_quarantine": 2.0})
     async with two_workers(settings, tmp_path) as workers:
         jobs = [await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice()) for _ in range(12)]
         await asked(sevdesk, "/saveInvoice")
@@ -139,15 +148,18 @@ async def test_failed_claim_keeps_no_lock(billing: Billing, worker: object, monk
 
 
 @pytest.mark.parametrize("running", [True, False])
-async def test_reaper_spares_what_lives(running: bool, billing: Billing, run_worker: RunWorker) -> None:
+async def test_reaper_spares_what_lives(
+    running: bool, billing: Billing, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Only a running job whose lock is free goes back to the queue."""
+    monkeypatch.setattr(maintenance, "REAP_SECONDS", 0.2)
     invoice = await billing.usual_invoice()
     job_id = await billing.request("publish_invoice", invoice_id=invoice)
     await billing.db.execute("UPDATE sevdesk_jobs SET state = 'running' WHERE job_id = $1", job_id)
     async with billing.db.acquire() as other, run_worker():
         if running:
             await other.execute("SELECT pg_advisory_lock(lock_key) FROM sevdesk_jobs WHERE job_id = $1", job_id)
-            await asyncio.sleep(2.5)
+            await asyncio.sleep(0.7)
             assert (await billing.job(job_id))["state"] == "running"
             await other.execute("SELECT pg_advisory_unlock_all()")
         assert (await billing.ended(job_id))["state"] == "done"

@@ -19,5 +19,5 @@ async def running_sandbox() -> AsyncIterator[Running]:
 @pytest.fixture
 async def sandbox(running_sandbox: Running) -> AsyncIterator[SandboxClient]:
     """The same, with a connection that holds the token."""
-    async with httpx.AsyncClient(headers={"Authorization": TOKEN}, timeout=10, verify=NO_TLS) as http:
+    async with httpx.AsyncClient(headers={"Authorization": TOKEN}, timeout=60, verify=NO_TLS) as http:
         yield SandboxClient(running_sandbox, http)

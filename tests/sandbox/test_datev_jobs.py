@@ -42,12 +42,13 @@ async def test_jobs_advance_with_polls(sandbox: SandboxClient) -> None:
 
 async def test_jobs_advance_with_time(sandbox: SandboxClient) -> None:
     """Or by the clock, so that a test may count on being in between."""
-    await sandbox.switch(datev_polls=0, datev_seconds=0.6)
+    await sandbox.switch(datev_polls=0, datev_seconds=1.5)
     job = await order(sandbox)
     [shown] = await progress(sandbox, job)
     assert shown["current"] < 100 and (await info(sandbox, job))["objects"] == []
-    await asyncio.sleep(0.7)
-    assert (await info(sandbox, job))["objects"][0]["link"]
+    while not (ready := (await info(sandbox, job))["objects"]):  # noqa: ASYNC110 - time passes
+        await asyncio.sleep(0.05)
+    assert ready[0]["link"]
 
 
 async def test_held_jobs_wait(sandbox: SandboxClient) -> None:

@@ -13,6 +13,7 @@ from flow.stage import Stage
 from worker.settings import JobLimit
 
 NEW_CONTACT = "POST /Contact"
+STALLED = 0.2  # seconds: a tenth of the quarantine
 PATIENT = {"write_quarantine": 600.0, "shutdown_grace": 0.0}  # a held write is not given up
 
 
@@ -62,7 +63,7 @@ async def changed_during_a_write(stage: Stage) -> Any:
     return await stage.seen(job_id, "invoice_changed")
 
 
-@provokes("worker_stalled")
+@provokes("worker_stalled", worker={"write_quarantine": STALLED * 10})
 async def slow_before_the_call(stage: Stage) -> Any:
     """Postgres takes longer over the intent than a tenth of the quarantine."""
     waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
@@ -70,7 +71,7 @@ async def slow_before_the_call(stage: Stage) -> Any:
         await connection.execute("LOCK TABLE sevdesk_intents IN SHARE MODE")
         job_id = await enqueue(stage)
         await until(lambda: connection.fetchval(waits))
-        await asyncio.sleep(stage.settings.write_quarantine * 0.12)
+        await asyncio.sleep(STALLED * 1.2)
     return await stage.seen(job_id, "worker_stalled")
 
 
