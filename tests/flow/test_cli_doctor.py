@@ -97,6 +97,24 @@ async def test_unmigrated_database_is_named(operator: Operator, empty_url: str) 
         assert "sevdesk_" in problem and "Run sevdesk-worker migrate" in problem
 
 
+async def test_missing_billing_tables_are_named(operator: Operator, empty_url: str) -> None:
+    """Migrated without them, every command leads to what makes them, and what makes them says so."""
+    assert (await operator.json("health", code=1, DATABASE_URL=empty_url))["checks"][0]["detail"].startswith(
+        "answers. "
+    )
+    await operator.run("migrate", DATABASE_URL=empty_url)
+    makes_them = "sevdesk-worker migrate --billing-reference makes them."
+    code, _, problem = await operator.run("status", DATABASE_URL=empty_url)
+    assert code == 1 and makes_them in problem and "billing_invoices" in problem
+    found = await checks(operator, 1, DATABASE_URL=empty_url)
+    assert found["billing tables"][0] == "fail" and found["billing tables"][1].endswith(makes_them)
+    assert "unless billing tables are missing" in found["statements"][1]
+    assert not {"rights", "invoice numbers"} & found.keys()
+    applied = [await operator.json("migrate", "--billing-reference", DATABASE_URL=empty_url) for _ in range(2)]
+    assert [each["applied"] for each in applied] == [["billing_reference"], []]
+    assert (await checks(operator, DATABASE_URL=empty_url))["rights"][0] == "ok"
+
+
 async def test_refused_worker_says_so(operator: Operator, database_url: str) -> None:
     """A database that does not exist is a wrong setting, not an outage."""
     ended, _, problem = await operator.run("run", DATABASE_URL=f"{database_url}_gone")

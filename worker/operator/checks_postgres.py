@@ -31,7 +31,8 @@ async def postgres_checks(settings: Settings) -> list[Check]:
     try:
         store = await Store.connect(settings.database_url, size=1, name="sevdesk-worker doctor")
     except UNREACHABLE as error:
-        return [Check("postgres", "fail", f"Postgres does not answer ({type(error).__name__}). Check DATABASE_URL.")]
+        does = "refuses" if isinstance(error, PostgresError) else "does not answer"
+        return [Check("postgres", "fail", f"Postgres {does} ({type(error).__name__}). Check DATABASE_URL.")]
     try:
         return [
             *await _server(store),
@@ -75,7 +76,8 @@ async def _migrations(store: Store, settings: Settings) -> list[Check]:
     known = {path.stem for path in (sql_dir() / "migrations").glob("*.sql")}
     log: Row = await store.query("migration_log")
     unfit = await unfit_statements(settings.database_url)
-    bad = f"{len(unfit)} statements do not fit the database ({', '.join(unfit[:3])}). Run sevdesk-worker migrate."
+    bad = f"{len(unfit)} statements do not fit the database ({', '.join(unfit[:3])}). "
+    bad += "Run sevdesk-worker migrate, unless billing tables are missing."
     statements = check_that("statements", not unfit, "Every statement of the worker fits the database.", bad)
     if not log["there"]:
         return [
@@ -113,6 +115,9 @@ async def _billing(store: Store) -> list[Check]:
     expected = expected_columns()
     rows: list[Row] = await store.query("billing_columns", tables=sorted({table for table, _ in expected}))
     columns = {(row["table_name"], row["column_name"]): row for row in rows}
+    if not columns:
+        bad = "The billing system's tables are not in this database. Check DATABASE_URL; for a try, "
+        return [Check("billing tables", "fail", f"{bad}sevdesk-worker migrate --billing-reference makes them.")]
     faults = contract_faults(expected, columns)
     tables = len({table for table, _ in expected})
     good = f"{tables} tables, {len(expected)} columns are as expected."
