@@ -99,14 +99,16 @@ DECLARE
     invoice uuid := sevdesk_uuid_or_null(payload ->> 'invoice_id');
     id      text := coalesce(idempotency_key, gen_random_uuid()::text);
 BEGIN
-    IF kind !~ '^[A-Za-z_][A-Za-z0-9_.:-]{0,63}$' OR id !~ '^[ -~]{1,200}$' OR length(correlation_id) > 200
-       OR jsonb_typeof(payload) <> 'object' OR length(payload::text) > 200000
+    IF kind IS NULL OR kind !~ '^[A-Za-z_][A-Za-z0-9_.:-]{0,63}$'
+       OR id !~ '^[ -~]{1,200}$' OR length(correlation_id) > 200
+       OR payload IS NULL OR jsonb_typeof(payload) <> 'object' OR length(payload::text) > 200000
        OR EXISTS (SELECT FROM jsonb_each(CASE jsonb_typeof(payload) WHEN 'object' THEN payload ELSE '{}' END)
                          AS o(name, value)
                   WHERE jsonb_typeof(o.value) IN ('object', 'array')
                      OR (jsonb_typeof(o.value) = 'number' AND length(o.value::text) > 40)) THEN
-        RAISE EXCEPTION 'sevdesk_request_job: kind must be a name, payload a flat object of at most 200000 characters, '
-                        'idempotency_key 1 to 200 printable ASCII characters, correlation_id at most 200'
+        RAISE EXCEPTION 'sevdesk_request_job: kind must be a name, payload a flat object of at most 200000 characters '
+                        'with numbers of at most 40 digits, idempotency_key 1 to 200 printable ASCII characters, '
+                        'correlation_id at most 200'
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
     INSERT INTO sevdesk_jobs AS j

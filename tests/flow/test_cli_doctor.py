@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from flow.billing import Billing
 from flow.books import control, order_fault
@@ -96,10 +97,50 @@ async def test_unmigrated_database_is_named(operator: Operator, empty_url: str) 
         assert "sevdesk_" in problem and "Run sevdesk-worker migrate" in problem
 
 
+async def test_missing_billing_tables_are_named(operator: Operator, empty_url: str) -> None:
+    """Migrated without them, every command leads to what makes them, and what makes them says so."""
+    assert (await operator.json("health", code=1, DATABASE_URL=empty_url))["checks"][0]["detail"].startswith(
+        "answers. "
+    )
+    await operator.run("migrate", DATABASE_URL=empty_url)
+    makes_them = "sevdesk-worker migrate --billing-reference makes them."
+    code, _, problem = await operator.run("status", DATABASE_URL=empty_url)
+    assert code == 1 and makes_them in problem and "billing_invoices" in problem
+    found = await checks(operator, 1, DATABASE_URL=empty_url)
+    assert found["billing tables"][0] == "fail" and found["billing tables"][1].endswith(makes_them)
+    assert "unless billing tables are missing" in found["statements"][1]
+    assert not {"rights", "invoice numbers"} & found.keys()
+    applied = [await operator.json("migrate", "--billing-reference", DATABASE_URL=empty_url) for _ in range(2)]
+    assert [each["applied"] for each in applied] == [["billing_reference"], []]
+    assert (await checks(operator, DATABASE_URL=empty_url))["rights"][0] == "ok"
+
+
 async def test_refused_worker_says_so(operator: Operator, database_url: str) -> None:
     """A database that does not exist is a wrong setting, not an outage."""
     ended, _, problem = await operator.run("run", DATABASE_URL=f"{database_url}_gone")
     assert ended == 2 and problem.startswith("Postgres refuses (InvalidCatalogNameError). Check DATABASE_URL")
+
+
+async def test_failed_migration_is_explained(operator: Operator, billing: Billing, empty_url: str) -> None:
+    """Without the owner's rights, and over tables of others: one sentence each."""
+    await billing.db.execute((sql_dir() / "roles.sql").read_text() + "ALTER ROLE sevdesk_worker LOGIN PASSWORD 'x'")
+    url = operator.settings.database_url
+    role_url = url.replace(url.split("//")[1].split("@")[0], "sevdesk_worker:x")
+    code, _, problem = await operator.run("migrate", DATABASE_URL=role_url)
+    assert code == 1 and "migrate must run as the owner of the tables; name that role in DATABASE_URL." in problem
+    other = await asyncpg.connect(empty_url)
+    await other.execute("CREATE TABLE contacts ()")
+    await other.close()
+    code, _, problem = await operator.run("migrate", "--billing-reference", DATABASE_URL=empty_url)
+    assert code == 1 and problem.endswith("already exists. --billing-reference is for an empty database.\n")
+
+
+@pytest.mark.long  # yoyo waits ten seconds for its lock
+async def test_lock_of_killed_migrate_is_named(operator: Operator, billing: Billing) -> None:
+    """yoyo keeps its lock as a row, which a killed process leaves there."""
+    await billing.db.execute("INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, now(), 4711)")
+    said = "Process 4711 has locked this database. If no migrate is running, empty the table yoyo_lock.\n"
+    assert await operator.run("migrate") == (1, "", said)
 
 
 async def test_transaction_pooler_is_noticed(operator: Operator, database_url: str) -> None:

@@ -253,6 +253,13 @@ async def test_odd_request_is_rejected(
     assert not troubles(logs)
 
 
+@pytest.mark.parametrize(("kind", "payload"), [(None, "{}"), ("sync_payments", None), ("sync_payments", "null")])
+async def test_request_of_nothing_is_refused(office: Office, kind: str | None, payload: str | None) -> None:
+    """Null is an input that no worker could read, like any other."""
+    with pytest.raises(asyncpg.InvalidParameterValueError, match="kind must be a name"):
+        await office.billing.db.fetchval("SELECT sevdesk_request_job($1, $2::jsonb)", kind, payload)
+
+
 @pytest.mark.parametrize("key", ["a\nb", "x" * 201, ""], ids=["line break", "too long", "empty"])
 async def test_odd_idempotency_key_is_no_trap(office: Office, worker: object, key: str) -> None:
     """The key becomes the job id: either it is refused at once, or the job runs under it."""

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 import typer
 from house.doc_tables import TABLES, in_file
+from house.log_events import log_events
 from house.markdown import PAGES, ROOT, anchors, blocks, code, links, prose, table_rows
 from typer.main import get_command
 
@@ -61,6 +62,14 @@ def test_command_table_is_complete(command: str) -> None:
     assert found and all(re.fullmatch(r"[0-3]( [0-3])*", row[2]) for row in found)
     shown = {option for row in found for option in re.findall(r"--[a-z][a-z-]*", row[0])}
     assert shown == options_of(command) - {"--json", "--help"}
+
+
+def test_named_log_events_exist() -> None:
+    """Each span like `token.refused` that begins as log events do is one."""
+    events = set(log_events())
+    said = {span for _, span in SAID if re.fullmatch(r"[a-z_]+\.[a-z_]+", span)}
+    ours = {span for span in said if span.partition(".")[0] in {event.partition(".")[0] for event in events}}
+    assert {"job.rejected", "token.refused"} <= ours and ours - events == set()
 
 
 def test_named_make_targets_exist() -> None:

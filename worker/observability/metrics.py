@@ -129,7 +129,7 @@ class Metrics:
 
     @contextmanager
     def serve(self, host: str, port: int) -> Iterator[int]:
-        """Answers `GET /metrics` in a thread, so that a busy event loop still answers. Gives the port, for 0 a free one.
+        """Answer `GET /metrics` in a thread, so that a busy event loop still answers; gives the port, for 0 a free one.
 
         Raises OSError if the port is taken.
         """

@@ -31,7 +31,8 @@ async def postgres_checks(settings: Settings) -> list[Check]:
     try:
         store = await Store.connect(settings.database_url, size=1, name="sevdesk-worker doctor")
     except UNREACHABLE as error:
-        return [Check("postgres", "fail", f"Postgres does not answer ({type(error).__name__}). Check DATABASE_URL.")]
+        does = "refuses" if isinstance(error, PostgresError) else "does not answer"
+        return [Check("postgres", "fail", f"Postgres {does} ({type(error).__name__}). Check DATABASE_URL.")]
     try:
         return [
             *await _server(store),
@@ -73,7 +74,8 @@ async def _locks(settings: Settings) -> list[Check]:
 
 async def _migrations(store: Store, settings: Settings) -> list[Check]:
     unfit = await unfit_statements(settings.database_url)
-    bad = f"{len(unfit)} statements do not fit the database ({', '.join(unfit[:3])}). Run sevdesk-worker migrate."
+    bad = f"{len(unfit)} statements do not fit the database ({', '.join(unfit[:3])}). "
+    bad += "Run sevdesk-worker migrate, unless billing tables are missing."
     good = "Every statement of the worker fits the database."
     return [await _applied(store), check_that("statements", not unfit, good, bad)]
 
@@ -113,6 +115,9 @@ async def _billing(store: Store) -> list[Check]:
     expected = expected_columns()
     rows: list[Row] = await store.query("billing_columns", tables=sorted({table for table, _ in expected}))
     columns = {(row["table_name"], row["column_name"]): row for row in rows}
+    if not columns:
+        bad = "The billing system's tables are not in this database. Check DATABASE_URL; for a try, "
+        return [Check("billing tables", "fail", f"{bad}sevdesk-worker migrate --billing-reference makes them.")]
     faults = contract_faults(expected, columns)
     tables = len({table for table, _ in expected})
     good = f"{tables} tables, {len(expected)} columns are as expected."

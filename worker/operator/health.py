@@ -26,13 +26,17 @@ async def _within_time_limit(name: str, checks: Awaitable[list[Check]]) -> list[
     from redis.exceptions import RedisError
 
     from worker.store import CONNECTION_LOST
-    from worker.store.probe import PostgresError
+    from worker.store.probe import NOT_MIGRATED, PostgresError, what_is_missing
 
     try:
         async with asyncio.timeout(SECONDS):
             return await checks
-    except (RedisError, PostgresError, ValueError, *CONNECTION_LOST) as error:
+    except (RedisError, ValueError, *CONNECTION_LOST) as error:
         return [Check(name, "fail", f"does not answer ({type(error).__name__}).")]
+    except NOT_MIGRATED as error:
+        return [Check(name, "fail", f"answers. {what_is_missing(error)}")]
+    except PostgresError as error:
+        return [Check(name, "fail", f"refuses ({type(error).__name__}). See sevdesk-worker doctor.")]
 
 
 async def _postgres(settings: Settings, sync_within: float | None) -> list[Check]:

@@ -12,28 +12,29 @@ from worker.store.sql_files import sql_dir
 
 
 def migrate(database_url: str, *, billing_reference: bool = False) -> list[str]:
-    """Bring the database up to date and return the ids of the migrations applied now.
+    """Bring the database up to date and return the ids of the migrations applied now, `billing_reference` first.
 
     Several processes may call this at once: yoyo's lock makes them take turns, and the later ones find nothing to do.
     Raises `psycopg.OperationalError` when the database cannot be reached.
     """
-    if billing_reference:
-        _create_billing_tables(database_url)
+    made = ["billing_reference"] if billing_reference and _create_billing_tables(database_url) else []
     backend = get_backend(_yoyo_url(database_url))
     try:
         with backend.lock():
             pending = backend.to_apply(read_migrations(str(sql_dir() / "migrations")))
             backend.apply_migrations(pending)
-            return [migration.id for migration in pending]
+            return made + [migration.id for migration in pending]
     finally:
         backend.connection.close()
 
 
-def _create_billing_tables(database_url: str) -> None:
+def _create_billing_tables(database_url: str) -> bool:
+    """False if they are there already."""
     with psycopg.connect(database_url) as connection:
-        row = connection.execute("SELECT to_regclass('billing_invoices')").fetchone()
-        if row is not None and row[0] is None:
+        missing = connection.execute("SELECT to_regclass('billing_invoices')").fetchone() == (None,)
+        if missing:
             connection.execute((sql_dir() / "billing" / "tables.sql").read_bytes())
+    return missing
 
 
 def _yoyo_url(database_url: str) -> str:
