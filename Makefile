@@ -3,6 +3,8 @@
 PYTHON ?= python3
 RUN = .venv/bin/python
 READY = .venv/ready
+# Where it is set, each pytest worker compiles every test file anew: four seconds of each core, every time.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo local test long docs chaos bench check lock clean

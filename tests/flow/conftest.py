@@ -16,10 +16,17 @@ from flow.waiting import PATIENCE
 
 from sevdesk_client.sandbox.http.server import Running
 from worker.app import App
+from worker.maintenance import maintenance
 from worker.settings import JobLimit, Settings
 from worker.store import Store
 
 RunWorker = Callable[..., AbstractAsyncContextManager[App]]
+
+
+@pytest.fixture(autouse=True)
+def no_scheduled_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The workers plan their next payment sync and do not run it, or tests would see it every even ten minutes."""
+    monkeypatch.setattr(maintenance, "TICK_SECONDS", 3600.0)
 
 
 @pytest.fixture

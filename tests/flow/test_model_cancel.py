@@ -192,7 +192,7 @@ def lives(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[L
 
 # Shrinking a life takes minutes; the long variant does it, and the quick one fails at once.
 QUICK = settings(
-    max_examples=40, stateful_step_count=14, derandomize=True, database=None, phases=(Phase.generate,),
+    max_examples=20, stateful_step_count=14, derandomize=True, database=None, phases=(Phase.generate,),
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 LONG = settings(QUICK, max_examples=2_000, stateful_step_count=25, derandomize=False, phases=tuple(Phase))

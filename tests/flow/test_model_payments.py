@@ -160,7 +160,7 @@ def play_one(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
 
 
 QUICK = settings(
-    max_examples=50, derandomize=True, database=None,
+    max_examples=25, derandomize=True, database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 LONG = settings(QUICK, max_examples=1_500, derandomize=False)

@@ -45,7 +45,7 @@ async def recorded(tmp_path: Path) -> AsyncIterator[tuple[SandboxClient, Path]]:
     file = tmp_path / "recording.jsonl"
     async with recording(file, token=TOKEN) as (url, token, inner):
         assert token == TOKEN and inner is not None
-        async with httpx.AsyncClient(headers={"Authorization": TOKEN}, timeout=10) as http:
+        async with httpx.AsyncClient(headers={"Authorization": TOKEN}, timeout=60) as http:
             # The sandbox calls the proxy; its control calls pass the proxy too.
             yield SandboxClient(type(inner)(url, TOKEN, inner.sandbox), http), file
 
@@ -272,7 +272,7 @@ def test_program_records_and_compares(tmp_path: Path) -> None:
         token = program.stdout.readline().strip().removeprefix("SEVDESK_API_TOKEN=")
         assert httpx.get(f"{base_url}/SevUser", headers={"Authorization": token}).status_code == 200
         program.send_signal(signal.SIGTERM)
-        assert program.wait(10) == 0
+        assert program.wait(60) == 0
     same = subprocess.run([*start, "--diff", str(file)], capture_output=True, text=True, check=False)
     assert (same.returncode, same.stdout) == (0, "no differences\n")
     file.write_text(file.read_text().replace('"status": 200', '"status": 418'))
