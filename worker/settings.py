@@ -31,7 +31,7 @@ class JobLimit:
 
 
 class Settings(BaseSettings):
-    """Read from the environment and from `.env` in the working directory; the environment wins."""
+    """Read from the environment and `.env` in the working directory; the environment wins where it is not empty."""
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
 

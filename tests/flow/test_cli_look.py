@@ -229,6 +229,25 @@ async def test_retry_takes_job_invoice_or_all(operator: Operator, billing: Billi
     assert (code, said) == (1, "") and "is not parked" in problem
 
 
+async def test_nothing_to_retry_is_explained(operator: Operator, billing: Billing) -> None:
+    """A job that waits, one that was rejected, an invoice without jobs, and what is neither."""
+    invoice = await billing.usual_invoice(invoice_number="0042")
+    assert await operator.run("retry", "0042") == (1, "", "Invoice 0042 has no job, so there is nothing to retry.\n")
+    job_id = await billing.request("publish_invoice", invoice_id=invoice)
+    await billing.db.execute(
+        "UPDATE sevdesk_jobs SET state = 'waiting', problem = 'sevdesk_pause', problem_parameters = '{}',"
+        " not_before = now() + interval '4000 s'"
+    )
+    for name in ("0042", job_id):
+        code, _, said = await operator.run("retry", name)
+        about = f"Job {job_id} (publish_invoice of 0042) is not parked but waiting, so there is nothing to retry; "
+        assert (code, said) == (1, f"{about}it goes on by itself in 67 min.\n")
+    await billing.db.execute("UPDATE sevdesk_jobs SET state = 'rejected', finished_at = now()")
+    _, _, said = await operator.run("retry", job_id)
+    assert said == f"Job {job_id} (publish_invoice of 0042) is rejected; ask again with a new job.\n"
+    assert await operator.run("retry", "0043") == (1, "", "No invoice or job has the number or id '0043'.\n")
+
+
 async def _ask(billing: Billing, job_id: str) -> None:
     """The parked job has a question."""
     await billing.db.execute(

@@ -44,19 +44,19 @@ def typescript_program(tmp_path: Path) -> list[str]:
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip("NOT RUN: the TypeScript example of docs/integrating.md, for there is no node or no npm")
     (example,) = blocks(PAGE, "ts")
-    (tmp_path / "publish.ts").write_text(example.text)
-    (tmp_path / "package.json").write_text('{"type": "module", "private": true}')
+    (tmp_path / "publish.mts").write_text(example.text)
+    (tmp_path / "package.json").write_text('{"private": true}')
     install = ["npm", "install", *NPM, *PACKAGES]
     installed = subprocess.run(install, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     said = installed.stdout + installed.stderr
     if installed.returncode and any(each in said for each in OFFLINE):
         pytest.skip("NOT RUN: the TypeScript example of docs/integrating.md, for npm's registry cannot be reached")
     assert installed.returncode == 0, said
-    compile_it = ["node_modules/.bin/tsc", *COMPILER, "publish.ts"]
+    compile_it = ["node_modules/.bin/tsc", *COMPILER, "publish.mts"]
     compiled = subprocess.run(compile_it, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert compiled.returncode == 0, compiled.stdout
     catalogue(tmp_path)
-    return ["node", "publish.js"]
+    return ["node", "publish.mjs"]
 
 
 async def told(command: list[str], folder: Path, billing: Billing, urls: dict[str, str], invoice: object) -> str:

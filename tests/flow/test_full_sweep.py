@@ -57,6 +57,17 @@ async def test_deleted_invoice_is_an_event(billing: Billing, worker: object, sev
     assert row["accounting_sync_status"] == "synced" and row["external_id"] != gone
 
 
+async def test_deletion_is_noticed_by_its_sync(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """Until then publishing finds nothing to do; a sync of this invoice is enough, as the next steps say."""
+    invoice = await published(billing)
+    gone = (await billing.row(invoice))["external_id"]
+    await control(sevdesk, "POST", "delete", {"invoice_id": gone})
+    for kind, same in (("publish_invoice", True), ("sync_payments", True), ("publish_invoice", False)):
+        assert (await billing.do(kind, invoice_id=invoice))["state"] == "done"
+        assert ((await billing.row(invoice))["external_id"] == gone) is same
+    assert (await billing.row(invoice))["accounting_sync_status"] == "synced"
+
+
 async def test_one_customer_is_synced_alone(billing: Billing, worker: object, sevdesk: Running) -> None:
     """Only the customer's invoices are read."""
     company = await billing.company()

@@ -26,7 +26,7 @@ COMMANDS: dict[str, typer.core.TyperCommand] = get_command(cli).commands  # type
 # `sh` is checked by sh, `sql` by Postgres, `json` by the schema; `ts` and `python` run in tests/flow/test_examples.py.
 LANGUAGES = {"", "sh", "sql", "json", "ts", "python"}
 # What a shell block may run.
-PROGRAMS = {"make", "pip", "cp", "psql", "sevdesk-worker", ".venv/bin/python"}
+PROGRAMS = {"make", "pip", "npm", "npx", "cp", "psql", "sevdesk-worker", ".venv/bin/python"}
 # Words about how the project came to be, and none of the reader's business.
 FOREIGN = re.compile(r"\b(issue #?\d+|helpers?|prompts?|sub-?agents?|chatbot|language model|LLM|CEO|the user)\b", re.I)
 SAID = [(page, span) for page in PAGES for span in code(page)]

@@ -93,6 +93,13 @@ def test_environment_wins_over_file(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert Settings().worker_max_jobs == 9
 
 
+def test_empty_variable_leaves_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As the docs say: it does not switch off what .env sets."""
+    (tmp_path / ".env").write_text("SEVDESK_API_TOKEN=0123456789abcdef\n")
+    monkeypatch.setenv("SEVDESK_API_TOKEN", "")
+    assert Settings().sevdesk_api_token == SecretStr("0123456789abcdef")
+
+
 def test_env_file_can_be_ignored(tmp_path: Path) -> None:
     """Tests are not to depend on the folder they run in."""
     (tmp_path / ".env").write_text("WORKER_MAX_JOBS=7\n")

@@ -10,9 +10,10 @@ import typer
 from worker.cli.base import USAGE, AsJson, cli, fail, show, with_store
 from worker.cli.invoices import invoice_id_of
 from worker.domain import jobs as contract
+from worker.operator.diagnosis import duration
 from worker.operator.lookup import resolve
 from worker.store import NoOpenQuestion, Store
-from worker.store.operator_rows import ListedJobRow
+from worker.store.operator_rows import DecidingJobRow, ListedJobRow
 from worker.store.rows import Row
 
 STATES = ("requested", "queued", "running", "waiting", "done", "parked", "rejected")
@@ -90,11 +91,12 @@ def retry(
         parked = await _parked(store, subject)
         if outcome and len(parked) > 1:
             fail(f"--as answers the question of one job, and {len(parked)} are parked: {', '.join(parked)}.", USAGE)
-        return [job_id for job_id in parked if await _unpark(store, job_id, outcome)]
+        retried = [job_id for job_id in parked if await _unpark(store, job_id, outcome)]
+        if subject is not None and not retried:
+            fail(await _why_not(store, subject))
+        return retried
 
     retried = with_store(unpark)
-    if subject is not None and not retried:
-        fail(f"Job {subject} is not parked, so there is nothing to retry.")
     lines = [f"Job {job_id} is requested again." for job_id in retried] or ["No job is parked."]
     show(as_json, {"retried": retried}, "\n".join(lines))
 
@@ -104,6 +106,22 @@ async def _unpark(store: Store, job_id: str, outcome: Outcome | None) -> bool:
         return await store.unpark(job_id, answer=outcome.value if outcome else None) is not None
     except NoOpenQuestion:
         fail(f"Job {job_id} asks nothing that --as could answer; without it: sevdesk-worker retry {job_id}.")
+
+
+async def _why_not(store: Store, subject: str) -> str:
+    """Why there is nothing to retry, and what to do instead."""
+    found = await resolve(store, subject)
+    if found is None:
+        return f"No invoice or job has the number or id {subject!r}."
+    job: DecidingJobRow | None = await store.query("deciding_job", job_id=found.job_id, invoice_id=found.invoice_id)
+    if job is None:
+        return f"Invoice {subject} has no job, so there is nothing to retry."
+    about = f"Job {job['job_id']} ({job['kind']}{' of ' + job['invoice_number'] if job['invoice_number'] else ''})"
+    if job["state"] == "rejected":
+        return f"{about} is rejected; ask again with a new job."
+    again = job["again_in"] or 0
+    goes_on = f"; it goes on by itself in {duration(again)}" if job["state"] == "waiting" and again > 0 else ""
+    return f"{about} is not parked but {job['state']}, so there is nothing to retry{goes_on}."
 
 
 async def _parked(store: Store, subject: str | None) -> list[str]:

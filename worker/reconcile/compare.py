@@ -163,8 +163,10 @@ def _missing(ours: OurInvoice) -> Iterator[Finding]:
     """A cancelled invoice without a cancellation invoice was a draft, which cancelling has deleted."""
     deleted = ours.sync_status is SyncStatus.CANCELLED and ours.cancellation_id is None
     if ours.external_id is not None and not deleted:
-        yield _finding(ours, Drift.EXISTENCE, f"id {ours.external_id}", "nothing",
-                       "Look into sevDesk's deletion log; restore it there or cancel the invoice here.")  # fmt: skip
+        id_ = ours.receivable.invoice_id
+        step = "Look into sevDesk's deletion log; restore it there, or cancel the invoice here, or publish it again: "
+        step += f"enqueue sync_payments invoice_id={id_}, then enqueue publish_invoice invoice_id={id_}."
+        yield _finding(ours, Drift.EXISTENCE, f"id {ours.external_id}", "nothing", step)
 
 
 def _others(ours: OurInvoice, documents: SevdeskDocuments) -> Iterator[Finding]:

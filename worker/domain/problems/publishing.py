@@ -79,9 +79,11 @@ ENTRIES = (
           "sevdesk-worker retry {job} --as not-done."),
     entry("mailed_document_gone", Actor.ACCOUNTANT,
           "Invoice {number} was not mailed, and sevDesk no longer has it.",
-          f"Publish it again: sevdesk-worker enqueue publish_invoice invoice_id={{number}}; {_RETRY}",
+          "Let the worker notice it: sevdesk-worker enqueue sync_payments invoice_id={number}; publish it again: "
+          f"sevdesk-worker enqueue publish_invoice invoice_id={{number}}; {_RETRY}",
           "Rechnung {number} wurde nicht versandt, und sevDesk hat sie nicht mehr.",
-          f"Sie neu veröffentlichen: sevdesk-worker enqueue publish_invoice invoice_id={{number}}; {_ERNEUT}"),
+          "Es den Worker merken lassen: sevdesk-worker enqueue sync_payments invoice_id={number}; sie neu "
+          f"veröffentlichen: sevdesk-worker enqueue publish_invoice invoice_id={{number}}; {_ERNEUT}"),
     entry("cancelled_before_mail", Actor.BILLING,
           "It was not mailed. Invoice {number} is cancelled.",
           "Nothing to do: a cancelled invoice stays so. Issue a new invoice if one is owed.",
