@@ -125,13 +125,13 @@ def _running(situation: Situation, job: DecidingJobRow) -> Diagnosis:
         cause = f"Its worker {job['worker']} is gone; Postgres has freed its lock."
         step = _worker_step(situation, "Nothing to do: a worker takes it up within seconds, and reads sevDesk first.")
         return _diagnosis(job, cause, step, person=not situation.workers)
-    activity = f"making the write {situation.intent['action']}" if situation.intent else f"after {_steps(job)}"
+    activity = f"making the write {situation.intent['action']}" if situation.intent else _steps(job)
     cause = f"Worker {job['worker']} has been at it for {duration(job['since'])} (try {job['attempt']}), {activity}."
     return _diagnosis(job, cause, BY_ITSELF)
 
 
 def _steps(job: DecidingJobRow) -> str:
-    return f"the steps {', '.join(job['steps_done'])}" if job["steps_done"] else "no finished step yet"
+    return f"after the steps {', '.join(job['steps_done'])}" if job["steps_done"] else "at its first step"
 
 
 def _worker_step(situation: Situation, next_step: str) -> str:
