@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import signal
 import sys
 from pathlib import Path
@@ -35,7 +36,13 @@ def run(
         if diff is not None:
             return report(diff)
         asyncio.run(_serve(port, token, latency, record, upstream))
-    except (ValueError, OSError) as problem:
+    except OSError as problem:
+        taken = problem.errno == errno.EADDRINUSE
+        print(
+            f"Port {port} is taken. Choose another --port; 0 takes a free one." if taken else problem, file=sys.stderr
+        )
+        return 2
+    except ValueError as problem:
         print(problem, file=sys.stderr)
         return 2
     return 0

@@ -200,7 +200,13 @@ async def test_enqueue_takes_invoice_numbers(operator: Operator, billing: Billin
     assert (code, said) == (1, "") and "No invoice has the number or id '0043'" in problem
     for wrong in (("publish",), ("publish_invoice",), ("publish_invoice", "invoice_id=0042", "colour=red")):
         assert (await operator.run("enqueue", *wrong))[0] == 2
-    assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_jobs") == 2
+    for wrong in ("requested_by=5", "requested_by=chef", "correlation_id=" + "x" * 201, "correlation_id=\udcff"):
+        code, said, problem = await operator.run("enqueue", "publish_invoice", "invoice_id=0042", wrong)
+        assert (code, said) == (2, "") and problem.strip("'").startswith(wrong.partition("=")[0])
+    given = (f"requested_by={billing.admin}", "correlation_id=4711")
+    job = await billing.job((await operator.json("enqueue", "publish_invoice", "invoice_id=0042", *given))["job_id"])
+    assert (job["requested_by"], job["correlation_id"]) == (billing.admin, "4711")
+    assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_jobs") == 3
 
 
 async def test_retry_takes_job_invoice_or_all(operator: Operator, billing: Billing) -> None:
@@ -245,6 +251,8 @@ async def test_nothing_to_retry_is_explained(operator: Operator, billing: Billin
     await billing.db.execute("UPDATE sevdesk_jobs SET state = 'rejected', finished_at = now()")
     _, _, said = await operator.run("retry", job_id)
     assert said == f"Job {job_id} (publish_invoice of 0042) is rejected; ask again with a new job.\n"
+    code, _, said = await operator.run("why", "\udcff\udcfe")
+    assert code == 1 and said.startswith(r"No invoice or job has the number or id '\udcff\udcfe'.")
     assert await operator.run("retry", "0043") == (1, "", "No invoice or job has the number or id '0043'.\n")
 
 

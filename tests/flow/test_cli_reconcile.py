@@ -280,16 +280,16 @@ async def test_command_tells_and_reports(systems: BothSystems, tmp_path: Path) -
     (invoice,) = await systems.publish(1, invoice_number=number)
     operator = Operator(systems.settings, tmp_path)
     code, said, _ = await operator.run("reconcile")
-    assert code == 0 and "1 linked invoices and 1 documents in sevDesk (1 calls) compared: no difference." in said
+    assert code == 0 and "1 linked invoice and 1 document in sevDesk (1 call) compared: no difference." in said
     await partly_paid(systems, invoice)
     answer = await operator.json("reconcile", "--html", "drift.html", code=3)
     assert answer["drift"] == {"paid": 1} and answer["repairs_asked"] == []
     assert answer["findings"][0]["invoice_number"] == number
     page = (tmp_path / "drift.html").read_text()
-    assert "1 differences; 1 of them a job repairs" in page and "&lt;b&gt;&amp;R1" in page
+    assert "1 difference: jobs can repair 1, a person must act on 0." in page and "&lt;b&gt;&amp;R1" in page
     assert not re.search(r"https?:|<script|src=|@import|url\(", page)
     code, said, _ = await operator.run("reconcile", "--fix")
-    assert code == 3 and number in said and "1 repair jobs asked for." in said
+    assert code == 3 and number in said and "1 repair job asked for." in said
     assert (await operator.json("status"))["last_reconciliation"]["drift"] == {"paid": 1}
     assert Decimal((await systems.billing.row(invoice))["paid_amount"]) == 0  # only the job writes
     asked = await systems.billing.db.fetch("SELECT kind, state FROM sevdesk_jobs WHERE job_id LIKE 'reconcile:%'")

@@ -26,7 +26,7 @@ def log_events(folder: Path = WORKER) -> Said:
             for name in _names(call.args[0]):
                 levels, fields = found.setdefault(name, (set(), set()))
                 levels.add(level)
-                fields.update(keyword.arg for keyword in call.keywords if keyword.arg and keyword.arg != "exc_info")
+                fields.update(_fields(call))
     return found
 
 
@@ -47,6 +47,15 @@ def _calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
                 yield LEVELS[method], node
             case ast.Name(id=method) if method in CHOSEN:
                 yield CHOSEN[method], node
+
+
+def _fields(call: ast.Call) -> Iterator[str]:
+    """The keywords; a traceback becomes the field `exception` (structlog's format_exc_info)."""
+    if isinstance(call.func, ast.Attribute) and call.func.attr == "exception":
+        yield "exception"
+    for keyword in call.keywords:
+        if keyword.arg:
+            yield "exception" if keyword.arg == "exc_info" else keyword.arg
 
 
 def _names(argument: ast.expr) -> list[str]:

@@ -64,6 +64,13 @@ def test_command_table_is_complete(command: str) -> None:
     assert shown == options_of(command) - {"--json", "--help"}
 
 
+def test_switches_have_no_opposite() -> None:
+    """A `--no-...` that only says what holds anyway breaks the help into narrow columns."""
+    both = [f"{name}: {parameter.name}" for name, command in COMMANDS.items() for parameter in command.params
+            if parameter.secondary_opts]  # fmt: skip
+    assert both == []
+
+
 def test_named_log_events_exist() -> None:
     """Each span like `token.refused` that begins as log events do is one."""
     events = set(log_events())

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -184,6 +185,14 @@ def test_tokens_do_not_travel_openly(url: str) -> None:
         parse_upstream(url)
     assert command.run(upstream=url, record=Path("never")) == 2
     assert parse_upstream("https://my.sevdesk.de/api/v1/").path == "/api/v1"
+
+
+def test_taken_port_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """With what to do instead."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert command.run(port=port) == 2
+    assert capsys.readouterr().err == f"Port {port} is taken. Choose another --port; 0 takes a free one.\n"
 
 
 def test_upstream_needs_a_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,7 +80,7 @@ def test_open_write_of_parked_job_is_shown() -> None:
         ({"state": "waiting", "again_in": 33.0}, {}, "It goes on in 33 s: The worker was stopped", False),
         ({"state": "waiting", "again_in": 33.0}, {"workers": 0}, "But no worker is running.", True),
         ({"state": "waiting", "again_in": -1.0}, {}, "It is due", False),
-        ({"state": "running"}, {}, "Worker w1 has been at it for 1 s (try 1), after no finished step yet.", False),
+        ({"state": "running"}, {}, "Worker w1 has been at it for 1 s (try 1), at its first step.", False),
         ({"state": "running"}, {"intent": {"action": "send_by", "age": 0.2}}, "making the write send_by", False),
         ({"state": "running", "locked": False}, {}, "Its worker w1 is gone", False),
         ({"state": "running", "locked": False}, {"workers": 0}, "Its worker w1 is gone", True),

@@ -10,7 +10,8 @@ from worker.cli.base import AsJson, cli, fail, settings, show
 @cli.command()
 def migrate(
     billing_reference: Annotated[
-        bool, typer.Option(help="Also create the reference billing tables (empty database only).")
+        bool,
+        typer.Option("--billing-reference", help="Also create the reference billing tables (empty database only)."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -40,7 +40,10 @@ def jobs(
 @cli.command()
 def enqueue(
     kind: Annotated[str, typer.Argument(help="The job kind, for example publish_invoice.")],
-    values: Annotated[list[str] | None, typer.Argument(help="key=value ..., JSON values or plain text.")] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Argument(help="key=value ..., JSON values or plain text; also requested_by=UUID, correlation_id=TEXT."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask for a job through the outbox and print its id; invoice_id may be the invoice's number."""
@@ -50,9 +53,14 @@ def enqueue(
     invoice = payload.get("invoice_id")
     try:
         contract.parse(kind, payload if invoice is None else payload | {"invoice_id": str(UUID(int=0))})
-        person = UUID(requested_by) if requested_by else None
     except (contract.BadJob, ValueError) as error:
         fail(str(error), USAGE)
+    try:
+        person = UUID(requested_by) if requested_by else None
+    except ValueError:
+        fail("requested_by must be the id of a contact, a UUID.", USAGE)
+    if correlation_id is not None and len(correlation_id) > 200:
+        fail("correlation_id must have at most 200 characters.", USAGE)
 
     async def ask(store: Store) -> str:
         if invoice is not None:
@@ -141,9 +149,11 @@ def _payload(values: list[str]) -> dict[str, Any]:
         key, sign, text = pair.partition("=")
         if not sign:
             fail(f"{pair!r} is not key=value.", USAGE)
+        if pair != pair.encode(errors="ignore").decode():
+            fail(f"{pair!r} is not UTF-8 text.", USAGE)
         try:
-            # An invoice number may consist of digits only, and stays text.
-            payload[key] = text if key == "invoice_id" else json.loads(text)
+            # An invoice number or a correlation id may consist of digits only, and stays text.
+            payload[key] = text if key in ("invoice_id", "requested_by", "correlation_id") else json.loads(text)
         except ValueError:
             payload[key] = text
     return payload

@@ -56,16 +56,20 @@ def _view(result: "Reconciliation", repair_jobs: list[str]) -> "RenderableType":
     from rich.console import Group
 
     from worker.cli.tables import table
+    from worker.reconcile.html import counted
 
-    scope = f"{result.invoices} linked invoices and {result.documents} documents in sevDesk ({result.calls} calls)"
-    left_out = f", {result.changing} left out because they were being changed" if result.changing else ""
+    scope = f"{counted(result.invoices, 'linked invoice')} and {counted(result.documents, 'document')} in sevDesk"
+    scope += f" ({counted(result.calls, 'call')})"
+    left_out = f", {result.changing} left out because of changes meanwhile" if result.changing else ""
     counts = ", ".join(f"{count} {name}" for name, count in result.counts.items())
     head = f"{scope} compared{left_out}: {counts or 'no difference'}."
     if not result.findings:
         return head
     rows = [(each.drift.value, each.invoice_number, each.ours, each.theirs, each.next_step) for each in result.findings]
     repairable = sum(each.repair is not None for each in result.findings)
-    repairs = f"{repairable} can be repaired by jobs: --fix asks for them."
+    repairs = (
+        f"Jobs can repair {repairable} of them: --fix asks for these jobs." if repairable else "No job repairs this."
+    )
     if repair_jobs:
-        repairs = f"{len(repair_jobs)} repair jobs asked for."
+        repairs = f"{counted(len(repair_jobs), 'repair job')} asked for."
     return Group(head, table(("what", "invoice", "here", "in sevDesk", "next step"), rows), repairs)

@@ -74,7 +74,9 @@ def sandbox(
 
 @cli.command()
 def demo(
-    keep: Annotated[bool, typer.Option(help="Leave everything running afterwards, with the URLs printed.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave everything running afterwards, with the URLs printed.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Where to put the PDFs; a new folder by default.")] = None,
     sevdesk_url: Annotated[str | None, typer.Option(help="A running sandbox instead of an own one.")] = None,
 ) -> None:

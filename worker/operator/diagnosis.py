@@ -116,8 +116,8 @@ def _running(situation: Situation, job: DecidingJobRow) -> Diagnosis:
         cause = f"Its worker {job['worker']} is gone; Postgres has freed its lock."
         step = _worker_step(situation, "Nothing to do: a worker takes it up within seconds, and reads sevDesk first.")
         return _diagnosis(job, cause, step, person=not situation.workers)
-    steps = f"the steps {', '.join(job['steps_done'])}" if job["steps_done"] else "no finished step yet"
-    activity = f"making the write {situation.intent['action']}" if situation.intent else f"after {steps}"
+    steps = f"after the steps {', '.join(job['steps_done'])}" if job["steps_done"] else "at its first step"
+    activity = f"making the write {situation.intent['action']}" if situation.intent else steps
     cause = f"Worker {job['worker']} has been at it for {duration(job['since'])} (try {job['attempt']}), {activity}."
     return _diagnosis(job, cause, BY_ITSELF)
 

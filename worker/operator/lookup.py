@@ -17,5 +17,7 @@ class Found:
 
 async def resolve(store: Store, subject: str) -> Found | None:
     """Tries our invoice number, our id, sevDesk's number, sevDesk's id and a job's id in this order. None: no match."""
+    if subject != subject.encode(errors="ignore").decode():
+        return None  # bytes of a command line that are not UTF-8; Postgres would refuse them
     row: Row | None = await store.query("find_subject", subject=subject)
     return None if row is None else Found(**row)

@@ -39,8 +39,8 @@ def report(result: Reconciliation) -> str:
         "<meta name=viewport content='width=device-width, initial-scale=1'>"
         f"<title>Reconciliation {escape(at)}</title><style>{STYLE}</style></head>\n<body>"
         f"<h1>Billing system and sevDesk, {escape(at)}</h1>\n{verdict}"
-        f"<p class=quiet>{result.invoices} linked invoices, {result.documents} documents in sevDesk, "
-        f"{result.changing} left out because they were being changed.</p>\n{sections}</body></html>\n"
+        f"<p class=quiet>{counted(result.invoices, 'linked invoice')}, {counted(result.documents, 'document')} in "
+        f"sevDesk, {result.changing} left out because of changes meanwhile.</p>\n{sections}</body></html>\n"
     )
 
 
@@ -49,9 +49,14 @@ def _verdict(result: Reconciliation) -> str:
         return "<p class=good>Both books agree.</p>\n"
     repairable = sum(finding.repair is not None for finding in result.findings)
     return (
-        f"<p class=bad>{len(result.findings)} differences; {repairable} of them a job repairs, "
-        f"{len(result.findings) - repairable} need a person.</p>\n"
+        f"<p class=bad>{counted(len(result.findings), 'difference')}: jobs can repair {repairable}, "
+        f"a person must act on {len(result.findings) - repairable}.</p>\n"
     )
+
+
+def counted(number: int, name: str) -> str:
+    """Such as "1 call" and "2 calls"."""
+    return f"{number} {name}{'' if number == 1 else 's'}"
 
 
 def _section(drift: Drift, findings: Iterable[Finding]) -> str:
