@@ -84,8 +84,8 @@ class Lane:
 
     def fail(self, method: str, path: str, kind: str, *, skip: int = 0, after: float = 0.0) -> None:
         """Trouble for a coming call; `{id}` in the path stands for any id."""
-        order = {"kind": kind, "method": method, "path": path.replace("{id}", "*"), "skip": skip}
-        self.sevdesk.sandbox.faults.append(Fault.from_json(order | {"after_ms": int(after * 1000)}))
+        path, after_ms = path.replace("{id}", "*"), int(after * 1000)
+        self.sevdesk.sandbox.faults.append(Fault(kind, method, path, skip=skip, after_ms=after_ms))  # type: ignore[arg-type]
 
     async def ended(self, job_id: str, seconds: float) -> asyncpg.Record | None:
         """The job's row once it is final; None when it is not in time."""

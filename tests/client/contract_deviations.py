@@ -77,6 +77,7 @@ def _answer(operations: tuple[str, ...], at: tuple[str, ...], problem: str, why:
 
 _SAVE = ("POST /Invoice/Factory/saveInvoice",)
 _CANCEL = ("POST /Invoice/{id}/cancelInvoice",)
+_POSITIONS = ("GET /Invoice/{id}/getPositions",)
 _PDF = ("GET /Invoice/{id}/getPdf",)
 _MAIL = ("POST /Invoice/{id}/sendViaEmail",)
 _TEMPLATES = ("GET /DocServer/getTemplatesWithThumb",)
@@ -93,11 +94,11 @@ _WAYS = ("GET /CommunicationWay", "POST /CommunicationWay", "PUT /CommunicationW
 DEVIATIONS: tuple[Deviation, ...] = (
     # -- requests ------------------------------------------------------------------------------------------------------
     _request(
-        ("GET /SevUser", "GET /StaticCountry", "GET /PaymentMethod", "DELETE /Invoice/{id}"),
+        ("GET /SevUser", "GET /StaticCountry", "GET /Unity", "GET /PaymentMethod", "DELETE /Invoice/{id}"),
         ("path",),
         "undocumented",
         "calls the specification leaves out",
-        "11.2, 8.6, 12.5, 6.9: live, one to four peers each",
+        "11.2, 8.6, 15.1, 12.5, 6.9: live, one to four peers each",
     ),
     _request(
         ("GET /Invoice",),
@@ -265,6 +266,15 @@ DEVIATIONS: tuple[Deviation, ...] = (
         "null",
         "positions just saved have no times",
         "4c.21: capture",
+    ),
+    _answer(_POSITIONS, ("text",), "null", "a position without a text", "4c.22: capture of 2023"),
+    _answer(_POSITIONS, ("quantity",), "string, not boolean", "amounts are text", "4c.21: live, two peers"),
+    _answer(
+        _POSITIONS,
+        ("additionalInformation", "isPercentage", "priority"),
+        "undocumented",
+        "positions have more keys",
+        "4c.22: capture of 2023",
     ),
     _answer(_CANCEL, ("sendType",), "null", "a credit note is not sent yet", "6.11: one report; this key inferred"),
     _answer(_TEMPLATES, ("templates.*.translationCode",), "null", "own templates have a name only", "9.1: inferred"),

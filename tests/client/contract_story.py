@@ -96,6 +96,7 @@ class _Teller:
         await self.client.bookkeeping_system_version()
         await self.client.list_users(with_account=True)
         await self.client.list_templates()
+        await self.client.list_units()
         await self.client.list_payment_methods()
         with suppress(SevDeskError):
             await self.client.find_country("DE")
@@ -127,6 +128,7 @@ class _Teller:
         """The usual way, each step twice."""
         with suppress(SevDeskError):
             invoice = await self._save(rule, rate, **{**OPTIONS[type(INVOICE)], "is_e_invoice": False})
+            await self.client.list_positions(invoice.id)
             for _ in range(2):
                 await self._try("change_parameter", invoice.id, "template", STOCK_TEMPLATE)
                 await self._try("get_pdf", invoice.id)

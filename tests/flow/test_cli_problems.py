@@ -48,6 +48,7 @@ async def test_catalogue_is_printed_as_json(operator: Operator) -> None:
             "parameters": sorted(entry.parameters),
             "cause": dict(entry.cause),
             "next_step": dict(entry.next_step),
+            "confirmable": entry.confirmable,
         }
         for entry in CATALOGUE.values()
     ]

@@ -15,6 +15,7 @@ from flow.provocations.publishing import unclear_mail
 from flow.stage import Stage
 from flow.waiting import asked
 
+from worker.domain.check_levels import Level
 from worker.handlers import datev_export
 from worker.operator.interface_schema import interface_schema
 from worker.queue import inbox
@@ -141,6 +142,8 @@ async def test_schema_is_true_of_a_life(stage: Stage) -> None:
                 await part(stage)
         async with stage.run_worker(sevdesk_api_token=None):
             await stage.billing.do("test_connection")
+        async with stage.run_worker(check_levels={"unit_unknown": Level.WARN}):
+            await done(stage, "publish_invoice", invoice_id=await stage.billing.usual_invoice(unit="Fass"))
     await check_jobs(stage)
     await check_events(stage)
     for message in said:
