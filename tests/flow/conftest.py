@@ -18,7 +18,6 @@ from sevdesk_client.sandbox.http.server import Running
 from worker.app import App
 from worker.maintenance import maintenance
 from worker.settings import JobLimit, Settings
-from worker.store import Store
 
 RunWorker = Callable[..., AbstractAsyncContextManager[App]]
 
@@ -69,17 +68,6 @@ def make_settings(**given: Any) -> Settings:
         "sevdesk_api_token": None,
     }
     return Settings(_env_file=None, **usual | given)
-
-
-@pytest.fixture(autouse=True)
-def no_sync_by_the_clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test meets a scheduled sync because a tenth minute begins meanwhile; the schedule's own tests do."""
-
-    async def nothing_due(store: Store) -> bool:
-        return False
-
-    if request.node.path.stem not in ("test_schedule", "test_roles", "test_bad_input"):
-        monkeypatch.setattr("worker.maintenance.maintenance.start_due", nothing_due)
 
 
 @pytest.fixture
