@@ -195,9 +195,7 @@ class Sender:
                     body += chunk
                     if len(body) > request.max_bytes:
                         break  # reported when the answer is read
-                return Answer(
-                    response.status_code, {key.lower(): value for key, value in response.headers.items()}, bytes(body)
-                )
+                return Answer(response.status_code, dict(response.headers), bytes(body))
         except _NEVER_LEFT as problem:
             raise errors.NotSent(request.operation, type(problem).__name__) from None
         except (httpx.HTTPError, httpx.StreamError, TimeoutError) as problem:
