@@ -65,7 +65,7 @@ class _Acceptance:
             name = printable_name(member.name)
             if member.kind is MemberKind.TABLE:
                 with archive.open(member) as stream:
-                    self._read_table(ExtfFile(stream, name))
+                    self._read_table(ExtfFile(stream, name, self._findings))
                     while stream.read(1 << 16):  # zipfile compares the check sum at the end
                         pass
                 continue
@@ -92,12 +92,10 @@ class _Acceptance:
                 self._postings += 1
                 self._add_posting(posting, file.name, header, chart)
             self._files.append(ExportFile(file.name, "bookings", self._postings - before))
-        self._findings.add_all(file.findings)
 
     def refused(self, reason: str) -> Report:
         """The report on an archive that cannot be read."""
-        self._findings = Findings()
-        self._findings.add(Finding("archive", reason))
+        self._findings = Findings([Finding("archive", reason)], counts=Counter(archive=1))
         return self._report(Status.REFUSED)
 
     def report(self) -> Report:

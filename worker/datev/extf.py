@@ -94,13 +94,12 @@ class Posting:
 class ExtfFile:
     """One EXTF file: a Buchungsstapel (category 21), or master data. May be iterated once, over its postings.
 
-    `findings` is complete after that.
+    What is wrong is added to `findings`.
     """
 
-    def __init__(self, source: BinaryIO, name: str) -> None:
+    def __init__(self, source: BinaryIO, name: str, findings: Findings) -> None:
         """Reads header and titles; `name` is used in findings."""
-        self.name = name
-        self.findings = Findings()
+        self.name, self.findings = name, findings
         self.header: Header | None = None
         self.refused: str | None = None  # why nothing can be read, in German
         self._lines = self._read_lines(source)
