@@ -39,8 +39,7 @@ ENTRIES = (
           "{stated_currency}.",
           "Compare both documents in sevDesk and correct the difference by a credit note there.",
           "sevDesks Stornorechnung {cancellation} lautet auf {gross} {currency}; die Rechnung lautete auf "
-          "{stated_gross} "
-          "{stated_currency}.",
+          "{stated_gross} {stated_currency}.",
           "Beide Belege in sevDesk vergleichen und den Unterschied dort durch eine Gutschrift berichtigen."),
     entry("cancellation_gone", Actor.ACCOUNTANT,
           "Cancellation {number} was not mailed, and sevDesk no longer has it.",

@@ -47,8 +47,7 @@ ENTRIES = (
           f"Die falschen in sevDesk löschen, bis eine übrig ist, {_ERNEUT}"),
     entry("marked_invoice_differs", Actor.ACCOUNTANT,
           "sevDesk invoice {external_id} is marked {number} and finalized, with other sums: net {net}, tax {tax}, "
-          "gross "
-          "{gross} {currency} there, net {stated_net}, tax {stated_tax}, gross {stated_gross} here.",
+          "gross {gross} {currency} there, net {stated_net}, tax {stated_tax}, gross {stated_gross} here.",
           f"Cancel it in sevDesk or correct the billing invoice, {_RETRY}",
           "Die sevDesk-Rechnung {external_id} trägt das Merkmal {number} und ist festgeschrieben, mit anderen Summen: "
           "dort netto {net}, Steuer {tax}, brutto {gross} {currency}, hier netto {stated_net}, Steuer {stated_tax}, "
@@ -57,8 +56,7 @@ ENTRIES = (
     entry("not_our_document", Actor.ACCOUNTANT,
           "sevDesk document {external_id} is marked {number}, but differs from invoice {number}: {differences}.",
           "Look at it in sevDesk. If it is right as it stands: sevdesk-worker retry {job} --as confirmed. If it is "
-          "another document, clear its internal note there; if it is wrong, correct or cancel it there; "
-          f"{_RETRY}",
+          f"another document, clear its internal note there; if it is wrong, correct or cancel it there; {_RETRY}",
           "Der sevDesk-Beleg {external_id} trägt das Merkmal {number}, weicht aber von der Rechnung {number} ab: "
           "{differences}.",
           "Ihn in sevDesk ansehen. Ist er so richtig: sevdesk-worker retry {job} --as confirmed. Ist es ein anderer "

@@ -14,8 +14,7 @@ ENTRIES = (
           "Deal {deal_id} has neither an invoice_recipient nor a primary company, and the invoice has no contact.",
           f"Associate a company or person with the deal as invoice_recipient, or set the invoice's contact; {_RETRY}",
           "Das Geschäft {deal_id} hat weder einen invoice_recipient noch eine primäre Firma (primary), und die "
-          "Rechnung "
-          "hat keinen Kontakt.",
+          "Rechnung hat keinen Kontakt.",
           "Eine Firma oder Person dem Geschäft als invoice_recipient zuordnen, oder den Kontakt der Rechnung setzen; "
           f"{_ERNEUT}"),
     entry("recipient_row_missing", Actor.BILLING,
