@@ -127,7 +127,6 @@ class ExtfFile:
                 yield fields[column].strip()
 
     def add_fault(self, kind: str, text: str, line: int | None = None) -> None:
-        """Adds a finding at this file."""
         self.findings.add(Finding(kind, text, self.name, line))
 
     def add_fault_once(self, kind: str, text: str, line: int) -> None:

@@ -192,7 +192,6 @@ def _wrong_sums(invoice: Invoice) -> Problem | None:
 
 
 def stated_sums(invoice: Invoice) -> Sums:
-    """The totals on the billing invoice."""
     return Sums(invoice.net_amount, invoice.tax_amount, invoice.gross_amount)
 
 

@@ -43,7 +43,6 @@ class SevdeskAccount:
         return find_unit(written or "", await self.units())
 
     async def units(self) -> list[Unit]:
-        """The units that positions may have."""
         units: list[Unit] = await self._cached("units", self._read_units)
         return units
 

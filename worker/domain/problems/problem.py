@@ -40,7 +40,6 @@ class Problem:
         return self.type.next_step[lang].format_map({**self.parameters, "job": job})
 
     def as_dict(self, lang: Lang = "en", *, job: str = "JOB") -> dict[str, object]:
-        """Code, parameters, who must act, and both sentences, for JSON."""
         return {
             "code": self.code,
             "parameters": dict(self.parameters),
