@@ -4,13 +4,17 @@ Amounts are sent as decimal strings: sevDesk accepts strings and numbers (one re
 rounded as floats. Ids are sent as integers where the spec says so. Keys without a value are left out (official).
 """
 
+from dataclasses import fields
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+
+from pydantic.alias_generators import to_camel
 
 from sevdesk_client.models import BERLIN, AddressDraft, ContactDraft, InvoiceDraft, MailDraft, PositionDraft
 
 # A JSON object, as `json.dumps` takes it.
 Body = dict[str, object]
+Draft = AddressDraft | ContactDraft | InvoiceDraft | MailDraft | PositionDraft
 
 
 def decimal_text(amount: Decimal) -> str:
@@ -47,31 +51,12 @@ def export_config(accountant_number: int, accountant_client_number: int, year_be
 
 def contact(draft: ContactDraft) -> Body:
     """POST /Contact, PUT /Contact/{id} (not nested; the PUT is partial: measured by one peer)."""
-    return _set_only(
-        {
-            "customerNumber": draft.customer_number,
-            "name": draft.name,
-            "surename": draft.surename,
-            "familyname": draft.familyname,
-            "category": ref("Category", draft.category_id),
-            "vatNumber": draft.vat_number,
-            "buyerReference": draft.buyer_reference,
-        }
-    )
+    return _fields(draft)
 
 
 def contact_address(draft: AddressDraft, contact_id: str | None = None) -> Body:
     """POST /ContactAddress with its contact, PUT /ContactAddress/{id} without (partial: measured by one peer)."""
-    return _set_only(
-        {
-            "contact": ref("Contact", contact_id) if contact_id is not None else None,
-            "street": draft.street,
-            "zip": draft.zip,
-            "city": draft.city,
-            "country": ref("StaticCountry", draft.country_id),
-            "category": ref("Category", draft.category_id),
-        }
-    )
+    return _fields(draft) | ({"contact": ref("Contact", contact_id)} if contact_id is not None else {})
 
 
 def communication_way(contact_id: str, value: str, type: str, key_id: int, main: bool) -> Body:
@@ -87,23 +72,17 @@ def communication_way(contact_id: str, value: str, type: str, key_id: int, main:
 
 def mail(draft: MailDraft) -> Body:
     """POST /Invoice/{id}/sendViaEmail (official)."""
-    return _set_only(
-        {
-            "toEmail": draft.to,
-            "subject": draft.subject,
-            "text": draft.text,
-            "copy": draft.copy,
-            "ccEmail": draft.cc,
-            "bccEmail": draft.bcc,
-        }
-    )
+    keys = {"to": "toEmail", "cc": "ccEmail", "bcc": "bccEmail"}
+    return {keys.get(key, key): value for key, value in _fields(draft).items()}
 
 
 def save_invoice(draft: InvoiceDraft) -> Body:
     """POST /Invoice/Factory/saveInvoice: always with the four trailing keys, in this order (official)."""
     return {
-        "invoice": _set_only({**_invoice(draft), **_address(draft)}),
-        "invoicePosSave": [_position(position) for position in draft.positions],
+        "invoice": _invoice(draft),
+        "invoicePosSave": [
+            {"objectName": "InvoicePos", "mapAll": True, **_fields(position)} for position in draft.positions
+        ],
         "invoicePosDelete": None,
         "discountSave": None,
         "discountDelete": None,
@@ -112,65 +91,56 @@ def save_invoice(draft: InvoiceDraft) -> Body:
 
 
 def _invoice(draft: InvoiceDraft) -> Body:
-    """The document without its positions and address.
+    """The document without its positions, and with its address as text and as fields.
 
-    `taxType` is left out, though the spec requires it: `taxRule` replaces it (live, two peers).
+    sevDesk fills in no address without takeDefaultAddress (live, three peers). `taxType` is left out, though the spec
+    requires it: `taxRule` replaces it (live, two peers).
     """
+    town = " ".join(filter(None, (draft.address_zip, draft.address_city)))
+    address = "\n".join(filter(None, (draft.address_name, draft.address_street, town)))
     return {
         "objectName": "Invoice",
         "mapAll": True,
-        "contact": ref("Contact", draft.contact_id),
-        "contactPerson": ref("SevUser", draft.contact_person_id),
-        # dd.mm.yyyy is official and live; delivery dates are timestamps by spec and measured.
-        "invoiceDate": draft.invoice_date.strftime("%d.%m.%Y"),
-        "deliveryDate": unix_seconds(draft.delivery_date) if draft.delivery_date else None,
-        "deliveryDateUntil": unix_seconds(draft.delivery_date_until) if draft.delivery_date_until else None,
-        "header": draft.header,
-        "headText": draft.head_text,
-        "footText": draft.foot_text,
-        "timeToPay": draft.time_to_pay,
+        **_fields(draft, left_out=("positions", "is_e_invoice")),
+        "invoiceDate": draft.invoice_date.strftime("%d.%m.%Y"),  # official and live, unlike all other dates
         "discount": 0,
         "status": 100,  # anything else is refused with 422 (live, two peers)
-        "invoiceType": draft.invoice_type,
-        "currency": draft.currency,
         "showNet": True,
         "taxRule": {"id": str(draft.tax_rule), "objectName": "TaxRule"},
         "taxRate": 0,  # unused, but without it the database refuses the row (one report)
-        "taxText": draft.tax_text,
-        "customerInternalNote": draft.customer_internal_note,
-        "paymentMethod": ref("PaymentMethod", draft.payment_method_id) if draft.payment_method_id else None,
-        "propertyIsEInvoice": True if draft.is_e_invoice else None,
+        **({"address": address} if address else {}),
+        **({"propertyIsEInvoice": True} if draft.is_e_invoice else {}),
     }
 
 
-def _address(draft: InvoiceDraft) -> Body:
-    """The address as text and as fields; sevDesk fills in none without takeDefaultAddress (live, three peers)."""
-    town = " ".join(filter(None, (draft.address_zip, draft.address_city)))
-    return {
-        "address": "\n".join(filter(None, (draft.address_name, draft.address_street, town))) or None,
-        "addressName": draft.address_name,
-        "addressStreet": draft.address_street,
-        "addressZip": draft.address_zip,
-        "addressCity": draft.address_city,
-        "addressCountry": ref("StaticCountry", draft.address_country_id) if draft.address_country_id else None,
-    }
+# Fields that hold an id -> sevDesk's model name.
+_REFERENCES = {
+    "address_country_id": "StaticCountry",
+    "category_id": "Category",
+    "contact_id": "Contact",
+    "contact_person_id": "SevUser",
+    "country_id": "StaticCountry",
+    "payment_method_id": "PaymentMethod",
+    "unity_id": "Unity",
+}
 
 
-def _position(draft: PositionDraft) -> Body:
-    return _set_only(
-        {
-            "objectName": "InvoicePos",
-            "mapAll": True,
-            "positionNumber": draft.position_number,
-            "name": draft.name,
-            "text": draft.text,
-            "quantity": decimal_text(draft.quantity),
-            "price": decimal_text(draft.price),
-            "unity": ref("Unity", draft.unity_id),
-            "taxRate": decimal_text(draft.tax_rate),
-        }
-    )
+def _fields(draft: Draft, left_out: tuple[str, ...] = ()) -> Body:
+    """The draft's fields that have a value, under sevDesk's keys: ids as references, decimals as text, days in seconds.
 
-
-def _set_only(body: Body) -> Body:
-    return {key: value for key, value in body.items() if value is not None}
+    Days are timestamps by spec and measured for delivery dates.
+    """
+    body: Body = {}
+    for name in (field.name for field in fields(draft) if field.name not in left_out):
+        match value := getattr(draft, name):
+            case None:
+                continue
+            case Decimal():
+                body[to_camel(name)] = decimal_text(value)
+            case date():
+                body[to_camel(name)] = unix_seconds(value)
+            case _ if name in _REFERENCES:
+                body[to_camel(name.removesuffix("_id"))] = ref(_REFERENCES[name], value)
+            case _:
+                body[to_camel(name)] = value
+    return body

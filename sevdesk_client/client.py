@@ -9,28 +9,7 @@ Money is Decimal in the document's currency; ids are sevDesk's, as strings of di
 
 from datetime import date, datetime
 
-from sevdesk_client import bodies, errors, readers
-from sevdesk_client.models import (
-    AddressDraft,
-    CommunicationWay,
-    Contact,
-    ContactAddress,
-    ContactDraft,
-    Country,
-    CreditNote,
-    Document,
-    DownloadInfo,
-    Email,
-    Invoice,
-    InvoiceDraft,
-    InvoicePosition,
-    MailDraft,
-    PaymentMethod,
-    Progress,
-    SevUser,
-    Template,
-    Unit,
-)
+from sevdesk_client import bodies, errors, models, readers
 from sevdesk_client.sending import Sender
 from sevdesk_client.wire import MAX_ARCHIVE_BYTES, MAX_PDF_ANSWER_BYTES, Request
 
@@ -50,126 +29,120 @@ class SevDeskClient(Sender):
         """
         return await self._call(Request("GET", "/Tools/bookkeepingSystemVersion"), readers.version)
 
-    async def list_users(self, *, with_account: bool = False) -> list[SevUser]:
+    async def list_users(self, *, with_account: bool = False) -> list[models.SevUser]:
         """The account's users; the first is the usual contact person (not in the spec; live, four peers).
 
         `with_account` also asks for the account's name (inferred; `client_name` stays None without it).
         Raises TokenRefused as all calls do (401).
         """
         params: dict[str, str | int] = {"embed": "sevClient"} if with_account else {}
-        return await self._call(Request("GET", "/SevUser", params=params), readers.many(SevUser))
+        return await self._call(Request("GET", "/SevUser", params=params), readers.many(models.SevUser))
 
-    async def find_country(self, code: str) -> Country:
+    async def find_country(self, code: str) -> models.Country:
         """The country with this ISO 3166-1 alpha-2 code; of GB's two rows the older one (live, two peers).
 
         Raises NotFound. The spec mentions the path only in its prose, so `code` may be ignored; one page holds all
         countries, and the code is checked here.
         """
         request = Request("GET", "/StaticCountry", params={"code": code, "limit": MAX_PAGE})
-        found = await self._call(request, readers.many(Country))
+        found = await self._call(request, readers.many(models.Country))
         same = [country for country in found if (country.code or "").casefold() == code.casefold()]
         if not same:
             raise errors.NotFound(request.operation, "no country with this code")
         return readers.by_age(same)[0]
 
-    async def list_templates(self) -> list[Template]:
+    async def list_templates(self) -> list[models.Template]:
         """The invoice templates (official; one report for the wrapper). The answer is large: HTML and thumbnails.
 
-        Raises Unavailable when it takes longer than `read_timeout`.
+        Raises Unavailable when it takes longer than `timeout`.
         """
         request = Request("GET", "/DocServer/getTemplatesWithThumb", params={"type": "Invoice"})
         return await self._call(request, readers.templates)
 
-    async def list_units(self) -> list[Unit]:
+    async def list_units(self) -> list[models.Unit]:
         """The units of positions, the account's own among them (capture). Raises Refused like every read."""
-        return await self._call(Request("GET", "/Unity", params={"limit": MAX_PAGE}), readers.many(Unit))
+        return await self._call(Request("GET", "/Unity", params={"limit": MAX_PAGE}), readers.many(models.Unit))
 
-    async def list_payment_methods(self) -> list[PaymentMethod]:
+    async def list_payment_methods(self) -> list[models.PaymentMethod]:
         """The account's payment methods (not in the spec; captured by one peer). Raises Refused without the path."""
-        return await self._call(Request("GET", "/PaymentMethod"), readers.many(PaymentMethod))
+        return await self._call(Request("GET", "/PaymentMethod"), readers.many(models.PaymentMethod))
 
     # -- contacts ------------------------------------------------------------------------------------------------------
 
-    async def find_contacts(self, customer_number: str) -> list[Contact]:
+    async def find_contacts(self, customer_number: str) -> list[models.Contact]:
         """Organisations and persons (depth: official) with exactly this number, oldest first.
 
         The filter is exact (measured by one peer). Raises FilterIgnored when other contacts came back.
         """
         request = Request("GET", "/Contact", params={"customerNumber": customer_number, "depth": 1})
-        found = await self._call(request, readers.many(Contact))
-        return readers.rechecked(request, found, lambda contact: contact.customer_number == customer_number)
+        return await self._find(request, models.Contact, lambda contact: contact.customer_number == customer_number)
 
-    async def get_contact(self, id: str) -> Contact:
+    async def get_contact(self, id: str) -> models.Contact:
         """The contact. Raises NotFound (404 and 400 were both seen for an unknown id)."""
-        return await self._call(Request("GET", "/Contact/{id}", id), readers.one(Contact))
+        return await self._call(Request("GET", "/Contact/{id}", id), readers.one(models.Contact))
 
-    async def create_contact(self, draft: ContactDraft) -> Contact:
+    async def create_contact(self, draft: models.ContactDraft) -> models.Contact:
         """Create a contact. Look first: a duplicate customer number may be accepted (not established).
 
         Raises Refused for a category that is missing or unknown (official).
         """
-        return await self._call(Request("POST", "/Contact", body=bodies.contact(draft)), readers.one(Contact))
+        return await self._call(Request("POST", "/Contact", body=bodies.contact(draft)), readers.one(models.Contact))
 
-    async def update_contact(self, id: str, draft: ContactDraft) -> Contact:
+    async def update_contact(self, id: str, draft: models.ContactDraft) -> models.Contact:
         """Change a contact; what the draft leaves out stays (measured by one peer). Raises NotFound."""
-        return await self._call(Request("PUT", "/Contact/{id}", id, body=bodies.contact(draft)), readers.one(Contact))
+        return await self._call(
+            Request("PUT", "/Contact/{id}", id, body=bodies.contact(draft)), readers.one(models.Contact)
+        )
 
-    async def list_contact_addresses(self, contact_id: str) -> list[ContactAddress]:
-        """The contact's addresses, oldest first.
+    async def list_contact_addresses(self, contact_id: str) -> list[models.ContactAddress]:
+        """The contact's addresses, oldest first. Raises FilterIgnored when others' addresses fill the page.
 
         The spec documents no filter for this list, so the usual contact filter is sent and each hit is checked here.
-        Raises FilterIgnored when other contacts' addresses fill the page, because some may then be missing.
         """
         request = Request("GET", "/ContactAddress", params={**_of_contact(contact_id), "limit": MAX_PAGE})
-        found = await self._call(request, readers.many(ContactAddress))
-        complete = len(found) < MAX_PAGE
-        return readers.rechecked(request, found, lambda address: address.contact_id == contact_id, complete=complete)
+        return await self._find(request, models.ContactAddress, lambda it: it.contact_id == contact_id, page=MAX_PAGE)
 
-    async def create_contact_address(self, contact_id: str, draft: AddressDraft) -> ContactAddress:
+    async def create_contact_address(self, contact_id: str, draft: models.AddressDraft) -> models.ContactAddress:
         """Add an address; a contact may have any number (official). Raises NotFound for an unknown contact."""
         request = Request("POST", "/ContactAddress", body=bodies.contact_address(draft, contact_id))
-        return await self._call(request, readers.one(ContactAddress))
+        return await self._call(request, readers.one(models.ContactAddress))
 
-    async def update_contact_address(self, address_id: str, draft: AddressDraft) -> ContactAddress:
+    async def update_contact_address(self, address_id: str, draft: models.AddressDraft) -> models.ContactAddress:
         """Change an address; what the draft leaves out stays (measured by one peer). Raises NotFound."""
         request = Request("PUT", "/ContactAddress/{id}", address_id, body=bodies.contact_address(draft))
-        return await self._call(request, readers.one(ContactAddress))
+        return await self._call(request, readers.one(models.ContactAddress))
 
-    async def list_communication_ways(self, contact_id: str, type: str = "EMAIL") -> list[CommunicationWay]:
-        """The contact's communication ways of this type, oldest first.
+    async def list_communication_ways(self, contact_id: str, type: str = "EMAIL") -> list[models.CommunicationWay]:
+        """The contact's ways of this type, oldest first. Raises FilterIgnored when other contacts' ways fill the page.
 
         The type is filtered here: for contact, type and main together some accounts found nothing (one report).
-        Raises FilterIgnored when other contacts' ways fill the page.
         """
         request = Request("GET", "/CommunicationWay", params={**_of_contact(contact_id), "limit": MAX_PAGE})
-        found = await self._call(request, readers.many(CommunicationWay))
-        complete = len(found) < MAX_PAGE
-        ways = readers.rechecked(request, found, lambda way: way.contact_id == contact_id, complete=complete)
+        ways = await self._find(request, models.CommunicationWay, lambda it: it.contact_id == contact_id, page=MAX_PAGE)
         return [way for way in ways if way.type == type]
 
     async def create_communication_way(
         self, contact_id: str, value: str, type: str = "EMAIL", key_id: int = 8, main: bool = True
-    ) -> CommunicationWay:
+    ) -> models.CommunicationWay:
         """Add one; `key_id` 8 is invoicing, 2 is work (official). Raises NotFound for an unknown contact."""
         body = bodies.communication_way(contact_id, value, type, key_id, main)
-        return await self._call(Request("POST", "/CommunicationWay", body=body), readers.one(CommunicationWay))
+        return await self._call(Request("POST", "/CommunicationWay", body=body), readers.one(models.CommunicationWay))
 
-    async def update_communication_way(self, id: str, value: str) -> CommunicationWay:
+    async def update_communication_way(self, id: str, value: str) -> models.CommunicationWay:
         """Change only the value (measured by one peer). Raises NotFound."""
         request = Request("PUT", "/CommunicationWay/{id}", id, body={"value": value})
-        return await self._call(request, readers.one(CommunicationWay))
+        return await self._call(request, readers.one(models.CommunicationWay))
 
     # -- invoices ------------------------------------------------------------------------------------------------------
 
-    async def find_invoices(self, marker: str) -> list[Invoice]:
+    async def find_invoices(self, marker: str) -> list[models.Invoice]:
         """Invoices and cancellations whose customerInternalNote is exactly `marker`, oldest first.
 
         The spec's `customerIntenalNote` is ignored; the right spelling works (measured by one peer, used by four).
         Raises FilterIgnored when other invoices came back.
         """
         request = Request("GET", "/Invoice", params={"customerInternalNote": marker})
-        found = await self._call(request, readers.many(Invoice))
-        return readers.rechecked(request, found, lambda invoice: invoice.customer_internal_note == marker)
+        return await self._find(request, models.Invoice, lambda invoice: invoice.customer_internal_note == marker)
 
     async def list_invoices(
         self,
@@ -180,7 +153,7 @@ class SevDeskClient(Sender):
         days: tuple[date, date] | None = None,
         offset: int = 0,
         limit: int = MAX_PAGE,
-    ) -> list[Invoice]:
+    ) -> list[models.Invoice]:
         """One page, oldest first within it; a page shorter than `limit` is the last (official: there is no other sign).
 
         `update_after` is cut to the second and compared with `update` (live, two peers). `status` is one value. `days`
@@ -194,30 +167,28 @@ class SevDeskClient(Sender):
         if days is not None:
             asked |= {"startDate": bodies.unix_seconds(days[0]), "endDate": bodies.last_second(days[1])}
         request = Request("GET", "/Invoice", params={key: value for key, value in asked.items() if value is not None})
-        found = await self._call(request, readers.many(Invoice))
 
-        def fits(invoice: Invoice) -> bool:
+        def fits(invoice: models.Invoice) -> bool:
             late = since is None or invoice.update is None or invoice.update.timestamp() >= since
             dated = days is None or (invoice.invoice_date is not None and days[0] <= invoice.invoice_date <= days[1])
             return late and dated and status in (None, invoice.status) and contact_id in (None, invoice.contact_id)
 
-        return readers.rechecked(request, found, fits)
+        return await self._find(request, models.Invoice, fits)
 
-    async def get_invoice(self, id: str) -> Invoice:
+    async def get_invoice(self, id: str) -> models.Invoice:
         """The invoice. Raises NotFound for an unknown or deleted id (404 with code 151: measured)."""
-        return await self._call(Request("GET", "/Invoice/{id}", id), readers.one(Invoice))
+        return await self._call(Request("GET", "/Invoice/{id}", id), readers.one(models.Invoice))
 
-    async def list_positions(self, id: str) -> list[InvoicePosition]:
+    async def list_positions(self, id: str) -> list[models.InvoicePosition]:
         """The positions of an invoice, in their order (official). Raises NotFound for an unknown or deleted id.
 
         Raises FilterIgnored when positions of other invoices came back.
         """
         request = Request("GET", "/Invoice/{id}/getPositions", id, params={"limit": MAX_PAGE})
-        found = await self._call(request, readers.many(InvoicePosition))
-        own = readers.rechecked(request, found, lambda position: position.invoice_id == id)
+        own = await self._find(request, models.InvoicePosition, lambda position: position.invoice_id == id)
         return sorted(own, key=lambda position: position.position_number)
 
-    async def save_invoice(self, draft: InvoiceDraft) -> Invoice:
+    async def save_invoice(self, draft: models.InvoiceDraft) -> models.Invoice:
         """Create a draft: status 100, no number, sums as sevDesk computed them (live, three peers).
 
         Raises Refused for an invalid body (400, 422: live, five peers), NotFound for an unknown contact. "Correct
@@ -238,7 +209,7 @@ class SevDeskClient(Sender):
         request = Request("PUT", "/Invoice/{id}/changeParameter", id, body={"key": key, "value": value})
         await self._call(request, readers.nothing)
 
-    async def send_by(self, id: str, send_type: str = "VPDF") -> Invoice:
+    async def send_by(self, id: str, send_type: str = "VPDF") -> models.Invoice:
         """Finalise: sets status 200, number and sendDate; VPDF also enshrined in one account, VPR in another did not.
 
         The answer is the invoice, not a log entry as the spec says (derived from a capture). Read before repeating it:
@@ -246,9 +217,9 @@ class SevDeskClient(Sender):
         missing e-invoice fields (measured), 422 without an address (one report); NotFound.
         """
         body = {"sendType": send_type, "sendDraft": False}
-        return await self._call(Request("PUT", "/Invoice/{id}/sendBy", id, body=body), readers.one(Invoice))
+        return await self._call(Request("PUT", "/Invoice/{id}/sendBy", id, body=body), readers.one(models.Invoice))
 
-    async def get_pdf(self, id: str) -> Document:
+    async def get_pdf(self, id: str) -> models.Document:
         """The PDF. Sent with preventSendBy, without which this GET finalises a draft (live, three peers).
 
         Raises Refused for the draft of an e-invoice (503, measured by one peer), NotFound.
@@ -264,15 +235,15 @@ class SevDeskClient(Sender):
         """
         return await self._call(Request("GET", "/Invoice/{id}/getXml", id), readers.text)
 
-    async def send_via_email(self, id: str, draft: MailDraft) -> Email:
+    async def send_via_email(self, id: str, draft: models.MailDraft) -> models.Email:
         """Mail the PDF and mark the invoice as sent: sendType VM, sendDate (official; one report for VM).
 
         A draft is finalised first (inferred), so the refusals of `send_by` apply. Raises Refused, NotFound.
         """
         request = Request("POST", "/Invoice/{id}/sendViaEmail", id, body=bodies.mail(draft))
-        return await self._call(request, readers.email)
+        return await self._call(request, readers.one(models.Email))
 
-    async def cancel_invoice(self, id: str) -> Invoice | CreditNote:
+    async def cancel_invoice(self, id: str) -> models.Invoice | models.CreditNote:
         """Cancel: creates a cancellation invoice (SR), or for a paid invoice a credit note draft (one report).
 
         Raises Refused with 421 if already cancelled, 170 if a credit note exists, 390 if partly paid (with HTTP 200;
@@ -280,19 +251,18 @@ class SevDeskClient(Sender):
         """
         return await self._call(Request("POST", "/Invoice/{id}/cancelInvoice", id), readers.cancellation)
 
-    async def find_credit_notes(self, invoice_id: str) -> list[CreditNote]:
+    async def find_credit_notes(self, invoice_id: str) -> list[models.CreditNote]:
         """The credit notes whose origin is this invoice, oldest first.
 
         The filter is official (in the spec's prose); that the answer names the origin is inferred. Raises
         FilterIgnored when a hit does not name it.
         """
         request = Request("GET", "/CreditNote", params={"origin[id]": invoice_id, "origin[objectName]": "Invoice"})
-        found = await self._call(request, readers.many(CreditNote))
-        return readers.rechecked(request, found, lambda note: note.origin is not None and note.origin.id == invoice_id)
+        return await self._find(request, models.CreditNote, lambda note: note.origin and note.origin.id == invoice_id)
 
-    async def get_credit_note(self, id: str) -> CreditNote:
+    async def get_credit_note(self, id: str) -> models.CreditNote:
         """The credit note. Raises NotFound for an unknown or deleted id (400 or 404: official)."""
-        return await self._call(Request("GET", "/CreditNote/{id}", id), readers.one(CreditNote))
+        return await self._call(Request("GET", "/CreditNote/{id}", id), readers.one(models.CreditNote))
 
     # -- the DATEV export ----------------------------------------------------------------------------------------------
 
@@ -312,26 +282,26 @@ class SevDeskClient(Sender):
             "startDate": bodies.unix_seconds(start),
             "endDate": bodies.last_second(end),
             "scope": scope,
-            "exportByPaydate": _flag(by_pay_date),
+            "exportByPaydate": by_pay_date,
             "includeEnshrined": "true",  # otherwise invoices enshrined when finalised would be missing
-            "enshrineDocuments": _flag(enshrine),
-            "includeDocumentImages": _flag(include_images),
+            "enshrineDocuments": enshrine,
+            "includeDocumentImages": include_images,
         }
         request = Request("GET", "/Export/createDatevCsvZipExportJob", params=params, changes=True)
         return await self._call(request, readers.job_id)
 
-    async def datev_progress(self, job_id: str) -> Progress:
+    async def datev_progress(self, job_id: str) -> models.Progress:
         """The export's progress, by two calls, because getProgress takes a hash (official). Only for display.
 
         Whether the archive is ready, `datev_download_info` tells. Raises NotFound for an unknown job (inferred).
         """
         request = Request("GET", "/Progress/generateDownloadHash", params={"jobId": job_id})
         found = await self._call(request, readers.hash_or_progress)
-        if isinstance(found, Progress):
+        if isinstance(found, models.Progress):
             return found
         return await self._call(Request("GET", "/Progress/getProgress", params={"hash": found}), readers.progress)
 
-    async def datev_download_info(self, job_id: str) -> DownloadInfo | None:
+    async def datev_download_info(self, job_id: str) -> models.DownloadInfo | None:
         """The archive's link, a new one each time; None while the export is not finished.
 
         Raises NotFound for an unknown job; whether a running one may answer the same is not established.
@@ -358,11 +328,6 @@ class SevDeskClient(Sender):
         body = bodies.export_config(accountant_number, accountant_client_number, year_begin)
         request = Request("PUT", "/SevClient/{id}/updateExportConfig", client_id, body=body)
         await self._call(request, readers.nothing)
-
-
-def _flag(value: bool) -> str:
-    """A boolean for a query."""
-    return "true" if value else "false"
 
 
 def _of_contact(id: str) -> dict[str, str | int]:

@@ -64,7 +64,7 @@ AmountOrZero = Annotated[Decimal, Field(max_digits=24), BeforeValidator(_zero_if
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Day = Annotated[date | None, BeforeValidator(_day)]
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
-Id = Annotated[str, Field(min_length=1)]
+FileName = Annotated[str, BeforeValidator(_last_part)]
 
 
 def _ref_id(key: str) -> AliasPath:
@@ -84,25 +84,28 @@ class _Model(BaseModel):
     )
 
 
-class Ref(_Model):
+class Record(_Model):
+    """An object with an id."""
+
+    id: Annotated[str, Field(min_length=1)]
+
+
+class Ref(Record):
     """A reference to another object: its id and sevDesk's model name ("Invoice", "Order", ...)."""
 
-    id: Id
     object_name: str
 
 
-class SevUser(_Model):
+class SevUser(Record):
     """A user of the sevDesk account. `client_id` is the account's id; `client_name` is set only when embedded."""
 
-    id: Id
-    username: str | None = None
     email: str | None = None
     fullname: str | None = None
     client_id: str | None = Field(default=None, validation_alias=_ref_id("sevClient"))
     client_name: str | None = Field(default=None, validation_alias=AliasPath("sevClient", "name"))
 
 
-class Invoice(_Model):
+class Invoice(Record):
     """An invoice or cancellation (`invoice_type`: RE normal, AR advance, ER final, SR cancellation; others exist).
 
     `status`: 50 recurring, 100 draft, 200 open, 750 partly paid, 1000 paid (official) **or cancelled** (one capture: no
@@ -112,7 +115,6 @@ class Invoice(_Model):
     answer to saving (live, two peers).
     """
 
-    id: Id
     invoice_number: str | None = None
     status: int
     invoice_type: str
@@ -144,10 +146,9 @@ class Invoice(_Model):
     address_country_id: str | None = Field(default=None, validation_alias=_ref_id("addressCountry"))
 
 
-class InvoicePosition(_Model):
+class InvoicePosition(Record):
     """A position of an invoice. `price` is per unit, net if the invoice shows net prices; `tax_rate` is in percent."""
 
-    id: Id
     invoice_id: str | None = Field(default=None, validation_alias=_ref_id("invoice"))
     position_number: int
     name: str | None = None
@@ -157,13 +158,11 @@ class InvoicePosition(_Model):
     unity_id: str | None = Field(default=None, validation_alias=_ref_id("unity"))
 
 
-class CreditNote(_Model):
+class CreditNote(Record):
     """The draft that cancelling a paid invoice creates instead of a cancellation (one report; no capture)."""
 
-    id: Id
     credit_note_number: str | None = None
     status: int
-    booking_category: str | None = None
     currency: str | None = None
     sum_net: Amount | None = None
     sum_tax: Amount | None = None
@@ -174,10 +173,9 @@ class CreditNote(_Model):
     origin: Ref | None = None  # not in the spec's model, only as a filter
 
 
-class Contact(_Model):
+class Contact(Record):
     """An organisation (`name`) or a person (`surename`, which is the given name, and `familyname`)."""
 
-    id: Id
     customer_number: str | None = None
     name: str | None = None
     surename: str | None = None
@@ -187,10 +185,9 @@ class Contact(_Model):
     buyer_reference: str | None = None
 
 
-class ContactAddress(_Model):
+class ContactAddress(Record):
     """A postal address of a contact. `category_id` 47 is the invoice address (live, two peers)."""
 
-    id: Id
     contact_id: str | None = Field(default=None, validation_alias=_ref_id("contact"))
     street: str | None = None
     zip: str | None = None
@@ -200,10 +197,9 @@ class ContactAddress(_Model):
     name: str | None = None
 
 
-class CommunicationWay(_Model):
+class CommunicationWay(Record):
     """An e-mail address, telephone number or web address of a contact."""
 
-    id: Id
     contact_id: str | None = Field(default=None, validation_alias=_ref_id("contact"))
     type: str
     value: str
@@ -211,44 +207,39 @@ class CommunicationWay(_Model):
     main: Flag = False
 
 
-class Country(_Model):
+class Country(Record):
     """A country; ids 1 DE, 2 AT, 3 CH (live, two peers)."""
 
-    id: Id
     code: str | None = None
     name: str | None = None
 
 
-class Template(_Model):
+class Template(Record):
     """A document template. `name` is often a translation key, not a readable name (official example)."""
 
-    id: Id
     name: str | None = None
     translation_code: str | None = None
     type: str | None = None
     default: Flag = False
 
 
-class Unit(_Model):
+class Unit(Record):
     """A unit of positions: a stock one (`translation_code` UNITY_PIECE, ...; capture) or the account's own."""
 
-    id: Id
     name: str | None = None
     translation_code: str | None = None
 
 
-class PaymentMethod(_Model):
+class PaymentMethod(Record):
     """A payment method; ids are per account, `electronic_invoice_id` is not (58 transfer, 59 direct debit; capture)."""
 
-    id: Id
     name: str | None = None
     electronic_invoice_id: str | None = None
 
 
-class Email(_Model):
+class Email(Record):
     """The mail that sevDesk reports as sent. `object` is the invoice (official; no capture)."""
 
-    id: Id
     object: Ref | None = None
     to: str | None = None
     subject: str | None = None
@@ -258,7 +249,7 @@ class Email(_Model):
 class PdfAnswer(_Model):
     """getPdf's JSON, with the captured spelling of each key first and the spec's second."""
 
-    filename: str = ""
+    filename: FileName = ""
     mimetype: str = Field(default="application/pdf", validation_alias=AliasChoices("mimetype", "mimeType"))
     base64_encoded: Flag = Field(default=True, validation_alias=AliasChoices("base64Encoded", "base64encoded"))
     content: str
@@ -274,7 +265,7 @@ class Progress(_Model):
 class DownloadInfo(_Model):
     """Link to an export's archive; it works without the token until `expires`, seven days (official example)."""
 
-    filename: Annotated[str, BeforeValidator(_last_part)] = ""
+    filename: FileName = ""
     link: str = Field(min_length=1, repr=False)  # secret: the link alone gives access
     expires: Moment = Field(default=None, validation_alias="linkExpireDate")
 

@@ -7,31 +7,15 @@ A reader raises ValueError, whose text contains nothing private, when the answer
 import base64
 import binascii
 import re
-from collections.abc import Callable
 from typing import TypeVar
 
 from pydantic import BaseModel
 
-from sevdesk_client import errors
-from sevdesk_client.models import (
-    CommunicationWay,
-    Contact,
-    ContactAddress,
-    Country,
-    CreditNote,
-    Document,
-    DownloadInfo,
-    Email,
-    Invoice,
-    InvoicePosition,
-    PdfAnswer,
-    Progress,
-    Template,
-)
-from sevdesk_client.wire import MAX_PDF_BYTES, Json, Reader, Request
+from sevdesk_client import models
+from sevdesk_client.wire import MAX_PDF_BYTES, Json, Reader
 
 M = TypeVar("M", bound=BaseModel)
-Hit = TypeVar("Hit", Contact, ContactAddress, CommunicationWay, Country, CreditNote, Invoice, InvoicePosition)
+Hit = TypeVar("Hit", bound=models.Record)
 
 
 def one(model: type[M]) -> Reader[M]:
@@ -51,17 +35,6 @@ def many(model: type[M]) -> Reader[list[M]]:
     return reader
 
 
-def rechecked(request: Request, hits: list[Hit], fits: Callable[[Hit], bool], *, complete: bool = False) -> list[Hit]:
-    """The hits that fit, oldest first.
-
-    Raises FilterIgnored if others are among them, unless the page is the `complete` list, where none can be missing.
-    """
-    fitting = [hit for hit in hits if fits(hit)]
-    if len(fitting) < len(hits) and not complete:
-        raise errors.FilterIgnored(request.operation, f"{len(hits) - len(fitting)} of {len(hits)} hits do not match")
-    return by_age(fitting)
-
-
 def by_age(hits: list[Hit]) -> list[Hit]:
     """Oldest first, by id, which grows. sevDesk promises no order (newest first was seen once)."""
     return sorted(hits, key=lambda hit: (len(hit.id), hit.id))
@@ -78,60 +51,54 @@ def version(objects: Json) -> str:
     return found
 
 
-def saved_invoice(objects: Json) -> Invoice:
+def saved_invoice(objects: Json) -> models.Invoice:
     """The invoice in saveInvoice's {invoice, invoicePos}; positions are not read."""
-    return one(Invoice)(_object(objects).get("invoice"))
+    return one(models.Invoice)(_object(objects).get("invoice"))
 
 
-def cancellation(objects: Json) -> Invoice | CreditNote:
+def cancellation(objects: Json) -> models.Invoice | models.CreditNote:
     """By `objectName` a cancellation, or a credit note draft if the invoice was paid (one report)."""
     made = _single(objects)
-    model = CreditNote if made.get("objectName") == "CreditNote" else Invoice
+    model = models.CreditNote if made.get("objectName") == "CreditNote" else models.Invoice
     return model.model_validate(made)
 
 
-def email(objects: Json) -> Email:
-    return one(Email)(objects)
-
-
-def templates(objects: Json) -> list[Template]:
+def templates(objects: Json) -> list[models.Template]:
     """The list in {"result", "templates": [...]} inside `objects` (one report); the spec has no wrapper."""
-    return many(Template)(_object(objects).get("templates"))
+    return many(models.Template)(_object(objects).get("templates"))
 
 
-def document(objects: Json) -> Document:
+def document(objects: Json) -> models.Document:
     """A PDF, as bytes or as base64 in JSON, of at most MAX_PDF_BYTES."""
     if isinstance(objects, bytes):
         return _pdf("", "application/pdf", objects)
-    answer = PdfAnswer.model_validate(_object(objects))
+    answer = models.PdfAnswer.model_validate(_object(objects))
     try:
         content = base64.b64decode(answer.content, validate=True) if answer.base64_encoded else answer.content.encode()
     except binascii.Error:
         raise ValueError("the document's base64 is damaged") from None
-    # The name may be used in a path, so folders are cut off.
-    name = answer.filename.replace("\\", "/").rpartition("/")[2]
-    return _pdf("".join(filter(str.isprintable, name)), answer.mimetype, content)
+    return _pdf(answer.filename, answer.mimetype, content)
 
 
-def _pdf(filename: str, mimetype: str, content: bytes) -> Document:
+def _pdf(filename: str, mimetype: str, content: bytes) -> models.Document:
     if not content.startswith(b"%PDF"):
         raise ValueError("the document is not a PDF")
     if len(content) > MAX_PDF_BYTES:
         raise ValueError(f"the PDF is larger than {MAX_PDF_BYTES} bytes")
-    return Document(filename, mimetype, content)
+    return models.Document(filename, mimetype, content)
 
 
 def job_id(objects: Json) -> str:
     """The job id that starting an export answers (official); checked, because later calls send it."""
-    found = objects[0] if isinstance(objects, list) and len(objects) == 1 else objects
+    found = _bare(objects)
     if not isinstance(found, str) or not re.fullmatch(r"[\w-]{1,100}", found, re.ASCII):
         raise ValueError("the answer holds no job id")
     return found
 
 
-def hash_or_progress(objects: Json) -> str | Progress:
+def hash_or_progress(objects: Json) -> str | models.Progress:
     """generateDownloadHash: a hash by its description, progress by its schema; nobody recorded which."""
-    found = objects[0] if isinstance(objects, list) and len(objects) == 1 else objects
+    found = _bare(objects)
     if isinstance(found, dict) and isinstance(found.get("hash"), str):
         found = found["hash"]
     if isinstance(found, str) and found:
@@ -139,19 +106,24 @@ def hash_or_progress(objects: Json) -> str | Progress:
     return progress(objects)
 
 
-def progress(objects: Json) -> Progress:
+def progress(objects: Json) -> models.Progress:
     """A list of one (official) or the object itself (one client). Empty is no error: it is for display only."""
-    return Progress.model_validate(_single(objects)) if objects else Progress()
+    return models.Progress.model_validate(_single(objects)) if objects else models.Progress()
 
 
-def download_info(objects: Json) -> DownloadInfo | None:
+def download_info(objects: Json) -> models.DownloadInfo | None:
     """In the same forms as `progress`; None without a link. The answer for an unfinished job is not established."""
     found = _single(objects) if objects else {}
-    return DownloadInfo.model_validate(found) if found.get("link") else None
+    return models.DownloadInfo.model_validate(found) if found.get("link") else None
 
 
 def _single(objects: Json) -> dict[str, Json]:
-    return _object(objects[0] if isinstance(objects, list) and len(objects) == 1 else objects)
+    return _object(_bare(objects))
+
+
+def _bare(objects: Json) -> Json:
+    """What a list of one holds; anything else as it is."""
+    return objects[0] if isinstance(objects, list) and len(objects) == 1 else objects
 
 
 def _object(value: Json) -> dict[str, Json]:

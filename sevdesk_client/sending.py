@@ -5,13 +5,14 @@ import itertools
 import re
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Protocol, TypeVar
 
 import backoff
 import httpx
 
 from sevdesk_client import errors
+from sevdesk_client.readers import Hit, by_age, many
 from sevdesk_client.wire import Answer, Reader, Request, broken, read, read_file
 
 T = TypeVar("T")
@@ -66,66 +67,59 @@ class Gate(Protocol):
         """Called with the outcome of each attempt, cancelled ones included. May change the error's `retry_after`."""
 
 
+@dataclass(eq=False, repr=False)
 class Sender:
-    """Sends the requests of one account and repeats them where that is safe.
+    """Sends the requests of one account and repeats them where that is safe."""
 
-    http            the client to use; its settings for redirects and auth are overridden: neither is used
-    token           32 hexadecimal digits, sent without a scheme (official); never shown
-    read_timeout,   seconds for a whole attempt, from waiting for a connection to the last byte
-    write_timeout
-    attempts        the most attempts of a call; waits grow from 1 s, with full jitter
-    write_attempts  the same for writes, default `attempts`; 1 for callers that must know when a write was sent
-    max_wait        the most seconds between two attempts; for a longer Retry-After the error is raised. 0 in tests
-    observe         called after every HTTP attempt
-    correlation     returns the X-Correlation-ID of a call, or None
-    gate            asked before every HTTP attempt at the API
-    """
+    http: httpx.AsyncClient  # its settings for redirects and auth are overridden: neither is used
+    token: str  # 32 hexadecimal digits, sent without a scheme (official); never shown
+    _: KW_ONLY
+    base_url: str = BASE_URL
+    timeout: float = 30.0  # seconds for a whole attempt, from waiting for a connection to the last byte
+    attempts: int = 3  # the most attempts of a call; waits grow from 1 s, with full jitter
+    repeat_writes: bool = True  # False for callers that must know when a write was sent
+    max_wait: float = (
+        30.0  # the most seconds between attempts; for a longer Retry-After the error is raised. 0 in tests
+    )
+    observe: Callable[[Call], None] | None = None  # called after every HTTP attempt
+    correlation: Callable[[], str | None] | None = None  # returns the X-Correlation-ID of a call
+    gate: Gate | None = None  # asked before every HTTP attempt at the API
 
-    def __init__(
-        self,
-        http: httpx.AsyncClient,
-        token: str,
-        *,
-        base_url: str = BASE_URL,
-        read_timeout: float = 30.0,
-        write_timeout: float = 30.0,
-        attempts: int = 3,
-        write_attempts: int | None = None,
-        max_wait: float = 30.0,
-        observe: Callable[[Call], None] | None = None,
-        correlation: Callable[[], str | None] | None = None,
-        gate: Gate | None = None,
-    ) -> None:
-        if not _HEADER_VALUE.fullmatch(token):
+    def __post_init__(self) -> None:
+        if not _HEADER_VALUE.fullmatch(self.token):
             raise ValueError("the API token is empty or holds characters a header cannot carry")
-        self._http = http
-        self._token = token
-        self._base_url = base_url.rstrip("/")
-        self._read_timeout = read_timeout
-        self._write_timeout = write_timeout
-        self._attempts = attempts
-        self._write_attempts = attempts if write_attempts is None else write_attempts
-        self._max_wait = max_wait
-        self._observe = observe
-        self._correlation = correlation
-        self._gate = gate
+        self.base_url = self.base_url.rstrip("/")
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._base_url!r})"
+        return f"{type(self).__name__}({self.base_url!r})"
 
     async def wait_for_turn(self) -> None:
         """Wait until a write may be sent without further waiting. Raises Throttled if the gate is closed."""
-        if self._gate:
-            await self._gate.wait_for_turn()
+        if self.gate:
+            await self.gate.wait_for_turn()
 
     async def _call(self, request: Request, reader: Reader[T]) -> T:
         """Send the request; returns what `reader` makes of the answer's `objects`."""
-        return await self._repeat(request, lambda answer: read(request, answer, reader, secret=self._token))
+        return await self._repeat(request, lambda answer: read(request, answer, reader, secret=self.token))
+
+    async def _find(
+        self, request: Request, model: type[Hit], fits: Callable[[Hit], object], *, page: int = 0
+    ) -> list[Hit]:
+        """The objects of a filtered list, oldest first, each of them checked.
+
+        Raises FilterIgnored if some do not fit, unless fewer than `page` came, so that the list is complete.
+        """
+        hits = await self._call(request, many(model))
+        fitting = [hit for hit in hits if fits(hit)]
+        if len(fitting) < len(hits) and len(hits) >= page:
+            unfit = len(hits) - len(fitting)
+            raise errors.FilterIgnored(request.operation, f"{unfit} of {len(hits)} hits do not match")
+        return by_age(fitting)
 
     async def _fetch(self, request: Request) -> bytes:
         """The file behind the request's link. Raises Refused without a call unless https or sevDesk's own address."""
         try:
-            link, own = httpx.URL(request.link or ""), httpx.URL(self._base_url)
+            link, own = httpx.URL(request.link or ""), httpx.URL(self.base_url)
         except httpx.InvalidURL:
             raise errors.Refused(request.operation, "not fetched, the link is no address") from None
         same = (link.scheme, link.host, link.port) == (own.scheme, own.host, own.port)
@@ -143,21 +137,21 @@ class Sender:
         retrying = backoff.on_exception(
             _waits,
             (errors.NotSent, errors.Throttled, errors.Unavailable),
-            max_tries=self._write_attempts if request.writes else self._attempts,
+            max_tries=1 if request.writes and not self.repeat_writes else self.attempts,
             giveup=self._gives_up,
             jitter=None,  # _waits adds its own, because Retry-After must not be shortened
             logger=None,  # `observe` reports every attempt
-            max_wait=self._max_wait,
+            max_wait=self.max_wait,
         )
         return await retrying(attempt)()
 
     def _gives_up(self, error: Exception) -> bool:
         """True if the gate is closed (Throttled without a status) or Retry-After is longer than max_wait."""
         kept_back = isinstance(error, errors.Throttled) and error.status is None
-        return kept_back or (getattr(error, "retry_after", None) or 0.0) > self._max_wait
+        return kept_back or (getattr(error, "retry_after", None) or 0.0) > self.max_wait
 
     async def _attempt(self, request: Request, understand: Callable[[Answer], T], number: int) -> T:
-        gate = None if request.link else self._gate  # links lead to storage, which has its own limits
+        gate = None if request.link else self.gate  # links lead to storage, which has its own limits
         if gate:
             await gate.before_call(request)
         started = time.perf_counter()
@@ -176,23 +170,22 @@ class Sender:
             call = Call(request.method, request.path, status, ms, number, outcome)
             if gate:
                 gate.after_call(call, problem)
-            if self._observe:
-                self._observe(call)
+            if self.observe:
+                self.observe(call)
 
     async def _send(self, request: Request) -> Answer:
         """Send one attempt, bounded in time and size; network errors become errors from `errors`."""
-        usual = self._write_timeout if request.writes else self._read_timeout
-        seconds, share = request.seconds or usual, usual * _CONNECT_SHARE
+        seconds, share = request.seconds or self.timeout, self.timeout * _CONNECT_SHARE
         try:
             async with (
                 asyncio.timeout(seconds),
-                self._http.stream(
+                self.http.stream(
                     request.method,
-                    request.link or self._base_url + request.target(),
+                    request.link or self.base_url + request.target(),
                     params=request.params or None,
                     json=request.body,
                     headers=_PLAIN if request.link else self._headers(),
-                    timeout=httpx.Timeout(usual, connect=share, pool=share),
+                    timeout=httpx.Timeout(self.timeout, connect=share, pool=share),
                     auth=None,
                     follow_redirects=False,
                 ) as response,
@@ -202,9 +195,7 @@ class Sender:
                     body += chunk
                     if len(body) > request.max_bytes:
                         break  # reported when the answer is read
-                return Answer(
-                    response.status_code, {key.lower(): value for key, value in response.headers.items()}, bytes(body)
-                )
+                return Answer(response.status_code, dict(response.headers), bytes(body))
         except _NEVER_LEFT as problem:
             raise errors.NotSent(request.operation, type(problem).__name__) from None
         except (httpx.HTTPError, httpx.StreamError, TimeoutError) as problem:
@@ -212,12 +203,12 @@ class Sender:
 
     def _headers(self) -> dict[str, str]:
         headers = {
-            "Authorization": self._token,
+            "Authorization": self.token,
             "Accept": "application/json",
             "Accept-Encoding": "gzip",  # the only encoding that wire.read decodes
             "User-Agent": USER_AGENT,
         }
-        correlation = self._correlation() if self._correlation else None
+        correlation = self.correlation() if self.correlation else None
         if correlation and _HEADER_VALUE.fullmatch(correlation):
             headers["X-Correlation-ID"] = correlation
         return headers

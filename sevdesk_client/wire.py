@@ -13,7 +13,6 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import NoReturn, TypeAlias, TypeVar
@@ -127,21 +126,18 @@ def read(request: Request, answer: Answer, reader: Reader[T], *, secret: str = "
 
 def read_file(request: Request, answer: Answer) -> bytes:
     """The file behind a link, or an error from `errors`. S3 refuses in its own XML, and permanently."""
+    operation, status = request.operation, answer.status
     if len(answer.body) > request.max_bytes:
-        raise errors.Refused(
-            request.operation, f"not taken, larger than {request.max_bytes} bytes", status=answer.status
-        )
-    if answer.status == 200:
+        raise errors.Refused(operation, f"not taken, larger than {request.max_bytes} bytes", status=status)
+    if status == 200:
         return answer.body
     found = re.search(rb"<Code>(\w{1,60})</Code>", answer.body[:20_000])
     reason = found[1].decode("latin-1") if found else "no explanation"
-    if answer.status == 429 or reason == "SlowDown":
-        raise errors.Throttled(
-            request.operation, reason, status=answer.status, retry_after=_retry_after(answer.headers)
-        )
-    if 400 <= answer.status < 500 and answer.status != 408:
-        raise errors.Refused(request.operation, reason, status=answer.status)
-    raise broken(request, reason, answer.status)
+    if status == 429 or reason == "SlowDown":
+        raise errors.Throttled(operation, reason, status=status, retry_after=_retry_after(answer.headers))
+    if 400 <= status < 500 and status != 408:
+        raise errors.Refused(operation, reason, status=status)
+    raise broken(request, reason, status)
 
 
 def broken(request: Request, reason: str, status: int | None = None) -> errors.SevDeskError:
@@ -150,14 +146,9 @@ def broken(request: Request, reason: str, status: int | None = None) -> errors.S
 
 
 def _error(request: Request, answer: Answer, said: _Said, secret: str) -> errors.SevDeskError:
+    reason, wait = errors.scrub(said.reason, secret), _retry_after(answer.headers)
     kind = _kind(request, answer.status, said)
-    return kind(
-        request.operation,
-        errors.scrub(said.reason, secret),
-        status=answer.status,
-        code=said.code,
-        retry_after=_retry_after(answer.headers),
-    )
+    return kind(request.operation, reason, status=answer.status, code=said.code, retry_after=wait)
 
 
 def _kind(request: Request, status: int, said: _Said) -> type[errors.SevDeskError]:
@@ -269,10 +260,6 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         return float(value[:9])
     try:
         until, since = parsedate_to_datetime(value), parsedate_to_datetime(headers.get("date", ""))
-    except ValueError:
+        return max(0.0, (until - since).total_seconds())
+    except (ValueError, TypeError):  # TypeError: only one of them names its zone
         return None
-    return max(0.0, (_aware(until) - _aware(since)).total_seconds())
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -143,10 +143,9 @@ class App:
             http,
             token,
             base_url=self.settings.sevdesk_base_url,
-            read_timeout=self.settings.write_timeout,
-            write_timeout=self.settings.write_timeout,
+            timeout=self.settings.write_timeout,
             # The quarantine begins with the intent, so a write repeated after a wait could still be sent at its end.
-            write_attempts=1,
+            repeat_writes=False,
             observe=self._observe,
             correlation=lambda: get_contextvars().get("correlation_id"),
             gate=gate,

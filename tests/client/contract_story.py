@@ -9,7 +9,9 @@ from typing import Any
 
 import httpx
 
-from sevdesk_client import Contact, Invoice, SevDeskClient, SevDeskError
+from sevdesk_client import SevDeskClient
+from sevdesk_client.errors import SevDeskError
+from sevdesk_client.models import Contact, Invoice
 from sevdesk_client.sandbox.account.switches import CHOICES, Switches
 from sevdesk_client.sandbox.http.server import create_app
 from tests.client.contract import Exchange, Recorder

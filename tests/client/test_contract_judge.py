@@ -125,7 +125,7 @@ async def proxy(running_sandbox: Running) -> ContractProxy:
 async def proxied(proxy: ContractProxy) -> AsyncIterator[tuple[str, SevDeskClient]]:
     """The proxy's address and a client that talks to it."""
     async with listening(proxy) as url, httpx.AsyncClient() as http:
-        yield url, SevDeskClient(http, TOKEN, base_url=f"{url}/api/v1", attempts=1, write_timeout=60)
+        yield url, SevDeskClient(http, TOKEN, base_url=f"{url}/api/v1", attempts=1, timeout=60)
 
 
 async def test_proxy_passes_calls_on(

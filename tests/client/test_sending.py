@@ -145,7 +145,7 @@ async def test_attempts_follow_the_meaning(
 async def test_writes_may_be_told_to_leave_once(http: httpx.AsyncClient, httpx_mock: HTTPXMock) -> None:
     """Who must know when a write left gets the refusal at once; reads are still repeated."""
     httpx_mock.add_response(status_code=429, is_reusable=True)
-    client = SevDeskClient(http, TOKEN, max_wait=0, write_attempts=1)
+    client = SevDeskClient(http, TOKEN, max_wait=0, repeat_writes=False)
     for call, times in ((a_write, 1), (a_read, 4)):
         with pytest.raises(errors.Throttled):
             await call(client)
@@ -294,7 +294,7 @@ async def test_trickling_answers_run_out_of_time(
             await asyncio.sleep(0.05)
 
     url = await serve(trickle)
-    client = SevDeskClient(http, TOKEN, base_url=url, read_timeout=0.3, write_timeout=0.3, attempts=1)
+    client = SevDeskClient(http, TOKEN, base_url=url, timeout=0.3, attempts=1)
     started = time.monotonic()
     with pytest.raises(kind, match="TimeoutError"):
         await call(client)
@@ -368,7 +368,7 @@ async def test_full_pool_is_not_sent(serve: Callable[[Handler], Awaitable[str]])
     url = await serve(silent)
     async with httpx.AsyncClient(limits=httpx.Limits(max_connections=1)) as http:
         slow = SevDeskClient(http, TOKEN, base_url=url, attempts=1)
-        quick = SevDeskClient(http, TOKEN, base_url=url, write_timeout=0.5, attempts=1)
+        quick = SevDeskClient(http, TOKEN, base_url=url, timeout=0.5, attempts=1)
         waiting = asyncio.create_task(slow.delete_draft("1"))
         await reached.wait()
         with pytest.raises(errors.NotSent, match="PoolTimeout"):

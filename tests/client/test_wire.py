@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sevdesk_client import errors, readers, wire
-from sevdesk_client.models import Contact, CreditNote, Invoice
+from sevdesk_client.models import Contact, CreditNote, Email, Invoice
 from sevdesk_client.wire import Answer, Json, Request
 from tests.client.samples import PDF, answer
 
@@ -21,7 +21,7 @@ READERS: list[wire.Reader[object]] = [
     readers.version,
     readers.saved_invoice,
     readers.cancellation,
-    readers.email,
+    readers.one(Email),
     readers.templates,
     readers.document,
     readers.nothing,

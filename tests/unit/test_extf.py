@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.unit.extf_writer import TITLES, Head, Line, month, table
 from worker.datev.extf import ExtfFile, Posting
-from worker.datev.findings import MAX_FINDINGS
+from worker.datev.findings import MAX_FINDINGS, Findings
 
 LINE = Line(Decimal("1234.50"), "H", "8400", "10001", date(2026, 10, 5), "RE-1")
 # The first lines of DATEV's own sample file, with one posting (developer.datev.de, "DATEV-Format").
@@ -27,7 +27,7 @@ SAMPLE = (
 
 def read(content: bytes) -> tuple[ExtfFile, list[Posting]]:
     """The file and all its postings."""
-    file = ExtfFile(io.BytesIO(content), "EXTF_test.csv")
+    file = ExtfFile(io.BytesIO(content), "EXTF_test.csv", Findings())
     return file, list(file)
 
 
@@ -299,7 +299,7 @@ def test_large_files_stay_out_of_memory() -> None:
     """Postings are read one by one: three thousand of them need less than a quarter of a megabyte."""
     head, titles, line, _ = table([LINE], titles=TITLES[:14]).split(b"\r\n")
     written = (raw + b"\r\n" for raw in (head, titles, *(line for _ in range(3_000))))
-    file = ExtfFile(io.BufferedReader(Endless(written)), "EXTF_large.csv")
+    file = ExtfFile(io.BufferedReader(Endless(written)), "EXTF_large.csv", Findings())
     tracemalloc.start()
     try:
         count = sum(1 for _ in file)

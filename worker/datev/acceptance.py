@@ -46,8 +46,6 @@ def accept(
 
 
 class _Acceptance:
-    """The state of one check."""
-
     def __init__(
         self, documents: Iterable[Document], payments: Iterable[Payment] | None, period: Period, chart: str
     ) -> None:
@@ -65,7 +63,7 @@ class _Acceptance:
             name = printable_name(member.name)
             if member.kind is MemberKind.TABLE:
                 with archive.open(member) as stream:
-                    self._read_table(ExtfFile(stream, name))
+                    self._read_table(ExtfFile(stream, name, self._findings))
                     while stream.read(1 << 16):  # zipfile compares the check sum at the end
                         pass
                 continue
@@ -92,16 +90,12 @@ class _Acceptance:
                 self._postings += 1
                 self._add_posting(posting, file.name, header, chart)
             self._files.append(ExportFile(file.name, "bookings", self._postings - before))
-        self._findings.add_all(file.findings)
 
     def refused(self, reason: str) -> Report:
-        """The report on an archive that cannot be read."""
-        self._findings = Findings()
-        self._findings.add(Finding("archive", reason))
+        self._findings = Findings([Finding("archive", reason)], counts=Counter(archive=1))
         return self._report(Status.REFUSED)
 
     def report(self) -> Report:
-        """The report, once everything is read."""
         if not any(file.kind == "bookings" for file in self._files):
             self._findings.add(Finding("file", "Das Archiv enthält keinen lesbaren Buchungsstapel."))
             return self._report(Status.REFUSED)
@@ -113,7 +107,6 @@ class _Acceptance:
         return self._report(Status.WITH_FINDINGS if self._findings.counts else Status.ACCEPTED)
 
     def _report(self, status: Status) -> Report:
-        readable = status is not Status.REFUSED
         return Report(
             status=status,
             period=self._period,
@@ -121,10 +114,10 @@ class _Acceptance:
             files=tuple(self._files),
             postings=self._postings,
             documents=self._matching.expected,
-            matched=self._matching.matched if readable else 0,
+            matched=self._matching.matched,
             payments=self._matching.expected_payments,
-            matched_payments=self._matching.matched_payments if readable else 0,
-            totals=self._matching.totals() if readable else (),
+            matched_payments=self._matching.matched_payments,
+            totals=self._matching.totals(),
             findings=self._findings,
         )
 

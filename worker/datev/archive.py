@@ -76,6 +76,7 @@ _NESTED = (".zip", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".tar", ".zst", 
 _NESTED_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"BZh", b"\xfd7zXZ")
 _PACKAGE = re.compile(r"DATEV_\w{1,60}_[0-9]{8}_bis_[0-9]{8}\.zip", re.ASCII)
 _ENCRYPTED = 0x1
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, NotImplementedError,
            RuntimeError, OverflowError, IndexError)  # fmt: skip
 
@@ -143,11 +144,9 @@ class _MemberStream(io.RawIOBase):
         self._stream, self._member, self._archive, self._total = stream, member, archive, 0
 
     def readable(self) -> bool:
-        """True, as `io.RawIOBase` requires of a stream to read from."""
         return True
 
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]  # any writable buffer
-        """As `io.RawIOBase.readinto`. Raises `ArchiveRefused`."""
         try:
             chunk: bytes = self._stream.read(len(buffer))
         except _BROKEN as error:
@@ -192,20 +191,14 @@ def _refuse_unsafe_entries(infos: list[zipfile.ZipInfo]) -> None:
 
 
 def _unsafe_reason(info: zipfile.ZipInfo, name: str) -> str | None:
-    if "\\" in name:
-        return "hat einen Rückwärtsschrägstrich im Namen"
-    if name.startswith("/") or name[1:2] == ":":
-        return "hat einen absoluten Pfad"
-    if ".." in name.split("/"):
-        return "führt aus dem Archiv hinaus (..)"
-    if not name or any(ord(c) < 32 for c in name):
-        return "hat einen ungültigen Namen"
-    if stat.S_ISLNK(info.external_attr >> 16):
-        return "ist eine Verknüpfung (Symlink)"
-    if info.flag_bits & _ENCRYPTED:
-        return "ist verschlüsselt"
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return "ist mit einem unüblichen Verfahren gepackt"
-    if name.lower().endswith(_NESTED) and not _PACKAGE.fullmatch(name):
-        return "ist selbst ein Archiv"
-    return None
+    reasons = {
+        "hat einen Rückwärtsschrägstrich im Namen": "\\" in name,
+        "hat einen absoluten Pfad": name.startswith("/") or name[1:2] == ":",
+        "führt aus dem Archiv hinaus (..)": ".." in name.split("/"),
+        "hat einen ungültigen Namen": not name or any(ord(c) < 32 for c in name),
+        "ist eine Verknüpfung (Symlink)": stat.S_ISLNK(info.external_attr >> 16),
+        "ist verschlüsselt": info.flag_bits & _ENCRYPTED,
+        "ist mit einem unüblichen Verfahren gepackt": info.compress_type not in _PACKINGS,
+        "ist selbst ein Archiv": name.lower().endswith(_NESTED) and not _PACKAGE.fullmatch(name),
+    }
+    return next((reason for reason, applies in reasons.items() if applies), None)

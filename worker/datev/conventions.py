@@ -20,7 +20,6 @@ class RevenueAccounts:
         self._counts: defaultdict[Hashable, Counter[AccountAndKey]] = defaultdict(Counter)
 
     def add(self, group: Hashable, account: AccountAndKey) -> None:
-        """Counts one more document."""
         self._counts[group][account] += 1
 
     def is_convention(self, group: Hashable, account: AccountAndKey) -> bool:

@@ -44,12 +44,10 @@ class Payment:
 
 
 def rates_of(documents: Iterable[Document]) -> frozenset[Decimal]:
-    """Every tax rate that occurs in the documents."""
     return frozenset(subtotal.rate for document in documents for subtotal in document.subtotals)
 
 
 def gross_at_rate(documents: Iterable[Document], rate: Decimal) -> Decimal:
-    """The gross sum of the documents' parts at one tax rate."""
     return sum((s.net + s.tax for d in documents for s in d.subtotals if s.rate == rate), ZERO)
 
 

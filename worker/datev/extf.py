@@ -10,8 +10,11 @@ was never captured, so columns are found by title, and a deviation that does not
 """
 
 import csv
+import itertools
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -29,7 +32,6 @@ from worker.datev.header import (
 
 # Bytes of a line that are read at once. A line of 125 columns at their longest has less than 10,000.
 MAX_LINE = 64 * 1024
-_BOM = b"\xef\xbb\xbf"
 # Field of `Posting` -> titles of its column, as `_normalized` writes them.
 _TITLES = {
     "amount": ("umsatz(ohnesoll/habenkz)", "umsatz"),
@@ -92,18 +94,18 @@ class Posting:
 class ExtfFile:
     """One EXTF file: a Buchungsstapel (category 21), or master data. May be iterated once, over its postings.
 
-    `findings` is complete after that.
+    What is wrong is added to `findings`.
     """
 
-    def __init__(self, source: BinaryIO, name: str) -> None:
+    def __init__(self, source: BinaryIO, name: str, findings: Findings) -> None:
         """Reads header and titles; `name` is used in findings."""
-        self.name = name
-        self.findings = Findings()
+        self.name, self.findings = name, findings
         self.header: Header | None = None
         self.refused: str | None = None  # why nothing can be read, in German
-        self._lines = _Lines(source, self)
+        self._lines = self._read_lines(source)
         self._columns: dict[str, int] = {}
         self._width = 0
+        self._unended = 0  # number of the last line, if its line end is missing
         self._reported: set[str] = set()
         self._open()
 
@@ -125,7 +127,6 @@ class ExtfFile:
                 yield fields[column].strip()
 
     def add_fault(self, kind: str, text: str, line: int | None = None) -> None:
-        """Adds a finding at this file."""
         self.findings.add(Finding(kind, text, self.name, line))
 
     def add_fault_once(self, kind: str, text: str, line: int) -> None:
@@ -175,7 +176,7 @@ class ExtfFile:
 
     def _posting(self, line: int, fields: list[str], header: Header) -> Posting | None:
         if len(fields) < self._width:
-            if line == self._lines.unended:
+            if line == self._unended:
                 self.add_fault("truncated", "Die Datei bricht mitten in der letzten Zeile ab.", line)
                 return None
             if len(fields) <= max(self._columns[name] for name in _REQUIRED):
@@ -238,6 +239,54 @@ class ExtfFile:
             raise _BadField(f"Das Belegdatum {written} ist kein Tag dieses Wirtschaftsjahres.")
         return day
 
+    def _read_lines(self, source: BinaryIO) -> Iterator[tuple[int, list[str]]]:
+        """Yields (line number, fields). A line that cannot be read is left out and becomes a finding."""
+        for number in itertools.count(1):
+            if not (raw := source.readline(MAX_LINE)):
+                return
+            fields = self._fields(source, raw, number)
+            if fields is not None:
+                yield number, fields
+
+    def _fields(self, source: BinaryIO, raw: bytes, number: int) -> list[str] | None:
+        if not raw.endswith(b"\n") and not self._is_last(source, raw, number):
+            self.add_fault("line", "Die Zeile ist länger, als das Format erlaubt.", number)
+            return None
+        if not raw.endswith(b"\r\n") and raw.endswith(b"\n"):
+            self.add_note("line_ends", "Zeilen enden mit LF statt CR LF.", number)
+        text = self._decoded(raw.rstrip(b"\r\n\x1a"), number)
+        try:
+            return next(csv.reader([text], delimiter=";", strict=True), [])
+        except csv.Error:
+            kind = "truncated" if self._unended else "line"
+            self.add_fault(kind, "Die Anführungszeichen der Zeile gehen nicht auf.", number)
+            return None
+
+    def _is_last(self, source: BinaryIO, raw: bytes, number: int) -> bool:
+        """True if a line without line end is the last of the file. If it is only too long, the rest is skipped."""
+        if len(raw) < MAX_LINE:
+            if raw.strip(b"\x1a"):
+                self._unended = number
+                self.add_note("line_ends", "Der letzten Zeile fehlt ihr Zeilenende.", number)
+            return True
+        while raw and not raw.endswith(b"\n"):
+            raw = source.readline(MAX_LINE)
+        return False
+
+    def _decoded(self, raw: bytes, number: int) -> str:
+        if number == 1 and raw.startswith(BOM_UTF8):
+            self.add_fault_once("encoding", "Die Datei ist UTF-8 (mit BOM) statt Windows-1252.", 1)
+            raw = raw.removeprefix(BOM_UTF8)
+        # Text in Windows-1252 is hardly ever valid UTF-8: each non-ASCII letter would need a fitting one behind it.
+        for encoding, fault in (("utf-8", "Die Datei enthält UTF-8 statt Windows-1252."), ("cp1252", None)):
+            with suppress(UnicodeDecodeError):
+                text = raw.decode(encoding)
+                if fault and not raw.isascii():
+                    self.add_fault_once("encoding", fault, number)
+                return text
+        self.add_fault_once("encoding", "Die Datei enthält Zeichen, die es in Windows-1252 nicht gibt.", number)
+        return raw.decode("cp1252", errors="replace")
+
 
 class _BadField(Exception):
     """A field that cannot be read; the message, in German, becomes a finding at its line."""
@@ -260,72 +309,3 @@ def _in_period(ddmm: str, first: date | None, last: date | None) -> date | None:
         return None
     days = (parse_ddmm(ddmm, year) for year in range(first.year, min(last.year, first.year + 2) + 1))
     return next((day for day in days if day is not None and first <= day <= last), None)
-
-
-class _Lines:
-    """Iterates over (line number, fields). A line that cannot be read is left out and becomes a finding."""
-
-    def __init__(self, source: BinaryIO, file: ExtfFile) -> None:
-        self._source, self._file, self._number = source, file, 0
-        self.unended = 0  # number of the last line, if its line end is missing
-
-    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
-        return self
-
-    def __next__(self) -> tuple[int, list[str]]:
-        while raw := self._source.readline(MAX_LINE):
-            self._number += 1
-            fields = self._fields(raw)
-            if fields is not None:
-                return self._number, fields
-        raise StopIteration
-
-    def _fields(self, raw: bytes) -> list[str] | None:
-        number = self._number
-        if not raw.endswith(b"\n") and not self._is_last(raw):
-            self._file.add_fault("line", "Die Zeile ist länger, als das Format erlaubt.", number)
-            return None
-        if not raw.endswith(b"\r\n") and raw.endswith(b"\n"):
-            self._file.add_note("line_ends", "Zeilen enden mit LF statt CR LF.", number)
-        text = self._decoded(raw.rstrip(b"\r\n\x1a"))
-        try:
-            rows = list(csv.reader([text], delimiter=";", strict=True))
-        except csv.Error:
-            kind = "truncated" if self.unended else "line"
-            self._file.add_fault(kind, "Die Anführungszeichen der Zeile gehen nicht auf.", number)
-            return None
-        return rows[0] if rows else []
-
-    def _is_last(self, raw: bytes) -> bool:
-        """True if a line without line end is the last of the file. If it is only too long, the rest is skipped."""
-        if len(raw) < MAX_LINE:
-            if raw.strip(b"\x1a"):
-                self.unended = self._number
-                self._file.add_note("line_ends", "Der letzten Zeile fehlt ihr Zeilenende.", self._number)
-            return True
-        while raw and not raw.endswith(b"\n"):
-            raw = self._source.readline(MAX_LINE)
-        return False
-
-    def _decoded(self, raw: bytes) -> str:
-        if self._number == 1 and raw.startswith(_BOM):
-            self._file.add_fault_once("encoding", "Die Datei ist UTF-8 (mit BOM) statt Windows-1252.", 1)
-            raw = raw[len(_BOM) :]
-        if raw.isascii():
-            return raw.decode("ascii")
-        try:
-            # Text in Windows-1252 is hardly ever valid UTF-8: each non-ASCII letter would need a fitting one behind it.
-            text = raw.decode("utf-8")
-        except UnicodeDecodeError:
-            return self._from_cp1252(raw)
-        self._file.add_fault_once("encoding", "Die Datei enthält UTF-8 statt Windows-1252.", self._number)
-        return text
-
-    def _from_cp1252(self, raw: bytes) -> str:
-        try:
-            return raw.decode("cp1252")
-        except UnicodeDecodeError:
-            self._file.add_fault_once(
-                "encoding", "Die Datei enthält Zeichen, die es in Windows-1252 nicht gibt.", self._number
-            )
-            return raw.decode("cp1252", errors="replace")

@@ -34,10 +34,3 @@ class Findings:
         counts[finding.kind] += 1
         if len(kept) < MAX_FINDINGS:
             kept.append(finding)
-
-    def add_all(self, others: "Findings") -> None:
-        """Adds another collection, with those that it only counted."""
-        for finding in (*others.found, *others.notes):
-            self.add(finding)
-        self.counts += others.counts - Counter(finding.kind for finding in others.found)
-        self.note_counts += others.note_counts - Counter(finding.kind for finding in others.notes)

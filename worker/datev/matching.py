@@ -37,7 +37,6 @@ class PostingSide:
 
     @property
     def line(self) -> int:
-        """The line in `file`."""
         return self.posting.line
 
 
@@ -165,7 +164,6 @@ class Matching:
             self._findings.add(Finding("other", f"Nicht abgeglichen: {count} {kind}.", note=True))
 
     def totals(self) -> tuple[Total, ...]:
-        """The matched sums by account and tax key."""
         return tuple(total for _, total in sorted(self._totals.items()))
 
     def _numbers_by_spelling(self) -> dict[str, str]:

@@ -26,7 +26,6 @@ class Period:
     last: date
 
     def contains(self, day: date) -> bool:
-        """True if the day lies in the period."""
         return self.first <= day <= self.last
 
 
@@ -50,7 +49,6 @@ class Total:
     amount: Decimal = Decimal(0)
 
     def plus(self, amount: Decimal) -> "Total":
-        """This total with one more document."""
         return replace(self, documents=self.documents + 1, amount=self.amount + amount)
 
 

@@ -6,7 +6,7 @@ same; the prediction prevents that a draft is written which cannot be right.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -88,7 +88,8 @@ def first_problem(invoice: Invoice, sevdesk_type: str) -> Problem | None:
 
     `sevdesk_type` is the invoiceType it is sent as (`RE`, `AR`, `ER`).
     """
-    for check in _CHECKS:
+    checks = (_no_positions, _wrong_currency, _wrong_rule, _wrong_position, _wrong_rate, _negative_total)
+    for check in checks:
         if found := check(invoice):
             return found
     return _wrong_type(invoice, sevdesk_type) or _wrong_sums(invoice)
@@ -191,7 +192,6 @@ def _wrong_sums(invoice: Invoice) -> Problem | None:
 
 
 def stated_sums(invoice: Invoice) -> Sums:
-    """The totals on the billing invoice."""
     return Sums(invoice.net_amount, invoice.tax_amount, invoice.gross_amount)
 
 
@@ -200,16 +200,6 @@ def sums_problem(code: str, found: Sums, stated: Sums, currency: str, **more: ob
     figures = {name: _figure(getattr(found, name)) for name in ("net", "tax", "gross")}
     figures |= {f"stated_{name}": _figure(getattr(stated, name)) for name in ("net", "tax", "gross")}
     return problem(code, currency=currency, **figures, **more)
-
-
-_CHECKS: tuple[Callable[[Invoice], Problem | None], ...] = (
-    _no_positions,
-    _wrong_currency,
-    _wrong_rule,
-    _wrong_position,
-    _wrong_rate,
-    _negative_total,
-)
 
 
 def _rounded(amount: Decimal, unit: Decimal) -> Decimal:

@@ -47,10 +47,8 @@ def resolve(
         match keys:
             case []:
                 continue
-            case [key] if party := parties.get(key):
-                return Recipient(party, f"{_named(key)} is the {rule}.")
             case [key]:
-                return NoRecipient(problem("recipient_row_missing", party=_named(key), way=rule), (key,))
+                return _recipient(key, parties, rule)
             case _:
                 named = ", ".join(_named(key) for key in keys)
                 return NoRecipient(
@@ -63,7 +61,10 @@ def resolve(
 
 def addressed_to(key: PartyKey, parties: Mapping[PartyKey, Party]) -> Recipient | NoRecipient:
     """The recipient of a document that exists: whoever it is addressed to, whomever the billing system names now."""
-    way = "addressee of the document in sevDesk"
+    return _recipient(key, parties, "addressee of the document in sevDesk")
+
+
+def _recipient(key: PartyKey, parties: Mapping[PartyKey, Party], way: str) -> Recipient | NoRecipient:
     if party := parties.get(key):
         return Recipient(party, f"{_named(key)} is the {way}.")
     return NoRecipient(problem("recipient_row_missing", party=_named(key), way=way), (key,))
@@ -85,14 +86,8 @@ def missing_address_fields(party: Party) -> tuple[str, ...]:
     The law requires the recipient's full name and address (section 14 UStG); without it `sendBy` fails with 422 or
     prints a blank block (measured, two reports).
     """
-    fields = {
-        "name": party.name,
-        "street": party.street,
-        "zip": party.zip,
-        "city": party.city,
-        "country_code": party.country_code,
-    }
-    return tuple(name for name, value in fields.items() if not (value or "").strip())
+    needed = ("name", "street", "zip", "city", "country_code")
+    return tuple(field for field in needed if not (getattr(party, field) or "").strip())
 
 
 def _rules(invoice: Invoice, associations: tuple[Association, ...]) -> Iterator[tuple[list[PartyKey], str]]:

@@ -57,9 +57,7 @@ async def open_account(settings: Settings, gate: Gate | None = None) -> AsyncIte
     """The sevDesk account, with the worker's own time-outs. `settings` must have a token."""
     token, seconds = _token(settings), settings.write_timeout
     async with httpx.AsyncClient(timeout=seconds) as http:
-        client = SevDeskClient(
-            http, token, base_url=settings.sevdesk_base_url, read_timeout=seconds, write_timeout=seconds, gate=gate
-        )
+        client = SevDeskClient(http, token, base_url=settings.sevdesk_base_url, timeout=seconds, gate=gate)
         yield SevdeskAccount(client)
 
 

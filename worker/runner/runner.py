@@ -230,9 +230,9 @@ class Runner:
     async def _leap(
         self, job: Job, context: StepContext, step: Step, intent: Intent, account: SevdeskAccount
     ) -> tuple[StepResult, int]:
-        """Intent first, then exactly one write."""
+        """Intent first, then exactly one write. Raises `Throttled` if the wait for its turn takes too long."""
         # Waiting belongs before the intent, because the quarantine counts from it.
-        await account.wait_for_turn()
+        await account.client.wait_for_turn()
         opened = monotonic()
         intent_id = await self.locks.open_intent(
             subject=step.subject(context),

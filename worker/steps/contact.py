@@ -84,17 +84,17 @@ async def look_address(context: StepContext, account: SevdeskAccount) -> LookRes
         **await looked_up(field_map.ADDRESS_IDS, context, account),
         category_id=INVOICE_ADDRESS,
     )
-    if link.address_id is None:
+    address_id = link.address_id
+    if address_id is None:
         remote = await account.client.list_contact_addresses(link.contact_id)
-        address = next((a for a in remote if str(a.category_id) == str(INVOICE_ADDRESS)), None)
+        address = next((a for a in remote if a.category_id == str(INVOICE_ADDRESS)), None)
         if address is None:
             return Intent("create_contact_address", draft, context)
-        if (address.street, address.zip, address.city) == (draft.street, draft.zip, draft.city) and str(
-            address.country_id
-        ) == str(draft.country_id):
+        written = (address.street, address.zip, address.city, address.country_id)
+        if written == (draft.street, draft.zip, draft.city, draft.country_id):
             return StepResult((_address_written(context, address.id),))
-        return Intent("update_contact_address", (address.id, draft), context, earlier_outcome=WriteOutcome.MOOT)
-    return Intent("update_contact_address", (link.address_id, draft), context, earlier_outcome=WriteOutcome.MOOT)
+        address_id = address.id
+    return Intent("update_contact_address", (address_id, draft), context, earlier_outcome=WriteOutcome.MOOT)
 
 
 async def leap_address(intent: Intent, account: SevdeskAccount) -> StepResult:

@@ -42,7 +42,6 @@ class Field:
         return [attrgetter(path)(source) for path in self.ours.split()]
 
     def value(self, source: object) -> Any:
-        """The field's value."""
         return self.compute(*self.arguments(source))
 
 

@@ -64,7 +64,6 @@ async def adopt_finalized(context: StepContext, remote: SevInvoice, account: Sev
 
 
 def sums_of(remote: SevInvoice) -> Sums:
-    """The totals that sevDesk computed."""
     return Sums(remote.sum_net, remote.sum_tax, remote.sum_gross)
 
 

@@ -12,9 +12,8 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from sevdesk_client.models import CreditNote
+from sevdesk_client.models import BERLIN, CreditNote
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain.events import (
     CancelledInSevdesk,
@@ -31,7 +30,6 @@ from worker.domain.events import (
 from worker.domain.invoice import Cancellation, ClaimStatus, Handback
 from worker.domain.lifecycle import TABLE
 
-BERLIN = ZoneInfo("Europe/Berlin")
 DRAFT, OPEN, PARTLY_PAID, CLOSED = 100, 200, 750, 1000
 SR = "SR"  # sevDesk's invoiceType of a cancellation invoice, not our Schlussrechnung
 CANCELLATION_INVOICE, CREDIT_NOTE = "cancellation_invoice", "credit_note"  # `Cancellation.kind`

@@ -66,10 +66,8 @@ async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
     if intent.action == "delete_draft":
         return await _delete(intent, account)
     saved = await account.client.save_invoice(intent.request)
-    right = sums_of(saved) == stated_sums(context.invoice)
-    return StepResult(
-        (_drafted(context, intent.request, saved, "created"),), saved, finished=right
-    )  # if wrong, the next look deletes it
+    right = sums_of(saved) == stated_sums(context.invoice)  # if not, the next look deletes it
+    return StepResult((_drafted(context, intent.request, saved, "created"),), saved, finished=right)
 
 
 async def _find(context: StepContext, account: SevdeskAccount) -> tuple[SevInvoice | None, Parked | None]:
@@ -111,9 +109,8 @@ async def _delete(intent: Intent, account: SevdeskAccount) -> StepResult:
     event = DraftDeleted(external_id=intent.request, cause=str(intent.summary["cause"]))
     if context.remote is None or (sums := sums_of(context.remote)) == stated:
         return StepResult((event,), None, finished=False)
-    return StepResult(
-        (event,), None, Parked(sums_problem("sevdesk_sums_differ", sums, stated, context.invoice.currency))
-    )
+    differ = sums_problem("sevdesk_sums_differ", sums, stated, context.invoice.currency)
+    return StepResult((event,), None, Parked(differ))
 
 
 async def _already_finalized(

@@ -26,10 +26,6 @@ class SevdeskAccount:
         self._cache: dict[str, tuple[float, Any]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
-    async def wait_for_turn(self) -> None:
-        """Wait until a write may be sent, before its intent is recorded. Raises `Throttled` if that takes too long."""
-        await self.client.wait_for_turn()
-
     async def contact_person_id(self) -> str:
         """The id of the account's first user; sevDesk requires a contact person on each invoice (measured by two)."""
         users = await self._cached("users", self.client.list_users)
@@ -47,7 +43,6 @@ class SevdeskAccount:
         return find_unit(written or "", await self.units())
 
     async def units(self) -> list[Unit]:
-        """The units that positions may have."""
         units: list[Unit] = await self._cached("units", self._read_units)
         return units
 

@@ -1,23 +1,21 @@
 """What keeps an invoice from being cancelled, or remains to be done after it."""
 
-from worker.domain.problems.problem_type import Actor, entry
-
-_RETRY, _ERNEUT = "then: sevdesk-worker retry {job}.", "dann: sevdesk-worker retry {job}."
+from worker.domain.problems.problem_type import ERNEUT, RETRY, Actor, entry
 
 ENTRIES = (
     entry("credit_note_exists", Actor.ACCOUNTANT,
           "A credit note exists for invoice {number} in sevDesk, so it is not cancelled.",
-          f"Finish or delete the credit note in sevDesk, {_RETRY}",
+          f"Finish or delete the credit note in sevDesk, {RETRY}",
           "Zu Rechnung {number} gibt es in sevDesk eine Gutschrift, daher wird sie nicht storniert.",
-          f"Die Gutschrift in sevDesk abschließen oder löschen, {_ERNEUT}"),
+          f"Die Gutschrift in sevDesk abschließen oder löschen, {ERNEUT}"),
     entry("credit_note_draft", Actor.ACCOUNTANT,
           "Of a paid invoice sevDesk made the credit note draft {credit_note_id} instead of a cancellation.",
           "Finish the credit note in sevDesk and pay the money back; the invoice itself stays as it is. Or delete the "
-          f"draft there and unlink the payment, {_RETRY}",
+          f"draft there and unlink the payment, {RETRY}",
           "Zu der bezahlten Rechnung hat sevDesk statt einer Stornierung den Gutschriftentwurf {credit_note_id} "
           "angelegt.",
           "Die Gutschrift in sevDesk abschließen und das Geld zurückzahlen; die Rechnung bleibt, wie sie ist. Oder den "
-          f"Entwurf dort löschen und die Zahlung lösen, {_ERNEUT}"),
+          f"Entwurf dort löschen und die Zahlung lösen, {ERNEUT}"),
     entry("credit_note_stands", Actor.ACCOUNTANT,
           "The credit note {credit_note} stands against invoice {number} in sevDesk, so there is nothing left to "
           "cancel.",
@@ -26,21 +24,20 @@ ENTRIES = (
           "Nichts zu tun, außer es soll mehr sein: dann die Gutschrift in sevDesk berichtigen."),
     entry("partly_paid", Actor.ACCOUNTANT,
           "Invoice {number} is partly paid; sevDesk does not cancel it.",
-          f"Book a credit note in sevDesk by hand, or unlink the payment there, {_RETRY}",
+          f"Book a credit note in sevDesk by hand, or unlink the payment there, {RETRY}",
           "Rechnung {number} ist teilweise bezahlt; sevDesk storniert sie nicht.",
-          f"In sevDesk von Hand eine Gutschrift buchen, oder die Zahlung dort lösen, {_ERNEUT}"),
+          f"In sevDesk von Hand eine Gutschrift buchen, oder die Zahlung dort lösen, {ERNEUT}"),
     entry("refund_due", Actor.ACCOUNTANT,
           "Invoice {number} is cancelled by {cancellation}, and {paid} {currency} had been paid on it.",
-          f"Pay the money back or set it off in sevDesk, {_RETRY} The rest of the job goes on.",
+          f"Pay the money back or set it off in sevDesk, {RETRY} The rest of the job goes on.",
           "Rechnung {number} ist durch {cancellation} storniert, und {paid} {currency} waren darauf gezahlt.",
-          f"Das Geld zurückzahlen oder in sevDesk verrechnen, {_ERNEUT} Der Rest des Auftrags läuft weiter."),
+          f"Das Geld zurückzahlen oder in sevDesk verrechnen, {ERNEUT} Der Rest des Auftrags läuft weiter."),
     entry("cancellation_sum_differs", Actor.ACCOUNTANT,
           "sevDesk's cancellation {cancellation} is over {gross} {currency}; the invoice was over {stated_gross} "
           "{stated_currency}.",
           "Compare both documents in sevDesk and correct the difference by a credit note there.",
           "sevDesks Stornorechnung {cancellation} lautet auf {gross} {currency}; die Rechnung lautete auf "
-          "{stated_gross} "
-          "{stated_currency}.",
+          "{stated_gross} {stated_currency}.",
           "Beide Belege in sevDesk vergleichen und den Unterschied dort durch eine Gutschrift berichtigen."),
     entry("cancellation_gone", Actor.ACCOUNTANT,
           "Cancellation {number} was not mailed, and sevDesk no longer has it.",

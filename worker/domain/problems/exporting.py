@@ -25,8 +25,7 @@ ENTRIES = (
           "{job} --as not-done.",
           "Ob sevDesk den Export für {period} begonnen hat, lässt sich nicht erkennen: seine Antwort ging verloren.",
           "In sevDesk unter Exporte nachsehen, dann antworten: sevdesk-worker retry {job} --as done oder "
-          "sevdesk-worker "
-          "retry {job} --as not-done."),
+          "sevdesk-worker retry {job} --as not-done."),
     entry("export_job_id_lost", Actor.ACCOUNTANT,
           "sevDesk runs the export of {period}, but its job id was lost.",
           "Download it in sevDesk, or ask for a new export.",

@@ -1,13 +1,16 @@
-"""One problem as it happened: a code of the catalogue and its parameters."""
+"""All problems by code, and one problem as it happened: its code and parameters."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from worker.domain.problems.catalogue import CATALOGUE
-from worker.domain.problems.problem_type import Actor, Lang, ProblemType
+from worker.domain.problems import amounts, cancelling, delays, exporting, publishing, recipient, requests, sevdesk
+from worker.domain.problems.problem_type import Lang, ProblemType
 
-__all__ = ["TRIED_AGAIN", "Actor", "Lang", "Problem", "ProblemType", "problem"]
-
+CATALOGUE: Mapping[str, ProblemType] = {
+    entry.code: entry
+    for part in (requests, amounts, publishing, recipient, cancelling, exporting, sevdesk, delays)
+    for entry in part.ENTRIES
+}
 GIVEN_UP: dict[Lang, str] = {"en": " Given up after {tries} tries.", "de": " Nach {tries} Versuchen aufgegeben."}
 TRIES = "tries"
 # The next step while retries are left; the catalogue says what to do when they are used up.
@@ -26,11 +29,9 @@ class Problem:
 
     @property
     def type(self) -> ProblemType:
-        """The catalogue's entry."""
         return CATALOGUE[self.code]
 
     def cause(self, lang: Lang = "en") -> str:
-        """What happened, in one or two sentences."""
         given_up = GIVEN_UP[lang] if TRIES in self.parameters else ""
         return (self.type.cause[lang] + given_up).format_map(self.parameters)
 
@@ -39,7 +40,6 @@ class Problem:
         return self.type.next_step[lang].format_map({**self.parameters, "job": job})
 
     def as_dict(self, lang: Lang = "en", *, job: str = "JOB") -> dict[str, object]:
-        """Code, parameters, who must act, and both sentences, for JSON."""
         return {
             "code": self.code,
             "parameters": dict(self.parameters),

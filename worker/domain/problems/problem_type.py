@@ -9,6 +9,8 @@ Lang = Literal["en", "de"]
 
 # Filled in by whoever shows the next step: the job's id or, where several jobs of one invoice are parked, its number.
 JOB = "job"
+# How many next steps end, in English and German.
+RETRY, ERNEUT = "then: sevdesk-worker retry {job}.", "dann: sevdesk-worker retry {job}."
 
 
 class Actor(StrEnum):

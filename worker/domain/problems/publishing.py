@@ -1,8 +1,6 @@
 """What keeps an invoice from being published, mailed or synchronised."""
 
-from worker.domain.problems.problem_type import Actor, entry
-
-_RETRY, _ERNEUT = "then: sevdesk-worker retry {job}.", "dann: sevdesk-worker retry {job}."
+from worker.domain.problems.problem_type import ERNEUT, RETRY, Actor, entry
 
 ENTRIES = (
     # -- whether it may go out
@@ -14,15 +12,15 @@ ENTRIES = (
     entry("approval_withdrawn", Actor.BILLING,
           "Invoice {number} is {status}; only approved invoices are published, and a write to sevDesk whose outcome is "
           "unknown is still open.",
-          f"Approve it again, {_RETRY} Or cancel it: both find what is in sevDesk.",
+          f"Approve it again, {RETRY} Or cancel it: both find what is in sevDesk.",
           "Rechnung {number} ist im Stand {status}; nur freigegebene (approved) Rechnungen werden veröffentlicht, und "
           "ein Schreibvorgang in sevDesk mit unbekanntem Ausgang ist noch offen.",
-          f"Sie wieder freigeben, {_ERNEUT} Oder sie stornieren: beides findet, was in sevDesk steht."),
+          f"Sie wieder freigeben, {ERNEUT} Oder sie stornieren: beides findet, was in sevDesk steht."),
     entry("transition_not_allowed", Actor.BILLING,
           "{event} is not allowed while the invoice is {status}.",
-          f"Check the invoice's status in the billing system, {_RETRY}",
+          f"Check the invoice's status in the billing system, {RETRY}",
           "{event} ist nicht zulässig, solange die Rechnung im Stand {status} ist.",
-          f"Den Stand der Rechnung im Abrechnungssystem prüfen, {_ERNEUT}"),
+          f"Den Stand der Rechnung im Abrechnungssystem prüfen, {ERNEUT}"),
     entry("other_write_open", Actor.OPERATOR,
           "Whether {action} of job {other_job} took effect is not known yet.",
           "Retry that job first: sevdesk-worker retry {other_job}; then this one: sevdesk-worker retry {job}.",
@@ -36,34 +34,32 @@ ENTRIES = (
           "Nichts zu tun: eine stornierte Rechnung bleibt storniert. Ist etwas zu berechnen, eine neue ausstellen."),
     entry("invoice_not_published", Actor.REQUESTER,
           "Invoice {number} is not published in sevDesk yet.",
-          f"Publish it first: sevdesk-worker enqueue publish_invoice invoice_id={{number}}; {_RETRY}",
+          f"Publish it first: sevdesk-worker enqueue publish_invoice invoice_id={{number}}; {RETRY}",
           "Rechnung {number} ist in sevDesk noch nicht veröffentlicht.",
-          f"Sie zuerst veröffentlichen: sevdesk-worker enqueue publish_invoice invoice_id={{number}}; {_ERNEUT}"),
+          f"Sie zuerst veröffentlichen: sevdesk-worker enqueue publish_invoice invoice_id={{number}}; {ERNEUT}"),
     # -- sevDesk's document
     entry("marker_ambiguous", Actor.ACCOUNTANT,
           "sevDesk holds {count} invoices marked {number}: {ids}.",
-          f"Delete the wrong ones in sevDesk so that one is left, {_RETRY}",
+          f"Delete the wrong ones in sevDesk so that one is left, {RETRY}",
           "sevDesk enthält {count} Rechnungen mit dem Merkmal {number}: {ids}.",
-          f"Die falschen in sevDesk löschen, bis eine übrig ist, {_ERNEUT}"),
+          f"Die falschen in sevDesk löschen, bis eine übrig ist, {ERNEUT}"),
     entry("marked_invoice_differs", Actor.ACCOUNTANT,
           "sevDesk invoice {external_id} is marked {number} and finalized, with other sums: net {net}, tax {tax}, "
-          "gross "
-          "{gross} {currency} there, net {stated_net}, tax {stated_tax}, gross {stated_gross} here.",
-          f"Cancel it in sevDesk or correct the billing invoice, {_RETRY}",
+          "gross {gross} {currency} there, net {stated_net}, tax {stated_tax}, gross {stated_gross} here.",
+          f"Cancel it in sevDesk or correct the billing invoice, {RETRY}",
           "Die sevDesk-Rechnung {external_id} trägt das Merkmal {number} und ist festgeschrieben, mit anderen Summen: "
           "dort netto {net}, Steuer {tax}, brutto {gross} {currency}, hier netto {stated_net}, Steuer {stated_tax}, "
           "brutto {stated_gross}.",
-          f"Sie in sevDesk stornieren oder die Rechnung im Abrechnungssystem berichtigen, {_ERNEUT}"),
+          f"Sie in sevDesk stornieren oder die Rechnung im Abrechnungssystem berichtigen, {ERNEUT}"),
     entry("not_our_document", Actor.ACCOUNTANT,
           "sevDesk document {external_id} is marked {number}, but differs from invoice {number}: {differences}.",
           "Look at it in sevDesk. If it is right as it stands: sevdesk-worker retry {job} --as confirmed. If it is "
-          "another document, clear its internal note there; if it is wrong, correct or cancel it there; "
-          f"{_RETRY}",
+          f"another document, clear its internal note there; if it is wrong, correct or cancel it there; {RETRY}",
           "Der sevDesk-Beleg {external_id} trägt das Merkmal {number}, weicht aber von der Rechnung {number} ab: "
           "{differences}.",
           "Ihn in sevDesk ansehen. Ist er so richtig: sevdesk-worker retry {job} --as confirmed. Ist es ein anderer "
           "Beleg, dort seine interne Notiz leeren; ist er falsch, ihn dort berichtigen oder stornieren; "
-          f"{_ERNEUT}", confirmable=True),
+          f"{ERNEUT}", confirmable=True),
     entry("cancelled_in_sevdesk", Actor.BILLING,
           "Invoice {number} was cancelled in sevDesk.",
           "Nothing to do: a cancelled invoice stays so. Issue a new invoice if one is owed.",
@@ -80,10 +76,10 @@ ENTRIES = (
     entry("mailed_document_gone", Actor.ACCOUNTANT,
           "Invoice {number} was not mailed, and sevDesk no longer has it.",
           "Let the worker notice it: sevdesk-worker enqueue sync_payments invoice_id={number}; publish it again: "
-          f"sevdesk-worker enqueue publish_invoice invoice_id={{number}}; {_RETRY}",
+          f"sevdesk-worker enqueue publish_invoice invoice_id={{number}}; {RETRY}",
           "Rechnung {number} wurde nicht versandt, und sevDesk hat sie nicht mehr.",
           "Es den Worker merken lassen: sevdesk-worker enqueue sync_payments invoice_id={number}; sie neu "
-          f"veröffentlichen: sevdesk-worker enqueue publish_invoice invoice_id={{number}}; {_ERNEUT}"),
+          f"veröffentlichen: sevdesk-worker enqueue publish_invoice invoice_id={{number}}; {ERNEUT}"),
     entry("cancelled_before_mail", Actor.BILLING,
           "It was not mailed. Invoice {number} is cancelled.",
           "Nothing to do: a cancelled invoice stays so. Issue a new invoice if one is owed.",

@@ -3,30 +3,28 @@
 sevDesk's error numbers and texts were measured by peers (field notes 3.5 to 3.8, 12.2, 15.8).
 """
 
-from worker.domain.problems.problem_type import Actor, ProblemType, entry
-
-_RETRY, _ERNEUT = "then: sevdesk-worker retry {job}.", "dann: sevdesk-worker retry {job}."
+from worker.domain.problems.problem_type import ERNEUT, RETRY, Actor, ProblemType, entry
 
 
 def _refused(code: str, meaning: str, next_step: str, bedeutung: str, abhilfe: str, actor: Actor) -> ProblemType:
     """sevDesk said no to one call; its own words follow what they mean."""
     return entry(code, actor,
-                 f"{meaning} sevDesk's answer to {{operation}}: “{{answer}}”.", f"{next_step}, {_RETRY}",
-                 f"{bedeutung} Antwort von sevDesk auf {{operation}}: „{{answer}}“.", f"{abhilfe}, {_ERNEUT}",
+                 f"{meaning} sevDesk's answer to {{operation}}: “{{answer}}”.", f"{next_step}, {RETRY}",
+                 f"{bedeutung} Antwort von sevDesk auf {{operation}}: „{{answer}}“.", f"{abhilfe}, {ERNEUT}",
                  )  # fmt: skip
 
 
 ENTRIES = (
     entry("token_missing", Actor.OPERATOR,
           "SEVDESK_API_TOKEN is not set, so nothing can be asked of sevDesk.",
-          f"Set the token in the worker's environment and restart it, {_RETRY}",
+          f"Set the token in the worker's environment and restart it, {RETRY}",
           "SEVDESK_API_TOKEN ist nicht gesetzt, daher kann sevDesk nicht gefragt werden.",
-          f"Das Token in der Umgebung des Workers setzen und ihn neu starten, {_ERNEUT}"),
+          f"Das Token in der Umgebung des Workers setzen und ihn neu starten, {ERNEUT}"),
     entry("token_refused", Actor.OPERATOR,
           "sevDesk refuses the API token.",
-          f"Set a valid SEVDESK_API_TOKEN and restart the worker, {_RETRY}",
+          f"Set a valid SEVDESK_API_TOKEN and restart the worker, {RETRY}",
           "sevDesk lehnt das API-Token ab.",
-          f"Ein gültiges SEVDESK_API_TOKEN setzen und den Worker neu starten, {_ERNEUT}"),
+          f"Ein gültiges SEVDESK_API_TOKEN setzen und den Worker neu starten, {ERNEUT}"),
     _refused("sevdesk_refused", "sevDesk refused the call, so nothing happened.", "Correct what sevDesk names",
              "sevDesk hat den Aufruf abgelehnt, also ist nichts geschehen.", "Berichtigen, was sevDesk nennt",
              Actor.ACCOUNTANT),
@@ -82,29 +80,29 @@ ENTRIES = (
              Actor.OPERATOR),
     entry("sevdesk_unavailable", Actor.OPERATOR,
           "sevDesk gave no usable answer to {operation}: “{answer}”.",
-          f"Check the network and sevDesk's state (sevdesk-worker doctor asks it), {_RETRY}",
+          f"Check the network and sevDesk's state (sevdesk-worker doctor asks it), {RETRY}",
           "sevDesk hat auf {operation} keine brauchbare Antwort gegeben: „{answer}“.",
-          f"Netzwerk und Zustand von sevDesk prüfen (sevdesk-worker doctor fragt es), {_ERNEUT}"),
+          f"Netzwerk und Zustand von sevDesk prüfen (sevdesk-worker doctor fragt es), {ERNEUT}"),
     entry("sevdesk_throttled", Actor.OPERATOR,
           "sevDesk asked the worker to slow down: it answered {operation} with “{answer}”.",
-          f"Run fewer workers or lower WORKER_MAX_JOBS, {_RETRY}",
+          f"Run fewer workers or lower WORKER_MAX_JOBS, {RETRY}",
           "sevDesk will langsamer befragt werden: auf {operation} antwortete es „{answer}“.",
-          f"Weniger Worker laufen lassen oder WORKER_MAX_JOBS senken, {_ERNEUT}"),
+          f"Weniger Worker laufen lassen oder WORKER_MAX_JOBS senken, {ERNEUT}"),
     entry("filter_ignored", Actor.OPERATOR,
           "sevDesk ignored the filter of {operation}, so its list proves nothing: “{answer}”.",
-          f"sevDesk may have changed its filters: report it, {_RETRY}",
+          f"sevDesk may have changed its filters: report it, {RETRY}",
           "sevDesk hat den Filter von {operation} nicht beachtet, seine Liste besagt daher nichts: „{answer}“.",
-          f"sevDesk hat vielleicht seine Filter geändert: melden, {_ERNEUT}"),
+          f"sevDesk hat vielleicht seine Filter geändert: melden, {ERNEUT}"),
     entry("outcome_unknown", Actor.OPERATOR,
           "Whether {operation} took effect is not known: “{answer}”.",
           "sevDesk is asked what became of it before anything is repeated. If it does not come back, check the network "
-          f"and sevDesk's state, {_RETRY}",
+          f"and sevDesk's state, {RETRY}",
           "Ob {operation} gewirkt hat, ist nicht bekannt: „{answer}“.",
           "sevDesk wird gefragt, was daraus wurde, ehe etwas wiederholt wird. Kommt es nicht wieder, Netzwerk und "
-          f"Zustand von sevDesk prüfen, {_ERNEUT}"),
+          f"Zustand von sevDesk prüfen, {ERNEUT}"),
     entry("unexpected_error", Actor.OPERATOR,
           "Unexpected {error} in the worker.",
-          f"The log line job.unexpected_error has the traceback: report it, {_RETRY}",
+          f"The log line job.unexpected_error has the traceback: report it, {RETRY}",
           "Unerwarteter Fehler {error} im Worker.",
-          f"Die Protokollzeile job.unexpected_error enthält die Einzelheiten: melden, {_ERNEUT}"),
+          f"Die Protokollzeile job.unexpected_error enthält die Einzelheiten: melden, {ERNEUT}"),
 )  # fmt: skip
