@@ -1,9 +1,11 @@
 """check: refuse, before any call is made, what sevDesk or the accountant would refuse later."""
 
+from uuid import UUID
+
 from worker.domain import money
 from worker.domain.check_levels import Level
 from worker.domain.events import LegalWarning
-from worker.domain.invoice import DocumentStatus, SyncStatus
+from worker.domain.invoice import DocumentStatus, PartyKind, SyncStatus
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import Problem, problem
 from worker.domain.recipients import NoRecipient, missing_address_fields
@@ -49,7 +51,7 @@ def _why_not_publishable(context: StepContext) -> Parked | Rejected | None:
         return Parked(problem("approval_withdrawn", **about))
     if isinstance(context.recipient, NoRecipient):
         return Parked(context.recipient.problem)
-    about = {"number": invoice.number, "party": party_name(context)}
+    about = {"number": invoice.number, "party": party_name(context.party.kind, context.party.id)}
     if missing := missing_address_fields(context.party):
         return Parked(problem("recipient_address_incomplete", fields=", ".join(missing), **about))
     if invoice.is_e_invoice and not context.party.email:
@@ -95,8 +97,7 @@ def _recipient_changed(context: StepContext) -> Parked | None:
         return Parked(now.problem)
     if (now.party.kind, now.party.id) == (document.party_kind, document.party_id):
         return None
-    addressee = f"{document.party_kind.value} {document.party_id}"
-    named = f"{now.party.kind.value} {now.party.id}"
+    addressee, named = party_name(document.party_kind, document.party_id), party_name(now.party.kind, now.party.id)
     return Parked(problem(code, number=context.invoice.number, addressee=addressee, named=named))
 
 
@@ -106,12 +107,14 @@ def why_no_mail(context: StepContext, document: str) -> Parked | None:
         return Parked(context.recipient.problem)
     if context.party.email:
         return None
-    return Parked(problem("recipient_missing_email", document=document, party=party_name(context)))
+    return Parked(
+        problem("recipient_missing_email", document=document, party=party_name(context.party.kind, context.party.id))
+    )
 
 
-def party_name(context: StepContext) -> str:
-    """Kind and id of the recipient, without personal data."""
-    return f"{context.party.kind.value} {context.party.id}"
+def party_name(kind: PartyKind, id: UUID) -> str:
+    """How a company or person is named without personal data."""
+    return f"{kind.value} {id}"
 
 
 PUBLISHABLE = Step("check", look_publishable, already_done=is_synced, also_resolves=("publish", *DRAFT_WRITES))

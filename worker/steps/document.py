@@ -21,6 +21,8 @@ from worker.steps.field_map import filled, looked_up
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import StepContext
 
+NOT_OURS = "not_our_document"  # the problem's code
+
 # Fields of `InvoiceDraft` and of sevDesk's answer, and what a person calls them.
 ADDRESSEE = {
     "contact_id": "contact",
@@ -83,6 +85,8 @@ async def not_our_document(context: StepContext, remote: SevInvoice, account: Se
     It must say what we had saved; if that is not on record, what the billing system says now. Raises `SevDeskError`.
     """
     document = context.document
+    if NOT_OURS in context.confirmed:
+        return None
     if document is not None and document.external_id == remote.id:
         content = document.content
     else:
@@ -93,11 +97,10 @@ async def not_our_document(context: StepContext, remote: SevInvoice, account: Se
 
 def differing(context: StepContext, remote: SevInvoice, found: list[str]) -> Parked | None:
     """The question to a person about a document that differs; None if nothing was `found`, or a person confirmed."""
-    code = "not_our_document"
-    if not found or code in context.confirmed:
+    if not found or NOT_OURS in context.confirmed:
         return None
     about = {"external_id": remote.id, "number": context.invoice.number}
-    return Parked(problem(code, differences=", ".join(found), **about))
+    return Parked(problem(NOT_OURS, differences=", ".join(found), **about))
 
 
 def head_differences(content: Mapping[str, Any], remote: SevInvoice, fields: Mapping[str, str] = HEAD) -> list[str]:
