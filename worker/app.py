@@ -19,19 +19,20 @@ from structlog.contextvars import get_contextvars
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sending import Call
 from worker.gate.gate import SevdeskGate
+from worker.maintenance.leader import Leadership
 from worker.maintenance.loop import RECONNECT_SECONDS, wait_for
-from worker.maintenance.maintenance import Maintenance, wake_if_possible
+from worker.maintenance.maintenance import Maintenance
 from worker.observability.metrics import Metrics
-from worker.queue.inbox import InboxWorker, cancel_all, connect_redis
+from worker.observability.outage import Outage
+from worker.queue.claims import ClaimLoop
+from worker.queue.inbox import InboxWorker
+from worker.queue.redis_client import cancel_all, connect_redis
 from worker.runner.runner import Runner
 from worker.settings import Settings
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.store import CONNECTION_LOST, LockSession, Store
 
 log = structlog.get_logger()
-
-# How often the lock session is tested. Jobs run only while it lives, so its loss should be noticed within seconds.
-PING_SECONDS = 5.0
 
 
 class App:
@@ -42,8 +43,6 @@ class App:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:6]}"
         self.metrics = Metrics()
         self._stop = asyncio.Event()
-        self._wake_relay = asyncio.Event()
-        self._locks_gone = asyncio.Event()
 
     def stop(self) -> None:
         """Make `run` finish gracefully. Safe to call again."""
@@ -85,20 +84,29 @@ class App:
         token = settings.sevdesk_api_token.get_secret_value() if settings.sevdesk_api_token else None
         gate = self._gate(redis, token) if token else None
         account = await self._account(stack, token, gate) if token else None
+        metrics = self.metrics
+        redis_outage, postgres = Outage("redis"), Outage("postgres")
         locks = LockSession(
-            settings.lock_url, self.name, settings.person_job_limit, self._locks_lost, self._wake_relay.set
+            settings.lock_url, self.name, settings.person_job_limit, lambda: self._locks_lost(), lambda: claims.wake()
         )
-        runner = Runner(store, locks, account, settings, lambda job_ref: wake_if_possible(redis, job_ref), self.metrics)
-        self.metrics.lock_session_up.set_function(lambda: locks.alive)
-        self.worker = InboxWorker(redis, store, runner.run, name=self.name, slots=settings.worker_max_jobs)
-        maintenance = Maintenance(store, redis, self.metrics, self._wake_relay)
+        runner = Runner(store, locks, account, settings, metrics)
+        claims = self.claims = ClaimLoop(locks, runner.run, metrics, postgres, slots=settings.worker_max_jobs)
+        inbox = InboxWorker(
+            redis, store, self._taken_in, name=self.name, redis_outage=redis_outage, postgres_outage=postgres
+        )
+        measured = self._serve_metrics(stack)
+        maintenance = Maintenance(store, metrics, postgres, scheduled=account is not None, measured=measured)
+        self.leadership = Leadership(locks, claims, maintenance, postgres)
+        metrics.lock_session_up.set_function(lambda: locks.alive)
+        self.store = store
         loops = [
             asyncio.create_task(loop)
             for loop in (
-                self.worker.main(),
-                self.worker.listen(),
-                self._keep_locks(locks),
-                *maintenance.loops(scheduled=account is not None, measured=self._serve_metrics(stack)),
+                inbox.main(),
+                inbox.listen(),
+                claims.main(),
+                self.leadership.run(),
+                store.notifications.run(),
                 *([gate.listen()] if gate else []),
             )
         ]
@@ -114,11 +122,25 @@ class App:
         await self._stop.wait()
         log.info("worker.stopping", grace=settings.shutdown_grace)
         runner.stopping = True
-        await self.worker.drain(settings.shutdown_grace)
+        await claims.drain(settings.shutdown_grace)
         await cancel_all(*loops)
         await locks.close()
-        await self.worker.close()
+        store.notifications.request()  # what was handed back
+        await store.notifications.flush()
+        await inbox.close()
         log.info("worker.stopped")
+
+    def _taken_in(self, jobs: int) -> None:
+        """Start what came in from Redis here; what this process has no slots for is for the others."""
+        if jobs > self.claims.free_slots:
+            self.store.notifications.request()
+        self.claims.wake()
+
+    def _locks_lost(self) -> None:
+        """Cancel all running jobs: without locks others may claim them. Their next attempt reads sevDesk first."""
+        log.warning("locks.lost", running=len(self.claims.tasks), next_step="Running jobs are taken up again.")
+        self.leadership.lost.set()
+        self.claims.cancel_all()
 
     def _gate(self, redis: ArqRedis, token: str) -> SevdeskGate:
         return SevdeskGate(
@@ -182,38 +204,6 @@ class App:
             return False
         log.info("metrics.ready", host=host, port=listening_on)
         return True
-
-    # -- the lock session ----------------------------------------------------------------------------------------------
-
-    def _locks_lost(self) -> None:
-        """Cancel all running jobs: without locks others may claim them. Their next attempt reads sevDesk first."""
-        log.warning("locks.lost", running=len(self.worker.tasks), next_step="Running jobs are taken up again.")
-        self._locks_gone.set()
-        for task in self.worker.tasks.values():
-            task.cancel()
-
-    async def _keep_locks(self, locks: LockSession) -> None:
-        """Test the lock session every PING_SECONDS, and connect it again when it is lost."""
-        connected_before = False
-        while True:
-            self._locks_gone.clear()
-            try:
-                if locks.alive:
-                    await locks.ping()
-                    await wait_for(self._locks_gone, PING_SECONDS)
-                    continue
-                if self.worker.tasks:
-                    # Jobs of the old session must end first: they would take locks of the new session for their own.
-                    await asyncio.wait(list(self.worker.tasks.values()))
-                await locks.connect()
-                log.info("locks.restored" if connected_before else "locks.ready")
-                connected_before = True
-                self._wake_relay.set()  # jobs requested while this session did not listen
-            except CONNECTION_LOST:
-                await asyncio.sleep(RECONNECT_SECONDS)
-            except Exception:
-                log.exception("maintenance.unexpected_error")
-                await asyncio.sleep(RECONNECT_SECONDS)
 
 
 @cache

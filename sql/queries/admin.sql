@@ -48,14 +48,3 @@ WITH gone AS (
         fetched_at = clock_timestamp()
 )
 SELECT count(*) FROM gone;
-
--- name: count_jobs
-SELECT kind, state, count(*) AS jobs FROM sevdesk_jobs WHERE state NOT IN ('done', 'rejected') GROUP BY kind, state;
-
--- name: queue_age^
--- For how many seconds the oldest due job has waited for a free worker, and when the last payment sync ended.
-SELECT coalesce(extract(epoch FROM max(clock_timestamp() - greatest(j.created_at, j.not_before))), 0)::float8 AS age,
-       (SELECT extract(epoch FROM last_sync_at)::float8 FROM sevdesk_config) AS last_sync
-FROM sevdesk_jobs j
-WHERE j.state IN ('requested', 'queued')
-   OR (j.state = 'waiting' AND j.not_before < clock_timestamp());

@@ -2,8 +2,8 @@
 
 -- name: record_changes
 -- Changes invoices and logs their events. An invoice whose values differ from the ones the worker read (before) is left
--- out, with its events; with `all_or_nothing` one such invoice leaves all of them out. Returns the invoices recorded,
--- and sends a notification for each. Where no value changes, only the events are logged. If anything is recorded, or
+-- out, with its events; with `all_or_nothing` one such invoice leaves all of them out. Returns the invoices recorded.
+-- Where no value changes, only the events are logged. If anything is recorded, or
 -- no change is given, the intent is closed and the step added to the job as well. No change is recorded for an attempt
 -- that is not the job's present one: its worker has lost its locks, and another worker has started the job since.
 WITH wanted AS (
@@ -56,14 +56,7 @@ WITH wanted AS (
     WHERE job_id = (SELECT job_id FROM present_attempt) AND :step::text IS NOT NULL
       AND (EXISTS (SELECT FROM recorded) OR NOT EXISTS (SELECT FROM wanted))
 )
-SELECT r.id,
-       pg_notify('sevdesk_events', json_build_object(
-           'job_id', :job_id::text, 'kind', :kind::text, 'invoice_id', r.id, 'outcome', 'changed',
-           'events', (SELECT json_agg(e.event_type ORDER BY e.place)
-                      FROM unnest(:event_ids::uuid[], :event_types::text[])
-                           WITH ORDINALITY AS e(invoice_id, event_type, place)
-                      WHERE e.invoice_id = r.id))::text)
-FROM recorded r;
+SELECT id FROM recorded;
 
 -- name: link_contact!
 -- With another contact, what was written to the old one (address, e-mail) does not count any more.

@@ -15,9 +15,9 @@ SELECT invoice_id, job_id FROM (
 ORDER BY place LIMIT 1;
 
 -- name: parked_job_ids
-SELECT job_id FROM sevdesk_jobs
-WHERE state = 'parked' AND (:invoice_id::uuid IS NULL OR invoice_id = :invoice_id::uuid)
-ORDER BY seq;
+SELECT job_id FROM sevdesk_queue JOIN sevdesk_jobs j USING (job_id)
+WHERE phase = 'parked' AND (:invoice_id::uuid IS NULL OR j.invoice_id = :invoice_id::uuid)
+ORDER BY j.seq;
 
 -- name: backend_pid$
 SELECT pg_backend_pid();
@@ -35,20 +35,20 @@ SELECT (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'sevdesk
 -- name: running_jobs
 SELECT j.job_id, j.kind, i.invoice_number, j.attempt, j.worker,
        extract(epoch FROM clock_timestamp() - j.updated_at)::float8 AS seconds
-FROM sevdesk_jobs j LEFT JOIN billing_invoices i ON i.id = j.invoice_id
-WHERE j.state = 'running' ORDER BY j.updated_at LIMIT :most;
+FROM sevdesk_queue q JOIN sevdesk_jobs j USING (job_id) LEFT JOIN billing_invoices i ON i.id = j.invoice_id
+WHERE q.phase = 'running' ORDER BY j.updated_at LIMIT :most;
 
 -- name: parked_jobs
 SELECT j.job_id, j.kind, i.invoice_number, j.problem, j.error, j.next_step,
        extract(epoch FROM clock_timestamp() - j.finished_at)::float8 AS seconds
-FROM sevdesk_jobs j LEFT JOIN billing_invoices i ON i.id = j.invoice_id
-WHERE j.state = 'parked' ORDER BY j.finished_at DESC LIMIT :most;
+FROM sevdesk_queue q JOIN sevdesk_jobs j USING (job_id) LEFT JOIN billing_invoices i ON i.id = j.invoice_id
+WHERE q.phase = 'parked' ORDER BY j.finished_at DESC LIMIT :most;
 
 -- name: oldest_waiting^
--- Ordered by time, not by seq: then Postgres reads the index of unfinished jobs instead of the whole table.
 SELECT j.job_id, j.kind, j.state, i.invoice_number, j.error,
        extract(epoch FROM clock_timestamp() - j.created_at)::float8 AS seconds
-FROM (SELECT * FROM sevdesk_jobs WHERE state IN ('requested', 'queued', 'waiting') ORDER BY created_at LIMIT 1) j
+FROM (SELECT job_id FROM sevdesk_queue WHERE phase NOT IN ('running', 'parked') ORDER BY seq LIMIT 1) q
+JOIN sevdesk_jobs j USING (job_id)
 LEFT JOIN billing_invoices i ON i.id = j.invoice_id;
 
 -- name: account^
@@ -87,7 +87,7 @@ SELECT j.job_id, j.kind, j.state, j.attempt, j.retries, j.worker, j.steps_done, 
        EXISTS (SELECT FROM pg_locks l
                WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
                  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                 AND (l.classid::bigint << 32 | l.objid::bigint) = j.lock_key) AS locked
+                 AND (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended(j.order_key, 0)) AS locked
 FROM sevdesk_jobs j LEFT JOIN billing_invoices i ON i.id = j.invoice_id
 WHERE j.job_id = :job_id
    OR (:job_id::text IS NULL AND j.invoice_id = :invoice_id::uuid
@@ -98,26 +98,26 @@ WHERE j.job_id = :job_id
 ORDER BY CASE WHEN j.state IN ('requested', 'queued', 'running', 'waiting') THEN 0
               WHEN j.state = 'parked' THEN 1 ELSE 2 END,
          j.state = 'parked' AND j.kind <> 'publish_invoice',
-         CASE WHEN j.state IN ('done', 'rejected') THEN -j.seq ELSE j.seq END
+         CASE WHEN j.state IN ('done', 'rejected', 'dismissed') THEN -j.seq ELSE j.seq END
 LIMIT 1;
 
 -- name: job_ahead^
-SELECT job_id, kind, state, count(*) OVER ()::int AS jobs_ahead
-FROM sevdesk_jobs
-WHERE order_key = :order_key AND seq < :seq AND state IN ('requested', 'queued', 'running', 'waiting')
-ORDER BY seq LIMIT 1;
+SELECT job_id, j.kind, j.state, count(*) OVER ()::int AS jobs_ahead
+FROM sevdesk_queue q JOIN sevdesk_jobs j USING (job_id)
+WHERE q.order_key = :order_key AND q.seq < :seq AND q.phase NOT IN ('scheduled', 'parked')
+ORDER BY q.seq LIMIT 1;
 
 -- name: limited_for$
--- Seconds until the person may start another job; null if now. The rule is the one of sevdesk_claim_job.
-SELECT extract(epoch FROM s.started_at - clock_timestamp())::float8 + :limit_seconds::float8
-FROM sevdesk_jobs s
-WHERE s.requested_by = :person::uuid
-  AND s.started_at > clock_timestamp() - make_interval(secs => :limit_seconds::float8)
-ORDER BY s.started_at DESC OFFSET :limit_jobs::int - 1 LIMIT 1;
+-- Seconds until the person may start another job; null or negative if now. The rule is sevdesk_start_time_v1's.
+SELECT extract(epoch FROM greatest(starts[cardinality(starts) - :limit_jobs::int + 1],
+                                   given[cardinality(given) - :limit_jobs::int + 1]) - clock_timestamp())::float8
+       + :limit_seconds::float8
+FROM sevdesk_person_starts WHERE person_id = :person::uuid;
 
 -- name: open_intent_about^
 -- The open intent of the job itself, else the one on the subject.
-SELECT action, step, extract(epoch FROM clock_timestamp() - intent_at)::float8 AS age
+SELECT action, step, extract(epoch FROM clock_timestamp() - intent_at)::float8 AS age,
+       extract(epoch FROM settles_at - clock_timestamp())::float8 AS settles_in
 FROM sevdesk_intents
 WHERE closed_at IS NULL AND (job_id = :job_id OR subject = :subject)
 ORDER BY job_id = :job_id DESC, id LIMIT 1;
@@ -169,8 +169,8 @@ SELECT clock_timestamp() AS now, current_setting('server_version') AS version,
 -- numbers that have no sevDesk id; else a page of those that have one. Every stored PDF is hashed and compared with its
 -- recorded digest.
 SELECT i.*, a.cancellation_external_id, r.recipient_id, l.contact_id, p.pdf_intact, p.pdf_as_logged,
-       EXISTS (SELECT FROM sevdesk_jobs j
-               WHERE j.invoice_id = i.invoice_id AND j.state IN ('requested', 'queued', 'running', 'waiting')) AS job_alive
+       EXISTS (SELECT FROM sevdesk_queue q
+               WHERE q.order_key = 'invoice:' || i.invoice_id AND q.phase NOT IN ('scheduled', 'parked')) AS job_alive
 FROM (SELECT id AS invoice_id, invoice_number AS number, gross_amount AS gross, accounting_sync_status AS sync_status,
              document_status, claim_status, external_id, external_invoice_number, paid_amount, paid_at, cancelled_at,
              updated_at

@@ -13,14 +13,9 @@ ON CONFLICT (name) DO UPDATE SET next_run_at = excluded.next_run_at;
 WITH moved AS (
     UPDATE sevdesk_schedules SET next_run_at = :next_run_at
     WHERE name = :name AND next_run_at = :due RETURNING name
-), started AS (
-    INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, order_key, state)
-    SELECT :job_id, :kind, :payload::jsonb, 'system', sevdesk_order_key(:kind, NULL, :job_id), 'requested'
-    FROM moved
-    WHERE NOT EXISTS (SELECT FROM sevdesk_jobs
-                      WHERE kind = :kind AND payload = :payload::jsonb AND origin = 'system'
-                        AND state IN ('requested', 'queued', 'running', 'waiting'))
-    ON CONFLICT (job_id) DO NOTHING
-    RETURNING job_id
 )
-SELECT job_id FROM started;
+SELECT :job_id::text, sevdesk_enqueue_v1(:job_id, :kind, :payload::jsonb, 'system', NULL, NULL, NULL)
+FROM moved
+WHERE NOT EXISTS (SELECT FROM sevdesk_queue q JOIN sevdesk_jobs j USING (job_id)
+                  WHERE q.order_key = sevdesk_order_key(:kind, NULL, :job_id) AND q.phase <> 'parked'
+                    AND j.kind = :kind AND j.payload = :payload::jsonb AND j.origin = 'system');

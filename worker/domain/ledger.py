@@ -30,17 +30,17 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimRefusal:
-    """Why a job was not claimed, and after how many seconds to try again."""
+class LimitedJob:
+    """A job that the person limit gave a later start time."""
 
-    verdict: str  # done | gone | early | behind | busy | limited
-    wait: float | None
-    reason: str | None = None
+    job_id: str
+    start_at: datetime
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class JobRef:
-    """What is needed to wake a worker for a job."""
+    """A job that was made ready again."""
 
     job_id: str
     kind: str
@@ -58,6 +58,7 @@ class IncomingJob:
     correlation_id: str | None = None
     enqueued_at: datetime | None = None
     problem: Problem | None = None
+    score: float = 0.0  # when it is to start, in epoch milliseconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,7 @@ class Export:
             action="create_datev_export",
             summary={"start_date": start.isoformat(), "end_date": end.isoformat(), "enshrine": row["enshrine"]},
             request_sha256=digest(order),
+            quarantine=self.settings.write_quarantine,
             earlier=earlier,
         )
         return await self._send_order(job, row, tuple(order.values()), intent_id, opened)
@@ -133,8 +134,8 @@ class Export:
         pending = await self.store.open_intent_of(SUBJECT)
         if pending is None:
             return None
-        if (rest := self.settings.write_quarantine - pending["age"]) > 0:
-            return NotYet(rest, problem("quarantine", action="create_datev_export"))
+        if pending["settles_in"] > 0:
+            return NotYet(pending["settles_in"], problem("quarantine", action="create_datev_export"))
         intent_id: int = pending["id"]
         period = f"{pending['summary'].get('start_date')} to {pending['summary'].get('end_date')}"
         if pending["job_id"] != job.job_id:

@@ -5,8 +5,8 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 import structlog
-from redis.exceptions import RedisError
 
+from worker.observability.outage import Outage
 from worker.store import CONNECTION_LOST
 
 log = structlog.get_logger()
@@ -15,21 +15,17 @@ log = structlog.get_logger()
 RECONNECT_SECONDS = 1.0
 
 
-async def run_every(seconds: float, act: Callable[[], Awaitable[None]], wake: asyncio.Event | None = None) -> None:
-    """Call `act` every `seconds`, and at once when `wake` is set; never returns.
-
-    Outages of Redis and Postgres are logged by the inbox, not here; other errors are logged. Both are survived.
-    """
+async def run_every(seconds: float, act: Callable[[], Awaitable[None]], postgres: Outage) -> None:
+    """Call `act` every `seconds`; never returns. Outages are survived, and other errors logged."""
     while True:
-        if wake is not None:
-            wake.clear()
         try:
             await act()
-        except (RedisError, *CONNECTION_LOST):
+        except CONNECTION_LOST as error:
+            postgres.began(error)
             await asyncio.sleep(RECONNECT_SECONDS)
         except Exception:
             log.exception("maintenance.unexpected_error")
-        await wait_for(wake or asyncio.Event(), seconds)
+        await asyncio.sleep(seconds)
 
 
 async def wait_for(event: asyncio.Event, seconds: float) -> None:

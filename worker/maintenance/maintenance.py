@@ -1,87 +1,99 @@
-"""The loops: requeue jobs of dead workers, wake due jobs, request missing jobs, start scheduled ones, measure."""
+"""What the leader does for all workers: free jobs of dead workers, make due jobs ready, request, schedule, measure."""
 
 import asyncio
-import contextlib
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import structlog
-from arq.connections import ArqRedis
-from redis.exceptions import RedisError
 
 from worker.domain.ledger import JobRef
 from worker.maintenance.loop import run_every
 from worker.maintenance.scheduler import start_due
 from worker.observability.metrics import Metrics
-from worker.queue.inbox import wake_jobs
+from worker.observability.outage import Outage
 from worker.store import Store
 from worker.store.rows import JobCountRow, Row
 
 log = structlog.get_logger()
 
-# A killed worker's jobs are reaped within this time after Postgres sees the dead socket (at once on the same network;
-# keep-alives bound it for a partition). One indexed query per worker each time.
-REAP_SECONDS = 2.0
-# NOTIFY runs the relay for outbox requests; every SWEEP_SECONDS it runs anyway, for what was missed. A healthy worker
-# claims a job within ten seconds, so one that is due for longer is put into Redis again, after FLUSHALL for example.
-SWEEP_SECONDS, WAKE_AGAIN_SECONDS, MAX_WAKES = 5.0, 10.0, 500
-# A changed interval should take effect within a minute; one small query per worker each time.
+# A retry or a pause may be late by this; one index probe each time.
+DUE_SECONDS, MAX_DUE = 0.25, 500
+# A killed worker's jobs are freed within this time after Postgres sees the dead socket (at once on the same network;
+# keep-alives bound it for a partition).
+REAP_SECONDS = 1.0
+# For jobs whose transaction took its time, so that claims search further back.
+RANK_SECONDS = 1.0
+# For jobs behind one whose worker died just after it had ended.
+FORGOTTEN_SECONDS, MAX_FORGOTTEN = 5.0, 1000
+# A changed interval should take effect within a minute.
 TICK_SECONDS = 5.0
 # For invoices marked `queued` whose job was lost before a worker polled it. Until the grace is over, the producer may
 # still put the job into Redis itself.
-MISSING_SECONDS, MISSING_GRACE_SECONDS = 15.0, 60.0
-# Prometheus usually scrapes every 15 to 60 s; two small queries each time.
+MISSING_SECONDS, MISSING_GRACE_SECONDS, MAX_MISSING = 15.0, 60.0, 500
+# Prometheus usually scrapes every 15 to 60 s.
 MEASURE_SECONDS = 5.0
 
 
 class Maintenance:
-    """The maintenance loops of one worker. Setting `wake` runs the relay at once."""
+    """The leader's loops; the scheduler only if `scheduled`, the metrics' gauges only if `measured`."""
 
-    def __init__(self, store: Store, redis: ArqRedis, metrics: Metrics, wake: asyncio.Event) -> None:
-        self.store, self.redis, self.metrics, self.wake = store, redis, metrics, wake
+    def __init__(self, store: Store, metrics: Metrics, postgres: Outage, *, scheduled: bool, measured: bool) -> None:
+        self.store, self.metrics, self._postgres = store, metrics, postgres
+        self._scheduled, self._measured = scheduled, measured
 
-    def loops(self, *, scheduled: bool, measured: bool) -> list[Coroutine[Any, Any, None]]:
-        """The loops to run: the scheduler only if `scheduled`, the metrics' gauges only if `measured`."""
-        return [
-            run_every(REAP_SECONDS, self._reap),
-            run_every(SWEEP_SECONDS, self._relay, self.wake),
-            run_every(MISSING_SECONDS, self._request_missing),
-            *([run_every(TICK_SECONDS, self._schedule)] if scheduled else []),
-            *([run_every(MEASURE_SECONDS, self._measure)] if measured else []),
+    async def run(self) -> None:
+        """Run all loops until cancelled."""
+        acts: list[tuple[float, Callable[[], Awaitable[None]]]] = [
+            (DUE_SECONDS, self._ready_due),
+            (REAP_SECONDS, self._reap),
+            (RANK_SECONDS, self._correct_ranks),
+            (FORGOTTEN_SECONDS, self._promote_forgotten),
+            (MISSING_SECONDS, self._request_missing),
+            *([(TICK_SECONDS, self._schedule)] if self._scheduled else []),
+            *([(MEASURE_SECONDS, self._measure)] if self._measured else []),
         ]
+        loops = [asyncio.create_task(run_every(seconds, act, self._postgres)) for seconds, act in acts]
+        try:
+            await asyncio.gather(*loops)
+        finally:
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+            self.metrics.queue_not_measured()
+
+    async def _ready_due(self) -> None:
+        while made := await self.store.query("ready_due_jobs", most=MAX_DUE):
+            self.store.notifications.request()
+            if made < MAX_DUE:
+                break
 
     async def _reap(self) -> None:
-        """Make jobs of dead workers claimable: those marked as running whose lock is free."""
+        """Make jobs of dead workers ready: those marked as running whose lock is free."""
         reaped = [JobRef(**row) for row in await self.store.query("requeue_abandoned_jobs")]
         self.metrics.jobs_reaped.inc(len(reaped))
-        for job_ref in reaped:
-            log.warning("job.reaped", job_id=job_ref.job_id, kind=job_ref.kind, reason="Its worker is gone.")
-        await wake_jobs(self.redis, reaped, clear_claim=True)
+        for job in reaped:
+            log.warning("job.reaped", job_id=job.job_id, kind=job.kind, reason="Its worker is gone.")
+        if reaped:
+            self.store.notifications.request()
 
-    async def _relay(self) -> None:
-        """Put jobs that are due, but not claimed, into Redis."""
-        # These jobs are not running, so a claim that is left in Redis is a dead worker's.
-        due = await self.store.query("jobs_to_wake", grace=WAKE_AGAIN_SECONDS, most=MAX_WAKES)
-        await wake_jobs(self.redis, [JobRef(**row) for row in due], clear_claim=True)
+    async def _correct_ranks(self) -> None:
+        await self.store.query("correct_ranks")
+
+    async def _promote_forgotten(self) -> None:
+        if await self.store.query("promote_forgotten", most=MAX_FORGOTTEN):
+            self.store.notifications.request()
 
     async def _request_missing(self) -> None:
         """Request a publication for invoices that are marked `queued` without a job."""
-        requested = await self.store.query("request_missing_jobs", grace=MISSING_GRACE_SECONDS, most=MAX_WAKES)
+        requested = await self.store.query("request_missing_jobs", grace=MISSING_GRACE_SECONDS, most=MAX_MISSING)
         if requested:
             log.info("jobs.requested", kind="publish_invoice", count=requested)
 
     async def _schedule(self) -> None:
         if await start_due(self.store):
-            self.wake.set()
+            self.store.notifications.request()
 
     async def _measure(self) -> None:
         """Count the jobs of all workers, for the gauges."""
         jobs: list[JobCountRow] = await self.store.query("count_jobs")
         queue: Row = await self.store.query("queue_age")
         self.metrics.queue_measured(jobs, queue["age"], queue["last_sync"])
-
-
-async def wake_if_possible(redis: ArqRedis, job_ref: JobRef) -> None:
-    """Put one job into Redis; if Redis is down, the relay does it later."""
-    with contextlib.suppress(RedisError, OSError):
-        await wake_jobs(redis, [job_ref])

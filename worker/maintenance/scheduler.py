@@ -1,6 +1,6 @@
-"""Starts the payment sync and the nightly full sweep when they are due; each is started by one worker only."""
+"""Starts the payment sync and the nightly full sweep when they are due, by Postgres' clock."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -17,17 +17,17 @@ PAYMENTS, FULL_SWEEP = "payments", "full_sweep"
 async def start_due(store: Store) -> bool:
     """Start the due ones, and correct the next time if the interval has changed. True if one was started."""
     minutes = (await store.query("config"))["payment_sync_interval_minutes"]
+    now = (await store.query("clock"))["now"]
     started = False
     for name, every, payload in ((PAYMENTS, minutes, {}), (FULL_SWEEP, schedule.DAY_MINUTES, {"full": True})):
         try:
-            started |= await _start_if_due(store, name, every, payload)
+            started |= await _start_if_due(store, now, name, every, payload)
         except ValueError as error:
             log.warning("schedule.invalid", reason=str(error), next_step="Set an allowed interval by update_config.")
     return started
 
 
-async def _start_if_due(store: Store, name: str, minutes: int, payload: dict[str, Any]) -> bool:
-    now = datetime.now(UTC)
+async def _start_if_due(store: Store, now: datetime, name: str, minutes: int, payload: dict[str, Any]) -> bool:
     upcoming = schedule.next_run(minutes, now)
     due = await store.query("schedule", name=name)
     if due is not None and due <= now:  # also if the interval has changed since it was planned

@@ -14,7 +14,7 @@ from sevdesk_client.sending import Call
 from worker.domain.jobs import KINDS
 from worker.store.rows import JobCountRow
 
-STATES = ("requested", "queued", "running", "waiting", "parked")
+STATES = ("queued", "running", "waiting", "parked")
 # An attempt that only reads takes 0.1 s, a publication some seconds; in an outage a write's time-out and retries.
 JOB_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 # Reads take 54-91 ms, writes seconds (measured by one peer); the time-out is 30 s.
@@ -22,11 +22,12 @@ CALL_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30)
 
 
 class Metrics:
-    """What one worker process counts, and the job counts it last read from the shared ledger."""
+    """What one worker process counts, and, while it is the leader, the jobs of all workers."""
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self.registry = CollectorRegistry()
-        self._now, self._started, self._measured = now, now(), now()
+        self._now, self._started = now, now()
+        self._measured: float | None = None  # None while another worker counts
         self._last_sync: float | None = None
 
         def counter(name: str, what: str, *labels: str) -> Counter:
@@ -45,7 +46,7 @@ class Metrics:
             "problems", "Attempts that ended with this problem (sevdesk-worker problems).", "problem", "outcome"
         )
         self._deferred = counter(
-            "claims_deferred", "Claims of jobs that were put off (limited: PERSON_JOB_LIMIT).", "reason"
+            "claims_deferred", "Jobs that were given a later start time (limited: PERSON_JOB_LIMIT).", "reason"
         )
         self.jobs_reaped = counter("jobs_reaped", "Jobs of dead workers that were made claimable again.")
         self._calls = counter(
@@ -64,10 +65,10 @@ class Metrics:
         self._sync_age = gauge(
             "payment_sync_age_seconds", "Time since the last payment sync ended, or since the start if none has."
         )
-        self._measure_age = gauge("queue_metrics_age_seconds", "Time since the jobs in Postgres were last counted.")
+        self._measure_age = gauge("queue_metrics_age_seconds", "Time since the leader last counted the jobs; else 0.")
         self.lock_session_up = gauge("lock_session_up", "1 while this process has a lock session in Postgres, else 0.")
         self._sync_age.set_function(lambda: self._now() - (self._last_sync or self._started))
-        self._measure_age.set_function(lambda: self._now() - self._measured)
+        self._measure_age.set_function(lambda: 0 if self._measured is None else self._now() - self._measured)
         self._init_labels()
 
     def _init_labels(self) -> None:
@@ -75,8 +76,7 @@ class Metrics:
         for kind in KINDS:
             for outcome in ("done", "retry", "parked", "rejected"):
                 self._jobs.labels(kind, outcome)
-        for reason in ("busy", "behind", "early", "limited"):
-            self._deferred.labels(reason)
+        self._deferred.labels("limited")
         for cause in ("429", "5xx"):
             self.gate_slowdowns.labels(cause)
 
@@ -92,10 +92,9 @@ class Metrics:
         if problem:
             self._problems.labels(problem, outcome).inc()
 
-    def job_deferred(self, reason: str) -> None:
-        """A claim was put off: limited, behind, busy or early. One job may be put off many times."""
-        if reason not in ("done", "gone"):
-            self._deferred.labels(reason).inc()
+    def job_limited(self) -> None:
+        """A job was given a later start time because of the person limit."""
+        self._deferred.labels("limited").inc()
 
     # -- fed by the client ---------------------------------------------------------------------------------------------
 
@@ -124,6 +123,13 @@ class Metrics:
             self._parked.labels(kind).set(jobs)
         self._queue_age.set(queue_age)
         self._last_sync, self._measured = last_sync, self._now()
+
+    def queue_not_measured(self) -> None:
+        """Another worker counts from now on: show none of the counts, which would grow old."""
+        self._queue.clear()
+        self._parked.clear()
+        self._queue_age.set(0)
+        self._measured = None
 
     # -- export -------------------------------------------------------------------------------------------------------
 

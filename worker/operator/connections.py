@@ -71,7 +71,7 @@ async def open_account_gated(settings: Settings) -> AsyncIterator[SevdeskAccount
     """The account for many reads, through the workers' shared gate and behind their calls; needs a token, too."""
     from worker.gate.gate import SevdeskGate
     from worker.observability.metrics import Metrics
-    from worker.queue.inbox import cancel_all
+    from worker.queue.redis_client import cancel_all
 
     token = _token(settings)
     async with redis_client(settings.redis_url) as client:

@@ -28,7 +28,6 @@ class Situation:
     intent: OpenWriteRow | None  # a write whose outcome nobody knows yet
     limited_for: float | None  # until the person who asked may start another job
     limit: str  # setting PERSON_JOB_LIMIT, such as 20/60
-    quarantine: float  # setting WRITE_QUARANTINE
     account: AccountRow
     workers: int | None  # None: Redis does not answer
 
@@ -135,7 +134,7 @@ def _waiting(situation: Situation, job: DecidingJobRow) -> Diagnosis:
     """Its next attempt may start in `again_in` seconds."""
     wait = duration(job["again_in"])
     problem = _problem(job)
-    if situation.intent is not None and (left := situation.quarantine - situation.intent["age"]) > 0:
+    if situation.intent is not None and (left := situation.intent["settles_in"]) > 0:
         cause = f"It waits {duration(left)} because the write {situation.intent['action']} may still take effect."
         cause += f" {problem.cause()}" if problem.code in ("outcome_unknown", "number_lock") else ""
         step = "Nothing to do; then sevDesk is asked what became of it, before anything else."

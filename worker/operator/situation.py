@@ -36,7 +36,6 @@ async def gather(store: Store, found: Found, settings: Settings) -> Situation:
         intent=intent,
         limited_for=await _limited_for(store, job, settings),
         limit=f"{settings.person_job_limit.jobs}/{settings.person_job_limit.seconds:.0f}",
-        quarantine=settings.write_quarantine,
         account=account,
         workers=len(redis["workers"]) if redis["reachable"] else None,
     )

@@ -8,6 +8,7 @@ raw bytes by their SHA-256 and never repeats them, for they may hold personal da
 import hashlib
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -23,7 +24,8 @@ MAX_ID = 200  # job ids are the caller's; a UUID has 36 characters
 MAX_DEPTH = 20
 # It stands in log lines and notifications, so it must be a name and not a text.
 KIND_TEXT = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
-YEAR_MS = 366 * 24 * 3600 * 1000
+# The year 2100 in epoch milliseconds: a later time is not one, but microseconds or a mistake.
+MAX_SCORE = 4_102_444_800_000
 FIELDS = {"t", "f", "a", "k", "et"}
 
 
@@ -46,18 +48,18 @@ def read_member(member: bytes) -> str | IncomingJob:
     return IncomingJob(f"sha256:{_sha256(member)}", "unreadable", {}, problem=found)
 
 
-def read_payload(job_id: str, raw: bytes | None, now_ms: int) -> IncomingJob:
-    """The job behind an id."""
+def read_payload(job_id: str, raw: bytes | None, score: float) -> IncomingJob:
+    """The job behind an id; it is to start at `score`, in epoch milliseconds below MAX_SCORE."""
     if raw is None:
         return _rejected(job_id, problem("entry_payload_missing"))
     try:
-        return _read(job_id, raw, now_ms)
+        return replace(_read(job_id, raw), score=score)
     except Unreadable as error:
         return _rejected(job_id, problem(error.code, sha256=_sha256(raw), **error.parameters))
 
 
-def far_future(job_id: str) -> IncomingJob:
-    """A score that will never be due."""
+def unreadable_score(job_id: str) -> IncomingJob:
+    """A job whose score is no time in milliseconds."""
     return _rejected(job_id, problem("entry_score_invalid"))
 
 
@@ -65,7 +67,7 @@ def _rejected(job_id: str, found: Problem) -> IncomingJob:
     return IncomingJob(job_id, "unreadable", {}, problem=found)
 
 
-def _read(job_id: str, raw: bytes, now_ms: int) -> IncomingJob:
+def _read(job_id: str, raw: bytes) -> IncomingJob:
     fields = _json_object(raw)
     if set(fields) != FIELDS:
         raise Unreadable("entry_keys_wrong")
@@ -74,7 +76,7 @@ def _read(job_id: str, raw: bytes, now_ms: int) -> IncomingJob:
         raise Unreadable("entry_f_invalid")
     if not (fields["t"] is None or _is_int(fields["t"])):
         raise Unreadable("entry_t_invalid")
-    if not _is_int(fields["et"]) or not 0 <= fields["et"] < now_ms + YEAR_MS:
+    if not _is_int(fields["et"]) or not 0 <= fields["et"] < MAX_SCORE:
         raise Unreadable("entry_et_invalid")
     if arguments != []:
         raise Unreadable("entry_a_invalid")

@@ -7,7 +7,7 @@ While an intent's outcome is unknown, nobody reads or writes its subject until t
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import replace
 from time import monotonic
 from typing import TypeVar
@@ -19,7 +19,7 @@ from structlog.contextvars import bound_contextvars
 from sevdesk_client import errors
 from worker.domain import jobs, lifecycle
 from worker.domain.jobs import Kind, Payload, Role
-from worker.domain.ledger import AttemptEnd, Change, ClaimRefusal, Job, JobRef
+from worker.domain.ledger import AttemptEnd, Change, Job
 from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
 from worker.domain.problems import problem
 from worker.domain.results import InvoiceResult
@@ -39,12 +39,11 @@ from worker.store.rows import from_row, handback_of
 log = structlog.get_logger()
 T = TypeVar("T")
 
-# Seconds until a job behind another one of its order key is tried again; normally that one wakes it when it ends.
-TURN_WAIT = 1.0
-# Seconds until a job whose contact another job is writing is tried again: about as long as one write takes.
-CONTACT_WAIT = 0.5
-# Seconds until a job is tried again that lost Postgres or the lock session: long enough for a reconnect.
-LOST_WAIT = 2.0
+# Seconds until a job whose invoice was changed meanwhile reads it again.
+CHANGED_WAIT = 1.0
+# Seconds for which a job keeps its slot while another one writes their contact; a few writes take no longer. After that
+# it makes room for others and is tried again as many seconds later.
+CONTACT_PATIENCE = 10.0
 # Between the intent and the first byte of the call nothing is awaited but our own database; a loop that stalled longer
 # may have lost its locks without knowing, and others may look as soon as the quarantine ends.
 STALE_SHARE = 0.1
@@ -63,7 +62,7 @@ class _Stop(Exception):
 
 
 class Runner:
-    """`wake_job` is called for the job that waited for the one just ended."""
+    """Makes attempts of jobs that were claimed. Set `stopping` to hand jobs back between two steps."""
 
     def __init__(
         self,
@@ -71,24 +70,13 @@ class Runner:
         locks: LockSession,
         account: SevdeskAccount | None,
         settings: Settings,
-        wake_job: Callable[[JobRef], Awaitable[None]],
         metrics: Metrics,
     ) -> None:
-        self.store, self.locks, self.account, self.settings, self.wake_job = store, locks, account, settings, wake_job
-        self.metrics = metrics
+        self.store, self.locks, self.account, self.settings, self.metrics = store, locks, account, settings, metrics
         self.stopping = False
 
-    async def run(self, job_id: str) -> float | None:
-        """Make one attempt. Returns the seconds until the next one, or None if there will be none."""
-        try:
-            job = await self.locks.claim(job_id)
-        except CONNECTION_LOST:
-            return LOST_WAIT
-        if isinstance(job, ClaimRefusal):
-            if job.verdict == "limited":
-                log.info("job.person_limited", job_id=job_id, again_in=job.wait, reason=job.reason)
-            self.metrics.job_deferred(job.verdict)
-            return _wait_of(job)
+    async def run(self, job: Job) -> None:
+        """Make one attempt of a claimed job, and record how it ended."""
         with bound_contextvars(
             job_id=job.job_id,
             kind=job.kind,
@@ -97,14 +85,12 @@ class Runner:
             requested_by=str(job.requested_by) if job.requested_by else None,
         ):
             try:
-                return await self._attempt(job)
+                await self._attempt(job)
             except CONNECTION_LOST as error:
+                # Its row says "running"; as soon as its lock is free, the leader makes it ready again.
                 log.warning("job.interrupted", error=type(error).__name__, next_step="It is taken up again by itself.")
-                return LOST_WAIT
-            finally:
-                await self._release(job)
 
-    async def _attempt(self, job: Job) -> float | None:
+    async def _attempt(self, job: Job) -> None:
         started = monotonic()
         try:
             outcome = await self._execute(job)
@@ -113,15 +99,7 @@ class Runner:
             if self.locks.alive:
                 await asyncio.shield(self._end(job, NotYet(0.0, problem("handed_back")), started))
             raise
-        return await self._end(job, outcome, started)
-
-    async def _release(self, job: Job) -> None:
-        try:
-            waiting = await asyncio.shield(self.locks.release_job(job))
-            if waiting is not None:
-                await self.wake_job(waiting)
-        except CONNECTION_LOST:
-            log.warning("locks.release_failed", next_step="Postgres frees the lock by itself.")
+        await self._end(job, outcome, started)
 
     # -- what is asked, and by whom ------------------------------------------------------------------------------------
 
@@ -143,7 +121,7 @@ class Runner:
         except _Stop as stop:
             return stop.outcome
         except InvoiceChanged:
-            return NotYet(TURN_WAIT, problem("invoice_changed"))
+            return NotYet(CHANGED_WAIT, problem("invoice_changed"))
         except lifecycle.IllegalTransition as error:
             return Parked(problem("transition_not_allowed", event=error.event, status=error.status))
         except errors.SevDeskError as error:
@@ -192,8 +170,8 @@ class Runner:
         row = await self.store.open_intent_of(subject)
         if row is None:
             return None
-        if (rest := self.settings.write_quarantine - row["age"]) > 0:
-            raise _Stop(NotYet(rest, problem("quarantine", action=row["action"])))
+        if row["settles_in"] > 0:
+            raise _Stop(NotYet(row["settles_in"], problem("quarantine", action=row["action"])))
         return from_row(OpenIntent, row)
 
     async def _step(self, job: Job, context: StepContext, step: Step, account: SevdeskAccount) -> StepContext:
@@ -202,8 +180,8 @@ class Runner:
         subject = step.subject(context)
         if subject == job.order_key:
             return await self._look_and_leap(job, context, step, account)
-        if not await self.locks.hold(subject):
-            raise _Stop(NotYet(CONTACT_WAIT, problem("contact_busy")))
+        if not await self.locks.hold(subject, CONTACT_PATIENCE):
+            raise _Stop(NotYet(CONTACT_PATIENCE, problem("contact_busy")))
         try:
             link = await self.store.load_contact_link(context.addressee.party)
             context = replace(context, link=link, open_intent=await self._open_intent_of(subject))
@@ -241,6 +219,7 @@ class Runner:
             action=intent.action,
             summary=intent.summary,
             request_sha256=intent.request_sha256,
+            quarantine=self.settings.write_quarantine,
             earlier=context.open_intent.id if context.open_intent else None,
             found=FOUND[intent.earlier_outcome],
         )
@@ -272,7 +251,7 @@ class Runner:
 
     # -- the end of an attempt -----------------------------------------------------------------------------------------
 
-    async def _end(self, job: Job, outcome: Outcome, started: float) -> float | None:
+    async def _end(self, job: Job, outcome: Outcome, started: float) -> None:
         """Record the outcome in the ledger and the invoice's event log, and log it in one line."""
         outcome = charge_retry(job, outcome)
         ending = attempt_end(outcome)
@@ -292,7 +271,6 @@ class Runner:
             next_step=ending.next_step(job.job_id),
             again_in=ending.after,
         )
-        return ending.after
 
     async def _record_ending(self, job: Job, outcome: Outcome, ending: AttemptEnd) -> None:
         """Ledger row and invoice event in one transaction; without the event if the invoice keeps changing."""
@@ -327,17 +305,6 @@ def _of_own_intents(step: Step, context: StepContext, answer: LookResult) -> Loo
     if isinstance(answer, Intent):
         return replace(answer, earlier_outcome=WriteOutcome.MOOT)
     return replace(answer, outcome=WriteOutcome.UNKNOWN)
-
-
-def _wait_of(refusal: ClaimRefusal) -> float | None:
-    """Seconds until the next try of the claim; None if the job has ended."""
-    match refusal.verdict:
-        case "done" | "gone":
-            return None
-        case "early" | "limited":
-            return max(refusal.wait or 0.0, 0.05)
-        case _:
-            return max(refusal.wait or 0.0, TURN_WAIT)
 
 
 def _result(context: StepContext) -> InvoiceResult:

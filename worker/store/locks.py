@@ -3,25 +3,28 @@
 from __future__ import annotations  # asyncpg's classes are generic in its stubs only
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from time import monotonic
 from typing import Any
 
 import asyncpg
 
-from worker.domain.ledger import ClaimRefusal, Job, JobRef
+from worker.domain.ledger import Job, LimitedJob
 from worker.settings import JobLimit
 from worker.store.connection import COMMAND_TIMEOUT, CONNECTION_LOST, KEEPALIVE, prepare, run_statement
 from worker.store.rows import from_row
 
-REQUEST_CHANNEL = "sevdesk_requests"  # where sevdesk_request_job sends its NOTIFY
+REQUEST_CHANNEL = "sevdesk_requests"  # NOTIFY when a job has become ready
+LEADER = "leader"  # the subject that the leader holds
+OTHERS_LOCK_SECONDS = 0.25  # until a lock of another process is tried again
 CLOSE_SECONDS = 5.0  # how long a stopping worker waits for the server to close the connection
 
 
 class LockSession:
-    """Holds the locks of this process's jobs. `on_lost` is called once if the connection ends without `close`.
+    """Claims jobs and holds their locks. `on_lost` is called once if the connection ends without `close`.
 
-    The same connection listens for requests through the outbox; `on_request` is called for each.
+    The same connection listens for jobs that became ready; `on_request` is called for each notification.
     Every method that talks to Postgres may raise one of `CONNECTION_LOST`.
     """
 
@@ -33,6 +36,8 @@ class LockSession:
         self._connection: asyncpg.Connection[Any] | None = None
         self._statement_lock = asyncio.Lock()  # a connection runs one statement at a time
         self.held: set[str] = set()  # order keys of the running jobs, and other locked subjects
+        self._freed = asyncio.Condition()  # notified when a subject of this process is released
+        self._since_system = 0  # jobs of people started since the last one that nobody asked for
 
     @property
     def alive(self) -> bool:
@@ -88,43 +93,82 @@ class LockSession:
                 connection.terminate()
                 raise
 
-    async def ping(self) -> None:
-        """Notice a dead connection even while no job starts. Cancelling this does not end the session."""
-        await asyncio.shield(self._ping())
+    async def lead(self) -> bool:
+        """Become the leader, unless another process is; True while this one is. Notices a dead connection, too.
 
-    async def _ping(self) -> None:
-        async with self._session() as connection:
-            await connection.fetchval("SELECT 1")
+        Cancelling this does not end the session.
+        """
+        return await asyncio.shield(self._lead())
 
-    async def claim(self, job_id: str) -> Job | ClaimRefusal:
-        """Try to start a job. If it starts, its order key is held until `release_job`."""
+    async def _lead(self) -> bool:
         async with self._session() as connection:
+            if LEADER not in self.held and await run_statement(connection, "lock_subject", subject=LEADER):
+                self.held.add(LEADER)
+            elif LEADER in self.held:
+                await connection.fetchval("SELECT 1")
+            return LEADER in self.held
+
+    async def claim(self, slots: int, released: Sequence[str] = ()) -> tuple[list[Job], list[LimitedJob]]:
+        """Free the order keys of ended jobs, then start up to `slots` jobs; their order keys are held from then on.
+
+        Returns those, and the jobs that were given a later start time instead.
+        """
+        async with self._session() as connection:
+            held = self.held.difference(released)
             try:
-                row = await run_statement(
+                rows = await run_statement(
                     connection,
-                    "claim_job",
-                    job_id=job_id,
+                    "claim_jobs",
                     worker=self._worker,
-                    held=list(self.held),
+                    released=list(released),
+                    held=list(held),
+                    free_slots=slots,
+                    since_system=min(self._since_system, 4),
                     limit_jobs=self._limit.jobs,
                     limit_seconds=self._limit.seconds,
                 )
             except asyncpg.PostgresError:
-                # A failed statement is rolled back, but a session lock that it took stays.
-                await run_statement(connection, "unlock_job", job_id=job_id, held=list(self.held))
+                # A failed statement is rolled back, but session locks that it took stay.
+                await run_statement(connection, "unlock_all_but", held=list(self.held))
                 raise
-            if row["verdict"] != "claimed":
-                return ClaimRefusal(row["verdict"], row["wait_seconds"], row["error"])
-            self.held.add(row["order_key"])
-        return from_row(Job, row, steps_done=tuple(row["steps_done"]), confirmed=tuple(row["confirmed"]))
+            started = [row for row in rows if row["state"] == "running"]
+            self.held = held.union(row["order_key"] for row in started)
+        for row in started:
+            self._since_system = self._since_system + 1 if row["requested_by"] else 0
+        jobs = [
+            from_row(Job, row, steps_done=tuple(row["steps_done"]), confirmed=tuple(row["confirmed"]))
+            for row in started
+        ]
+        return jobs, [
+            LimitedJob(row["job_id"], row["not_before"], row["error"]) for row in rows if row["state"] == "waiting"
+        ]
 
-    async def hold(self, subject: str) -> bool:
-        """Lock a subject (for example a contact) until `release`; False if any process, this one included, has it."""
+    async def hold(self, subject: str, patience: float = 0.0) -> bool:
+        """Lock a subject (for example a contact) until `release`; False if another has it after `patience` seconds.
+
+        Whoever waits for this process is woken by the release; a lock of another process is tried again all the while.
+        """
+        deadline = monotonic() + patience
+        while not await self._hold(subject):
+            if (left := deadline - monotonic()) <= 0:
+                return False
+            await self._until_freed(subject, left)
+        return True
+
+    async def _hold(self, subject: str) -> bool:
         async with self._session() as connection:
             if subject in self.held or not await run_statement(connection, "lock_subject", subject=subject):
                 return False
             self.held.add(subject)
             return True
+
+    async def _until_freed(self, subject: str, seconds: float) -> None:
+        if subject not in self.held:
+            await asyncio.sleep(min(OTHERS_LOCK_SECONDS, seconds))
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds), self._freed:
+                await self._freed.wait_for(lambda: subject not in self.held)
 
     async def release(self, subject: str) -> None:
         """Free a subject. Does nothing if it is not held or the session is gone."""
@@ -132,21 +176,15 @@ class LockSession:
             async with self._session() as connection:
                 await run_statement(connection, "unlock_subject", subject=subject)
                 self.held.discard(subject)
-
-    async def release_job(self, job: Job) -> JobRef | None:
-        """Free a job's order key and return the next job that waits for it, if any."""
-        if not self.alive or job.order_key not in self.held:
-            return None
-        async with self._session() as connection:
-            row = await run_statement(connection, "release_job", order_key=job.order_key, job_id=job.job_id)
-            self.held.discard(job.order_key)
-        return from_row(JobRef, row) if row["job_id"] is not None else None
+        async with self._freed:
+            self._freed.notify_all()
 
     async def open_intent(self, *, subject: str, job_id: str, step: str, action: str, summary: Mapping[str, Any],
-                          request_sha256: str, earlier: int | None,
+                          request_sha256: str, quarantine: float, earlier: int | None,
                           found: str = "found_not_done") -> int:  # fmt: skip
         """Record that a write is about to be sent, and return the intent's id.
 
+        `quarantine`: the seconds in which nobody reads or writes the subject, unless the outcome is known before.
         `earlier`: the id of the subject's open intent, which is closed with the outcome `found`. Raises
         `asyncpg.InterfaceError` if the subject is not locked any more.
         """
@@ -163,6 +201,7 @@ class LockSession:
                 summary=dict(summary),
                 request_sha256=request_sha256,
                 worker=self._worker,
+                quarantine=quarantine,
                 earlier=earlier,
                 found=found,
             )

@@ -121,3 +121,4 @@ class OpenWriteRow(TypedDict):
     action: str
     step: str
     age: float
+    settles_in: float  # until its outcome may be looked for; zero or less: now

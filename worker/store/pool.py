@@ -5,6 +5,7 @@ from __future__ import annotations  # asyncpg's classes are generic in its stubs
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from worker.domain.invoice import ContactLink, Party
 from worker.domain.ledger import AttemptEnd, Change, IncomingJob, Job, JobRef
 from worker.domain.problems import CATALOGUE
 from worker.store.connection import COMMAND_TIMEOUT, KEEPALIVE, prepare, run_statement
+from worker.store.notifications import Notifications
 from worker.store.rows import Row, from_row
 from worker.store.side_tables import SIDE_TABLE_EVENTS, write_side_tables
 
@@ -34,6 +36,7 @@ class Store:
 
     def __init__(self, pool: asyncpg.Pool[Any]) -> None:
         self.pool = pool
+        self.notifications = Notifications(pool)
 
     @classmethod
     async def connect(cls, url: str, *, size: int, name: str = "sevdesk-worker") -> Store:
@@ -74,6 +77,7 @@ class Store:
             requesters=[a.requested_by for a in arrivals],
             correlation_ids=[a.correlation_id for a in arrivals],
             enqueued_ats=[a.enqueued_at for a in arrivals],
+            scheduled_ats=[datetime.fromtimestamp(max(a.score, 0) / 1000, UTC) for a in arrivals],
             problems=[a.problem and a.problem.code for a in arrivals],
             parameters=[a.problem and dict(a.problem.parameters) for a in arrivals],
             errors=[a.problem and a.problem.cause() for a in arrivals],
@@ -81,10 +85,15 @@ class Store:
         )
         return rows
 
-    async def known_jobs(self, job_ids: Sequence[str]) -> dict[str, UUID | None]:
-        """Which of the jobs are in the ledger: job id -> the person who asked, if any."""
-        rows = await self.query("known_jobs", job_ids=list(job_ids))
-        return {row["job_id"]: row["requested_by"] for row in rows}
+    async def known_jobs(self, job_ids: Sequence[str]) -> set[str]:
+        """Which of the jobs are in the ledger."""
+        return {row["job_id"] for row in await self.query("known_jobs", job_ids=list(job_ids))}
+
+    async def dismiss_aborted_jobs(self, job_ids: Sequence[str]) -> list[str]:
+        """End those of the jobs that have not been started; returns their ids."""
+        rows = await self.query("dismiss_aborted_jobs", job_ids=list(job_ids))
+        await self.query("promote", order_keys=[row["order_key"] for row in rows])
+        return [row["job_id"] for row in rows]
 
     async def request_job(self, kind: str, payload: Row, *, requested_by: UUID | None = None,
                           correlation_id: str | None = None, key: str | None = None) -> str:  # fmt: skip
@@ -144,10 +153,29 @@ class Store:
         intent to close. Returns the ids of the invoices recorded. Raises `InvoiceChanged`, and records nothing, if an
         invoice was changed since it was read; with `all_or_nothing=False` it only leaves that invoice out.
         """
+        recorded = await self._record(job, changes, step, intent, ending, all_or_nothing)
+        for change in changes:
+            if change.invoice_id in recorded:
+                events = [event.type for event in change.events]
+                self.notifications.event(
+                    job_id=job.job_id, kind=job.kind, invoice_id=change.invoice_id, outcome="changed", events=events
+                )
+        return recorded
+
+    async def _record(
+        self,
+        job: Job,
+        changes: Sequence[Change],
+        step: str | None,
+        intent: tuple[int, str] | None,
+        ending: AttemptEnd | None,
+        all_or_nothing: bool,
+    ) -> set[UUID]:
         changing = bool(changes or step or intent)
         side = [(c.invoice_id, event) for c in changes for event in c.events if isinstance(event, SIDE_TABLE_EVENTS)]
         if not changing and ending is not None:
-            await _end(self.pool, job, ending)  # a single statement needs no explicit transaction
+            # A single statement needs no explicit transaction.
+            self._ended(job, ending, await _end(self.pool, job, ending))
             return set()
         if not side and ending is None:
             return await _record_changes(self.pool, job, changes, step, intent, all_or_nothing)  # nor does this
@@ -156,9 +184,20 @@ class Store:
             for invoice_id, event in side:
                 if invoice_id in recorded:
                     await write_side_tables(connection, job, invoice_id, event)
-            if ending is not None:
-                await _end(connection, job, ending)
+            ended = ending is not None and await _end(connection, job, ending)
+        if ending is not None:
+            self._ended(job, ending, ended)
         return recorded
+
+    def _ended(self, job: Job, ending: AttemptEnd, recorded: bool) -> None:
+        if recorded:
+            self.notifications.event(
+                job_id=job.job_id,
+                kind=job.kind,
+                invoice_id=job.invoice_id,
+                outcome=ending.state,
+                problem=ending.problem and ending.problem.code,
+            )
 
 
 async def _record_changes(
@@ -181,7 +220,6 @@ async def _record_changes(
         correlation_id=job.correlation_id,
         job_id=job.job_id,
         attempt=job.attempt,
-        kind=job.kind,
         step=step,
         intent_id=intent and intent[0],
         outcome=intent and intent[1],
@@ -192,9 +230,10 @@ async def _record_changes(
     return {row["id"] for row in rows}
 
 
-async def _end(on: Any, job: Job, ending: AttemptEnd) -> None:
+async def _end(on: Any, job: Job, ending: AttemptEnd) -> bool:
+    """False if a later attempt has been started since."""
     problem = ending.problem
-    await run_statement(
+    ended = await run_statement(
         on,
         "end_attempt",
         job_id=job.job_id,
@@ -209,6 +248,7 @@ async def _end(on: Any, job: Job, ending: AttemptEnd) -> None:
         after=ending.after,
         retries=int(ending.costs_retry),
     )
+    return ended is not None
 
 
 async def _no_reset(connection: Any) -> None:

@@ -1,0 +1,215 @@
+-- The queue: how jobs get in, are claimed, and get out. sevdesk_jobs and sevdesk_queue always change together.
+
+-- name: insert_incoming_jobs
+-- Jobs that were read from Redis, in the order in which they were requested. Jobs with a problem are rejected at once;
+-- a job with a later time waits for it. Jobs that the ledger has already are left as they are. Of several new jobs with
+-- one order key only the first is ready, for it cannot end before they are there. Returns the new rows.
+WITH incoming AS MATERIALIZED (
+    SELECT n.*, CASE WHEN n.problem IS NULL AND n.scheduled > (SELECT clock_timestamp()) THEN n.scheduled END AS later
+    FROM unnest(:job_ids::text[], :kinds::text[], :payloads::jsonb[], :invoice_ids::uuid[], :requesters::uuid[],
+                :correlation_ids::text[], :enqueued_ats::timestamptz[], :scheduled_ats::timestamptz[],
+                :problems::text[], :parameters::jsonb[], :errors::text[], :next_steps::text[])
+         WITH ORDINALITY AS n(job_id, kind, payload, invoice_id, requested_by, correlation_id, enqueued_at, scheduled,
+                              problem, parameters, error, next_step, place)
+), recorded AS (
+    INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, invoice_id, requested_by, correlation_id, order_key,
+                              state, not_before, enqueued_at, problem, problem_parameters, error, next_step,
+                              finished_at)
+    SELECT n.job_id, n.kind, n.payload, 'redis', n.invoice_id, n.requested_by, n.correlation_id,
+           sevdesk_order_key(n.kind, n.invoice_id, n.job_id),
+           CASE WHEN n.problem IS NULL THEN 'queued' ELSE 'rejected' END, n.later, n.enqueued_at, n.problem,
+           n.parameters, n.error, n.next_step, CASE WHEN n.problem IS NOT NULL THEN clock_timestamp() END
+    FROM incoming n ORDER BY n.place
+    ON CONFLICT (job_id) DO NOTHING
+    RETURNING *
+), requesters AS MATERIALIZED (
+    SELECT r.requested_by, sevdesk_next_rank_v1(r.requested_by) AS first_rank
+    FROM (SELECT DISTINCT requested_by FROM recorded) r
+), queued AS (
+    INSERT INTO sevdesk_queue (job_id, seq, kind, order_key, requested_by, phase, rank, due_at)
+    SELECT r.job_id, r.seq, r.kind, r.order_key, r.requested_by,
+           CASE WHEN r.not_before IS NOT NULL THEN 'scheduled'
+                WHEN row_number() OVER (PARTITION BY r.order_key, r.not_before IS NULL ORDER BY r.seq) > 1 THEN 'blocked'
+                ELSE 'ready' END,
+           p.first_rank - 1 + row_number() OVER (PARTITION BY r.requested_by ORDER BY r.seq), r.not_before
+    FROM recorded r JOIN requesters p ON p.requested_by IS NOT DISTINCT FROM r.requested_by
+    WHERE r.state = 'queued'
+)
+SELECT job_id, kind, state, problem, error FROM recorded;
+
+-- name: known_jobs
+SELECT job_id FROM sevdesk_jobs WHERE job_id = ANY (:job_ids::text[]);
+
+-- name: request_job$
+SELECT sevdesk_request_job(:kind, :payload::jsonb, :requested_by::uuid, :correlation_id, :idempotency_key);
+
+-- name: claim_jobs
+SELECT * FROM sevdesk_claim_jobs_v1(:worker, :released::text[], :held::text[], :free_slots, :since_system,
+                                    :limit_jobs, :limit_seconds);
+
+-- name: lock_subject$
+SELECT pg_try_advisory_lock(hashtextextended(:subject, 0));
+
+-- name: unlock_subject$
+SELECT pg_advisory_unlock(hashtextextended(:subject, 0));
+
+-- name: unlock_all_but!
+-- After a statement that failed: frees the locks that it may have taken, and none that this process holds otherwise.
+SELECT pg_advisory_unlock(l.key)
+FROM (SELECT classid::bigint << 32 | objid::bigint AS key FROM pg_locks
+      WHERE locktype = 'advisory' AND objsubid = 1 AND pid = pg_backend_pid()) l
+WHERE l.key <> ALL (ARRAY(SELECT hashtextextended(h, 0) FROM unnest(:held::text[]) AS h));
+
+-- name: end_attempt$
+-- Ends an attempt: for good (done, rejected), until a person acts (parked), or until later (waiting, queued). Null, and
+-- nothing is changed, if a later attempt has been started since.
+WITH ended AS (
+    UPDATE sevdesk_jobs
+    SET state = :state, problem = :problem, problem_parameters = :parameters::jsonb, error = :error,
+        next_step = :next_step, result = coalesce(:result::jsonb, result),
+        retries = retries + :retries::int,
+        not_before = clock_timestamp() + make_interval(secs => :after::float8),
+        finished_at = CASE WHEN :state IN ('done', 'parked', 'rejected') THEN clock_timestamp() END,
+        asks_about = :asks_about::bigint,
+        updated_at = clock_timestamp()
+    WHERE job_id = :job_id AND state = 'running' AND attempt = :attempt
+    RETURNING job_id, state, not_before
+), gone AS (
+    DELETE FROM sevdesk_queue WHERE job_id = (SELECT job_id FROM ended WHERE state IN ('done', 'rejected'))
+), stays AS (
+    UPDATE sevdesk_queue q
+    SET phase = CASE WHEN e.state = 'parked' THEN 'parked' WHEN e.not_before IS NULL THEN 'ready' ELSE 'waiting' END,
+        due_at = e.not_before, rank = greatest(q.rank, sevdesk_last_rank_v1(q.requested_by))
+    FROM ended e WHERE q.job_id = e.job_id AND e.state IN ('parked', 'waiting', 'queued')
+)
+SELECT job_id FROM ended;
+
+-- name: send_notifications!
+-- In one commit, because Postgres lets only one notifying transaction commit at a time.
+SELECT pg_notify(n.channel, n.payload) FROM unnest(:channels::text[], :payloads::text[]) AS n(channel, payload);
+
+-- name: unpark^
+-- Requests a parked job again, with all its steps and retries.
+WITH again AS (
+    UPDATE sevdesk_jobs
+    SET state = 'requested', problem = NULL, problem_parameters = NULL, error = NULL, next_step = NULL, retries = 0,
+        steps_done = '{}', not_before = NULL, finished_at = NULL, asks_about = NULL, updated_at = clock_timestamp()
+    WHERE job_id = :job_id AND state = 'parked'
+    RETURNING job_id, kind
+), ready AS (
+    UPDATE sevdesk_queue SET phase = 'ready', rank = sevdesk_next_rank_v1(requested_by)
+    WHERE job_id = (SELECT job_id FROM again)
+)
+SELECT again.*, pg_notify('sevdesk_requests', job_id) FROM again;
+
+-- name: dismiss_aborted_jobs
+-- Ends jobs that their producer took back, of those that have not been started. Call promote with their order keys.
+WITH dismissed AS (
+    UPDATE sevdesk_jobs
+    SET state = 'dismissed', dismissed_by = 'producer', dismissed_reason = 'Taken back through arq before it started.',
+        problem = NULL, problem_parameters = NULL, error = NULL, next_step = NULL, not_before = NULL,
+        finished_at = clock_timestamp(), updated_at = clock_timestamp()
+    WHERE job_id = ANY (:job_ids::text[]) AND attempt = 0 AND state IN ('requested', 'queued', 'waiting')
+    RETURNING job_id
+)
+)
+DELETE FROM sevdesk_queue q USING dismissed d WHERE q.job_id = d.job_id RETURNING q.job_id, q.order_key;
+
+-- name: promote$
+SELECT sevdesk_promote_v1(:order_keys::text[]);
+
+-- The leader's statements.
+
+-- name: requeue_abandoned_jobs
+-- Jobs marked as running whose lock no session holds: their process died. Taking the lock for this transaction proves
+-- that it is free, and keeps others from starting the job meanwhile.
+WITH abandoned AS MATERIALIZED (
+    SELECT q.job_id, q.order_key FROM sevdesk_queue q
+    WHERE q.phase = 'running'
+      AND NOT EXISTS (SELECT FROM pg_locks l
+                      WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
+                        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                        AND (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended(q.order_key, 0))
+), free AS (
+    UPDATE sevdesk_queue q SET phase = 'ready', rank = greatest(q.rank, sevdesk_last_rank_v1(q.requested_by))
+    FROM abandoned a
+    WHERE q.job_id = a.job_id AND q.phase = 'running' AND pg_try_advisory_xact_lock(hashtextextended(a.order_key, 0))
+    RETURNING q.job_id
+)
+UPDATE sevdesk_jobs j SET state = 'queued', updated_at = clock_timestamp()
+FROM free f WHERE j.job_id = f.job_id AND j.state = 'running'
+RETURNING j.job_id, j.kind;
+
+-- name: ready_due_jobs$
+-- Makes jobs ready whose time has come; returns how many. The subquery makes the time a constant, or no index would help.
+WITH due AS (
+    SELECT job_id FROM sevdesk_queue WHERE due_at <= (SELECT clock_timestamp())
+    ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED
+), ready AS (
+    UPDATE sevdesk_queue q
+    SET phase = 'ready', due_at = NULL, rank = greatest(q.rank, sevdesk_last_rank_v1(q.requested_by))
+    FROM due d WHERE q.job_id = d.job_id
+    RETURNING q.job_id
+)
+SELECT count(*) FROM ready;
+
+-- name: correct_ranks!
+-- Sets the last claimed ranks to the lowest ready ones, lower ones too: of jobs whose transaction took its time.
+SELECT setval('sevdesk_people_rank', rank) FROM sevdesk_queue
+WHERE phase = 'ready' AND requested_by IS NOT NULL
+  AND rank = (SELECT min(rank) FROM sevdesk_queue WHERE phase = 'ready' AND requested_by IS NOT NULL)
+UNION ALL
+SELECT setval('sevdesk_system_rank', rank) FROM sevdesk_queue
+WHERE phase = 'ready' AND requested_by IS NULL
+  AND rank = (SELECT min(rank) FROM sevdesk_queue WHERE phase = 'ready' AND requested_by IS NULL);
+
+-- name: promote_forgotten$
+-- Makes blocked jobs ready with no job before them: the process that should have done it died after the job's end.
+SELECT sevdesk_promote_v1(ARRAY(
+    SELECT b.order_key FROM sevdesk_queue b
+    WHERE b.phase = 'blocked'
+      AND NOT EXISTS (SELECT FROM sevdesk_queue e
+                      WHERE e.order_key = b.order_key AND e.phase NOT IN ('scheduled', 'parked') AND e.seq < b.seq)
+    LIMIT :most));
+
+-- name: request_missing_jobs$
+-- Requests the publication of approved invoices that are marked queued but have no unfinished job, and, with auto
+-- transfer on, of those that are not transferred. The key contains updated_at, so an invoice whose job failed is not
+-- requested again until the invoice changes. Returns the number of requests.
+WITH forgotten AS (
+    SELECT i.id, i.updated_at
+    FROM billing_invoices i CROSS JOIN sevdesk_config c
+    WHERE i.document_status = 'approved'
+      AND ((i.accounting_sync_status = 'queued'
+            AND i.updated_at < clock_timestamp() - make_interval(secs => :grace::float8))
+           OR (c.auto_transfer_invoices AND i.accounting_sync_status = 'not_synced'))
+      AND NOT EXISTS (SELECT FROM sevdesk_queue q
+                      WHERE q.order_key = 'invoice:' || i.id AND q.phase NOT IN ('scheduled', 'parked'))
+      AND NOT EXISTS (SELECT FROM sevdesk_jobs j
+                      WHERE j.job_id = 'sweep:' || i.id || ':' || extract(epoch FROM i.updated_at))
+    ORDER BY i.updated_at LIMIT :most
+)
+SELECT count(sevdesk_request_job('publish_invoice', jsonb_build_object('invoice_id', f.id), NULL, NULL,
+                                 'sweep:' || f.id || ':' || extract(epoch FROM f.updated_at)))
+FROM forgotten f;
+
+-- name: count_jobs
+-- Unfinished jobs by kind and state.
+SELECT kind, CASE WHEN phase IN ('running', 'waiting', 'parked') THEN phase ELSE 'queued' END AS state,
+       count(*) AS jobs
+FROM sevdesk_queue GROUP BY 1, 2;
+
+-- name: queue_age^
+-- For how many seconds the job at the head of the queue has waited for a free worker, and when the last payment sync
+-- ended.
+SELECT coalesce(extract(epoch FROM clock_timestamp() - min(greatest(j.created_at, j.not_before))), 0)::float8 AS age,
+       (SELECT extract(epoch FROM last_sync_at)::float8 FROM sevdesk_config) AS last_sync
+FROM (SELECT job_id FROM ((SELECT job_id FROM sevdesk_queue WHERE phase = 'ready' AND requested_by IS NOT NULL
+                           ORDER BY rank, seq LIMIT 1)
+                          UNION ALL
+                          (SELECT job_id FROM sevdesk_queue WHERE phase = 'ready' AND requested_by IS NULL
+                           ORDER BY rank, seq LIMIT 1)
+                          UNION ALL
+                          (SELECT job_id FROM sevdesk_queue WHERE due_at < (SELECT clock_timestamp())
+                           ORDER BY due_at LIMIT 1)) heads) q
+JOIN sevdesk_jobs j USING (job_id);

@@ -1,0 +1,122 @@
+"""Starts jobs of the queue in this process's slots, and frees their order keys when they end."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from dataclasses import asdict
+from typing import Any
+
+import structlog
+
+from worker.domain.ledger import Job
+from worker.observability.metrics import Metrics
+from worker.observability.outage import Outage
+from worker.store import CONNECTION_LOST, LockSession
+
+log = structlog.get_logger()
+
+# A claim is made when a job becomes ready (NOTIFY), arrives in this process or ends. This is for a missed notification.
+POLL_SECONDS = 2.0
+# After each claim in a row that found nothing, a little longer until the next, so that a burst of notifications costs
+# few claims; the most is what a job may be late for it.
+PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.002, 0.05
+# Until the next claim after one that Postgres refused.
+REFUSED_SECONDS = 1.0
+# How long a claim under way may take at shutdown.
+START_SECONDS = 5.0
+
+
+class ClaimLoop:
+    """Runs up to `slots` jobs at a time; `run` makes one attempt of a job and raises nothing but CancelledError."""
+
+    def __init__(
+        self,
+        locks: LockSession,
+        run: Callable[[Job], Coroutine[Any, Any, None]],
+        metrics: Metrics,
+        postgres: Outage,
+        *,
+        slots: int,
+    ) -> None:
+        self._locks, self._run, self._metrics, self._postgres, self._slots = locks, run, metrics, postgres, slots
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+        self._ended: list[str] = []  # order keys to free
+        self._wake = asyncio.Event()
+        self._claiming = asyncio.Lock()
+        self._accepting = True
+
+    @property
+    def free_slots(self) -> int:
+        """How many more jobs this process would start now."""
+        return self._slots - len(self.tasks) if self._accepting else 0
+
+    def wake(self) -> None:
+        """Claim again: a job may have become ready."""
+        self._wake.set()
+
+    async def main(self) -> None:
+        """Claim until cancelled."""
+        in_vain = 0
+        while True:
+            self._wake.clear()
+            if self._locks.alive and (self.free_slots or self._ended):
+                in_vain = 0 if await self._claim_safely() else in_vain + 1
+                if in_vain:
+                    await asyncio.sleep(min(in_vain * PAUSE_SECONDS, MAX_PAUSE_SECONDS))
+            with contextlib.suppress(TimeoutError):
+                # Not wait_for: on Python 3.11 it can swallow a cancellation that meets the event (measured).
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._wake.wait()
+
+    async def _claim_safely(self) -> bool:
+        """True if jobs were started."""
+        try:
+            async with self._claiming:
+                started = await self._claim()
+            self._postgres.over()
+            return started > 0
+        except CONNECTION_LOST as error:
+            self._postgres.began(error)
+        except Exception:
+            log.exception("queue.claim_failed")
+            await asyncio.sleep(REFUSED_SECONDS)
+        return False
+
+    async def _claim(self) -> int:
+        ended = self._ended.copy()
+        jobs, limited = await self._locks.claim(self.free_slots, ended)
+        del self._ended[: len(ended)]
+        for job in jobs:
+            task = asyncio.get_running_loop().create_task(self._run(job))
+            self.tasks[job.job_id] = task
+            task.add_done_callback(lambda _, job=job: self._end(job))  # type: ignore[misc]
+        for put_off in limited:
+            self._metrics.job_limited()
+            log.info("job.person_limited", **asdict(put_off))
+        return len(jobs)
+
+    def _end(self, job: Job) -> None:
+        task = self.tasks.pop(job.job_id)
+        self._ended.append(job.order_key)
+        self._wake.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("job.crashed", job_id=job.job_id, exc_info=error)
+
+    async def drain(self, grace: float) -> None:
+        """Start nothing more, give running jobs `grace` seconds, then cancel what is left and wait for it."""
+        self._accepting = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(START_SECONDS), self._claiming:
+                pass  # what a claim under way has started is in self.tasks now
+        if self.tasks:
+            await asyncio.wait(list(self.tasks.values()), timeout=grace)
+        left = self.cancel_all()
+        if left:
+            await asyncio.wait(left, timeout=5)
+
+    def cancel_all(self) -> list[asyncio.Task[None]]:
+        """Cancel the running jobs; their next attempt goes on where they stopped."""
+        left = list(self.tasks.values())
+        for task in left:
+            task.cancel()
+        return left

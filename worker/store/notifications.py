@@ -1,0 +1,65 @@
+"""Sends notifications in batches: Postgres lets only one notifying transaction of a database commit at a time."""
+
+from __future__ import annotations  # asyncpg's classes are generic in its stubs only
+
+import asyncio
+import json
+from collections import deque
+from typing import Any
+
+import asyncpg
+
+from worker.store.connection import CONNECTION_LOST, run_statement
+
+EVENTS_CHANNEL, REQUESTS_CHANNEL = "sevdesk_events", "sevdesk_requests"
+# Between two commits with notifications.
+BATCH_SECONDS = 0.1
+# Kept while Postgres is away; the oldest go first. Notifications are hints, the ledger has everything.
+MAX_KEPT = 10_000
+
+
+class Notifications:
+    """Collects what a process wants to tell; `run` sends it, the first at once and then at most every BATCH_SECONDS."""
+
+    def __init__(self, pool: asyncpg.Pool[Any]) -> None:
+        self._pool = pool
+        self._kept: deque[tuple[str, str]] = deque(maxlen=MAX_KEPT)
+        self._new = asyncio.Event()
+
+    def event(self, **payload: Any) -> None:
+        """Tell what became of a job or an invoice. No personal data."""
+        self._add(EVENTS_CHANNEL, json.dumps(payload, default=str))
+
+    def request(self) -> None:
+        """Tell all workers that jobs have become ready."""
+        self._add(REQUESTS_CHANNEL, "")
+
+    def _add(self, channel: str, payload: str) -> None:
+        self._kept.append((channel, payload))
+        self._new.set()
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        while True:
+            await self._new.wait()
+            self._new.clear()
+            await self.flush()
+            await asyncio.sleep(BATCH_SECONDS)
+
+    async def flush(self) -> None:
+        """Send what is there; while Postgres is away it stays."""
+        batch = list(self._kept)
+        if not batch:
+            return
+        try:
+            await run_statement(
+                self._pool,
+                "send_notifications",
+                channels=[channel for channel, _ in batch],
+                payloads=[payload for _, payload in batch],
+            )
+        except CONNECTION_LOST:
+            self._new.set()
+            return
+        for _ in range(min(len(batch), len(self._kept))):
+            self._kept.popleft()
