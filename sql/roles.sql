@@ -43,8 +43,8 @@ GRANT UPDATE (accounting_sync_status, document_status, claim_status, external_id
 GRANT INSERT (invoice_id, event_type, payload, actor_contact_id, correlation_id, created_at)
     ON billing_invoice_event_log TO sevdesk_worker;
 
--- The worker's own tables and functions. Rows are never deleted, except layouts that sevDesk no longer has, and rows of
--- mails, config_log and reconciliations are never changed.
+-- The worker's own tables, sequences and functions. Rows are never deleted, except layouts that sevDesk no longer has and
+-- jobs in the queue that have ended; rows of mails, config_log and reconciliations are never changed.
 DO $$
 DECLARE
     own text;
@@ -53,11 +53,15 @@ BEGIN
                WHERE schemaname = 'public' AND tablename LIKE 'sevdesk\_%' LOOP
         EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %s TO sevdesk_worker', own);
     END LOOP;
+    FOR own IN SELECT format('%I.%I', schemaname, sequencename) FROM pg_sequences
+               WHERE schemaname = 'public' AND sequencename LIKE 'sevdesk\_%\_rank' LOOP
+        EXECUTE format('GRANT SELECT, UPDATE ON SEQUENCE %s TO sevdesk_worker', own);
+    END LOOP;
     FOR own IN SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
                WHERE n.nspname = 'public' AND p.proname LIKE 'sevdesk\_%' LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO sevdesk_worker', own);
     END LOOP;
 END $$;
-GRANT DELETE ON sevdesk_templates TO sevdesk_worker;
+GRANT DELETE ON sevdesk_templates, sevdesk_queue TO sevdesk_worker;
 GRANT SELECT ON _yoyo_migration TO sevdesk_worker;  -- `doctor` reads which migrations were applied
 REVOKE UPDATE ON sevdesk_mails, sevdesk_config_log, sevdesk_reconciliations FROM sevdesk_worker;

@@ -3,7 +3,8 @@
 -- The queue: one small row for each job that has not ended. sevdesk_jobs tells people about a job, sevdesk_queue tells
 -- the workers which one is next. What a claim costs depends on this table, which stays small, and not on the ledger.
 -- Functions whose names end in a version are called by workers. A changed one gets a new name, so that workers of the
--- old and of the new release work side by side.
+-- old and of the new release work side by side. They may not scan the table as a whole: Postgres plans them while it is
+-- empty, and keeps the plan when it has grown.
 CREATE TABLE sevdesk_queue (
     job_id       text PRIMARY KEY,
     seq          bigint NOT NULL,  -- of sevdesk_jobs: when it came in
@@ -27,8 +28,8 @@ CREATE TABLE sevdesk_queue (
 );
 CREATE INDEX sevdesk_queue_people ON sevdesk_queue (rank, seq) WHERE phase = 'ready' AND requested_by IS NOT NULL;
 CREATE INDEX sevdesk_queue_system ON sevdesk_queue (rank, seq) WHERE phase = 'ready' AND requested_by IS NULL;
-CREATE INDEX sevdesk_queue_person ON sevdesk_queue (requested_by, rank)
-    WHERE phase = 'ready' AND requested_by IS NOT NULL;
+-- Its phases are others than those of the two above, so that only this one serves the question for a person's last rank.
+CREATE INDEX sevdesk_queue_person ON sevdesk_queue (requested_by, rank) WHERE phase IN ('ready', 'blocked');
 CREATE INDEX sevdesk_queue_order ON sevdesk_queue (order_key, seq) WHERE phase NOT IN ('scheduled', 'parked');
 CREATE INDEX sevdesk_queue_due ON sevdesk_queue (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX sevdesk_queue_phase ON sevdesk_queue (phase, seq) WHERE phase IN ('running', 'blocked', 'parked');
@@ -53,18 +54,20 @@ BEGIN
     RETURN (SELECT last_value FROM sevdesk_people_rank);
 END $function$;
 
--- The rank of a person's next job (null: of the next job that nobody asked for). It follows the person's last ready job,
+-- The rank of a person's next job (null: of the next job that nobody asked for). It follows the person's last job in line,
 -- or, if there is none, the job claimed last. So people take turns, one job each, however many one of them has.
-CREATE FUNCTION sevdesk_next_rank_v1(person uuid) RETURNS bigint LANGUAGE plpgsql AS $function$
+CREATE FUNCTION sevdesk_next_rank_v1(person uuid) RETURNS bigint LANGUAGE plpgsql SET enable_seqscan = off AS $function$
 DECLARE
     claimed bigint := sevdesk_last_rank_v1(person);
 BEGIN
     IF person IS NULL THEN
         RETURN 1 + greatest(claimed, (SELECT max(rank) FROM sevdesk_queue
-                                      WHERE phase = 'ready' AND requested_by IS NULL AND rank > claimed));
+                                      WHERE phase IN ('ready', 'blocked') AND requested_by IS NULL
+                                        AND rank > claimed));
     END IF;
     RETURN 1 + greatest(claimed, (SELECT max(rank) FROM sevdesk_queue
-                                  WHERE phase = 'ready' AND requested_by = person AND rank > claimed));
+                                  WHERE phase IN ('ready', 'blocked') AND requested_by = person
+                                    AND rank > claimed));
 END $function$;
 
 -- Records a job and puts it into the queue. A job id that exists already is left as it is.
@@ -120,7 +123,7 @@ END $function$;
 
 -- Makes the oldest job of each order key ready if it was blocked. Call it after a job of the key has ended. It waits for
 -- a claim that is just setting that job to blocked, so that the job cannot be overlooked.
-CREATE FUNCTION sevdesk_promote_v1(order_keys text[]) RETURNS integer LANGUAGE plpgsql AS $function$
+CREATE FUNCTION sevdesk_promote_v1(order_keys text[]) RETURNS integer LANGUAGE plpgsql SET enable_seqscan = off AS $function$
 DECLARE
     wanted   text;
     q        sevdesk_queue;
@@ -185,7 +188,7 @@ CREATE FUNCTION sevdesk_claim_jobs_v1(
     since_system  integer,
     limit_jobs    integer,
     limit_seconds double precision
-) RETURNS SETOF sevdesk_jobs LANGUAGE plpgsql AS $function$
+) RETURNS SETOF sevdesk_jobs LANGUAGE plpgsql SET enable_seqscan = off AS $function$
 DECLARE
     -- Jobs recorded by a transaction that took its time have a rank below the last claimed one; the leader finds those
     -- that are further behind than this.
@@ -273,4 +276,30 @@ BEGIN
     WHERE c.requested_by IS NOT NULL HAVING min(c.rank) > people_rank;
     PERFORM setval('sevdesk_system_rank', min(c.rank)) FROM unnest(claimed) c
     WHERE c.requested_by IS NULL HAVING min(c.rank) > system_rank;
+END $function$;
+
+-- Makes up to `most` jobs ready whose time has come; returns how many.
+CREATE FUNCTION sevdesk_ready_due_v1(most integer) RETURNS integer LANGUAGE plpgsql SET enable_seqscan = off AS $function$
+DECLARE
+    -- Held in a variable: clock_timestamp() in the condition could use no index.
+    moment timestamptz := clock_timestamp();
+    made   integer;
+BEGIN
+    UPDATE sevdesk_queue
+    SET phase = 'ready', due_at = NULL, rank = greatest(rank, sevdesk_last_rank_v1(requested_by))
+    WHERE job_id = ANY (ARRAY(SELECT job_id FROM sevdesk_queue WHERE due_at <= moment
+                              ORDER BY due_at LIMIT most FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS made = ROW_COUNT;
+    RETURN made;
+END $function$;
+
+-- Sets the last claimed ranks to the lowest ready ones. Claims do not look further back than that, so a job whose
+-- transaction took its time would stay unseen otherwise.
+CREATE FUNCTION sevdesk_correct_ranks_v1() RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $function$
+DECLARE
+    people bigint := (SELECT min(rank) FROM sevdesk_queue WHERE phase = 'ready' AND requested_by IS NOT NULL);
+    system bigint := (SELECT min(rank) FROM sevdesk_queue WHERE phase = 'ready' AND requested_by IS NULL);
+BEGIN
+    PERFORM setval('sevdesk_people_rank', people) WHERE people <> (SELECT last_value FROM sevdesk_people_rank);
+    PERFORM setval('sevdesk_system_rank', system) WHERE system <> (SELECT last_value FROM sevdesk_system_rank);
 END $function$;

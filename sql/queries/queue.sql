@@ -112,7 +112,6 @@ WITH dismissed AS (
     WHERE job_id = ANY (:job_ids::text[]) AND attempt = 0 AND state IN ('requested', 'queued', 'waiting')
     RETURNING job_id
 )
-)
 DELETE FROM sevdesk_queue q USING dismissed d WHERE q.job_id = d.job_id RETURNING q.job_id, q.order_key;
 
 -- name: promote$
@@ -141,27 +140,10 @@ FROM free f WHERE j.job_id = f.job_id AND j.state = 'running'
 RETURNING j.job_id, j.kind;
 
 -- name: ready_due_jobs$
--- Makes jobs ready whose time has come; returns how many. The subquery makes the time a constant, or no index would help.
-WITH due AS (
-    SELECT job_id FROM sevdesk_queue WHERE due_at <= (SELECT clock_timestamp())
-    ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED
-), ready AS (
-    UPDATE sevdesk_queue q
-    SET phase = 'ready', due_at = NULL, rank = greatest(q.rank, sevdesk_last_rank_v1(q.requested_by))
-    FROM due d WHERE q.job_id = d.job_id
-    RETURNING q.job_id
-)
-SELECT count(*) FROM ready;
+SELECT sevdesk_ready_due_v1(:most::integer);
 
--- name: correct_ranks!
--- Sets the last claimed ranks to the lowest ready ones, lower ones too: of jobs whose transaction took its time.
-SELECT setval('sevdesk_people_rank', rank) FROM sevdesk_queue
-WHERE phase = 'ready' AND requested_by IS NOT NULL
-  AND rank = (SELECT min(rank) FROM sevdesk_queue WHERE phase = 'ready' AND requested_by IS NOT NULL)
-UNION ALL
-SELECT setval('sevdesk_system_rank', rank) FROM sevdesk_queue
-WHERE phase = 'ready' AND requested_by IS NULL
-  AND rank = (SELECT min(rank) FROM sevdesk_queue WHERE phase = 'ready' AND requested_by IS NULL);
+-- name: correct_ranks$
+SELECT sevdesk_correct_ranks_v1();
 
 -- name: promote_forgotten$
 -- Makes blocked jobs ready with no job before them: the process that should have done it died after the job's end.

@@ -33,8 +33,8 @@ LATE, LATE_QUARANTINE = 3.0, 4.5
 # In production a dead worker is noticed after two seconds, a lost wake-up repeated after ten.
 CONSTANTS = {
     "worker.maintenance.maintenance.REAP_SECONDS": 0.3,
-    "worker.maintenance.maintenance.WAKE_AGAIN_SECONDS": 0.5,
-    "worker.maintenance.maintenance.SWEEP_SECONDS": 0.5,
+    "worker.maintenance.maintenance.FORGOTTEN_SECONDS": 0.5,
+    "worker.maintenance.leader.LEAD_SECONDS": 0.3,
     "worker.handlers.datev_export.FIRST_POLL": 0.2,
 }
 LAYOUT = "57986aee6bd2d53306068da1"

@@ -2,14 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import asyncpg
 
 from sevdesk_client.client import SevDeskClient
 from worker.app import App
-from worker.domain.ledger import AttemptEnd, ClaimRefusal
+from worker.domain.ledger import AttemptEnd
 from worker.runner.runner import Runner
 from worker.store import LockSession, Store
 from worker.store.connection import QUERIES, prepare
@@ -64,6 +64,7 @@ def write_before_intent() -> None:
             action=intent.action,
             summary=intent.summary,
             request_sha256=intent.request_sha256,
+            quarantine=self.settings.write_quarantine,
             earlier=case.open_intent.id if case.open_intent else None,
         )
         return told, intent_id
@@ -79,14 +80,14 @@ def drop_claim() -> None:
         async with self._session() as connection:
             await connection.execute("SELECT pg_advisory_unlock_all()")
 
-    async def claim_and_unlock(self: LockSession, job_id: str) -> Any:
-        taken = await claim(self, job_id)
-        if not isinstance(taken, ClaimRefusal):
+    async def claim_and_unlock(self: LockSession, slots: int, released: Sequence[str] = ()) -> Any:
+        taken = await claim(self, slots, released)
+        if taken[0]:
             await give_back(self)
         return taken
 
-    async def hold_and_unlock(self: LockSession, subject: str) -> bool:
-        held = await hold(self, subject)
+    async def hold_and_unlock(self: LockSession, subject: str, patience: float = 0.0) -> bool:
+        held = await hold(self, subject, patience)
         await give_back(self)
         return held
 
@@ -120,7 +121,7 @@ def forget_held() -> None:
         original(self, *args)
         self.held = Forgetful()
 
-    async def hold(self: LockSession, subject: str) -> bool:
+    async def hold(self: LockSession, subject: str, patience: float = 0.0) -> bool:
         async with self._session() as connection:
             self.held.add(subject)
             return bool(await QUERIES.lock_subject(connection, subject=subject))

@@ -159,6 +159,24 @@ class Billing:
         """What `sevdesk-worker retry [--as ANSWER]` does."""
         assert await Store(self.db).unpark(job_id, answer=answer) is not None
 
+    async def make_due(self, job_id: str) -> None:
+        """A job that waits for its time need not wait any longer."""
+        await self.db.execute("UPDATE sevdesk_jobs SET not_before = now() WHERE job_id = $1", job_id)
+        await self.db.execute("UPDATE sevdesk_queue SET due_at = now() WHERE job_id = $1 AND phase = 'waiting'", job_id)
+
+    async def put_into(self, state: str, job_id: str, *, problem: str = "unexpected_error", worker: str = "") -> None:
+        """Put a job into a state, as the ledger and the queue would show it."""
+        await self.db.execute(
+            """UPDATE sevdesk_jobs SET state = $2, problem = $3, problem_parameters = '{}', worker = $4,
+                      finished_at = CASE WHEN $2 IN ('done', 'parked', 'rejected') THEN now() END
+               WHERE job_id = $1""",
+            job_id, state, problem, worker,
+        )  # fmt: skip
+        if state in ("done", "rejected"):
+            await self.db.execute("DELETE FROM sevdesk_queue WHERE job_id = $1", job_id)
+        else:
+            await self.db.execute("UPDATE sevdesk_queue SET phase = $2, due_at = NULL WHERE job_id = $1", job_id, state)
+
     async def row(self, invoice: UUID) -> asyncpg.Record:
         """The billing invoice as it is now."""
         return await self.db.fetchrow("SELECT * FROM billing_invoices WHERE id = $1", invoice)

@@ -21,7 +21,6 @@ from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sandbox.account.records import Invoice as Document
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.http.server import create_app
-from worker.domain.ledger import JobRef
 from worker.observability.metrics import Metrics
 from worker.runner.runner import Runner
 from worker.steps.sevdesk_account import SevdeskAccount
@@ -85,21 +84,10 @@ class Wire(httpx.AsyncBaseTransport):
         return httpx.Response(answer.status_code, headers=answer.headers, stream=httpx.ByteStream(body))
 
 
-class PatientStore(Store):
-    """A store in which intents up to `passed` are past their quarantine."""
-
-    passed = 0
-
-    async def open_intent_of(self, subject: str) -> Any:
-        """As the real one; an old intent is an hour old."""
-        row = await super().open_intent_of(subject)
-        return {**row, "age": row["age"] + 3600} if row and row["id"] <= self.passed else row
-
-
 class Office:
     """Made once for many histories; the recipient is known in sevDesk from the first one on."""
 
-    def __init__(self, store: PatientStore, locks: LockSession, billing: Billing) -> None:
+    def __init__(self, store: Store, locks: LockSession, billing: Billing) -> None:
         self.store, self.locks, self.billing = store, locks, billing
         self.hands = timedelta(0)  # what people have done in sevDesk has taken a second each
         app = create_app(TOKEN, clock=lambda: datetime.now(UTC) + self.hands)
@@ -108,7 +96,8 @@ class Office:
         self.http = httpx.AsyncClient(transport=self.wire)
         client = SevDeskClient(self.http, TOKEN, base_url="http://sandbox/api/v1", attempts=1)
         settings = make_settings(database_url="", redis_url="", write_quarantine=QUARANTINE)
-        self.runner = Runner(store, locks, SevdeskAccount(client), settings, self._notified, Metrics())
+        self.runner = Runner(store, locks, SevdeskAccount(client), settings, Metrics())
+        self.ended: list[str] = []  # order keys to free at the next claim
         self.invoice, self.number = UUID(int=0), ""
         self.deleted: list[Document] = []  # by hand, ours
         self.touched = False  # by hand: what is there, or is not, need not be our work
@@ -116,7 +105,7 @@ class Office:
     @classmethod
     async def open(cls, database_url: str) -> "Office":
         """Connect, with one recipient for all invoices."""
-        store = await PatientStore.connect(database_url, size=2)
+        store = await Store.connect(database_url, size=2)
         locks = LockSession(database_url, "model", make_settings(database_url="", redis_url="").person_job_limit,
                             lambda: None, lambda: None)  # fmt: skip
         await locks.connect()
@@ -141,6 +130,7 @@ class Office:
         await self.billing.db.execute("""
             UPDATE sevdesk_jobs SET asks_about = NULL;
             DELETE FROM billing_invoices; DELETE FROM sevdesk_intents; DELETE FROM sevdesk_jobs;
+            DELETE FROM sevdesk_queue;
             DELETE FROM sevdesk_mails; DELETE FROM sevdesk_documents; DELETE FROM sevdesk_cancellations;
             DELETE FROM sevdesk_sync_runs; UPDATE sevdesk_sync_state SET watermark = NULL;
         """)
@@ -155,9 +145,6 @@ class Office:
         self.invoice = await self.billing.invoice(self.deal)
         self.number = (await self.billing.row(self.invoice))["invoice_number"]
 
-    async def _notified(self, job_ref: JobRef) -> None:
-        """Nobody listens: `settle` looks into the ledger."""
-
     # -- jobs ----------------------------------------------------------------------------------------------------------
 
     async def ask(self, kind: str, **payload: Any) -> str:
@@ -165,24 +152,21 @@ class Office:
         return await self.billing.request(kind, by=self.billing.admin, **payload)
 
     async def attempt(self) -> str | None:
-        """One attempt of the oldest job that may start now; None when there is none."""
-        job_id = await self.billing.db.fetchval(
-            """SELECT job_id FROM sevdesk_jobs j WHERE state IN ('requested', 'queued', 'waiting')
-                 AND coalesce(not_before, '-infinity') <= clock_timestamp()
-                 AND NOT EXISTS (SELECT FROM sevdesk_jobs e WHERE e.order_key = j.order_key AND e.seq < j.seq
-                                 AND e.state = ANY ($1))
-               ORDER BY seq LIMIT 1""",
-            list(ALIVE),
-        )
-        if job_id is not None:
-            await self.runner.run(job_id)
-        return job_id
+        """One attempt of the next job that may start now; None when there is none."""
+        claimed, _ = await self.locks.claim(1, self.ended)
+        self.ended = [job.order_key for job in claimed]
+        for job in claimed:
+            await self.runner.run(job)
+        return claimed[0].job_id if claimed else None
 
     async def pass_quarantine(self) -> None:
         """The time of every wait is over."""
         await self.wire.commit_late()
-        self.store.passed = await self.billing.db.fetchval("SELECT coalesce(max(id), 0) FROM sevdesk_intents")
-        await self.billing.db.execute("UPDATE sevdesk_jobs SET not_before = NULL WHERE state = 'waiting'")
+        await self.billing.db.execute("""
+            UPDATE sevdesk_intents SET settles_at = clock_timestamp() WHERE closed_at IS NULL;
+            UPDATE sevdesk_jobs SET not_before = NULL WHERE state = 'waiting';
+            UPDATE sevdesk_queue SET phase = 'ready', due_at = NULL WHERE phase = 'waiting';
+        """)
 
     async def settle(self, after: Callable[[str], Awaitable[None]]) -> None:
         """Until no job can go on without a person."""

@@ -33,7 +33,7 @@ TOKEN = "0" * 32
 START = datetime(2026, 10, 24, 21, 59, 30, tzinfo=UTC)  # a minute before a Berlin midnight, in the last night of summer
 FRESH = """
     DELETE FROM billing_invoices; DELETE FROM sevdesk_sync_runs; DELETE FROM sevdesk_cancellations;
-    DELETE FROM sevdesk_jobs; UPDATE sevdesk_sync_state SET watermark = NULL;
+    DELETE FROM sevdesk_jobs; DELETE FROM sevdesk_queue; UPDATE sevdesk_sync_state SET watermark = NULL;
 """
 ROWS = """
     INSERT INTO billing_invoices (id, invoice_number, document_kind, document_status, net_amount, tax_amount,

@@ -72,10 +72,8 @@ class Stage:
     async def hasten(self, job_id: str) -> None:
         """A job that waits goes on at once, and the writes that were lost until now are past their quarantine."""
         await self.billing.until_state(job_id, "waiting")
-        await self.billing.db.execute("UPDATE sevdesk_intents SET intent_at = intent_at - interval '1 hour'")
-        await self.billing.db.execute("UPDATE sevdesk_jobs SET not_before = now() WHERE job_id = $1", job_id)
-        await self.billing.redis.zadd("arq:queue", {job_id: 1})
-        await self.billing.redis.publish("arq:wake", "1")
+        await self.billing.db.execute("UPDATE sevdesk_intents SET settles_at = now()")
+        await self.billing.make_due(job_id)
 
     async def lost(self, kind: str, **payload: Any) -> str:
         """Ask for a job, one of whose writes a fault on order swallows, and wait until it waits for its quarantine."""

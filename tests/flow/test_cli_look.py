@@ -24,9 +24,6 @@ from worker.settings import Settings
 
 NAMES = ("Müller", "Söhne", "rechnung@example.com", "Hauptstraße", "Chefin")
 
-# Without a worker: what its parking leaves in the row, as far as the commands look at it.
-PARK = "UPDATE sevdesk_jobs SET state = 'parked', problem = 'token_refused', problem_parameters = '{}'"
-
 
 @pytest.fixture
 def operator(settings: Settings, billing: Billing, tmp_path: Path) -> Operator:
@@ -137,7 +134,8 @@ async def test_jobs_are_listed_and_filtered(operator: Operator, billing: Billing
     """Newest first, by state and kind; a state or kind that does not exist is refused."""
     asked = [await billing.request("publish_invoice", invoice_id=await billing.usual_invoice()) for _ in range(3)]
     asked.append(await billing.request("sync_payments"))
-    await billing.db.execute(f"{PARK}, error = 'Why.' WHERE job_id = $1", asked[0])
+    await billing.put_into("parked", asked[0], problem="token_refused")
+    await billing.db.execute("UPDATE sevdesk_jobs SET error = 'Why.' WHERE job_id = $1", asked[0])
     listed = await operator.json("jobs")
     assert [row["job_id"] for row in listed] == asked[::-1]
     assert [row["job_id"] for row in await operator.json("jobs", "--limit", "2")] == asked[:1:-1]
@@ -184,7 +182,7 @@ async def test_commands_speak_json(operator: Operator, billing: Billing) -> None
     """enqueue, retry, migrate and schema: the answer as one JSON value."""
     invoice = await billing.usual_invoice()
     job_id = (await operator.json("enqueue", "publish_invoice", f"invoice_id={invoice}"))["job_id"]
-    await billing.db.execute(f"{PARK} WHERE job_id = $1", job_id)
+    await billing.put_into("parked", job_id, problem="token_refused")
     assert await operator.json("retry", job_id) == {"retried": [job_id]}
     assert await operator.json("migrate") == {"applied": []}
     assert "publish_invoice" in (await operator.json("schema"))["jobs"]
@@ -217,7 +215,8 @@ async def test_retry_takes_job_invoice_or_all(operator: Operator, billing: Billi
     number = (await billing.row(invoices[0]))["invoice_number"]
 
     async def park() -> None:
-        await billing.db.execute(PARK)
+        for job_id in asked:
+            await billing.put_into("parked", job_id, problem="token_refused")
 
     await park()
     assert (await operator.run("retry", number, "--as", "done"))[0] == 2
@@ -248,7 +247,7 @@ async def test_nothing_to_retry_is_explained(operator: Operator, billing: Billin
         code, _, said = await operator.run("retry", name)
         about = f"Job {job_id} (publish_invoice of 0042) is not parked but waiting, so there is nothing to retry; "
         assert (code, said) == (1, f"{about}it goes on by itself in 67 min.\n")
-    await billing.db.execute("UPDATE sevdesk_jobs SET state = 'rejected', finished_at = now()")
+    await billing.put_into("rejected", job_id)
     _, _, said = await operator.run("retry", job_id)
     assert said == f"Job {job_id} (publish_invoice of 0042) is rejected; ask again with a new job.\n"
     code, _, said = await operator.run("why", "\udcff\udcfe")
@@ -259,8 +258,9 @@ async def test_nothing_to_retry_is_explained(operator: Operator, billing: Billin
 async def _ask(billing: Billing, job_id: str) -> None:
     """The parked job has a question."""
     await billing.db.execute(
-        """WITH opened AS (INSERT INTO sevdesk_intents (subject, job_id, step, action, request_sha256, worker)
-                           SELECT order_key, job_id, 'email', 'send_via_email', '', 'test'
+        """WITH opened AS (INSERT INTO sevdesk_intents
+                               (subject, job_id, step, action, request_sha256, worker, settles_at)
+                           SELECT order_key, job_id, 'email', 'send_via_email', '', 'test', now()
                            FROM sevdesk_jobs WHERE job_id = $1 RETURNING id)
            UPDATE sevdesk_jobs SET asks_about = (SELECT id FROM opened) WHERE job_id = $1""",
         job_id,

@@ -41,6 +41,10 @@ async def test_commands_are_fast_with_many_invoices(billing: Billing, settings: 
     empty_top = min([(await operator.json("top", "--once"))["ms"] for _ in range(3)])
     await billing.db.execute(INVOICES, SIZE, billing.admin)
     await billing.db.execute(JOBS)
+    await billing.db.execute("""
+        INSERT INTO sevdesk_queue (job_id, seq, kind, order_key, phase, rank)
+        SELECT job_id, seq, kind, order_key, CASE state WHEN 'parked' THEN state ELSE 'ready' END, seq
+        FROM sevdesk_jobs WHERE state <> 'done'""")
     await billing.db.execute("ANALYZE billing_invoices")
     await billing.db.execute("ANALYZE sevdesk_jobs")
     results = [await read_status(store, settings) for _ in range(10)]

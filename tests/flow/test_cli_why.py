@@ -83,9 +83,7 @@ async def test_missing_redis_is_noticed(stage: Stage) -> None:
 async def test_dead_worker_is_noticed(stage: Stage) -> None:
     """Running, but nobody holds its lock: its worker is gone, and somebody else takes it up."""
     job_id = await stage.billing.request("publish_invoice", invoice_id=await stage.billing.usual_invoice())
-    await stage.billing.db.execute(
-        "UPDATE sevdesk_jobs SET state = 'running', worker = 'gone' WHERE job_id = $1", job_id
-    )
+    await stage.billing.put_into("running", job_id, worker="gone")
     answer = await stage.why(job_id)
     assert answer.needs_person and "Its worker gone is gone" in answer.cause
     assert "Start a worker" in answer.next_step
@@ -102,7 +100,7 @@ async def test_first_cause_is_told(stage: Stage) -> None:
     assert "is not published in sevDesk yet" in sent.cause and f"retry {jobs[1]['job_id']}" in sent.next_step
     number = (await stage.billing.row(invoice))["invoice_number"]
     assert published.next_step.endswith(f"sevdesk-worker retry {number}.") and "add up to" in published.cause
-    await stage.billing.db.execute("UPDATE sevdesk_jobs SET state = 'done' WHERE job_id = $1", jobs[2]["job_id"])
+    await stage.billing.put_into("done", jobs[2]["job_id"])
     assert (await stage.why(invoice)).subject == sent.subject
 
 

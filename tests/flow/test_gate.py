@@ -30,7 +30,7 @@ from worker.gate.broadcast import account_of
 from worker.gate.gate import SevdeskGate
 from worker.observability.metrics import Metrics
 from worker.operator.connections import open_account_gated
-from worker.queue.inbox import cancel_all, connect_redis
+from worker.queue.redis_client import cancel_all, connect_redis
 from worker.settings import Settings
 
 READ, WRITE = Request("GET", "/Invoice"), Request("POST", "/Invoice/Factory/saveInvoice")
@@ -157,8 +157,7 @@ async def test_refused_token_is_hardly_used(
     waiting = [row for row in rows if row["state"] == "waiting"]
     assert {(row["problem"], row["retries"]) for row in waiting} == {("token_refused_waiting", 0)}
     assert [line["event"] for line in logs if line["event"].startswith("token.")] == ["token.refused"]
-    await billing.db.execute("UPDATE sevdesk_jobs SET not_before = now() WHERE job_id = $1", waiting[0]["job_id"])
-    await billing.redis.zadd("arq:queue", {waiting[0]["job_id"]: 1})
+    await billing.make_due(waiting[0]["job_id"])
     async with run_worker():
         assert (await billing.ended(waiting[0]["job_id"]))["state"] == "done"
 

@@ -37,6 +37,7 @@ PROMQL = {"absent", "by", "histogram_quantile", "increase", "max", "min", "rate"
 def measured_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs are counted every tenth of a second."""
     monkeypatch.setattr(maintenance, "MEASURE_SECONDS", 0.1)
+    monkeypatch.setattr(maintenance, "RANK_SECONDS", 3600.0)
 
 
 def free_port() -> int:
@@ -98,13 +99,16 @@ async def test_queue_and_parked_are_shown(billing: Billing, run_worker: RunWorke
             return value(seen, "claims_deferred_total", reason="limited") >= 1
 
         await until(limited)
-        # The relay leaves the queued row alone for ten seconds. The parked one comes last, as it is waited for below.
-        statement = """INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, order_key, state, created_at,
-                                                 problem, problem_parameters)
-                       VALUES ($1, 'made_up', '{}', 'system', $1, $1, now() - interval '1 hour',
-                               'unexpected_error', '{}')"""
-        for state in ("queued", "parked"):
-            await billing.db.execute(statement, state)
+        # No claim looks that far back for the queued one.
+        statement = """WITH job AS (
+                           INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, order_key, state, created_at,
+                                                     problem, problem_parameters)
+                           VALUES ($1, 'made_up', '{}', 'system', $1, $1, now() - interval '1 hour',
+                                   'unexpected_error', '{}') RETURNING *)
+                       INSERT INTO sevdesk_queue (job_id, seq, kind, order_key, phase, rank)
+                       SELECT job_id, seq, kind, order_key, $2, -10000 FROM job"""
+        for state, phase in (("queued", "ready"), ("parked", "parked")):
+            await billing.db.execute(statement, state, phase)
 
         async def measured() -> Samples | None:
             seen = await scrape_async(port)

@@ -13,7 +13,6 @@ from structlog.testing import capture_logs
 
 from sevdesk_client.sandbox.http.server import Running
 from worker.local.services import Services
-from worker.maintenance import maintenance
 
 JOBS = 20
 UNEXPECTED = {"maintenance.unexpected_error", "inbox.unexpected_error"}
@@ -27,13 +26,6 @@ def logged() -> Iterator[Logged]:
     """How often each event was logged, without the calls to sevDesk."""
     with capture_logs() as lines:
         yield lambda: Counter(line["event"] for line in lines if line["event"] != "sevdesk.call")
-
-
-@pytest.fixture(autouse=True)
-def short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A job that is due is put into Redis again after one second instead of ten."""
-    monkeypatch.setattr(maintenance, "WAKE_AGAIN_SECONDS", 1.0)
-    monkeypatch.setattr(maintenance, "SWEEP_SECONDS", 0.5)
 
 
 async def running_jobs(billing: Billing, sevdesk: Running) -> list[str]:
@@ -59,26 +51,27 @@ async def assert_all_done_once(billing: Billing, sevdesk: Running, jobs: list[st
 async def test_emptied_redis_loses_nothing(
     billing: Billing, run_worker: RunWorker, sevdesk: Running, logged: Logged
 ) -> None:
-    """FLUSHALL amid twenty jobs: those that had not begun are put into Redis again."""
+    """FLUSHALL amid twenty jobs: those that had not begun are in Postgres."""
     async with run_worker(worker_max_jobs=3):
         jobs = await running_jobs(billing, sevdesk)
         await billing.redis.flushall()
         await assert_all_done_once(billing, sevdesk, jobs)
         assert (await billing.do("publish_invoice", invoice_id=await billing.usual_invoice()))["state"] == "done"
-    assert set(logged()) <= {"worker.started", "locks.ready", "job.done", "worker.stopping", "worker.stopped"}
+    usual = {"worker.started", "locks.ready", "leader.elected", "job.done", "worker.stopping", "worker.stopped"}
+    assert set(logged()) <= usual
 
 
 async def test_redis_away_and_back(
     breakable_services: Services, billing: Billing, run_worker: RunWorker, sevdesk: Running, logged: Logged
 ) -> None:
-    """Running jobs go on without it, the others when it is back (empty); the loss and the return are logged once."""
+    """All recorded jobs go on without it; the loss and the return are logged once."""
     async with run_worker(worker_max_jobs=3) as worker:
         jobs = await running_jobs(billing, sevdesk)
         await asyncio.to_thread(breakable_services.redis.stop)
         await asyncio.sleep(OUTAGE_SECONDS)
         await asyncio.to_thread(breakable_services.redis.start)
         await assert_all_done_once(billing, sevdesk, jobs)
-        assert worker.worker.tasks == {}
+        assert worker.claims.tasks == {}
         assert (await billing.do("publish_invoice", invoice_id=await billing.usual_invoice()))["state"] == "done"
     events = logged()
     assert (events["redis.lost"], events["redis.restored"]) == (1, 1)

@@ -9,13 +9,13 @@ from flow.books import state
 from flow.waiting import PATIENCE
 
 from sevdesk_client.sandbox.http.server import Running
-from worker.maintenance import maintenance
+from worker.queue import claims
 
 
 @pytest.fixture
-def no_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The regular sweep, which finds what no notification told of, comes too late for any test."""
-    monkeypatch.setattr(maintenance, "SWEEP_SECONDS", 3600.0)
+def no_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The regular poll, which finds what no notification told of, comes too late for any test."""
+    monkeypatch.setattr(claims, "POLL_SECONDS", 3600.0)
 
 
 async def request(connection: asyncpg.Connection, invoice: object, key: str | None = None) -> str:
@@ -29,7 +29,7 @@ async def request(connection: asyncpg.Connection, invoice: object, key: str | No
 
 
 async def until_listening(billing: Billing) -> None:
-    """Wait until the worker listens, so that NOTIFY and not the regular sweep finds what follows."""
+    """Wait until the worker listens, so that NOTIFY and not the regular poll finds what follows."""
     statement = """SELECT count(*) FROM pg_stat_activity
                    WHERE application_name LIKE 'sevdesk-worker locks %' AND datname = current_database()
                      AND query ~ '^(LISTEN|SELECT 1$)'"""
@@ -56,8 +56,8 @@ async def request_and_commit(billing: Billing, invoice: object, key: str | None 
         return await request(connection, invoice, key)
 
 
-async def test_committed_request_starts_at_once(no_sweep: None, billing: Billing, worker: object) -> None:
-    """Five in a row start although nobody sweeps: the notification rings."""
+async def test_committed_request_starts_at_once(no_poll: None, billing: Billing, worker: object) -> None:
+    """Five in a row start although nobody polls: the notification wakes the worker."""
     await until_listening(billing)
     for _ in range(5):
         job_id = await request_and_commit(billing, await billing.usual_invoice())

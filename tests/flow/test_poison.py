@@ -16,15 +16,8 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from worker.domain.problems import Problem
-from worker.queue import inbox
 
 Logs = list[Any]
-
-
-@pytest.fixture(autouse=True)
-def no_second_try(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A job that waited because the worker met a fault would be waited for in vain."""
-    monkeypatch.setattr(inbox, "CRASH_WAIT", 3600.0)
 
 
 @pytest.fixture

@@ -71,8 +71,7 @@ class ClaimLoop:
     async def _claim_safely(self) -> bool:
         """True if jobs were started."""
         try:
-            async with self._claiming:
-                started = await self._claim()
+            started = await asyncio.shield(self._claim())  # an interrupted statement would end the lock session
             self._postgres.over()
             return started > 0
         except CONNECTION_LOST as error:
@@ -83,13 +82,14 @@ class ClaimLoop:
         return False
 
     async def _claim(self) -> int:
-        ended = self._ended.copy()
-        jobs, limited = await self._locks.claim(self.free_slots, ended)
-        del self._ended[: len(ended)]
-        for job in jobs:
-            task = asyncio.get_running_loop().create_task(self._run(job))
-            self.tasks[job.job_id] = task
-            task.add_done_callback(lambda _, job=job: self._end(job))  # type: ignore[misc]
+        async with self._claiming:
+            ended = self._ended.copy()
+            jobs, limited = await self._locks.claim(self.free_slots, ended)
+            del self._ended[: len(ended)]
+            for job in jobs:
+                task = asyncio.get_running_loop().create_task(self._run(job))
+                self.tasks[job.job_id] = task
+                task.add_done_callback(lambda _, job=job: self._end(job))  # type: ignore[misc]
         for put_off in limited:
             self._metrics.job_limited()
             log.info("job.person_limited", **asdict(put_off))

@@ -114,14 +114,14 @@ class LockSession:
         Returns those, and the jobs that were given a later start time instead.
         """
         async with self._session() as connection:
-            held = self.held.difference(released)
+            held = [key for key in self.held if key not in released]
             try:
                 rows = await run_statement(
                     connection,
                     "claim_jobs",
                     worker=self._worker,
                     released=list(released),
-                    held=list(held),
+                    held=held,
                     free_slots=slots,
                     since_system=min(self._since_system, 4),
                     limit_jobs=self._limit.jobs,
@@ -132,7 +132,8 @@ class LockSession:
                 await run_statement(connection, "unlock_all_but", held=list(self.held))
                 raise
             started = [row for row in rows if row["state"] == "running"]
-            self.held = held.union(row["order_key"] for row in started)
+            self.held.difference_update(released)
+            self.held.update(row["order_key"] for row in started)
         for row in started:
             self._since_system = self._since_system + 1 if row["requested_by"] else 0
         jobs = [
