@@ -1,13 +1,15 @@
 """status, top, jobs and health: the whole at a glance, without personal data, whatever is away."""
 
 import asyncio
+import gc
 import json
 import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,9 @@ from flow.operators import Operator
 from flow.processes import environment
 from flow.waiting import PATIENCE
 
-from worker.settings import Settings
+from worker.settings import JobLimit, Settings
+from worker.store import Store
+from worker.store.locks import LockSession
 
 NAMES = ("Müller", "Söhne", "rechnung@example.com", "Hauptstraße", "Chefin")
 
@@ -122,12 +126,33 @@ async def test_top_ends_with_ctrl_c(operator: Operator) -> None:
 
 async def test_top_ends_while_it_connects(operator: Operator) -> None:
     """The same when Postgres has taken the call and says nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as postgres:
+    with socket.create_server(("127.0.0.1", 0)) as postgres, ExitStack() as callers:
         postgres.setblocking(False)
         away = f"postgresql://nobody@127.0.0.1:{postgres.getsockname()[1]}/none"
         async with watching(operator, DATABASE_URL=away):
             caller, _ = await asyncio.get_running_loop().sock_accept(postgres)
-        caller.close()
+            callers.callback(caller.close)
+
+
+async def test_cancelled_connecting_reports_nothing() -> None:
+    """Pool and locks, cancelled at each turn of the event loop until asyncpg awaits the server's answer."""
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    with socket.create_server(("127.0.0.1", 0)) as postgres:
+        away = f"postgresql://nobody@127.0.0.1:{postgres.getsockname()[1]}/none"
+        locks = LockSession(away, "test", JobLimit(1, 1.0), lambda: None, lambda: None)
+        for turns in range(12):
+            for connect in (partial(Store.connect, away, size=1), locks.connect):
+                connecting = asyncio.create_task(connect())
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                connecting.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await connecting
+                del connecting
+        await asyncio.sleep(0)  # the last transport closes
+    gc.collect()
+    assert reported == []
 
 
 async def test_jobs_are_listed_and_filtered(operator: Operator, billing: Billing) -> None:

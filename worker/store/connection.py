@@ -9,6 +9,7 @@ from typing import Any
 import aiosql
 import asyncpg
 from aiosql.types import SQLOperationType
+from asyncpg import connect_utils
 
 from worker.store.sql_files import sql_dir
 
@@ -40,6 +41,21 @@ CONNECTION_LOST = (
     OSError,
     TimeoutError,
 )
+
+
+class _TLSUpgradeProto(connect_utils.TLSUpgradeProto):
+    """As asyncpg's, but its lost connection is not reported as an exception that nobody retrieved.
+
+    asyncpg 0.32 reports it if connecting is cancelled just before it awaits `on_data` (measured: SIGINT).
+    """
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if not self.on_data.cancelled():
+            self.on_data.exception()  # counts as retrieved; awaiting it raises all the same
+
+
+connect_utils.TLSUpgradeProto = _TLSUpgradeProto  # type: ignore[misc] # asyncpg offers no other way
 
 
 async def prepare(connection: asyncpg.Connection[Any]) -> None:
