@@ -19,7 +19,7 @@ MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 
 # library -> the only modules that may import it
 ONLY_IN = {
-    "arq": ("worker.queue.inbox", "worker.app", "worker.maintenance.maintenance"),
+    "arq": ("worker.queue.inbox", "worker.queue.redis_client", "worker.app"),
     "asyncpg": ("worker.store",),
     "aiosql": ("worker.store",),
     "httpx": ("sevdesk_client.sending", "worker.app", "worker.operator.connections", "worker.demo"),

@@ -30,7 +30,7 @@ def situation(job: Mapping[str, Any] | None = None, **changed: Any) -> Situation
     """One running worker, nothing else in the queue, and what the test changes."""
     usual: dict[str, Any] = {
         "now": NOW, "invoice": INVOICE, "job": None if job is None else JOB | job, "ahead": None, "intent": None,
-        "limited_for": None, "limit": "20/60", "quarantine": 45.0, "account": ACCOUNT, "workers": 1,
+        "limited_for": None, "limit": "20/60", "account": ACCOUNT, "workers": 1,
     }  # fmt: skip
     return Situation(**usual | changed)
 
@@ -62,7 +62,7 @@ def test_token_set_since_is_shown() -> None:
 
 def test_open_write_of_parked_job_is_shown() -> None:
     """A parked job whose write is still open: `why` says that a retry reads sevDesk first."""
-    open_write = {"action": "send_by", "age": 999.0}
+    open_write = {"action": "send_by", "age": 999.0, "settles_in": -954.0}
     answer = diagnose(
         situation(parked("contact_ambiguous", count=2, customer_number="C1", ids="7, 8"), intent=open_write)
     )
@@ -81,7 +81,12 @@ def test_open_write_of_parked_job_is_shown() -> None:
         ({"state": "waiting", "again_in": 33.0}, {"workers": 0}, "But no worker is running.", True),
         ({"state": "waiting", "again_in": -1.0}, {}, "It is due", False),
         ({"state": "running"}, {}, "Worker w1 has been at it for 1 s (try 1), at its first step.", False),
-        ({"state": "running"}, {"intent": {"action": "send_by", "age": 0.2}}, "making the write send_by", False),
+        (
+            {"state": "running"},
+            {"intent": {"action": "send_by", "age": 0.2, "settles_in": 44.8}},
+            "making the write send_by",
+            False,
+        ),
         ({"state": "running", "locked": False}, {}, "Its worker w1 is gone", False),
         ({"state": "running", "locked": False}, {"workers": 0}, "Its worker w1 is gone", True),
         ({"state": "done", "invoice_number": None}, {"invoice": None}, "Everything that was asked is done.", False),
@@ -99,7 +104,7 @@ def test_due_and_waiting_jobs_are_explained(
 
 def test_quarantine_counts_down() -> None:
     """The seconds left of it, not those of the job's own wait."""
-    write = {"action": "save_invoice", "age": 33.0}
+    write = {"action": "save_invoice", "age": 33.0, "settles_in": 12.0}
     answer = diagnose(situation({"state": "waiting", "again_in": 99.0}, intent=write))
     assert answer.cause == "It waits 12 s because the write save_invoice may still take effect."
 
@@ -108,7 +113,7 @@ def test_lost_answer_shows_what_was_seen() -> None:
     """During the quarantine, `why` also shows the answer that caused it."""
     lost = {"operation": "POST /Invoice/Factory/saveInvoice", "answer": "no answer (HTTP 502)"}
     job = {"state": "waiting", "again_in": 99.0, "problem": "outcome_unknown", "problem_parameters": lost}
-    answer = diagnose(situation(job, intent={"action": "save_invoice", "age": 33.0}))
+    answer = diagnose(situation(job, intent={"action": "save_invoice", "age": 33.0, "settles_in": 12.0}))
     assert answer.cause.startswith("It waits 12 s") and "no answer (HTTP 502)" in answer.cause
 
 

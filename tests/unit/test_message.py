@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.domain.ledger import IncomingJob
-from worker.queue.message import MAX_BYTES, MAX_DEPTH, far_future, read_member, read_payload
+from worker.queue.message import MAX_BYTES, MAX_DEPTH, read_member, read_payload, unreadable_score
 
 NOW = 1_795_000_000_000  # milliseconds; late in 2026
 INVOICE, PERSON = UUID(int=0xA1), UUID(int=0xB2)
@@ -42,6 +42,7 @@ def test_good_payload_is_understood() -> None:
         requested_by=PERSON,
         correlation_id="c-1",
         enqueued_at=datetime.fromtimestamp(NOW / 1000, UTC),
+        score=NOW,
     )
 
 
@@ -186,7 +187,7 @@ def test_empty_payload_is_rejected() -> None:
 
 def test_far_score_is_rejected() -> None:
     """It would wait for thousands of years in silence."""
-    found = far_future("job-1").problem
+    found = unreadable_score("job-1").problem
     assert found is not None and "epoch milliseconds" in found.cause()
 
 

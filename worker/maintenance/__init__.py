@@ -1,1 +1,1 @@
-"""Loops that each worker repeats beside its jobs: reaper, relay, scheduler, measurements."""
+"""What the leader does for all workers: due jobs, dead workers' jobs, schedules, counts."""

@@ -35,7 +35,8 @@ class Leadership:
                 try:
                     if not self._locks.alive:
                         await self._step_down()
-                        await self._connect("locks.restored" if connected_before else "locks.ready")
+                        await self._connect()
+                        log.info("locks.restored" if connected_before else "locks.ready")
                         connected_before = True
                     if await self._locks.lead() and self._task is None:
                         log.info("leader.elected")
@@ -50,13 +51,12 @@ class Leadership:
         finally:
             await self._step_down()
 
-    async def _connect(self, event: str) -> None:
+    async def _connect(self) -> None:
         if self._claims.tasks:
             # Jobs of the old session must end first: they would take locks of the new session for their own.
             await asyncio.wait(list(self._claims.tasks.values()))
         await self._locks.connect()
         self._postgres.over()
-        log.info(event)
         self._claims.wake()  # jobs may have become ready while this session did not listen
 
     async def _step_down(self) -> None:
