@@ -15,8 +15,11 @@ SELECT invoice_id, job_id FROM (
 ORDER BY place LIMIT 1;
 
 -- name: parked_job_ids
-SELECT job_id FROM sevdesk_queue JOIN sevdesk_jobs j USING (job_id)
-WHERE phase = 'parked' AND (:invoice_id::uuid IS NULL OR j.invoice_id = :invoice_id::uuid)
+-- Oldest request first; each condition that is null is none.
+SELECT job_id FROM sevdesk_queue q JOIN sevdesk_jobs j USING (job_id)
+WHERE q.phase = 'parked' AND (:invoice_id::uuid IS NULL OR j.invoice_id = :invoice_id::uuid)
+  AND (:code::text IS NULL OR j.problem = :code::text) AND (:kind::text IS NULL OR j.kind = :kind::text)
+  AND (:older::float8 IS NULL OR j.finished_at < clock_timestamp() - make_interval(secs => :older::float8))
 ORDER BY j.seq;
 
 -- name: backend_pid$
@@ -68,6 +71,9 @@ SELECT j.job_id, j.kind, j.state, i.invoice_number, j.attempt, j.origin, j.probl
        extract(epoch FROM j.not_before - clock_timestamp())::float8 AS again_in
 FROM (SELECT * FROM sevdesk_jobs
       WHERE (:state::text IS NULL OR state = :state::text) AND (:kind::text IS NULL OR kind = :kind::text)
+        AND (:code::text IS NULL OR problem = :code::text)
+        AND (:since::timestamptz IS NULL OR created_at >= :since::timestamptz)
+        AND (:until::timestamptz IS NULL OR created_at < :until::timestamptz)
       ORDER BY seq DESC LIMIT :most) j
 LEFT JOIN billing_invoices i ON i.id = j.invoice_id
 ORDER BY j.seq DESC;
@@ -78,7 +84,8 @@ ORDER BY j.seq DESC;
 -- the first, of parked ones a publication before others, because the others may be parked for want of it.
 -- parked_beside: how many jobs of the invoice are parked. locked: whether a process holds the lock of its order key.
 SELECT j.job_id, j.kind, j.state, j.attempt, j.retries, j.worker, j.steps_done, j.problem, j.problem_parameters,
-       j.asks_about, j.order_key, j.seq, j.requested_by, j.started_at, i.invoice_number,
+       j.asks_about, j.order_key, j.seq, j.requested_by, j.started_at, j.dismissed_by, j.dismissed_reason,
+       i.invoice_number,
        extract(epoch FROM j.not_before - clock_timestamp())::float8 AS again_in,
        extract(epoch FROM clock_timestamp() - j.updated_at)::float8 AS since,
        extract(epoch FROM clock_timestamp() - coalesce(j.not_before, j.created_at))::float8 AS due_for,

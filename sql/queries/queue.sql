@@ -110,9 +110,32 @@ WITH dismissed AS (
         problem = NULL, problem_parameters = NULL, error = NULL, next_step = NULL, not_before = NULL,
         finished_at = clock_timestamp(), updated_at = clock_timestamp()
     WHERE job_id = ANY (:job_ids::text[]) AND attempt = 0 AND state IN ('requested', 'queued', 'waiting')
-    RETURNING job_id
+    RETURNING job_id, invoice_id
 )
-DELETE FROM sevdesk_queue q USING dismissed d WHERE q.job_id = d.job_id RETURNING q.job_id, q.order_key;
+DELETE FROM sevdesk_queue q USING dismissed d WHERE q.job_id = d.job_id
+RETURNING q.job_id, q.kind, q.order_key, d.invoice_id;
+
+-- name: dismiss_job^
+-- Ends a parked job for good; null if it is not parked, or asks about a write of which nobody knows yet.
+WITH dismissed AS (
+    UPDATE sevdesk_jobs j
+    SET state = 'dismissed', dismissed_by = :by, dismissed_reason = :reason, finished_at = clock_timestamp(),
+        updated_at = clock_timestamp()
+    WHERE job_id = :job_id AND state = 'parked'
+      AND NOT EXISTS (SELECT FROM sevdesk_intents i WHERE i.job_id = j.job_id AND i.closed_at IS NULL)
+    RETURNING job_id, kind, invoice_id, problem
+), gone AS (
+    DELETE FROM sevdesk_queue WHERE job_id = (SELECT job_id FROM dismissed)
+), logged AS (
+    INSERT INTO billing_invoice_event_log (invoice_id, event_type, payload)
+    SELECT d.invoice_id, 'dismissed',
+           jsonb_build_object('job_id', d.job_id, 'kind', d.kind, 'by', :by::text, 'reason', :reason::text)
+    FROM dismissed d JOIN billing_invoices i ON i.id = d.invoice_id
+)
+SELECT d.job_id, pg_notify('sevdesk_events', json_build_object(
+           'job_id', d.job_id, 'kind', d.kind, 'invoice_id', d.invoice_id, 'outcome', 'dismissed',
+           'problem', d.problem)::text)
+FROM dismissed d;
 
 -- name: promote$
 SELECT sevdesk_promote_v1(:order_keys::text[]);

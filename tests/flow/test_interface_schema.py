@@ -19,6 +19,7 @@ from worker.domain.check_levels import Level
 from worker.handlers import datev_export
 from worker.operator.interface_schema import interface_schema
 from worker.queue import inbox
+from worker.store import Store
 
 Schema = dict[str, Any]
 SCHEMA = interface_schema()
@@ -102,6 +103,7 @@ async def trouble(stage: Stage) -> None:
     job = await stage.billing.do("publish_invoice", invoice_id=await stage.billing.usual_invoice())
     assert (job["state"], job["problem"]) == ("parked", "sevdesk_sums_differ")
     await control(stage.sevdesk, "PUT", "switches", {"cent_off": False})
+    assert await Store(stage.billing.db).query("dismiss_job", job_id=job["job_id"], by="Anna", reason="Doppelt")
     draft = await stage.billing.usual_invoice(document_status="draft")
     assert (await stage.billing.do("publish_invoice", invoice_id=draft))["state"] == "rejected"
     _, asking = await unclear_mail(stage)
@@ -149,7 +151,7 @@ async def test_schema_is_true_of_a_life(stage: Stage) -> None:
     for message in said:
         jsonschema.validate(message, SCHEMA["notifications"])
     outcomes = {message["outcome"] for message in said}
-    assert outcomes == {"done", "parked", "rejected", "waiting", "queued", "changed", "progress"}
+    assert outcomes == {"done", "parked", "rejected", "dismissed", "waiting", "queued", "changed", "progress"}
     assert {message.get("problem") for message in said} > {None, "sevdesk_sums_differ", "invoice_not_approved"}
 
 

@@ -1,28 +1,49 @@
-"""Commands about jobs: jobs, enqueue, retry."""
+"""Commands about jobs: jobs, enqueue, retry, dismiss."""
 
+import getpass
 import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
-from worker.cli.base import USAGE, AsJson, cli, fail, show, with_store
+from worker.cli.base import MUST_ACT, USAGE, AsJson, cli, fail, show, with_store
 from worker.cli.invoices import invoice_id_of
 from worker.domain import jobs as contract
+from worker.domain.problems import CATALOGUE
 from worker.operator.diagnosis import duration
 from worker.operator.lookup import resolve
 from worker.store import NoOpenQuestion, Store
 from worker.store.operator_rows import DecidingJobRow, ListedJobRow
 from worker.store.rows import Row
 
-STATES = ("requested", "queued", "running", "waiting", "done", "parked", "rejected")
+STATES = ("requested", "queued", "running", "waiting", "done", "parked", "rejected", "dismissed")
+FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+Code = Annotated[str | None, typer.Option(help="A problem code, for example token_refused.")]
+KindOption = Annotated[str | None, typer.Option("--kind", help="A job kind, for example publish_invoice.")]
+Older = Annotated[str | None, typer.Option(help="Parked for longer than this: 90s, 30m, 2h, 7d.")]
+ParkedSubject = Annotated[
+    str | None, typer.Argument(metavar="JOB|INVOICE", help="A parked job, or the parked jobs of an invoice.")
+]
 
 
 @cli.command()
 def jobs(
     state: Annotated[str | None, typer.Option(help=f"One of {', '.join(STATES)}.")] = None,
-    kind: Annotated[str | None, typer.Option(help="A job kind, for example publish_invoice.")] = None,
+    kind: KindOption = None,
+    code: Code = None,
+    since: Annotated[
+        datetime | None, typer.Option(help="Asked for at or after this day or time (UTC).", formats=FORMATS)
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(help="Asked for before this day or time (UTC).", formats=FORMATS)
+    ] = None,
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1, max=10_000)] = 20,
     as_json: AsJson = False,
 ) -> None:
@@ -31,9 +52,9 @@ def jobs(
 
     if state is not None and state not in STATES:
         fail(f"--state is {state!r}; it must be one of {', '.join(STATES)}.", USAGE)
-    if kind is not None and kind not in contract.KINDS and kind != "unreadable":
-        fail(f"--kind is {kind!r}; known are {', '.join(contract.KINDS)} and unreadable.", USAGE)
-    rows: list[ListedJobRow] = with_store(lambda store: store.query("list_jobs", state=state, kind=kind, most=limit))
+    _check_filters(kind, code)
+    wanted = {"state": state, "kind": kind, "code": code, "since": _utc(since), "until": _utc(until), "most": limit}
+    rows: list[ListedJobRow] = with_store(lambda store: store.query("list_jobs", **wanted))
     show(as_json, rows, job_table(rows) if rows else "No such job.")
 
 
@@ -79,10 +100,28 @@ class Outcome(StrEnum):
     CONFIRMED = "confirmed"
 
 
+@dataclass(frozen=True, slots=True)
+class ParkedJobs:
+    """Which parked jobs a command is about: a job, an invoice's, or those that meet conditions."""
+
+    subject: str | None
+    code: str | None
+    kind: str | None
+    older: float | None  # seconds
+
+    @property
+    def by_condition(self) -> bool:
+        """True if conditions choose the jobs."""
+        return bool(self.code or self.kind or self.older)
+
+
 @cli.command()
 def retry(
-    subject: Annotated[str | None, typer.Argument(metavar="JOB|INVOICE", help="A parked job, or its invoice.")] = None,
+    subject: ParkedSubject = None,
     all_parked: Annotated[bool, typer.Option("--all-parked", help="Every parked job, in the order asked.")] = False,
+    code: Code = None,
+    kind: KindOption = None,
+    older: Older = None,
     outcome: Annotated[
         Outcome | None,
         typer.Option("--as", help="The answer to what the job asks: did it happen or not; or go on."),
@@ -90,23 +129,94 @@ def retry(
     as_json: AsJson = False,
 ) -> None:
     """Take parked jobs up again from the start; finished work is found, not repeated."""
-    if (subject is None) == (not all_parked):
-        fail("Name a job or an invoice, or say --all-parked.", USAGE)
-    if all_parked and outcome:
+    wanted = _chosen(subject, code, kind, older, all_parked=all_parked)
+    if outcome and subject is None:
         fail("--as answers the question of one job; name it.", USAGE)
 
     async def unpark(store: Store) -> list[str]:
-        parked = await _parked(store, subject)
+        parked = await _parked(store, wanted)
         if outcome and len(parked) > 1:
             fail(f"--as answers the question of one job, and {len(parked)} are parked: {', '.join(parked)}.", USAGE)
         retried = [job_id for job_id in parked if await _unpark(store, job_id, outcome)]
         if subject is not None and not retried:
-            fail(await _why_not(store, subject))
+            fail(await _why_not(store, subject, "retry"))
         return retried
 
     retried = with_store(unpark)
     lines = [f"Job {job_id} is requested again." for job_id in retried] or ["No job is parked."]
     show(as_json, {"retried": retried}, "\n".join(lines))
+
+
+@cli.command()
+def dismiss(
+    subject: ParkedSubject = None,
+    reason: Annotated[str, typer.Option(help="Why it need not be done; stays on record.")] = "",
+    by: Annotated[str, typer.Option(help="Who decides; by default the login name.")] = "",
+    code: Code = None,
+    kind: KindOption = None,
+    older: Older = None,
+    as_json: AsJson = False,
+) -> None:
+    """End parked jobs for good without doing them. What they have done already stays."""
+    wanted = _chosen(subject, code, kind, older)
+    if not 0 < len(reason.strip()) <= 500:
+        fail("Say why with --reason, in up to 500 characters.", USAGE)
+
+    async def end(store: Store) -> tuple[list[str], list[str]]:
+        parked = await _parked(store, wanted)
+        who = by.strip() or _login_name()
+        ended = [j for j in parked if await store.query("dismiss_job", job_id=j, by=who, reason=reason.strip())]
+        asking = [j for j in parked if j not in ended and await store.query("has_open_intent", job_id=j)]
+        if subject is not None and not ended and not asking:
+            fail(await _why_not(store, subject, "dismiss"))
+        return ended, asking
+
+    ended, asking = with_store(end)
+    lines = [f"Job {job_id} is dismissed." for job_id in ended]
+    lines += [
+        f"Job {job_id} stays parked: nobody knows yet whether its last write happened. Take it up again first: "
+        f"sevdesk-worker retry {job_id}, with --as done or --as not-done if it asks."
+        for job_id in asking
+    ]
+    show(as_json, {"dismissed": ended, "asking": asking}, "\n".join(lines or ["No job is parked."]))
+    if asking:
+        raise typer.Exit(MUST_ACT)
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return "operator"
+
+
+def _chosen(
+    subject: str | None, code: str | None, kind: str | None, older: str | None, *, all_parked: bool = False
+) -> ParkedJobs:
+    """Ends the command unless exactly one way of choosing is used."""
+    _check_filters(kind, code)
+    wanted = ParkedJobs(subject, code, kind, _seconds(older))
+    if (subject is not None) + all_parked + wanted.by_condition != 1:
+        fail("Name a job or an invoice, or choose by --code, --kind and --older (retry: or --all-parked).", USAGE)
+    return wanted
+
+
+def _check_filters(kind: str | None, code: str | None) -> None:
+    if kind is not None and kind not in contract.KINDS and kind != "unreadable":
+        fail(f"--kind is {kind!r}; known are {', '.join(contract.KINDS)} and unreadable.", USAGE)
+    if code is not None and code not in CATALOGUE:
+        fail(f"--code is {code!r}; sevdesk-worker problems lists the codes.", USAGE)
+
+
+def _seconds(text: str | None) -> float | None:
+    match = re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", text or "")
+    if text is not None and match is None:
+        fail(f"--older is {text!r}; it must be like 90s, 30m, 2h or 7d.", USAGE)
+    return None if match is None else float(int(match[1]) * UNITS[match[2]])
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    return None if time is None else time.replace(tzinfo=UTC)
 
 
 async def _unpark(store: Store, job_id: str, outcome: Outcome | None) -> bool:
@@ -116,30 +226,36 @@ async def _unpark(store: Store, job_id: str, outcome: Outcome | None) -> bool:
         fail(f"Job {job_id} asks nothing that --as could answer; without it: sevdesk-worker retry {job_id}.")
 
 
-async def _why_not(store: Store, subject: str) -> str:
-    """Why there is nothing to retry, and what to do instead."""
+async def _why_not(store: Store, subject: str, action: str) -> str:
+    """Why there is nothing to retry or dismiss, and what to do instead."""
     found = await resolve(store, subject)
     if found is None:
         return f"No invoice or job has the number or id {subject!r}."
     job: DecidingJobRow | None = await store.query("deciding_job", job_id=found.job_id, invoice_id=found.invoice_id)
     if job is None:
-        return f"Invoice {subject} has no job, so there is nothing to retry."
+        return f"Invoice {subject} has no job, so there is nothing to {action}."
     about = f"Job {job['job_id']} ({job['kind']}{' of ' + job['invoice_number'] if job['invoice_number'] else ''})"
-    if job["state"] == "rejected":
-        return f"{about} is rejected; ask again with a new job."
+    if job["state"] in ("rejected", "dismissed"):
+        return f"{about} is {job['state']}; ask again with a new job."
     again = job["again_in"] or 0
     goes_on = f"; it goes on by itself in {duration(again)}" if job["state"] == "waiting" and again > 0 else ""
-    return f"{about} is not parked but {job['state']}, so there is nothing to retry{goes_on}."
+    return f"{about} is not parked but {job['state']}, so there is nothing to {action}{goes_on}."
 
 
-async def _parked(store: Store, subject: str | None) -> list[str]:
-    """Ids of the parked jobs meant (all if `subject` is None), oldest first. A job's own id is returned unchecked."""
-    found = None if subject is None else await resolve(store, subject)
+async def _parked(store: Store, wanted: ParkedJobs) -> list[str]:
+    """Ids of the parked jobs meant, oldest first. A job's own id is returned unchecked."""
+    found = None if wanted.subject is None else await resolve(store, wanted.subject)
     if found is not None and found.job_id is not None:
         return [found.job_id]
-    if subject is not None and found is None:
+    if wanted.subject is not None and found is None:
         return []
-    rows: list[Row] = await store.query("parked_job_ids", invoice_id=found.invoice_id if found else None)
+    rows: list[Row] = await store.query(
+        "parked_job_ids",
+        invoice_id=found.invoice_id if found else None,
+        code=wanted.code,
+        kind=wanted.kind,
+        older=wanted.older,
+    )
     return [row["job_id"] for row in rows]
 
 

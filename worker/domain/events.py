@@ -287,3 +287,13 @@ class Parked(ProblemEvent):
 
 class Rejected(ProblemEvent):
     """A job for the invoice was refused for good; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dismissed(Event):
+    """A person ended a parked job without it being done."""
+
+    job_id: str
+    kind: str
+    by: str
+    reason: str

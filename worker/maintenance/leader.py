@@ -9,7 +9,7 @@ from worker.maintenance.loop import RECONNECT_SECONDS, wait_for
 from worker.maintenance.maintenance import Maintenance
 from worker.observability.outage import Outage
 from worker.queue.claims import ClaimLoop
-from worker.store import CONNECTION_LOST, LockSession
+from worker.store import OUTAGES, LockSession
 
 log = structlog.get_logger()
 
@@ -42,7 +42,7 @@ class Leadership:
                         log.info("leader.elected")
                         self._task = asyncio.create_task(self._maintenance.run())
                     await wait_for(self.lost, LEAD_SECONDS)
-                except CONNECTION_LOST as error:
+                except OUTAGES as error:
                     self._postgres.began(error)
                     await asyncio.sleep(RECONNECT_SECONDS)
                 except Exception:

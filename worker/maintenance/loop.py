@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from worker.observability.outage import Outage
-from worker.store import CONNECTION_LOST
+from worker.store import OUTAGES
 
 log = structlog.get_logger()
 
@@ -20,7 +20,7 @@ async def run_every(seconds: float, act: Callable[[], Awaitable[None]], postgres
     while True:
         try:
             await act()
-        except CONNECTION_LOST as error:
+        except OUTAGES as error:
             postgres.began(error)
             await asyncio.sleep(RECONNECT_SECONDS)
         except Exception:

@@ -55,7 +55,9 @@ def diagnose(situation: Situation) -> Diagnosis:
             problem = _problem(job)
             cause, next_step = f"{problem.cause()} Nothing was changed.", problem.next_step(job=job["job_id"])
             return _diagnosis(job, cause, next_step, person=True)
-        case "done":
+        case "dismissed" if situation.invoice is None:
+            return _diagnosis(job, f"{job['dismissed_by']} dismissed it: {job['dismissed_reason']}", NOTHING)
+        case "done" | "dismissed":
             if situation.invoice is not None:
                 return _of_invoice(situation)
             return _diagnosis(job, "Everything that was asked is done.", NOTHING)

@@ -15,10 +15,10 @@ from worker.domain.results import RESULTS
 Schema = dict[str, Any]
 
 _TEXT, _TEXT_OR_NULL = {"type": "string"}, {"type": ["string", "null"]}
-# Sent by `end_attempt`, `record_changes` and `export_progress` on the channel sevdesk_events.
+# Sent on the channel sevdesk_events.
 _ENDED = {
     "invoice_id": _TEXT_OR_NULL,
-    "outcome": {"enum": ["done", "parked", "rejected", "waiting", "queued"]},
+    "outcome": {"enum": ["done", "parked", "rejected", "dismissed", "waiting", "queued"]},
     "problem": {"enum": [None, *sorted(CATALOGUE)]},
 }
 _CHANGED = {

@@ -11,7 +11,7 @@ import structlog
 from worker.domain.ledger import Job
 from worker.observability.metrics import Metrics
 from worker.observability.outage import Outage
-from worker.store import CONNECTION_LOST, LockSession
+from worker.store import OUTAGES, LockSession
 
 log = structlog.get_logger()
 
@@ -74,7 +74,7 @@ class ClaimLoop:
             started = await asyncio.shield(self._claim())  # an interrupted statement would end the lock session
             self._postgres.over()
             return started > 0
-        except CONNECTION_LOST as error:
+        except OUTAGES as error:
             self._postgres.began(error)
         except Exception:
             log.exception("queue.claim_failed")

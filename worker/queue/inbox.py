@@ -22,7 +22,7 @@ from worker.domain.ledger import IncomingJob
 from worker.observability.outage import Outage
 from worker.queue.message import MAX_SCORE, read_member, read_payload, unreadable_score
 from worker.queue.redis_client import dump
-from worker.store import CONNECTION_LOST, Store
+from worker.store import OUTAGES, Store
 
 log = structlog.get_logger()
 
@@ -84,7 +84,7 @@ class InboxWorker(Worker):
             except RedisError as error:
                 self._redis.began(error)
                 await asyncio.sleep(OUTAGE_WAIT)
-            except CONNECTION_LOST as error:
+            except OUTAGES as error:
                 self._postgres.began(error)
                 await asyncio.sleep(OUTAGE_WAIT)
             except Exception:

@@ -33,7 +33,15 @@ from worker.steps.plan import PLAN
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.sevdesk_refusals import outcome_of, unknown_outcome
 from worker.steps.step import Intent, LookResult, OpenIntent, Step, StepContext, StepResult, WriteOutcome
-from worker.store import CONNECTION_LOST, InvoiceChanged, LockSession, Store
+from worker.store import (
+    CONFLICTS,
+    CONNECTION_LOST,
+    STATEMENT_TIMEOUT,
+    TOO_SLOW,
+    InvoiceChanged,
+    LockSession,
+    Store,
+)
 from worker.store.rows import from_row, handback_of
 
 log = structlog.get_logger()
@@ -89,6 +97,16 @@ class Runner:
             except CONNECTION_LOST as error:
                 # Its row says "running"; as soon as its lock is free, the leader makes it ready again.
                 log.warning("job.interrupted", error=type(error).__name__, next_step="It is taken up again by itself.")
+                await self._until_postgres_answers()
+
+    async def _until_postgres_answers(self) -> None:
+        """Keep the slot meanwhile, or one job after the other would be claimed and interrupted."""
+        while self.locks.alive and not self.stopping:
+            try:
+                await self.store.query("clock")
+                return
+            except CONNECTION_LOST:
+                await asyncio.sleep(1.0)
 
     async def _attempt(self, job: Job) -> None:
         started = monotonic()
@@ -128,6 +146,10 @@ class Runner:
             return outcome_of(error)
         except CONNECTION_LOST:
             raise
+        except TOO_SLOW:
+            return Retry(problem("database_slow", seconds=STATEMENT_TIMEOUT))
+        except CONFLICTS:
+            return Retry(problem("database_conflict"))
         except Exception as error:
             log.exception("job.unexpected_error")
             return Retry(problem("unexpected_error", error=type(error).__name__))
@@ -273,13 +295,15 @@ class Runner:
         )
 
     async def _record_ending(self, job: Job, outcome: Outcome, ending: AttemptEnd) -> None:
-        """Ledger row and invoice event in one transaction; without the event if the invoice keeps changing."""
+        """Ledger row and invoice event in one transaction; without the event if the invoice's row is not to be had."""
         for _ in range(3):
             try:
                 await self.store.record(job, await self._problem_events(job, outcome), ending=ending)
                 return
             except InvoiceChanged:
                 continue
+            except (*TOO_SLOW, *CONFLICTS):
+                break
         await self.store.record(job, ending=ending)
 
     async def _problem_events(self, job: Job, outcome: Outcome) -> list[Change]:

@@ -7,7 +7,7 @@ match decides: number, then operation, then text.
 from sevdesk_client import errors
 from worker.domain.outcome import NotYet, Outcome, Parked, Retry
 from worker.domain.problems import Problem, problem
-from worker.gate.gate import HeldBack
+from worker.gate.gate import LONGEST_PAUSE, HeldBack
 
 _BY_NUMBER = {
     7100: "sevdesk_tax_refused",
@@ -42,11 +42,16 @@ def outcome_of(error: errors.SevDeskError) -> Outcome:
         case errors.Refused():
             return Parked(refusal(error))
         case errors.Throttled():
-            return Retry(_about("sevdesk_throttled", error), error.retry_after)
+            return Retry(_about("sevdesk_throttled", error), _wait(error))
         case errors.FilterIgnored():
-            return Retry(_about("filter_ignored", error), error.retry_after)
+            return Retry(_about("filter_ignored", error), _wait(error))
         case _:
-            return Retry(_about("sevdesk_unavailable", error), error.retry_after)
+            return Retry(_about("sevdesk_unavailable", error), _wait(error))
+
+
+def _wait(error: errors.SevDeskError) -> float | None:
+    """Seconds as sevDesk asked, and no more than one answer may stop the workers."""
+    return None if error.retry_after is None else min(error.retry_after, LONGEST_PAUSE)
 
 
 def refusal(error: errors.Refused) -> Problem:

@@ -1,11 +1,15 @@
 """The only package that runs SQL; the statements themselves are in `sql/queries/`, one file per subject."""
 
-from worker.store.connection import CONNECTION_LOST
+from worker.store.connection import CONFLICTS, CONNECTION_LOST, OUTAGES, STATEMENT_TIMEOUT, TOO_SLOW
 from worker.store.locks import LockSession
 from worker.store.pool import InvoiceChanged, NoOpenQuestion, Store
 
 __all__ = [
+    "CONFLICTS",
     "CONNECTION_LOST",
+    "OUTAGES",
+    "STATEMENT_TIMEOUT",
+    "TOO_SLOW",
     "InvoiceChanged",
     "LockSession",
     "NoOpenQuestion",

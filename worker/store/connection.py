@@ -25,8 +25,14 @@ _METHODS = {
 
 # A dead peer is noticed after 5 + 3 x 5 s: less than the quarantine of writes, more than a short network fault.
 KEEPALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
-# Seconds to wait for a statement. All of ours are short, so a longer wait means that the server is gone.
-COMMAND_TIMEOUT = 30.0
+# Seconds. Postgres ends a statement that takes longer; no answer for even longer means that the server is gone.
+STATEMENT_TIMEOUT, COMMAND_TIMEOUT = 25, 30.0
+# Of every session of the worker, whatever the server's defaults are.
+SESSION = {
+    **KEEPALIVE,
+    "default_transaction_isolation": "read committed",
+    "statement_timeout": f"{STATEMENT_TIMEOUT}s",
+}
 
 # What is raised when Postgres cannot be reached. None of it tells whether the last statement was carried out.
 CONNECTION_LOST = (
@@ -38,9 +44,24 @@ CONNECTION_LOST = (
     # Raised by asyncpg for a connection that is just breaking (measured: Postgres killed).
     asyncpg.InternalClientError,
     asyncpg.TooManyConnectionsError,
+    # The server became a standby, or ended a session that was idle for too long.
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.IdleSessionTimeoutError,
     OSError,
     TimeoutError,
 )
+# What the worker's own loops wait out: those, and tables that a migration has not made yet.
+OUTAGES = (
+    *CONNECTION_LOST,
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.UndefinedFunctionError,
+)
+# The statement took longer than STATEMENT_TIMEOUT, or somebody cancelled it.
+TOO_SLOW = (asyncpg.QueryCanceledError,)
+# Another transaction got in its way; nothing was changed.
+CONFLICTS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 
 class _TLSUpgradeProto(connect_utils.TLSUpgradeProto):
@@ -73,9 +94,19 @@ async def run_statement(on: Any, statement: str, /, **values: Any) -> Any:
     """Run a statement of `sql/queries/` by its name, on a pool or a connection. Values it does not name are left out.
 
     The sign after the statement's name decides what is returned: `^` one row or None, `$` one value, `!` a status
-    text, no sign a list of rows. Raises `AttributeError` for an unknown name. Not called through aiosql's methods,
-    which search `dir(pool)` before every statement (measured: 28 us of CPU, a tenth of a statement's).
+    text, no sign a list of rows. Raises `AttributeError` for an unknown name. A session that cannot write any more (its
+    server became a standby) is dropped, so that the next one is made where writing is possible.
+
+    Not called through aiosql's methods, which search `dir(pool)` before every statement (measured: 28 us of CPU, a
+    tenth of a statement's).
     """
     query = getattr(QUERIES, statement)
     given = [values[name] for name in QUERIES.driver_adapter.var_sorted[statement]]
-    return await getattr(on, _METHODS[query.operation])(query.sql, *given)
+    try:
+        return await getattr(on, _METHODS[query.operation])(query.sql, *given)
+    except asyncpg.ReadOnlySQLTransactionError:
+        if isinstance(on, asyncpg.Pool):
+            await on.expire_connections()
+        else:
+            on.terminate()
+        raise

@@ -12,7 +12,7 @@ import asyncpg
 
 from worker.domain.ledger import Job, LimitedJob
 from worker.settings import JobLimit
-from worker.store.connection import COMMAND_TIMEOUT, CONNECTION_LOST, KEEPALIVE, prepare, run_statement
+from worker.store.connection import COMMAND_TIMEOUT, CONNECTION_LOST, SESSION, prepare, run_statement
 from worker.store.rows import from_row
 
 REQUEST_CHANNEL = "sevdesk_requests"  # NOTIFY when a job has become ready
@@ -49,7 +49,8 @@ class LockSession:
         self.held.clear()
         connection = await asyncpg.connect(
             self._url,
-            server_settings={"application_name": f"sevdesk-worker locks {self._worker}", **KEEPALIVE},
+            server_settings={"application_name": f"sevdesk-worker locks {self._worker}", **SESSION},
+            target_session_attrs=asyncpg.connect_utils.SessionAttribute.read_write,
             command_timeout=COMMAND_TIMEOUT,
         )
         try:

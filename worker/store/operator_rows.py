@@ -39,6 +39,8 @@ class DecidingJobRow(TypedDict):
     seq: int
     requested_by: UUID | None
     started_at: datetime | None
+    dismissed_by: str | None
+    dismissed_reason: str | None
     invoice_number: str | None
     again_in: float | None  # until the next attempt may start
     since: float  # since the row last changed

@@ -14,7 +14,7 @@ import asyncpg
 from worker.domain.invoice import ContactLink, Party
 from worker.domain.ledger import AttemptEnd, Change, IncomingJob, Job, JobRef
 from worker.domain.problems import CATALOGUE
-from worker.store.connection import COMMAND_TIMEOUT, KEEPALIVE, prepare, run_statement
+from worker.store.connection import COMMAND_TIMEOUT, SESSION, prepare, run_statement
 from worker.store.notifications import Notifications
 from worker.store.rows import Row, from_row
 from worker.store.side_tables import SIDE_TABLE_EVENTS, write_side_tables
@@ -49,7 +49,8 @@ class Store:
             init=prepare,
             reset=_no_reset,
             max_cached_statement_lifetime=0,  # by default 300 s: each payment sync would prepare its statements again
-            server_settings={"application_name": name, **KEEPALIVE},
+            server_settings={"application_name": name, **SESSION},
+            target_session_attrs=asyncpg.connect_utils.SessionAttribute.read_write,
         )
         return cls(pool)
 
@@ -93,6 +94,9 @@ class Store:
         """End those of the jobs that have not been started; returns their ids."""
         rows = await self.query("dismiss_aborted_jobs", job_ids=list(job_ids))
         await self.query("promote", order_keys=[row["order_key"] for row in rows])
+        for row in rows:
+            about = {name: row[name] for name in ("job_id", "kind", "invoice_id")}
+            self.notifications.event(**about, outcome="dismissed", problem=None)
         return [row["job_id"] for row in rows]
 
     async def request_job(self, kind: str, payload: Row, *, requested_by: UUID | None = None,

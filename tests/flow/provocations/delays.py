@@ -116,3 +116,25 @@ async def long_line_after_trouble(stage: Stage) -> Any:
 async def behind_a_refused_token(stage: Stage) -> Any:
     await stage.billing.ended(await enqueue(stage))
     return await stage.seen(await enqueue(stage), "token_refused_waiting")
+
+
+@provokes("database_slow", worker=PATIENT, seconds="25")
+async def statement_that_is_cancelled(stage: Stage) -> Any:
+    """Postgres ends a statement that waits for a lock; here not after its time-out, but at once."""
+    cancel = """SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity
+                WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%billing_invoices%'"""
+    async with stage.billing.db.acquire() as connection, connection.transaction():
+        invoice = await stage.billing.usual_invoice()
+        await connection.execute("LOCK TABLE billing_invoices")
+        job_id = await stage.billing.enqueue("publish_invoice", invoice_id=invoice)
+        await until(lambda: connection.fetchval(cancel))
+    return await stage.seen(job_id, "database_slow")
+
+
+@provokes("database_conflict", worker=PATIENT)
+async def transaction_in_the_way(stage: Stage) -> Any:
+    """A trigger of the billing system's finds that somebody else changed the same rows."""
+    await stage.billing.db.execute("""
+        CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE serialization_failure; END $$;
+        CREATE TRIGGER conflict BEFORE UPDATE ON billing_invoices FOR EACH ROW EXECUTE FUNCTION conflict();""")
+    return await stage.seen(await enqueue(stage), "database_conflict")

@@ -1,0 +1,89 @@
+"""A person lets go of parked jobs, or takes several up again: by name or by condition, with who and why on record."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from flow.billing import Billing
+from flow.books import order_fault
+from flow.conftest import RunWorker
+from flow.operators import Operator
+from flow.provocations.publishing import MAIL
+
+from sevdesk_client.sandbox.http.server import Running
+from worker.settings import Settings
+
+
+@pytest.fixture
+def operator(settings: Settings, billing: Billing, tmp_path: Path) -> Operator:
+    """At the same database as the worker."""
+    return Operator(settings, tmp_path)
+
+
+async def parked(billing: Billing, **columns: object) -> tuple[str, object]:
+    """A publication whose sums differ, and its invoice."""
+    invoice = await billing.usual_invoice(gross_amount="120.00", **columns)
+    job = await billing.do("publish_invoice", invoice_id=invoice)
+    assert job["state"] == "parked"
+    return job["job_id"], invoice
+
+
+async def test_dismissed_job_is_over(billing: Billing, worker: object, operator: Operator) -> None:
+    """State, who and why are on record, the event log says it, the queue forgets it, and a new job may follow."""
+    job_id, invoice = await parked(billing, invoice_number="0042")
+    code, said, _ = await operator.run("dismiss", "0042", "--reason", "Sent on paper.", "--by", "Anna")
+    assert (code, said) == (0, f"Job {job_id} is dismissed.\n")
+    row = await billing.job(job_id)
+    assert (row["state"], row["dismissed_by"], row["dismissed_reason"]) == ("dismissed", "Anna", "Sent on paper.")
+    assert await billing.event(invoice, "dismissed") == {  # type: ignore[arg-type]
+        "job_id": job_id, "kind": "publish_invoice", "by": "Anna", "reason": "Sent on paper.",
+    }  # fmt: skip
+    assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_queue") == 0
+    code, _, said = await operator.run("dismiss", job_id, "--reason", "Again.")
+    assert code == 1 and "is dismissed; ask again with a new job." in said
+    await billing.db.execute("UPDATE billing_invoices SET gross_amount = 119")
+    assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+
+
+async def test_reason_is_needed(operator: Operator) -> None:
+    """Without one, or without saying which jobs, nothing is ended."""
+    assert (await operator.run("dismiss", "0042"))[0] == 2
+    assert (await operator.run("dismiss", "--reason", "Because."))[0] == 2
+    assert (await operator.run("dismiss", "0042", "--code", "sums_differ", "--reason", "Because."))[0] == 2
+    assert (await operator.run("dismiss", "--code", "made_up", "--reason", "Because."))[0] == 2
+    assert (await operator.run("dismiss", "--older", "soon", "--reason", "Because."))[0] == 2
+
+
+async def test_open_write_is_not_dismissed(
+    billing: Billing, run_worker: RunWorker, sevdesk: Running, operator: Operator
+) -> None:
+    """Nobody knows whether the mail went out: the job stays parked, with the command that settles it."""
+    async with run_worker(write_quarantine=1.0):
+        invoice = await billing.usual_invoice()
+        assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+        assert (await billing.do("send_invoice", invoice_id=invoice))["state"] == "done"
+        await order_fault(sevdesk, "lose_answer", MAIL)
+        job_id = await billing.enqueue("send_invoice", invoice_id=invoice, resend=True)
+        await billing.until_state(job_id, "parked")
+        code, said, _ = await operator.run("dismiss", job_id, "--reason", "Enough.")
+        assert code == 3 and f"sevdesk-worker retry {job_id}" in said
+        assert (await billing.job(job_id))["state"] == "parked"
+        assert (await operator.run("retry", job_id, "--as", "done"))[0] == 0
+        assert (await billing.ended(job_id))["state"] == "done"
+
+
+async def test_conditions_choose_jobs(billing: Billing, worker: object, operator: Operator) -> None:
+    """By code, kind and age, for retry and dismiss alike; `jobs` lists by code and time."""
+    differing = [(await parked(billing))[0] for _ in range(2)]
+    too_early = (await billing.do("send_invoice", invoice_id=await billing.usual_invoice()))["job_id"]
+    code = (await billing.job(differing[0]))["problem"]
+    assert {row["job_id"] for row in await operator.json("jobs", "--code", code)} == set(differing)
+    assert await operator.json("jobs", "--until", "2020-01-01") == []
+    assert len(await operator.json("jobs", "--since", "2020-01-01", "--kind", "send_invoice")) == 1
+    assert await operator.json("dismiss", "--code", code, "--older", "1h", "--reason", "Old.") == {
+        "dismissed": [], "asking": [],
+    }  # fmt: skip
+    assert await operator.json("retry", "--kind", "send_invoice") == {"retried": [too_early]}
+    await asyncio.gather(*(billing.until_state(job_id, "parked") for job_id in (*differing, too_early)))
+    assert (await operator.json("dismiss", "--code", code, "--reason", "Written off."))["dismissed"] == differing
+    assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_jobs WHERE state = 'parked'") == 1
