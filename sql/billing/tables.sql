@@ -46,8 +46,6 @@ CREATE TABLE hubspot_associations (
     to_id     uuid NOT NULL,
     label     text
 );
-CREATE INDEX hubspot_associations_from ON hubspot_associations (from_type, from_id);
-CREATE INDEX hubspot_associations_to ON hubspot_associations (to_type, to_id);
 
 CREATE TABLE billing_document_templates (
     id                  uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -94,7 +92,6 @@ CREATE TABLE billing_invoices (
     created_at              timestamptz NOT NULL DEFAULT now(),
     updated_at              timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX billing_invoices_external_id ON billing_invoices (external_id) WHERE external_id IS NOT NULL;
 
 CREATE TABLE billing_invoice_items (
     id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -118,4 +115,3 @@ CREATE TABLE billing_invoice_event_log (
     correlation_id   text,
     created_at       timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-CREATE INDEX billing_invoice_event_log_invoice ON billing_invoice_event_log (invoice_id, created_at);

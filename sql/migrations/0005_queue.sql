@@ -62,8 +62,7 @@ DECLARE
 BEGIN
     IF person IS NULL THEN
         RETURN 1 + greatest(claimed, (SELECT max(rank) FROM sevdesk_queue
-                                      WHERE phase IN ('ready', 'blocked') AND requested_by IS NULL
-                                        AND rank > claimed));
+                                      WHERE phase = 'ready' AND requested_by IS NULL AND rank > claimed));
     END IF;
     RETURN 1 + greatest(claimed, (SELECT max(rank) FROM sevdesk_queue
                                   WHERE phase IN ('ready', 'blocked') AND requested_by = person

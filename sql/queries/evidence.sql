@@ -22,7 +22,10 @@ SELECT kind, body FROM (
     SELECT 4, NULL, r.id, 'request', to_jsonb(r)
     FROM (SELECT s.id, s.subject, s.job_id, s.step, s.action, s.summary, s.request_sha256, s.worker, s.intent_at,
                  s.closed_at, s.outcome, s.answer
-          FROM sevdesk_intents s JOIN sevdesk_jobs j USING (job_id) WHERE j.invoice_id = :invoice_id) r
+          FROM sevdesk_jobs j
+          -- OFFSET 0 keeps Postgres from reading all intents for a join where it has no statistics yet.
+          CROSS JOIN LATERAL (SELECT * FROM sevdesk_intents i WHERE i.job_id = j.job_id OFFSET 0) s
+          WHERE j.invoice_id = :invoice_id) r
     UNION ALL
     SELECT 5, NULL, r.id, 'document', to_jsonb(r)
     FROM (SELECT id, kind, filename, mimetype, sha256, length(content) AS bytes, fetched_at

@@ -236,6 +236,14 @@ SELECT EXISTS (SELECT FROM pg_index x JOIN pg_attribute a ON a.attrelid = x.indr
                WHERE x.indrelid = to_regclass('billing_invoices') AND x.indisunique AND x.indnkeyatts = 1
                  AND x.indpred IS NULL AND a.attname = 'invoice_number');
 
+-- name: valid_indexes
+-- The columns of each index on these tables, in order, and whether it holds every row.
+SELECT c.relname AS table_name, x.indpred IS NULL AS complete,
+       ARRAY(SELECT coalesce(a.attname, '') FROM unnest(x.indkey) WITH ORDINALITY AS k(number, place)
+             LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number ORDER BY k.place)::text[] AS columns
+FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid
+WHERE x.indisvalid AND c.oid IN (SELECT to_regclass(name) FROM unnest(:tables::text[]) AS name);
+
 -- name: tables_without_access
 -- Tables of the worker that this role may not read or insert into.
 SELECT relname AS table_name FROM pg_class

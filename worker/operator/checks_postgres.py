@@ -20,6 +20,7 @@ ACCEPTED_TYPES = {"timestamptz": ("timestamp with time zone",), "text": ("text",
                   "integer": ("integer", "smallint", "bigint")}  # fmt: skip
 COLUMN = re.compile(r"^ +([a-z_]+) +(uuid|text|numeric|date|integer|boolean|timestamptz|jsonb)\b", re.M)
 TABLE = re.compile(r"CREATE TABLE (\w+) \((.*?)^\);", re.M | re.S)
+INDEX = re.compile(r"INDEX CONCURRENTLY IF NOT EXISTS (\w+)\s+ON (\w+) \(([^)]*)\)(\s+WHERE)?")
 GRANT = re.compile(r"GRANT (SELECT|INSERT|UPDATE) \(([^)]*)\)\s+ON (\w+) TO", re.S)
 UNREACHABLE = (*CONNECTION_LOST, PostgresError, ValueError)  # asyncpg raises ValueError for an address it cannot read
 
@@ -125,7 +126,30 @@ async def _billing(store: Store) -> list[Check]:
     contract = check_that("billing tables", not faults, good, bad)
     bad = "No unique index on billing_invoices (invoice_number): two invoices could share a marker. Add one."
     unique = check_that("invoice numbers", await store.query("number_is_unique"), "invoice_number is unique.", bad)
-    return [contract, unique, await _rights(store, columns)]
+    return [contract, unique, await _indexes(store), await _rights(store, columns)]
+
+
+def expected_indexes() -> dict[str, tuple[str, list[str], bool]]:
+    """Name -> table, columns and whether it holds every row: what `sql/billing/indexes.sql` makes."""
+    found = INDEX.findall((sql_dir() / "billing" / "indexes.sql").read_text())
+    return {name: (table, columns.split(", "), not where) for name, table, columns, where in found}
+
+
+async def _indexes(store: Store) -> Check:
+    expected = expected_indexes()
+    there: list[Row] = await store.query("valid_indexes", tables=sorted({table for table, _, _ in expected.values()}))
+    missing = [
+        name
+        for name, (table, columns, complete) in expected.items()
+        if not any(
+            row["table_name"] == table
+            and row["columns"][: len(columns)] == columns
+            and (row["complete"] or not complete)
+            for row in there
+        )
+    ]
+    bad = f"{_first_three(missing)} missing: statements get slow as the tables grow. Run sql/billing/indexes.sql."
+    return check_that("billing indexes", not missing, f"All {len(expected)} are there.", bad, level="warn")
 
 
 def contract_faults(expected: Mapping[tuple[str, str], str], columns: Columns) -> list[str]:

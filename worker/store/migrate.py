@@ -34,6 +34,10 @@ def _create_billing_tables(database_url: str) -> bool:
         missing = connection.execute("SELECT to_regclass('billing_invoices')").fetchone() == (None,)
         if missing:
             connection.execute((sql_dir() / "billing" / "tables.sql").read_bytes())
+    if missing:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            for statement in (sql_dir() / "billing" / "indexes.sql").read_text().split(";")[:-1]:
+                connection.execute(statement.encode())
     return missing
 
 

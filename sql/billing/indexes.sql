@@ -1,0 +1,15 @@
+-- The indexes that the worker's statements need on the billing system's tables. An installation that lacks one (`doctor`
+-- says so) runs this file outside a transaction, where it blocks no writes. An index of another name with the same first
+-- columns does as well.
+
+CREATE INDEX CONCURRENTLY IF NOT EXISTS hubspot_associations_from ON hubspot_associations (from_type, from_id);
+CREATE INDEX CONCURRENTLY IF NOT EXISTS hubspot_associations_to ON hubspot_associations (to_type, to_id);
+CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoices_external_id ON billing_invoices (external_id)
+    WHERE external_id IS NOT NULL;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoices_external_number ON billing_invoices (external_invoice_number)
+    WHERE external_invoice_number IS NOT NULL;
+-- The leader asks every few seconds for invoices that nobody has requested yet.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoices_to_publish ON billing_invoices (updated_at)
+    WHERE document_status = 'approved' AND accounting_sync_status IN ('queued', 'not_synced');
+CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoice_event_log_invoice
+    ON billing_invoice_event_log (invoice_id, created_at);
