@@ -95,7 +95,14 @@ class App:
             redis, store, self._taken_in, name=self.name, redis_outage=redis_outage, postgres_outage=postgres
         )
         measured = self._serve_metrics(stack)
-        maintenance = Maintenance(store, metrics, postgres, scheduled=account is not None, measured=measured)
+        maintenance = Maintenance(
+            store,
+            metrics,
+            postgres,
+            scheduled=account is not None,
+            measured=measured,
+            retention_days=settings.retention_days,
+        )
         self.leadership = Leadership(locks, claims, maintenance, postgres)
         metrics.lock_session_up.set_function(lambda: locks.alive)
         self.store = store

@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     # Seconds after a write without an answer in which nothing is read or written about it. 45 = 30 for the write itself
     # (see write_timeout) and 15 more in which sevDesk may still commit it.
     write_quarantine: float = Field(default=45.0, gt=0, le=3600)
+    # Days for which ended jobs, their writes and payment syncs are kept; the 30 that are the least also stand in
+    # sevdesk_clean_v1. Event log, documents and mails are kept for ever.
+    retention_days: int = Field(default=90, ge=30, le=36_500)
     # Seconds for running steps after SIGTERM. Longer than one write, shorter than Kubernetes' usual 60 s of grace.
     shutdown_grace: float = Field(default=35.0, ge=0, le=600)
 

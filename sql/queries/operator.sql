@@ -22,6 +22,11 @@ WHERE q.phase = 'parked' AND (:invoice_id::uuid IS NULL OR j.invoice_id = :invoi
   AND (:older::float8 IS NULL OR j.finished_at < clock_timestamp() - make_interval(secs => :older::float8))
 ORDER BY j.seq;
 
+-- name: living_workers$
+-- Workers by their lock sessions, which end with them. A role sees the sessions of its own workers only.
+SELECT count(*)::int FROM pg_stat_activity
+WHERE datname = current_database() AND application_name LIKE 'sevdesk-worker locks %';
+
 -- name: backend_pid$
 SELECT pg_backend_pid();
 
@@ -31,9 +36,12 @@ SELECT state, count(*)::int AS jobs
 FROM (SELECT state FROM sevdesk_jobs ORDER BY seq DESC LIMIT :most) AS newest GROUP BY state;
 
 -- name: table_sizes^
--- Estimates, from Postgres' last ANALYZE.
+-- Rows are estimates, from Postgres' last ANALYZE; bytes: all tables of the worker with their indexes.
 SELECT (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'sevdesk_jobs'::regclass) AS jobs,
-       (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'billing_invoices'::regclass) AS invoices;
+       (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'billing_invoices'::regclass) AS invoices,
+       (SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class c
+        WHERE c.relkind = 'r' AND c.relname LIKE 'sevdesk\_%' AND pg_table_is_visible(c.oid)) AS bytes,
+       (SELECT created_at FROM sevdesk_jobs ORDER BY seq LIMIT 1) AS oldest_job;
 
 -- name: running_jobs
 SELECT j.job_id, j.kind, i.invoice_number, j.attempt, j.worker,

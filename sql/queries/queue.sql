@@ -67,6 +67,8 @@ WITH ended AS (
     UPDATE sevdesk_jobs
     SET state = :state, problem = :problem, problem_parameters = :parameters::jsonb, error = :error,
         next_step = :next_step, result = coalesce(:result::jsonb, result),
+        -- What a mail said is nobody's business any more; sevDesk has it.
+        payload = CASE WHEN :state IN ('done', 'rejected') THEN payload - '{subject,text}'::text[] ELSE payload END,
         retries = retries + :retries::int,
         not_before = clock_timestamp() + make_interval(secs => :after::float8),
         finished_at = CASE WHEN :state IN ('done', 'parked', 'rejected') THEN clock_timestamp() END,
@@ -106,7 +108,8 @@ SELECT again.*, pg_notify('sevdesk_requests', job_id) FROM again;
 -- Ends jobs that their producer took back, of those that have not been started. Call promote with their order keys.
 WITH dismissed AS (
     UPDATE sevdesk_jobs
-    SET state = 'dismissed', dismissed_by = 'producer', dismissed_reason = 'Taken back through arq before it started.',
+    SET state = 'dismissed', payload = payload - '{subject,text}'::text[], dismissed_by = 'producer',
+        dismissed_reason = 'Taken back through arq before it started.',
         problem = NULL, problem_parameters = NULL, error = NULL, next_step = NULL, not_before = NULL,
         finished_at = clock_timestamp(), updated_at = clock_timestamp()
     WHERE job_id = ANY (:job_ids::text[]) AND attempt = 0 AND state IN ('requested', 'queued', 'waiting')
@@ -119,7 +122,7 @@ RETURNING q.job_id, q.kind, q.order_key, d.invoice_id;
 -- Ends a parked job for good; null if it is not parked, or asks about a write of which nobody knows yet.
 WITH dismissed AS (
     UPDATE sevdesk_jobs j
-    SET state = 'dismissed', dismissed_by = :by, dismissed_reason = :reason, finished_at = clock_timestamp(),
+    SET state = 'dismissed', payload = payload - '{subject,text}'::text[], dismissed_by = :by, dismissed_reason = :reason, finished_at = clock_timestamp(),
         updated_at = clock_timestamp()
     WHERE job_id = :job_id AND state = 'parked'
       AND NOT EXISTS (SELECT FROM sevdesk_intents i WHERE i.job_id = j.job_id AND i.closed_at IS NULL)
@@ -176,6 +179,10 @@ SELECT sevdesk_promote_v1(ARRAY(
       AND NOT EXISTS (SELECT FROM sevdesk_queue e
                       WHERE e.order_key = b.order_key AND e.phase NOT IN ('scheduled', 'parked') AND e.seq < b.seq)
     LIMIT :most));
+
+-- name: clean^
+SELECT reached, jobs, intents, sync_runs
+FROM sevdesk_clean_v1(make_interval(days => :days::integer), :after_seq::bigint, :dry_run::boolean);
 
 -- name: request_missing_jobs$
 -- Requests the publication of approved invoices that are marked queued but have no unfinished job, and, with auto

@@ -71,13 +71,17 @@ async def test_missing_worker_is_noticed(stage: Stage) -> None:
     assert "No worker is running" in answer.cause and "sevdesk-worker run" in answer.next_step
 
 
-async def test_missing_redis_is_noticed(stage: Stage) -> None:
-    """With Redis away the job is safe, and what to bring back is said."""
-    job_id = await stage.billing.request("publish_invoice", invoice_id=await stage.billing.usual_invoice())
+async def test_missing_redis_is_no_excuse(stage: Stage) -> None:
+    """Workers are counted in Postgres, where the jobs are: Redis away is no reason why one does not go on."""
     stage.settings.redis_url = "redis://127.0.0.1:9/0"
+    job_id = await stage.billing.request("publish_invoice", invoice_id=await stage.billing.usual_invoice())
     answer = await stage.why(job_id)
-    assert answer.needs_person
-    assert "Redis does not answer" in answer.cause and "Bring Redis back" in answer.next_step
+    assert "No worker is running" in answer.cause and "sevdesk-worker run" in answer.next_step
+    async with stage.run_worker():
+        await stage.billing.ended(job_id)
+        job_id = await stage.billing.request("sync_payments")
+        answer = await stage.why(job_id)
+        assert "No worker is running" not in answer.cause
 
 
 async def test_dead_worker_is_noticed(stage: Stage) -> None:

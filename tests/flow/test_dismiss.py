@@ -5,12 +5,10 @@ from pathlib import Path
 
 import pytest
 from flow.billing import Billing
-from flow.books import order_fault
-from flow.conftest import RunWorker
 from flow.operators import Operator
-from flow.provocations.publishing import MAIL
+from flow.provocations.publishing import unclear_mail
+from flow.stage import Stage
 
-from sevdesk_client.sandbox.http.server import Running
 from worker.settings import Settings
 
 
@@ -54,22 +52,15 @@ async def test_reason_is_needed(operator: Operator) -> None:
     assert (await operator.run("dismiss", "--older", "soon", "--reason", "Because."))[0] == 2
 
 
-async def test_open_write_is_not_dismissed(
-    billing: Billing, run_worker: RunWorker, sevdesk: Running, operator: Operator
-) -> None:
+async def test_open_write_is_not_dismissed(stage: Stage, operator: Operator) -> None:
     """Nobody knows whether the mail went out: the job stays parked, with the command that settles it."""
-    async with run_worker(write_quarantine=1.0):
-        invoice = await billing.usual_invoice()
-        assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
-        assert (await billing.do("send_invoice", invoice_id=invoice))["state"] == "done"
-        await order_fault(sevdesk, "lose_answer", MAIL)
-        job_id = await billing.enqueue("send_invoice", invoice_id=invoice, resend=True)
-        await billing.until_state(job_id, "parked")
-        code, said, _ = await operator.run("dismiss", job_id, "--reason", "Enough.")
-        assert code == 3 and f"sevdesk-worker retry {job_id}" in said
-        assert (await billing.job(job_id))["state"] == "parked"
-        assert (await operator.run("retry", job_id, "--as", "done"))[0] == 0
-        assert (await billing.ended(job_id))["state"] == "done"
+    async with stage.working(write_quarantine=2.0):
+        _, job = await unclear_mail(stage)
+        code, said, _ = await operator.run("dismiss", job["job_id"], "--reason", "Enough.")
+        assert code == 3 and f"sevdesk-worker retry {job['job_id']}" in said
+        assert (await stage.billing.job(job["job_id"]))["state"] == "parked"
+        assert (await operator.run("retry", job["job_id"], "--as", "done"))[0] == 0
+        assert (await stage.billing.ended(job["job_id"]))["state"] == "done"
 
 
 async def test_conditions_choose_jobs(billing: Billing, worker: object, operator: Operator) -> None:

@@ -75,7 +75,6 @@ def test_open_write_of_parked_job_is_shown() -> None:
         ({}, {}, "It is due and starts within a second", False),
         ({"due_for": 90.0}, {}, "every slot of the 1 worker(s) is taken", False),
         ({}, {"workers": 0}, "No worker is running", True),
-        ({}, {"workers": None}, "Redis does not answer", True),
         ({}, {"limited_for": 12.4}, "the next may start in 12 s", False),
         ({"state": "waiting", "again_in": 33.0}, {}, "It goes on in 33 s: The worker was stopped", False),
         ({"state": "waiting", "again_in": 33.0}, {"workers": 0}, "But no worker is running.", True),

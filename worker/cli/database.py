@@ -1,10 +1,10 @@
-"""The command that prepares the database: migrate."""
+"""The commands that care for the database: migrate, clean."""
 
 from typing import Annotated
 
 import typer
 
-from worker.cli.base import AsJson, cli, fail, settings, show
+from worker.cli.base import AsJson, cli, fail, settings, show, with_store
 
 
 @cli.command()
@@ -33,6 +33,23 @@ def migrate(
     except LockTimeout as error:
         fail(f"{_first_line(error).partition(' (')[0]}. If no migrate is running, empty the table yoyo_lock.")
     show(as_json, {"applied": applied}, f"Applied {', '.join(applied)}." if applied else "Nothing to apply.")
+
+
+@cli.command()
+def clean(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be deleted.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete ended jobs, their writes and payment syncs older than RETENTION_DAYS, as the leader does by itself."""
+    from worker.maintenance.retention import clean as delete
+
+    days = settings().retention_days
+    deleted = with_store(lambda store: delete(store, days, dry_run=dry_run))
+    text = (
+        f"{'Would delete' if dry_run else 'Deleted'} {deleted['jobs']} ended jobs that are older than {days} days, "
+        f"with {deleted['intents']} writes and {deleted['sync_runs']} payment syncs."
+    )
+    show(as_json, {**deleted, "days": days, "dry_run": dry_run}, text)
 
 
 def _first_line(error: Exception) -> str:

@@ -38,6 +38,7 @@ async def read_status(store: Store, given: Settings) -> "Status":
         "account": {**account, "token_here": given.sevdesk_api_token is not None},
         "last_reconciliation": await store.query("last_reconciliation"),
         "about": await store.query("table_sizes"),
+        "workers": await store.query("living_workers"),
         "redis": await redis,
         "ms": 0,
     }

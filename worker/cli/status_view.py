@@ -40,6 +40,7 @@ class Status(TypedDict):
     account: AccountStatus
     last_reconciliation: ReconciliationRow | None
     about: Row
+    workers: int  # with a lock session in Postgres
     redis: dict[str, Any]
     ms: int  # taken to read all this
 
@@ -51,10 +52,11 @@ def status_view(status: Status) -> RenderableType:
             ("queue", _queue(status["jobs"])),
             ("newest jobs", _newest(status["newest_jobs"], status["about"]["jobs"])),
             ("oldest waiting", _oldest(status["oldest_waiting"])),
-            ("workers", _workers(status["redis"])),
+            ("workers", _workers(status["redis"], status["workers"])),
             ("sevDesk", _sevdesk(status["account"])),
             ("payment sync", _sync(status["account"])),
             ("drift", _drift(status["last_reconciliation"])),
+            ("on record", _on_record(status["about"])),
         )
     ]
     if status["running"]:
@@ -83,9 +85,15 @@ def _oldest(job: WaitingJobRow | None) -> str:
     return f"{duration(job['seconds'])}: {job['kind']}{about}, {job['state']}"
 
 
-def _workers(redis: Mapping[str, Any]) -> Text:
+def _on_record(about: Row) -> str:
+    since = f", the oldest job of {about['oldest_job']:%Y-%m-%d}" if about["oldest_job"] else ""
+    return f"{about['bytes'] / 1e6:.0f} MB in the worker's tables{since}"
+
+
+def _workers(redis: Mapping[str, Any], sessions: int) -> Text:
     if not redis["reachable"]:
-        return Text(f"Redis does not answer ({redis['error']}); jobs wait in Postgres", "red")
+        error = f"Redis does not answer ({redis['error']}): new jobs wait there"
+        return Text(f"{sessions} with a session in Postgres; {error}", "red")
     names = ", ".join(redis["workers"])
     return Text(names or "none has reported within ten seconds", "" if names else "red")
 

@@ -7,6 +7,7 @@ import structlog
 
 from worker.domain.ledger import JobRef
 from worker.maintenance.loop import run_every
+from worker.maintenance.retention import clean
 from worker.maintenance.scheduler import start_due
 from worker.observability.metrics import Metrics
 from worker.observability.outage import Outage
@@ -29,6 +30,8 @@ TICK_SECONDS = 5.0
 # For invoices marked `queued` whose job was lost before a worker polled it. Until the grace is over, the producer may
 # still put the job into Redis itself.
 MISSING_SECONDS, MISSING_GRACE_SECONDS, MAX_MISSING = 15.0, 60.0, 500
+# What is old is deleted by pages, all of it within hours.
+CLEAN_SECONDS, CLEAN_PAUSE = 6 * 3600.0, 0.1
 # Prometheus usually scrapes every 15 to 60 s.
 MEASURE_SECONDS = 5.0
 
@@ -36,8 +39,17 @@ MEASURE_SECONDS = 5.0
 class Maintenance:
     """The leader's loops; the scheduler only if `scheduled`, the metrics' gauges only if `measured`."""
 
-    def __init__(self, store: Store, metrics: Metrics, postgres: Outage, *, scheduled: bool, measured: bool) -> None:
-        self.store, self.metrics, self._postgres = store, metrics, postgres
+    def __init__(
+        self,
+        store: Store,
+        metrics: Metrics,
+        postgres: Outage,
+        *,
+        scheduled: bool,
+        measured: bool,
+        retention_days: int,
+    ) -> None:
+        self.store, self.metrics, self._postgres, self._retention_days = store, metrics, postgres, retention_days
         self._scheduled, self._measured = scheduled, measured
 
     async def run(self) -> None:
@@ -48,6 +60,7 @@ class Maintenance:
             (RANK_SECONDS, self._correct_ranks),
             (FORGOTTEN_SECONDS, self._promote_forgotten),
             (MISSING_SECONDS, self._request_missing),
+            (CLEAN_SECONDS, self._clean),
             *([(TICK_SECONDS, self._schedule)] if self._scheduled else []),
             *([(MEASURE_SECONDS, self._measure)] if self._measured else []),
         ]
@@ -87,6 +100,12 @@ class Maintenance:
         requested = await self.store.query("request_missing_jobs", grace=MISSING_GRACE_SECONDS, most=MAX_MISSING)
         if requested:
             log.info("jobs.requested", kind="publish_invoice", count=requested)
+
+    async def _clean(self) -> None:
+        """Delete what is older than RETENTION_DAYS."""
+        deleted = await clean(self.store, self._retention_days, pause=CLEAN_PAUSE)
+        if deleted["jobs"]:
+            log.info("ledger.cleaned", **deleted)
 
     async def _schedule(self) -> None:
         if await start_due(self.store):

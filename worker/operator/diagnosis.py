@@ -29,7 +29,7 @@ class Situation:
     limited_for: float | None  # until the person who asked may start another job
     limit: str  # setting PERSON_JOB_LIMIT, such as 20/60
     account: AccountRow
-    workers: int | None  # None: Redis does not answer
+    workers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +127,6 @@ def _worker_step(situation: Situation, next_step: str) -> str:
     """`next_step` if a worker runs; else how to get one running."""
     if situation.workers:
         return next_step
-    if situation.workers is None:
-        return "Bring Redis back: the workers look for jobs there, and nothing is lost meanwhile."
     return "Start a worker: sevdesk-worker run."
 
 
@@ -155,8 +153,7 @@ def _wait(situation: Situation, job: DecidingJobRow, cause: str, next_step: str)
     """A wait that ends by itself if a worker runs."""
     if situation.workers:
         return _diagnosis(job, cause, next_step)
-    missing = "Redis does not answer" if situation.workers is None else "no worker is running"
-    return _diagnosis(job, f"{cause} But {missing}.", _worker_step(situation, next_step), person=True)
+    return _diagnosis(job, f"{cause} But no worker is running.", _worker_step(situation, next_step), person=True)
 
 
 def _due(situation: Situation, job: DecidingJobRow) -> Diagnosis:
@@ -170,8 +167,7 @@ def _due(situation: Situation, job: DecidingJobRow) -> Diagnosis:
     if situation.limited_for is not None:
         return _limited(situation, job, situation.limited_for)
     if not situation.workers:
-        missing = "Redis does not answer, so no job is started" if situation.workers is None else "No worker is running"
-        return _diagnosis(job, f"{missing}.", _worker_step(situation, ""), person=True)
+        return _diagnosis(job, "No worker is running.", _worker_step(situation, ""), person=True)
     if job["due_for"] <= SOON:
         return _diagnosis(job, "It is due and starts within a second or, after an outage, within seconds.", BY_ITSELF)
     taken = f"every slot of the {situation.workers} worker(s) is taken"

@@ -13,7 +13,7 @@ from worker.store.operator_rows import AccountRow, DecidingJobRow, InvoiceHeadRo
 async def gather(store: Store, found: Found, settings: Settings) -> Situation:
     """Read about a job, or about an invoice and the job that decides what happens next to it.
 
-    Raises one of `CONNECTION_LOST`. If Redis cannot be reached, `workers` is None.
+    Raises one of `CONNECTION_LOST`.
     """
     job: DecidingJobRow | None = await store.query("deciding_job", job_id=found.job_id, invoice_id=found.invoice_id)
     ahead: JobAheadRow | None = None
@@ -37,7 +37,8 @@ async def gather(store: Store, found: Found, settings: Settings) -> Situation:
         limited_for=await _limited_for(store, job, settings),
         limit=f"{settings.person_job_limit.jobs}/{settings.person_job_limit.seconds:.0f}",
         account=account,
-        workers=len(redis["workers"]) if redis["reachable"] else None,
+        # Those of another role show in Redis only; without Redis, jobs in the ledger go on all the same.
+        workers=max(len(redis["workers"]), await store.query("living_workers")),
     )
 
 
