@@ -15,6 +15,11 @@ class Level(StrEnum):
 # Problem code -> what happens unless the setting CHECK_LEVELS says otherwise.
 DEFAULTS: Mapping[str, Level] = {
     "unit_unknown": Level.PARK,
+    "service_date_missing": Level.PARK,
+    "service_dates_reversed": Level.PARK,
+    "issue_date_in_future": Level.PARK,
+    "issue_date_too_old": Level.PARK,
+    "payment_term_invalid": Level.PARK,
 }
 
 

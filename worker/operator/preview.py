@@ -8,6 +8,7 @@ from uuid import UUID
 from sevdesk_client import bodies
 from sevdesk_client.client import SevDeskClient
 from worker.domain import money
+from worker.domain.dates import impossible_dates
 from worker.domain.events import LegalWarning
 from worker.domain.invoice import ContactLink
 from worker.domain.jobs import PublishInvoice
@@ -78,7 +79,9 @@ class PreviewAccount(SevdeskAccount):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`problem`: why publishing would stop before the first call. `body` is None without recipient or country."""
+    """`problem`: why publishing would stop before the first call. `body` is None without recipient or country, or where
+    a date cannot be sent.
+    """
 
     invoice_number: str
     recipient: str | None
@@ -105,6 +108,7 @@ async def preview_of(store: Store, invoice_id: UUID, settings: Settings, real: S
     assert isinstance(checked, StepResult)  # a check never writes
     stop = checked.stop
     party = addressee.party if isinstance(addressee, Recipient) else None
+    sendable = party is not None and party.country_code and impossible_dates(invoice) is None
     return Preview(
         invoice_number=invoice.number,
         recipient=f"{party.display_name} ({party.kind.value} {party.id})" if party else None,
@@ -114,7 +118,7 @@ async def preview_of(store: Store, invoice_id: UUID, settings: Settings, real: S
         stated=Sums(invoice.net_amount, invoice.tax_amount, invoice.gross_amount),
         predicted=_predicted(context),
         template_id=context.template_id,
-        body=await save_body(context, account) if party and party.country_code else None,
+        body=await save_body(context, account) if sendable else None,
         unknown=tuple(account.unknown),
     )
 

@@ -60,6 +60,7 @@ async def load_context(
         document=document,
         confirmed=job.confirmed,
         levels={**DEFAULTS, **settings.check_levels},
+        issue_date_max_age=settings.issue_date_max_age,
         warned=frozenset(row["warned"]),
         link=link,
         sevdesk_type=kinds[invoice.document_kind],

@@ -22,7 +22,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum, StrEnum
 from typing import Any
 
@@ -81,6 +81,8 @@ class StepContext:
     document: SevdeskDocument | None
     confirmed: tuple[str, ...]  # codes of problems that a person told the job to disregard
     levels: Mapping[str, Level]  # what each check does, see `check_levels`
+    today: date  # in Berlin, by Postgres' clock
+    issue_date_max_age: int  # days
     warned: frozenset[str]  # codes of the checks that have warned about the invoice before
     link: ContactLink | None
     template_id: str | None
