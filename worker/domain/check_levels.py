@@ -20,6 +20,7 @@ DEFAULTS: Mapping[str, Level] = {
     "issue_date_in_future": Level.PARK,
     "issue_date_too_old": Level.PARK,
     "payment_term_invalid": Level.PARK,
+    "e_invoice_rounding": Level.PARK,
 }
 
 

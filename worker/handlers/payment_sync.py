@@ -256,6 +256,9 @@ class Sync:
         self, receivable: Receivable, remote: SevInvoice, cancelled_by: Mapping[str, SevInvoice]
     ) -> Change | None:
         """The change of one invoice's claim; None if there is none, or if only a person can decide."""
+        if not receivable.is_comparable:
+            self._report("receivable_invalid", receivable)
+            return None
         if payments.closed_without_day(remote) and remote.id not in cancelled_by:
             cancelled_by = payments.cancellations(await self.account.client.find_invoices(receivable.number))
         if payments.unexplained(receivable, remote, cancelled_by):

@@ -22,6 +22,7 @@ async def look_publishable(context: StepContext, account: SevdeskAccount) -> Ste
     if (stop := _why_not_publishable(context)) is not None:
         return StepResult(stop=stop, outcome=WriteOutcome.UNKNOWN)
     doubts = doubtful_dates(context.invoice, context.today, context.issue_date_max_age)
+    doubts += money.e_invoice_rounding(context.invoice)
     doubts += await _unknown_units(context, account)
     found = [
         each for each in doubts if context.levels[each.code] is not Level.OFF and each.code not in context.confirmed

@@ -216,6 +216,13 @@ async def closed_without_a_reason(stage: Stage) -> Any:
     return await stage.billing.do("sync_payments", invoice_id=invoice)
 
 
+@provokes("receivable_invalid")
+async def gross_that_is_no_number(stage: Stage) -> Any:
+    invoice = await stage.published()
+    await stage.billing.db.execute("UPDATE billing_invoices SET gross_amount = 'NaN'")
+    return await stage.billing.do("sync_payments", invoice_id=invoice)
+
+
 @provokes("cancelled_though_paid", paid="119", currency="EUR")
 async def cancelled_there_when_paid(stage: Stage) -> Any:
     invoice = await stage.published()

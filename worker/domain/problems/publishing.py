@@ -103,6 +103,13 @@ ENTRIES = (
           "Look at the invoice in sevDesk, then: sevdesk-worker enqueue sync_payments invoice_id={number}.",
           "sevDesk hat die Rechnung {number} ohne Zahlungsdatum geschlossen und zeigt keine Stornierung dazu.",
           "Die Rechnung in sevDesk ansehen, dann: sevdesk-worker enqueue sync_payments invoice_id={number}."),
+    entry("receivable_invalid", Actor.BILLING,
+          "gross_amount or paid_amount of invoice {number} is no number or beyond a trillion, so its payments are not "
+          "compared.",
+          "Correct it in the billing system, then: sevdesk-worker enqueue sync_payments invoice_id={number}.",
+          "gross_amount oder paid_amount der Rechnung {number} ist keine Zahl oder größer als eine Billion, daher "
+          "werden ihre Zahlungen nicht abgeglichen.",
+          "Den Wert im Abrechnungssystem berichtigen, dann: sevdesk-worker enqueue sync_payments invoice_id={number}."),
     entry("cancelled_though_paid", Actor.ACCOUNTANT,
           "Invoice {number} was cancelled in sevDesk, and {paid} {currency} had been paid on it.",
           "Pay the money back, or set it off in sevDesk.",
