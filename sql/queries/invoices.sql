@@ -35,6 +35,9 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
         FROM sevdesk_cancellations a WHERE a.invoice_id = i.id) AS cancellation,
        ARRAY(SELECT e.payload ->> 'problem' FROM billing_invoice_event_log e
              WHERE e.invoice_id = i.id AND e.event_type = 'legal_warning') AS warned,
+       ARRAY(SELECT e.payload ->> 'columns' FROM billing_invoice_event_log e
+             WHERE e.invoice_id = i.id AND e.event_type = 'changed_after_publication' AND e.created_at > h.known_since)
+           AS changes_told,
        CASE WHEN n.invoice_id IS NOT NULL THEN to_jsonb(n) END AS document,
        (SELECT s.sha256 FROM sevdesk_documents s WHERE s.invoice_id = i.id AND s.kind = 'cancellation_pdf'
         ORDER BY s.id DESC LIMIT 1) AS cancellation_pdf_sha256

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """PARK: the job waits for a person, before anything is sent. WARN: a `legal_warning` event. OFF: not checked."""
+    """PARK: the job waits for a person, before anything is sent. WARN: only an event. OFF: not checked."""
 
     PARK = "park"
     WARN = "warn"
@@ -21,6 +21,7 @@ DEFAULTS: Mapping[str, Level] = {
     "issue_date_too_old": Level.PARK,
     "payment_term_invalid": Level.PARK,
     "e_invoice_rounding": Level.PARK,
+    "changed_after_publication": Level.PARK,
 }
 
 

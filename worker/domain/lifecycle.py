@@ -96,6 +96,7 @@ TABLE: Mapping["type[Event]", Transitions] = {
     ),
     events.Rejected: Transitions(),
     events.LegalWarning: Transitions(),
+    events.ChangedAfterPublication: Transitions(sync=_SYNCED),
 }
 
 

@@ -62,6 +62,7 @@ async def load_context(
         levels={**DEFAULTS, **settings.check_levels},
         issue_date_max_age=settings.issue_date_max_age,
         warned=frozenset(row["warned"]),
+        changes_told=frozenset(row["changes_told"]),
         link=link,
         sevdesk_type=kinds[invoice.document_kind],
         cancellation=_cancellation(row["cancellation"]),
