@@ -5,6 +5,7 @@ import socket
 from collections.abc import Awaitable
 
 from worker.domain.health_check import MISSED_SYNCS, Check, check_that
+from worker.domain.schedule import is_allowed, not_allowed
 from worker.operator.connections import living_workers, redis_client
 from worker.settings import Settings
 
@@ -51,9 +52,11 @@ async def _postgres(settings: Settings, sync_within: float | None) -> list[Check
     answers = Check("postgres", "ok", "answers.")
     if not account["token_configured"]:
         return [answers, Check("sync", "ok", "no token, so no payment sync is expected.")]
+    if not is_allowed(minutes := account["payment_sync_interval_minutes"]):
+        return [answers, Check("sync", "fail", not_allowed(minutes))]
     if sync_within == 0:
         return [answers]
-    limit = sync_within * 60 if sync_within else account["payment_sync_interval_minutes"] * 60 * MISSED_SYNCS
+    limit = sync_within * 60 if sync_within else minutes * 60 * MISSED_SYNCS
     age = account["sync_age"]
     if age is None:
         return [answers, Check("sync", "ok", "no payment sync has been made yet.")]

@@ -158,12 +158,12 @@ def _payment_type(receivable: Receivable, remote: PaymentState) -> type[PaymentE
 def _paid_at(before: Handback, remote: PaymentState) -> datetime | None:
     """The payment day; if sevDesk has none, the day of its last change, kept once it is recorded."""
     if remote.pay_date is not None:
-        return berlin_midnight(remote.pay_date)
+        return berlin_noon(remote.pay_date)
     if before.paid_at is not None or remote.update is None:
         return before.paid_at
-    return berlin_midnight(remote.update.astimezone(BERLIN).date())
+    return berlin_noon(remote.update.astimezone(BERLIN).date())
 
 
-def berlin_midnight(day: date) -> datetime:
-    """The instant at which a sevDesk day begins: Berlin midnight, in summer and winter."""
-    return datetime.combine(day, time(), tzinfo=BERLIN)
+def berlin_noon(day: date) -> datetime:
+    """Noon in Berlin, in summer and winter: an instant that is on the same day in UTC."""
+    return datetime.combine(day, time(12), tzinfo=BERLIN)
