@@ -212,7 +212,9 @@ class Matching:
     def _compare_documents(self, number: str, documents: tuple[Document, ...], posted: _Posted | None) -> None:
         """One document, or an invoice and its cancellation that are posted under one number."""
         if not _comparable(documents):
-            self._add("amount", "Ein Betrag des Belegs ist bei uns keine Zahl; nicht verglichen", number, posted)
+            self._add(
+                "amount", "Ein Betrag des Belegs ist bei uns keine Zahl oder zu groß; nicht verglichen", number, posted
+            )
             return
         gross = sum((d.gross for d in documents), ZERO)
         inside = all(self._period.contains(d.day) for d in documents)
