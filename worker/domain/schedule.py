@@ -23,7 +23,7 @@ def is_allowed(minutes: int) -> bool:
 def not_allowed(minutes: int) -> str:
     """What to say, and to do, about an interval that the schedule cannot keep."""
     return (
-        f"payment_sync_interval_minutes is {minutes}, so no payment sync is started; allowed are {ALLOWED}. "
+        f"payment_sync_interval_minutes is {minutes}, so only the nightly sweep is started; allowed are {ALLOWED}. "
         "Set one: sevdesk-worker enqueue update_config payment_sync_interval_minutes=10."
     )
 

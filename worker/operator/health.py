@@ -52,10 +52,10 @@ async def _postgres(settings: Settings, sync_within: float | None) -> list[Check
     answers = Check("postgres", "ok", "answers.")
     if not account["token_configured"]:
         return [answers, Check("sync", "ok", "no token, so no payment sync is expected.")]
-    if not is_allowed(minutes := account["payment_sync_interval_minutes"]):
-        return [answers, Check("sync", "fail", not_allowed(minutes))]
     if sync_within == 0:
         return [answers]
+    if not is_allowed(minutes := account["payment_sync_interval_minutes"]):
+        return [answers, Check("sync", "fail", not_allowed(minutes))]
     limit = sync_within * 60 if sync_within else minutes * 60 * MISSED_SYNCS
     age = account["sync_age"]
     if age is None:
