@@ -10,7 +10,7 @@ Money is Decimal in the document's currency; ids are sevDesk's, as strings of di
 from datetime import date, datetime
 
 from sevdesk_client import bodies, errors, models, readers
-from sevdesk_client.sending import Sender
+from sevdesk_client.sending import Hits, Sender
 from sevdesk_client.wire import MAX_ARCHIVE_BYTES, MAX_PDF_ANSWER_BYTES, Request
 
 # The highest limit sevDesk takes (official; it advises 10 to 100, for speed).
@@ -153,7 +153,7 @@ class SevDeskClient(Sender):
         days: tuple[date, date] | None = None,
         offset: int = 0,
         limit: int = MAX_PAGE,
-    ) -> list[models.Invoice]:
+    ) -> Hits[models.Invoice]:
         """One page, oldest first within it; a page shorter than `limit` is the last (official: there is no other sign).
 
         `update_after` is cut to the second and compared with `update` (live, two peers). `status` is one value. `days`

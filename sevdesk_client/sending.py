@@ -4,8 +4,9 @@ import asyncio
 import itertools
 import re
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import KW_ONLY, dataclass
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 import backoff
@@ -13,7 +14,7 @@ import httpx
 
 from sevdesk_client import errors
 from sevdesk_client.readers import Hit, by_age, many
-from sevdesk_client.wire import Answer, Reader, Request, broken, read, read_file
+from sevdesk_client.wire import Answer, Reader, Request, answered_at, broken, read, read_file
 
 T = TypeVar("T")
 
@@ -67,6 +68,14 @@ class Gate(Protocol):
         """Called with the outcome of each attempt, cancelled ones included. May change the error's `retry_after`."""
 
 
+class Hits(list[Hit]):
+    """The objects of a list, and `at`: when sevDesk answered, by its own clock; None if it did not say."""
+
+    def __init__(self, hits: Iterable[Hit], at: datetime | None) -> None:
+        super().__init__(hits)
+        self.at = at
+
+
 @dataclass(eq=False, repr=False)
 class Sender:
     """Sends the requests of one account and repeats them where that is safe."""
@@ -104,17 +113,21 @@ class Sender:
 
     async def _find(
         self, request: Request, model: type[Hit], fits: Callable[[Hit], object], *, page: int = 0
-    ) -> list[Hit]:
+    ) -> Hits[Hit]:
         """The objects of a filtered list, oldest first, each of them checked.
 
         Raises FilterIgnored if some do not fit, unless fewer than `page` came, so that the list is complete.
         """
-        hits = await self._call(request, many(model))
+
+        def understand(answer: Answer) -> Hits[Hit]:
+            return Hits(read(request, answer, many(model), secret=self.token), answered_at(answer))
+
+        hits = await self._repeat(request, understand)
         fitting = [hit for hit in hits if fits(hit)]
         if len(fitting) < len(hits) and len(hits) >= page:
             unfit = len(hits) - len(fitting)
             raise errors.FilterIgnored(request.operation, f"{unfit} of {len(hits)} hits do not match")
-        return by_age(fitting)
+        return Hits(by_age(fitting), hits.at)
 
     async def _fetch(self, request: Request) -> bytes:
         """The file behind the request's link. Raises Refused without a call unless https or sevDesk's own address."""

@@ -13,6 +13,7 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import NoReturn, TypeAlias, TypeVar
@@ -251,6 +252,15 @@ def _fraction(text: str) -> Decimal:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+def answered_at(answer: Answer) -> datetime | None:
+    """When sevDesk answered, by its own clock (header Date); None where the header is missing or no date."""
+    try:
+        moment = parsedate_to_datetime(answer.headers.get("date", ""))
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     person_job_limit: Annotated[JobLimit, NoDecode] = JobLimit(20, 60.0)
     # Per check (a problem code) park, warn or off, where it shall not be what `check_levels.DEFAULTS` says.
     check_levels: Annotated[Mapping[str, Level], NoDecode] = {}
+    # Days between an invoice's date and its publication. 90: what lies longer was forgotten, or its date is a slip.
+    issue_date_max_age: int = Field(default=90, ge=0, le=36_500)
     # Seconds after a write without an answer in which nothing is read or written about it. 45 = 30 for the write itself
     # (see write_timeout) and 15 more in which sevDesk may still commit it.
     write_quarantine: float = Field(default=45.0, gt=0, le=3600)

@@ -11,7 +11,9 @@ CREATE TABLE sevdesk_config (
     template_kop_ar               text,
     template_kop_sr               text,
     payment_sync_interval_minutes integer NOT NULL DEFAULT 10
-        CHECK (payment_sync_interval_minutes BETWEEN 1 AND 1440),
+        -- They divide an hour or a day, so that the sync runs at the same times each hour or day.
+        CHECK (payment_sync_interval_minutes IN
+               (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1440)),
     datev_chart_of_accounts       text NOT NULL DEFAULT 'SKR03' CHECK (datev_chart_of_accounts IN ('SKR03', 'SKR04')),
     auto_transfer_invoices        boolean NOT NULL DEFAULT false,
     is_connected                  boolean NOT NULL DEFAULT false,

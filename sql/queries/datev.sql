@@ -73,7 +73,9 @@ FROM (SELECT id AS invoice_id, 'invoice' AS kind, external_invoice_number AS num
              c.external_invoice_number, a.gross_amount
       FROM sevdesk_cancellations a JOIN billing_invoices c ON c.id = a.invoice_id
       WHERE a.kind = 'cancellation_invoice' AND a.cancellation_number IS NOT NULL
-        AND (c.cancelled_at AT TIME ZONE 'Europe/Berlin')::date BETWEEN :first AND :last) AS d
+        -- The bounds are converted, not the column: at the end of Postgres' years its conversion would be an error.
+        AND c.cancelled_at >= :first::date::timestamp AT TIME ZONE 'Europe/Berlin'
+        AND c.cancelled_at < (:last::date + 1)::timestamp AT TIME ZONE 'Europe/Berlin') AS d
 JOIN billing_invoices i ON i.id = d.invoice_id;
 
 -- name: payments_of_period

@@ -12,7 +12,7 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
                 CASE d.deal_type || i.document_kind
                     WHEN 'EBAR' THEN c.template_eb_ar WHEN 'EBSR' THEN c.template_eb_sr
                     WHEN 'KOPAR' THEN c.template_kop_ar WHEN 'KOPSR' THEN c.template_kop_sr END) AS template_id,
-       c.contact_person_id,
+       c.contact_person_id, (clock_timestamp() AT TIME ZONE 'Europe/Berlin')::date AS today,
        ARRAY(SELECT (p.position, p.name, p.description, p.quantity, p.unit, p.unit_price, p.tax_rate)
              FROM billing_invoice_items p WHERE p.invoice_id = i.id ORDER BY p.position) AS items,
        ARRAY(SELECT (a.from_type, a.from_id, a.to_type, a.to_id, a.label) FROM hubspot_associations a
@@ -35,6 +35,9 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
         FROM sevdesk_cancellations a WHERE a.invoice_id = i.id) AS cancellation,
        ARRAY(SELECT e.payload ->> 'problem' FROM billing_invoice_event_log e
              WHERE e.invoice_id = i.id AND e.event_type = 'legal_warning') AS warned,
+       ARRAY(SELECT e.payload ->> 'columns' FROM billing_invoice_event_log e
+             WHERE e.invoice_id = i.id AND e.event_type = 'changed_after_publication' AND e.created_at > h.known_since)
+           AS changes_told,
        CASE WHEN n.invoice_id IS NOT NULL THEN to_jsonb(n) END AS document,
        (SELECT s.sha256 FROM sevdesk_documents s WHERE s.invoice_id = i.id AND s.kind = 'cancellation_pdf'
         ORDER BY s.id DESC LIMIT 1) AS cancellation_pdf_sha256

@@ -139,7 +139,7 @@ ORDER BY job_id = :job_id DESC, id LIMIT 1;
 
 -- name: invoice_head^
 SELECT i.id, i.invoice_number, i.document_kind, i.document_status, i.claim_status, i.accounting_sync_status, i.currency,
-       i.net_amount, i.tax_amount, i.gross_amount, i.paid_amount, i.paid_at, i.cancelled_at, i.issue_date, i.deal_id,
+       i.net_amount, i.tax_amount, i.gross_amount, i.paid_amount, i.paid_at, i.cancelled_at, i.issue_date::text AS issue_date, i.deal_id,
        i.external_id, i.external_invoice_number, i.accounting_synced_at, i.updated_at
 FROM billing_invoices i WHERE i.id = :invoice_id;
 

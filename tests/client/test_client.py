@@ -224,6 +224,25 @@ async def test_page_of_changes_asks_in_seconds(client: SevDeskClient, httpx_mock
     assert sent(httpx_mock) == ("GET /Invoice", query, None)
 
 
+@pytest.mark.parametrize(
+    "date, at",
+    [
+        ("Sun, 29 Nov 2026 11:15:37 GMT", datetime(2026, 11, 29, 11, 15, 37, tzinfo=UTC)),
+        ("yesterday", None),
+        ("Sun, 29 Nov 2026 11:15:37 -0000", datetime(2026, 11, 29, 11, 15, 37, tzinfo=UTC)),
+        ("Fri, 31 Dec 9999 23:59:59 -2300", None),
+        (None, None),
+    ],
+)
+async def test_page_tells_when_it_was_made(
+    client: SevDeskClient, httpx_mock: HTTPXMock, date: str | None, at: datetime | None
+) -> None:
+    """By sevDesk's clock; None where the header is missing or no date."""
+    headers = {"Date": date} if date else {}
+    httpx_mock.add_response(content=answer("invoice_list_cancelled_and_cancellation"), headers=headers)
+    assert (await client.list_invoices()).at == at
+
+
 @pytest.mark.parametrize("asked", [{"update_after": datetime(2026, 9, 28, 18, 17, 23, tzinfo=UTC)}, {"status": 200}])
 async def test_unfiltered_pages_are_an_error(
     client: SevDeskClient, httpx_mock: HTTPXMock, asked: dict[str, object]

@@ -84,6 +84,7 @@ class Billing:
             "tax_amount": "19.00",
             "gross_amount": "119.00",
             "issue_date": time_to_day(),
+            "service_from": time_to_day() if columns.get("document_kind") == "SR" else None,
             "payment_term_days": 14,
         } | columns
         given |= {name: Decimal(given[name]) for name in ("net_amount", "tax_amount", "gross_amount")}

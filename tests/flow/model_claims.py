@@ -68,7 +68,7 @@ def _money(truth: Truth) -> tuple[str, str, Decimal, datetime | None]:
     if truth.status == CLOSED:
         assert truth.pay_date is not None
         event = "overpaid" if truth.paid > GROSS else "paid" if truth.paid == GROSS else "discounted"
-        return event, "paid", truth.paid, datetime.combine(truth.pay_date, time(), BERLIN)
+        return event, "paid", truth.paid, datetime.combine(truth.pay_date, time(12), BERLIN)
     if truth.paid > 0:
         return "partially_paid", "partially_paid", truth.paid, None
     return "payment_reversed", "open", Decimal(0), None

@@ -47,8 +47,8 @@ async def test_sound_installation_passes(operator: Operator) -> None:
     found = await checks(operator)
     assert {name for name, (level, _) in found.items() if level == "warn"} == {"workers", "redis disk"}
     assert {name for name, (level, _) in found.items() if level == "ok"} == {
-        "postgres", "clock", "session locks", "migrations", "statements", "billing tables", "invoice numbers", "rights",
-        "redis", "redis memory", "sevdesk", "templates",
+        "postgres", "clock", "session locks", "migrations", "statements", "sync interval", "billing tables",
+        "invoice numbers", "rights", "redis", "redis memory", "sevdesk", "templates",
     }  # fmt: skip
     assert all(said.endswith(".") for _, said in found.values())
     code, said, _ = await operator.run("doctor")
@@ -58,7 +58,12 @@ async def test_sound_installation_passes(operator: Operator) -> None:
 # SQL that plants a fault -> the check that fails, and what it says.
 INTEGER_ZIP = "ALTER TABLE companies ALTER COLUMN zip TYPE integer USING 0"
 NUMBER_KEY = "billing_invoices_invoice_number_key"
+OLD_INTERVAL = (
+    "ALTER TABLE sevdesk_config DROP CONSTRAINT sevdesk_config_payment_sync_interval_minutes_check; "
+    "UPDATE sevdesk_config SET token_configured = true, payment_sync_interval_minutes = 7"
+)
 FAULTS = {
+    OLD_INTERVAL: ("sync interval", "is 7, so only the nightly sweep is started; allowed are 1 to 59 minutes"),
     "ALTER TABLE billing_invoices DROP COLUMN foot_text": ("billing tables", "billing_invoices.foot_text is missing"),
     INTEGER_ZIP: ("billing tables", "companies.zip is integer, not text"),
     "DROP TABLE hubspot_associations": ("billing tables", "hubspot_associations.id is missing"),
@@ -76,6 +81,14 @@ async def test_planted_fault_is_named(plant: str, operator: Operator, billing: B
     name, words = FAULTS[plant]
     level, said = (await checks(operator, 1))[name]
     assert level == "fail" and words in said
+
+
+async def test_impossible_interval_is_unhealthy(operator: Operator, billing: Billing) -> None:
+    """Set under the CHECK of an older version: `health` fails, whenever the last sync was."""
+    await billing.db.execute(OLD_INTERVAL)
+    found = await operator.json("health", code=1)
+    [sync] = [check for check in found["checks"] if check["name"] == "sync"]
+    assert sync["level"] == "fail" and "update_config payment_sync_interval_minutes=10" in sync["detail"]
 
 
 async def test_missing_rights_are_named(operator: Operator, billing: Billing, database_url: str) -> None:

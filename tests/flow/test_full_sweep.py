@@ -42,6 +42,15 @@ async def test_sweep_without_drift_changes_nothing(billing: Billing, worker: obj
     assert '"missed": 0' in job["result"] and '"changed": 0' in job["result"]
 
 
+async def test_sweep_counts_as_a_sync(billing: Billing, worker: object) -> None:
+    """It covers the whole book, so the time of the last sync moves; a part of the book does not move it."""
+    invoice = await published(billing)
+    await billing.do("sync_payments", invoice_id=invoice)
+    assert await billing.db.fetchval("SELECT last_sync_at FROM sevdesk_config") is None
+    await billing.do("sync_payments", full=True)
+    assert await billing.db.fetchval("SELECT last_sync_at > now() - interval '1 minute' FROM sevdesk_config")
+
+
 async def test_deleted_invoice_is_an_event(billing: Billing, worker: object, sevdesk: Running) -> None:
     """Gone in sevDesk: parked for a person, the claim untouched, and publishing again makes a new one."""
     invoice = await published(billing)

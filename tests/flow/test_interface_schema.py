@@ -84,8 +84,10 @@ async def money(stage: Stage) -> None:
 
 
 async def endings(stage: Stage) -> None:
-    """Cancelled here with a mail, in sevDesk, as a credit note; deleted there; an e-invoice."""
+    """Changed and cancelled here with a mail, in sevDesk, as a credit note; deleted there; an e-invoice."""
     invoice = await stage.published()
+    await stage.billing.db.execute("UPDATE billing_invoices SET head_text = 'neu' WHERE id = $1", invoice)
+    assert (await stage.billing.do("send_invoice", invoice_id=invoice))["problem"] == "changed_after_publication"
     await done(stage, "cancel_invoice", invoice_id=invoice, reason="Doppelt", notify=True)
     await stage.published(is_e_invoice=True)
     for path in ("cancel", "delete"):

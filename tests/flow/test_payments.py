@@ -2,7 +2,7 @@
 
 import json
 from contextlib import AsyncExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -63,8 +63,8 @@ async def watermark(billing: Billing) -> datetime | None:
 
 
 def day(text: str) -> datetime:
-    """Berlin midnight."""
-    return datetime.fromisoformat(text).replace(tzinfo=BERLIN)
+    """Noon in Berlin."""
+    return datetime.fromisoformat(text).replace(hour=12, tzinfo=BERLIN)
 
 
 @pytest.mark.parametrize(
@@ -258,6 +258,19 @@ async def test_watermark_only_moves_forward(billing: Billing, worker: object, se
     await pay(sevdesk, there, "40")
     assert (await sync(billing))["changed"] == 1
     assert await watermark(billing) == later
+
+
+async def test_feed_passes_many_equal_stamps(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """Documents of one `update` are read twice at most, though nothing on the page is newer."""
+    await control(sevdesk, "POST", "seed", {"invoices": 30, "age_seconds": 1000})
+    await published(billing)
+    for each in sevdesk.sandbox.account.invoices.values():
+        each.update = each.update.replace(microsecond=0) - timedelta(minutes=20)
+    seen = [(await sync(billing))["seen"] for _ in range(2)]
+    assert seen == [31, 0]
+    now = await billing.db.fetchval("SELECT now()")
+    moved = await watermark(billing)
+    assert moved is not None and timedelta(minutes=1) < now - moved < timedelta(minutes=4)
 
 
 async def test_watermark_never_passes_start(billing: Billing, worker: object, sevdesk: Running) -> None:

@@ -1,7 +1,7 @@
 """The payment sync starts by itself: once per tick, however many workers, and as often as the setting says."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -12,7 +12,7 @@ from flow.books import until
 from flow.conftest import RunWorker
 from flow.holding import HoldableSevdesk
 
-from worker.domain.schedule import next_run
+from worker.domain.schedule import is_allowed, next_run
 from worker.maintenance import maintenance
 
 TICK = 0.05
@@ -124,8 +124,11 @@ async def test_changed_interval_is_followed(billing: Billing, worker: object, be
 
 
 async def test_refused_interval_starts_nothing(billing: Billing, worker: object) -> None:
-    """An interval that fits no hour leaves the plan as it is; an allowed one takes it up again."""
+    """An interval that fits no hour (set under an older CHECK) leaves the plan as it is; an allowed one goes on."""
     await until(lambda: due(billing))
+    await billing.db.execute(
+        "ALTER TABLE sevdesk_config DROP CONSTRAINT sevdesk_config_payment_sync_interval_minutes_check"
+    )
     await billing.db.execute("UPDATE sevdesk_config SET payment_sync_interval_minutes = 7")
     past = ago(minutes=0)
     await set_due(billing, past)
@@ -134,3 +137,13 @@ async def test_refused_interval_starts_nothing(billing: Billing, worker: object)
     await billing.db.execute("UPDATE sevdesk_config SET payment_sync_interval_minutes = 10")
     await until(lambda: is_in_future(billing))
     assert len(await syncs(billing)) == 1
+
+
+async def test_table_takes_what_the_schedule_keeps(billing: Billing) -> None:
+    """The CHECK lets through exactly the intervals that have a next run."""
+    taken = []
+    for minutes in range(-1, 1500):
+        with suppress(asyncpg.CheckViolationError):
+            await billing.db.execute("UPDATE sevdesk_config SET payment_sync_interval_minutes = $1", minutes)
+            taken.append(minutes)
+    assert taken == [minutes for minutes in range(-1, 1500) if is_allowed(minutes)]

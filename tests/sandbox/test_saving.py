@@ -24,6 +24,13 @@ async def body(sandbox: SandboxClient, **invoice: Any) -> Any:
 @pytest.mark.parametrize(
     ("change", "status", "message"),
     [
+        # A period without its beginning, and one that ends before it.
+        ({"deliveryDateUntil": "2026-10-31"}, 422, "deliveryDateUntil needs a deliveryDate"),
+        (
+            {"deliveryDate": "2026-10-31", "deliveryDateUntil": "2026-10-30"},
+            422,
+            "The deliveryDateUntil must not be before the deliveryDate",
+        ),
         # Quoted by two peers.
         ({"status": 200}, 422, "New invoices must be created with status 100"),
         ({"status": None}, 422, "New invoices must be created with status 100"),

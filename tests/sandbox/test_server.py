@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from dataclasses import fields
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -35,6 +36,18 @@ def test_program_serves_until_signalled(stop: signal.Signals) -> None:
         program.send_signal(stop)
         assert program.wait(60) == 0
         assert program.stderr.read() == ""
+
+
+async def test_answers_carry_the_accounts_time() -> None:
+    """The header Date moves with the account's clock; a client may read sevDesk's time from it."""
+    now = [datetime(2026, 11, 29, 12, tzinfo=UTC)]
+    async with running(token=TOKEN, clock=lambda: now[0]) as sandbox, httpx.AsyncClient() as http:
+        dates = []
+        for _ in range(2):
+            answer = await http.get(f"{sandbox.base_url}/SevUser", headers={"Authorization": TOKEN})
+            dates.append(answer.headers.get_list("date"))
+            now[0] += timedelta(seconds=90)
+    assert dates == [["Sun, 29 Nov 2026 12:00:00 GMT"], ["Sun, 29 Nov 2026 12:01:30 GMT"]]
 
 
 async def test_taken_ports_are_told() -> None:

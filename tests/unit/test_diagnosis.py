@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -22,7 +23,8 @@ JOB: Mapping[str, Any] = {
 }  # fmt: skip
 INVOICE: Mapping[str, Any] = {
     "id": "i1", "invoice_number": "INV-1", "document_status": "sent", "accounting_sync_status": "synced",
-    "claim_status": "open", "external_invoice_number": "RE-1", "paid_amount": 0, "gross_amount": 119, "currency": "EUR",
+    "claim_status": "open", "external_invoice_number": "RE-1", "currency": "EUR",
+    "paid_amount": Decimal(0), "gross_amount": Decimal(119),
 }  # fmt: skip
 
 
@@ -131,6 +133,7 @@ def test_job_ahead_is_named() -> None:
         ({}, {"token_configured": False}, "SEVDESK_API_TOKEN is not set, so no payment sync runs.", True),
         ({}, {"sync_age": 7200.0}, "The payment sync last ran 2 h ago, though it is due every 10 min.", True),
         ({}, {"sync_age": None}, "The payment sync has not run yet", True),
+        ({"gross_amount": Decimal("NaN")}, {}, "so its payments are not compared.", True),
         ({"claim_status": "paid"}, {}, "Published as RE-1, sent and paid.", False),
         ({"document_status": "approved"}, {}, "Published as RE-1; nobody has asked to mail it.", False),
         ({"accounting_sync_status": "cancelled"}, {}, "It is cancelled.", False),

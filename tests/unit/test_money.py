@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.domain.invoice import Invoice, Item
-from worker.domain.money import Sums, first_problem, predict, tax_text
+from worker.domain.money import Sums, e_invoice_rounding, first_problem, predict, tax_text
 
 
 def item(price: str, rate: str = "19", quantity: str = "1", position: int = 1, name: str = "Dachziegel") -> Item:
@@ -209,6 +209,16 @@ BAD = [
     ),
     # A price that sevDesk was never seen to accept.
     (invoice(item("0.12345")), "Position 1 has the unit price 0.12345, with more than four decimals."),
+    # A quantity that e-invoices cannot hold.
+    (invoice(item("1", quantity="0.33333")), "Position 1 has the quantity 0.33333, with more than four decimals."),
+    # Totals that cannot be compared.
+    *[
+        (
+            replace(invoice(item("1")), net_amount=Decimal(figure)),
+            f"Totals of the invoice are no numbers or beyond a trillion: net_amount {figure}.",
+        )
+        for figure in ("NaN", "-Infinity", "1E+12")
+    ],
     # A position that means nothing.
     (invoice(item("1", quantity="0")), "Position 1 has the quantity 0."),
     (invoice(item("1", name=" ")), "Position 1 has no name."),
@@ -249,6 +259,26 @@ def test_chained_types_have_narrower_limits(bad: Invoice, type_: str, limit: str
     assert found.cause() == f"sevDesk makes an invoice of type {type_} only {limit}."
     assert "SEVDESK_INVOICE_TYPE_AR" in found.next_step()
     assert first_problem(bad, "RE") is None
+
+
+@pytest.mark.parametrize(
+    ("items", "found"),
+    [
+        # Three cents each: 0.03 by position, 0.02 of their sum.
+        ([item("0.03")] * 3, [("19%", "0.03", "0.02")]),
+        # Each rate by itself; a single position always agrees.
+        ([item("0.03")] * 3 + [item("0.07", "7")] * 8, [("7%", "0.00", "0.04"), ("19%", "0.03", "0.02")]),
+        ([item("10.03"), item("10.03", "7")], []),
+        # Nothing to round.
+        ([item("100")] * 3, []),
+        ([item("0.03", "0")] * 3, []),
+    ],
+)
+def test_e_invoice_rounding_is_found(items: list[Item], found: list[tuple[str, str, str]]) -> None:
+    """Both figures are told for each rate at which they differ; ordinary invoices may differ."""
+    problems = [each.parameters for each in e_invoice_rounding(invoice(*items, is_e_invoice=True))]
+    assert [(each["rate"], each["by_position"], each["from_total"]) for each in problems] == found
+    assert e_invoice_rounding(invoice(*items)) == []
 
 
 def test_wrong_sums_name_all_figures() -> None:

@@ -17,7 +17,7 @@ from worker.domain.events import CancelledInSevdesk, PaymentEvent, PaymentSynced
 from worker.domain.invoice import ClaimStatus, DocumentStatus, Handback, SyncStatus
 from worker.steps.payments import (
     Receivable,
-    berlin_midnight,
+    berlin_noon,
     cancellations,
     closed_without_day,
     compare,
@@ -25,10 +25,10 @@ from worker.steps.payments import (
 )
 
 ID, NUMBER = "135000007", "RE-1007"
-MAY = datetime(2026, 5, 3, 22, tzinfo=UTC)  # Berlin midnight of the 4th, in summer time
-JANUARY = datetime(2026, 1, 3, 23, tzinfo=UTC)  # Berlin midnight of the 4th, in winter time
+MAY = datetime(2026, 5, 4, 10, tzinfo=UTC)  # noon in Berlin, in summer time
+JANUARY = datetime(2026, 1, 4, 11, tzinfo=UTC)  # noon in Berlin, in winter time
 NOTED = datetime(2026, 5, 9, 23, 30, tzinfo=UTC)  # sevDesk's last change: the 10th in Berlin
-NOTED_DAY = datetime(2026, 5, 9, 22, tzinfo=UTC)
+NOTED_DAY = datetime(2026, 5, 10, 10, tzinfo=UTC)
 
 
 def receivable(
@@ -234,17 +234,17 @@ def test_payment_events_tell_amounts() -> None:
 @pytest.mark.parametrize(
     "day, hour",
     [
-        (date(2026, 1, 1), 23),  # winter: one hour ahead of UTC
-        (date(2026, 3, 29), 23),  # the night the clock goes forward, before it does
-        (date(2026, 3, 30), 22),  # summer: two hours ahead
-        (date(2026, 10, 25), 22),  # the night the clock goes back, before it does
-        (date(2026, 10, 26), 23),  # winter again
+        (date(2026, 1, 1), 11),  # winter: one hour ahead of UTC
+        (date(2026, 3, 28), 11),  # the day before the clock goes forward
+        (date(2026, 3, 29), 10),  # summer: two hours ahead
+        (date(2026, 10, 24), 10),  # the day before the clock goes back
+        (date(2026, 10, 25), 11),  # winter again
     ],
 )
-def test_day_begins_in_berlin(day: date, hour: int) -> None:
-    """A day's instant is its midnight in Berlin, which is the evening before in UTC."""
-    instant = berlin_midnight(day).astimezone(UTC)
-    assert (instant.date().toordinal(), instant.hour, instant.minute) == (day.toordinal() - 1, hour, 0)
+def test_payment_day_is_the_same_in_utc(day: date, hour: int) -> None:
+    """A day's instant is its noon in Berlin, which no time zone near it moves to another day."""
+    instant = berlin_noon(day).astimezone(UTC)
+    assert (instant.date(), instant.hour, instant.minute) == (day, hour, 0)
 
 
 amounts = st.decimals(min_value="-5", max_value="250", places=2)
@@ -253,7 +253,7 @@ receivables = st.builds(
     receivable,
     st.sampled_from(["open", "partially_paid", "paid"]),
     amounts.map(str),
-    days.map(lambda day: day and berlin_midnight(day)),
+    days.map(lambda day: day and berlin_noon(day)),
     gross=st.sampled_from(["0", "119.00", "50"]),
 )
 words = st.builds(there, st.sampled_from([100, 200, 750, 900, 1000]), amounts.map(str), days, update=st.just(NOTED))

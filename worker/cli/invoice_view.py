@@ -9,6 +9,7 @@ from rich.text import Text
 
 from worker.cli.base import dump
 from worker.cli.tables import facts, table
+from worker.store.connection import EARLIEST, LATEST
 
 if TYPE_CHECKING:
     from worker.operator.preview import Preview
@@ -29,6 +30,8 @@ def history_view(history: InvoiceHistory) -> RenderableType:
     """Numbers, sums and statuses, then the timeline in Berlin time."""
     row, paid_at = history["invoice"], history["invoice"]["paid_at"]
     paid_on = f" on {paid_at.astimezone(BERLIN):%Y-%m-%d}" if paid_at else ""
+    if paid_at in (EARLIEST, LATEST):
+        paid_on = " on a day beyond the calendar"
     head = facts(
         ("invoice", f"{row['invoice_number']} ({row['document_kind']}, {row['id']})"),
         ("sevDesk", f"{row['external_invoice_number'] or '-'} (id {row['external_id'] or '-'})"),

@@ -30,6 +30,7 @@ class Document:
     currency: str = "EUR"
     cancels: str | None = None  # number of the cancelled invoice
     customer: Hashable | None = None  # any id of the customer; None where it is not known
+    comparable: bool = True  # False: ours holds no number or too large a one; gross is 0 then, without subtotals
     advance: bool = False  # sent to sevDesk as an advance invoice (Abschlagsrechnung), which has accounts of its own
 
 

@@ -94,7 +94,8 @@ class Matching:
         self._account_notes: Counter[str] = Counter()
         self._revenue_accounts, self.debtors = RevenueAccounts(), Debtors()
         self._debtor_problems: dict[str, str] = {}
-        self.expected = sum(period.contains(d.day) and d.gross != 0 for d in self._documents.values())
+        inside = (d for d in self._documents.values() if period.contains(d.day))
+        self.expected = sum(d.gross != 0 or not d.comparable for d in inside)
         self.expected_payments = len(self._payments)
         self.matched = self.matched_payments = 0
 
@@ -148,7 +149,7 @@ class Matching:
         groups += [(number, (each,), self._turnover.get(number)) for number, each in self._documents.items()]
         self._debtor_problems = self.debtors.problems()
         for _, documents, found in groups:
-            for group, account, check in _checked_accounts(documents, found):
+            for group, account, check in _checked_accounts(documents, found if _comparable(documents) else None):
                 if check.fault is None:
                     self._revenue_accounts.add(group, account)
         for number, documents, found in groups:
@@ -210,6 +211,11 @@ class Matching:
 
     def _compare_documents(self, number: str, documents: tuple[Document, ...], posted: _Posted | None) -> None:
         """One document, or an invoice and its cancellation that are posted under one number."""
+        if not _comparable(documents):
+            self._add(
+                "amount", "Ein Betrag des Belegs ist bei uns keine Zahl oder zu groß; nicht verglichen", number, posted
+            )
+            return
         gross = sum((d.gross for d in documents), ZERO)
         inside = all(self._period.contains(d.day) for d in documents)
         currency = documents[0].currency
@@ -312,6 +318,10 @@ class Matching:
 
 def _at(posted: dict[str, _Posted], number: str, side: PostingSide) -> _Posted:
     return posted.setdefault(number, _Posted(side.file, side.line))
+
+
+def _comparable(documents: tuple[Document, ...]) -> bool:
+    return all(document.comparable for document in documents)
 
 
 def _checked_accounts(

@@ -87,6 +87,7 @@ def _run(console: DemoConsole, keep: bool, out: Path | None, sevdesk_url: str | 
             "PERSON_JOB_LIMIT": "10000/60",
             # The sandbox answers in milliseconds, so a write whose answer was lost need not be awaited for 45 s.
             "WRITE_QUARANTINE": "10",
+            "ISSUE_DATE_MAX_AGE": "36500",  # the month is the same in every year
             "SHUTDOWN_GRACE": "5",
         }
         log = folder / "worker.log"

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """PARK: the job waits for a person, before anything is sent. WARN: a `legal_warning` event. OFF: not checked."""
+    """PARK: the job waits for a person, before anything is sent. WARN: only an event. OFF: not checked."""
 
     PARK = "park"
     WARN = "warn"
@@ -15,6 +15,13 @@ class Level(StrEnum):
 # Problem code -> what happens unless the setting CHECK_LEVELS says otherwise.
 DEFAULTS: Mapping[str, Level] = {
     "unit_unknown": Level.PARK,
+    "service_date_missing": Level.PARK,
+    "service_dates_reversed": Level.PARK,
+    "issue_date_in_future": Level.PARK,
+    "issue_date_too_old": Level.PARK,
+    "payment_term_invalid": Level.PARK,
+    "e_invoice_rounding": Level.PARK,
+    "changed_after_publication": Level.PARK,
 }
 
 

@@ -255,6 +255,13 @@ class LegalWarning(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedAfterPublication(Event):
+    """The billing system changed the invoice after its document was made; told once for the same columns."""
+
+    columns: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeletedInSevdesk(Event):
     """sevDesk no longer has the invoice. The claim stays as it is; a person must publish it again or cancel it."""
 

@@ -97,6 +97,7 @@ TABLE: Mapping["type[Event]", Transitions] = {
     events.Rejected: Transitions(),
     events.LegalWarning: Transitions(),
     events.Dismissed: Transitions(),
+    events.ChangedAfterPublication: Transitions(sync=_SYNCED),
 }
 
 

@@ -18,11 +18,14 @@ CENT = Decimal("0.01")
 # Currencies without cents (ISO 4217). How sevDesk rounds them is not established; the draft shows it.
 _WITHOUT_CENTS = frozenset({"CLP", "ISK", "JPY", "KRW", "VND"})
 
-# Net prices with four decimals are accepted and used unrounded (one report). Five were never tried.
-_PRICE_DECIMALS = 4
+# Net prices with four decimals are accepted and used unrounded (one report). Five were never tried. Quantities are
+# floats (official); how many decimals are kept is not known. EN 16931-1:2026 allows four for both.
+_DECIMALS = 4
 
-# Postgres' `numeric` also holds NaN and huge numbers; below this bound Decimal computes exactly and never raises.
+# Postgres' `numeric` also holds NaN, Infinity and huge numbers; below these bounds Decimal computes exactly and never
+# raises. Of a position's figures, and of totals.
 _TOO_LARGE = Decimal(10**9)
+_TOO_LARGE_TOTAL = Decimal(10**12)
 
 _ZERO = frozenset({Decimal(0)})
 _GERMAN = frozenset({Decimal(0), Decimal(7), Decimal(19)})
@@ -74,7 +77,7 @@ def predict(items: Iterable[Item], currency: str) -> Sums:
     the rounded net of the position, and halves go away from zero, for negative positions too. Never raises for
     positions in which `first_problem` finds nothing.
     """
-    unit = Decimal(1) if currency in _WITHOUT_CENTS else CENT
+    unit = _unit(currency)
     net = tax = Decimal(0) * unit
     for item in items:
         position_net = _rounded(item.quantity * item.unit_price, unit)
@@ -83,16 +86,52 @@ def predict(items: Iterable[Item], currency: str) -> Sums:
     return Sums(net, tax, net + tax)
 
 
+def is_amount(total: Decimal) -> bool:
+    """A number that can be compared and added; `numeric` columns hold others, too."""
+    return total.is_finite() and abs(total) < _TOO_LARGE_TOTAL
+
+
+def are_computable(items: Iterable[Item]) -> bool:
+    """Whether `predict` may be called."""
+    return all(map(_is_computable, items))
+
+
+def _is_computable(item: Item) -> bool:
+    figures = (item.quantity, item.unit_price, item.tax_rate)
+    return all(figure.is_finite() and abs(figure) < _TOO_LARGE for figure in figures)
+
+
 def first_problem(invoice: Invoice, sevdesk_type: str) -> Problem | None:
     """The first reason why sevDesk would refuse the invoice or compute other sums; None if there is none.
 
     `sevdesk_type` is the invoiceType it is sent as (`RE`, `AR`, `ER`).
     """
-    checks = (_no_positions, _wrong_currency, _wrong_rule, _wrong_position, _wrong_rate, _negative_total)
+    checks = (_no_positions, _wrong_currency, _wrong_rule, _wrong_position, _wrong_rate, _no_totals, _negative_total)
     for check in checks:
         if found := check(invoice):
             return found
     return _wrong_type(invoice, sevdesk_type) or _wrong_sums(invoice)
+
+
+def e_invoice_rounding(invoice: Invoice) -> list[Problem]:
+    """The rates whose tax EN 16931 computes otherwise than sevDesk: from the rate's net total (BR-CO-17).
+
+    To be called only where `first_problem` finds nothing.
+    """
+    if not invoice.is_e_invoice:
+        return []
+    found = []
+    for rate in sorted({item.tax_rate for item in invoice.items}):
+        sums = predict((item for item in invoice.items if item.tax_rate == rate), invoice.currency)
+        from_total = _rounded(sums.net * rate / 100, _unit(invoice.currency))
+        if from_total != sums.tax:
+            figures = {"by_position": _figure(sums.tax), "from_total": _figure(from_total)}
+            found.append(problem("e_invoice_rounding", rate=_percent(rate), currency=invoice.currency, **figures))
+    return found
+
+
+def _unit(currency: str) -> Decimal:
+    return Decimal(1) if currency in _WITHOUT_CENTS else CENT
 
 
 def tax_text(invoice: Invoice) -> str:
@@ -140,15 +179,16 @@ def _wrong_position(invoice: Invoice) -> Problem | None:
 
 
 def _position_problem(item: Item) -> Problem | None:
-    figures = (item.quantity, item.unit_price, item.tax_rate)
-    if not all(figure.is_finite() and abs(figure) < _TOO_LARGE for figure in figures):
+    if not _is_computable(item):
         return problem("position_figure_invalid", position=item.position)
     if not item.name.strip():
         return problem("position_name_missing", position=item.position)
     if item.quantity == 0:
         return problem("position_quantity_zero", position=item.position)
-    if item.unit_price != round(item.unit_price, _PRICE_DECIMALS):
+    if item.unit_price != round(item.unit_price, _DECIMALS):
         return problem("position_price_decimals", position=item.position, price=f"{item.unit_price.normalize():f}")
+    if item.quantity != round(item.quantity, _DECIMALS):
+        return problem("position_quantity_decimals", position=item.position, quantity=f"{item.quantity.normalize():f}")
     return None
 
 
@@ -168,9 +208,15 @@ def _wrong_rate(invoice: Invoice) -> Problem | None:
     return None
 
 
+def _no_totals(invoice: Invoice) -> Problem | None:
+    totals = {name: getattr(invoice, name) for name in ("net_amount", "tax_amount", "gross_amount")}
+    wrong = ", ".join(f"{name} {total:.3G}" for name, total in totals.items() if not is_amount(total))
+    return problem("totals_invalid", totals=wrong) if wrong else None
+
+
 def _negative_total(invoice: Invoice) -> Problem | None:
     """An invoice below zero is a credit note, which sevDesk keeps as another kind of document (official)."""
-    if not invoice.gross_amount.is_finite() or invoice.gross_amount >= 0:
+    if invoice.gross_amount >= 0:
         return None
     return problem("total_negative", gross=_figure(invoice.gross_amount), currency=invoice.currency)
 

@@ -20,6 +20,14 @@ def is_allowed(minutes: int) -> bool:
     return minutes % 60 == 0 and DAY_MINUTES % minutes == 0
 
 
+def not_allowed(minutes: int) -> str:
+    """What to say, and to do, about an interval that the schedule cannot keep."""
+    return (
+        f"payment_sync_interval_minutes is {minutes}, so only the nightly sweep is started; allowed are {ALLOWED}. "
+        "Set one: sevdesk-worker enqueue update_config payment_sync_interval_minutes=10."
+    )
+
+
 def next_run(minutes: int, after: datetime) -> datetime:
     """The first scheduled time later than `after` (aware), in UTC. Raises ValueError if the interval is not allowed.
 

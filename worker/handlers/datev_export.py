@@ -17,12 +17,12 @@ import structlog
 
 from sevdesk_client import errors
 from worker.datev.acceptance import accept
-from worker.datev.documents import Document, Payment, subtotals_by_rate
+from worker.datev.documents import ZERO, Document, Payment, subtotals_by_rate
 from worker.datev.report import Period, Report
 from worker.domain.invoice import Item
 from worker.domain.jobs import ExportDatev
 from worker.domain.ledger import Job
-from worker.domain.money import predict
+from worker.domain.money import are_computable, is_amount, predict
 from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
 from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
@@ -216,11 +216,15 @@ def _document(row: DocumentRow, types: Mapping[str, str]) -> Document:
     A cancellation has the negative amounts of its invoice.
     """
     sign = -1 if row["kind"] == "cancellation" else 1
+    advance = types[row["document_kind"]] == "AR"
+    items = [Item(*columns) for columns in row["items"]]
+    if not (is_amount(row["gross"]) and are_computable(items)):
+        return from_row(Document, {**row, "gross": ZERO}, subtotals=(), customer=row["party"], advance=advance,
+                        comparable=False)  # fmt: skip
     positions = []
-    for item in (Item(*columns) for columns in row["items"]):
+    for item in items:
         sums = predict((item,), row["currency"])
         positions.append((item.tax_rate, sign * sums.net, sign * sums.tax))
-    advance = types[row["document_kind"]] == "AR"
     return from_row(Document, row, subtotals=subtotals_by_rate(positions), customer=row["party"], advance=advance)
 
 

@@ -12,6 +12,7 @@ import structlog
 
 from sevdesk_client.errors import NotFound
 from sevdesk_client.models import Invoice as SevInvoice
+from sevdesk_client.sending import Hits
 from worker.domain import lifecycle
 from worker.domain.events import DeletedInSevdesk
 from worker.domain.jobs import SyncPayments
@@ -53,6 +54,7 @@ class Sync:
         self.seen: set[str] = set()  # external ids of our invoices on the pages read
         self.feed_limit: datetime | None = None  # in a full sweep: the feed should have found changes until then
         self.missed = 0  # changes that the feed should have found and did not
+        self.first_page_at: datetime | None = None  # by sevDesk's clock
         self.started_at: datetime | None = None
         self.written_since: set[str] = set()  # external ids of our invoices that were written since `started_at`
 
@@ -113,9 +115,11 @@ class Sync:
         since: datetime | None = await self.store.query("watermark")
         run = await self._begin(job, "feed")
         newest = await self._compare_pages(job, run["id"], {"update_after": since - OVERLAP if since else None})
-        if newest is not None:
+        # Without the time of the answer, many invoices with one `update` would be read again by each run, for ever.
+        read_until = [newest, self.first_page_at and self.first_page_at - OVERLAP]
+        if known := [moment for moment in read_until if moment is not None]:
             # Not beyond our own start, in case sevDesk's clock is fast and is corrected later.
-            await self.store.query("move_watermark", watermark=min(newest, run["started_at"]))
+            await self.store.query("move_watermark", watermark=min(max(known), run["started_at"]))
         await self.store.query("set_last_sync")
         return await self._finished(run["id"])
 
@@ -132,6 +136,7 @@ class Sync:
         if self.missed:
             next_step = "The feed overlooked changes; report this."
             log.warning("payment_sync.missed_changes", missed=self.missed, next_step=next_step)
+        await self.store.query("set_last_sync")
         outcome = await self._finished(run["id"])
         return Done({**outcome.result, "missed": self.missed, "by_id": unseen})
 
@@ -179,7 +184,7 @@ class Sync:
         overlap is missing then, and we go back until a page overlaps the one that was read last.
         """
 
-        def fetch() -> asyncio.Task[list[SevInvoice]]:
+        def fetch() -> asyncio.Task[Hits[SevInvoice]]:
             return asyncio.create_task(self.account.client.list_invoices(**filters, offset=offset, limit=PAGE))
 
         offset, before = 0, set[str]()
@@ -187,6 +192,7 @@ class Sync:
         try:
             while True:
                 page = await fetched
+                self.first_page_at = self.first_page_at or page.at
                 ids = {remote.id for remote in page}
                 if offset and before.isdisjoint(ids):
                     log.info("payment_sync.page_shifted", offset=offset)
@@ -256,6 +262,9 @@ class Sync:
         self, receivable: Receivable, remote: SevInvoice, cancelled_by: Mapping[str, SevInvoice]
     ) -> Change | None:
         """The change of one invoice's claim; None if there is none, or if only a person can decide."""
+        if not receivable.is_comparable:
+            self._report("receivable_invalid", receivable)
+            return None
         if payments.closed_without_day(remote) and remote.id not in cancelled_by:
             cancelled_by = payments.cancellations(await self.account.client.find_invoices(receivable.number))
         if payments.unexplained(receivable, remote, cancelled_by):

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from time import monotonic
 
 from worker.domain.health_check import Check, check_that
+from worker.domain.schedule import is_allowed, not_allowed
 from worker.settings import Settings
 from worker.store import CONNECTION_LOST, Store
 from worker.store.probe import PostgresError, probe_locks, unfit_statements
-from worker.store.rows import Row
+from worker.store.rows import ConfigRow, Row
 from worker.store.sql_files import sql_dir
 
 OLDEST = 140_000  # Postgres 14, as `server_version_num`: the oldest that has all the SQL of our statements
@@ -39,6 +40,7 @@ async def postgres_checks(settings: Settings) -> list[Check]:
             *await _server(store),
             *await _fail_on_error("session locks", _locks(settings), "Check DATABASE_LOCK_URL."),
             *await _fail_on_error("migrations", _migrations(store, settings), "Run sevdesk-worker migrate."),
+            *await _fail_on_error("sync interval", _interval(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error("billing tables", _billing(store), "Look at the billing tables."),
         ]
     finally:
@@ -95,6 +97,13 @@ async def _applied(store: Store) -> Check:
         return Check("migrations", "warn", text)
     bad = f"{', '.join(missing)} not applied. Run sevdesk-worker migrate."
     return check_that("migrations", not missing, f"All {len(known)} migrations are applied.", bad)
+
+
+async def _interval(store: Store) -> list[Check]:
+    config: ConfigRow = await store.query("config")
+    minutes = config["payment_sync_interval_minutes"]
+    good = f"The payment sync is due every {minutes} min."
+    return [check_that("sync interval", is_allowed(minutes), good, not_allowed(minutes))]
 
 
 # -- the billing tables ------------------------------------------------------------------------------------------------

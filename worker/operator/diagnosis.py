@@ -8,7 +8,8 @@ from datetime import datetime
 
 from worker.domain import jobs
 from worker.domain.health_check import MISSED_SYNCS
-from worker.domain.problems import TRIED_AGAIN, Problem
+from worker.domain.money import is_amount
+from worker.domain.problems import TRIED_AGAIN, Problem, problem
 from worker.store.operator_rows import AccountRow, DecidingJobRow, InvoiceHeadRow, JobAheadRow, OpenWriteRow
 
 # Seconds. A due job starts within half a second; one that has been due for longer than this has a reason.
@@ -227,6 +228,9 @@ def _published(situation: Situation, row: InvoiceHeadRow) -> Diagnosis:
         return _invoice(row, f"{number}; nobody has asked to mail it.", f"To mail it: {send}.")
     if row["claim_status"] == "paid":
         return _invoice(row, f"{number}, sent and paid.", NOTHING)
+    if not (is_amount(row["gross_amount"]) and is_amount(row["paid_amount"])):
+        found = problem("receivable_invalid", number=row["invoice_number"])
+        return _invoice(row, f"{number}. {found.cause()}", found.next_step(), person=True)
     account = situation.account
     owed = f"{number} and sent; {row['paid_amount']:.2f} of {row['gross_amount']:.2f} {row['currency']} has come."
     if not account["token_configured"]:

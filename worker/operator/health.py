@@ -5,6 +5,7 @@ import socket
 from collections.abc import Awaitable
 
 from worker.domain.health_check import MISSED_SYNCS, Check, check_that
+from worker.domain.schedule import is_allowed, not_allowed
 from worker.operator.connections import living_workers, redis_client
 from worker.settings import Settings
 
@@ -53,7 +54,9 @@ async def _postgres(settings: Settings, sync_within: float | None) -> list[Check
         return [answers, Check("sync", "ok", "no token, so no payment sync is expected.")]
     if sync_within == 0:
         return [answers]
-    limit = sync_within * 60 if sync_within else account["payment_sync_interval_minutes"] * 60 * MISSED_SYNCS
+    if not is_allowed(minutes := account["payment_sync_interval_minutes"]):
+        return [answers, Check("sync", "fail", not_allowed(minutes))]
+    limit = sync_within * 60 if sync_within else minutes * 60 * MISSED_SYNCS
     age = account["sync_age"]
     if age is None:
         return [answers, Check("sync", "ok", "no payment sync has been made yet.")]

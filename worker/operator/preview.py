@@ -1,13 +1,13 @@
 """What publishing an invoice would send: the publish step is run against a sevDesk without invoices."""
 
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
 
 from sevdesk_client import bodies
 from sevdesk_client.client import SevDeskClient
 from worker.domain import money
+from worker.domain.dates import impossible_dates
 from worker.domain.events import LegalWarning
 from worker.domain.invoice import ContactLink
 from worker.domain.jobs import PublishInvoice
@@ -78,7 +78,9 @@ class PreviewAccount(SevdeskAccount):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`problem`: why publishing would stop before the first call. `body` is None without recipient or country."""
+    """`problem`: why publishing would stop before the first call. `body` is None without recipient or country, or where
+    a date or figure cannot be sent.
+    """
 
     invoice_number: str
     recipient: str | None
@@ -105,6 +107,8 @@ async def preview_of(store: Store, invoice_id: UUID, settings: Settings, real: S
     assert isinstance(checked, StepResult)  # a check never writes
     stop = checked.stop
     party = addressee.party if isinstance(addressee, Recipient) else None
+    computable = money.are_computable(invoice.items)  # if not, `problem` names the position
+    sendable = party is not None and party.country_code and computable and impossible_dates(invoice) is None
     return Preview(
         invoice_number=invoice.number,
         recipient=f"{party.display_name} ({party.kind.value} {party.id})" if party else None,
@@ -112,18 +116,11 @@ async def preview_of(store: Store, invoice_id: UUID, settings: Settings, real: S
         problem=stop.problem if stop else None,
         warnings=tuple(event.reason for event in checked.events if isinstance(event, LegalWarning)),
         stated=Sums(invoice.net_amount, invoice.tax_amount, invoice.gross_amount),
-        predicted=_predicted(context),
+        predicted=money.predict(invoice.items, invoice.currency) if computable else None,
         template_id=context.template_id,
-        body=await save_body(context, account) if party and party.country_code else None,
+        body=await save_body(context, account) if sendable else None,
         unknown=tuple(account.unknown),
     )
-
-
-def _predicted(context: StepContext) -> Sums | None:
-    figures = [number for item in context.invoice.items for number in (item.quantity, item.unit_price, item.tax_rate)]
-    if not all(figure.is_finite() and abs(figure) < Decimal(10**9) for figure in figures):
-        return None  # `Preview.problem` names the position
-    return money.predict(context.invoice.items, context.invoice.currency)
 
 
 async def save_body(context: StepContext, account: PreviewAccount) -> dict[str, object]:

@@ -212,6 +212,10 @@ def _synced(ours: OurInvoice, document: Document, cancelled_by: Mapping[str, Sev
     if document.status == DRAFT:
         yield _finding(ours, Drift.STATUS, "finalized", "draft", "Finalize it in sevDesk again: it was reset there.")
         return
+    if not receivable.is_comparable:
+        here = f"gross {receivable.gross}, paid {receivable.handback.paid_amount}"
+        step = "Correct gross_amount or paid_amount of the invoice here: no payment is compared until then."
+        yield _finding(ours, Drift.PAID, here, document.paid_amount, step)
     if payments.unexplained(receivable, document, cancelled_by):
         yield _finding(ours, Drift.STATUS, receivable.handback.claim_status, "closed, neither paid nor cancelled",
                        "Look at the invoice in sevDesk.")  # fmt: skip

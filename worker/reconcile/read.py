@@ -12,6 +12,7 @@ from worker.reconcile.compare import Drift, Finding, OurInvoice, Pdf, SevdeskDoc
 from worker.steps.document import head_differences, position_differences
 from worker.steps.payments import Receivable
 from worker.store import Store
+from worker.store.connection import LATEST
 from worker.store.rows import ComparedRow, Row, from_row, handback_of
 
 PAGE = 1000  # documents per request: sevDesk's maximum (official); also rows per SQL statement
@@ -144,7 +145,7 @@ def _ours(row: ComparedRow, started_at: datetime) -> OurInvoice:
         contacts=frozenset([contact_id] if contact_id else []),
         pdf=_pdf(row),
         cancellation_id=row["cancellation_external_id"],
-        changing=row["job_alive"] or row["updated_at"] > started_at,
+        changing=row["job_alive"] or started_at < row["updated_at"] < LATEST,
     )
 
 

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from worker.domain import money
 from worker.domain.check_levels import Level
+from worker.domain.dates import doubtful_dates, impossible_dates
 from worker.domain.events import LegalWarning
 from worker.domain.invoice import DocumentStatus, PartyKind, SyncStatus
 from worker.domain.outcome import Parked, Rejected
@@ -20,7 +21,12 @@ async def look_publishable(context: StepContext, account: SevdeskAccount) -> Ste
     """
     if (stop := _why_not_publishable(context)) is not None:
         return StepResult(stop=stop, outcome=WriteOutcome.UNKNOWN)
-    found = [each for each in await _unknown_units(context, account) if context.levels[each.code] is not Level.OFF]
+    doubts = doubtful_dates(context.invoice, context.today, context.issue_date_max_age)
+    doubts += money.e_invoice_rounding(context.invoice)
+    doubts += await _unknown_units(context, account)
+    found = [
+        each for each in doubts if context.levels[each.code] is not Level.OFF and each.code not in context.confirmed
+    ]
     parking = next((each for each in found if context.levels[each.code] is Level.PARK), None)
     warnings = {each.code: _warning(each) for each in found if context.levels[each.code] is Level.WARN}
     events = tuple(event for code, event in warnings.items() if code not in context.warned)
@@ -56,7 +62,7 @@ def _why_not_publishable(context: StepContext) -> Parked | Rejected | None:
         return Parked(problem("recipient_address_incomplete", fields=", ".join(missing), **about))
     if invoice.is_e_invoice and not context.party.email:
         return Parked(problem("e_invoice_missing_email", **about))
-    wrong = money.first_problem(invoice, context.sevdesk_type)
+    wrong = impossible_dates(invoice) or money.first_problem(invoice, context.sevdesk_type)
     return Parked(wrong) if wrong else None
 
 

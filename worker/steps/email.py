@@ -4,6 +4,7 @@ sevDesk has no mail log. After an unknown outcome `sendType` and `sendDate` deci
 the mail was sent (one report), both unchanged that it was not; in any other case a person must find out.
 """
 
+from dataclasses import replace
 from typing import TypeVar
 
 from sevdesk_client.errors import NotFound
@@ -18,6 +19,7 @@ from worker.steps.document import not_our_document
 from worker.steps.field_map import MAIL, MailSource, filled
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Intent, LookResult, OpenIntent, Step, StepContext, StepResult, WriteOutcome
+from worker.steps.unchanged import unless_changed
 
 M = TypeVar("M", bound=MailSent)
 
@@ -42,6 +44,9 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
         return StepResult(stop=gone, outcome=WriteOutcome.NOT_DONE)
     if other := await not_our_document(context, remote, account):
         return StepResult(stop=other, outcome=WriteOutcome.NOT_DONE)
+    changed = await unless_changed(context, account, WriteOutcome.NOT_DONE)
+    if changed is not None:
+        return replace(changed, finished=False)  # if nothing stops it, it is looked at again and mailed
     return Intent("send_via_email", mail, context, sending_state(remote))
 
 

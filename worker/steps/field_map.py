@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from worker.domain.dates import delivery_date, delivery_date_until
 from worker.domain.invoice import Party
 from worker.domain.jobs import SendInvoice
 from worker.domain.money import tax_text
@@ -114,6 +115,7 @@ ADDRESS_IDS = (Field("country_id", "addressee.party.country_code", "country.id",
 CONTACT_EMAIL = Field("value", "addressee.party.email", "value")
 TEMPLATE_ID = Field("value", "template_id", "value")
 
+_SERVICE = "invoice.document_kind invoice.issue_date invoice.service_from invoice.service_to"
 INVOICE = (
     Field("contact_id", "link.contact_id", "invoice.contact.id"),
     Field("invoice_date", "invoice.issue_date", "invoice.invoiceDate"),
@@ -123,8 +125,8 @@ INVOICE = (
     Field("currency", "invoice.currency", "invoice.currency"),
     Field("invoice_type", "sevdesk_type", "invoice.invoiceType"),
     Field("time_to_pay", "invoice.payment_term_days", "invoice.timeToPay"),
-    Field("delivery_date", "invoice.service_from", "invoice.deliveryDate"),
-    Field("delivery_date_until", "invoice.service_to", "invoice.deliveryDateUntil"),
+    Field("delivery_date", _SERVICE, "invoice.deliveryDate", delivery_date),
+    Field("delivery_date_until", _SERVICE, "invoice.deliveryDateUntil", delivery_date_until),
     Field("head_text", "invoice.head_text", "invoice.headText"),
     Field("foot_text", "invoice.foot_text", "invoice.footText"),
     Field("customer_internal_note", "invoice.number", "invoice.customerInternalNote"),

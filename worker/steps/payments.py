@@ -29,6 +29,7 @@ from worker.domain.events import (
 )
 from worker.domain.invoice import Cancellation, ClaimStatus, Handback
 from worker.domain.lifecycle import TABLE
+from worker.domain.money import is_amount
 
 DRAFT, OPEN, PARTLY_PAID, CLOSED = 100, 200, 750, 1000
 SR = "SR"  # sevDesk's invoiceType of a cancellation invoice, not our Schlussrechnung
@@ -62,6 +63,11 @@ class Receivable:
     gross: Decimal
     handback: Handback
 
+    @property
+    def is_comparable(self) -> bool:
+        """Both amounts are numbers; `numeric` also holds NaN, Infinity and numbers that nobody owes."""
+        return is_amount(self.gross) and is_amount(self.handback.paid_amount)
+
 
 def cancellations(invoices: list[SevInvoice]) -> dict[str, SevInvoice]:
     """SR documents by the id of the invoice they cancel."""
@@ -75,11 +81,15 @@ def closed_without_day(remote: PaymentState) -> bool:
 
 def unexplained(receivable: Receivable, remote: PaymentState, cancelled_by: Mapping[str, SevInvoice]) -> bool:
     """Closed, though neither paid in full nor cancelled."""
-    return closed_without_day(remote) and remote.id not in cancelled_by and _payment_type(receivable, remote) is None
+    if not receivable.is_comparable or not closed_without_day(remote) or remote.id in cancelled_by:
+        return False
+    return _payment_type(receivable, remote) is None
 
 
 def compare(receivable: Receivable, remote: PaymentState, cancelled_by: Mapping[str, SevInvoice]) -> tuple[Event, ...]:
-    """The events that make our record agree with sevDesk; empty if it does already."""
+    """The events that make our record agree with sevDesk; empty if it does already, or if ours cannot be compared."""
+    if not receivable.is_comparable:
+        return ()
     events: list[Event] = []
     known_number = receivable.handback.external_invoice_number
     if remote.invoice_number and remote.invoice_number != known_number:
@@ -148,12 +158,12 @@ def _payment_type(receivable: Receivable, remote: PaymentState) -> type[PaymentE
 def _paid_at(before: Handback, remote: PaymentState) -> datetime | None:
     """The payment day; if sevDesk has none, the day of its last change, kept once it is recorded."""
     if remote.pay_date is not None:
-        return berlin_midnight(remote.pay_date)
+        return berlin_noon(remote.pay_date)
     if before.paid_at is not None or remote.update is None:
         return before.paid_at
-    return berlin_midnight(remote.update.astimezone(BERLIN).date())
+    return berlin_noon(remote.update.astimezone(BERLIN).date())
 
 
-def berlin_midnight(day: date) -> datetime:
-    """The instant at which a sevDesk day begins: Berlin midnight, in summer and winter."""
-    return datetime.combine(day, time(), tzinfo=BERLIN)
+def berlin_noon(day: date) -> datetime:
+    """Noon in Berlin, in summer and winter: an instant that is on the same day in UTC."""
+    return datetime.combine(day, time(12), tzinfo=BERLIN)

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
-from worker.steps import cancel, cancellation_document, check, contact, email, finalize, pdf, publish
+from worker.steps import cancel, cancellation_document, check, contact, email, finalize, pdf, publish, unchanged
 from worker.steps.step import Step
 
 PLAN: Mapping[str, tuple[Step, ...]] = {
     "publish_invoice": (
         check.PUBLISHABLE,
+        unchanged.UNCHANGED,
         contact.CONTACT,
         contact.ADDRESS,
         contact.EMAIL,

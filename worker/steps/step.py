@@ -22,7 +22,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum, StrEnum
 from typing import Any
 
@@ -81,6 +81,9 @@ class StepContext:
     document: SevdeskDocument | None
     confirmed: tuple[str, ...]  # codes of problems that a person told the job to disregard
     levels: Mapping[str, Level]  # what each check does, see `check_levels`
+    today: date  # in Berlin, by Postgres' clock
+    issue_date_max_age: int  # days
+    changes_told: frozenset[str]  # `ChangedAfterPublication.columns` of the document's events
     warned: frozenset[str]  # codes of the checks that have warned about the invoice before
     link: ContactLink | None
     template_id: str | None
@@ -152,6 +155,8 @@ def _fields_set_by(event: Event, context: StepContext) -> dict[str, Any]:
             return {"document": SevdeskDocument(external_id, kind, party_id, event.content, event.seen_update)}
         case events.Finalized(seen_update=seen) if context.document is not None:
             return {"document": replace(context.document, seen_update=seen)}
+        case events.ChangedAfterPublication(columns=columns):
+            return {"changes_told": context.changes_told | {columns}}
         case events.PdfStored(sha256=sha256):
             return {"pdf_sha256": sha256}
         case events.XmlStored():

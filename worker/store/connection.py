@@ -3,6 +3,7 @@
 from __future__ import annotations  # asyncpg's classes are generic in its stubs only
 
 import json
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -79,8 +80,45 @@ class _TLSUpgradeProto(connect_utils.TLSUpgradeProto):
 connect_utils.TLSUpgradeProto = _TLSUpgradeProto  # type: ignore[misc] # asyncpg offers no other way
 
 
+# Postgres' dates count days, its timestamps microseconds, both from here.
+_EPOCH_DAY, _EPOCH = date(2000, 1, 1), datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+# What `infinity`, years beyond 9999 and years before 1 become: asyncpg would raise, for all rows of the answer, or make
+# a time without zone. A day within Python's range, so that the step into another time zone stays in it.
+EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+
+
+def _decode_date(value: tuple[int]) -> date:
+    ordinal = _EPOCH_DAY.toordinal() + value[0]
+    return date.fromordinal(min(max(ordinal, EARLIEST.toordinal()), LATEST.toordinal()))
+
+
+def _decode_instant(value: tuple[int]) -> datetime:
+    try:
+        return min(max(_EPOCH + value[0] * _MICROSECOND, EARLIEST), LATEST)
+    except OverflowError:
+        return LATEST if value[0] > 0 else EARLIEST
+
+
 async def prepare(connection: asyncpg.Connection[Any]) -> None:
-    """Decode JSON into Python values, its fractions into `Decimal`. Raises one of `CONNECTION_LOST`."""
+    """Decode JSON into Python values, its fractions into `Decimal`; dates and times without ever raising.
+
+    Raises one of `CONNECTION_LOST`.
+    """
+    await connection.set_type_codec(
+        "date",
+        encoder=lambda day: ((day - _EPOCH_DAY).days,),
+        decoder=_decode_date,
+        schema="pg_catalog",
+        format="tuple",
+    )
+    await connection.set_type_codec(
+        "timestamptz",
+        encoder=lambda moment: ((moment - _EPOCH) // _MICROSECOND,),
+        decoder=_decode_instant,
+        schema="pg_catalog",
+        format="tuple",
+    )
     for name in ("json", "jsonb"):
         await connection.set_type_codec(
             name,

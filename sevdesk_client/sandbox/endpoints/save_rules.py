@@ -57,8 +57,18 @@ def read_invoice_body(account: Account, body: Object, old: Invoice | None) -> In
 
 
 def _check_delivery(fields: DocumentFields, rule: str) -> None:
-    """Switch delivery_dates refuses dates not after the invoice date (live, once), or after it (official)."""
-    if fields.delivery_date is None or rule == "any":
+    """A period needs a beginning (official), and one that is not after its end (inferred).
+
+    Switch delivery_dates refuses dates not after the invoice date (live, once), or after it (official).
+    """
+    until = fields.delivery_date_until
+    if fields.delivery_date is None:
+        if until is not None:
+            raise invalid("deliveryDateUntil needs a deliveryDate")  # inferred
+        return
+    if until is not None and as_datetime(until) < as_datetime(fields.delivery_date):
+        raise invalid("The deliveryDateUntil must not be before the deliveryDate")  # inferred
+    if rule == "any":
         return
     later = as_datetime(fields.delivery_date) > as_datetime(fields.invoice_date)
     dates = (timestamp(fields.invoice_date), timestamp(fields.delivery_date))

@@ -9,7 +9,9 @@ import asyncio
 import hmac
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC
+from email.utils import format_datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -69,7 +71,9 @@ class Sandbox:
         if isinstance(reply, Fault):
             await _close_connection(scope, receive, reply.hang)
         else:
-            await send_answer(receive, send, reply)
+            # uvicorn's own header would show the time of the start: this server does not tick.
+            date = format_datetime(self.account.now().astimezone(UTC), usegmt=True)
+            await send_answer(receive, send, replace(reply, headers={"date": date, **reply.headers}))
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run `work` as a task that outlives its request."""

@@ -114,6 +114,7 @@ async def listening(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
         log_level="critical",
         lifespan="off",
         access_log=False,
+        date_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     listener = _listen(port)

@@ -34,6 +34,15 @@ provokes("unit_unknown", position="1", unit="Fass")(_publishing(unit="Fass"))
 provokes("position_figure_invalid", position="1")(_publishing((("1", "NaN", "19"),)))
 provokes("position_quantity_zero", position="2")(_publishing((*USUAL, ("0", "25", "19"))))
 provokes("position_price_decimals", position="1", price="25.00001")(_publishing((("4", "25.00001", "19"),)))
+provokes("position_quantity_decimals", position="1", quantity="0.00001")(_publishing((("0.00001", "25", "19"),)))
+provokes("totals_invalid", totals="net_amount NaN, gross_amount Infinity")(
+    _publishing(net_amount="NaN", gross_amount="Infinity")
+)
+provokes("e_invoice_rounding", rate="19%", by_position="0.03", from_total="0.02", currency="EUR")(
+    _publishing(
+        (("1", "0.03", "19"),) * 3, is_e_invoice=True, net_amount="0.09", tax_amount="0.03", gross_amount="0.12"
+    )
+)
 provokes("tax_rate_not_allowed", position="1", rate="19%", tax_rule="11", allowed="0%")(_publishing(tax_rule=11))
 provokes("total_negative", gross="-119.00", currency="EUR")(
     _publishing((("-4", "25", "19"),), net_amount="-100.00", tax_amount="-19.00", gross_amount="-119.00")

@@ -148,6 +148,14 @@ async def company_changed_after_publication(stage: Stage) -> Any:
     return await stage.billing.do("send_invoice", invoice_id=invoice)
 
 
+@provokes("changed_after_publication", columns="payment_term_days, unit_price of position 1")
+async def row_changed_after_publication(stage: Stage) -> Any:
+    invoice = await stage.published()
+    await stage.billing.db.execute("UPDATE billing_invoices SET payment_term_days = 30")
+    await stage.billing.db.execute("UPDATE billing_invoice_items SET unit_price = 26")
+    return await stage.billing.do("send_invoice", invoice_id=invoice)
+
+
 @provokes("cancelled_in_sevdesk")
 async def cancelled_there_before_its_number_came(stage: Stage) -> Any:
     invoice = await stage.billing.usual_invoice()
@@ -213,6 +221,13 @@ async def closed_without_a_reason(stage: Stage) -> Any:
     await control(stage.sevdesk, "POST", "cancel", {"invoice_id": await stage.there(invoice)})
     storno = next(each for each in (await state(stage.sevdesk))["invoices"] if each["invoiceType"] == "SR")
     await control(stage.sevdesk, "POST", "delete", {"invoice_id": storno["id"]})
+    return await stage.billing.do("sync_payments", invoice_id=invoice)
+
+
+@provokes("receivable_invalid")
+async def gross_that_is_no_number(stage: Stage) -> Any:
+    invoice = await stage.published()
+    await stage.billing.db.execute("UPDATE billing_invoices SET gross_amount = 'NaN'")
     return await stage.billing.do("sync_payments", invoice_id=invoice)
 
 

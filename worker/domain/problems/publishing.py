@@ -60,6 +60,15 @@ ENTRIES = (
           "Ihn in sevDesk ansehen. Ist er so richtig: sevdesk-worker retry {job} --as confirmed. Ist es ein anderer "
           "Beleg, dort seine interne Notiz leeren; ist er falsch, ihn dort berichtigen oder stornieren; "
           f"{ERNEUT}", confirmable=True),
+    entry("changed_after_publication", Actor.BILLING,
+          "The billing system changed invoice {number} after its document was made: {columns}.",
+          "To go on with the document as it is: sevdesk-worker retry {job} --as confirmed. Otherwise set the invoice "
+          f"back, {RETRY} Or cancel it (sevdesk-worker enqueue cancel_invoice invoice_id={{number}} reason=...) and "
+          "issue a new one.",
+          "Das Abrechnungssystem hat die Rechnung {number} geändert, nachdem ihr Beleg entstanden war: {columns}.",
+          "Um mit dem Beleg weiterzumachen, wie er ist: sevdesk-worker retry {job} --as confirmed. Sonst die Rechnung "
+          f"zurückändern, {ERNEUT} Oder sie stornieren (sevdesk-worker enqueue cancel_invoice "
+          "invoice_id={number} reason=...) und eine neue ausstellen.", confirmable=True),
     entry("cancelled_in_sevdesk", Actor.BILLING,
           "Invoice {number} was cancelled in sevDesk.",
           "Nothing to do: a cancelled invoice stays so. Issue a new invoice if one is owed.",
@@ -103,6 +112,13 @@ ENTRIES = (
           "Look at the invoice in sevDesk, then: sevdesk-worker enqueue sync_payments invoice_id={number}.",
           "sevDesk hat die Rechnung {number} ohne Zahlungsdatum geschlossen und zeigt keine Stornierung dazu.",
           "Die Rechnung in sevDesk ansehen, dann: sevdesk-worker enqueue sync_payments invoice_id={number}."),
+    entry("receivable_invalid", Actor.BILLING,
+          "gross_amount or paid_amount of invoice {number} is no number or beyond a trillion, so its payments are not "
+          "compared.",
+          "Correct it in the billing system, then: sevdesk-worker enqueue sync_payments invoice_id={number}.",
+          "gross_amount oder paid_amount der Rechnung {number} ist keine Zahl oder größer als eine Billion, daher "
+          "werden ihre Zahlungen nicht abgeglichen.",
+          "Den Wert im Abrechnungssystem berichtigen, dann: sevdesk-worker enqueue sync_payments invoice_id={number}."),
     entry("cancelled_though_paid", Actor.ACCOUNTANT,
           "Invoice {number} was cancelled in sevDesk, and {paid} {currency} had been paid on it.",
           "Pay the money back, or set it off in sevDesk.",
