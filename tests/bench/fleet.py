@@ -136,7 +136,7 @@ async def _takeover(ground: Ground, place: Place) -> list[Row]:
                 await asyncio.sleep(0.02)
         await heir.stop(signal.SIGKILL)
         await place.billing.redis.flushdb()
-        await place.billing.db.execute("TRUNCATE sevdesk_jobs CASCADE")
+        await place.billing.db.execute("TRUNCATE sevdesk_jobs, sevdesk_queue CASCADE")
         return again - killed
 
     async def other() -> float:
@@ -159,5 +159,5 @@ async def _takeover(ground: Ground, place: Place) -> list[Row]:
     return [
         compared("B15", "SIGKILL in mid-job to its second start elsewhere", "s", samples,
                  against="arq as shipped: the claim's rest",
-                 note="reaper every 2 s; a write in flight also waits out its quarantine, 45 s")
+                 note="reaper every second; a write in flight also waits out its quarantine, 45 s")
     ]  # fmt: skip

@@ -191,9 +191,10 @@ class Place:
         return started
 
     async def drained(self, seconds: float = 600) -> None:
-        """Wait until Redis holds no job, which is when all have ended."""
+        """Wait until neither Redis nor the queue holds a job, which is when all have ended."""
+        left = "SELECT EXISTS (SELECT FROM sevdesk_queue)"
         async with asyncio.timeout(seconds):
-            while await self.billing.redis.zcard("arq:queue"):  # noqa: ASYNC110 - asked alike of both sides
+            while await self.billing.redis.zcard("arq:queue") or await self.billing.db.fetchval(left):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
     async def ledger(self, orders: Sequence[tuple[str, bytes]]) -> list[asyncpg.Record]:

@@ -8,8 +8,8 @@ from worker.domain import jobs
 from worker.domain.jobs import Id, Kind, Payload, Role
 from worker.domain.ledger import Job
 from worker.domain.outcome import Done, Outcome
+from worker.handlers.handler import HandlerContext
 from worker.runner import registry as handlers
-from worker.runner.registry import Office
 
 NAME = "noop"
 
@@ -21,7 +21,7 @@ class Noop(Payload):
     seconds: float = 0.0
 
 
-async def noop(office: Office, job: Job, payload: Noop) -> Outcome:
+async def noop(context: HandlerContext, job: Job, payload: Noop) -> Outcome:
     """Nothing, or nothing for a while."""
     started = time.time()
     if payload.seconds:
