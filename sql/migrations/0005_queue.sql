@@ -174,7 +174,7 @@ END $function$;
 -- Frees the order keys of ended jobs, then starts up to free_slots jobs. Returns them (state running), and the jobs that
 -- were given a later start time by the person limit (state waiting). For each started one the calling
 -- session holds an advisory lock on the job's order key, beyond this transaction: Postgres frees it when the process
--- dies, which is how others learn of its death.
+-- dies, which is how others learn of its death. Call it again if any were limited: there may be more behind them.
 -- held: the keys that the calling process holds already. A session may take a lock of its own a second time, so Postgres
 -- alone would let one process run two jobs of one invoice.
 -- since_system: how many jobs of people this process has started since the last job that nobody asked for. Those come
@@ -192,11 +192,13 @@ DECLARE
     -- Jobs recorded by a transaction that took its time have a rank below the last claimed one; the leader finds those
     -- that are further behind than this.
     late_ranks   CONSTANT bigint := 1000;
-    -- A little more than the slots, because some candidates turn out to be blocked or limited.
-    wanted       CONSTANT integer := free_slots + 10;
+    -- More than the slots, because some candidates turn out to be blocked or limited.
+    wanted       CONSTANT integer := free_slots + 20;
     people_rank  bigint := sevdesk_last_rank_v1('00000000-0000-0000-0000-000000000000');
     system_rank  bigint := sevdesk_last_rank_v1(NULL);
     candidates   sevdesk_queue[];
+    runnable     sevdesk_queue[] := '{}';
+    chosen       text[] := '{}';
     claimed      sevdesk_queue[] := '{}';
     q            sevdesk_queue;
     j            sevdesk_jobs;
@@ -207,69 +209,75 @@ BEGIN
     IF free_slots <= 0 THEN
         RETURN;
     END IF;
-    -- Again while candidates turn out to be blocked or limited; they are none the next time.
+    -- Again while candidates turn out to be blocked; they are none the next time.
     FOR round IN 1..50 LOOP
         SELECT array_agg(c.q ORDER BY c.place) INTO candidates
         FROM (SELECT ROW(p.*)::sevdesk_queue AS q, row_number() OVER (ORDER BY p.rank, p.seq)::numeric AS place
               FROM (SELECT * FROM sevdesk_queue
                     WHERE phase = 'ready' AND requested_by IS NOT NULL AND rank > people_rank - late_ranks
+                      AND job_id <> ALL (chosen)
                     ORDER BY rank, seq LIMIT wanted FOR UPDATE SKIP LOCKED) p
               UNION ALL
               SELECT ROW(s.*)::sevdesk_queue, 4 * row_number() OVER (ORDER BY s.rank, s.seq) - since_system + 0.5
               FROM (SELECT * FROM sevdesk_queue
                     WHERE phase = 'ready' AND requested_by IS NULL AND rank > system_rank - late_ranks
+                      AND job_id <> ALL (chosen)
                     ORDER BY rank, seq LIMIT wanted FOR UPDATE SKIP LOCKED) s) c;
         EXIT WHEN candidates IS NULL;
-        -- In this order, so that two claims never wait for each other.
-        INSERT INTO sevdesk_person_starts (person_id)
-        SELECT DISTINCT c.requested_by FROM unnest(candidates) c
-        WHERE c.requested_by IS NOT NULL AND NOT c.started
-          AND NOT EXISTS (SELECT FROM sevdesk_person_starts p WHERE p.person_id = c.requested_by)
-        ORDER BY 1 ON CONFLICT DO NOTHING;
-        PERFORM FROM sevdesk_person_starts
-        WHERE person_id IN (SELECT c.requested_by FROM unnest(candidates) c WHERE NOT c.started)
-        ORDER BY person_id FOR UPDATE;
         FOREACH q IN ARRAY candidates LOOP
-            EXIT WHEN cardinality(claimed) = free_slots;
             IF q.order_key = ANY (held)
                OR EXISTS (SELECT FROM sevdesk_queue e
                           WHERE e.order_key = q.order_key AND e.phase NOT IN ('scheduled', 'parked') AND e.seq < q.seq) THEN
                 UPDATE sevdesk_queue SET phase = 'blocked' WHERE job_id = q.job_id;
-                CONTINUE;
+            ELSE
+                runnable := runnable || q;
+                chosen := chosen || q.job_id;
             END IF;
-            IF NOT pg_try_advisory_lock(hashtextextended(q.order_key, 0)) THEN
-                -- Another process is about to free it, or has stalled.
-                UPDATE sevdesk_queue SET phase = 'waiting', due_at = clock_timestamp() + interval '0.2 s'
-                WHERE job_id = q.job_id;
-                CONTINUE;
-            END IF;
-            moment := clock_timestamp();
-            IF q.requested_by IS NOT NULL AND NOT q.started THEN
-                moment := sevdesk_start_time_v1(q.requested_by, q.start_at, limit_jobs, limit_seconds);
-                IF moment > clock_timestamp() THEN
-                    PERFORM pg_advisory_unlock(hashtextextended(q.order_key, 0));
-                    UPDATE sevdesk_queue SET phase = 'waiting', due_at = moment, start_at = moment WHERE job_id = q.job_id;
-                    UPDATE sevdesk_jobs
-                    SET state = 'waiting', not_before = moment, problem = 'person_limit',
-                        problem_parameters = jsonb_build_object('jobs', limit_jobs::text, 'seconds', limit_seconds::text),
-                        error = format('The person who asked may start %s jobs per %s s; this one waits its turn.',
-                                       limit_jobs, limit_seconds),
-                        next_step = 'Nothing to do; it goes on by itself.', updated_at = clock_timestamp()
-                    WHERE job_id = q.job_id RETURNING * INTO j;
-                    RETURN NEXT j;
-                    CONTINUE;
-                END IF;
-            END IF;
-            claimed := claimed || q;
-            UPDATE sevdesk_queue SET phase = 'running', started = true WHERE job_id = q.job_id;
-            UPDATE sevdesk_jobs
-            SET state = 'running', attempt = attempt + 1, worker = worker_name, not_before = NULL, problem = NULL,
-                problem_parameters = NULL, error = NULL, next_step = NULL, started_at = coalesce(started_at, moment),
-                updated_at = moment
-            WHERE job_id = q.job_id RETURNING * INTO j;
-            RETURN NEXT j;
         END LOOP;
+        EXIT WHEN cardinality(runnable) >= free_slots;
+    END LOOP;
+    -- Once and in this order, so that two claims never wait for each other.
+    INSERT INTO sevdesk_person_starts (person_id)
+    SELECT DISTINCT r.requested_by FROM unnest(runnable) r
+    WHERE r.requested_by IS NOT NULL AND NOT r.started
+      AND NOT EXISTS (SELECT FROM sevdesk_person_starts p WHERE p.person_id = r.requested_by)
+    ORDER BY 1 ON CONFLICT DO NOTHING;
+    PERFORM FROM sevdesk_person_starts
+    WHERE person_id IN (SELECT r.requested_by FROM unnest(runnable) r WHERE NOT r.started)
+    ORDER BY person_id FOR UPDATE;
+    FOREACH q IN ARRAY runnable LOOP
         EXIT WHEN cardinality(claimed) = free_slots;
+        IF NOT pg_try_advisory_lock(hashtextextended(q.order_key, 0)) THEN
+            -- Another process is about to free it, or has stalled.
+            UPDATE sevdesk_queue SET phase = 'waiting', due_at = clock_timestamp() + interval '0.2 s'
+            WHERE job_id = q.job_id;
+            CONTINUE;
+        END IF;
+        moment := clock_timestamp();
+        IF q.requested_by IS NOT NULL AND NOT q.started THEN
+            moment := sevdesk_start_time_v1(q.requested_by, q.start_at, limit_jobs, limit_seconds);
+            IF moment > clock_timestamp() THEN
+                PERFORM pg_advisory_unlock(hashtextextended(q.order_key, 0));
+                UPDATE sevdesk_queue SET phase = 'waiting', due_at = moment, start_at = moment WHERE job_id = q.job_id;
+                UPDATE sevdesk_jobs
+                SET state = 'waiting', not_before = moment, problem = 'person_limit',
+                    problem_parameters = jsonb_build_object('jobs', limit_jobs::text, 'seconds', limit_seconds::text),
+                    error = format('The person who asked may start %s jobs per %s s; this one waits its turn.',
+                                   limit_jobs, limit_seconds),
+                    next_step = 'Nothing to do; it goes on by itself.', updated_at = clock_timestamp()
+                WHERE job_id = q.job_id RETURNING * INTO j;
+                RETURN NEXT j;
+                CONTINUE;
+            END IF;
+        END IF;
+        claimed := claimed || q;
+        UPDATE sevdesk_queue SET phase = 'running', started = true WHERE job_id = q.job_id;
+        UPDATE sevdesk_jobs
+        SET state = 'running', attempt = attempt + 1, worker = worker_name, not_before = NULL, problem = NULL,
+            problem_parameters = NULL, error = NULL, next_step = NULL, started_at = coalesce(started_at, moment),
+            updated_at = moment
+        WHERE job_id = q.job_id RETURNING * INTO j;
+        RETURN NEXT j;
     END LOOP;
     PERFORM setval('sevdesk_people_rank', min(c.rank)) FROM unnest(claimed) c
     WHERE c.requested_by IS NOT NULL HAVING min(c.rank) > people_rank;

@@ -150,6 +150,6 @@ async def _snapshot(ground: Ground, place: Place) -> list[Row]:
     await worker.stop()
     return [
         Row("C4", f"jobs that do nothing, after {batch * batches:,} with a snapshot held", median(rates[-3:]), "jobs/s",
-            other=median(before), against="before", ratio=median(rates[-3:]) / median(before), target=(">=", 0.8), of="ratio",
-            samples={"ours": rates, "other": before}),
+            other=median(before), against="before", ratio=median(rates[-3:]) / median(before),
+            target=(">=", 0.8), of="ratio",            samples={"ours": rates, "other": before}),
     ]  # fmt: skip

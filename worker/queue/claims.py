@@ -82,6 +82,14 @@ class ClaimLoop:
         return False
 
     async def _claim(self) -> int:
+        started, limited = await self._claim_once()
+        while limited and self.free_slots:  # there may be jobs of others behind them
+            more, limited = await self._claim_once()
+            started += more
+        return started
+
+    async def _claim_once(self) -> tuple[int, int]:
+        """How many jobs were started, and how many were given a later start time."""
         async with self._claiming:
             ended = self._ended.copy()
             jobs, limited = await self._locks.claim(self.free_slots, ended)
@@ -93,7 +101,7 @@ class ClaimLoop:
         for put_off in limited:
             self._metrics.job_limited()
             log.info("job.person_limited", **asdict(put_off))
-        return len(jobs)
+        return len(jobs), len(limited)
 
     def _end(self, job: Job) -> None:
         task = self.tasks.pop(job.job_id)
