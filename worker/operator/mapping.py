@@ -46,6 +46,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "party.name": ("companies.name", "contacts.last_name"),
     "party.display_name": ("companies.name", "contacts.last_name", "contacts.first_name"),
     "party.buyer_reference": ("companies.buyer_reference",),
+    "party.vat_id": ("companies.vat_id",),
     "link.contact_id": ("sevdesk_contacts.contact_id",),
     "contact_person_id": ("sevdesk_config.contact_person_id",),
     "template_id": ("billing_document_templates.sevdesk_template_id, sevdesk_config.template_*",),

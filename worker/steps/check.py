@@ -7,8 +7,9 @@ from worker.domain.check_levels import Level
 from worker.domain.events import LegalWarning
 from worker.domain.invoice import DocumentStatus, PartyKind, SyncStatus
 from worker.domain.outcome import Parked, Rejected
-from worker.domain.problems import Problem, problem
+from worker.domain.problems import CATALOGUE, Problem, problem
 from worker.domain.recipients import NoRecipient, missing_address_fields
+from worker.domain.tax_rules import findings, shown_tax
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import DRAFT_WRITES, Step, StepContext, StepResult, WriteOutcome, is_synced
 
@@ -20,11 +21,17 @@ async def look_publishable(context: StepContext, account: SevdeskAccount) -> Ste
     """
     if (stop := _why_not_publishable(context)) is not None:
         return StepResult(stop=stop, outcome=WriteOutcome.UNKNOWN)
-    found = [each for each in await _unknown_units(context, account) if context.levels[each.code] is not Level.OFF]
-    parking = next((each for each in found if context.levels[each.code] is Level.PARK), None)
-    warnings = {each.code: _warning(each) for each in found if context.levels[each.code] is Level.WARN}
+    found = await _unknown_units(context, account) + await _wrong_tax_rule(context, account)
+    parking = next((each for each in found if _level(context, each.code) is Level.PARK), None)
+    warnings = {each.code: _warning(each) for each in found if _level(context, each.code) is Level.WARN}
     events = tuple(event for code, event in warnings.items() if code not in context.warned)
     return StepResult(events, stop=Parked(parking) if parking else None, outcome=WriteOutcome.UNKNOWN)
+
+
+def _level(context: StepContext, code: str) -> Level:
+    """What the check does for this job: what a person told the job to disregard is only an event."""
+    level = context.levels[code]
+    return Level.WARN if level is Level.PARK and code in context.confirmed else level
 
 
 def _warning(found: Problem) -> LegalWarning:
@@ -39,6 +46,23 @@ async def _unknown_units(context: StepContext, account: SevdeskAccount) -> list[
     return [
         problem("unit_unknown", position=item.position, unit=(item.unit or "")[:40], known=known) for item in unknown
     ]
+
+
+async def _wrong_tax_rule(context: StepContext, account: SevdeskAccount) -> list[Problem]:
+    """What speaks against the tax rule. Only then sevDesk is asked for whom it lists the rule."""
+    invoice, party = context.invoice, context.party
+    found = [each for each in findings(invoice, party) if _level(context, each.code) is not Level.OFF]
+    if not found:
+        return []
+    about = {
+        "number": invoice.number,
+        "tax_rule": invoice.tax_rule,
+        "party": party_name(party.kind, party.id),
+        "country": party.country_code,
+        "listed": await account.tax_rule_listed(invoice.tax_rule),
+    }
+    facts = [(each.code, about | dict(each.about)) for each in found]
+    return [problem(code, **{name: known[name] for name in CATALOGUE[code].parameters}) for code, known in facts]
 
 
 def _why_not_publishable(context: StepContext) -> Parked | Rejected | None:
@@ -56,7 +80,7 @@ def _why_not_publishable(context: StepContext) -> Parked | Rejected | None:
         return Parked(problem("recipient_address_incomplete", fields=", ".join(missing), **about))
     if invoice.is_e_invoice and not context.party.email:
         return Parked(problem("e_invoice_missing_email", **about))
-    wrong = money.first_problem(invoice, context.sevdesk_type)
+    wrong = shown_tax(invoice) or money.first_problem(invoice, context.sevdesk_type)
     return Parked(wrong) if wrong else None
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from worker.domain.eu_vat import vat_id_text
 from worker.domain.invoice import Party
 from worker.domain.jobs import SendInvoice
 from worker.domain.money import tax_text
@@ -93,7 +94,7 @@ def _buyer_reference(reference: str | None, is_e_invoice: bool) -> str | None:
 COMPANY = (
     Field("customer_number", "party", "customerNumber", customer_number),
     Field("name", "party.name", "name"),
-    Field("vat_number", "party.vat_id", "vatNumber"),
+    Field("vat_number", "party.vat_id", "vatNumber", lambda vat_id: vat_id and vat_id_text(vat_id)),
     Field("buyer_reference", "party.buyer_reference is_e_invoice", "buyerReference", _buyer_reference),
 )
 PERSON = (
@@ -119,7 +120,7 @@ INVOICE = (
     Field("invoice_date", "invoice.issue_date", "invoice.invoiceDate"),
     Field("header", "invoice.document_kind invoice.number", "invoice.header", lambda kind, n: f"{HEADERS[kind]} {n}"),
     Field("tax_rule", "invoice.tax_rule", "invoice.taxRule.id"),
-    Field("tax_text", "invoice", "invoice.taxText", tax_text),
+    Field("tax_text", "invoice addressee.party.vat_id", "invoice.taxText", tax_text),
     Field("currency", "invoice.currency", "invoice.currency"),
     Field("invoice_type", "sevdesk_type", "invoice.invoiceType"),
     Field("time_to_pay", "invoice.payment_term_days", "invoice.timeToPay"),

@@ -34,7 +34,7 @@ provokes("unit_unknown", position="1", unit="Fass")(_publishing(unit="Fass"))
 provokes("position_figure_invalid", position="1")(_publishing((("1", "NaN", "19"),)))
 provokes("position_quantity_zero", position="2")(_publishing((*USUAL, ("0", "25", "19"))))
 provokes("position_price_decimals", position="1", price="25.00001")(_publishing((("4", "25.00001", "19"),)))
-provokes("tax_rate_not_allowed", position="1", rate="19%", tax_rule="11", allowed="0%")(_publishing(tax_rule=11))
+provokes("tax_rate_not_allowed", position="1", rate="19%", tax_rule="5", allowed="0%")(_publishing(tax_rule=5))
 provokes("total_negative", gross="-119.00", currency="EUR")(
     _publishing((("-4", "25", "19"),), net_amount="-100.00", tax_amount="-19.00", gross_amount="-119.00")
 )

@@ -3,12 +3,22 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from worker.domain.problems import amounts, cancelling, delays, exporting, publishing, recipient, requests, sevdesk
+from worker.domain.problems import (
+    amounts,
+    cancelling,
+    delays,
+    exporting,
+    publishing,
+    recipient,
+    requests,
+    sevdesk,
+    tax_rules,
+)
 from worker.domain.problems.problem_type import Lang, ProblemType
 
 CATALOGUE: Mapping[str, ProblemType] = {
     entry.code: entry
-    for part in (requests, amounts, publishing, recipient, cancelling, exporting, sevdesk, delays)
+    for part in (requests, amounts, tax_rules, publishing, recipient, cancelling, exporting, sevdesk, delays)
     for entry in part.ENTRIES
 }
 GIVEN_UP: dict[Lang, str] = {"en": " Given up after {tries} tries.", "de": " Nach {tries} Versuchen aufgegeben."}
