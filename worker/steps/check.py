@@ -4,8 +4,10 @@ from uuid import UUID
 
 from worker.domain import money
 from worker.domain.check_levels import Level
+from worker.domain.emails import address_fault
 from worker.domain.events import LegalWarning
 from worker.domain.invoice import DocumentStatus, PartyKind, SyncStatus
+from worker.domain.jobs import SendInvoice
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import CATALOGUE, Problem, problem
 from worker.domain.recipients import NoRecipient, missing_address_fields
@@ -80,6 +82,8 @@ def _why_not_publishable(context: StepContext) -> Parked | Rejected | None:
         return Parked(problem("recipient_address_incomplete", fields=", ".join(missing), **about))
     if invoice.is_e_invoice and not context.party.email:
         return Parked(problem("e_invoice_missing_email", **about))
+    if wrong_email := _wrong_email(context):
+        return wrong_email
     wrong = shown_tax(invoice) or money.first_problem(invoice, context.sevdesk_type)
     return Parked(wrong) if wrong else None
 
@@ -104,11 +108,13 @@ async def look_published(context: StepContext, account: SevdeskAccount) -> StepR
 
 
 async def look_sendable(context: StepContext, account: SevdeskAccount) -> StepResult:
-    """Published, and the recipient has an e-mail address."""
+    """Published, and there is an e-mail address: the recipient's, or one that the job names."""
     result = await look_published(context, account)
     if result.stop and context.open_intent is None:  # with an open intent the email step must find out if it was sent
         return result
-    stop = _recipient_changed(context) or why_no_mail(context, f"invoice {context.invoice.number}")
+    assert isinstance(context.payload, SendInvoice)
+    document, named = f"invoice {context.invoice.number}", context.payload.to is not None
+    stop = _recipient_changed(context) or why_no_mail(context, document, address_named=named)
     return StepResult(stop=stop, outcome=WriteOutcome.UNKNOWN)
 
 
@@ -125,15 +131,27 @@ def _recipient_changed(context: StepContext) -> Parked | None:
     return Parked(problem(code, number=context.invoice.number, addressee=addressee, named=named))
 
 
-def why_no_mail(context: StepContext, document: str) -> Parked | None:
-    """Why a document cannot be mailed to the recipient; None: it can."""
+def why_no_mail(context: StepContext, document: str, *, address_named: bool = False) -> Parked | None:
+    """Why a document cannot be mailed to the recipient; None: it can. `address_named`: the job names an address."""
     if isinstance(context.recipient, NoRecipient):
         return Parked(context.recipient.problem)
-    if context.party.email:
+    if address_named:
         return None
+    if context.party.email:
+        return _wrong_email(context)
     return Parked(
         problem("recipient_missing_email", document=document, party=party_name(context.party.kind, context.party.id))
     )
+
+
+def _wrong_email(context: StepContext) -> Parked | None:
+    """The recipient's e-mail address, if there is one, is not one that sevDesk may be given."""
+    party = context.party
+    fault = address_fault(party.email) if party.email else None
+    if fault is None:
+        return None
+    about = {"number": context.invoice.number, "party": party_name(party.kind, party.id)}
+    return Parked(problem("recipient_email_invalid", fault=fault, **about))
 
 
 def party_name(kind: PartyKind, id: UUID) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from worker.domain.emails import addressees
 from worker.domain.eu_vat import vat_id_text
 from worker.domain.invoice import Party
 from worker.domain.jobs import SendInvoice
@@ -158,15 +159,18 @@ POSITION_IDS = (Field("unity_id", "unit", "invoicePosSave[].unity.id", _unit_id)
 
 
 class MailSource(NamedTuple):
-    """`number` is sevDesk's number of the invoice; `asked` may contain a subject and a text."""
+    """`number` is sevDesk's number of the invoice; `asked` may contain addresses, a subject and a text."""
 
     party: Party
     number: str
     asked: SendInvoice
 
 
+_ADDRESSES = "party.email asked.to asked.cc asked.bcc"
 MAIL = (
-    Field("to", "party.email", "toEmail"),
+    Field("to", _ADDRESSES, "toEmail", lambda *given: addressees(*given).to),
+    Field("cc", _ADDRESSES, "ccEmail", lambda *given: addressees(*given).cc),
+    Field("bcc", _ADDRESSES, "bccEmail", lambda *given: addressees(*given).bcc),
     Field("subject", "asked.subject number", "subject", lambda subject, number: subject or f"Rechnung {number}"),
     Field("text", "asked.text number", "text", lambda text, number: text or MAIL_TEXT.format(number=number)),
 )
