@@ -63,6 +63,10 @@ class SevDeskClient(Sender):
         """The units of positions, the account's own among them (capture). Raises Refused like every read."""
         return await self._call(Request("GET", "/Unity", params={"limit": MAX_PAGE}), readers.many(models.Unit))
 
+    async def list_tax_rules(self) -> list[models.TaxRule]:
+        """The account's tax rules (not in the spec; captured by one peer). Raises Refused without the path."""
+        return await self._call(Request("GET", "/TaxRule", params={"limit": MAX_PAGE}), readers.many(models.TaxRule))
+
     async def list_payment_methods(self) -> list[models.PaymentMethod]:
         """The account's payment methods (not in the spec; captured by one peer). Raises Refused without the path."""
         return await self._call(Request("GET", "/PaymentMethod"), readers.many(models.PaymentMethod))

@@ -230,6 +230,13 @@ class Unit(Record):
     translation_code: str | None = None
 
 
+class TaxRule(Record):
+    """A tax rule. `country_contact_type`: for whose customers, DE, EU or NOT_EU; others have none (capture)."""
+
+    code: str | None = None
+    country_contact_type: str | None = None
+
+
 class PaymentMethod(Record):
     """A payment method; ids are per account, `electronic_invoice_id` is not (58 transfer, 59 direct debit; capture)."""
 

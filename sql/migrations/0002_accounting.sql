@@ -93,6 +93,8 @@ CREATE TABLE sevdesk_mails (
     job_id        text NOT NULL UNIQUE,
     document      text NOT NULL DEFAULT 'invoice' CHECK (document IN ('invoice', 'cancellation')),
     recipient     text NOT NULL,
+    cc            text,  -- further addresses, separated by commas
+    bcc           text,
     subject       text NOT NULL,
     pdf_sha256    text,
     sent_at       timestamptz NOT NULL DEFAULT clock_timestamp()

@@ -95,8 +95,8 @@ ON CONFLICT (invoice_id, kind, sha256) DO UPDATE
 SET content = excluded.content, filename = excluded.filename, fetched_at = clock_timestamp();
 
 -- name: store_mail!
-INSERT INTO sevdesk_mails (invoice_id, job_id, document, recipient, subject, pdf_sha256)
-VALUES (:invoice_id, :job_id, :document, :recipient, :subject, :pdf_sha256)
+INSERT INTO sevdesk_mails (invoice_id, job_id, document, recipient, cc, bcc, subject, pdf_sha256)
+VALUES (:invoice_id, :job_id, :document, :recipient, :cc, :bcc, :subject, :pdf_sha256)
 ON CONFLICT (job_id) DO NOTHING;
 
 -- name: store_cancellation!

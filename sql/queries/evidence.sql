@@ -32,7 +32,7 @@ SELECT kind, body FROM (
           FROM sevdesk_documents WHERE invoice_id = :invoice_id) r
     UNION ALL
     SELECT 6, NULL, r.id, 'mail', to_jsonb(r)
-    FROM (SELECT id, job_id, document, recipient, subject, pdf_sha256, sent_at
+    FROM (SELECT id, job_id, document, recipient, cc, bcc, subject, pdf_sha256, sent_at
           FROM sevdesk_mails WHERE invoice_id = :invoice_id) r
     UNION ALL
     SELECT 7, NULL, 0, 'cancellation', to_jsonb(r)

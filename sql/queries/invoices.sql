@@ -16,8 +16,8 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
        ARRAY(SELECT (p.position, p.name, p.description, p.quantity, p.unit, p.unit_price, p.tax_rate)
              FROM billing_invoice_items p WHERE p.invoice_id = i.id ORDER BY p.position) AS items,
        ARRAY(SELECT (a.from_type, a.from_id, a.to_type, a.to_id, a.label) FROM hubspot_associations a
-             WHERE (a.from_type = 'deal' AND a.from_id = i.deal_id)
-                OR (a.to_type = 'deal' AND a.to_id = i.deal_id) ORDER BY a.id) AS associations,
+             WHERE (a.from_type, a.from_id) IN (('deal', i.deal_id), ('invoice', i.id))
+                OR (a.to_type, a.to_id) IN (('deal', i.deal_id), ('invoice', i.id)) ORDER BY a.id) AS associations,
        (SELECT count(*) FROM sevdesk_mails m
         WHERE m.invoice_id = i.id AND m.document = 'invoice' AND m.sent_at > h.known_since) AS mails,
        (SELECT count(*) FROM sevdesk_mails m WHERE m.invoice_id = i.id AND m.document = 'cancellation')
@@ -58,10 +58,12 @@ SELECT accounting_sync_status AS sync_status, document_status, claim_status, ext
 FROM billing_invoices WHERE id = :invoice_id;
 
 -- name: load_parties
-SELECT 'company' AS kind, id, name, NULL AS first_name, email, street, zip, city, country_code, vat_id, buyer_reference
+-- Country codes are compared and sent in capitals, however they are written.
+SELECT 'company' AS kind, id, name, NULL AS first_name, email, street, zip, city, upper(btrim(country_code)) AS country_code,
+       vat_id, buyer_reference
 FROM companies WHERE id = ANY (:company_ids::uuid[])
 UNION ALL
-SELECT 'contact', id, last_name, first_name, email, street, zip, city, country_code, NULL, NULL
+SELECT 'contact', id, last_name, first_name, email, street, zip, city, upper(btrim(country_code)), NULL, NULL
 FROM contacts WHERE id = ANY (:contact_ids::uuid[]);
 
 -- name: load_contact_link^

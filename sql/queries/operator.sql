@@ -166,7 +166,7 @@ SELECT at, source, what, detail FROM (
            'sha256', sha256), '2'
     FROM sevdesk_documents WHERE invoice_id = :invoice_id
     UNION ALL
-    SELECT sent_at, 'mail', document || ' mailed', jsonb_build_object('to', recipient, 'subject', subject,
+    SELECT sent_at, 'mail', document || ' mailed', jsonb_build_object('to', recipient, 'cc', cc, 'bcc', bcc, 'subject', subject,
            'job_id', job_id), '2'
     FROM sevdesk_mails WHERE invoice_id = :invoice_id) AS happened
 ORDER BY at, tie;

@@ -108,8 +108,9 @@ def address_drafts() -> Iterator[AddressDraft]:
 
 def calls() -> Iterator[Call]:
     """Every method with every optional argument, given and not given; every draft in every form."""
-    for method in ("bookkeeping_system_version", "list_users", "list_templates", "list_units", "list_payment_methods"):
+    for method in ("bookkeeping_system_version", "list_users", "list_templates", "list_units", "list_tax_rules"):
         yield Call(method)
+    yield Call("list_payment_methods")
     yield Call("list_users", (), {"with_account": True})
     yield Call("find_country", ("DE",))
     yield Call("find_contacts", ("R1-C-1",))

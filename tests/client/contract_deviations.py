@@ -88,17 +88,18 @@ _ADDRESSES = ("GET /ContactAddress", "POST /ContactAddress", "PUT /ContactAddres
 _DATEV_HASH = "GET /Progress/generateDownloadHash"
 _DATEV_PROGRESS = "GET /Progress/getProgress"
 _DATEV_INFO = "GET /ExportJob/jobDownloadInfo"
+_ACCOUNT = ("GET /SevUser", "GET /StaticCountry", "GET /Unity", "GET /TaxRule", "GET /PaymentMethod")
 _WAYS = ("GET /CommunicationWay", "POST /CommunicationWay", "PUT /CommunicationWay/{id}")
 
 # `source` is section and entry of the field notes.
 DEVIATIONS: tuple[Deviation, ...] = (
     # -- requests ------------------------------------------------------------------------------------------------------
     _request(
-        ("GET /SevUser", "GET /StaticCountry", "GET /Unity", "GET /PaymentMethod", "DELETE /Invoice/{id}"),
+        (*_ACCOUNT, "DELETE /Invoice/{id}"),
         ("path",),
         "undocumented",
         "calls the specification leaves out",
-        "11.2, 8.6, 15.1, 12.5, 6.9: live, one to four peers each",
+        "11.2, 8.6, 15.1, 15.2, 12.5, 6.9: live, one to four peers each",
     ),
     _request(
         ("GET /Invoice",),

@@ -99,6 +99,7 @@ class _Teller:
         await self.client.list_users(with_account=True)
         await self.client.list_templates()
         await self.client.list_units()
+        await self.client.list_tax_rules()
         await self.client.list_payment_methods()
         with suppress(SevDeskError):
             await self.client.find_country("DE")

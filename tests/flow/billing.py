@@ -58,9 +58,9 @@ class Billing:
             await self.associate(deal, "company", company, label)
         return deal
 
-    async def associate(self, deal: UUID, kind: str, party: UUID, label: str) -> None:
-        """A HubSpot association from the deal to a company or contact."""
-        row = {"from_type": "deal", "from_id": deal, "to_type": kind, "to_id": party, "label": label}
+    async def associate(self, start: UUID, kind: str, party: UUID, label: str, *, of: str = "deal") -> None:
+        """A HubSpot association from the deal (or invoice) to a company or contact."""
+        row = {"from_type": of, "from_id": start, "to_type": kind, "to_id": party, "label": label}
         await self._insert("hubspot_associations", row)
 
     async def invoice(

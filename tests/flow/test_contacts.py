@@ -168,3 +168,33 @@ async def test_correlation_reaches_everything(billing: Billing, worker: object, 
     await forget_calls(sevdesk)
     await billing.do("sync_payments")
     assert all("correlation_id" not in entry for entry in sevdesk.sandbox.requests) and sevdesk.sandbox.requests
+
+
+async def test_invoice_may_name_its_own_recipient(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """Its association labelled `invoice_recipient` comes before its deal's, and the event log says why."""
+    deal = await billing.deal(await billing.company(), label="invoice_recipient")
+    invoice, other = await billing.invoice(deal), await billing.company(name="Bauherr AG", email="bau@example.com")
+    await billing.associate(invoice, "company", other, "invoice_recipient", of="invoice")
+    await publish(billing, invoice)
+    assert set(await links(billing)) == {other}
+    assert (await billing.event(invoice, "drafted"))["recipient_reason"] == (
+        f"Company {other} is the invoice_recipient of invoice {invoice}."
+    )
+    assert (await billing.do("send_invoice", invoice_id=invoice))["state"] == "done"
+    assert [mail["to"] for mail in (await state(sevdesk))["mails"]] == ["bau@example.com"]
+
+
+@pytest.mark.parametrize("written", ["at", "At", " AT "])
+async def test_country_is_taken_in_any_case(billing: Billing, worker: object, sevdesk: Running, written: str) -> None:
+    """It is the same country, also to the checks: tax-free to Austria, with Austria's id in sevDesk."""
+    company = await billing.company(country_code=written, vat_id="ATU12345675")
+    untaxed = {"items": (("4", "25", "0"),), "tax_amount": "0.00", "gross_amount": "100.00", "tax_rule": 3}
+    invoice = await billing.invoice(await billing.deal(company), **untaxed)
+    await publish(billing, invoice)
+    assert "legal_warning" not in await billing.events(invoice)
+    [document] = (await state(sevdesk))["invoices"]
+    assert document["addressCountry"]["id"] == "2"
+    await billing.db.execute("UPDATE companies SET country_code = 'AT'")
+    await forget_calls(sevdesk)
+    await publish(billing, await billing.invoice(await billing.deal(company), **untaxed))
+    assert "PUT /ContactAddress/{id}" not in await calls(sevdesk)

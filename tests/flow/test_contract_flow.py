@@ -54,7 +54,7 @@ async def three_invoices(billing: Billing) -> list[UUID]:
     sums = {"net_amount": "106.67", "tax_amount": "18.27", "gross_amount": "124.94"}
     texts = {"head_text": "Sehr geehrter Herr Weiß,", "foot_text": "Vielen Dank."}
     final = await billing.invoice(deal, items=lines, document_kind="SR", **sums, **texts)
-    customer = await billing.company(vat_id="ATU12345678", country_code="AT", buyer_reference="K-7")
+    customer = await billing.company(vat_id="ATU12345675", country_code="AT", buyer_reference="K-7")
     untaxed = {"net_amount": "200.00", "tax_amount": "0.00", "gross_amount": "200.00", "tax_rule": 3}
     electronic = await billing.invoice(
         await billing.deal(customer), items=(("2", "100", "0"),), is_e_invoice=True, **untaxed

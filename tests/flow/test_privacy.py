@@ -34,7 +34,12 @@ PERSONAL = {
     "city": f"{MARK}hausen",
 }
 TEXTS = {"head_text": f"Sehr geehrte {MARK}kopf, {IBAN}", "foot_text": f"{MARK}fuss"}
-MAIL = {"subject": f"{MARK}betreff", "text": f"Guten Tag {MARK}text, IBAN {IBAN}"}
+MAIL = {
+    "subject": f"{MARK}betreff",
+    "text": f"Guten Tag {MARK}text, IBAN {IBAN}",
+    "cc": f"{MARK}chef@{MARK}.example,{MARK}buch@{MARK}.example",
+    "bcc": f"{MARK}archiv@{MARK}.example",
+}
 
 
 @pytest.fixture
@@ -165,12 +170,20 @@ async def refused_run(billing: Billing, sevdesk: Running) -> None:
         await refuse_with_echo(sevdesk, call)
         job = await billing.do("publish_invoice", invoice_id=await marked_invoice(billing))
         assert job["state"] == "parked" and "is not right" in parameters(job)["answer"], (call, job["error"])
+    for column, value, code in (
+        ("vat_id", f"ATU{MARK}", "vat_id_invalid"),
+        ("email", f"{MARK}@", "recipient_email_invalid"),
+    ):
+        suspect = await marked_invoice(billing, tax_rule=3)
+        await billing.db.execute(f"UPDATE companies SET {column} = $1", value)  # noqa: S608 - names are ours
+        assert (await billing.do("publish_invoice", invoice_id=suspect))["problem"] == code
     person = await billing.person(first_name=f"{MARK}vor", last_name=f"{MARK}nach", email=PERSONAL["email"])
     for payload in (
         {"invoice_id": f"{MARK}id"},
         {"invoice_id": wrong, "subject": ["zq7"], "text": {"a": MARK}, "resend": MARK},
         {"invoice_id": wrong, "email": PERSONAL["email"], f"{MARK} Straße 5": MARK},
         {"invoice_id": wrong, "text": MARK * 20_000},
+        {"invoice_id": wrong, "to": f"{MARK} <{PERSONAL['email']}>", "cc": f"a@example.com,{MARK}@{MARK}"},
     ):
         assert (await billing.do("send_invoice", **payload))["state"] == "rejected"
     assert (await billing.do("publish_invoice", by=person, invoice_id=wrong))["state"] == "rejected"

@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 from flow.billing import parameters
-from flow.provocations import amounts, cancelling, dates, delays, exporting, publishing, requests, sevdesk  # noqa: F401 - fill it
+from flow.provocations import (  # noqa: F401 - fill it
+    amounts,
+    cancelling,
+    dates,
+    delays,
+    exporting,
+    publishing,
+    requests,
+    sevdesk,
+    tax_rules,
+)
 from flow.provocations.table import PROVOCATIONS
 from flow.stage import Stage
 

@@ -243,3 +243,84 @@ async def test_recipient_without_address_is_parked(billing: Billing, worker: obj
     job = await billing.do("send_invoice", invoice_id=invoice)
     assert (job["state"], job["problem"]) == ("parked", "recipient_missing_email")
     assert await mails(sevdesk) == []
+
+
+FOUR = {
+    "to": "buch@example.com,einkauf@example.com",
+    "cc": "chef@example.com,BUCH@example.com",
+    "bcc": "archiv@example.com",
+}
+
+
+async def test_all_named_addresses_get_it(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """One mail, the first address as sevDesk's one recipient, the others as copies: in the ledger, not in the log."""
+    invoice = await published(billing, sevdesk)
+    job = await billing.do("send_invoice", invoice_id=invoice, **FOUR)
+    assert (job["state"], job["error"]) == ("done", None)
+    [mail] = await mails(sevdesk)
+    expected = ("buch@example.com", "einkauf@example.com,chef@example.com", "archiv@example.com")
+    assert (mail["to"], mail["cc"], mail["bcc"]) == expected
+    [kept] = await billing.db.fetch("SELECT * FROM sevdesk_mails")
+    assert (kept["recipient"], kept["cc"], kept["bcc"]) == expected
+    event = await billing.event(invoice, "mailed")
+    assert event["copies"] == 3 and event["recipient_reason"].endswith("The job named the addresses.")
+    assert "@" not in json.dumps(event)
+
+
+async def test_copies_go_beside_the_recipient(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """Without `to` the document's recipient gets it; one who has no address needs `to`."""
+    invoice = await published(billing, sevdesk)
+    await billing.do("send_invoice", invoice_id=invoice, cc="chef@example.com")
+    await billing.db.execute("UPDATE companies SET email = NULL")
+    parked = await billing.do("send_invoice", invoice_id=invoice, cc="chef@example.com", resend=True)
+    assert parked["problem"] == "recipient_missing_email"
+    await billing.do("send_invoice", invoice_id=invoice, to="buch@example.com", resend=True)
+    sent = [(mail["to"], mail["cc"]) for mail in await mails(sevdesk)]
+    assert sent == [("rechnung@example.com", "chef@example.com"), ("buch@example.com", None)]
+
+
+@pytest.mark.parametrize(("kind", "outcome"), [("lose_answer", "found sent"), ("drop_before", "sent")])
+async def test_unheard_mail_to_many_is_one(
+    billing: Billing, run_worker: RunWorker, sevdesk: Running, kind: str, outcome: str
+) -> None:
+    """A lost answer costs nobody a second mail, and the ledger names everybody who got the first."""
+    async with run_worker(write_quarantine=QUARANTINE):
+        invoice = await published(billing, sevdesk)
+        await order_fault(sevdesk, kind, MAIL)
+        job = await billing.do("send_invoice", invoice_id=invoice, **FOUR)
+    assert (job["state"], job["attempt"]) == ("done", 2)
+    [mail] = await mails(sevdesk)
+    [kept] = await billing.db.fetch("SELECT * FROM sevdesk_mails")
+    assert (kept["recipient"], kept["cc"], kept["bcc"]) == (mail["to"], mail["cc"], mail["bcc"])
+    assert (await billing.event(invoice, "mailed"))["how"] == outcome
+
+
+async def test_faulty_address_is_rejected_unseen(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """By field and place; neither the ledger's sentences nor the event log repeat it."""
+    invoice = await published(billing, sevdesk)
+    job = await billing.do("send_invoice", invoice_id=invoice, cc="chef@example.com,geheim@nirgendwo")
+    assert (job["state"], job["problem"]) == ("rejected", "payload_invalid")
+    assert "cc: address 2 is not one plain e-mail address: Domain" in job["error"]
+    assert "geheim" not in job["error"] + json.dumps(await billing.event(invoice, "rejected"))
+    assert await mails(sevdesk) == []
+
+
+@pytest.mark.parametrize("kind", ["company", "person"])
+@pytest.mark.parametrize("email", ["a@example.com\nBcc: b@example.com", "a@example.com;b@example.com", "Jörg <a@b.de>"])
+async def test_bad_address_stops_before_anything(
+    billing: Billing, worker: object, sevdesk: Running, kind: str, email: str
+) -> None:
+    """Of companies and persons: sevDesk is told nothing, and a published document is not mailed either."""
+    deal, party = await billing.deal(), await getattr(billing, kind)(email=email)
+    await billing.associate(deal, "company" if kind == "company" else "contact", party, "invoice_recipient")
+    invoice = await billing.invoice(deal)
+    job = await billing.do("publish_invoice", invoice_id=invoice)
+    assert (job["state"], job["problem"]) == ("parked", "recipient_email_invalid")
+    assert await calls(sevdesk) == []
+    table = "companies" if kind == "company" else "contacts"
+    await billing.db.execute(f"UPDATE {table} SET email = 'a@example.com' WHERE id = $1", party)  # noqa: S608
+    assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+    await billing.db.execute(f"UPDATE {table} SET email = $2 WHERE id = $1", party, email)  # noqa: S608
+    job = await billing.do("send_invoice", invoice_id=invoice)
+    assert (job["state"], job["problem"]) == ("parked", "recipient_email_invalid")
+    assert await mails(sevdesk) == []

@@ -24,6 +24,10 @@ ONLY_IN = {
     "aiosql": ("worker.store",),
     "httpx": ("sevdesk_client.sending", "worker.app", "worker.operator.connections", "worker.demo"),
     "pydantic_settings": ("worker.settings",),
+    "stdnum": ("worker.domain.eu_vat",),
+    "duty27_eu_vat": ("worker.domain.eu_vat", "sevdesk_client.sandbox.endpoints.save_rules"),
+    "eu_vat_rates_data": ("worker.domain.eu_vat", "sevdesk_client.sandbox.endpoints.save_rules"),
+    "email_validator": ("worker.domain.emails", "sevdesk_client.sandbox.endpoints.sending"),
     "worker.local": ("worker.cli.services", "worker.demo", "worker.local"),
 }
 

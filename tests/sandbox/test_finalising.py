@@ -2,6 +2,7 @@
 
 import pytest
 
+from sevdesk_client.sandbox.account.master_data import COUNTRIES
 from tests.sandbox.sandbox_client import Json, SandboxClient, line, ref, send
 
 MAIL = {"toEmail": "kunde@example.com", "subject": "Ihre Rechnung", "text": "Anbei."}
@@ -94,6 +95,19 @@ async def test_tax_rules_refuse_late(sandbox: SandboxClient, rule: int, rate: in
     answer = await sandbox.send_by(ident, status=200 if code is None else 422)
     assert code is None or answer["error"]["code"] == code
     assert (await sandbox.invoice(ident))["status"] == ("200" if code is None else "100")
+
+
+@pytest.mark.parametrize(
+    ("country", "rate", "code"),
+    [("at", 20, None), ("at", 10, None), ("at", 8, 7100), ("fr", 20, None), ("de", 19, 7100), ("ch", 8, 7100)],
+)
+async def test_shop_rates_are_the_countrys(sandbox: SandboxClient, country: str, rate: int, code: int | None) -> None:
+    """One Stop Shop takes the standard and reduced rates of the address's country, and no other country's customers."""
+    ident = next(ident for ident, (own, _) in COUNTRIES.items() if own == country)
+    where = {"taxRule": ref(18, "TaxRule"), "addressCountry": ref(ident, "StaticCountry")}
+    draft = await sandbox.draft_id(**where, lines=[line(rate=rate)])
+    answer = await sandbox.send_by(draft, status=200 if code is None else 422)
+    assert code is None or answer["error"]["code"] == code
 
 
 async def test_tax_rules_at_save(sandbox: SandboxClient) -> None:

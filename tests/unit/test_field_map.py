@@ -74,7 +74,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         ),
         (field_map.INVOICE + field_map.INVOICE_IDS, INVOICE, bodies.save_invoice),
         (field_map.POSITION, POSITION, position_body),
-        (field_map.MAIL, MailDraft(to="a", subject="a", text="a"), bodies.mail),
+        (field_map.MAIL, MailDraft(to="a", subject="a", text="a", cc="a", bcc="a"), bodies.mail),
     ],
 )
 def test_tables_name_the_keys(table: tuple[Field, ...], draft: Any, send: Send) -> None:

@@ -12,6 +12,7 @@ from worker.domain.invoice import Association, Invoice, Party, PartyKind
 from worker.domain.recipients import NoRecipient, PartyKey, Recipient, customer_number, missing_address_fields, resolve
 
 DEAL, OTHER_DEAL = UUID(int=0xD1), UUID(int=0xD2)
+INVOICE, LABEL = UUID(int=1), "invoice_recipient"
 COMPANY, SECOND_COMPANY, GONE_COMPANY = UUID(int=0xC1), UUID(int=0xC2), UUID(int=0xC9)
 PERSON, SECOND_PERSON, GONE_PERSON = UUID(int=0xA1), UUID(int=0xA2), UUID(int=0xA9)
 
@@ -47,6 +48,11 @@ def out(type_: str, id_: UUID, label: str | None, deal: UUID = DEAL) -> Associat
 def back(type_: str, id_: UUID, label: str | None, deal: UUID = DEAL) -> Association:
     """An association that ends at the deal."""
     return Association(type_, id_, "deal", deal, label)
+
+
+def own(type_: str, id_: UUID) -> Association:
+    """An association that starts at the invoice."""
+    return Association("invoice", INVOICE, type_, id_, LABEL)
 
 
 RESOLVED = [
@@ -98,6 +104,29 @@ RESOLVED = [
     ([back("company", COMPANY, "invoice_recipient", OTHER_DEAL)], PERSON, PERSON, "contact of the invoice"),
     # A company that happens to have the deal's uuid is not the deal.
     ([Association("company", DEAL, "company", COMPANY, "primary")], PERSON, PERSON, "contact of the invoice"),
+    # The invoice's own association comes before everything that the deal says, in either direction ...
+    (
+        [out("company", COMPANY, "invoice_recipient"), own("company", SECOND_COMPANY)],
+        PERSON,
+        SECOND_COMPANY,
+        f"invoice_recipient of invoice {INVOICE}",
+    ),
+    (
+        [out("company", COMPANY, "invoice_recipient"), Association("contact", PERSON, "invoice", INVOICE, LABEL)],
+        None,
+        PERSON,
+        f"invoice_recipient of invoice {INVOICE}",
+    ),
+    # ... a company before a person, as with deals.
+    (
+        [own("contact", PERSON), own("company", COMPANY)],
+        SECOND_PERSON,
+        COMPANY,
+        f"invoice_recipient of invoice {INVOICE}",
+    ),
+    # Another label of the invoice, and another invoice's recipient, do not matter.
+    ([Association("invoice", INVOICE, "company", COMPANY, "primary")], PERSON, PERSON, "contact of the invoice"),
+    ([Association("invoice", UUID(int=9), "company", COMPANY, LABEL)], PERSON, PERSON, "contact of the invoice"),
     # Nothing around the deal at all.
     ([], PERSON, PERSON, "contact of the invoice"),
 ]
@@ -116,6 +145,13 @@ def test_the_first_way_decides(
 
 
 UNRESOLVED = [
+    # Two companies of the invoice; what its deal says does not break the tie.
+    (
+        [own("company", COMPANY), own("company", SECOND_COMPANY), out("company", COMPANY, "invoice_recipient")],
+        None,
+        [(PartyKind.COMPANY, COMPANY), (PartyKind.COMPANY, SECOND_COMPANY)],
+        f"2 parties are each the invoice_recipient of invoice {INVOICE}: Company {COMPANY}, Company {SECOND_COMPANY}.",
+    ),
     # Two companies are labelled: listed by id, and the primary one does not break the tie.
     (
         [

@@ -57,7 +57,7 @@ CUSTOMERS = {
     "strasse": Customer(
         "Straßenbau Weiß GmbH", "Lößweg 9|01067|Dresden|DE", _RECIPIENT, vat_id="DE999999999", beside_employee=True
     ),
-    "alpen": Customer("Alpenglühn Handels GmbH", "Stephansgasse 5|1010|Wien|AT", _RECIPIENT, vat_id="ATU99999999"),
+    "alpen": Customer("Alpenglühn Handels GmbH", "Stephansgasse 5|1010|Wien|AT", _RECIPIENT, vat_id="ATU12345675"),
     "zuerich": Customer("Zürisee Immobilien AG", "Bahnhofstrasse 100|8001|Zürich|CH", "primary"),
     "joerg": Customer("Größer", "Höhenweg 7a|80331|München|DE", first_name="Jörg"),
     "kaethe": Customer("Lübben", "Deichstraße 2|26121|Oldenburg|DE", _RECIPIENT, first_name="Anne-Käthe"),
@@ -95,11 +95,11 @@ INVOICES = (
         "joerg",
         "EB",
         "SR",
-        ("1 x 8999.99 @ 0 PV-Anlage", "2 x 119.50 @ 19 Wartung", "1 x 19.90 @ 7 Handbuch"),
+        ("1 x 8999.99 @ 0 PV-Anlage (§ 12 Abs. 3 UStG)", "2 x 119.50 @ 19 Wartung", "1 x 19.90 @ 7 Handbuch"),
         _PARTLY_PAID,
     ),
     # Only the zero rate, under the tax rule of taxable sales.
-    SampleInvoice("baerbel", "EB", "SR", ("9.75 x 1234.5678 @ 0 Montage Balkonkraftwerk",), _UNPAID),
+    SampleInvoice("baerbel", "EB", "SR", ("9.75 x 1234.5678 @ 0 Montage Balkonkraftwerk (§ 12 Abs. 3 UStG)",), _UNPAID),
     # A discount as a negative position.
     SampleInvoice("pumpe", "EB", "AR", ("1 x 4.15 @ 19 Dichtung", "1 x -2.08 @ 19 Treuerabatt"), _PAID),
     # A discount of half a cent, rounded away from zero.

@@ -22,6 +22,22 @@ DEFAULTS: Mapping[str, Level] = {
     "payment_term_invalid": Level.PARK,
     "e_invoice_rounding": Level.PARK,
     "changed_after_publication": Level.PARK,
+    # The tax rule against the recipient: `tax_rules` names the paragraphs.
+    "vat_id_missing": Level.PARK,
+    "vat_id_of_wrong_country": Level.PARK,
+    "vat_id_invalid": Level.PARK,
+    "vat_id_elsewhere": Level.WARN,
+    "reverse_charge_to_person": Level.WARN,
+    "export_within_eu": Level.WARN,
+    "untaxed_to_germany": Level.WARN,
+    "untaxed_within_eu": Level.WARN,
+    "german_tax_abroad": Level.WARN,
+    "tax_on_exempt_supply": Level.WARN,
+    "zero_rate_without_reason": Level.WARN,
+    "oss_to_company": Level.PARK,
+    "oss_outside_eu": Level.PARK,
+    "oss_rate_wrong": Level.PARK,
+    "oss_rate_reduced": Level.WARN,
 }
 
 

@@ -154,7 +154,10 @@ class MailSent(Event):
     recipient_reason: str
     how: str
     pdf_sha256: str | None
+    copies: int = 0  # how many addresses beside the first got the same mail, as CC or BCC
     recipient: str = field(metadata=UNLOGGED)
+    cc: str | None = field(default=None, metadata=UNLOGGED)
+    bcc: str | None = field(default=None, metadata=UNLOGGED)
     subject: str = field(metadata=UNLOGGED)
 
 

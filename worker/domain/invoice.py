@@ -61,7 +61,7 @@ class Party:
     street: str | None
     zip: str | None
     city: str | None
-    country_code: str | None  # ISO 3166-1 alpha-2
+    country_code: str | None  # ISO 3166-1 alpha-2, in capitals
     vat_id: str | None = None  # companies only
     buyer_reference: str | None = None  # companies only
 
@@ -73,7 +73,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Association:
-    """A row of `hubspot_associations` that starts or ends at the invoice's deal."""
+    """A row of `hubspot_associations` that starts or ends at the invoice or its deal."""
 
     from_type: str
     from_id: UUID

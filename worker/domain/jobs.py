@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from worker.domain import schedule
+from worker.domain.emails import address_fault, several
 from worker.domain.problems import Problem, problem
 
 # The only accepted form of ids. pydantic also accepts ids without hyphens, in braces or as URNs; but the ledger finds a
@@ -56,10 +57,38 @@ class PublishInvoice(Payload):
     invoice_id: Id
 
 
+# More than a customer has offices; a mail to many is no invoice's.
+MAX_ADDRESSES = 20
+
+
+def _addresses(text: str) -> str:
+    """Names the faulty one by its place, because the value is personal data."""
+    addresses = several(text)
+    if not 1 <= len(addresses) <= MAX_ADDRESSES:
+        raise PydanticCustomError(
+            "addresses", "must be 1 to {max} addresses, separated by commas", {"max": MAX_ADDRESSES}
+        )
+    for place, address in enumerate(addresses, 1):
+        if fault := address_fault(address):
+            raise PydanticCustomError(
+                "address", "address {place} is not one plain e-mail address: {fault}", {"place": place, "fault": fault}
+            )
+    return ",".join(addresses)
+
+
+Addresses = Annotated[str, Field(max_length=5000), AfterValidator(_addresses)] | None
+
+
 class SendInvoice(Payload):
-    """E-mail a published invoice to its recipient. A second job sends nothing, unless `resend` is true."""
+    """E-mail a published invoice to its recipient. A second job sends nothing, unless `resend` is true.
+
+    `to` replaces the recipient's own address; `to`, `cc` and `bcc` each take several, separated by commas.
+    """
 
     invoice_id: Id
+    to: Addresses = None
+    cc: Addresses = None
+    bcc: Addresses = None
     subject: str | None = Field(default=None, min_length=1, max_length=200)
     text: str | None = Field(default=None, min_length=1, max_length=20_000)
     resend: bool = False

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
+from worker.domain import eu_vat
 from worker.domain.invoice import Invoice, Item
 from worker.domain.problems import Problem, problem
 
@@ -33,10 +34,8 @@ _GERMAN = frozenset({Decimal(0), Decimal(7), Decimal(19)})
 # Tax rule -> rates its positions may carry (official, "sevdesk-Update 2.0 / Tax Rules").
 _RATES = {1: _GERMAN, 2: _ZERO, 3: _GERMAN, 4: _ZERO, 5: _ZERO, 11: _ZERO, 17: _ZERO, 21: _ZERO}
 
-# One Stop Shop: the rate is the one of the customer's country (official). An invoice does not know that country, so any
-# rate up to the highest of the Union passes (27, Hungary); a rate of the wrong country is left to sevDesk to refuse.
+# One Stop Shop: the rate is the one of the customer's country (official), which `tax_rules` compares.
 _ONE_STOP_SHOP = frozenset({18, 19, 20})
-_HIGHEST_EU_RATE = Decimal(27)
 
 # Advance, partial and final invoices. AR and TR need tax rule 1 or 11, and all three the account's own currency
 # (official). That ER needs the same rules is inferred: it closes a chain of AR or TR.
@@ -53,6 +52,11 @@ _NOTICES = {
     11: "Steuerbefreiung für Kleinunternehmer (§ 19 UStG)",
     17: "Nicht im Inland steuerbare Leistung",
     21: "Steuerschuldnerschaft des Leistungsempfängers (§ 18b UStG)",
+}
+# Rules under which the customer's VAT id must stand on the invoice -> where the law says so.
+NEEDS_VAT_ID = {
+    3: "§ 6a Abs. 1 Satz 1 Nr. 4, § 14a Abs. 3 UStG",
+    21: "§ 3a Abs. 2, § 14a Abs. 1 UStG",
 }
 
 
@@ -126,7 +130,7 @@ def e_invoice_rounding(invoice: Invoice) -> list[Problem]:
         from_total = _rounded(sums.net * rate / 100, _unit(invoice.currency))
         if from_total != sums.tax:
             figures = {"by_position": _figure(sums.tax), "from_total": _figure(from_total)}
-            found.append(problem("e_invoice_rounding", rate=_percent(rate), currency=invoice.currency, **figures))
+            found.append(problem("e_invoice_rounding", rate=percent(rate), currency=invoice.currency, **figures))
     return found
 
 
@@ -134,16 +138,19 @@ def _unit(currency: str) -> Decimal:
     return Decimal(1) if currency in _WITHOUT_CENTS else CENT
 
 
-def tax_text(invoice: Invoice) -> str:
+def tax_text(invoice: Invoice, vat_id: str | None = None) -> str:
     """sevDesk's `taxText`, in German: the tax rates, or the notice that the law requires where no tax is shown.
 
-    Both, if the rule allows rates with and without tax (intra-EU delivery) and both occur.
+    Both, if the rule allows rates with and without tax (intra-EU delivery) and both occur. The customer's VAT id
+    follows the notice where the law wants it on the invoice.
     """
     rates = sorted({item.tax_rate for item in invoice.items})
     notice = _NOTICES.get(invoice.tax_rule)
     if notice is None:
         scheme = " (One-Stop-Shop)" if invoice.tax_rule in _ONE_STOP_SHOP else ""
         return f"Umsatzsteuer {_listed(rates)}{scheme}"
+    if vat_id and invoice.tax_rule in NEEDS_VAT_ID:
+        notice += f"; USt-IdNr. des Kunden: {eu_vat.vat_id_text(vat_id)}"
     taxed = [rate for rate in rates if rate]
     if not taxed:
         return notice
@@ -194,16 +201,16 @@ def _position_problem(item: Item) -> Problem | None:
 
 def _wrong_rate(invoice: Invoice) -> Problem | None:
     """Official: 422 on a rate that the rule does not allow; measured too as code 7100 at `sendBy` (two reports)."""
-    allowed = _RATES.get(invoice.tax_rule)
+    allowed, highest = _RATES.get(invoice.tax_rule), eu_vat.highest_rate(invoice.issue_date)
     for item in invoice.items:
-        fits = 0 <= item.tax_rate <= _HIGHEST_EU_RATE if allowed is None else item.tax_rate in allowed
+        fits = 0 <= item.tax_rate <= highest if allowed is None else item.tax_rate in allowed
         if not fits:
             return problem(
                 "tax_rate_not_allowed",
                 position=item.position,
-                rate=_percent(item.tax_rate),
+                rate=percent(item.tax_rate),
                 tax_rule=invoice.tax_rule,
-                allowed="0% - 27%" if allowed is None else " / ".join(map(_percent, sorted(allowed))),
+                allowed=f"0% - {percent(highest)}" if allowed is None else " / ".join(map(percent, sorted(allowed))),
             )
     return None
 
@@ -258,10 +265,11 @@ def _figure(amount: Decimal) -> str:
     return short if Decimal(short) == amount else f"{amount:f}"
 
 
-def _percent(rate: Decimal) -> str:
+def percent(rate: Decimal) -> str:
+    """With a decimal comma: 25,5%."""
     return f"{rate.normalize():f}%".replace(".", ",")
 
 
 def _listed(rates: list[Decimal]) -> str:
-    *most, final = [_percent(rate) for rate in rates] or ["0%"]
+    *most, final = [percent(rate) for rate in rates] or ["0%"]
     return f"{', '.join(most)} und {final}" if most else final

@@ -1,8 +1,9 @@
 """Decides who gets the invoice, and why. Pure.
 
-These rules apply in this order, and the first that names anybody decides: the deal's association labelled
-`invoice_recipient` (a company before a person), the deal's primary company, the invoice's own contact. If a rule names
-two parties, or one whose row is missing, a person must decide: the next rule might name somebody whom nobody chose.
+These rules apply in this order, and the first that names anybody decides: the invoice's own association labelled
+`invoice_recipient` (a company before a person), the deal's so labelled, the deal's primary company, the invoice's own
+contact. If a rule names two parties, or one whose row is missing, a person must decide: the next rule might name
+somebody whom nobody chose.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -39,7 +40,7 @@ class NoRecipient:
 def resolve(
     invoice: Invoice, associations: Iterable[Association], parties: Mapping[PartyKey, Party]
 ) -> Recipient | NoRecipient:
-    """The recipient of an invoice, by the associations of its deal (in either direction; others are ignored).
+    """The recipient of an invoice, by its associations and its deal's (in either direction; others are ignored).
 
     `parties` holds the rows that exist. A party without address is still the recipient: see `missing_address_fields`.
     """
@@ -92,24 +93,27 @@ def missing_address_fields(party: Party) -> tuple[str, ...]:
 
 def _rules(invoice: Invoice, associations: tuple[Association, ...]) -> Iterator[tuple[list[PartyKey], str]]:
     """The parties that each rule names, and the rule's description for the reason."""
-    deal = f"deal {invoice.deal_id}"
-    named = _associated(invoice.deal_id, associations, RECIPIENT_LABEL)
-    primary = _associated(invoice.deal_id, associations, PRIMARY_LABEL)
+    deal, own = f"deal {invoice.deal_id}", f"invoice {invoice.id}"
+    chosen = _associated("invoice", invoice.id, associations, RECIPIENT_LABEL)
+    named = _associated("deal", invoice.deal_id, associations, RECIPIENT_LABEL)
+    primary = _associated("deal", invoice.deal_id, associations, PRIMARY_LABEL)
+    yield _of(PartyKind.COMPANY, chosen), f"{RECIPIENT_LABEL} of {own}"
+    yield _of(PartyKind.CONTACT, chosen), f"{RECIPIENT_LABEL} of {own}"
     yield _of(PartyKind.COMPANY, named), f"{RECIPIENT_LABEL} of {deal}"
     yield _of(PartyKind.CONTACT, named), f"{RECIPIENT_LABEL} of {deal}"
     yield _of(PartyKind.COMPANY, primary), f"{PRIMARY_LABEL} company of {deal}"
     yield [(PartyKind.CONTACT, invoice.contact_id)] if invoice.contact_id else [], "contact of the invoice"
 
 
-def _associated(deal_id: UUID | None, associations: tuple[Association, ...], label: str) -> set[PartyKey]:
-    """The parties that the deal's associations with this label name, each once."""
+def _associated(kind: str, id: UUID | None, associations: tuple[Association, ...], label: str) -> set[PartyKey]:
+    """The parties that associations of the deal or invoice with this label name, each once."""
     found = set()
     for row in associations:
-        if row.label != label or deal_id is None:
+        if row.label != label or id is None:
             continue
-        if (row.from_type, row.from_id) == ("deal", deal_id):
+        if (row.from_type, row.from_id) == (kind, id):
             found.add((row.to_type, row.to_id))
-        elif (row.to_type, row.to_id) == ("deal", deal_id):
+        elif (row.to_type, row.to_id) == (kind, id):
             found.add((row.from_type, row.from_id))
     return {(PartyKind(type_), id_) for type_, id_ in found if type_ in _PARTY_TYPES}
 

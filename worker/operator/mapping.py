@@ -46,10 +46,12 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "party.name": ("companies.name", "contacts.last_name"),
     "party.display_name": ("companies.name", "contacts.last_name", "contacts.first_name"),
     "party.buyer_reference": ("companies.buyer_reference",),
+    "party.vat_id": ("companies.vat_id",),
     "link.contact_id": ("sevdesk_contacts.contact_id",),
     "contact_person_id": ("sevdesk_config.contact_person_id",),
     "template_id": ("billing_document_templates.sevdesk_template_id, sevdesk_config.template_*",),
     "sevdesk_type": ("setting SEVDESK_INVOICE_TYPE_AR, _SR",),
+    **{f"asked.{name}": (f"job send_invoice, {name}",) for name in ("to", "cc", "bcc")},
     "asked.subject": ("job send_invoice, subject",),
     "asked.text": ("job send_invoice, text",),
 }

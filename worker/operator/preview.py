@@ -20,7 +20,7 @@ from worker.runner.context import load_context
 from worker.settings import Settings
 from worker.steps.check import PUBLISHABLE
 from worker.steps.publish import PUBLISH
-from worker.steps.sevdesk_account import SevdeskAccount
+from worker.steps.sevdesk_account import NOT_LISTED, SevdeskAccount
 from worker.steps.step import Intent, StepContext, StepResult
 from worker.store import Store
 
@@ -59,6 +59,9 @@ class PreviewAccount(SevdeskAccount):
 
     async def units(self) -> list[Unit]:
         return await self.real.units() if self.real else list(STOCK)
+
+    async def tax_rule_listed(self, rule: int) -> str:
+        return await self.real.tax_rule_listed(rule) if self.real else NOT_LISTED
 
     async def contact_link(self, context: StepContext) -> ContactLink:
         """The sevDesk contact the invoice will be written to."""

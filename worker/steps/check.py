@@ -5,11 +5,14 @@ from uuid import UUID
 from worker.domain import money
 from worker.domain.check_levels import Level
 from worker.domain.dates import doubtful_dates, impossible_dates
+from worker.domain.emails import address_fault
 from worker.domain.events import LegalWarning
 from worker.domain.invoice import DocumentStatus, PartyKind, SyncStatus
+from worker.domain.jobs import SendInvoice
 from worker.domain.outcome import Parked, Rejected
-from worker.domain.problems import Problem, problem
+from worker.domain.problems import CATALOGUE, Problem, problem
 from worker.domain.recipients import NoRecipient, missing_address_fields
+from worker.domain.tax_rules import findings, shown_tax
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import DRAFT_WRITES, Step, StepContext, StepResult, WriteOutcome, is_synced
 
@@ -21,16 +24,20 @@ async def look_publishable(context: StepContext, account: SevdeskAccount) -> Ste
     """
     if (stop := _why_not_publishable(context)) is not None:
         return StepResult(stop=stop, outcome=WriteOutcome.UNKNOWN)
-    doubts = doubtful_dates(context.invoice, context.today, context.issue_date_max_age)
-    doubts += money.e_invoice_rounding(context.invoice)
-    doubts += await _unknown_units(context, account)
-    found = [
-        each for each in doubts if context.levels[each.code] is not Level.OFF and each.code not in context.confirmed
-    ]
-    parking = next((each for each in found if context.levels[each.code] is Level.PARK), None)
-    warnings = {each.code: _warning(each) for each in found if context.levels[each.code] is Level.WARN}
+    found = doubtful_dates(context.invoice, context.today, context.issue_date_max_age)
+    found += money.e_invoice_rounding(context.invoice)
+    found += await _unknown_units(context, account)
+    found += await _wrong_tax_rule(context, account)
+    parking = next((each for each in found if _level(context, each.code) is Level.PARK), None)
+    warnings = {each.code: _warning(each) for each in found if _level(context, each.code) is Level.WARN}
     events = tuple(event for code, event in warnings.items() if code not in context.warned)
     return StepResult(events, stop=Parked(parking) if parking else None, outcome=WriteOutcome.UNKNOWN)
+
+
+def _level(context: StepContext, code: str) -> Level:
+    """What the check does for this job: what a person told the job to disregard is only an event."""
+    level = context.levels[code]
+    return Level.WARN if level is Level.PARK and code in context.confirmed else level
 
 
 def _warning(found: Problem) -> LegalWarning:
@@ -45,6 +52,23 @@ async def _unknown_units(context: StepContext, account: SevdeskAccount) -> list[
     return [
         problem("unit_unknown", position=item.position, unit=(item.unit or "")[:40], known=known) for item in unknown
     ]
+
+
+async def _wrong_tax_rule(context: StepContext, account: SevdeskAccount) -> list[Problem]:
+    """What speaks against the tax rule. Only then sevDesk is asked for whom it lists the rule."""
+    invoice, party = context.invoice, context.party
+    found = [each for each in findings(invoice, party) if _level(context, each.code) is not Level.OFF]
+    if not found:
+        return []
+    about = {
+        "number": invoice.number,
+        "tax_rule": invoice.tax_rule,
+        "party": party_name(party.kind, party.id),
+        "country": party.country_code,
+        "listed": await account.tax_rule_listed(invoice.tax_rule),
+    }
+    facts = [(each.code, about | dict(each.about)) for each in found]
+    return [problem(code, **{name: known[name] for name in CATALOGUE[code].parameters}) for code, known in facts]
 
 
 def _why_not_publishable(context: StepContext) -> Parked | Rejected | None:
@@ -62,7 +86,9 @@ def _why_not_publishable(context: StepContext) -> Parked | Rejected | None:
         return Parked(problem("recipient_address_incomplete", fields=", ".join(missing), **about))
     if invoice.is_e_invoice and not context.party.email:
         return Parked(problem("e_invoice_missing_email", **about))
-    wrong = impossible_dates(invoice) or money.first_problem(invoice, context.sevdesk_type)
+    if wrong_email := _wrong_email(context):
+        return wrong_email
+    wrong = impossible_dates(invoice) or shown_tax(invoice) or money.first_problem(invoice, context.sevdesk_type)
     return Parked(wrong) if wrong else None
 
 
@@ -86,11 +112,13 @@ async def look_published(context: StepContext, account: SevdeskAccount) -> StepR
 
 
 async def look_sendable(context: StepContext, account: SevdeskAccount) -> StepResult:
-    """Published, and the recipient has an e-mail address."""
+    """Published, and there is an e-mail address: the recipient's, or one that the job names."""
     result = await look_published(context, account)
     if result.stop and context.open_intent is None:  # with an open intent the email step must find out if it was sent
         return result
-    stop = _recipient_changed(context) or why_no_mail(context, f"invoice {context.invoice.number}")
+    assert isinstance(context.payload, SendInvoice)
+    document, named = f"invoice {context.invoice.number}", context.payload.to is not None
+    stop = _recipient_changed(context) or why_no_mail(context, document, address_named=named)
     return StepResult(stop=stop, outcome=WriteOutcome.UNKNOWN)
 
 
@@ -107,15 +135,27 @@ def _recipient_changed(context: StepContext) -> Parked | None:
     return Parked(problem(code, number=context.invoice.number, addressee=addressee, named=named))
 
 
-def why_no_mail(context: StepContext, document: str) -> Parked | None:
-    """Why a document cannot be mailed to the recipient; None: it can."""
+def why_no_mail(context: StepContext, document: str, *, address_named: bool = False) -> Parked | None:
+    """Why a document cannot be mailed to the recipient; None: it can. `address_named`: the job names an address."""
     if isinstance(context.recipient, NoRecipient):
         return Parked(context.recipient.problem)
-    if context.party.email:
+    if address_named:
         return None
+    if context.party.email:
+        return _wrong_email(context)
     return Parked(
         problem("recipient_missing_email", document=document, party=party_name(context.party.kind, context.party.id))
     )
+
+
+def _wrong_email(context: StepContext) -> Parked | None:
+    """The recipient's e-mail address, if there is one, is not one that sevDesk may be given."""
+    party = context.party
+    fault = address_fault(party.email) if party.email else None
+    if fault is None:
+        return None
+    about = {"number": context.invoice.number, "party": party_name(party.kind, party.id)}
+    return Parked(problem("recipient_email_invalid", fault=fault, **about))
 
 
 def party_name(kind: PartyKind, id: UUID) -> str:

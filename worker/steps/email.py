@@ -10,6 +10,7 @@ from typing import TypeVar
 from sevdesk_client.errors import NotFound
 from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.models import MailDraft
+from worker.domain.emails import several
 from worker.domain.events import Mailed, MailSent
 from worker.domain.invoice import DocumentStatus, SyncStatus
 from worker.domain.jobs import SendInvoice
@@ -108,13 +109,17 @@ def _mailed(context: StepContext, mail: MailDraft, how: str) -> Mailed:
 
 def mailed_event(kind: type[M], context: StepContext, mail: MailDraft, how: str, pdf_sha256: str | None) -> M:
     """The event for a mail to the invoice's recipient; `how` says how we know that it was sent."""
+    asked = context.payload.to if isinstance(context.payload, SendInvoice) else None
     return kind(
         recipient_kind=context.party.kind,
         recipient_id=context.party.id,
-        recipient_reason=context.addressee.reason,
+        recipient_reason=context.addressee.reason + (" The job named the addresses." if asked else ""),
         how=how,
         pdf_sha256=pdf_sha256,
+        copies=len(several(mail.cc)) + len(several(mail.bcc)),
         recipient=mail.to,
+        cc=mail.cc,
+        bcc=mail.bcc,
         subject=mail.subject,
     )
 

@@ -11,6 +11,8 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from worker.domain.dates import delivery_date, delivery_date_until
+from worker.domain.emails import addressees
+from worker.domain.eu_vat import vat_id_text
 from worker.domain.invoice import Party
 from worker.domain.jobs import SendInvoice
 from worker.domain.money import tax_text
@@ -94,7 +96,7 @@ def _buyer_reference(reference: str | None, is_e_invoice: bool) -> str | None:
 COMPANY = (
     Field("customer_number", "party", "customerNumber", customer_number),
     Field("name", "party.name", "name"),
-    Field("vat_number", "party.vat_id", "vatNumber"),
+    Field("vat_number", "party.vat_id", "vatNumber", lambda vat_id: vat_id and vat_id_text(vat_id)),
     Field("buyer_reference", "party.buyer_reference is_e_invoice", "buyerReference", _buyer_reference),
 )
 PERSON = (
@@ -121,7 +123,7 @@ INVOICE = (
     Field("invoice_date", "invoice.issue_date", "invoice.invoiceDate"),
     Field("header", "invoice.document_kind invoice.number", "invoice.header", lambda kind, n: f"{HEADERS[kind]} {n}"),
     Field("tax_rule", "invoice.tax_rule", "invoice.taxRule.id"),
-    Field("tax_text", "invoice", "invoice.taxText", tax_text),
+    Field("tax_text", "invoice addressee.party.vat_id", "invoice.taxText", tax_text),
     Field("currency", "invoice.currency", "invoice.currency"),
     Field("invoice_type", "sevdesk_type", "invoice.invoiceType"),
     Field("time_to_pay", "invoice.payment_term_days", "invoice.timeToPay"),
@@ -159,15 +161,18 @@ POSITION_IDS = (Field("unity_id", "unit", "invoicePosSave[].unity.id", _unit_id)
 
 
 class MailSource(NamedTuple):
-    """`number` is sevDesk's number of the invoice; `asked` may contain a subject and a text."""
+    """`number` is sevDesk's number of the invoice; `asked` may contain addresses, a subject and a text."""
 
     party: Party
     number: str
     asked: SendInvoice
 
 
+_ADDRESSES = "party.email asked.to asked.cc asked.bcc"
 MAIL = (
-    Field("to", "party.email", "toEmail"),
+    Field("to", _ADDRESSES, "toEmail", lambda *given: addressees(*given).to),
+    Field("cc", _ADDRESSES, "ccEmail", lambda *given: addressees(*given).cc),
+    Field("bcc", _ADDRESSES, "bccEmail", lambda *given: addressees(*given).bcc),
     Field("subject", "asked.subject number", "subject", lambda subject, number: subject or f"Rechnung {number}"),
     Field("text", "asked.text number", "text", lambda text, number: text or MAIL_TEXT.format(number=number)),
 )

@@ -7,11 +7,13 @@ from time import monotonic
 from typing import Any
 
 from sevdesk_client.client import SevDeskClient
-from sevdesk_client.errors import NotFound
+from sevdesk_client.errors import NotFound, Refused, TokenRefused, Unavailable
 from worker.domain.units import STOCK, Unit, find_unit
 
 PIECE = STOCK[0]
-# Users, countries, units and payment methods change a few times a year; a change takes effect within an hour.
+NOT_LISTED = "–"  # a tax rule for which sevDesk names no kind of recipient, or did not say
+# What the account has (users, countries, units, tax rules, payment methods) changes a few times a year; a change takes
+# effect within an hour.
 CACHE_SECONDS = 3600.0
 
 
@@ -48,6 +50,21 @@ class SevdeskAccount:
 
     async def _read_units(self) -> list[Unit]:
         return [Unit(each.id, each.name or "", each.translation_code) for each in await self.client.list_units()]
+
+    async def tax_rule_listed(self, rule: int) -> str:
+        """For recipients in which countries sevDesk lists the tax rule: DE, EU, NOT_EU or NOT_LISTED."""
+        rules: dict[str, str] = await self._cached("tax rules", self._read_tax_rules)
+        return rules.get(str(rule), NOT_LISTED)
+
+    async def _read_tax_rules(self) -> dict[str, str]:
+        """Empty if sevDesk does not answer the call: it is in no specification, and only a second opinion."""
+        try:
+            rules = await self.client.list_tax_rules()
+        except TokenRefused:
+            raise
+        except (Refused, Unavailable):
+            return {}
+        return {rule.id: rule.country_contact_type for rule in rules if rule.country_contact_type}
 
     async def payment_method_id(self, electronic_invoice_id: str) -> str:
         """The account's payment method with this UNTDID 4461 code; ids are per account (capture).

@@ -31,9 +31,10 @@ from pydantic import BaseModel
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain import events
 from worker.domain.check_levels import Level
+from worker.domain.emails import several
 from worker.domain.events import Event
 from worker.domain.invoice import Cancellation, ContactLink, Handback, Invoice, Party, SevdeskDocument, SyncStatus
-from worker.domain.jobs import Payload
+from worker.domain.jobs import Payload, SendInvoice
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.recipients import NoRecipient, Recipient
 from worker.steps.payments import DRAFT
@@ -129,6 +130,8 @@ class StepContext:
         texts: list[str | None] = [self.invoice.head_text, self.invoice.foot_text]
         texts += [text for item in self.invoice.items for text in (item.name, item.description)]
         texts += [text for text in self.payload.model_dump().values() if isinstance(text, str)]
+        if isinstance(self.payload, SendInvoice):
+            texts += [*several(self.payload.to), *several(self.payload.cc), *several(self.payload.bcc)]
         if isinstance(self.recipient, Recipient):
             party = self.recipient.party
             texts += [party.name, party.first_name, party.display_name, party.email, party.street, party.city]

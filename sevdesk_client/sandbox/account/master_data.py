@@ -52,6 +52,22 @@ UNITIES: Final = {
     15: ("L", "UNITY_L", "LTR"),
     37: ("", "UNITY_EMPTY", "C62"),
 }
+# Capture: ids, and for whose customers they are; 6 and 7 do not exist. The first code is official, the others invented.
+TAX_RULES: Final = {
+    1: ("USTPFL_UMS_EINN", "DE"),
+    2: ("AUSFUHREN", "NOT_EU"),
+    3: ("INNERGEM_LIEF", "EU"),
+    4: ("STFREIE_UMS_P4", "DE"),
+    5: ("REV_CHARGE_13B", "EU"),
+    **{ident: (f"AUFWAND_{ident}", None) for ident in (8, 9, 10, 12, 13, 14, 15, 16)},
+    11: ("STEUER_NICHT_ERHOBEN_P19", "DE"),
+    17: ("NICHT_IM_INLAND_STEUERBAR", "NOT_EU"),
+    18: ("OSS_GOODS", "EU"),
+    19: ("OSS_ELECTRONIC_SERVICE", "EU"),
+    20: ("OSS_OTHER_SERVICE", "EU"),
+    21: ("REV_CHARGE_18B", "EU"),
+    22: ("ERLOESE_22", "DE"),
+}
 # Capture; ids are per account.
 PAYMENT_METHODS: Final = {
     21919: ("SEPA Überweisung", "58", "58"),
@@ -100,6 +116,12 @@ def country(ident: int) -> Object:
         "name": name,
         "translationCode": f"COUNTRY_{code.upper()}",
     }
+
+
+def tax_rule(ident: int) -> Object:
+    """A TaxRule; of its keys only these were told (capture)."""
+    code, country = TAX_RULES[ident]
+    return {**head_json("TaxRule", ident), "name": code, "code": code, "countryContactType": country}
 
 
 def unity(ident: int) -> Object:

@@ -4,8 +4,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 
+import duty27_eu_vat
+import eu_vat_rates_data
+
 from sevdesk_client.sandbox.account import master_data
-from sevdesk_client.sandbox.account.formats import Object, as_datetime, is_true, parse_id, timestamp
+from sevdesk_client.sandbox.account.formats import Object, as_datetime, berlin_day, is_true, parse_id, timestamp
 from sevdesk_client.sandbox.account.records import DOCUMENT_TEXTS, DocumentFields, Invoice
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.account.sums import ZERO
@@ -15,7 +18,7 @@ from sevdesk_client.sandbox.endpoints.invoice_json import invoice_json
 from sevdesk_client.sandbox.endpoints.save_positions import with_positions
 
 GERMAN_RATES = frozenset({ZERO, Decimal(7), Decimal(19)})
-# Allowed tax rates by tax rule (official). None: rates by country (One Stop Shop), not checked here.
+# Allowed tax rates by tax rule (official). None: One Stop Shop, the rates of the address's country.
 RATES: dict[int, frozenset[Decimal] | None] = {
     **dict.fromkeys((1, 3), GERMAN_RATES),
     **dict.fromkeys((2, 4, 5, 11, 17, 21), frozenset({ZERO})),
@@ -81,10 +84,27 @@ def _check_delivery(fields: DocumentFields, rule: str) -> None:
 def check_tax(account: Account, fields: DocumentFields) -> None:
     """422/7100 for a rate that the tax rule does not allow (measured, two peers; wording inferred)."""
     allowed = RATES[fields.tax_rule]
-    if any(allowed is not None and each.tax_rate not in allowed for each in fields.positions):
+    if allowed is None:
+        allowed = _rates_of_country(fields)
+    if any(each.tax_rate not in allowed for each in fields.positions):
         raise invalid(f"The tax rate is not allowed for tax rule {fields.tax_rule}", 7100)
     if (fields.tax_rule == 11) != account.switches.small_business:
         raise invalid(f"Tax rule {fields.tax_rule} is not allowed for this account", 7100)
+
+
+def _rates_of_country(fields: DocumentFields) -> frozenset[Decimal]:
+    """The country's rates (official: they are compared); the standard one on the day of delivery (inferred).
+
+    None outside the Union, and none in Germany, whose customers are no case of One Stop Shop (inferred).
+    """
+    code, _ = master_data.COUNTRIES[fields.address_country_id]
+    country = eu_vat_rates_data.get_rate(code)
+    if country is None or not country["eu_member"] or code == "de":
+        return frozenset()
+    day = berlin_day(fields.delivery_date_until or fields.delivery_date or fields.invoice_date)
+    reduced = [*country["reduced"], country["super_reduced"], country["parking"]]
+    standard = duty27_eu_vat.get_standard_rate(code, max(day, duty27_eu_vat.DATA_FIRST_DATE))
+    return frozenset({standard, *(Decimal(str(rate)) for rate in reduced if rate is not None)})
 
 
 def _as_body(old: Invoice) -> Object:

@@ -1,5 +1,7 @@
 """Finalising and sending: sendBy, sendViaEmail, enshrine and resetToDraft."""
 
+from email_validator import EmailNotValidError, validate_email
+
 from sevdesk_client.sandbox.account.formats import is_true, ref
 from sevdesk_client.sandbox.account.records import CLIENT, DocumentFields, Invoice, Record, record_json
 from sevdesk_client.sandbox.account.state import Account
@@ -65,8 +67,11 @@ def send_via_email(account: Account, invoice: Invoice, call: Call) -> Answer:
     """POST /Invoice/{id}/sendViaEmail: marks as sent with VM and answers 201 with an Email (official; one report)."""
     body = call.body
     texts = {key: body.get(key) for key in ("toEmail", "subject", "text")}
-    if not all(isinstance(value, str) and value for value in texts.values()) or "@" not in str(texts["toEmail"]):
+    if not all(isinstance(value, str) and value for value in texts.values()):
         raise invalid("toEmail, subject and text are required")  # official; wording inferred
+    copies = [each for key in ("ccEmail", "bccEmail") if body.get(key) for each in str(body[key]).split(",")]
+    if not all(map(_is_address, [str(texts["toEmail"]), *copies])):
+        raise invalid("The email address is not valid")  # inferred; the lists are official, blanks in them are not
     mark_sent(account, invoice, "VM")
     mail = {
         **record_json("Email", Record(*account.new_record())),
@@ -81,6 +86,14 @@ def send_via_email(account: Account, invoice: Invoice, call: Call) -> Answer:
     }
     account.mails.append(mail)
     return objects(mail, 201)
+
+
+def _is_address(text: str) -> bool:
+    """One address, without name, blanks and comment."""
+    try:
+        return validate_email(text, check_deliverability=False).normalized.casefold() == text.casefold()
+    except EmailNotValidError:
+        return False
 
 
 def enshrine(account: Account, invoice: Invoice, call: Call) -> Answer:

@@ -43,7 +43,7 @@ provokes("e_invoice_rounding", rate="19%", by_position="0.03", from_total="0.02"
         (("1", "0.03", "19"),) * 3, is_e_invoice=True, net_amount="0.09", tax_amount="0.03", gross_amount="0.12"
     )
 )
-provokes("tax_rate_not_allowed", position="1", rate="19%", tax_rule="11", allowed="0%")(_publishing(tax_rule=11))
+provokes("tax_rate_not_allowed", position="1", rate="19%", tax_rule="5", allowed="0%")(_publishing(tax_rule=5))
 provokes("total_negative", gross="-119.00", currency="EUR")(
     _publishing((("-4", "25", "19"),), net_amount="-100.00", tax_amount="-19.00", gross_amount="-119.00")
 )

@@ -95,6 +95,12 @@ async def nowhere_to_mail_to(stage: Stage) -> Any:
     return await stage.billing.do("send_invoice", invoice_id=invoice)
 
 
+@provokes("recipient_email_invalid", fault="U+200B")
+async def address_with_something_nobody_sees(stage: Stage) -> Any:
+    deal = await stage.billing.deal(await stage.billing.company(email="rechnung@example.com\u200b"))
+    return await of_deal(stage, deal)
+
+
 @provokes("e_invoice_missing_email")
 async def e_invoice_without_address(stage: Stage) -> Any:
     deal = await stage.billing.deal(await stage.billing.company(email=None))

@@ -13,12 +13,24 @@ from worker.domain.problems import (
     recipient,
     requests,
     sevdesk,
+    tax_rules,
 )
 from worker.domain.problems.problem_type import Lang, ProblemType
 
 CATALOGUE: Mapping[str, ProblemType] = {
     entry.code: entry
-    for part in (requests, amounts, dates, publishing, recipient, cancelling, exporting, sevdesk, delays)
+    for part in (
+        requests,
+        amounts,
+        dates,
+        tax_rules,
+        publishing,
+        recipient,
+        cancelling,
+        exporting,
+        sevdesk,
+        delays,
+    )
     for entry in part.ENTRIES
 }
 GIVEN_UP: dict[Lang, str] = {"en": " Given up after {tries} tries.", "de": " Nach {tries} Versuchen aufgegeben."}

@@ -35,6 +35,13 @@ ENTRIES = (
           f"Add one in the billing system, {RETRY} Or send the document on paper.",
           "Der Empfänger von {document} ({party}) hat keine E-Mail-Adresse.",
           f"Sie im Abrechnungssystem ergänzen, {ERNEUT} Oder den Beleg auf Papier senden."),
+    entry("recipient_email_invalid", Actor.BILLING,
+          "The e-mail address of the recipient of invoice {number} ({party}) is not one plain address such as "
+          "name@example.com; what is wrong with it: {fault}.",
+          f"Correct it in the billing system: one address, without name, blanks and line breaks; {RETRY}",
+          "Die E-Mail-Adresse des Empfängers der Rechnung {number} ({party}) ist nicht eine einzelne Adresse wie "
+          "name@example.com; was an ihr falsch ist: {fault}.",
+          f"Sie im Abrechnungssystem berichtigen: eine Adresse, ohne Namen, Leerzeichen und Zeilenumbrüche; {ERNEUT}"),
     entry("recipient_changed", Actor.BILLING,
           "The document of invoice {number} is addressed to {addressee}, and the billing system now names {named}.",
           "To mail it to {addressee}: sevdesk-worker retry {job} --as confirmed. Otherwise cancel the invoice "
