@@ -6,7 +6,6 @@ TEST_DATABASE_URL and TEST_REDIS_URL, both, use given servers instead; tests tha
 import os
 import secrets
 from collections.abc import Iterator
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 import hypothesis
@@ -44,9 +43,14 @@ def services() -> Iterator[Services]:
     if database_url and redis_url:
         yield Services(database_url, redis_url)
         return
-    with local.scratch() as directory, local.services(directory, durable=False) as found:
+    with (
+        local.scratch() as directory,
+        local.services(directory, durable=False) as found,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         # They have no TLS, and asyncpg would make a TLS context for each connection to ask for it.
-        yield replace(found, database_url=f"{found.database_url}?sslmode=disable")
+        patch.setenv("PGSSLMODE", "disable")
+        yield found
 
 
 @pytest.fixture
