@@ -1,4 +1,4 @@
-"""The path of each endpoint. Paths are case-sensitive; any other answers 500 "wrong HTTP Type" (one report each)."""
+"""The path of each endpoint. Paths are case-sensitive; others answer 500, below Factory 404/157 (one report each)."""
 
 import re
 
