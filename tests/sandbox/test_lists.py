@@ -160,3 +160,13 @@ async def test_saved_vouchers_are_listed(sandbox: SandboxClient) -> None:
     assert [each["id"] for each in await sandbox.objects("GET", "/Voucher")] == [new, old]
     assert [each["id"] for each in await sandbox.objects("GET", "/Voucher?limit=1&offset=1")] == [old]
     assert await sandbox.objects("GET", f"/Voucher/{old}") == [{"id": old, "objectName": "Voucher", "status": "50"}]
+
+
+async def test_tax_rules_name_their_countries(sandbox: SandboxClient) -> None:
+    """Ids and country types as captured; the usual rule is the one that cancellations show in full."""
+    rules = {each["id"]: each for each in await sandbox.objects("GET", "/TaxRule")}
+    assert sorted(map(int, rules)) == [1, 2, 3, 4, 5, *range(8, 23)]
+    assert {ident for ident, each in rules.items() if each["countryContactType"] == "DE"} == {"1", "4", "11", "22"}
+    assert {ident for ident, each in rules.items() if each["countryContactType"] == "NOT_EU"} == {"2", "17"}
+    cancelled = await sandbox.objects("POST", f"/Invoice/{await sandbox.open_id()}/cancelInvoice", 201)
+    assert cancelled["taxRule"] == rules["1"]

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sevdesk_client.sandbox.account.formats import Object, head_json
+from sevdesk_client.sandbox.account.formats import Object, head_json, ref
 from sevdesk_client.sandbox.account.records import CLIENT, CLIENT_ID, USER_ID
 
 # A made-up company: an expanded sevClient in real write answers holds these keys, so log scrubbing can be tested.
@@ -52,6 +52,13 @@ UNITIES: Final = {
     15: ("L", "UNITY_L", "LTR"),
     37: ("", "UNITY_EMPTY", "C62"),
 }
+# Tax rules and whom they are meant for (capture; of the others no such word is known).
+TAX_RULES: Final = {
+    **dict.fromkeys((8, 9, 10, 12, 13, 14, 15, 16), None),
+    **dict.fromkeys((1, 4, 11, 22), "DE"),
+    **dict.fromkeys((3, 5, 18, 19, 20, 21), "EU"),
+    **dict.fromkeys((2, 17), "NOT_EU"),
+}
 # Capture; ids are per account.
 PAYMENT_METHODS: Final = {
     21919: ("SEPA Überweisung", "58", "58"),
@@ -99,6 +106,19 @@ def country(ident: int) -> Object:
         "code": code,
         "name": name,
         "translationCode": f"COUNTRY_{code.upper()}",
+    }
+
+
+def tax_rule(ident: int) -> Object:
+    """A TaxRule in full; name and code of the others were not recorded, so they have neither."""
+    usual = ident == 1
+    return {
+        **head_json("TaxRule", ident),
+        "name": "Umsatzsteuerpflichtige Umsätze" if usual else None,
+        "description": "Umsatzsteuerpflichtige Umsätze" if usual else None,
+        "code": "USTPFL_UMS_EINN" if usual else None,
+        "countryClient": ref(1, "StaticCountry"),
+        "countryContactType": TAX_RULES[ident],
     }
 
 

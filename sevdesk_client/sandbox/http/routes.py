@@ -54,6 +54,7 @@ ROUTES: dict[tuple[str, str], Endpoint] = {
     ("GET", "/SevUser"): master_data.list_users,
     ("GET", "/StaticCountry"): master_data.list_countries,
     ("GET", "/Unity"): master_data.list_unities,
+    ("GET", "/TaxRule"): master_data.list_tax_rules,
     ("GET", "/PaymentMethod"): master_data.list_payment_methods,
     ("GET", "/CheckAccount"): master_data.list_check_accounts,
     ("GET", "/CheckAccountTransaction"): transactions.list_transactions,
