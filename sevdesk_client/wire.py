@@ -41,6 +41,7 @@ _ABOUT_TOKEN = re.compile(r"token|authenticat|api.?key", re.IGNORECASE)
 # Refusals with status 500 or 503 (official: some should have been 400): getPdf and changeParameter for the draft of an
 # e-invoice, getXml without the company's IBAN (both measured by one peer), an unknown path (one report).
 _REFUSED_WITH_5XX = frozenset({"Invoice number is required", "Missing iban and bic", "wrong HTTP Type"})
+_UNKNOWN_METHOD = 157
 # Four peers saw this on saveInvoice, status not recorded, and retry only after reading back; so 4xx proves nothing.
 _NUMBER_LOCK = "Correct number abort"
 
@@ -166,8 +167,10 @@ def _kind(request: Request, status: int, said: _Said) -> type[errors.SevDeskErro
         return unknown
     if status == 401 or (status == 403 and _ABOUT_TOKEN.search(said.reason)):
         return errors.TokenRefused
-    # A 404 without sevDesk's envelope comes from a proxy and says nothing about the record.
-    return errors.NotFound if said.enveloped and (status == 404 or said.missing) else errors.Refused
+    # A 404 without sevDesk's envelope comes from a proxy, one with code 157 complains of the method (captured): neither
+    # says anything about the record.
+    about_record = said.missing or (status == 404 and said.code != _UNKNOWN_METHOD)
+    return errors.NotFound if said.enveloped and about_record else errors.Refused
 
 
 def _complaint(payload: Json) -> _Said | None:

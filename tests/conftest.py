@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import hypothesis
 import pytest
 import redis
+import structlog
 
 from worker.local import services as local
 from worker.local.services import Services
@@ -18,6 +19,16 @@ from worker.local.services import Services
 # A deadline measures the machine, and a loaded one fails it.
 hypothesis.settings.register_profile("calm", deadline=None)
 hypothesis.settings.load_profile("calm")
+
+# As a worker logs; structlog's default paints each traceback with its source, at a tenth of a second.
+structlog.configure(
+    [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(default=str),
+    ]
+)
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -32,7 +43,13 @@ def services() -> Iterator[Services]:
     if database_url and redis_url:
         yield Services(database_url, redis_url)
         return
-    with local.scratch() as directory, local.services(directory, durable=False) as found:
+    with (
+        local.scratch() as directory,
+        local.services(directory, durable=False) as found,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        # They have no TLS, and asyncpg would make a TLS context for each connection to ask for it.
+        patch.setenv("PGSSLMODE", "disable")
         yield found
 
 

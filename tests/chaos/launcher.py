@@ -16,6 +16,7 @@ from typing import Any
 
 from chaos import planted
 from chaos.points import Act, Points, watch
+from flow.preloading import preload
 
 import worker.__main__
 import worker.app
@@ -23,6 +24,8 @@ import worker.app
 
 def serve() -> None:
     """Fork on order until stdin ends."""
+    preload()
+    worker.app._tls()  # cached
     heard, told = os.pipe()
     for end in (heard, told):
         os.set_blocking(end, False)

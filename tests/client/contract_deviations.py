@@ -55,9 +55,14 @@ def unexplained(violations: Iterable[Violation], *sides: str) -> str:
     left = [
         f"{each.side} of {each.operation}: {each.at}: {each.problem}"
         for each in sorted(violations)
-        if each.side in (sides or ("request", "answer")) and not any(entry.covers(each) for entry in DEVIATIONS)
+        if each.side in (sides or ("request", "answer")) and not _is_explained(each)
     ]
     return "\n".join(left)
+
+
+@cache
+def _is_explained(violation: Violation) -> bool:
+    return any(entry.covers(violation) for entry in DEVIATIONS)
 
 
 def out_of_date(violations: Iterable[Violation], side: str) -> str:

@@ -148,6 +148,11 @@ def test_404_of_a_proxy_is_no_proof() -> None:
     assert type(complaint("<html><title>404 Not Found</title></html>", 404)) is errors.Refused
 
 
+def test_404_of_a_method_is_no_proof() -> None:
+    """Code 157 complains of the path, whatever the status."""
+    assert type(complaint('{"error": {"message": "method does not exist", "code": "157"}}', 404)) is errors.Refused
+
+
 def test_not_found_code_with_400() -> None:
     """One peer saw the word instead of the number."""
     assert type(complaint('{"error": {"message": "no", "code": "NOT_FOUND"}}', 400)) is errors.NotFound

@@ -35,10 +35,14 @@ async def sevdesk() -> AsyncIterator[HoldableSevdesk]:
         yield sandbox
 
 
+async def no_reset(_: object) -> None:
+    """Instead of asyncpg's reset, a round trip whenever a connection returns to the pool: no test changes a session."""
+
+
 @pytest.fixture
 async def billing(database_url: str, redis_url: str) -> AsyncIterator[Billing]:
     """A billing system with one internal admin and the sandbox's stock template for EB/AR."""
-    async with asyncpg.create_pool(database_url, min_size=1, max_size=5) as pool:
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=5, reset=no_reset) as pool:
         client = redis.asyncio.Redis.from_url(redis_url)
         admin = await pool.fetchval(
             "INSERT INTO contacts (last_name, is_internal, is_admin) VALUES ('Chefin', true, true) RETURNING id"

@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 from typing import Any, NoReturn
 
+from flow.preloading import preload
 from flow.processes import ROOT, environment
 
 from worker.settings import Settings
@@ -39,7 +40,7 @@ class Operator:
 
 
 class Terminal:
-    """Commands as processes without the price of an interpreter: forks of one that has imported everything already."""
+    """Commands as processes that cost no start: forks of one that has imported everything already."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -70,10 +71,7 @@ TERMINAL = Terminal()
 
 def _serve() -> None:
     """One line of JSON in, one out, for each command."""
-    import worker.cli.status_view
-    import worker.operator.health
-    import worker.reconcile.html  # noqa: F401 - commands import these when they run
-
+    preload()
     for line in sys.stdin:
         given = json.loads(line)
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:

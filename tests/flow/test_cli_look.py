@@ -139,7 +139,7 @@ async def test_cancelled_connecting_reports_nothing() -> None:
     reported: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
     with socket.create_server(("127.0.0.1", 0)) as postgres:
-        away = f"postgresql://nobody@127.0.0.1:{postgres.getsockname()[1]}/none"
+        away = f"postgresql://nobody@127.0.0.1:{postgres.getsockname()[1]}/none?sslmode=prefer"
         locks = LockSession(away, "test", JobLimit(1, 1.0), lambda: None, lambda: None)
         for turns in range(12):
             for connect in (partial(Store.connect, away, size=1), locks.connect):

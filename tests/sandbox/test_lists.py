@@ -137,3 +137,36 @@ async def test_embed_expands_references(sandbox: SandboxClient) -> None:
     [shown] = await sandbox.objects("GET", "/Invoice?embed=contact,addressCountry")
     assert shown["contact"]["name"] == "Muster GmbH" and shown["addressCountry"]["code"] == "de"
     assert shown["contactPerson"] == ref("2000001", "SevUser")
+
+
+@pytest.mark.parametrize("model", ["Order", "Part", "Tag", "VoucherPos", "PrivateTransactionRule"])
+async def test_unused_models_have_empty_lists(sandbox: SandboxClient, model: str) -> None:
+    """Not an error, which a program that reads the whole account would repeat."""
+    assert await sandbox.objects("GET", f"/{model}?limit=10&name=x") == []
+    assert (await sandbox.call("GET", f"/{model}?countAll=true")) == {"total": "0", "objects": []}
+
+
+@pytest.mark.parametrize("model", ["Order", "Part", "Tag", "Voucher"])
+async def test_unused_models_know_no_id(sandbox: SandboxClient, model: str) -> None:
+    """404/151, as for an invoice that is gone."""
+    assert (await sandbox.error("GET", f"/{model}/7", 404))["code"] == 151
+
+
+async def test_saved_vouchers_are_listed(sandbox: SandboxClient) -> None:
+    """Newest first, and one by its id."""
+    body = {"voucher": {"objectName": "Voucher", "mapAll": True, "status": 50}}
+    saved = [await sandbox.objects("POST", "/Voucher/Factory/saveVoucher", 201, json=body) for _ in range(2)]
+    old, new = [each["voucher"]["id"] for each in saved]
+    assert [each["id"] for each in await sandbox.objects("GET", "/Voucher")] == [new, old]
+    assert [each["id"] for each in await sandbox.objects("GET", "/Voucher?limit=1&offset=1")] == [old]
+    assert await sandbox.objects("GET", f"/Voucher/{old}") == [{"id": old, "objectName": "Voucher", "status": "50"}]
+
+
+async def test_tax_rules_name_their_countries(sandbox: SandboxClient) -> None:
+    """Ids and country types as captured; the usual rule is the one that cancellations show in full."""
+    rules = {each["id"]: each for each in await sandbox.objects("GET", "/TaxRule")}
+    assert sorted(map(int, rules)) == [1, 2, 3, 4, 5, *range(8, 23)]
+    assert {ident for ident, each in rules.items() if each["countryContactType"] == "DE"} == {"1", "4", "11", "22"}
+    assert {ident for ident, each in rules.items() if each["countryContactType"] == "NOT_EU"} == {"2", "17"}
+    cancelled = await sandbox.objects("POST", f"/Invoice/{await sandbox.open_id()}/cancelInvoice", 201)
+    assert cancelled["taxRule"] == rules["1"]

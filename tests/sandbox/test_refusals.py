@@ -236,6 +236,11 @@ async def wrong_action(sandbox: SandboxClient) -> Call:
 
 
 @situation
+async def wrong_factory_method(sandbox: SandboxClient) -> Call:
+    return Call("GET", "/Invoice/Factory/getNumber")
+
+
+@situation
 async def export_config(sandbox: SandboxClient) -> Call:
     numbers = {"accountantNumber": 29098, "accountantClientNumber": 55003, "accountingYearBegin": 1767222000}
     return put("/SevClient/1000001/updateExportConfig", **numbers)

@@ -2,7 +2,6 @@
 
 import ast
 import re
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,6 @@ def placeholders(text: str) -> set[str]:
     return set(re.findall(r"\{(\w+)\}", text))
 
 
-@cache
 def named_codes() -> dict[str, list[set[str]]]:
     """Code -> the keyword names of each call that makes such a problem in the worker's code."""
     found: dict[str, list[set[str]]] = {}
@@ -71,12 +69,12 @@ def test_every_code_is_used_somewhere() -> None:
     assert {code_ for code_ in CATALOGUE if not re.search(rf"[\"']{code_}[\"']", code)} == set()
 
 
-@pytest.mark.parametrize("code", sorted(named_codes()))
-def test_calls_give_the_right_parameters(code: str) -> None:
+def test_calls_give_the_right_parameters() -> None:
     """A call that names its parameters names the catalogue's."""
-    added = {"number", "seconds", "sha256", "job"}  # by `_ask`, `HeldBack` and `Unreadable` themselves
-    for names in named_codes()[code]:
-        assert names - {"**"} <= CATALOGUE[code].parameters | added
+    added = {"**", "number", "seconds", "sha256", "job"}  # by `_ask`, `HeldBack` and `Unreadable` themselves
+    calls = [(code, names - added) for code, calls in named_codes().items() for names in calls]
+    assert len(calls) > 100
+    assert [call for call in calls if not call[1] <= CATALOGUE[call[0]].parameters] == []
 
 
 def test_given_up_is_added() -> None:

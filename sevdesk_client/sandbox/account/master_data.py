@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sevdesk_client.sandbox.account.formats import Object, head_json
+from sevdesk_client.sandbox.account.formats import Object, head_json, ref
 from sevdesk_client.sandbox.account.records import CLIENT, CLIENT_ID, USER_ID
 
 # A made-up company: an expanded sevClient in real write answers holds these keys, so log scrubbing can be tested.
@@ -52,21 +52,12 @@ UNITIES: Final = {
     15: ("L", "UNITY_L", "LTR"),
     37: ("", "UNITY_EMPTY", "C62"),
 }
-# Capture: ids, and for whose customers they are; 6 and 7 do not exist. The first code is official, the others invented.
+# Tax rules and whom they are meant for (capture; of the others no such word is known).
 TAX_RULES: Final = {
-    1: ("USTPFL_UMS_EINN", "DE"),
-    2: ("AUSFUHREN", "NOT_EU"),
-    3: ("INNERGEM_LIEF", "EU"),
-    4: ("STFREIE_UMS_P4", "DE"),
-    5: ("REV_CHARGE_13B", "EU"),
-    **{ident: (f"AUFWAND_{ident}", None) for ident in (8, 9, 10, 12, 13, 14, 15, 16)},
-    11: ("STEUER_NICHT_ERHOBEN_P19", "DE"),
-    17: ("NICHT_IM_INLAND_STEUERBAR", "NOT_EU"),
-    18: ("OSS_GOODS", "EU"),
-    19: ("OSS_ELECTRONIC_SERVICE", "EU"),
-    20: ("OSS_OTHER_SERVICE", "EU"),
-    21: ("REV_CHARGE_18B", "EU"),
-    22: ("ERLOESE_22", "DE"),
+    **dict.fromkeys((8, 9, 10, 12, 13, 14, 15, 16), None),
+    **dict.fromkeys((1, 4, 11, 22), "DE"),
+    **dict.fromkeys((3, 5, 18, 19, 20, 21), "EU"),
+    **dict.fromkeys((2, 17), "NOT_EU"),
 }
 # Capture; ids are per account.
 PAYMENT_METHODS: Final = {
@@ -119,9 +110,16 @@ def country(ident: int) -> Object:
 
 
 def tax_rule(ident: int) -> Object:
-    """A TaxRule; of its keys only these were told (capture)."""
-    code, country = TAX_RULES[ident]
-    return {**head_json("TaxRule", ident), "name": code, "code": code, "countryContactType": country}
+    """A TaxRule in full; name and code of the others were not recorded, so they have neither."""
+    usual = ident == 1
+    return {
+        **head_json("TaxRule", ident),
+        "name": "Umsatzsteuerpflichtige Umsätze" if usual else None,
+        "description": "Umsatzsteuerpflichtige Umsätze" if usual else None,
+        "code": "USTPFL_UMS_EINN" if usual else None,
+        "countryClient": ref(1, "StaticCountry"),
+        "countryContactType": TAX_RULES[ident],
+    }
 
 
 def unity(ident: int) -> Object:

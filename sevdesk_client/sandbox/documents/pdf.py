@@ -61,8 +61,11 @@ class _InvoicePdf(FPDF):
         self.set_font("Helvetica", size=10)
 
     def lines(self, *texts: str | None, width: float = 0) -> None:
-        for each in filter(None, texts):
-            self.multi_cell(width, LINE, _printable(each), new_x="LMARGIN", new_y="NEXT")
+        for each in map(_printable, filter(None, texts)):
+            if width or "\n" in each or self.get_string_width(each) > self.epw - 2 * self.c_margin:
+                self.multi_cell(width, LINE, each, new_x="LMARGIN", new_y="NEXT")
+            else:  # the same, without looking for places to break the line: half the time of a PDF
+                self.cell(0, LINE, each, new_x="LMARGIN", new_y="NEXT")
 
     def row(self, *cells: str, style: str = "", widths: tuple[float, ...] = WIDTHS, left: int = 2) -> None:
         """One cell per column, the first `left` of them aligned left."""

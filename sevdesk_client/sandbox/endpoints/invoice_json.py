@@ -115,14 +115,6 @@ def embed(account: Account, shown: Object, wanted: str) -> Object:
 def cancellation_json(account: Account, invoice: Invoice) -> Object:
     """The invoice in cancelInvoice's answer: a few more keys, contact and taxRule in full (capture)."""
     shown = invoice_json(invoice)
-    rule = {
-        **head_json("TaxRule", invoice.fields.tax_rule),
-        "name": "Umsatzsteuerpflichtige Umsätze",
-        "description": "Umsatzsteuerpflichtige Umsätze",
-        "code": "USTPFL_UMS_EINN",
-        "countryClient": ref(1, "StaticCountry"),
-        "countryContactType": "DE",
-    }
     return {
         **shown,
         "additionalInformation": {"creditVoucher": False},
@@ -131,5 +123,5 @@ def cancellation_json(account: Account, invoice: Invoice) -> Object:
         "propertyUseNewCalculation": "1",
         "propertyIsBookkeepingV1": None,
         "contact": contact_json(account.contacts[invoice.fields.contact_id]),
-        "taxRule": rule if invoice.fields.tax_rule == 1 else shown["taxRule"],
+        "taxRule": master_data.tax_rule(1) if invoice.fields.tax_rule == 1 else shown["taxRule"],
     }

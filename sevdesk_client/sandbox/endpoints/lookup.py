@@ -30,6 +30,16 @@ def read_one(model: str, records: Callable[[Account], Mapping[int, T]], render: 
     return lambda account, call: objects([render(find(account, records(account), call.ident, model))])
 
 
+def empty_list(account: Account, call: Call) -> Answer:
+    """The endpoint GET /{model} of what this account never has: a program that reads a whole account goes on."""
+    return page(account, (), call, dict)
+
+
+def unknown(model: str) -> Endpoint:
+    """The endpoint GET /{model}/{id} of what this account never has: 404/151."""
+    return read_one(model, lambda _: {}, dict)
+
+
 def of_invoice(endpoint: InvoiceEndpoint) -> Endpoint:
     """The endpoint called with the invoice that the path names; 404/151 without one."""
     return lambda account, call: endpoint(account, find(account, account.invoices, call.ident, "Invoice"), call)

@@ -70,7 +70,7 @@ def _list(idents: Iterable[int], render: Callable[[int], Object]) -> Endpoint:
 
 
 list_unities = _list(data.UNITIES, data.unity)
-list_tax_rules = _list(sorted(data.TAX_RULES), data.tax_rule)  # capture
+list_tax_rules = _list(sorted(data.TAX_RULES), data.tax_rule)  # capture, in no specification
 list_payment_methods = _list(data.PAYMENT_METHODS, _payment_method)  # capture
 list_check_accounts = _list(data.CHECK_ACCOUNTS, _check_account)  # official
 list_communication_way_keys = _list(data.COMMUNICATION_WAY_KEYS, _communication_way_key)  # official

@@ -1,10 +1,11 @@
-"""Voucher: only what its two recorded refusals need; a voucher is stored as id and status."""
+"""Voucher: only what its two recorded refusals and a list need; a voucher is stored as id and status."""
 
-from sevdesk_client.sandbox.account.formats import parse_id, timestamp
+from sevdesk_client.sandbox.account.formats import Object, parse_id, timestamp
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.body_fields import integer, model_object
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid, not_found
+from sevdesk_client.sandbox.endpoints.lookup import find, page
 
 READABLE = frozenset(("application/pdf", "image/jpeg", "image/png", "text/xml", "application/xml"))
 
@@ -23,8 +24,23 @@ def save_voucher(account: Account, call: Call) -> Answer:
     ident = ident or account.new_id()
     account.vouchers[ident] = status
     now = timestamp(account.now())
-    shown = {"id": str(ident), "objectName": "Voucher", "create": now, "update": now, "status": str(status)}
+    shown = {"create": now, "update": now, **_shown(account, ident)}
     return objects({"voucher": shown, "voucherPos": [], "filename": None}, 201)
+
+
+def list_vouchers(account: Account, call: Call) -> Answer:
+    """GET /Voucher: newest first, no filters (order and fields inferred from invoices)."""
+    return page(account, sorted(account.vouchers, reverse=True), call, lambda ident: _shown(account, ident))
+
+
+def get_voucher(account: Account, call: Call) -> Answer:
+    """GET /Voucher/{id}: a list of one."""
+    find(account, account.vouchers, call.ident, "Voucher")
+    return objects([_shown(account, call.ident)])
+
+
+def _shown(account: Account, ident: int) -> Object:
+    return {"id": str(ident), "objectName": "Voucher", "status": str(account.vouchers[ident])}
 
 
 def upload_temp_file(account: Account, call: Call) -> Answer:

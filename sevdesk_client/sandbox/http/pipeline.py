@@ -136,6 +136,8 @@ class Sandbox:
             return json_answer({"status": 401, "message": "Authentication required"}, 401)
         endpoint, ident = resolve(method, path)
         try:
+            if endpoint is None and "/Factory/" in path:
+                raise Refusal(404, "method does not exist", 157)  # captured
             if endpoint is None:
                 raise Refusal(500, "wrong HTTP Type")  # not 404 (one report)
             ignored = self.account.switches.ignored_filters

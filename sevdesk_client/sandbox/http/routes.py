@@ -1,4 +1,4 @@
-"""The path of each endpoint. Paths are case-sensitive; any other answers 500 "wrong HTTP Type" (one report each)."""
+"""The path of each endpoint. Paths are case-sensitive; others answer 500, below Factory 404/157 (one report each)."""
 
 import re
 
@@ -16,7 +16,13 @@ from sevdesk_client.sandbox.endpoints import (
     transactions,
     vouchers,
 )
-from sevdesk_client.sandbox.endpoints.lookup import Endpoint, InvoiceEndpoint, of_invoice
+from sevdesk_client.sandbox.endpoints.lookup import (
+    Endpoint,
+    InvoiceEndpoint,
+    empty_list,
+    of_invoice,
+    unknown,
+)
 
 # Below /Invoice/{id}.
 INVOICE_ROUTES: dict[tuple[str, str], InvoiceEndpoint] = {
@@ -37,7 +43,12 @@ INVOICE_ROUTES: dict[tuple[str, str], InvoiceEndpoint] = {
     ("PUT", "/resetToDraft"): sending.reset_to_draft,
     ("POST", "/cancelInvoice"): cancelling.cancel_invoice,
 }
+# Official models of which the account has none. Those of the second line cannot be read by id.
+NONE_OF = ("AccountingContact", "ContactCustomField", "ContactCustomFieldSetting", "Order", "OrderPos", "Part", "Tag")
+NO_LIST_OF = (*NONE_OF, "PrivateTransactionRule", "TagRelation", "VoucherPos")
 ROUTES: dict[tuple[str, str], Endpoint] = {
+    **{("GET", f"/{model}"): empty_list for model in NO_LIST_OF},
+    **{("GET", f"/{model}/{{id}}"): unknown(model) for model in NONE_OF},
     **{(method, f"/Invoice/{{id}}{path}"): of_invoice(each) for (method, path), each in INVOICE_ROUTES.items()},
     ("GET", "/Tools/bookkeepingSystemVersion"): master_data.system_version,
     ("GET", "/SevUser"): master_data.list_users,
@@ -79,6 +90,8 @@ ROUTES: dict[tuple[str, str], Endpoint] = {
     ("GET", "/CreditNote/{id}"): credit_notes.get_credit_note,
     ("DELETE", "/CreditNote/{id}"): credit_notes.delete_credit_note,
     ("POST", "/CreditNote/Factory/saveCreditNote"): credit_notes.save_credit_note,
+    ("GET", "/Voucher"): vouchers.list_vouchers,
+    ("GET", "/Voucher/{id}"): vouchers.get_voucher,
     ("POST", "/Voucher/Factory/saveVoucher"): vouchers.save_voucher,
     ("POST", "/Voucher/Factory/uploadTempFile"): vouchers.upload_temp_file,
     ("GET", "/Export/createDatevCsvZipExportJob"): datev_export.create_job,
