@@ -141,18 +141,18 @@ BEGIN
     RETURN promoted;
 END $function$;
 
--- When the person's job may start: now, or later if the limit of starts within a window would be exceeded. A job that is
--- told to wait gets that time for its own (start_at), so that it asks again only then. If jobs before it started later
--- than they might have, because all slots were taken, it is put off once more: the limit holds for real starts.
--- The row lock makes concurrent claims take turns per person.
+-- Whether the person's job may start, and when: now, or later if the limit of starts within a window would be exceeded. A
+-- start is recorded with exactly the returned time. A job that is told to wait gets that time for its own (start_at), so
+-- that it asks again only then. If jobs before it started later than they might have, because all slots were taken, it is
+-- put off once more: the limit holds for real starts. The row lock makes concurrent claims take turns per person.
 CREATE FUNCTION sevdesk_start_time_v1(
-    person uuid, start_at timestamptz, limit_jobs integer, limit_seconds double precision
-) RETURNS timestamptz LANGUAGE plpgsql AS $function$
+    person uuid, start_at timestamptz, limit_jobs integer, limit_seconds double precision,
+    OUT may_start boolean, OUT earliest timestamptz
+) LANGUAGE plpgsql AS $function$
 DECLARE
-    p        sevdesk_person_starts;
-    span     interval := make_interval(secs => limit_seconds);
-    moment   timestamptz;
-    earliest timestamptz;
+    p      sevdesk_person_starts;
+    span   interval := make_interval(secs => limit_seconds);
+    moment timestamptz;
 BEGIN
     SELECT * INTO p FROM sevdesk_person_starts WHERE person_id = person FOR UPDATE;
     moment := clock_timestamp();
@@ -161,14 +161,14 @@ BEGIN
         earliest := greatest(earliest, p.given[cardinality(p.given) - limit_jobs + 1] + span);
         p.given := p.given || earliest;
     END IF;
-    IF earliest <= moment THEN
-        p.starts := p.starts || moment;
+    may_start := earliest <= moment;
+    IF may_start THEN
+        p.starts := p.starts || earliest;
     END IF;
     UPDATE sevdesk_person_starts
     SET starts = p.starts[greatest(1, cardinality(p.starts) - limit_jobs + 1):],
         given = p.given[greatest(1, cardinality(p.given) - limit_jobs + 1):]
     WHERE person_id = person;
-    RETURN earliest;
 END $function$;
 
 -- Frees the order keys of ended jobs, then starts up to free_slots jobs. Returns them (state running), and the jobs that
@@ -203,6 +203,7 @@ DECLARE
     q            sevdesk_queue;
     j            sevdesk_jobs;
     moment       timestamptz;
+    may_start    boolean;
 BEGIN
     PERFORM pg_advisory_unlock(hashtextextended(r.order_key, 0)) FROM unnest(released) AS r(order_key);
     PERFORM sevdesk_promote_v1(released);
@@ -255,8 +256,9 @@ BEGIN
         END IF;
         moment := clock_timestamp();
         IF q.requested_by IS NOT NULL AND NOT q.started THEN
-            moment := sevdesk_start_time_v1(q.requested_by, q.start_at, limit_jobs, limit_seconds);
-            IF moment > clock_timestamp() THEN
+            SELECT s.may_start, s.earliest INTO may_start, moment
+            FROM sevdesk_start_time_v1(q.requested_by, q.start_at, limit_jobs, limit_seconds) s;
+            IF NOT may_start THEN
                 PERFORM pg_advisory_unlock(hashtextextended(q.order_key, 0));
                 UPDATE sevdesk_queue SET phase = 'waiting', due_at = moment, start_at = moment WHERE job_id = q.job_id;
                 UPDATE sevdesk_jobs

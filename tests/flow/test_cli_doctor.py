@@ -48,7 +48,7 @@ async def test_sound_installation_passes(operator: Operator) -> None:
     assert {name for name, (level, _) in found.items() if level == "warn"} == {"workers", "redis disk"}
     assert {name for name, (level, _) in found.items() if level == "ok"} == {
         "postgres", "clock", "session locks", "migrations", "statements", "sync interval", "billing tables",
-        "invoice numbers", "rights", "redis", "redis memory", "sevdesk", "templates",
+        "billing indexes", "invoice numbers", "rights", "redis", "redis memory", "sevdesk", "templates",
     }  # fmt: skip
     assert all(said.endswith(".") for _, said in found.values())
     code, said, _ = await operator.run("doctor")
@@ -72,6 +72,15 @@ FAULTS = {
     "DROP TABLE sevdesk_reconciliations": ("statements", "do not fit the database"),
     "UPDATE sevdesk_config SET template_kop_sr = 'nope'": ("templates", "template_kop_sr names nope"),
 }  # fmt: skip
+
+
+async def test_missing_index_is_named(operator: Operator, billing: Billing) -> None:
+    """A warning with the file that makes it; another index that begins with the same columns does as well."""
+    await billing.db.execute("DROP INDEX billing_invoices_to_publish, billing_invoice_event_log_invoice")
+    await billing.db.execute("CREATE INDEX ours ON billing_invoice_event_log (invoice_id, created_at, event_type)")
+    level, said = (await checks(operator))["billing indexes"]
+    assert level == "warn" and "billing_invoices_to_publish missing" in said and "sql/billing/indexes.sql" in said
+    assert "billing_invoice_event_log" not in said
 
 
 @pytest.mark.parametrize("plant", FAULTS)

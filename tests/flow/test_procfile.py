@@ -38,6 +38,8 @@ async def test_procfile_publishes_an_invoice(settings: Settings, billing: Billin
         await connection.execute(f'DROP TABLE "{table["tablename"]}" CASCADE')
     for function in await connection.fetch("SELECT oid::regprocedure AS f FROM pg_proc WHERE proname ~ '^sevdesk_'"):
         await connection.execute(f"DROP FUNCTION IF EXISTS {function['f']} CASCADE")
+    for sequence in await connection.fetch("SELECT sequencename FROM pg_sequences WHERE sequencename ~ '^sevdesk_'"):
+        await connection.execute(f'DROP SEQUENCE "{sequence["sequencename"]}"')
     await connection.close()
     async with asyncio.timeout(60):
         release = await honcho(settings, "release")

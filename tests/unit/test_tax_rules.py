@@ -14,7 +14,7 @@ from worker.domain import eu_vat
 from worker.domain.check_levels import DEFAULTS, Level
 from worker.domain.invoice import Invoice, Item, Party, PartyKind
 from worker.domain.money import first_problem, tax_text
-from worker.domain.problems import CATALOGUE
+from worker.domain.problems import CATALOGUE, tax_rules
 from worker.domain.tax_rules import findings, shown_tax, supply_day
 
 COMPANY, PERSON = PartyKind.COMPANY, PartyKind.CONTACT
@@ -127,6 +127,7 @@ MATRIX = [
 ]
 
 # Where the law leaves no choice the job is parked; all others only warn.
+CODES = {entry.code for entry in tax_rules.ENTRIES} & DEFAULTS.keys()
 PARKED = {
     "vat_id_missing", "vat_id_of_wrong_country", "vat_id_invalid", "oss_to_company", "oss_outside_eu", "oss_rate_wrong",
 }  # fmt: skip
@@ -168,7 +169,7 @@ def test_verdict_is_the_laws(row: Row) -> None:
 def test_matrix_knows_every_check() -> None:
     """Every rule that sevDesk has for revenue, and every code of these checks, is in the matrix."""
     assert {row.rule for row in MATRIX} == {1, 2, 3, 4, 5, 11, 17, 18, 19, 20, 21}
-    assert {code for row in MATRIX for code in row.found} == DEFAULTS.keys() - {"unit_unknown"}
+    assert {code for row in MATRIX for code in row.found} == CODES
 
 
 def test_law_without_choice_parks() -> None:
@@ -256,7 +257,7 @@ def test_both_sources_of_rates_agree() -> None:
         assert eu_vat.standard_rate(country.code, known) == Decimal(str(today)), country.code
 
 
-@pytest.mark.parametrize("code", sorted(DEFAULTS.keys() - {"unit_unknown"}))
+@pytest.mark.parametrize("code", sorted(CODES))
 def test_message_names_its_paragraph(code: str) -> None:
     """In both languages; the paragraph of VAT ids comes with the rule."""
     for sentence in CATALOGUE[code].cause.values():

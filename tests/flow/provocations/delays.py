@@ -121,13 +121,19 @@ async def behind_a_refused_token(stage: Stage) -> Any:
 @provokes("database_slow", worker=PATIENT, seconds="25")
 async def statement_that_is_cancelled(stage: Stage) -> Any:
     """Postgres ends a statement that waits for a lock; here not after its time-out, but at once."""
-    cancel = """SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity
-                WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%billing_invoices%'"""
+    cancel = """SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+                WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+    invoice = await stage.billing.usual_invoice()
     async with stage.billing.db.acquire() as connection, connection.transaction():
-        invoice = await stage.billing.usual_invoice()
         await connection.execute("LOCK TABLE billing_invoices")
         job_id = await stage.billing.enqueue("publish_invoice", invoice_id=invoice)
-        await until(lambda: connection.fetchval(cancel))
+
+        async def cancelled() -> bool:
+            await connection.execute(cancel)
+            row = await stage.billing.job(job_id)
+            return row is not None and row["problem"] == "database_slow"
+
+        await until(cancelled)
     return await stage.seen(job_id, "database_slow")
 
 
