@@ -100,6 +100,7 @@ async def test_pause_holds_all_workers(
     async with AsyncExitStack() as stack:
         names = {(await stack.enter_async_context(run_worker(worker_max_jobs=1))).name for _ in range(2)}
         await control(sevdesk, "PUT", "latency", {"write_ms": 200})
+        await wait_for(lambda: [line["event"] for line in logs].count("locks.ready") == 2)
         jobs = await jobs_of(billing, 2)
         running = [await billing.until_state(job_id, "running") for job_id in jobs]
         await asked(sevdesk, "/saveInvoice")
