@@ -190,8 +190,8 @@ CREATE FUNCTION sevdesk_claim_jobs_v1(
 ) RETURNS SETOF sevdesk_jobs LANGUAGE plpgsql SET enable_seqscan = off AS $function$
 DECLARE
     -- Jobs recorded by a transaction that took its time have a rank below the last claimed one; the leader finds those
-    -- that are further behind than this.
-    late_ranks   CONSTANT bigint := 1000;
+    -- that are further behind than this. Each rank of it may be a dead row to read past while a snapshot is held.
+    late_ranks   CONSTANT bigint := 100;
     -- More than the slots, because some candidates turn out to be blocked or limited.
     wanted       CONSTANT integer := free_slots + 20;
     people_rank  bigint := sevdesk_last_rank_v1('00000000-0000-0000-0000-000000000000');

@@ -35,7 +35,7 @@ WITH incoming AS MATERIALIZED (
     FROM recorded r JOIN requesters p ON p.requested_by IS NOT DISTINCT FROM r.requested_by
     WHERE r.state = 'queued'
 )
-SELECT job_id, kind, state, problem, error FROM recorded;
+SELECT job_id, kind, invoice_id, state, problem, error FROM recorded;
 
 -- name: known_jobs
 SELECT job_id FROM sevdesk_jobs WHERE job_id = ANY (:job_ids::text[]);

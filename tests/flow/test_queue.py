@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -12,7 +12,11 @@ from uuid import UUID, uuid4
 
 import pytest
 from flow.billing import Billing
-from flow.waiting import PATIENCE
+from flow.books import state
+from flow.conftest import RunWorker
+from flow.holding import HoldableSevdesk
+from flow.waiting import PATIENCE, wait_for
+from structlog.testing import capture_logs
 
 from worker.domain.ledger import AttemptEnd, Job
 from worker.domain.problems import problem
@@ -21,6 +25,14 @@ from worker.store import LockSession, Store
 
 NO_LIMIT = JobLimit(100_000, 60.0)
 Sessions = Callable[..., Any]
+Logs = list[Any]
+
+
+@pytest.fixture
+def logs() -> Iterator[Logs]:
+    """Every log line of the test."""
+    with capture_logs() as lines:
+        yield lines
 
 
 @pytest.fixture
@@ -246,3 +258,48 @@ async def test_aborted_job_never_starts(billing: Billing, worker: object) -> Non
             await asyncio.sleep(0.01)
     assert (await billing.job(started))["state"] == "done"
     assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_queue") == 0
+
+
+async def test_unreadable_abort_set_stops_nobody(billing: Billing, worker: object) -> None:
+    """A key of another type in its place, as a user without the right to it would see: jobs come in and are done."""
+    await billing.redis.set("arq:abort", "nonsense")
+    assert (await billing.do("publish_invoice", invoice_id=await billing.usual_invoice()))["state"] == "done"
+
+
+async def test_leadership_moves_with_the_session(sessions: Sessions) -> None:
+    """One of three leads, however often they ask; when its session ends, another one does."""
+    first, second, third = [await sessions() for _ in range(3)]
+    assert [await each.lead() for each in (first, second, third, first, second)] == [True, False, False, True, False]
+    await first.close()
+    assert [await each.lead() for each in (third, second)] == [True, False]
+
+
+async def test_maintenance_goes_on_elsewhere(billing: Billing, run_worker: RunWorker, logs: Logs) -> None:
+    """The leader stops: the other worker makes due jobs ready from then on."""
+    async with run_worker():
+        async with run_worker():
+            await wait_for(lambda: [line["event"] for line in logs].count("locks.ready") == 2)
+        job_id = await billing.request("publish_invoice", invoice_id=await billing.usual_invoice(), by=uuid4())
+        await billing.ended(job_id)
+        waiting = await ask(billing)
+        await billing.db.execute(
+            "UPDATE sevdesk_queue SET phase = 'waiting', due_at = now() WHERE job_id = $1", waiting
+        )
+        await billing.ended(waiting)
+    assert "leader.elected" in [line["event"] for line in logs]
+
+
+async def test_jobs_of_a_company_cost_one_claim_each(
+    billing: Billing, run_worker: RunWorker, sevdesk: HoldableSevdesk
+) -> None:
+    """Forty invoices of a company that sevDesk does not know yet: one contact, and no job is started twice."""
+    deal = await billing.deal(await billing.company())
+    invoices = [await billing.invoice(deal) for _ in range(40)]
+    async with run_worker(), run_worker(), sevdesk.held("POST /Contact") as hold:
+        jobs = [await billing.enqueue("publish_invoice", invoice_id=invoice) for invoice in invoices]
+        await hold.reached()
+        await asyncio.sleep(0.5)
+        hold.release()
+        rows = [await billing.ended(job_id) for job_id in jobs]
+    assert Counter((row["state"], row["attempt"]) for row in rows) == {("done", 1): 40}
+    assert len((await state(sevdesk))["contacts"]) == 1

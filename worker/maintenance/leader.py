@@ -38,7 +38,7 @@ class Leadership:
                         await self._connect()
                         log.info("locks.restored" if connected_before else "locks.ready")
                         connected_before = True
-                    if await self._locks.lead() and self._task is None:
+                    if await self._locks.lead() and (self._task is None or self._task.done()):
                         log.info("leader.elected")
                         self._task = asyncio.create_task(self._maintenance.run())
                     await wait_for(self.lost, LEAD_SECONDS)

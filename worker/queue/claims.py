@@ -63,10 +63,12 @@ class ClaimLoop:
                 in_vain = 0 if await self._claim_safely() else in_vain + 1
                 if in_vain:
                     await asyncio.sleep(min(in_vain * PAUSE_SECONDS, MAX_PAUSE_SECONDS))
-            with contextlib.suppress(TimeoutError):
+            try:
                 # Not wait_for: on Python 3.11 it can swallow a cancellation that meets the event (measured).
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._wake.wait()
+            except TimeoutError:
+                in_vain = 0
 
     async def _claim_safely(self) -> bool:
         """True if jobs were started."""

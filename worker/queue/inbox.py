@@ -112,38 +112,40 @@ class InboxWorker(Worker):
     async def _poll(self) -> bool:
         """Take one page in. True if there may be another."""
         async with self.pool.pipeline(transaction=False) as pipe:
-            pipe.exists(default_queue_name)
+            pipe.zrange(default_queue_name, 0, PAGE - 1, withscores=True)
             pipe.zrange(abort_jobs_ss, 0, PAGE - 1)
-            waiting, aborted = await pipe.execute()
-        more = bool(waiting) and await self._take_page()
-        if aborted:
+            waiting, aborted = await pipe.execute(raise_on_error=False)
+        if isinstance(waiting, RedisError):
+            raise waiting
+        more = bool(waiting) and await self._take_page(dict(waiting))
+        # After the last page, when every job it names is in the ledger. Jobs come in though it be unreadable.
+        if aborted and not more and not isinstance(aborted, RedisError):
             await self._dismiss(aborted)
         return more
 
-    async def _take_page(self) -> bool:
+    async def _take_page(self, page: Mapping[bytes, float]) -> bool:
+        """False, and nothing is taken in, while another worker is at it."""
+        read = {member: read_member(member) for member in page}
+        ids = {member: job_id for member, job_id in read.items() if isinstance(job_id, str)}
         async with self.pool.pipeline(transaction=True) as pipe:
             pipe.set(TURN_KEY, self.name, nx=True, px=TURN_MS)
-            pipe.zrange(default_queue_name, 0, PAGE - 1, withscores=True)
-            ours, page = await pipe.execute()
+            pipe.mget([job_key_prefix + job_id for job_id in ids.values()] or [TURN_KEY])
+            ours, raws = await pipe.execute()
         if not ours:
             return False
+        incoming = [job for job in read.values() if isinstance(job, IncomingJob)]
+        for (member, job_id), raw in zip(ids.items(), raws, strict=False):
+            score = page[member]
+            incoming.append(read_payload(job_id, raw, score) if score < MAX_SCORE else unreadable_score(job_id))
         try:
-            if page:
-                await self._take_in(dict(page))
+            await self._take_in(page, incoming)
         finally:
             with contextlib.suppress(RedisError, OSError):
                 await self.pool.delete(TURN_KEY)
         return len(page) == PAGE
 
-    async def _take_in(self, page: Mapping[bytes, float]) -> None:
+    async def _take_in(self, page: Mapping[bytes, float], incoming: list[IncomingJob]) -> None:
         """Insert a page's jobs into the ledger, then remove their entries and payloads from Redis."""
-        read = {member: read_member(member) for member in page}
-        ids = {member: job_id for member, job_id in read.items() if isinstance(job_id, str)}
-        raws = await self.pool.mget([job_key_prefix + job_id for job_id in ids.values()]) if ids else []
-        incoming = [job for job in read.values() if isinstance(job, IncomingJob)]
-        for (member, job_id), raw in zip(ids.items(), raws, strict=True):
-            score = page[member]
-            incoming.append(read_payload(job_id, raw, score) if score < MAX_SCORE else unreadable_score(job_id))
         incoming.sort(key=lambda job: (job.score, KIND_POSITION.get(job.kind, len(KIND_POSITION))))
         await self._record(incoming)
         async with self.pool.pipeline(transaction=True) as pipe:
@@ -161,6 +163,13 @@ class InboxWorker(Worker):
         for row in rows:
             if row["state"] == "rejected":
                 log.warning("job.rejected", job_id=row["job_id"], problem=row["problem"], reason=row["error"])
+                self.store.notifications.event(
+                    job_id=row["job_id"],
+                    kind=row["kind"],
+                    invoice_id=row["invoice_id"],
+                    outcome="rejected",
+                    problem=row["problem"],
+                )
         if queued := sum(row["state"] == "queued" for row in rows):
             self._taken_in(queued)
 
