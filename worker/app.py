@@ -90,9 +90,11 @@ class App:
             settings.lock_url, self.name, settings.person_job_limit, lambda: self._locks_lost(), lambda: claims.wake()
         )
         runner = Runner(store, locks, account, settings, metrics)
-        claims = self.claims = ClaimLoop(locks, runner.run, metrics, postgres, slots=settings.worker_max_jobs)
+        claims = self.claims = ClaimLoop(
+            locks, runner.run, store.notifications.request, metrics, postgres, slots=settings.worker_max_jobs
+        )
         inbox = InboxWorker(
-            redis, store, self._taken_in, name=self.name, redis_outage=redis_outage, postgres_outage=postgres
+            redis, store, claims.arrived, name=self.name, redis_outage=redis_outage, postgres_outage=postgres
         )
         measured = self._serve_metrics(stack)
         maintenance = Maintenance(
@@ -105,7 +107,7 @@ class App:
         )
         self.leadership = Leadership(locks, claims, maintenance, postgres)
         metrics.lock_session_up.set_function(lambda: locks.alive)
-        self.store = store
+
         loops = [
             asyncio.create_task(loop)
             for loop in (
@@ -136,12 +138,6 @@ class App:
         await store.notifications.flush()
         await inbox.close()
         log.info("worker.stopped")
-
-    def _taken_in(self, jobs: int) -> None:
-        """Start what came in from Redis here; what this process has no slots for is for the others."""
-        if jobs > self.claims.free_slots:
-            self.store.notifications.request()
-        self.claims.wake()
 
     def _locks_lost(self) -> None:
         """Cancel all running jobs: without locks others may claim them. Their next attempt reads sevDesk first."""

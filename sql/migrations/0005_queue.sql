@@ -287,7 +287,8 @@ BEGIN
     WHERE c.requested_by IS NULL HAVING min(c.rank) > system_rank;
 END $function$;
 
--- Makes up to `most` jobs ready whose time has come; returns how many.
+-- Makes up to `most` jobs ready whose time has come; returns how many. They come first of all, in the order in which they
+-- came in: their rank is of a time long past.
 CREATE FUNCTION sevdesk_ready_due_v1(most integer) RETURNS integer LANGUAGE plpgsql SET enable_seqscan = off AS $function$
 DECLARE
     -- Held in a variable: clock_timestamp() in the condition could use no index.
@@ -295,7 +296,7 @@ DECLARE
     made   integer;
 BEGIN
     UPDATE sevdesk_queue
-    SET phase = 'ready', due_at = NULL, rank = greatest(rank, sevdesk_last_rank_v1(requested_by))
+    SET phase = 'ready', due_at = NULL, rank = sevdesk_last_rank_v1(requested_by)
     WHERE job_id = ANY (ARRAY(SELECT job_id FROM sevdesk_queue WHERE due_at <= moment
                               ORDER BY due_at LIMIT most FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS made = ROW_COUNT;

@@ -27,18 +27,24 @@ START_SECONDS = 5.0
 
 
 class ClaimLoop:
-    """Runs up to `slots` jobs at a time; `run` makes one attempt of a job and raises nothing but CancelledError."""
+    """Runs up to `slots` jobs at a time; `run` makes one attempt and raises nothing but CancelledError.
+
+    `tell_others` is called when there are jobs ready that this process has no slot for.
+    """
 
     def __init__(
         self,
         locks: LockSession,
         run: Callable[[Job], Coroutine[Any, Any, None]],
+        tell_others: Callable[[], None],
         metrics: Metrics,
         postgres: Outage,
         *,
         slots: int,
     ) -> None:
-        self._locks, self._run, self._metrics, self._postgres, self._slots = locks, run, metrics, postgres, slots
+        self._locks, self._run, self._tell_others, self._slots = locks, run, tell_others, slots
+        self._metrics, self._postgres = metrics, postgres
+        self._arrived = False  # jobs of which the other workers do not know
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self._ended: list[str] = []  # order keys to free
         self._wake = asyncio.Event()
@@ -54,11 +60,19 @@ class ClaimLoop:
         """Claim again: a job may have become ready."""
         self._wake.set()
 
+    def arrived(self) -> None:
+        """This process has recorded new jobs: it starts what it has slots for, and leaves the rest to the others."""
+        self._arrived = True
+        self._wake.set()
+
     async def main(self) -> None:
         """Claim until cancelled."""
         in_vain = 0
         while True:
             self._wake.clear()
+            if self._arrived and not (self._locks.alive and self.free_slots):
+                self._arrived = False
+                self._tell_others()
             if self._locks.alive and (self.free_slots or self._ended):
                 in_vain = 0 if await self._claim_safely() else in_vain + 1
                 if in_vain:
@@ -94,12 +108,15 @@ class ClaimLoop:
         """How many jobs were started, and how many were given a later start time."""
         async with self._claiming:
             ended = self._ended.copy()
+            arrived, self._arrived = self._arrived, False
             jobs, limited = await self._locks.claim(self.free_slots, ended)
             del self._ended[: len(ended)]
             for job in jobs:
                 task = asyncio.get_running_loop().create_task(self._run(job))
                 self.tasks[job.job_id] = task
                 task.add_done_callback(lambda _, job=job: self._end(job))  # type: ignore[misc]
+        if arrived and not self.free_slots:
+            self._tell_others()
         for put_off in limited:
             self._metrics.job_limited()
             log.info("job.person_limited", **asdict(put_off))

@@ -45,13 +45,13 @@ async def _unused(ctx: dict[Any, Any]) -> None:
 
 
 class InboxWorker(Worker):
-    """arq's Worker, which hands over what it reads. `taken_in` is called after each page that brought a job to do."""
+    """arq's Worker, which hands over what it reads. `arrived` is called after each page that brought a job to do."""
 
     def __init__(
         self,
         redis: ArqRedis,
         store: Store,
-        taken_in: Callable[[int], None],
+        arrived: Callable[[], None],
         *,
         name: str,
         redis_outage: Outage,
@@ -67,7 +67,7 @@ class InboxWorker(Worker):
             health_check_interval=HEALTH_SECONDS,
             health_check_key=f"{default_queue_name}:health-check:{name}",
         )
-        self.store, self._taken_in, self.name = store, taken_in, name.encode()
+        self.store, self._arrived, self.name = store, arrived, name.encode()
         self._redis, self._postgres = redis_outage, postgres_outage
         self._wake = asyncio.Event()
 
@@ -170,8 +170,8 @@ class InboxWorker(Worker):
                     outcome="rejected",
                     problem=row["problem"],
                 )
-        if queued := sum(row["state"] == "queued" for row in rows):
-            self._taken_in(queued)
+        if any(row["state"] == "queued" for row in rows):
+            self._arrived()
 
     async def _dismiss(self, members: Sequence[bytes]) -> None:
         """End the jobs that arq's abort set names, of those that have not been started."""
