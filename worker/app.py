@@ -87,7 +87,7 @@ class App:
         metrics = self.metrics
         redis_outage, postgres = Outage("redis"), Outage("postgres")
         locks = LockSession(
-            settings.lock_url, self.name, settings.person_job_limit, lambda: self._locks_lost(), lambda: claims.wake()
+            settings.lock_url, self.name, settings.person_job_limit, self._locks_lost, lambda: claims.wake()
         )
         runner = Runner(store, locks, account, settings, metrics)
         claims = self.claims = ClaimLoop(
@@ -107,7 +107,6 @@ class App:
         )
         self.leadership = Leadership(locks, claims, maintenance, postgres)
         metrics.lock_session_up.set_function(lambda: locks.alive)
-
         loops = [
             asyncio.create_task(loop)
             for loop in (

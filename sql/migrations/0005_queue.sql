@@ -194,8 +194,8 @@ DECLARE
     late_ranks   CONSTANT bigint := 100;
     -- More than the slots, because some candidates turn out to be blocked or limited.
     wanted       CONSTANT integer := free_slots + 20;
-    people_rank  bigint := sevdesk_last_rank_v1('00000000-0000-0000-0000-000000000000');
-    system_rank  bigint := sevdesk_last_rank_v1(NULL);
+    people_rank  bigint := (SELECT last_value FROM sevdesk_people_rank);
+    system_rank  bigint := (SELECT last_value FROM sevdesk_system_rank);
     candidates   sevdesk_queue[];
     runnable     sevdesk_queue[] := '{}';
     chosen       text[] := '{}';

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from statistics import median, quantiles
 from uuid import UUID, uuid4
 
-from bench.ground import Child, Ground, Place, cpu_seconds
+from bench.ground import Child, Ground, Place, cpu_seconds, on_places
 from bench.table import Row
 
 from worker.domain.ledger import AttemptEnd
@@ -31,14 +31,8 @@ NO_LIMIT = "100000/60"
 
 
 async def bench(ground: Ground, wanted: set[str]) -> list[Row]:
-    """Whichever are wanted, each on a place of its own."""
-    benches = {"C1": _claim, "C2": _full, "C3": _others, "C4": _snapshot}
-    rows: list[Row] = []
-    for number, measure in benches.items():
-        if number in wanted:
-            async with ground.place() as place:
-                rows += await measure(ground, place)
-    return rows
+    """Whichever are wanted."""
+    return await on_places(ground, wanted, {"C1": _claim, "C2": _full, "C3": _others, "C4": _snapshot})
 
 
 @asynccontextmanager

@@ -5,19 +5,14 @@ import signal
 import time
 from statistics import median
 
-from bench.ground import Child, Ground, Place, interleaved
+from bench.ground import Child, Ground, Place, interleaved, on_places
 from bench.publishing import Publisher
 from bench.table import Row, compared
 
 
 async def bench(ground: Ground, wanted: set[str]) -> list[Row]:
-    """Whichever are wanted, each on a place of its own."""
-    rows: list[Row] = []
-    for number, measure in {"B11": _scaling, "B12": _counts, "B15": _takeover}.items():
-        if number in wanted:
-            async with ground.place() as place:
-                rows += await measure(ground, place)
-    return rows
+    """Whichever are wanted."""
+    return await on_places(ground, wanted, {"B11": _scaling, "B12": _counts, "B15": _takeover})
 
 
 async def _scaling(ground: Ground, place: Place) -> list[Row]:

@@ -21,6 +21,7 @@ import redis.asyncio
 from arq.jobs import serialize_job
 from arq.utils import timestamp_ms
 from bench.bare import LAYOUT
+from bench.table import Row
 from flow.billing import Billing
 
 import worker
@@ -289,6 +290,18 @@ async def _sandbox(latency: str, folder: Path) -> tuple[asyncio.subprocess.Proce
     assert process.stdout is not None
     lines = [(await asyncio.wait_for(process.stdout.readline(), 20)).decode().strip() for _ in range(2)]
     return process, dict(line.split("=", 1) for line in lines)
+
+
+async def on_places(
+    ground: Ground, wanted: set[str], benches: Mapping[str, Callable[[Ground, Place], Awaitable[list[Row]]]]
+) -> list[Row]:
+    """Whichever are wanted, each on a place of its own."""
+    rows: list[Row] = []
+    for number, measure in benches.items():
+        if number in wanted:
+            async with ground.place() as place:
+                rows += await measure(ground, place)
+    return rows
 
 
 async def interleaved(times: int, **sides: Callable[[], Awaitable[float]]) -> dict[str, list[float]]:

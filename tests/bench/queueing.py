@@ -7,7 +7,7 @@ import time
 from statistics import median, quantiles
 
 import redis.asyncio
-from bench.ground import Ground, Place, cpu_seconds, interleaved, rss
+from bench.ground import Ground, Place, cpu_seconds, interleaved, on_places, rss
 from bench.proxy import delayed
 from bench.table import Row, compared
 
@@ -15,14 +15,19 @@ LATE = 0.001  # seconds added to each answer; the proxy itself and the loop's cl
 
 
 async def bench(ground: Ground, wanted: set[str]) -> list[Row]:
-    """Whichever are wanted, each on a place of its own."""
-    benches = {"B7": _latency, "B8": _rate, "B9": _distance, "B10": _idle, "B13": _memory, "B14": _start}
-    rows: list[Row] = []
-    for number, measure in benches.items():
-        if number in wanted:
-            async with ground.place() as place:
-                rows += await measure(ground, place)
-    return rows
+    """Whichever are wanted."""
+    return await on_places(
+        ground,
+        wanted,
+        {
+            "B7": _latency,
+            "B8": _rate,
+            "B9": _distance,
+            "B10": _idle,
+            "B13": _memory,
+            "B14": _start,
+        },
+    )
 
 
 # -- latency -----------------------------------------------------------------------------------------------------------

@@ -111,27 +111,27 @@ async def test_level_of_changes_is_a_setting(billing: Billing, run_worker: Any, 
     assert await mails(sevdesk) == 2
 
 
+async def changed_while_mailing(billing: Billing, sevdesk: Running, fault: str) -> tuple[Any, Any]:
+    """The invoice, and the row of its mail's job: the mail met the fault, and then the invoice was changed."""
+    invoice = await published(billing)
+    await order_fault(sevdesk, fault, "POST /Invoice/*/sendViaEmail")
+    job_id = await billing.enqueue("send_invoice", invoice_id=invoice)
+    await billing.until_state(job_id, "waiting")
+    await billing.db.execute(CHANGES["payment_term_days"])
+    return invoice, await billing.ended(job_id)
+
+
 async def test_lost_mail_is_found_before_the_question(billing: Billing, run_worker: Any, sevdesk: Running) -> None:
     """The mail went out and its answer was lost; the change since then raises no question about it."""
     async with run_worker(write_quarantine=1.0):
-        invoice = await published(billing)
-        await order_fault(sevdesk, "lose_answer", "POST /Invoice/*/sendViaEmail")
-        job_id = await billing.enqueue("send_invoice", invoice_id=invoice)
-        await billing.until_state(job_id, "waiting")
-        await billing.db.execute(CHANGES["payment_term_days"])
-        job = await billing.ended(job_id)
+        _, job = await changed_while_mailing(billing, sevdesk, "lose_answer")
     assert (job["state"], job["error"], await mails(sevdesk)) == ("done", None, 1)
 
 
 async def test_mail_that_never_left_is_asked_about(billing: Billing, run_worker: Any, sevdesk: Running) -> None:
     """The mail was dropped on its way: the write is settled, and only then the change is asked about."""
     async with run_worker(write_quarantine=1.0):
-        invoice = await published(billing)
-        await order_fault(sevdesk, "drop_before", "POST /Invoice/*/sendViaEmail")
-        job_id = await billing.enqueue("send_invoice", invoice_id=invoice)
-        await billing.until_state(job_id, "waiting")
-        await billing.db.execute(CHANGES["payment_term_days"])
-        job = await billing.ended(job_id)
+        invoice, job = await changed_while_mailing(billing, sevdesk, "drop_before")
         assert (job["state"], job["problem"]) == ("parked", "changed_after_publication")
         assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_intents WHERE closed_at IS NULL") == 0
         cancelled = await billing.do("cancel_invoice", invoice_id=invoice, reason="Geändert")

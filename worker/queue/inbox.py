@@ -157,7 +157,7 @@ class InboxWorker(Worker):
     async def _record(self, incoming: Sequence[IncomingJob]) -> None:
         # A lost or spoilt payload does not matter where the ledger has the job already.
         poison = [job.job_id for job in incoming if job.problem]
-        known = set(await self.store.known_jobs(poison)) if poison else set()
+        known = await self.store.known_jobs(poison) if poison else set()
         new = [job for job in incoming if job.job_id not in known]
         rows = await self.store.insert_incoming_jobs(new) if new else []
         for row in rows:

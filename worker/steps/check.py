@@ -28,16 +28,10 @@ async def look_publishable(context: StepContext, account: SevdeskAccount) -> Ste
     found += money.e_invoice_rounding(context.invoice)
     found += await _unknown_units(context, account)
     found += await _wrong_tax_rule(context, account)
-    parking = next((each for each in found if _level(context, each.code) is Level.PARK), None)
-    warnings = {each.code: _warning(each) for each in found if _level(context, each.code) is Level.WARN}
+    parking = next((each for each in found if context.level(each.code) is Level.PARK), None)
+    warnings = {each.code: _warning(each) for each in found if context.level(each.code) is Level.WARN}
     events = tuple(event for code, event in warnings.items() if code not in context.warned)
     return StepResult(events, stop=Parked(parking) if parking else None, outcome=WriteOutcome.UNKNOWN)
-
-
-def _level(context: StepContext, code: str) -> Level:
-    """What the check does for this job: what a person told the job to disregard is only an event."""
-    level = context.levels[code]
-    return Level.WARN if level is Level.PARK and code in context.confirmed else level
 
 
 def _warning(found: Problem) -> LegalWarning:
@@ -57,7 +51,7 @@ async def _unknown_units(context: StepContext, account: SevdeskAccount) -> list[
 async def _wrong_tax_rule(context: StepContext, account: SevdeskAccount) -> list[Problem]:
     """What speaks against the tax rule. Only then sevDesk is asked for whom it lists the rule."""
     invoice, party = context.invoice, context.party
-    found = [each for each in findings(invoice, party) if _level(context, each.code) is not Level.OFF]
+    found = [each for each in findings(invoice, party) if context.level(each.code) is not Level.OFF]
     if not found:
         return []
     about = {

@@ -124,6 +124,11 @@ class StepContext:
         assert self.handback.external_id is not None
         return self.handback.external_id
 
+    def level(self, code: str) -> Level:
+        """What a check does for this job: what a person told the job to disregard is only an event."""
+        level = self.levels[code]
+        return Level.WARN if level is Level.PARK and code in self.confirmed else level
+
     @property
     def private_texts(self) -> set[str]:
         """Names, addresses and free texts: what is removed from sevDesk's error messages before they are stored."""

@@ -53,13 +53,13 @@ async def unless_changed(context: StepContext, account: SevdeskAccount, outcome:
 
     `outcome` is that of the open intent. Raises `SevDeskError` where a unit must be looked up.
     """
-    level = context.levels[CODE]
+    level = context.level(CODE)
     changed = ", ".join(await changed_columns(context, account)) if level is not Level.OFF else ""
     if not changed:
         return None
     events = () if changed in context.changes_told else (ChangedAfterPublication(columns=changed),)
-    parks = level is Level.PARK and CODE not in context.confirmed
-    stop = Parked(problem(CODE, number=context.invoice.number, columns=changed)) if parks else None
+    asks = level is Level.PARK
+    stop = Parked(problem(CODE, number=context.invoice.number, columns=changed)) if asks else None
     return StepResult(events, stop=stop, outcome=outcome) if events or stop else None
 
 
