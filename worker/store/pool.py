@@ -5,7 +5,6 @@ from __future__ import annotations  # asyncpg's classes are generic in its stubs
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +15,7 @@ from worker.domain.ledger import AttemptEnd, Change, IncomingJob, Job, JobRef
 from worker.domain.problems import CATALOGUE
 from worker.store.connection import COMMAND_TIMEOUT, SESSION, prepare, run_statement
 from worker.store.notifications import Notifications
-from worker.store.rows import Row, from_row
+from worker.store.rows import Row, from_row, incoming_columns
 from worker.store.side_tables import SIDE_TABLE_EVENTS, write_side_tables
 
 CONFIRMED = "confirmed"
@@ -67,23 +66,9 @@ class Store:
 
     # The ledger
 
-    async def insert_incoming_jobs(self, arrivals: Sequence[IncomingJob]) -> list[Row]:
-        """Insert jobs read from Redis, in one statement; returns the rows that did not exist before."""
-        rows: list[Row] = await self.query(
-            "insert_incoming_jobs",
-            job_ids=[a.job_id for a in arrivals],
-            kinds=[a.kind for a in arrivals],
-            payloads=[dict(a.payload) for a in arrivals],
-            invoice_ids=[a.invoice_id for a in arrivals],
-            requesters=[a.requested_by for a in arrivals],
-            correlation_ids=[a.correlation_id for a in arrivals],
-            enqueued_ats=[a.enqueued_at for a in arrivals],
-            scheduled_ats=[datetime.fromtimestamp(max(a.score, 0) / 1000, UTC) for a in arrivals],
-            problems=[a.problem and a.problem.code for a in arrivals],
-            parameters=[a.problem and dict(a.problem.parameters) for a in arrivals],
-            errors=[a.problem and a.problem.cause() for a in arrivals],
-            next_steps=[a.problem and a.problem.next_step() for a in arrivals],
-        )
+    async def take_in_jobs(self, incoming: Sequence[IncomingJob]) -> list[Row]:
+        """Record jobs read from Redis, in one statement; returns the rows that did not exist before."""
+        rows: list[Row] = await self.query("take_in_jobs", **incoming_columns(incoming))
         return rows
 
     async def known_jobs(self, job_ids: Sequence[str]) -> set[str]:
