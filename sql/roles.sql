@@ -63,5 +63,5 @@ BEGIN
     END LOOP;
 END $$;
 GRANT DELETE ON sevdesk_templates, sevdesk_queue TO sevdesk_worker;
-GRANT SELECT ON _yoyo_migration TO sevdesk_worker;  -- `doctor` reads which migrations were applied
+REVOKE INSERT, UPDATE ON sevdesk_migrations FROM sevdesk_worker;
 REVOKE UPDATE ON sevdesk_mails, sevdesk_config_log, sevdesk_reconciliations FROM sevdesk_worker;

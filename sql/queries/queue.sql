@@ -16,7 +16,7 @@ WITH incoming AS MATERIALIZED (
                               state, not_before, enqueued_at, problem, problem_parameters, error, next_step,
                               finished_at)
     SELECT n.job_id, n.kind, n.payload, 'redis', n.invoice_id, n.requested_by, n.correlation_id,
-           sevdesk_order_key(n.kind, n.invoice_id, n.job_id),
+           sevdesk_order_key_v1(n.kind, n.invoice_id, n.job_id),
            CASE WHEN n.problem IS NULL THEN 'queued' ELSE 'rejected' END, n.later, n.enqueued_at, n.problem,
            n.parameters, n.error, n.next_step, CASE WHEN n.problem IS NOT NULL THEN clock_timestamp() END
     FROM incoming n ORDER BY n.place
