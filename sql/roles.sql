@@ -13,6 +13,15 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN
     NULL;
 END $$;
 
+-- What the worker sets for each of its sessions, for those that go through a pooler, where it cannot.
+DO $$
+BEGIN
+    ALTER ROLE sevdesk_worker SET default_transaction_isolation = 'read committed';
+    ALTER ROLE sevdesk_worker SET statement_timeout = '25s';
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE WARNING 'These settings of sevdesk_worker may be changed by its creator only; a pooler needs them.';
+END $$;
+
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM sevdesk_worker;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM sevdesk_worker;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM sevdesk_worker;

@@ -30,6 +30,11 @@ WHERE datname = current_database() AND application_name LIKE 'sevdesk-worker loc
 -- name: backend_pid$
 SELECT pg_backend_pid();
 
+-- name: session_defaults^
+-- What this session begins with; statement_timeout in ms, 0 for none.
+SELECT current_setting('default_transaction_isolation') AS isolation,
+       (SELECT setting::integer FROM pg_settings WHERE name = 'statement_timeout') AS statement_timeout;
+
 -- name: recent_states
 -- The states of the newest jobs. Counting all would take longer with every year.
 SELECT state, count(*)::int AS jobs
