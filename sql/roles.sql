@@ -13,6 +13,15 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN
     NULL;
 END $$;
 
+-- What the worker sets for each of its sessions, for those that go through a pooler, where it cannot.
+DO $$
+BEGIN
+    ALTER ROLE sevdesk_worker SET default_transaction_isolation = 'read committed';
+    ALTER ROLE sevdesk_worker SET statement_timeout = '25s';
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE WARNING 'These settings of sevdesk_worker may be changed by its creator only; a pooler needs them.';
+END $$;
+
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM sevdesk_worker;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM sevdesk_worker;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM sevdesk_worker;
@@ -63,5 +72,5 @@ BEGIN
     END LOOP;
 END $$;
 GRANT DELETE ON sevdesk_templates, sevdesk_queue TO sevdesk_worker;
-GRANT SELECT ON _yoyo_migration TO sevdesk_worker;  -- `doctor` reads which migrations were applied
+REVOKE INSERT, UPDATE ON sevdesk_migrations FROM sevdesk_worker;
 REVOKE UPDATE ON sevdesk_mails, sevdesk_config_log, sevdesk_reconciliations FROM sevdesk_worker;

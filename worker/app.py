@@ -30,7 +30,7 @@ from worker.queue.redis_client import cancel_all, connect_redis
 from worker.runner.runner import Runner
 from worker.settings import Settings
 from worker.steps.sevdesk_account import SevdeskAccount
-from worker.store import CONNECTION_LOST, LockSession, Store
+from worker.store import CONNECTION_LOST, LockSession, Store, require_session_locks
 
 log = structlog.get_logger()
 
@@ -49,7 +49,7 @@ class App:
         self._stop.set()
 
     async def run(self) -> None:
-        """Connect, work until stopped, drain, close. Raises only what Postgres refuses at the start."""
+        """Connect, work until stopped, drain, close. Raises what Postgres refuses at the start, and `PooledLocks`."""
         async with contextlib.AsyncExitStack() as stack:
             store = await self._connect_store()
             if store is None:
@@ -64,6 +64,7 @@ class App:
             try:
                 store = await Store.connect(self.settings.database_url, size=max(4, self.settings.worker_max_jobs // 2))
                 try:
+                    await require_session_locks(self.settings.lock_url)
                     await store.query("set_token_configured", configured=self.settings.sevdesk_api_token is not None)
                     return store
                 except BaseException:

@@ -69,7 +69,7 @@ ALTER TABLE sevdesk_jobs ADD FOREIGN KEY (asks_about) REFERENCES sevdesk_intents
 
 -- Jobs of one invoice run one after another, and so do all jobs of a kind that concerns every invoice. Each export has
 -- a key of its own, because exports run for hours; only their starts must not overlap.
-CREATE FUNCTION sevdesk_order_key(kind text, invoice_id uuid, job_id text) RETURNS text
+CREATE FUNCTION sevdesk_order_key_v1(kind text, invoice_id uuid, job_id text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE
         WHEN kind = 'export_datev' THEN 'job:' || job_id
@@ -78,7 +78,7 @@ CREATE FUNCTION sevdesk_order_key(kind text, invoice_id uuid, job_id text) RETUR
     END;
 
 -- The text as a uuid; null if it is not one.
-CREATE FUNCTION sevdesk_uuid_or_null(candidate text) RETURNS uuid
+CREATE FUNCTION sevdesk_uuid_or_null_v1(candidate text) RETURNS uuid
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE
         WHEN candidate ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN candidate::uuid

@@ -1,5 +1,3 @@
--- depends: 0001_ledger
-
 -- The worker's settings, one row.
 CREATE TABLE sevdesk_config (
     id                            boolean PRIMARY KEY DEFAULT true CHECK (id),

@@ -1,5 +1,3 @@
--- depends: 0002_accounting
-
 -- When the next scheduled run is due. The process that moves next_run_at forward starts the run, so exactly one does.
 CREATE TABLE sevdesk_schedules (
     name        text PRIMARY KEY,

@@ -1,5 +1,3 @@
--- depends: 0003_payments
-
 -- One row per DATEV export. The billing system may insert it (status requested) and request a job with its id; the
 -- worker writes progress and result here. `archive` is the ZIP file as sevDesk made it, `report_archive` another one
 -- that also holds the readable report.

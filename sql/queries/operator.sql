@@ -5,7 +5,7 @@
 SELECT invoice_id, job_id FROM (
     SELECT 1 AS place, id AS invoice_id, NULL AS job_id FROM billing_invoices WHERE invoice_number = :subject
     UNION ALL
-    SELECT 2, id, NULL FROM billing_invoices WHERE id = sevdesk_uuid_or_null(:subject)
+    SELECT 2, id, NULL FROM billing_invoices WHERE id = sevdesk_uuid_or_null_v1(:subject)
     UNION ALL
     SELECT 3, id, NULL FROM billing_invoices WHERE external_invoice_number = :subject
     UNION ALL
@@ -29,6 +29,11 @@ WHERE datname = current_database() AND application_name LIKE 'sevdesk-worker loc
 
 -- name: backend_pid$
 SELECT pg_backend_pid();
+
+-- name: session_defaults^
+-- What this session begins with; statement_timeout in ms, 0 for none.
+SELECT current_setting('default_transaction_isolation') AS isolation,
+       (SELECT setting::integer FROM pg_settings WHERE name = 'statement_timeout') AS statement_timeout;
 
 -- name: recent_states
 -- The states of the newest jobs. Counting all would take longer with every year.
@@ -197,7 +202,7 @@ FROM (SELECT id AS invoice_id, invoice_number AS number, gross_amount AS gross, 
       ORDER BY id LIMIT :most::bigint) i
 LEFT JOIN sevdesk_cancellations a ON a.invoice_id = i.invoice_id AND a.kind = 'cancellation_invoice'
 LEFT JOIN LATERAL (SELECT e.payload ->> 'recipient_kind' AS recipient_kind,
-                          sevdesk_uuid_or_null(e.payload ->> 'recipient_id') AS recipient_id
+                          sevdesk_uuid_or_null_v1(e.payload ->> 'recipient_id') AS recipient_id
                    FROM billing_invoice_event_log e WHERE e.invoice_id = i.invoice_id AND e.event_type = 'drafted'
                    ORDER BY e.created_at DESC LIMIT 1) r ON true
 LEFT JOIN sevdesk_contacts l ON l.party_kind = r.recipient_kind AND l.party_id = r.recipient_id
@@ -219,7 +224,7 @@ ORDER BY i.id;
 -- Every sevDesk contact that was ever linked to these companies and contacts. An invoice may show an earlier one:
 -- contacts are merged or replaced in sevDesk.
 SELECT DISTINCT party_id, contact_id FROM (
-    SELECT sevdesk_uuid_or_null(payload ->> 'party_id') AS party_id, payload ->> 'contact_id' AS contact_id
+    SELECT sevdesk_uuid_or_null_v1(payload ->> 'party_id') AS party_id, payload ->> 'contact_id' AS contact_id
     FROM billing_invoice_event_log
     WHERE event_type = 'contact_linked' AND payload ->> 'party_id' = ANY (:parties::uuid[]::text[])) AS linked;
 
@@ -253,19 +258,19 @@ FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid
 WHERE x.indisvalid AND c.oid IN (SELECT to_regclass(name) FROM unnest(:tables::text[]) AS name);
 
 -- name: tables_without_access
--- Tables of the worker that this role may not read or insert into.
+-- Tables of the worker that this role may not read or insert into; only migrate writes the log of migrations.
 SELECT relname AS table_name FROM pg_class
-WHERE relkind = 'r' AND relname LIKE 'sevdesk\_%' AND pg_table_is_visible(oid)
+WHERE relkind = 'r' AND relname LIKE 'sevdesk\_%' AND relname <> 'sevdesk_migrations' AND pg_table_is_visible(oid)
   AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT'))
 ORDER BY relname;
 
 -- name: migration_log^
--- Whether yoyo's log of applied migrations exists, and whether this role may read it.
-SELECT to_regclass('_yoyo_migration') IS NOT NULL AS there,
-       coalesce(has_table_privilege(to_regclass('_yoyo_migration'), 'SELECT'), false) AS readable;
+-- Whether the log of applied migrations exists, and whether this role may read it.
+SELECT to_regclass('sevdesk_migrations') IS NOT NULL AS there,
+       coalesce(has_table_privilege(to_regclass('sevdesk_migrations'), 'SELECT'), false) AS readable;
 
 -- name: applied_migrations
-SELECT migration_id FROM _yoyo_migration;
+SELECT migration_id FROM sevdesk_migrations;
 
 -- name: named_templates
 -- Every template that invoices use, and where it is named.

@@ -17,5 +17,5 @@ WITH moved AS (
 SELECT :job_id::text, sevdesk_enqueue_v1(:job_id, :kind, :payload::jsonb, 'system', NULL, NULL, NULL)
 FROM moved
 WHERE NOT EXISTS (SELECT FROM sevdesk_queue q JOIN sevdesk_jobs j USING (job_id)
-                  WHERE q.order_key = sevdesk_order_key(:kind, NULL, :job_id) AND q.phase <> 'parked'
+                  WHERE q.order_key = sevdesk_order_key_v1(:kind, NULL, :job_id) AND q.phase <> 'parked'
                     AND j.kind = :kind AND j.payload = :payload::jsonb AND j.origin = 'system');

@@ -68,7 +68,7 @@ FAULTS = {
     INTEGER_ZIP: ("billing tables", "companies.zip is integer, not text"),
     "DROP TABLE hubspot_associations": ("billing tables", "hubspot_associations.id is missing"),
     f"ALTER TABLE billing_invoices DROP CONSTRAINT {NUMBER_KEY}": ("invoice numbers", "No unique"),
-    "DELETE FROM _yoyo_migration WHERE migration_id LIKE '0003%'": ("migrations", "0003_payments not applied"),
+    "DELETE FROM sevdesk_migrations WHERE migration_id LIKE '0003%'": ("migrations", "0003_payments not applied"),
     "DROP TABLE sevdesk_reconciliations": ("statements", "do not fit the database"),
     "UPDATE sevdesk_config SET template_kop_sr = 'nope'": ("templates", "template_kop_sr names nope"),
 }  # fmt: skip
@@ -155,14 +155,6 @@ async def test_failed_migration_is_explained(operator: Operator, billing: Billin
     await other.close()
     code, _, problem = await operator.run("migrate", "--billing-reference", DATABASE_URL=empty_url)
     assert code == 1 and problem.endswith("already exists. --billing-reference is for an empty database.\n")
-
-
-@pytest.mark.long  # yoyo waits ten seconds for its lock
-async def test_lock_of_killed_migrate_is_named(operator: Operator, billing: Billing) -> None:
-    """yoyo keeps its lock as a row, which a killed process leaves there."""
-    await billing.db.execute("INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, now(), 4711)")
-    said = "Process 4711 has locked this database. If no migrate is running, empty the table yoyo_lock.\n"
-    assert await operator.run("migrate") == (1, "", said)
 
 
 async def test_transaction_pooler_is_noticed(operator: Operator, database_url: str) -> None:

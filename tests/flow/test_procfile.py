@@ -34,7 +34,7 @@ async def honcho(settings: Settings, process: str) -> asyncio.subprocess.Process
 async def test_procfile_publishes_an_invoice(settings: Settings, billing: Billing) -> None:
     """From an unmigrated ledger to a published invoice and a clean end."""
     connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(settings.database_url)
-    for table in await connection.fetch("SELECT tablename FROM pg_tables WHERE tablename ~ '^(sevdesk|_yoyo|yoyo)'"):
+    for table in await connection.fetch("SELECT tablename FROM pg_tables WHERE tablename ~ '^sevdesk'"):
         await connection.execute(f'DROP TABLE "{table["tablename"]}" CASCADE')
     for function in await connection.fetch("SELECT oid::regprocedure AS f FROM pg_proc WHERE proname ~ '^sevdesk_'"):
         await connection.execute(f"DROP FUNCTION IF EXISTS {function['f']} CASCADE")

@@ -136,7 +136,7 @@ async def test_tables_are_only_its_own(billing: Billing, as_worker: asyncpg.Conn
     await billing.db.execute("CREATE SCHEMA payroll; CREATE TABLE payroll.salaries (amount numeric)")
     rows = await as_worker.fetch(TABLE_RIGHTS)
     rights = {row["place"].removeprefix("public."): row["rights"] for row in rows}
-    assert rights.pop("_yoyo_migration") == ["SELECT"]
+    assert rights.pop("sevdesk_migrations") == ["SELECT"]
     assert {name for name in rights if not name.startswith("sevdesk_")} == set()
     forever = {name for name, granted in rights.items() if "UPDATE" not in granted}
     assert forever == {"sevdesk_mails", "sevdesk_config_log", "sevdesk_reconciliations"}

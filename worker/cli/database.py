@@ -17,8 +17,8 @@ def migrate(
 ) -> None:
     """Bring the worker's own tables up to date."""
     import psycopg
-    from yoyo.exceptions import LockTimeout
 
+    from worker.store.migrate import NotMigrated
     from worker.store.migrate import migrate as apply
 
     try:
@@ -30,8 +30,8 @@ def migrate(
     except psycopg.Error as error:
         where = " --billing-reference is for an empty database." if billing_reference else ""
         fail(f"Postgres refuses: {_first_line(error)}.{where}")
-    except LockTimeout as error:
-        fail(f"{_first_line(error).partition(' (')[0]}. If no migrate is running, empty the table yoyo_lock.")
+    except NotMigrated as error:
+        fail(str(error))
     show(as_json, {"applied": applied}, f"Applied {', '.join(applied)}." if applied else "Nothing to apply.")
 
 

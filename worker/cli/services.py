@@ -15,6 +15,8 @@ from worker.observability import log
 def run() -> None:
     """Run the worker until SIGTERM."""
     from worker.app import App
+    from worker.operator.checks_postgres import DIRECT_LOCKS, locks_refused
+    from worker.store import PooledLocks
 
     log.set_up(settings().log_level, settings().log_format)
 
@@ -25,7 +27,10 @@ def run() -> None:
         await app.run()
 
     with postgres_errors(USAGE):
-        asyncio.run(work())
+        try:
+            asyncio.run(work())
+        except PooledLocks:
+            fail(f"{locks_refused(settings())} {DIRECT_LOCKS}", USAGE)
 
 
 @cli.command()

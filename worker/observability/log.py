@@ -53,5 +53,5 @@ def set_up(level: str = "INFO", style: str = "json") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for noisy in ("arq", "httpx", "httpcore", "asyncio", "yoyo", "backoff"):
+    for noisy in ("arq", "httpx", "httpcore", "asyncio", "backoff"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -8,7 +8,7 @@ from time import monotonic
 from worker.domain.health_check import Check, check_that
 from worker.domain.schedule import is_allowed, not_allowed
 from worker.settings import Settings
-from worker.store import CONNECTION_LOST, Store
+from worker.store import CONNECTION_LOST, STATEMENT_TIMEOUT, Store
 from worker.store.probe import PostgresError, probe_locks, unfit_statements
 from worker.store.rows import ConfigRow, Row
 from worker.store.sql_files import sql_dir
@@ -23,6 +23,7 @@ COLUMN = re.compile(r"^ +([a-z_]+) +(uuid|text|numeric|date|integer|boolean|time
 TABLE = re.compile(r"CREATE TABLE (\w+) \((.*?)^\);", re.M | re.S)
 INDEX = re.compile(r"INDEX CONCURRENTLY IF NOT EXISTS (\w+)\s+ON (\w+) \(([^)]*)\)(\s+WHERE)?")
 GRANT = re.compile(r"GRANT (SELECT|INSERT|UPDATE) \(([^)]*)\)\s+ON (\w+) TO", re.S)
+DIRECT_LOCKS = "Set DATABASE_LOCK_URL to a direct connection."
 UNREACHABLE = (*CONNECTION_LOST, PostgresError, ValueError)  # asyncpg raises ValueError for an address it cannot read
 
 Columns = Mapping[tuple[str, str], Row]
@@ -38,6 +39,7 @@ async def postgres_checks(settings: Settings) -> list[Check]:
     try:
         return [
             *await _server(store),
+            *await _pooler(store),
             *await _fail_on_error("session locks", _locks(settings), "Check DATABASE_LOCK_URL."),
             *await _fail_on_error("migrations", _migrations(store, settings), "Run sevdesk-worker migrate."),
             *await _fail_on_error("sync interval", _interval(store), "Run sevdesk-worker migrate."),
@@ -69,10 +71,30 @@ async def _server(store: Store) -> list[Check]:
 
 async def _locks(settings: Settings) -> list[Check]:
     probe = await probe_locks(settings.lock_url)
-    where = "DATABASE_LOCK_URL" if settings.database_lock_url else "DATABASE_URL"
-    bad = f"{where} goes through a pooler in transaction mode: session locks would protect nothing. "
-    bad += "Set DATABASE_LOCK_URL to a direct connection."
-    return [check_that("session locks", probe.works, f"Session locks hold on {where}.", bad)]
+    good = f"Session locks hold on {_lock_setting(settings)}."
+    return [check_that("session locks", probe.works, good, f"{locks_refused(settings)} {DIRECT_LOCKS}")]
+
+
+def locks_refused(settings: Settings) -> str:
+    """What is wrong when a session does not keep its locks."""
+    return f"{_lock_setting(settings)} goes through a pooler in transaction mode: session locks would protect nothing."
+
+
+def _lock_setting(settings: Settings) -> str:
+    return "DATABASE_LOCK_URL" if settings.database_lock_url else "DATABASE_URL"
+
+
+async def _pooler(store: Store) -> list[Check]:
+    """What the worker sets for each session itself must be the role's where a pooler stands in between."""
+    if not store.pooled:
+        return []
+    row: Row = await store.query("session_defaults")
+    slow = not 0 < row["statement_timeout"] <= STATEMENT_TIMEOUT * 1000
+    wrong = ["statement_timeout"] * slow + ["default_transaction_isolation"] * (row["isolation"] != "read committed")
+    good = "DATABASE_URL goes through a pooler; the role has the settings that are lost there."
+    bad = f"DATABASE_URL goes through a pooler, and the role lacks {' and '.join(wrong)}. "
+    bad += "Let it name sevdesk_worker, and run sql/roles.sql, which sets them."
+    return [check_that("pooler", not wrong, good, bad, level="warn")]
 
 
 async def _migrations(store: Store, settings: Settings) -> list[Check]:

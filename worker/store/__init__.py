@@ -3,6 +3,7 @@
 from worker.store.connection import CONFLICTS, CONNECTION_LOST, OUTAGES, STATEMENT_TIMEOUT, TOO_SLOW
 from worker.store.locks import LockSession
 from worker.store.pool import InvoiceChanged, NoOpenQuestion, Store
+from worker.store.pooler import PooledLocks, require_session_locks
 
 __all__ = [
     "CONFLICTS",
@@ -13,5 +14,7 @@ __all__ = [
     "InvoiceChanged",
     "LockSession",
     "NoOpenQuestion",
+    "PooledLocks",
     "Store",
+    "require_session_locks",
 ]

@@ -13,6 +13,8 @@ import asyncpg
 from worker.domain.ledger import IncomingJob, Job, LimitedJob
 from worker.settings import JobLimit
 from worker.store.connection import COMMAND_TIMEOUT, CONNECTION_LOST, SESSION, prepare, run_statement
+from worker.store.pooler import is_behind_pooler
+from worker.store.probe import probe_locks
 from worker.store.rows import from_row, incoming_columns
 
 REQUEST_CHANNEL = "sevdesk_requests"  # NOTIFY when a job has become ready
@@ -54,6 +56,8 @@ class LockSession:
             command_timeout=COMMAND_TIMEOUT,
         )
         try:
+            if await is_behind_pooler(connection) and not (await probe_locks(self._url)).works:
+                raise asyncpg.InterfaceError("session locks would protect nothing on this connection")
             await prepare(connection)
             connection.add_termination_listener(self._terminated)
             await connection.add_listener(REQUEST_CHANNEL, lambda *_: self._on_request())

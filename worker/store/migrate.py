@@ -1,50 +1,146 @@
-"""Applies `sql/migrations` (forward only, by yoyo-migrations) and, on request, the billing reference schema.
+"""Applies `sql/migrations` (forward only) and, on request, the billing reference schema.
 
 The reference schema is for an empty database of the demo or a test; a real billing database brings its own tables.
+Workers may run meanwhile: no statement of theirs waits longer than LOCK_SECONDS for a migration that waits for a table.
 """
 
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+import re
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import psycopg
-from yoyo import get_backend, read_migrations
+from psycopg import errors
 
+from worker.store.connection import KEEPALIVE
 from worker.store.sql_files import sql_dir
 
+# Longer than any statement of ours takes, short enough not to be noticed: what comes after a statement that waits for a
+# whole table waits behind it.
+LOCK_SECONDS = 2.0
+# Then the others get their turn, for this many seconds; tried for two minutes, for a report may hold a table so long.
+PAUSE_SECONDS, TRIES = 2.0, 30
+# Seconds until a migrate that waits for another one gives up; building an index on a large table takes minutes.
+TURN_SECONDS, TURN_POLL = 600.0, 0.5
+# The advisory lock that migrates take turns by. It belongs to the session, so it ends with the process.
+LOCK = "sevdesk-worker migrate"
+TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
+HOLDER = """SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+            AND (classid::bigint << 32 | objid::bigint) = hashtextextended(%s, 0)"""
+# Postgres asks this often whether the client of a running statement still lives, so that a killed migrate ends soon.
+CLIENT_CHECK = "2s"
+LOG = """CREATE TABLE IF NOT EXISTS sevdesk_migrations (
+    migration_id text PRIMARY KEY,
+    applied_at   timestamptz NOT NULL DEFAULT clock_timestamp()
+)"""
+OLDEST = """SELECT pid, application_name, extract(epoch FROM clock_timestamp() - xact_start)::bigint
+FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
+ORDER BY xact_start LIMIT 1"""
 
-def migrate(database_url: str, *, billing_reference: bool = False) -> list[str]:
+Connection = psycopg.Connection[Any]
+
+
+class NotMigrated(Exception):
+    """Why nothing (more) was applied, as one sentence with the next step."""
+
+
+def migrate(database_url: str, *, billing_reference: bool = False, folder: Path | None = None) -> list[str]:
     """Bring the database up to date and return the ids of the migrations applied now, `billing_reference` first.
 
-    Several processes may call this at once: yoyo's lock makes them take turns, and the later ones find nothing to do.
-    Raises `psycopg.OperationalError` when the database cannot be reached.
+    Several processes may call this at once: they take turns, and the later ones find nothing to do. A migration and its
+    record are one transaction, so a killed one leaves nothing half done. `folder` has the migrations, `sql/migrations`
+    by default. Raises `NotMigrated`, or `psycopg.Error`: OperationalError when the database cannot be reached.
     """
-    made = ["billing_reference"] if billing_reference and _create_billing_tables(database_url) else []
-    backend = get_backend(_yoyo_url(database_url))
-    try:
-        with backend.lock():
-            pending = backend.to_apply(read_migrations(str(sql_dir() / "migrations")))
-            backend.apply_migrations(pending)
-            return made + [migration.id for migration in pending]
-    finally:
-        backend.connection.close()
+    with psycopg.connect(database_url, autocommit=True, application_name="sevdesk-worker migrate") as connection:
+        _refuse_pooler(connection)
+        for name, value in KEEPALIVE.items():
+            connection.execute(f"SET {name} = {value}".encode())
+        with suppress(errors.InvalidParameterValue):  # some operating systems cannot tell Postgres
+            connection.execute(f"SET client_connection_check_interval = '{CLIENT_CHECK}'".encode())
+        _take_turn(connection)
+        connection.execute(LOG.encode())
+        made = ["billing_reference"] if billing_reference and _create_billing_tables(connection) else []
+        applied = {row[0] for row in connection.execute("SELECT migration_id FROM sevdesk_migrations")}
+        for path in sorted((folder or sql_dir() / "migrations").glob("*.sql")):
+            if path.stem not in applied:
+                _apply_patiently(connection, path)
+                made.append(path.stem)
+        return made
 
 
-def _create_billing_tables(database_url: str) -> bool:
+def statements(sql: str) -> list[str]:
+    """The statements of a file that has no semicolon within one, without comments."""
+    return [each.strip() for each in re.sub(r"--[^\n]*", "", sql).split(";") if each.strip()]
+
+
+def is_concurrent(sql: str) -> bool:
+    """Whether the file makes indexes without blocking writes, which Postgres does outside a transaction only."""
+    return any(re.match(r"CREATE (UNIQUE )?INDEX CONCURRENTLY\b", each) for each in statements(sql))
+
+
+def _refuse_pooler(connection: Connection) -> None:
+    """A pooler tells its clients another process id than that of the server they are given."""
+    if connection.execute("SELECT pg_backend_pid()").fetchone() != (connection.info.backend_pid,):
+        raise NotMigrated(
+            "DATABASE_URL goes through a pooler, where settings of a session are lost or left to others. "
+            "Run migrate with a direct DATABASE_URL."
+        )
+
+
+def _take_turn(connection: Connection) -> None:
+    """Asked again and again, because a statement that waits for a lock holds up CREATE INDEX CONCURRENTLY."""
+    deadline = time.monotonic() + TURN_SECONDS
+    while connection.execute(TRY_LOCK, (LOCK,)).fetchone() != (True,):
+        if time.monotonic() > deadline:
+            holder = connection.execute(HOLDER, (LOCK,)).fetchone()
+            who = f"another migrate (Postgres process {holder[0]})" if holder else "another migrate"
+            raise NotMigrated(f"For {TURN_SECONDS:.0f} s {who} has been at work. Wait for its end, or end it.")
+        time.sleep(TURN_POLL)
+
+
+def _create_billing_tables(connection: Connection) -> bool:
     """False if they are there already."""
-    with psycopg.connect(database_url) as connection:
-        missing = connection.execute("SELECT to_regclass('billing_invoices')").fetchone() == (None,)
-        if missing:
-            connection.execute((sql_dir() / "billing" / "tables.sql").read_bytes())
-    if missing:
-        with psycopg.connect(database_url, autocommit=True) as connection:
-            for statement in (sql_dir() / "billing" / "indexes.sql").read_text().split(";")[:-1]:
-                connection.execute(statement.encode())
-    return missing
+    if connection.execute("SELECT to_regclass('billing_invoices')").fetchone() != (None,):
+        return False
+    with connection.transaction():
+        connection.execute((sql_dir() / "billing" / "tables.sql").read_bytes())
+    for statement in statements((sql_dir() / "billing" / "indexes.sql").read_text()):
+        connection.execute(statement.encode())
+    return True
 
 
-def _yoyo_url(database_url: str) -> str:
-    """The URL as yoyo wants it: the driver in the scheme, and `unix_socket` in place of libpq's `host` parameter."""
-    parts = urlsplit(database_url)
-    query = dict(parse_qsl(parts.query))
-    if "host" in query:
-        query["unix_socket"] = query.pop("host")
-    return urlunsplit(("postgresql+psycopg", parts.netloc, parts.path, urlencode(query), ""))
+def _apply_patiently(connection: Connection, path: Path) -> None:
+    for _ in range(TRIES):
+        try:
+            return _apply(connection, path)
+        except (errors.LockNotAvailable, errors.DeadlockDetected):
+            time.sleep(PAUSE_SECONDS)
+    raise NotMigrated(
+        f"{path.stem} found its table in use in {TRIES} tries, and nothing of it was applied. "
+        f"{_oldest_transaction(connection)}Run migrate again when it has ended; the workers may go on."
+    )
+
+
+def _apply(connection: Connection, path: Path) -> None:
+    sql = path.read_text()
+    if is_concurrent(sql):
+        # No time-out: such a statement waits for old transactions, and holds nobody up.
+        for statement in statements(sql):
+            connection.execute(statement.encode())
+        return _record(connection, path)
+    with connection.transaction():
+        connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS * 1000:.0f}ms'".encode())
+        connection.execute(sql.encode())
+        _record(connection, path)
+
+
+def _record(connection: Connection, path: Path) -> None:
+    connection.execute("INSERT INTO sevdesk_migrations (migration_id) VALUES (%s)", (path.stem,))
+
+
+def _oldest_transaction(connection: Connection) -> str:
+    """Whose transaction is the likeliest to be in the way; empty if this role may not see any."""
+    row = connection.execute(OLDEST.encode()).fetchone()
+    return f"The oldest transaction is of process {row[0]} ({row[1]}), {row[2]} s old. " if row else ""

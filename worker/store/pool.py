@@ -13,8 +13,9 @@ import asyncpg
 from worker.domain.invoice import ContactLink, Party
 from worker.domain.ledger import AttemptEnd, Change, IncomingJob, Job, JobRef
 from worker.domain.problems import CATALOGUE
-from worker.store.connection import COMMAND_TIMEOUT, SESSION, prepare, run_statement
+from worker.store.connection import run_statement
 from worker.store.notifications import Notifications
+from worker.store.pooler import ISOLATION, open_pool
 from worker.store.rows import Row, from_row, incoming_columns
 from worker.store.side_tables import SIDE_TABLE_EVENTS, document_rows, write_side_tables
 
@@ -33,25 +34,16 @@ class NoOpenQuestion(Exception):
 class Store:
     """Jobs, invoices and what is recorded about them. Any method may raise one of `CONNECTION_LOST`."""
 
-    def __init__(self, pool: asyncpg.Pool[Any]) -> None:
-        self.pool = pool
+    def __init__(self, pool: asyncpg.Pool[Any], *, pooled: bool = False) -> None:
+        """`pooled`: whether the connections go through a pooler such as PgBouncer."""
+        self.pool, self.pooled = pool, pooled
         self.notifications = Notifications(pool)
 
     @classmethod
     async def connect(cls, url: str, *, size: int, name: str = "sevdesk-worker") -> Store:
         """Raises `asyncpg` errors or `OSError` when the database cannot be reached."""
-        pool = await asyncpg.create_pool(
-            url,
-            min_size=1,
-            max_size=size,
-            command_timeout=COMMAND_TIMEOUT,
-            init=prepare,
-            reset=_no_reset,
-            max_cached_statement_lifetime=0,  # by default 300 s: each payment sync would prepare its statements again
-            server_settings={"application_name": name, **SESSION},
-            target_session_attrs=asyncpg.connect_utils.SessionAttribute.read_write,
-        )
-        return cls(pool)
+        pool, pooled = await open_pool(url, size=size, name=name)
+        return cls(pool, pooled=pooled)
 
     async def close(self) -> None:
         """Close the pool; connections still busy after 5 s are dropped."""
@@ -107,7 +99,7 @@ class Store:
         `answer` (`done` or `not-done`): what a person found out about the write the job asks about; `confirmed`: its
         problem is to be disregarded. Raises `NoOpenQuestion`, and the job stays parked, if it asks no such thing.
         """
-        async with self.pool.acquire() as connection, connection.transaction():
+        async with self.pool.acquire() as connection, connection.transaction(isolation=ISOLATION):
             statement = "confirm_problem" if answer == CONFIRMED else "answer_intent"
             given = {"job_id": job_id, "answer": answer, "confirmable": CONFIRMABLE}
             answered = answer and await run_statement(connection, statement, **given)
@@ -168,7 +160,7 @@ class Store:
             return set()
         if not side and ending is None:
             return await _record_changes(self.pool, job, changes, step, intent, all_or_nothing)  # nor does this
-        async with self.pool.acquire() as connection, connection.transaction():
+        async with self.pool.acquire() as connection, connection.transaction(isolation=ISOLATION):
             recorded = await _record_changes(connection, job, changes, step, intent, all_or_nothing)
             for invoice_id, event in side:
                 if invoice_id in recorded:
@@ -239,10 +231,3 @@ async def _end(on: Any, job: Job, ending: AttemptEnd) -> bool:
         retries=int(ending.costs_retry),
     )
     return ended is not None
-
-
-async def _no_reset(connection: Any) -> None:
-    """Replaces asyncpg's reset, which costs a round trip whenever a connection returns to the pool.
-
-    Not needed: asyncpg rolls back an unfinished transaction first, and our statements change nothing else of a session.
-    """
