@@ -113,6 +113,12 @@ class Store:
         row: Row | None = await self.query("find_open_intent", subject=subject)
         return row
 
+    async def account_on_record(self, account_id: str, job: Job) -> str:
+        """The id of the sevDesk account that the database belongs to; this one, if none was on record."""
+        while (known := await self.query("account_on_record", account_id=account_id, job_id=job.job_id)) is None:
+            pass  # another process has just written it down
+        return str(known)
+
     async def load_contact_link(self, party: Party) -> ContactLink | None:
         """The sevDesk contact of a company or person; None if it has none yet."""
         row = await self.query("load_contact_link", party_kind=party.kind, party_id=party.id)
