@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     check_levels: Annotated[Mapping[str, Level], NoDecode] = {}
     # Days between an invoice's date and its publication. 90: what lies longer was forgotten, or its date is a slip.
     issue_date_max_age: int = Field(default=90, ge=0, le=36_500)
+    # So many invoices a payment sync may find deleted, cancelled, reversed or renumbered without asking a person. 20:
+    # more than people change by hand between two runs. In a large book it is one per cent.
+    mass_change_limit: int = Field(default=20, ge=0, le=1_000_000)
     # Seconds after a write without an answer in which nothing is read or written about it. 45 = 30 for the write itself
     # (see write_timeout) and 15 more in which sevDesk may still commit it.
     write_quarantine: float = Field(default=45.0, gt=0, le=3600)

@@ -268,7 +268,7 @@ class World:
         for invoice in self.invoices:
             invoice.forget()
         try:
-            return await Sync(self.store, SevdeskAccount(self.client)).run(job, parse("sync_payments", payload)[1])  # type: ignore[arg-type]
+            return await Sync(self.store, SevdeskAccount(self.client), job).run(parse("sync_payments", payload)[1])  # type: ignore[arg-type]
         except (Stopped, Exception) as problem:
             if isinstance(problem, Stopped) or (trouble.fail_at is not None and trouble.requests >= trouble.fail_at):
                 return None

@@ -29,6 +29,7 @@ class SyncResult(TypedDict, total=False):
     joined: str  # the job whose run was active when this one was requested, and served both
     missed: int  # full: changes that the feed had missed
     by_id: int  # full: invoices that no page showed
+    held_back: int  # changes about which another run has asked a person (`mass_change`)
 
 
 class ExportResult(TypedDict, total=False):

@@ -34,6 +34,16 @@ class Reconciliation:
         """Number of findings by drift."""
         return dict(Counter(finding.drift.value for finding in self.findings))
 
+    @property
+    def taking_away(self) -> set[UUID]:
+        """Invoices whose repair would record that they are gone, cancelled or numbered otherwise."""
+        drifts = (Drift.EXISTENCE, Drift.STATUS, Drift.NUMBER)
+        return {it.invoice_id for it in self.findings if it.repair == "sync_payments" and it.drift in drifts}
+
+    def takes_much_away(self, limit: int) -> bool:
+        """Whether that needs a person's word: more than `limit` and than one in a hundred."""
+        return len(self.taking_away) > limit and 100 * len(self.taking_away) > self.invoices
+
 
 async def reconcile(store: Store, client: SevDeskClient) -> Reconciliation:
     """Compare all invoices. Raises SevDeskError if a page of sevDesk's cannot be read."""

@@ -253,3 +253,10 @@ async def money_for_a_claim_given_up(stage: Stage) -> Any:
     await stage.billing.db.execute("UPDATE billing_invoices SET claim_status = 'cancelled'")
     await pay(stage.sevdesk, await stage.there(invoice), "119")
     return await stage.billing.do("sync_payments", invoice_id=invoice)
+
+
+@provokes("mass_change", worker={"mass_change_limit": 1}, deleted="2", book="2")
+async def all_deleted_at_once(stage: Stage) -> Any:
+    for invoice in (await stage.published(), await stage.published()):
+        await control(stage.sevdesk, "POST", "delete", {"invoice_id": await stage.there(invoice)})
+    return await stage.billing.do("sync_payments", full=True)

@@ -124,6 +124,15 @@ ENTRIES = (
           "Pay the money back, or set it off in sevDesk.",
           "Rechnung {number} wurde in sevDesk storniert, und {paid} {currency} waren darauf gezahlt.",
           "Das Geld zurückzahlen oder in sevDesk verrechnen."),
+    entry("mass_change", Actor.ACCOUNTANT,
+          "Of {book} invoices sevDesk suddenly shows {deleted} as gone, {cancelled} as cancelled, {reversed} as no "
+          "longer paid and {renumbered} with another number, at least. None of this was recorded.",
+          "Look at some of them in sevDesk. If it is right: sevdesk-worker retry {job} --as confirmed. If not, mend "
+          "the cause there, then: sevdesk-worker retry {job}.",
+          "Von {book} Rechnungen zeigt sevDesk plötzlich mindestens {deleted} nicht mehr, {cancelled} als storniert, "
+          "{reversed} als nicht mehr bezahlt und {renumbered} mit anderer Nummer. Nichts davon wurde übernommen.",
+          "Einige davon in sevDesk ansehen. Stimmt es: sevdesk-worker retry {job} --as confirmed. Wenn nicht, dort die "
+          "Ursache beheben, dann: sevdesk-worker retry {job}.", confirmable=True),
     entry("payment_state_conflict", Actor.BILLING,
           "sevDesk's state of invoice {number} does not fit: {event} is not allowed while the invoice is {status}.",
           "Correct the invoice's status on one side, then: sevdesk-worker enqueue sync_payments invoice_id={number}.",
