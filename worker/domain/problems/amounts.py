@@ -67,10 +67,12 @@ ENTRIES = (
              "Position {position} trägt {rate} Steuer, aber sevDesks Steuerregel {tax_rule} erlaubt nur {allowed}.",
              "Den Steuersatz oder die Steuerregel der Rechnung berichtigen"),
     _invoice("total_negative", "The gross total is negative: {gross} {currency}.",
-             "Cancel the invoice it corrects, or write a credit note in sevDesk; or correct the positions",
+             "Credit the invoice it corrects (job credit_invoice with invoice_id, reason and positions; for a final "
+             "invoice an advance that was too high) or cancel that one; or correct the positions",
              "Der Bruttobetrag ist negativ: {gross} {currency}.",
-             "Die Rechnung stornieren, die sie berichtigt, oder in sevDesk eine Gutschrift schreiben; oder die "
-             "Positionen berichtigen"),
+             "Der Rechnung, die sie berichtigt, eine Gutschrift gegenüberstellen (Auftrag credit_invoice mit "
+             "invoice_id, reason und positions; bei einer Schlussrechnung einem zu hohen Abschlag) oder jene "
+             "stornieren; oder die Positionen berichtigen"),
     _invoice("type_needs_rule",
              "sevDesk makes an invoice of type {type} only under tax rules 1 and 11, and the invoice has rule "
              "{tax_rule}.",
