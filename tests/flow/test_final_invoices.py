@@ -1,6 +1,8 @@
 """Final invoices account for the advances of their deal; a final invoice over 0 is paid at once."""
 
+import asyncio
 import json
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -143,6 +145,15 @@ async def test_document_counts_not_the_row(billing: Billing, worker: object) -> 
     await published(billing, deal, "SR", **REST)
 
 
+async def test_rows_count_without_a_document(billing: Billing, worker: object) -> None:
+    """Where nobody knows what was sent, the billing system's positions are compared."""
+    deal = await new_deal(billing)
+    await published(billing, deal)
+    await billing.db.execute("DELETE FROM sevdesk_invoices")
+    assert (await publish(billing, deal, "SR", **OVER_ALL))["problem"] == "advances_not_deducted"
+    await published(billing, deal, "SR", **REST)
+
+
 async def test_late_advance_is_a_warning(billing: Billing, worker: object) -> None:
     """It is published, and an event names the final invoice that does not account for it."""
     deal = await new_deal(billing)
@@ -180,6 +191,25 @@ async def test_advance_during_its_final_invoice_warns(billing: Billing, worker: 
         await stage.billing.until_state(second, "running")
     assert [(await billing.ended(each))["state"] for each in (first, second)] == ["done", "done"]
     assert (await billing.event(advance, "legal_warning"))["problem"] == "advance_after_final"
+
+
+async def test_no_pair_passes_unseen(billing: Billing, run_worker: RunWorker) -> None:
+    """Two workers, and both jobs of each deal asked for at once: what is not compared is told by the advance."""
+    deals = [await new_deal(billing) for _ in range(12)]
+    pairs = [
+        [await billing.invoice(deal), await billing.invoice(deal, document_kind="SR", **OVER_ALL)] for deal in deals
+    ]
+    async with run_worker(), run_worker():
+        asked = [
+            [each, await asyncio.gather(*(billing.enqueue("publish_invoice", invoice_id=one) for one in each[::turn]))]
+            for turn, each in zip(cycle((1, -1)), pairs, strict=False)
+        ]
+        for (advance, final), jobs in asked:
+            ended = {(job := await billing.ended(job_id))["invoice_id"]: job for job_id in jobs}
+            assert ended[advance]["state"] == "done"
+            told = "legal_warning" in await billing.events(advance)
+            assert ended[final]["problem"] == (None if ended[final]["state"] == "done" else "advances_not_deducted")
+            assert told or ended[final]["state"] == "parked"
 
 
 async def test_checked_again_in_every_attempt(billing: Billing, run_worker: RunWorker, stage: Stage) -> None:
