@@ -61,6 +61,7 @@ SELECT o.invoice_number AS number, o.document_kind, o.issue_date, o.currency,
        o.accounting_sync_status = 'synced' AS published,
        coalesce(other.seq < own.seq, false) AS asked_before,
        coalesce(other.phase = 'running' AND other.started_at < own.started_at, false) AS begun_before,
+       coalesce(greatest(extract(epoch FROM other.due_at - clock_timestamp()), 0), 0)::float8 AS due_in,
        coalesce(n.content -> 'positions',
                 (SELECT jsonb_agg(jsonb_build_object('position_number', p.position, 'quantity', p.quantity::text,
                                                      'price', p.unit_price::text, 'tax_rate', p.tax_rate::text))
@@ -69,7 +70,7 @@ SELECT o.invoice_number AS number, o.document_kind, o.issue_date, o.currency,
 FROM billing_invoices o
 LEFT JOIN sevdesk_jobs own ON own.job_id = :job_id
 LEFT JOIN sevdesk_invoices n ON n.invoice_id = o.id AND n.external_id = o.external_id
-LEFT JOIN LATERAL (SELECT q.seq, q.phase, j.started_at
+LEFT JOIN LATERAL (SELECT q.seq, q.phase, q.due_at, j.started_at
                    FROM sevdesk_queue q JOIN sevdesk_jobs j USING (job_id)
                    WHERE q.order_key = 'invoice:' || o.id AND q.phase NOT IN ('scheduled', 'parked')
                      AND q.kind = 'publish_invoice'

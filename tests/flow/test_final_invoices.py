@@ -179,6 +179,19 @@ async def test_final_invoice_waits_for_its_advance(billing: Billing, worker: obj
     assert (job["state"], job["problem"]) == ("parked", "advances_not_deducted")
 
 
+async def test_wait_follows_the_advance(billing: Billing, worker: object, stage: Stage) -> None:
+    """An advance whose job waits for its next try is not asked after every two seconds, but once a minute at least."""
+    deal = await new_deal(billing)
+    async with stage.sevdesk.held(SAVE) as hold:
+        advance = await billing.enqueue("publish_invoice", invoice_id=await billing.invoice(deal))
+        await hold.reached()
+        later = "UPDATE sevdesk_queue SET phase = 'waiting', due_at = now() + interval '1 hour' WHERE job_id = $1"
+        await billing.db.execute(later, advance)
+        final = await billing.invoice(deal, document_kind="SR", **OVER_ALL)
+        row = await stage.seen(await billing.enqueue("publish_invoice", invoice_id=final), "deal_invoice_under_way")
+        assert 50 < (row["not_before"] - row["updated_at"]).total_seconds() <= 61
+
+
 async def test_advance_during_its_final_invoice_warns(billing: Billing, worker: object, stage: Stage) -> None:
     """The final invoice was checked before the advance was asked for, so that it cannot account for it."""
     deal = await new_deal(billing)

@@ -36,6 +36,7 @@ class DealInvoice:
     published: bool
     asked_before: bool  # not published, and its job came in before this one
     begun_before: bool  # not published, and its job is running and began before this one: it may not know of this one
+    due_in: float = 0.0  # seconds until its job goes on, if that waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +143,8 @@ def _after_final(invoice: Invoice, others: Iterable[DealInvoice]) -> list[Proble
     return [problem("advance_after_final", number=invoice.number, finals=", ".join(finals))] if finals else []
 
 
-def awaited(invoice: Invoice, form: FinalInvoiceForm, others: Iterable[DealInvoice]) -> str | None:
-    """The number of an invoice that must be published first, for a final invoice has to account for it.
+def awaited(invoice: Invoice, form: FinalInvoiceForm, others: Iterable[DealInvoice]) -> DealInvoice | None:
+    """An invoice that must be published first, for a final invoice has to account for it.
 
     That are all advances under way, and the final invoices that were asked for before this one. An advance waits for
     nobody, so no two invoices wait for each other.
@@ -151,4 +152,4 @@ def awaited(invoice: Invoice, form: FinalInvoiceForm, others: Iterable[DealInvoi
     if invoice.document_kind != FINAL or form is FinalInvoiceForm.REMAINDER:
         return None
     ahead = (other for other in others if not other.published)
-    return next((each.number for each in ahead if each.document_kind == ADVANCE or each.asked_before), None)
+    return next((each for each in ahead if each.document_kind == ADVANCE or each.asked_before), None)

@@ -16,8 +16,9 @@ from worker.domain.tax_rules import findings, shown_tax
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import DRAFT_WRITES, Step, StepContext, StepResult, WriteOutcome, is_synced
 
-# Seconds until a final invoice looks again whether an advance of its deal is published; that takes as long.
-ADVANCE_WAIT = 2.0
+# Seconds until a final invoice looks again whether an advance of its deal is published: as long as that takes, and not
+# more often than the advance's own job is tried, but often enough for a person who dismisses that.
+SHORTEST_WAIT, LONGEST_WAIT = 2.0, 60.0
 
 
 async def look_publishable(context: StepContext, account: SevdeskAccount) -> StepResult:
@@ -44,8 +45,10 @@ def _awaits_advance(context: StepContext) -> NotYet | None:
     if all(context.level(code) is Level.OFF for code in advances.CODES):
         return None
     other = advances.awaited(context.invoice, context.final_invoice_form, context.deal_invoices)
-    about = {"other": other, "number": context.invoice.number}
-    return NotYet(ADVANCE_WAIT, problem("deal_invoice_under_way", **about)) if other else None
+    if other is None:
+        return None
+    wait = min(max(SHORTEST_WAIT, other.due_in), LONGEST_WAIT)
+    return NotYet(wait, problem("deal_invoice_under_way", other=other.number, number=context.invoice.number))
 
 
 def _warning(found: Problem) -> LegalWarning:
