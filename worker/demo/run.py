@@ -1,4 +1,4 @@
-"""Runs the demo: a billing month of 27 invoices on embedded servers and a local sevDesk, checked row by row.
+"""Runs the demo: a billing month of 30 invoices on embedded servers and a local sevDesk, checked row by row.
 
     approved -> published -> mailed -> paid (in full, in part, not yet) -> synced -> one payment returned -> synced
 
@@ -225,7 +225,9 @@ class _Demo:
                 paid[plan.expected is not ExpectedState.PARTLY_PAID] += 1
             except DemoError as error:
                 self.console.text(f"    {plan.invoice_number}: {error}")
-        self.console.step_done(f"{paid[True]} customers pay in full, {paid[False]} in part, the others are late")
+        self.console.step_done(
+            f"{paid[True]} customers pay in full, {paid[False]} in part, the others are late or owe nothing"
+        )
 
     def _external_ids(self) -> dict[UUID, str]:
         statement = "SELECT id, external_id FROM billing_invoices WHERE accounting_sync_status = 'synced'"

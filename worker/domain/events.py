@@ -200,6 +200,10 @@ class PaymentReversed(PaymentEvent):
     """What was paid was taken back in sevDesk (transaction unlinked): nothing is paid any more."""
 
 
+class NothingOwed(PaymentEvent):
+    """The invoice is over 0, such as a final invoice whose advances cover everything, and no money was paid on it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentSynced(Event):
     """Logged with every payment event, in the form in which the integration before this one logged payments."""

@@ -42,6 +42,13 @@ class SyncStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class FinalInvoiceForm(StrEnum):
+    """How a final invoice accounts for advances: DEDUCT (Endrechnung), or bill only the REMAINDER (Restrechnung)."""
+
+    DEDUCT = "deduct"
+    REMAINDER = "remainder"
+
+
 class PartyKind(StrEnum):
     """A recipient is a person (`contacts`) or a legal entity (`companies`)."""
 
@@ -118,6 +125,7 @@ class Invoice:
     foot_text: str | None
     is_e_invoice: bool
     items: tuple[Item, ...]
+    final_invoice_form: str | None = None  # a `FinalInvoiceForm`; None: as the setting says
 
 
 @dataclass(frozen=True, slots=True)

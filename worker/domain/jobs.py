@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from worker.domain import schedule
 from worker.domain.emails import address_fault, several
+from worker.domain.invoice import FinalInvoiceForm
 from worker.domain.problems import Problem, problem
 
 # The only accepted form of ids. pydantic also accepts ids without hyphens, in braces or as URNs; but the ledger finds a
@@ -52,9 +53,14 @@ class Payload(BaseModel):
 
 
 class PublishInvoice(Payload):
-    """Bring an approved invoice into sevDesk: contact, draft, layout, number, PDF."""
+    """Bring an approved invoice into sevDesk: contact, draft, layout, number, PDF.
+
+    `final_invoice_form` says how a final invoice accounts for the advances of its deal, whatever its column and the
+    setting say.
+    """
 
     invoice_id: Id
+    final_invoice_form: FinalInvoiceForm | None = None
 
 
 # More than a customer has offices; a mail to many is no invoice's.

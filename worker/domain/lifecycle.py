@@ -75,6 +75,7 @@ TABLE: Mapping["type[Event]", Transitions] = {
     events.Overpaid: _payment(_C.PAID),
     events.Discounted: _payment(_C.PAID),
     events.PaymentReversed: _payment(_C.OPEN),
+    events.NothingOwed: _payment(_C.PAID),
     events.PaymentSynced: Transitions(),
     events.Cancelled: Transitions(
         sync=dict.fromkeys((*_UNFINISHED, _S.SYNCED), _S.CANCELLED),

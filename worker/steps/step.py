@@ -30,12 +30,22 @@ from pydantic import BaseModel
 
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain import events
+from worker.domain.advances import DealInvoice
 from worker.domain.check_levels import Level
 from worker.domain.emails import several
 from worker.domain.events import Event
-from worker.domain.invoice import Cancellation, ContactLink, Handback, Invoice, Party, SevdeskDocument, SyncStatus
+from worker.domain.invoice import (
+    Cancellation,
+    ContactLink,
+    FinalInvoiceForm,
+    Handback,
+    Invoice,
+    Party,
+    SevdeskDocument,
+    SyncStatus,
+)
 from worker.domain.jobs import Payload, SendInvoice
-from worker.domain.outcome import Parked, Rejected
+from worker.domain.outcome import NotYet, Parked, Rejected
 from worker.domain.recipients import NoRecipient, Recipient
 from worker.steps.payments import DRAFT
 from worker.steps.sevdesk_account import SevdeskAccount
@@ -84,6 +94,8 @@ class StepContext:
     levels: Mapping[str, Level]  # what each check does, see `check_levels`
     today: date  # in Berlin, by Postgres' clock
     issue_date_max_age: int  # days
+    final_invoice_form: FinalInvoiceForm
+    deal_invoices: tuple[DealInvoice, ...]  # of the invoice's deal, without itself; read for its publication only
     changes_told: frozenset[str]  # `ChangedAfterPublication.columns` of the document's events
     warned: frozenset[str]  # codes of the checks that have warned about the invoice before
     link: ContactLink | None
@@ -196,7 +208,7 @@ class StepResult:
 
     events: tuple[Event, ...] = ()
     remote: SevInvoice | Remote | None = Remote.UNCHANGED  # None: deleted in sevDesk
-    stop: Parked | Rejected | None = None
+    stop: Parked | Rejected | NotYet | None = None
     finished: bool = True
     outcome: WriteOutcome = WriteOutcome.DONE  # of the open intent (look) or of the write just sent (leap)
 

@@ -40,6 +40,9 @@ def mark_sent(account: Account, invoice: Invoice, send_type: str) -> None:
             # A number in use is replaced silently (sources disagree; switch duplicate_number refuses at saveInvoice).
             invoice.number = account.take_number()
         invoice.status = 200
+        if fields.sums.gross == 0 and account.switches.zero_sum != "open":
+            invoice.status = 1000
+            invoice.pay_date = account.today() if account.switches.zero_sum == "paid" else None
         if account.switches.send_by_enshrines in (True, send_type):
             invoice.enshrined = account.now()
     invoice.send_date, invoice.send_type = account.now(), send_type

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from worker.domain.problems import (
+    advances,
     amounts,
     cancelling,
     dates,
@@ -24,6 +25,7 @@ CATALOGUE: Mapping[str, ProblemType] = {
         amounts,
         dates,
         tax_rules,
+        advances,
         publishing,
         recipient,
         cancelling,
