@@ -237,6 +237,9 @@ BEGIN
         END LOOP;
         EXIT WHEN cardinality(runnable) >= free_slots;
     END LOOP;
+    IF cardinality(runnable) = 0 THEN
+        RETURN;
+    END IF;
     -- Once and in this order, so that two claims never wait for each other.
     INSERT INTO sevdesk_person_starts (person_id)
     SELECT DISTINCT r.requested_by FROM unnest(runnable) r

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bench import backlog, fleet, payments, publishing, queueing
+from bench import backlog, fleet, payments, poolers, publishing, queueing
 from bench.ground import Ground
 from bench.table import Row, show, write
 
@@ -29,6 +29,7 @@ BENCHES: list[tuple[Bench, tuple[str, ...]]] = [
     *((queueing.bench, (number,)) for number in ("B13", "B14")),
     (fleet.bench, ("B15",)),
     *((backlog.bench, (number,)) for number in ("C1", "C2", "C3", "C4")),
+    (poolers.bench, ("C8",)),
 ]
 
 

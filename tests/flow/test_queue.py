@@ -286,7 +286,7 @@ async def test_maintenance_goes_on_elsewhere(billing: Billing, run_worker: RunWo
             "UPDATE sevdesk_queue SET phase = 'waiting', due_at = now() WHERE job_id = $1", waiting
         )
         await billing.ended(waiting)
-    assert "leader.elected" in [line["event"] for line in logs]
+        await wait_for(lambda: "leader.elected" in [line["event"] for line in logs])
 
 
 async def test_jobs_of_a_company_cost_one_claim_each(
