@@ -53,7 +53,7 @@ GRANT INSERT (invoice_id, event_type, payload, actor_contact_id, correlation_id,
     ON billing_invoice_event_log TO sevdesk_worker;
 
 -- The worker's own tables, sequences and functions. Rows are never deleted, except layouts that sevDesk no longer has and
--- jobs in the queue that have ended; rows of mails, config_log and reconciliations are never changed.
+-- jobs in the queue that have ended; rows of mails, config_log, reconciliations and datev_parts are never changed.
 DO $$
 DECLARE
     own text;
@@ -73,4 +73,4 @@ BEGIN
 END $$;
 GRANT DELETE ON sevdesk_templates, sevdesk_queue TO sevdesk_worker;
 REVOKE INSERT, UPDATE ON sevdesk_migrations FROM sevdesk_worker;
-REVOKE UPDATE ON sevdesk_mails, sevdesk_config_log, sevdesk_reconciliations FROM sevdesk_worker;
+REVOKE UPDATE ON sevdesk_mails, sevdesk_config_log, sevdesk_reconciliations, sevdesk_datev_parts FROM sevdesk_worker;

@@ -42,7 +42,7 @@ CREATE TABLE sevdesk_person_starts (
     person_id uuid PRIMARY KEY,
     starts    timestamptz[] NOT NULL DEFAULT '{}',  -- of jobs that were started
     given     timestamptz[] NOT NULL DEFAULT '{}'   -- of those, and of jobs that were given a later start time
-) WITH (fillfactor = 50);
+) WITH (fillfactor = 50);  -- updated at each start, in place (HOT); so few rows that autovacuum's defaults do
 
 CREATE FUNCTION sevdesk_last_rank_v1(person uuid) RETURNS bigint LANGUAGE plpgsql AS $function$
 BEGIN
