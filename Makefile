@@ -7,7 +7,7 @@ READY = .venv/ready
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test long docs chaos bench check lock clean
+.PHONY: help setup demo local test long docs chaos bench soak check lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
@@ -34,6 +34,9 @@ chaos: $(READY) ## kill workers at every await and at random, for a quarter of a
 
 bench: $(READY) ## measure, as one table; ARGS="--quick --only B7,B8 --out bench.json"
 	PYTHONPATH=tests $(RUN) -m bench $(ARGS)
+
+soak: $(READY) ## measure on a ledger of years and with a snapshot held for ten minutes; half an hour, 6 GB of disk
+	PYTHONPATH=tests $(RUN) -m bench --only D1,D2 $(ARGS)
 
 check: $(READY) ## ruff, mypy --strict and the import contracts
 	$(RUN) -m ruff check .

@@ -95,9 +95,7 @@ class App:
         claims = self.claims = ClaimLoop(
             locks, runner.run, store.notifications.request, metrics, postgres, slots=settings.worker_max_jobs
         )
-        inbox = InboxWorker(
-            redis, store, claims.arrived, name=self.name, redis_outage=redis_outage, postgres_outage=postgres
-        )
+        inbox = InboxWorker(redis, store, claims, name=self.name, redis_outage=redis_outage, postgres_outage=postgres)
         measured = self._serve_metrics(stack)
         maintenance = Maintenance(
             store,

@@ -1,9 +1,29 @@
 -- The settings of the worker, sevDesk's document layouts, and the figures for the metrics.
 
 -- name: config^
-SELECT contact_person_id, template_eb_ar, template_eb_sr, template_kop_ar, template_kop_sr,
+SELECT account_id, contact_person_id, template_eb_ar, template_eb_sr, template_kop_ar, template_kop_sr,
        payment_sync_interval_minutes, datev_chart_of_accounts
 FROM sevdesk_config;
+
+-- name: account_on_record$
+-- Writes down whose account the database belongs to, the first time, and returns what is on record. Null if another
+-- process wrote it down at this moment.
+WITH first AS (
+    UPDATE sevdesk_config SET account_id = :account_id
+    WHERE account_id IS NULL RETURNING account_id
+), logged AS (
+    INSERT INTO sevdesk_config_log (job_id, field, old_value, new_value)
+    SELECT :job_id, 'account_id', 'null', to_jsonb(account_id) FROM first
+)
+SELECT coalesce((SELECT account_id FROM first), c.account_id) FROM sevdesk_config c;
+
+-- name: forget_contacts!
+-- The company has moved to another account, where the contacts have other ids: they are found or made anew.
+DELETE FROM sevdesk_contacts;
+
+-- name: other_account_seen!
+-- A worker has a token of another account; `health` fails for some minutes.
+UPDATE sevdesk_config SET other_account_id = :account_id, other_account_at = clock_timestamp();
 
 -- name: set_token_configured!
 -- The token itself is nowhere but in the environment. Without one the account is not connected.

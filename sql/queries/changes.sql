@@ -6,6 +6,7 @@
 -- Where no value changes, only the events are logged. If anything is recorded, or
 -- no change is given, the intent is closed and the step added to the job as well. No change is recorded for an attempt
 -- that is not the job's present one: its worker has lost its locks, and another worker has started the job since.
+-- `documents`: what sevDesk was told about the invoices and when it changed last; without content only the latter.
 WITH wanted AS (
     SELECT n.* FROM unnest(:changes::jsonb[]) AS c(change), jsonb_to_record(change)
         AS n(id uuid, before jsonb, sync_status text, document_status text, claim_status text, external_id text,
@@ -51,6 +52,22 @@ WITH wanted AS (
     UPDATE sevdesk_intents SET closed_at = clock_timestamp(), outcome = :outcome
     WHERE id = :intent_id::bigint AND closed_at IS NULL
       AND (EXISTS (SELECT FROM recorded) OR NOT EXISTS (SELECT FROM wanted))
+), documents AS (
+    SELECT d.* FROM jsonb_to_recordset(:documents::jsonb) AS d(
+        invoice_id uuid, external_id text, recipient_kind text, recipient_id uuid, content jsonb, adopted boolean,
+        seen_update timestamptz)
+    WHERE d.invoice_id IN (SELECT id FROM recorded)
+), made AS (
+    INSERT INTO sevdesk_invoices (invoice_id, external_id, party_kind, party_id, content, adopted, seen_update)
+    SELECT invoice_id, external_id, recipient_kind, recipient_id, content, adopted, seen_update
+    FROM documents WHERE content IS NOT NULL
+    ON CONFLICT (invoice_id) DO UPDATE
+    SET external_id = excluded.external_id, party_kind = excluded.party_kind, party_id = excluded.party_id,
+        content = excluded.content, adopted = excluded.adopted, seen_update = excluded.seen_update,
+        recorded_at = excluded.recorded_at
+), seen AS (
+    UPDATE sevdesk_invoices s SET seen_update = d.seen_update
+    FROM documents d WHERE d.content IS NULL AND s.invoice_id = d.invoice_id AND s.external_id = d.external_id
 ), stepped AS (
     UPDATE sevdesk_jobs SET steps_done = steps_done || :step::text, updated_at = clock_timestamp()
     WHERE job_id = (SELECT job_id FROM present_attempt) AND :step::text IS NOT NULL
@@ -77,16 +94,6 @@ WHERE party_kind = :party_kind AND party_id = :party_id;
 -- name: link_email!
 UPDATE sevdesk_contacts SET email_id = :email_id, email_digest = :digest, updated_at = now()
 WHERE party_kind = :party_kind AND party_id = :party_id;
-
--- name: store_document_content!
-INSERT INTO sevdesk_invoices (invoice_id, external_id, party_kind, party_id, content, adopted, seen_update)
-VALUES (:invoice_id, :external_id, :recipient_kind, :recipient_id, :content::jsonb, :how::text = 'adopted', :seen_update)
-ON CONFLICT (invoice_id) DO UPDATE
-SET external_id = excluded.external_id, party_kind = excluded.party_kind, party_id = excluded.party_id,
-    content = excluded.content, adopted = excluded.adopted, seen_update = excluded.seen_update, recorded_at = excluded.recorded_at;
-
--- name: store_seen_update!
-UPDATE sevdesk_invoices SET seen_update = :seen_update WHERE invoice_id = :invoice_id AND external_id = :external_id;
 
 -- name: store_document!
 -- The same bytes are stored once; what is there already is only written anew if it was damaged. Renderings of the present

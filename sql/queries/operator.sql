@@ -73,7 +73,9 @@ LEFT JOIN billing_invoices i ON i.id = j.invoice_id;
 -- name: account^
 SELECT c.account_name, c.is_connected, c.token_configured, c.auto_transfer_invoices, c.payment_sync_interval_minutes,
        c.last_sync_at, extract(epoch FROM clock_timestamp() - c.last_sync_at)::float8 AS sync_age,
-       (SELECT next_run_at FROM sevdesk_schedules WHERE name = 'payments') AS next_sync_at
+       (SELECT next_run_at FROM sevdesk_schedules WHERE name = 'payments') AS next_sync_at,
+       c.account_id, c.other_account_id,
+       extract(epoch FROM clock_timestamp() - c.other_account_at)::float8 AS other_account_age
 FROM sevdesk_config c;
 
 -- name: last_reconciliation^

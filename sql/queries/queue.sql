@@ -1,41 +1,11 @@
 -- The queue: how jobs get in, are claimed, and get out. sevdesk_jobs and sevdesk_queue always change together.
 
--- name: insert_incoming_jobs
--- Jobs that were read from Redis, in the order in which they were requested. Jobs with a problem are rejected at once;
--- a job with a later time waits for it. Jobs that the ledger has already are left as they are. Of several new jobs with
--- one order key only the first is ready, for it cannot end before they are there. Returns the new rows.
-WITH incoming AS MATERIALIZED (
-    SELECT n.*, CASE WHEN n.problem IS NULL AND n.scheduled > (SELECT clock_timestamp()) THEN n.scheduled END AS later
-    FROM unnest(:job_ids::text[], :kinds::text[], :payloads::jsonb[], :invoice_ids::uuid[], :requesters::uuid[],
-                :correlation_ids::text[], :enqueued_ats::timestamptz[], :scheduled_ats::timestamptz[],
-                :problems::text[], :parameters::jsonb[], :errors::text[], :next_steps::text[])
-         WITH ORDINALITY AS n(job_id, kind, payload, invoice_id, requested_by, correlation_id, enqueued_at, scheduled,
-                              problem, parameters, error, next_step, place)
-), recorded AS (
-    INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, invoice_id, requested_by, correlation_id, order_key,
-                              state, not_before, enqueued_at, problem, problem_parameters, error, next_step,
-                              finished_at)
-    SELECT n.job_id, n.kind, n.payload, 'redis', n.invoice_id, n.requested_by, n.correlation_id,
-           sevdesk_order_key_v1(n.kind, n.invoice_id, n.job_id),
-           CASE WHEN n.problem IS NULL THEN 'queued' ELSE 'rejected' END, n.later, n.enqueued_at, n.problem,
-           n.parameters, n.error, n.next_step, CASE WHEN n.problem IS NOT NULL THEN clock_timestamp() END
-    FROM incoming n ORDER BY n.place
-    ON CONFLICT (job_id) DO NOTHING
-    RETURNING *
-), requesters AS MATERIALIZED (
-    SELECT r.requested_by, sevdesk_next_rank_v1(r.requested_by) AS first_rank
-    FROM (SELECT DISTINCT requested_by FROM recorded) r
-), queued AS (
-    INSERT INTO sevdesk_queue (job_id, seq, kind, order_key, requested_by, phase, rank, due_at)
-    SELECT r.job_id, r.seq, r.kind, r.order_key, r.requested_by,
-           CASE WHEN r.not_before IS NOT NULL THEN 'scheduled'
-                WHEN row_number() OVER (PARTITION BY r.order_key, r.not_before IS NULL ORDER BY r.seq) > 1 THEN 'blocked'
-                ELSE 'ready' END,
-           p.first_rank - 1 + row_number() OVER (PARTITION BY r.requested_by ORDER BY r.seq), r.not_before
-    FROM recorded r JOIN requesters p ON p.requested_by IS NOT DISTINCT FROM r.requested_by
-    WHERE r.state = 'queued'
-)
-SELECT job_id, kind, invoice_id, state, problem, error FROM recorded;
+-- name: take_in_jobs
+-- Records jobs that were read from Redis. Returns the new rows.
+SELECT * FROM sevdesk_take_in_v1(:job_ids::text[], :kinds::text[], :payloads::jsonb[], :invoice_ids::uuid[],
+                           :requesters::uuid[], :correlation_ids::text[], :enqueued_ats::timestamptz[],
+                           :scheduled_ats::timestamptz[], :problems::text[], :parameters::jsonb[], :errors::text[],
+                           :next_steps::text[]);
 
 -- name: known_jobs
 SELECT job_id FROM sevdesk_jobs WHERE job_id = ANY (:job_ids::text[]);
@@ -44,6 +14,16 @@ SELECT job_id FROM sevdesk_jobs WHERE job_id = ANY (:job_ids::text[]);
 SELECT sevdesk_request_job(:kind, :payload::jsonb, :requested_by::uuid, :correlation_id, :idempotency_key);
 
 -- name: claim_jobs
+SELECT * FROM sevdesk_claim_jobs_v1(:worker, :released::text[], :held::text[], :free_slots, :since_system,
+                                    :limit_jobs, :limit_seconds);
+
+-- name: take_in_and_claim_jobs
+-- Both in one round trip and one commit; the claim sees what was recorded before it.
+SELECT * FROM sevdesk_take_in_v1(:job_ids::text[], :kinds::text[], :payloads::jsonb[], :invoice_ids::uuid[],
+                           :requesters::uuid[], :correlation_ids::text[], :enqueued_ats::timestamptz[],
+                           :scheduled_ats::timestamptz[], :problems::text[], :parameters::jsonb[], :errors::text[],
+                           :next_steps::text[])
+UNION ALL
 SELECT * FROM sevdesk_claim_jobs_v1(:worker, :released::text[], :held::text[], :free_slots, :since_system,
                                     :limit_jobs, :limit_seconds);
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bench import backlog, fleet, payments, poolers, publishing, queueing
+from bench import backlog, fleet, payments, poolers, publishing, queueing, soak
 from bench.ground import Ground
 from bench.table import Row, show, write
 
@@ -30,7 +30,9 @@ BENCHES: list[tuple[Bench, tuple[str, ...]]] = [
     (fleet.bench, ("B15",)),
     *((backlog.bench, (number,)) for number in ("C1", "C2", "C3", "C4")),
     (poolers.bench, ("C8",)),
+    *((soak.bench, (number,)) for number in ("D1", "D2")),
 ]
+SOAK = {"D1", "D2"}  # half an hour; only when named, as `make soak` does
 
 
 async def measure(ground: Ground, wanted: set[str]) -> tuple[list[Row], list[str]]:
@@ -57,7 +59,7 @@ def main() -> None:
     everything = [number for _, numbers in BENCHES for number in numbers]
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
-    parser.add_argument("--only", default=",".join(everything), help="numbers, such as A1,B7")
+    parser.add_argument("--only", default=",".join(n for n in everything if n not in SOAK), help="such as A1,B7")
     parser.add_argument("--out", type=Path, help="also write everything as JSON")
     given = parser.parse_args()
     wanted = set(given.only.upper().split(","))

@@ -17,7 +17,7 @@ NOTICED, FINISHED = 5.0, QUARANTINE + 10  # seconds from the kill, the median of
 WRITE_MS = 500  # the kill comes in the middle of a write
 # Beyond what the steps read and record: the insert (one for a whole page), the end; and claims, each of which starts as
 # many jobs as there are free slots and frees the keys of those that have ended.
-LEDGER = {"insert_incoming_jobs", "claim_jobs", "end_attempt"}
+LEDGER = {"take_in_and_claim_jobs", "claim_jobs", "end_attempt"}
 # Whether the person may ask for this is read for every job, by whatever way it comes.
 BESIDE_THE_LEDGER = {"person"}
 
@@ -78,7 +78,7 @@ async def test_ledger_costs_few_round_trips(services: Services, template: str, h
     ledger = [name for name in statements[:first] + statements[last:] if name not in BESIDE_THE_LEDGER]
     print(f"\n{len(statements)} SQL round trips per publication, of these for the ledger {len(ledger)}: {ledger}")
     assert set(ledger) == LEDGER
-    assert ledger.count("insert_incoming_jobs") == ledger.count("end_attempt") == 1
+    assert ledger.count("take_in_and_claim_jobs") == ledger.count("end_attempt") == 1
 
 
 SETTLED = "Runner.run | sql end_attempt | {} | after"

@@ -104,19 +104,22 @@ class Billing:
         statement = f"INSERT INTO {table} ({names}) VALUES ({places}) RETURNING id"  # noqa: S608 - names are ours
         return await self.db.fetchval(statement, *row.values())
 
-    async def enqueue(self, kind: str, *, by: UUID | None = None, job_id: str | None = None, **payload: Any) -> str:
-        """The documented MULTI, as a producer in any language sends it."""
-        return await self._enqueue(kind, payload | {"requested_by": by or self.admin}, job_id)
+    async def enqueue(self, kind: str, *, by: UUID | None = None, job_id: str | None = None,
+                      score: float | None = None, **payload: Any) -> str:  # fmt: skip
+        """The documented MULTI, as any producer sends it; `score`: milliseconds since 1970, default now."""
+        return await self._enqueue(kind, payload | {"requested_by": by or self.admin}, job_id, score)
 
     async def enqueue_for_nobody(self, kind: str, **payload: Any) -> str:
         """A complete job, but for the person."""
         return await self._enqueue(kind, payload)
 
-    async def _enqueue(self, kind: str, payload: Mapping[str, Any], job_id: str | None = None) -> str:
+    async def _enqueue(
+        self, kind: str, payload: Mapping[str, Any], job_id: str | None = None, score: float | None = None
+    ) -> str:
         job_id, now = job_id or str(uuid4()), time.time_ns() // 1_000_000
         k = {name: str(value) if isinstance(value, UUID) else value for name, value in payload.items()}
         body = {"t": None, "f": kind, "a": [], "k": k, "et": now}
-        await self.enqueue_raw(job_id, json.dumps(body).encode(), now)
+        await self.enqueue_raw(job_id, json.dumps(body).encode(), now if score is None else score)
         return job_id
 
     async def enqueue_raw(self, job_id: str | bytes, payload: bytes, score: float) -> None:

@@ -26,7 +26,7 @@ def reconcile(
     """Compare every linked invoice with sevDesk; changes nothing. Exit 0: both agree, 3: they differ."""
     import structlog
 
-    from worker.operator.connections import open_account_gated
+    from worker.operator.connections import open_account_gated, other_account_of
     from worker.reconcile.html import report
     from worker.reconcile.read import reconcile as compare
     from worker.reconcile.read import request_repairs, store_counts
@@ -35,6 +35,8 @@ def reconcile(
 
     async def run(store: Store) -> tuple["Reconciliation", list[str]]:
         async with open_account_gated(settings()) as account:
+            if (other := await other_account_of(store, account)) is not None:
+                fail(other)
             result = await compare(store, account.client)
         number = await store_counts(store, result)
         return result, await request_repairs(store, result, number) if fix else []

@@ -141,7 +141,12 @@ class SyncPayments(Payload):
 
 
 class TestConnection(Payload):
-    """Check the API token, and whether the settings fit the account; the answers are in the job's result."""
+    """Check the API token, and whether the settings fit the account; the answers are in the job's result.
+
+    `move_account`: from now on the database belongs to the account of this token.
+    """
+
+    move_account: bool = False
 
 
 class RefreshTemplates(Payload):
@@ -226,6 +231,7 @@ class Kind:
     role: Role
     retry_delays: tuple[float, ...] = PATIENT
     needs_sevdesk: bool = True  # without an API token the job is parked
+    checks_account: bool = True  # asks sevDesk nothing if the token is another account's
 
 
 KINDS: Mapping[str, Kind] = {
@@ -237,9 +243,9 @@ KINDS: Mapping[str, Kind] = {
         Kind("cancel_invoice", CancelInvoice, Role.INTERNAL),
         Kind("sync_payments", SyncPayments, Role.ADMIN, BRIEF),
         Kind("export_datev", ExportDatev, Role.ADMIN),
-        Kind("test_connection", TestConnection, Role.ADMIN, BRIEF),
+        Kind("test_connection", TestConnection, Role.ADMIN, BRIEF, checks_account=False),
         Kind("refresh_templates", RefreshTemplates, Role.ADMIN, BRIEF),
-        Kind("update_config", UpdateConfig, Role.ADMIN, BRIEF, needs_sevdesk=False),
+        Kind("update_config", UpdateConfig, Role.ADMIN, BRIEF, needs_sevdesk=False, checks_account=False),
     )
 }
 

@@ -26,23 +26,29 @@ NEEDED_VERSION = "2.0"  # tax rules, which every invoice of ours names, exist fr
 async def test_connection(context: HandlerContext, job: Job, payload: TestConnection) -> Outcome:
     """Run every check, whether or not others fail; the job is `Done` either way.
 
-    Connected means: the token works and the account is known. Then the account, the person who asked and, if none is
-    set, the first user as contact person are stored in the settings. Raises one of `CONNECTION_LOST`.
+    Connected means: the token works, and the account is the one that the database belongs to, or the first one. Then
+    the account, the person who asked and, if none is set, the first user as contact person are stored in the settings.
+    Raises one of `CONNECTION_LOST`.
     """
     store, client = context.store, context.sevdesk.client
     config: ConfigRow = await store.query("config")
     version, _ = await _check("bookkeeping_version", client.bookkeeping_system_version, _version)
-    account, users = await _check("account", partial(client.list_users, with_account=True), _account)
+    moved_from = None if payload.move_account else config["account_id"]
+    account, users = await _check(
+        "account", partial(client.list_users, with_account=True), partial(_account, moved_from)
+    )
     layouts, templates = await _check("templates", client.list_templates, partial(_templates, config))
     checks = [version, account, *_users(users, config), layouts, _datev(version)]
     # Whatever the version is: sevDesk has accepted the token.
-    connected = bool(users and users[0].client_id)
+    connected = bool(users) and account.ok
     patch: dict[str, Any] = {"is_connected": connected}
     if connected:
         assert users is not None
         patch |= {"account_id": users[0].client_id, "connected_by": job.requested_by and str(job.requested_by)}
         patch |= {"account_name": users[0].client_name} if users[0].client_name else {}
         patch |= {"contact_person_id": users[0].id} if config["contact_person_id"] is None else {}
+        if config["account_id"] not in (None, users[0].client_id):
+            await store.query("forget_contacts")
     await store.query("change_config", patch=patch, job_id=job.job_id, changed_by=job.requested_by)
     return Done(
         {
@@ -71,10 +77,14 @@ def _version(version: str) -> Check:
     return check_that("bookkeeping_version", version == NEEDED_VERSION, good, bad, next_step=step)
 
 
-def _account(users: list[SevUser]) -> Check:
-    if users and users[0].client_id:
-        return Check("account", "ok", f"The token belongs to account {users[0].client_id}.")
-    return Check("account", "fail", "sevDesk names no user or no account.", "Check whose token is set.")
+def _account(expected: str | None, users: list[SevUser]) -> Check:
+    """`expected`: the account that the database belongs to; None if any will do."""
+    if not users or not (found := users[0].client_id):
+        return Check("account", "fail", "sevDesk names no user or no account.", "Check whose token is set.")
+    bad = f"The token belongs to account {found}, but this database to account {expected}."
+    step = f"Set the token of account {expected}; to move to the other account, test again with move_account=true."
+    good = f"The token belongs to account {found}."
+    return check_that("account", expected in (None, found), good, bad, next_step=step)
 
 
 def _users(users: list[SevUser] | None, config: ConfigRow) -> Iterable[Check]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from sevdesk_client.errors import SevDeskError, TokenRefused
 from worker.domain.health_check import Check, check_that
-from worker.operator.connections import living_workers, open_account, redis_client
+from worker.operator.connections import living_workers, open_account, other_account_of, redis_client
 from worker.settings import Settings
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.store import CONNECTION_LOST, Store
@@ -79,21 +79,29 @@ async def sevdesk_checks(settings: Settings) -> list[Check]:
             return [Check("sevdesk", "fail", f"{error} Check SEVDESK_BASE_URL and the network.")]
         bad = f"sevDesk's bookkeeping system is {version}; tax rules need 2.0. Ask its support."
         good = f"sevDesk takes the token; its bookkeeping system is {version}."
-        return [check_that("sevdesk", version == BOOKKEEPING_VERSION, good, bad), await _templates(settings, account)]
+        right = check_that("sevdesk", version == BOOKKEEPING_VERSION, good, bad)
+        return [right, *await _compared_with_database(settings, account)]
 
 
-async def _templates(settings: Settings, account: SevdeskAccount) -> Check:
+async def _compared_with_database(settings: Settings, account: SevdeskAccount) -> list[Check]:
+    """Whether it is the database's account, and has the templates that the database names."""
     try:
         store = await Store.connect(settings.database_url, size=1, name="sevdesk-worker doctor")
         try:
+            other = await other_account_of(store, account)
             named: list[Row] = await store.query("named_templates")
         finally:
             await store.close()
         known = {template.id for template in await account.client.list_templates()}
     except (*CONNECTION_LOST, PostgresError, ValueError) as error:
-        return Check("templates", "warn", f"Which templates are named cannot be read ({type(error).__name__}).")
+        return [Check("templates", "warn", f"Which templates are named cannot be read ({type(error).__name__}).")]
     except SevDeskError as error:
-        return Check("templates", "warn", f"sevDesk's templates cannot be read: {error}")
+        return [Check("templates", "warn", f"sevDesk's templates cannot be read: {error}")]
+    good = "The token belongs to the database's account."
+    return [check_that("account", other is None, good, other or ""), _templates(named, known)]
+
+
+def _templates(named: list[Row], known: set[str]) -> Check:
     lost = [f"{row['place']} names {row['template_id']}" for row in named if row["template_id"] not in known]
     bad = f"Not in sevDesk: {', '.join(lost[:3])}. Choose others with update_config."
     return check_that("templates", not lost, f"All {len(named)} templates that invoices name exist in sevDesk.", bad)

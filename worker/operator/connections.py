@@ -12,6 +12,7 @@ from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sending import Gate
 from worker.settings import Settings
 from worker.steps.sevdesk_account import SevdeskAccount
+from worker.store import Store
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -59,6 +60,17 @@ async def open_account(settings: Settings, gate: Gate | None = None) -> AsyncIte
     async with httpx.AsyncClient(timeout=seconds) as http:
         client = SevDeskClient(http, token, base_url=settings.sevdesk_base_url, timeout=seconds, gate=gate)
         yield SevdeskAccount(client)
+
+
+async def other_account_of(store: Store, account: SevdeskAccount) -> str | None:
+    """A sentence if the token belongs to another account than the database. Raises a `SevDeskError`."""
+    known, found = (await store.query("account"))["account_id"], await account.account_id()
+    if known is None or found in (None, known):
+        return None
+    return (
+        f"SEVDESK_API_TOKEN belongs to sevDesk account {found}, but this database to account {known}. "
+        f"Set the token of account {known}, or the right DATABASE_URL."
+    )
 
 
 def _token(settings: Settings) -> str:

@@ -3,12 +3,18 @@
 import asyncio
 import socket
 from collections.abc import Awaitable
+from typing import TYPE_CHECKING
 
 from worker.domain.health_check import MISSED_SYNCS, Check, check_that
 from worker.domain.schedule import is_allowed, not_allowed
 from worker.operator.connections import living_workers, redis_client
 from worker.settings import Settings
 
+if TYPE_CHECKING:
+    from worker.store.operator_rows import AccountRow
+
+# A job that met another account is tried again every minute, and each time that is noted.
+OTHER_ACCOUNT_SECONDS = 180.0
 # For all checks together: a container's check is usually given five seconds.
 SECONDS = 4.0
 
@@ -40,9 +46,16 @@ async def _within_time_limit(name: str, checks: Awaitable[list[Check]]) -> list[
         return [Check(name, "fail", f"refuses ({type(error).__name__}). See sevdesk-worker doctor.")]
 
 
+def other_account(account: "AccountRow") -> str | None:
+    """A sentence if some worker's token has belonged to another account within OTHER_ACCOUNT_SECONDS."""
+    if account["other_account_age"] is None or account["other_account_age"] > OTHER_ACCOUNT_SECONDS:
+        return None
+    ours, other = account["account_id"], account["other_account_id"]
+    return f"a worker's token belongs to sevDesk account {other}, this database to {ours}; set the token of {ours}."
+
+
 async def _postgres(settings: Settings, sync_within: float | None) -> list[Check]:
     from worker.store import Store
-    from worker.store.operator_rows import AccountRow
 
     store = await Store.connect(settings.database_url, size=1, name="sevdesk-worker health")
     try:
@@ -52,8 +65,10 @@ async def _postgres(settings: Settings, sync_within: float | None) -> list[Check
     answers = Check("postgres", "ok", "answers.")
     if not account["token_configured"]:
         return [answers, Check("sync", "ok", "no token, so no payment sync is expected.")]
-    if sync_within == 0:
+    if sync_within == 0:  # for a container, where a restart would mend none of what follows
         return [answers]
+    if (other := other_account(account)) is not None:
+        return [answers, Check("account", "fail", other)]
     if not is_allowed(minutes := account["payment_sync_interval_minutes"]):
         return [answers, Check("sync", "fail", not_allowed(minutes))]
     limit = sync_within * 60 if sync_within else minutes * 60 * MISSED_SYNCS

@@ -2,21 +2,21 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import structlog
 
-from worker.domain.ledger import Job
+from worker.domain.ledger import IncomingJob, Job
 from worker.observability.metrics import Metrics
 from worker.observability.outage import Outage
 from worker.store import OUTAGES, LockSession
 
 log = structlog.get_logger()
 
-# A claim is made when a job becomes ready (NOTIFY), arrives in this process or ends. This is for a notification that
-# nobody lived to send. Sixty idle workers that ask every 2 s cost Postgres 2.3 % of a core (measured).
+# A claim is made when a job becomes ready (NOTIFY), arrives in this process or ends. This is for a notification whose
+# sender did not live to send it. Sixty idle workers that ask every 2 s cost Postgres 2.3 % of a core (measured).
 POLL_SECONDS = 10.0
 # After each claim in a row that found nothing, a little longer until the next, so that a burst of notifications costs
 # few claims; the most is what a job may be late for it.
@@ -66,6 +66,20 @@ class ClaimLoop:
         self._arrived = True
         self._wake.set()
 
+    async def take_in(self, incoming: Sequence[IncomingJob]) -> bool:
+        """Record new jobs and start them, in one statement: a job starts sooner so. False if there is no slot for all.
+
+        Raises one of `OUTAGES`, and nothing is recorded.
+        """
+        if not self._locks.alive or self.free_slots < len(incoming):
+            return False
+        self._arrived = True
+        # Shielded, because an interrupted statement would end the lock session.
+        _, limited = await asyncio.shield(self._claim_once(incoming))
+        if limited:
+            self._wake.set()
+        return True
+
     async def main(self) -> None:
         """Claim until cancelled."""
         in_vain = 0
@@ -105,12 +119,12 @@ class ClaimLoop:
             started += more
         return started
 
-    async def _claim_once(self) -> tuple[int, int]:
+    async def _claim_once(self, incoming: Sequence[IncomingJob] = ()) -> tuple[int, int]:
         """How many jobs were started, and how many were given a later start time."""
         async with self._claiming:
             ended = self._ended.copy()
             arrived, self._arrived = self._arrived, False
-            jobs, limited = await self._locks.claim(self.free_slots, ended)
+            jobs, limited = await self._locks.claim(self.free_slots, ended, incoming)
             del self._ended[: len(ended)]
             for job in jobs:
                 task = asyncio.get_running_loop().create_task(self._run(job))

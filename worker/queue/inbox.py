@@ -7,7 +7,7 @@ the ledger in pages; unreadable entries become rejected jobs. From then on Redis
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from worker.domain import jobs
 from worker.domain.ledger import IncomingJob
 from worker.observability.outage import Outage
+from worker.queue.claims import ClaimLoop
 from worker.queue.message import MAX_SCORE, read_member, read_payload, unreadable_score
 from worker.queue.redis_client import dump
 from worker.store import OUTAGES, Store
@@ -45,13 +46,13 @@ async def _unused(ctx: dict[Any, Any]) -> None:
 
 
 class InboxWorker(Worker):
-    """arq's Worker, which hands over what it reads. `arrived` is called after each page that brought a job to do."""
+    """arq's Worker, which hands over what it reads."""
 
     def __init__(
         self,
         redis: ArqRedis,
         store: Store,
-        arrived: Callable[[], None],
+        claims: ClaimLoop,
         *,
         name: str,
         redis_outage: Outage,
@@ -67,7 +68,7 @@ class InboxWorker(Worker):
             health_check_interval=HEALTH_SECONDS,
             health_check_key=f"{default_queue_name}:health-check:{name}",
         )
-        self.store, self._arrived, self.name = store, arrived, name.encode()
+        self.store, self._claims, self.name = store, claims, name.encode()
         self._redis, self._postgres = redis_outage, postgres_outage
         self._wake = asyncio.Event()
 
@@ -159,7 +160,9 @@ class InboxWorker(Worker):
         poison = [job.job_id for job in incoming if job.problem]
         known = await self.store.known_jobs(poison) if poison else set()
         new = [job for job in incoming if job.job_id not in known]
-        rows = await self.store.insert_incoming_jobs(new) if new else []
+        if not new or (not poison and await self._claims.take_in(new)):
+            return
+        rows = await self.store.take_in_jobs(new)
         for row in rows:
             if row["state"] == "rejected":
                 log.warning("job.rejected", job_id=row["job_id"], problem=row["problem"], reason=row["error"])
@@ -171,7 +174,7 @@ class InboxWorker(Worker):
                     problem=row["problem"],
                 )
         if any(row["state"] == "queued" for row in rows):
-            self._arrived()
+            self._claims.arrived()
 
     async def _dismiss(self, members: Sequence[bytes]) -> None:
         """End the jobs that arq's abort set names, of those that have not been started."""

@@ -25,6 +25,7 @@ from worker.domain.problems import problem
 from worker.domain.results import InvoiceResult
 from worker.handlers.handler import HandlerContext
 from worker.observability.metrics import Metrics
+from worker.runner.account_check import AccountCheck
 from worker.runner.context import load_context
 from worker.runner.registry import HANDLERS
 from worker.runner.retry import attempt_end, charge_retry, problem_change
@@ -81,6 +82,7 @@ class Runner:
         metrics: Metrics,
     ) -> None:
         self.store, self.locks, self.account, self.settings, self.metrics = store, locks, account, settings, metrics
+        self._account_check = AccountCheck(store, account) if account is not None else None
         self.stopping = False
 
     async def run(self, job: Job) -> None:
@@ -130,6 +132,8 @@ class Runner:
                 return refusal
             if self.account is None and kind.needs_sevdesk:
                 return Parked(problem("token_missing"))
+            if kind.checks_account and self._account_check and (wrong := await self._account_check.refusal(job)):
+                return wrong
             handler_context = HandlerContext(self.store, self.locks, self.account, self.settings)
             if handler := HANDLERS.get(kind.name):
                 return await handler(handler_context, job, payload)

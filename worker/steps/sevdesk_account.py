@@ -33,6 +33,11 @@ class SevdeskAccount:
         users = await self._cached("users", self.client.list_users)
         return str(users[0].id)
 
+    async def account_id(self) -> str | None:
+        """The id of the account that the token belongs to (`sevClient` of its users: live, four peers)."""
+        users = await self._cached("users", self.client.list_users)
+        return next((user.client_id for user in users if user.client_id), None)
+
     async def country_id(self, code: str) -> str:
         """sevDesk's id for an ISO 3166-1 alpha-2 code."""
         country = await self._cached(f"country:{code}", lambda: self.client.find_country(code))

@@ -10,12 +10,12 @@ from typing import Any
 
 import asyncpg
 
-from worker.domain.ledger import Job, LimitedJob
+from worker.domain.ledger import IncomingJob, Job, LimitedJob
 from worker.settings import JobLimit
 from worker.store.connection import COMMAND_TIMEOUT, CONNECTION_LOST, SESSION, prepare, run_statement
 from worker.store.pooler import is_behind_pooler
 from worker.store.probe import probe_locks
-from worker.store.rows import from_row
+from worker.store.rows import from_row, incoming_columns
 
 REQUEST_CHANNEL = "sevdesk_requests"  # NOTIFY when a job has become ready
 LEADER = "leader"  # the subject that the leader holds
@@ -113,17 +113,21 @@ class LockSession:
                 await connection.fetchval("SELECT 1")
             return LEADER in self.held
 
-    async def claim(self, slots: int, released: Sequence[str] = ()) -> tuple[list[Job], list[LimitedJob]]:
+    async def claim(
+        self, slots: int, released: Sequence[str] = (), incoming: Sequence[IncomingJob] = ()
+    ) -> tuple[list[Job], list[LimitedJob]]:
         """Free the order keys of ended jobs, then start up to `slots` jobs; their order keys are held from then on.
 
-        Returns those, and the jobs that were given a later start time instead.
+        `incoming`: jobs read from Redis, to be recorded before. Returns the started jobs, and those that were given a
+        later start time instead.
         """
         async with self._session() as connection:
             held = [key for key in self.held if key not in released]
             try:
                 rows = await run_statement(
                     connection,
-                    "claim_jobs",
+                    "take_in_and_claim_jobs" if incoming else "claim_jobs",
+                    **incoming_columns(incoming),
                     worker=self._worker,
                     released=list(released),
                     held=held,

@@ -20,6 +20,9 @@ class AccountRow(TypedDict):
     last_sync_at: datetime | None
     sync_age: float | None
     next_sync_at: datetime | None
+    account_id: str | None
+    other_account_id: str | None  # that a worker's token belonged to, which nothing was asked then
+    other_account_age: float | None  # seconds since that was seen last
 
 
 class DecidingJobRow(TypedDict):

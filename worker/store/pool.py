@@ -5,7 +5,6 @@ from __future__ import annotations  # asyncpg's classes are generic in its stubs
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +16,8 @@ from worker.domain.problems import CATALOGUE
 from worker.store.connection import run_statement
 from worker.store.notifications import Notifications
 from worker.store.pooler import ISOLATION, open_pool
-from worker.store.rows import Row, from_row
-from worker.store.side_tables import SIDE_TABLE_EVENTS, write_side_tables
+from worker.store.rows import Row, from_row, incoming_columns
+from worker.store.side_tables import SIDE_TABLE_EVENTS, document_rows, write_side_tables
 
 CONFIRMED = "confirmed"
 CONFIRMABLE = [code for code, entry in CATALOGUE.items() if entry.confirmable]
@@ -59,23 +58,9 @@ class Store:
 
     # The ledger
 
-    async def insert_incoming_jobs(self, arrivals: Sequence[IncomingJob]) -> list[Row]:
-        """Insert jobs read from Redis, in one statement; returns the rows that did not exist before."""
-        rows: list[Row] = await self.query(
-            "insert_incoming_jobs",
-            job_ids=[a.job_id for a in arrivals],
-            kinds=[a.kind for a in arrivals],
-            payloads=[dict(a.payload) for a in arrivals],
-            invoice_ids=[a.invoice_id for a in arrivals],
-            requesters=[a.requested_by for a in arrivals],
-            correlation_ids=[a.correlation_id for a in arrivals],
-            enqueued_ats=[a.enqueued_at for a in arrivals],
-            scheduled_ats=[datetime.fromtimestamp(max(a.score, 0) / 1000, UTC) for a in arrivals],
-            problems=[a.problem and a.problem.code for a in arrivals],
-            parameters=[a.problem and dict(a.problem.parameters) for a in arrivals],
-            errors=[a.problem and a.problem.cause() for a in arrivals],
-            next_steps=[a.problem and a.problem.next_step() for a in arrivals],
-        )
+    async def take_in_jobs(self, incoming: Sequence[IncomingJob]) -> list[Row]:
+        """Record jobs read from Redis, in one statement; returns the rows that did not exist before."""
+        rows: list[Row] = await self.query("take_in_jobs", **incoming_columns(incoming))
         return rows
 
     async def known_jobs(self, job_ids: Sequence[str]) -> set[str]:
@@ -127,6 +112,12 @@ class Store:
         """The write to `subject` whose outcome is not known; None if there is none."""
         row: Row | None = await self.query("find_open_intent", subject=subject)
         return row
+
+    async def account_on_record(self, account_id: str, job: Job) -> str:
+        """The id of the sevDesk account that the database belongs to; this one, if none was on record."""
+        while (known := await self.query("account_on_record", account_id=account_id, job_id=job.job_id)) is None:
+            pass  # another process has just written it down
+        return str(known)
 
     async def load_contact_link(self, party: Party) -> ContactLink | None:
         """The sevDesk contact of a company or person; None if it has none yet."""
@@ -209,6 +200,7 @@ async def _record_changes(
         on,
         "record_changes",
         changes=[{"id": c.invoice_id, "before": asdict(c.before), **asdict(c.after)} for c in changes],
+        documents=[row for c in changes for row in document_rows(c.invoice_id, c.events)],
         event_ids=[invoice_id for invoice_id, _ in events],
         event_types=[event.type for _, event in events],
         event_payloads=[{**event.payload(), "job_id": job.job_id} for _, event in events],

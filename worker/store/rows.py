@@ -1,19 +1,39 @@
 """What rows become. A row is an asyncpg record: read by column name, immutable; `sql/queries/` names its columns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 from uuid import UUID
 
 from worker.domain.invoice import ClaimStatus, DocumentStatus, Handback, SyncStatus
+from worker.domain.ledger import IncomingJob
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 T = TypeVar("T", bound="DataclassInstance")
 Row = Mapping[str, Any]
+
+
+def incoming_columns(jobs: Sequence[IncomingJob]) -> dict[str, list[Any]]:
+    """The values of `take_in_jobs`, one list for each column."""
+    problems = [job.problem for job in jobs]
+    return {
+        "job_ids": [job.job_id for job in jobs],
+        "kinds": [job.kind for job in jobs],
+        "payloads": [dict(job.payload) for job in jobs],
+        "invoice_ids": [job.invoice_id for job in jobs],
+        "requesters": [job.requested_by for job in jobs],
+        "correlation_ids": [job.correlation_id for job in jobs],
+        "enqueued_ats": [job.enqueued_at for job in jobs],
+        "scheduled_ats": [datetime.fromtimestamp(max(job.score, 0) / 1000, UTC) for job in jobs],
+        "problems": [problem and problem.code for problem in problems],
+        "parameters": [problem and dict(problem.parameters) for problem in problems],
+        "errors": [problem and problem.cause() for problem in problems],
+        "next_steps": [problem and problem.next_step() for problem in problems],
+    }
 
 
 class ConfigRow(TypedDict):

@@ -1,5 +1,6 @@
-"""Writes events into sevdesk_contacts, _invoices, _documents, _mails and _cancellations."""
+"""Writes events into sevdesk_contacts, _documents, _mails and _cancellations, and what becomes of sevdesk_invoices."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -12,14 +13,24 @@ from worker.store.connection import run_statement
 # The events that need more than the invoice's row and the event log.
 SIDE_TABLE_EVENTS = (
     events.ContactEvent,
-    events.Drafted,
-    events.Finalized,
     events.DocumentStored,
     events.MailSent,
     events.Cancelled,
     events.CancelledInSevdesk,
     events.CreditNoteDrafted,
 )
+
+
+def document_rows(invoice_id: UUID, made: Sequence[events.Event]) -> list[dict[str, Any]]:
+    """`documents` of `record_changes`: the row of an invoice that was drafted or finalized, else none."""
+    row: dict[str, Any] = {}
+    for event in made:
+        match event:
+            case events.Drafted():
+                row = asdict(event) | {"adopted": event.how == events.ADOPTED}
+            case events.Finalized():
+                row |= {"external_id": event.external_id, "seen_update": event.seen_update}
+    return [row | {"invoice_id": invoice_id}] if row else []
 
 
 async def write_side_tables(connection: Any, job: Job, invoice_id: UUID, event: events.Event) -> None:
@@ -32,10 +43,6 @@ async def write_side_tables(connection: Any, job: Job, invoice_id: UUID, event: 
             statement = "link_address"
         case events.EmailWritten():
             statement = "link_email"
-        case events.Drafted():
-            statement = "store_document_content"
-        case events.Finalized():
-            statement = "store_seen_update"
         case events.DocumentStored():
             statement, values = "store_document", values | {"document": event.document, "mimetype": event.mimetype}
         case events.MailSent():

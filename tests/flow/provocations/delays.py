@@ -144,3 +144,9 @@ async def transaction_in_the_way(stage: Stage) -> Any:
         CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE serialization_failure; END $$;
         CREATE TRIGGER conflict BEFORE UPDATE ON billing_invoices FOR EACH ROW EXECUTE FUNCTION conflict();""")
     return await stage.seen(await enqueue(stage), "database_conflict")
+
+
+@provokes("account_differs", worker=PATIENT, account="another")
+async def token_of_another_account(stage: Stage) -> Any:
+    await stage.billing.db.execute("UPDATE sevdesk_config SET account_id = 'another'")
+    return await stage.seen(await enqueue(stage), "account_differs")

@@ -78,7 +78,7 @@ async def account_without_credit_transfer(stage: Stage) -> Any:
 
 @provokes("sevdesk_unavailable", operation="GET /Invoice", tries="1")
 async def sevdesk_is_down(stage: Stage) -> Any:
-    await order_fault(stage.sevdesk, "status", "GET /*", status=503, body="down", times=None)
+    await order_fault(stage.sevdesk, "status", "GET /Invoice", status=503, body="down", times=None)
     return await stage.billing.do("sync_payments")
 
 

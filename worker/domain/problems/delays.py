@@ -24,6 +24,16 @@ ENTRIES = (
     _waits("sevdesk_pause", "sevDesk asked for a pause.", "sevDesk hat um eine Pause gebeten."),
     _waits("sevdesk_slowed", "sevDesk is being asked more slowly, because it could not keep up.",
            "sevDesk wird langsamer befragt, weil es nicht nachkam."),
+    entry("account_differs", Actor.OPERATOR,
+          "The worker's token belongs to sevDesk account {other}, but this database to account {account}: nothing "
+          "is asked of the other one.",
+          "Set the token of account {account}, or the right DATABASE_URL, and restart the worker; then it goes on by "
+          "itself. To move the company to account {other}: sevdesk-worker enqueue test_connection move_account=true",
+          "Das Token des Workers gehört zum sevDesk-Konto {other}, diese Datenbank aber zum Konto {account}: das "
+          "andere wird nichts gefragt.",
+          "Das Token des Kontos {account} oder die richtige DATABASE_URL setzen und den Worker neu starten; dann geht "
+          "es von selbst weiter. Um die Firma in das Konto {other} umzuziehen: sevdesk-worker enqueue test_connection "
+          "move_account=true"),
     entry("token_refused_waiting", Actor.OPERATOR,
           "sevDesk refuses the API token, so nothing is asked of it but one call now and then.",
           "Set a valid SEVDESK_API_TOKEN and restart the worker; then it goes on by itself.",
