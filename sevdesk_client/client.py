@@ -8,6 +8,7 @@ Money is Decimal in the document's currency; ids are sevDesk's, as strings of di
 """
 
 from datetime import date, datetime
+from typing import BinaryIO
 
 from sevdesk_client import bodies, errors, models, readers
 from sevdesk_client.sending import Hits, Sender
@@ -313,14 +314,17 @@ class SevDeskClient(Sender):
         request = Request("GET", "/ExportJob/jobDownloadInfo", params={"jobId": job_id})
         return await self._call(request, readers.download_info)
 
-    async def download(self, link: str, max_bytes: int = MAX_ARCHIVE_BYTES, seconds: float = 600.0) -> bytes:
-        """The file behind a link; neither sends the token nor follows redirects.
+    async def download(
+        self, link: str, into: BinaryIO, max_bytes: int = MAX_ARCHIVE_BYTES, seconds: float = 600.0
+    ) -> None:
+        """Write the file behind a link into `into`, from its beginning; neither sends the token nor follows redirects.
 
         `seconds` bounds a whole attempt, the read time-out each pause in it. Raises Refused for a link that has expired
-        (ask for a new one) or is not https, and for a file larger than `max_bytes`.
+        (ask for a new one) or is not https, and for a file larger than `max_bytes`; `into` may hold a part of it then.
+        Raises OSError if it cannot be written.
         """
-        request = Request("GET", "(download link)", link=link, max_bytes=max_bytes, seconds=seconds)
-        return await self._fetch(request)
+        request = Request("GET", "(download link)", link=link, max_bytes=max_bytes, seconds=seconds, into=into)
+        await self._fetch(request)
 
     async def update_export_config(
         self, client_id: str, accountant_number: int, accountant_client_number: int, year_begin: date

@@ -1,6 +1,7 @@
 """Sends requests and repeats them where that is safe. The only module that does HTTP with sevDesk."""
 
 import asyncio
+import io
 import itertools
 import re
 import time
@@ -129,8 +130,11 @@ class Sender:
             raise errors.FilterIgnored(request.operation, f"{unfit} of {len(hits)} hits do not match")
         return Hits(by_age(fitting), hits.at)
 
-    async def _fetch(self, request: Request) -> bytes:
-        """The file behind the request's link. Raises Refused without a call unless https or sevDesk's own address."""
+    async def _fetch(self, request: Request) -> None:
+        """Write the file behind the request's link into `request.into`.
+
+        Raises Refused without a call unless https or sevDesk's own address.
+        """
         try:
             link, own = httpx.URL(request.link or ""), httpx.URL(self.base_url)
         except httpx.InvalidURL:
@@ -138,7 +142,7 @@ class Sender:
         same = (link.scheme, link.host, link.port) == (own.scheme, own.host, own.port)
         if not link.host or not (link.scheme == "https" or same):
             raise errors.Refused(request.operation, "not fetched, the link is not https")
-        return await self._repeat(request, lambda answer: read_file(request, answer))
+        await self._repeat(request, lambda answer: read_file(request, answer))
 
     async def _repeat(self, request: Request, understand: Callable[[Answer], T]) -> T:
         """Repeat attempts on errors that are safe to repeat. Unavailable is raised by reads only."""
@@ -203,12 +207,17 @@ class Sender:
                     follow_redirects=False,
                 ) as response,
             ):
-                body = bytearray()
+                body, received = io.BytesIO(), 0
+                into = request.into if request.into and response.status_code == 200 else body
+                into.seek(0)
+                into.truncate()  # an earlier attempt may have broken off
                 async for chunk in response.aiter_raw():
-                    body += chunk
-                    if len(body) > request.max_bytes:
+                    into.write(chunk)
+                    received += len(chunk)
+                    if received > request.max_bytes:
                         break  # reported when the answer is read
-                return Answer(response.status_code, dict(response.headers), bytes(body))
+                written = 0 if into is body else received
+                return Answer(response.status_code, dict(response.headers), body.getvalue(), written)
         except _NEVER_LEFT as problem:
             raise errors.NotSent(request.operation, type(problem).__name__) from None
         except (httpx.HTTPError, httpx.StreamError, TimeoutError) as problem:

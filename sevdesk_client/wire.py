@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from typing import NoReturn, TypeAlias, TypeVar
+from typing import BinaryIO, NoReturn, TypeAlias, TypeVar
 
 from pydantic import ValidationError
 
@@ -53,6 +53,7 @@ class Request:
     changes     true for a GET that writes
     link        an address outside the API, to which no token is sent; `path` is then only a name for logs
     seconds     for one attempt, instead of the client's time-outs
+    into        a file for the body of a 200, from its beginning, so that the body need not fit into memory
     """
 
     method: str
@@ -64,6 +65,7 @@ class Request:
     changes: bool = False
     link: str | None = field(default=None, repr=False)
     seconds: float | None = None
+    into: BinaryIO | None = field(default=None, repr=False)
 
     @property
     def operation(self) -> str:
@@ -85,11 +87,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer. `headers` has lower-case keys; `body` is as received, possibly compressed."""
+    """An HTTP answer. `headers` has lower-case keys; `body` is as received, possibly compressed.
+
+    `written`: bytes that went into the request's file instead of `body`.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+    written: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +132,13 @@ def read(request: Request, answer: Answer, reader: Reader[T], *, secret: str = "
     raise broken(request, reason, answer.status)
 
 
-def read_file(request: Request, answer: Answer) -> bytes:
-    """The file behind a link, or an error from `errors`. S3 refuses in its own XML, and permanently."""
+def read_file(request: Request, answer: Answer) -> None:
+    """Nothing if the file behind a link has come, else an error from `errors`. S3 refuses in its own XML, for good."""
     operation, status = request.operation, answer.status
-    if len(answer.body) > request.max_bytes:
+    if len(answer.body) + answer.written > request.max_bytes:
         raise errors.Refused(operation, f"not taken, larger than {request.max_bytes} bytes", status=status)
     if status == 200:
-        return answer.body
+        return
     found = re.search(rb"<Code>(\w{1,60})</Code>", answer.body[:20_000])
     reason = found[1].decode("latin-1") if found else "no explanation"
     if status == 429 or reason == "SlowDown":

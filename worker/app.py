@@ -64,7 +64,8 @@ class App:
             try:
                 store = await Store.connect(self.settings.database_url, size=max(4, self.settings.worker_max_jobs // 2))
                 try:
-                    await require_session_locks(self.settings.lock_url)
+                    if store.pooled or self.settings.database_lock_url:
+                        await require_session_locks(self.settings.lock_url)
                     await store.query("set_token_configured", configured=self.settings.sevdesk_api_token is not None)
                     return store
                 except BaseException:

@@ -34,7 +34,13 @@ CREATE TABLE sevdesk_jobs (
     dismissed_by       text,    -- who ended a job that was not done, and why
     dismissed_reason   text,
     CHECK (state NOT IN ('waiting', 'parked', 'rejected') OR problem IS NOT NULL AND problem_parameters IS NOT NULL)
-) WITH (fillfactor = 70);
+) WITH (
+    fillfactor = 70,
+    -- By default a ledger of millions would be vacuumed once in years: this keeps its pages known as all visible and
+    -- frozen bit by bit, instead of all at once, and its statistics no older than a busy week.
+    autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02,
+    autovacuum_analyze_scale_factor = 0.02
+);
 -- No index names a column that changes during a job's life, and a page keeps room for three versions of its rows, so
 -- updates of a job touch no index (HOT). What workers search is in sevdesk_queue.
 CREATE INDEX sevdesk_jobs_invoice ON sevdesk_jobs (invoice_id, seq) WHERE invoice_id IS NOT NULL;
@@ -58,6 +64,9 @@ CREATE TABLE sevdesk_intents (
     -- moot: it does not matter whether the write happened, for repeating it changes nothing or its object is gone.
     outcome        text CHECK (outcome IN ('done', 'refused', 'not_sent', 'found_done', 'found_not_done', 'moot')),
     CHECK ((closed_at IS NULL) = (outcome IS NULL))
+) WITH (
+    -- Each row is updated once, when it is closed, which leaves a dead row and dead entries in four indexes.
+    autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02
 );
 -- At most one open intent per subject, so that two processes cannot write the same thing.
 CREATE UNIQUE INDEX sevdesk_intents_open ON sevdesk_intents (subject) WHERE closed_at IS NULL;

@@ -101,6 +101,19 @@ CREATE TABLE sevdesk_mails (
 );
 CREATE INDEX sevdesk_mails_invoice ON sevdesk_mails (invoice_id);
 
+-- Deletes files of one kind of an invoice's document, fetched since `since`, that another one has replaced and nobody was
+-- mailed: sevDesk makes each PDF anew, with other bytes for the same content. Their SHA-256 stay in the event log. Only
+-- kinds of which an invoice has one document at a time, or the files of another document would go. It runs with its
+-- owner's rights, so that the worker's role can delete no other file.
+CREATE FUNCTION sevdesk_drop_renderings_v1(invoice uuid, document text, replaced_by text, since timestamptz)
+    RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $function$
+    DELETE FROM sevdesk_documents d
+    WHERE d.invoice_id = invoice AND d.kind = document AND d.sha256 <> replaced_by AND d.fetched_at > since
+      AND document IN ('invoice_pdf', 'invoice_xml', 'cancellation_pdf')
+      AND NOT EXISTS (SELECT FROM sevdesk_mails m WHERE m.invoice_id = invoice AND m.pdf_sha256 = d.sha256)
+$function$;
+REVOKE ALL ON FUNCTION sevdesk_drop_renderings_v1(uuid, text, text, timestamptz) FROM PUBLIC;
+
 -- What cancels an invoice in sevDesk: a cancellation invoice (SR), or the credit note draft that sevDesk makes instead
 -- when the invoice is paid.
 CREATE TABLE sevdesk_cancellations (

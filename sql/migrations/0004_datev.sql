@@ -1,6 +1,6 @@
 -- One row per DATEV export. The billing system may insert it (status requested) and request a job with its id; the
--- worker writes progress and result here. `archive` is the ZIP file as sevDesk made it, `report_archive` another one
--- that also holds the readable report.
+-- worker writes progress and result here. The archive is the ZIP file as sevDesk made it; the package is a ZIP file of that
+-- and the readable report.
 CREATE TABLE sevdesk_datev_exports (
     export_id       uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     start_date      date NOT NULL,
@@ -17,13 +17,26 @@ CREATE TABLE sevdesk_datev_exports (
     requested_by    uuid,
     error           text,
     filename        text,
-    archive         bytea,
     archive_sha256  text,
+    archive_bytes   bigint,
+    package_sha256  text,
+    package_bytes   bigint,
     report          jsonb,
-    report_archive  bytea,
     created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
     started_at      timestamptz,
     finished_at     timestamptz,
     CHECK (start_date <= end_date)
 );
 CREATE INDEX sevdesk_datev_exports_running ON sevdesk_datev_exports (start_date, end_date) WHERE status = 'running';
+
+-- The package of an export in parts of at most 1 MiB, so that nobody needs a large one in memory. It holds the archive
+-- unchanged: the parts marked `original`, in order, are the archive, all parts in order the package.
+CREATE TABLE sevdesk_datev_parts (
+    export_id uuid NOT NULL REFERENCES sevdesk_datev_exports (export_id),
+    part      integer NOT NULL,
+    original  boolean NOT NULL,
+    content   bytea NOT NULL,
+    PRIMARY KEY (export_id, part)
+);
+-- ZIP files do not get smaller, so Postgres need not try.
+ALTER TABLE sevdesk_datev_parts ALTER COLUMN content SET STORAGE EXTERNAL;

@@ -5,7 +5,7 @@ CREATE TABLE sevdesk_person_starts (
     person_id uuid PRIMARY KEY,
     starts    timestamptz[] NOT NULL DEFAULT '{}',  -- of jobs that were started
     given     timestamptz[] NOT NULL DEFAULT '{}'   -- of those, and of jobs that were given a later start time
-) WITH (fillfactor = 50);
+) WITH (fillfactor = 50);  -- updated at each start, in place (HOT); so few rows that autovacuum's defaults do
 
 -- Whether the person's job may start, and when: now, or later if the limit of starts within a window would be exceeded. A
 -- start is recorded with exactly the returned time. A job that is told to wait gets that time for its own (start_at), so

@@ -96,10 +96,20 @@ UPDATE sevdesk_contacts SET email_id = :email_id, email_digest = :digest, update
 WHERE party_kind = :party_kind AND party_id = :party_id;
 
 -- name: store_document!
-INSERT INTO sevdesk_documents (invoice_id, kind, filename, mimetype, sha256, content)
-VALUES (:invoice_id, :document, :filename, :mimetype, :sha256, :content)
-ON CONFLICT (invoice_id, kind, sha256) DO UPDATE
-SET content = excluded.content, filename = excluded.filename, fetched_at = clock_timestamp();
+-- The same bytes are stored once; what is there already is only written anew if it was damaged. Renderings of the present
+-- document that this one replaces go, unless they were mailed; files of an earlier document of the invoice stay.
+WITH stored AS (
+    INSERT INTO sevdesk_documents AS d (invoice_id, kind, filename, mimetype, sha256, content)
+    VALUES (:invoice_id, :document, :filename, :mimetype, :sha256, :content)
+    ON CONFLICT (invoice_id, kind, sha256) DO UPDATE
+    SET content = CASE WHEN d.content = excluded.content THEN d.content ELSE excluded.content END,
+        filename = excluded.filename, fetched_at = clock_timestamp()
+)
+SELECT sevdesk_drop_renderings_v1(:invoice_id, :document, :sha256, (
+    SELECT min(e.created_at)
+    FROM billing_invoice_event_log e JOIN billing_invoices i ON i.id = e.invoice_id
+    WHERE e.invoice_id = :invoice_id AND e.event_type IN ('drafted', 'finalized')
+      AND e.payload ->> 'external_id' = i.external_id));
 
 -- name: store_mail!
 INSERT INTO sevdesk_mails (invoice_id, job_id, document, recipient, cc, bcc, subject, pdf_sha256)

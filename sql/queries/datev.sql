@@ -49,11 +49,18 @@ FROM moved;
 UPDATE sevdesk_datev_exports SET status = 'failed', error = :error, finished_at = clock_timestamp()
 WHERE export_id = :export_id AND status IN ('requested', 'running');
 
--- name: export_finished!
+-- name: export_finished$
+-- Stores the result, and keeps others from it until the parts are there, too; null if it has been stored already.
 UPDATE sevdesk_datev_exports
-SET status = :status, progress = 100, filename = :filename, archive = :archive, archive_sha256 = :sha256,
-    report = :report::jsonb, report_archive = :report_archive, error = NULL, finished_at = clock_timestamp()
-WHERE export_id = :export_id;
+SET status = :status, progress = 100, filename = :filename, archive_sha256 = :archive_sha256,
+    archive_bytes = :archive_bytes, package_sha256 = :package_sha256, package_bytes = :package_bytes,
+    report = :report::jsonb, error = NULL, finished_at = clock_timestamp()
+WHERE export_id = :export_id AND status IN ('requested', 'running', 'failed')
+RETURNING export_id;
+
+-- name: store_part!
+INSERT INTO sevdesk_datev_parts (export_id, part, original, content)
+VALUES (:export_id, :part, :original, :content);
 
 -- name: documents_of_period
 -- The finalized invoices with an invoice date in the period, and the cancellation invoices made in it. `party`: id of

@@ -33,7 +33,7 @@ async def _idle(ground: Ground, place: Place) -> list[Row]:
     if not PROGRAMS:
         return [Row("C8", "NOT MEASURED: pgbouncer is not installed here", 0, "")]
     postmaster = int((await place.billing.db.fetchval("SELECT pg_read_file('postmaster.pid')")).split()[0])
-    async with pgbouncer(place.database_url, place.folder, servers=SERVERS) as pooled:
+    async with pgbouncer(place.database_url, servers=SERVERS) as pooled:
         for started in range(0, count, 3):  # each takes half a second of a core
             await asyncio.gather(
                 *(

@@ -66,6 +66,11 @@ async def test_status_shows_the_queue(
     assert found["oldest_waiting"]["job_id"] == behind
     assert found["parked"][0]["job_id"] == parked["job_id"] and found["parked"][0]["problem"] == "sums_differ"
     assert found["account"]["token_configured"] is True and found["redis"]["reachable"] is True
+    sizes = [each["bytes"] for each in found["about"]["largest"]]
+    assert (
+        sizes == sorted(sizes, reverse=True) and sum(sizes) <= found["about"]["bytes"] and found["about"]["oldest_job"]
+    )
+    assert f"({found['about']['largest'][0]['table']} " in said and ", the oldest job of 20" in said
     assert code == 0 and "1 queued, 1 running, 1 parked" in said and "behind" not in said
     assert parked["job_id"] in said and "why INVOICE tells the cause" in said  # whole, to be copied
     for text in (json.dumps(found, ensure_ascii=False), said):

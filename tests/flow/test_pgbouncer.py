@@ -3,19 +3,24 @@
 from __future__ import annotations  # asyncpg's classes are generic in its stubs only
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+import structlog
 from flow.billing import Billing
 from flow.books import pay
 from flow.conftest import RunWorker
+from flow.holding import HoldableSevdesk
 from flow.operators import Operator
 from flow.pgbouncer import PROGRAMS, needs_pgbouncer, pgbouncer
 from flow.pooler import transaction_pooler
+from flow.waiting import wait_for
 
 from sevdesk_client.sandbox.http.server import Running
+from worker.local.server import free_port
 from worker.settings import Settings
 from worker.store import TOO_SLOW, PooledLocks, Store, require_session_locks
 from worker.store.connection import SESSION
@@ -61,7 +66,7 @@ async def test_jobs_run_through_pgbouncer(
     sevdesk: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     """Two workers share two server connections: everything is done at once, and no session is left changed."""
-    async with pgbouncer(database_url, tmp_path, program=program, ignore_startup_parameters=ignored) as pooled:
+    async with pgbouncer(database_url, program=program, ignore_startup_parameters=ignored) as pooled:
         there = {"database_url": as_role(pooled), "database_lock_url": role_url}
         async with run_worker(**there), run_worker(**there):
             invoices = [await billing.usual_invoice() for _ in range(12)]
@@ -96,13 +101,36 @@ async def _nothing_left(pooled: str) -> None:
 
 
 @needs_pgbouncer
+async def test_restart_of_pgbouncer_is_survived(
+    billing: Billing, database_url: str, run_worker: RunWorker, sevdesk: HoldableSevdesk
+) -> None:
+    """Killed under running jobs and started again: all are done, and each change is said once."""
+    port = free_port()
+    invoices = [await billing.usual_invoice() for _ in range(5)]
+    with structlog.testing.capture_logs() as logs:
+        async with AsyncExitStack() as stack, pgbouncer(database_url, port=port) as pooled:
+            there = {"database_url": pooled, "database_lock_url": database_url}
+            await stack.enter_async_context(run_worker(**there, write_quarantine=2.0))
+            async with sevdesk.held("POST /Invoice/Factory/saveInvoice") as hold:
+                jobs = [await billing.enqueue("publish_invoice", invoice_id=invoice) for invoice in invoices]
+                await hold.reached()
+                running = stack.pop_all()
+        # PgBouncer is gone, and the calls under way have been answered.
+        await wait_for(lambda: "postgres.lost" in [line["event"] for line in logs])
+        async with running, pgbouncer(database_url, port=port):
+            assert {(await billing.ended(job))["state"] for job in jobs} == {"done"}
+    said = [line["event"] for line in logs]
+    assert said.count("postgres.lost") == 1 and not [event for event in said if "unexpected" in event]
+
+
+@needs_pgbouncer
 @pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("ignored", ["", IGNORED])
 async def test_pooled_locks_are_refused(
     program: str, ignored: str, operator: Operator, database_url: str, tmp_path: Path
 ) -> None:
     """Without a direct address a worker does not start, and `doctor` says why; a session pool is fine."""
-    async with pgbouncer(database_url, tmp_path, program=program, ignore_startup_parameters=ignored) as pooled:
+    async with pgbouncer(database_url, program=program, ignore_startup_parameters=ignored) as pooled:
         code, _, said = await operator.run("run", DATABASE_URL=pooled)
         words = "DATABASE_URL goes through a pooler in transaction mode: session locks would protect nothing. "
         assert (code, said) == (2, f"{words}Set DATABASE_LOCK_URL to a direct connection.\n")
@@ -111,7 +139,7 @@ async def test_pooled_locks_are_refused(
         with pytest.raises(NotMigrated, match="Run migrate with a direct DATABASE_URL"):
             await asyncio.to_thread(migrate, pooled)
     settings = {"ignore_startup_parameters": ignored, "pool_mode": "session"}
-    async with pgbouncer(database_url, tmp_path, program=program, **settings) as pooled:
+    async with pgbouncer(database_url, program=program, **settings) as pooled:
         await require_session_locks(pooled)
 
 
@@ -120,14 +148,14 @@ async def test_lost_settings_are_named(
     operator: Operator, role_url: str, database_url: str, tmp_path: Path, billing: Billing
 ) -> None:
     """The role has them from roles.sql, and they work; for another role `doctor` warns."""
-    async with pgbouncer(database_url, tmp_path) as pooled:
+    async with pgbouncer(database_url) as pooled:
         level, said = await _check(operator, "pooler", DATABASE_URL=pooled, DATABASE_LOCK_URL=database_url)
         assert level == "warn" and "the role lacks statement_timeout." in said and "sql/roles.sql" in said
         level, _ = await _check(operator, "pooler", DATABASE_URL=as_role(pooled), DATABASE_LOCK_URL=role_url)
         assert level == "ok"
     await billing.db.execute("ALTER ROLE sevdesk_worker SET statement_timeout = '50ms'")
     try:
-        async with pgbouncer(database_url, tmp_path) as pooled:
+        async with pgbouncer(database_url) as pooled:
             store = await Store.connect(as_role(pooled), size=1)
             assert store.pooled
             with pytest.raises(TOO_SLOW):

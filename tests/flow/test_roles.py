@@ -139,7 +139,7 @@ async def test_tables_are_only_its_own(billing: Billing, as_worker: asyncpg.Conn
     assert rights.pop("sevdesk_migrations") == ["SELECT"]
     assert {name for name in rights if not name.startswith("sevdesk_")} == set()
     forever = {name for name, granted in rights.items() if "UPDATE" not in granted}
-    assert forever == {"sevdesk_mails", "sevdesk_config_log", "sevdesk_reconciliations"}
+    assert forever == {"sevdesk_mails", "sevdesk_config_log", "sevdesk_reconciliations", "sevdesk_datev_parts"}
     more = {name: set(granted) - {"SELECT", "INSERT", "UPDATE"} for name, granted in rights.items()}
     kept = {"sevdesk_contacts": {"DELETE"}, "sevdesk_templates": {"DELETE"}, "sevdesk_queue": {"DELETE"}}
     assert {name: granted for name, granted in more.items() if granted} == kept

@@ -87,7 +87,8 @@ def _oldest(job: WaitingJobRow | None) -> str:
 
 def _on_record(about: Row) -> str:
     since = f", the oldest job of {about['oldest_job']:%Y-%m-%d}" if about["oldest_job"] else ""
-    return f"{about['bytes'] / 1e6:.0f} MB in the worker's tables{since}"
+    largest = ", ".join(f"{each['table']} {each['bytes'] / 1e6:.0f}" for each in about["largest"][:3])
+    return f"{about['bytes'] / 1e6:.0f} MB in the worker's tables ({largest}){since}"
 
 
 def _workers(redis: Mapping[str, Any], sessions: int) -> Text:

@@ -7,27 +7,29 @@ parts need only the stored job id of sevDesk's and may be repeated.
 import asyncio
 import hashlib
 import io
-import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
+from tempfile import TemporaryFile
 from time import monotonic
-from typing import Any, Literal, get_args
+from typing import Any, BinaryIO, Literal, get_args
 
 import structlog
 
 from sevdesk_client import errors
 from worker.datev.acceptance import accept
 from worker.datev.documents import ZERO, Document, Payment, subtotals_by_rate
+from worker.datev.package import pack, parts
 from worker.datev.report import Period, Report
 from worker.domain.invoice import Item
 from worker.domain.jobs import ExportDatev
 from worker.domain.ledger import Job
 from worker.domain.money import are_computable, is_amount, predict
 from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
-from worker.domain.problems import problem
+from worker.domain.problems import Problem, problem
 from worker.handlers.handler import HandlerContext
 from worker.steps.sevdesk_refusals import refusal, unknown_outcome
 from worker.steps.step import digest
+from worker.store.exports import finish_export
 from worker.store.rows import ConfigRow, DocumentRow, ExportRow, from_row
 
 log = structlog.get_logger()
@@ -155,24 +157,41 @@ class Export:
             info = await self.account.client.datev_download_info(sevdesk_job_id)
         if info is None:
             return await self._poll_later(row, sevdesk_job_id)
+        with TemporaryFile() as archive, TemporaryFile() as package:
+            try:
+                await self.account.client.download(info.link, archive)
+            except errors.Refused as error:
+                # The link has expired, or the file is too large; each attempt asks for a new link.
+                return Retry(problem("export_download_refused", answer=error.answer))
+            except OSError as error:
+                return Retry(_no_room(error))
+            return await self._check_and_store(row, info.filename, archive, package)
+
+    async def _check_and_store(
+        self, row: ExportRow, filename: str | None, archive: BinaryIO, package: BinaryIO
+    ) -> Outcome:
+        """The files may be as large as MAX_ARCHIVE_BYTES, so what reads or writes them as a whole runs in a thread."""
+        export_id = row["export_id"]
+        archive_sha256 = await asyncio.to_thread(_sha256, archive)
+        report = await self._check(row, archive)
         try:
-            content = await self.account.client.download(info.link)
-        except errors.Refused as error:
-            # The link has expired, or the file is too large; each attempt asks for a new link.
-            return Retry(problem("export_download_refused", answer=error.answer))
-        report = await self._check(row, content)
-        await self.store.query(
-            "export_finished",
-            export_id=row["export_id"],
+            begin, end = await asyncio.to_thread(pack, archive, report.as_text(), package)
+        except OSError as error:
+            return Retry(_no_room(error))
+        await finish_export(
+            self.store,
+            export_id,
+            parts(package, begin, end),
+            archive_sha256=archive_sha256,
+            archive_bytes=end - begin,
+            package_sha256=await asyncio.to_thread(_sha256, package),
+            package_bytes=package.seek(0, io.SEEK_END),
             status=report.status.value,
-            filename=info.filename or f"DATEV_{row['start_date']}_{row['end_date']}.zip",
-            archive=content,
-            sha256=hashlib.sha256(content).hexdigest(),
+            filename=filename or f"DATEV_{row['start_date']}_{row['end_date']}.zip",
             report=report.as_dict(),
-            report_archive=_with_report(content, report),
         )
-        log.info("datev_export.finished", export_id=str(row["export_id"]), status=report.status.value)
-        return Done({"export_id": str(row["export_id"]), "status": report.status.value, "findings": report.counts})
+        log.info("datev_export.finished", export_id=str(export_id), status=report.status.value)
+        return Done({"export_id": str(export_id), "status": report.status.value, "findings": report.counts})
 
     async def _poll_later(self, row: ExportRow, sevdesk_job_id: str) -> Outcome:
         if row["age"] > GIVE_UP_SECONDS:
@@ -185,7 +204,7 @@ class Export:
         wait = min(LONGEST_POLL, max(FIRST_POLL, row["age"] * POLL_SHARE))
         return NotYet(wait, problem("export_in_progress"))
 
-    async def _check(self, row: ExportRow, content: bytes) -> Report:
+    async def _check(self, row: ExportRow, archive: BinaryIO) -> Report:
         """Compare with our own documents, in a thread: a large package takes seconds and would block the event loop."""
         days = {"first": row["start_date"], "last": row["end_date"]}
         types = {"AR": self.settings.sevdesk_invoice_type_ar, "SR": self.settings.sevdesk_invoice_type_sr}
@@ -196,7 +215,7 @@ class Export:
             payments = [Payment(**found) for found in await self.store.query("payments_of_period", **days)]
         config: ConfigRow = await self.store.query("config")
         return await asyncio.to_thread(
-            accept, io.BytesIO(content), documents, payments, Period(**days), config["datev_chart_of_accounts"]
+            accept, archive, documents, payments, Period(**days), config["datev_chart_of_accounts"]
         )
 
     async def _failed(self, row: ExportRow, outcome: Parked | Rejected) -> Outcome:
@@ -228,10 +247,11 @@ def _document(row: DocumentRow, types: Mapping[str, str]) -> Document:
     return from_row(Document, row, subtotals=subtotals_by_rate(positions), customer=row["party"], advance=advance)
 
 
-def _with_report(content: bytes, report: Report) -> bytes:
-    """A ZIP of the unchanged original and our report in German, for the tax adviser."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("original.zip", content)
-        archive.writestr("Pruefbericht.txt", report.as_text().encode("utf-8-sig"))
-    return packed.getvalue()
+def _sha256(file: BinaryIO) -> str:
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type] # it reads any binary file
+
+
+def _no_room(error: OSError) -> Problem:
+    """The download was written to this machine's temporary folder (TMPDIR), and that failed."""
+    return problem("export_download_refused", answer=f"{error.strerror}, in the worker's temporary folder")

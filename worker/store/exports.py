@@ -1,0 +1,35 @@
+"""Stores a DATEV export with its archive, a part at a time."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from worker.store.connection import run_statement
+from worker.store.pool import Store
+from worker.store.pooler import ISOLATION
+
+
+async def finish_export(
+    store: Store, export_id: UUID, parts: Iterable[tuple[bool, bytes]], *, archive_sha256: str, **columns: Any
+) -> bool:
+    """Store the result (`columns`) and the package's parts, each with whether it belongs to the archive.
+
+    All in one transaction. False, and nothing is stored, if the export has its result already. Raises `ValueError`, and
+    stores nothing, if the archive's parts do not have that SHA-256; else what `Store` raises.
+    """
+    async with store.pool.acquire() as connection, connection.transaction(isolation=ISOLATION):
+        if not await run_statement(
+            connection, "export_finished", export_id=export_id, archive_sha256=archive_sha256, **columns
+        ):
+            return False
+        digest = hashlib.sha256()
+        for part, (original, content) in enumerate(parts):
+            await run_statement(
+                connection, "store_part", export_id=export_id, part=part, original=original, content=content
+            )
+            if original:
+                digest.update(content)
+        if digest.hexdigest() != archive_sha256:
+            raise ValueError("the archive was changed between its check and its storing")
+    return True
