@@ -41,8 +41,8 @@ async def _within_time_limit(name: str, checks: Awaitable[list[Check]]) -> list[
 
 
 async def _postgres(settings: Settings, sync_within: float | None) -> list[Check]:
+    from worker.operator.rows import AccountRow
     from worker.store import Store
-    from worker.store.operator_rows import AccountRow
 
     store = await Store.connect(settings.database_url, size=1, name="sevdesk-worker health")
     try:
