@@ -15,8 +15,8 @@ WITH own AS (
     WHERE e.export_id = :export_id::uuid OR (:export_id::uuid IS NULL AND e.job_id = :job_id)
     RETURNING e.*
 )
-SELECT export_id, start_date, end_date, scope, by_pay_date, include_images, enshrine, status, progress, job_id,
-       sevdesk_job_id, extract(epoch FROM clock_timestamp() - coalesce(started_at, clock_timestamp()))::float8 AS age
+SELECT export_id, start_date, end_date, scope, by_pay_date, include_images, enshrine, status, job_id, sevdesk_job_id,
+       extract(epoch FROM clock_timestamp() - coalesce(started_at, clock_timestamp()))::float8 AS age
 FROM (SELECT * FROM own UNION ALL SELECT * FROM named) e;
 
 -- name: overlapping_export$

@@ -14,7 +14,7 @@ from worker.store.connection import EARLIEST, LATEST
 if TYPE_CHECKING:
     from worker.domain.advances import Reckoning
     from worker.operator.preview import Preview
-    from worker.store.operator_rows import InvoiceHeadRow
+    from worker.operator.rows import InvoiceHeadRow
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

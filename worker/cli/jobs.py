@@ -17,8 +17,8 @@ from worker.domain import jobs as contract
 from worker.domain.problems import CATALOGUE
 from worker.operator.diagnosis import duration
 from worker.operator.lookup import resolve
+from worker.operator.rows import DecidingJobRow, ListedJobRow
 from worker.store import NoOpenQuestion, Store
-from worker.store.operator_rows import DecidingJobRow, ListedJobRow
 from worker.store.rows import Row
 
 STATES = ("requested", "queued", "running", "waiting", "done", "parked", "rejected", "dismissed")

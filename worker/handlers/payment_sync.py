@@ -25,7 +25,7 @@ from worker.steps import payments
 from worker.steps.payments import Receivable
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.store import InvoiceChanged, Store
-from worker.store.rows import FinishedRunRow, Row, from_row, handback_of
+from worker.store.rows import FinishedRunRow, ReceivableRow, StartedRunRow, from_row, handback_of
 
 log = structlog.get_logger()
 
@@ -179,8 +179,8 @@ class Sync:
                 return
             last = ids[-1]
 
-    async def _begin(self, scope: str) -> Row:
-        run: Row = await self.store.query("start_run", job_id=self.job.job_id, scope=scope)
+    async def _begin(self, scope: str) -> StartedRunRow:
+        run: StartedRunRow = await self.store.query("start_run", job_id=self.job.job_id, scope=scope)
         self.started_at = run["started_at"]
         return run
 
@@ -280,7 +280,9 @@ class Sync:
         return None
 
     async def _receivables(self, external_ids: Sequence[str]) -> dict[str, Receivable]:
-        rows: list[Row] = await self.store.query("receivables_by_external_id", external_ids=list(external_ids))
+        rows: list[ReceivableRow] = await self.store.query(
+            "receivables_by_external_id", external_ids=list(external_ids)
+        )
         if (start := self.started_at) is not None:
             self.written_since |= {row["external_id"] for row in rows if (row["accounting_synced_at"] or start) > start}
         return {row["external_id"]: from_row(Receivable, row, handback=handback_of(row)) for row in rows}

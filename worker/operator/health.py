@@ -55,6 +55,7 @@ def other_account(account: "AccountRow") -> str | None:
 
 
 async def _postgres(settings: Settings, sync_within: float | None) -> list[Check]:
+    from worker.operator.rows import AccountRow
     from worker.store import Store
 
     store = await Store.connect(settings.database_url, size=1, name="sevdesk-worker health")

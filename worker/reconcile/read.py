@@ -13,7 +13,7 @@ from worker.steps.document import head_differences, position_differences
 from worker.steps.payments import Receivable
 from worker.store import Store
 from worker.store.connection import LATEST
-from worker.store.rows import ComparedRow, Row, from_row, handback_of
+from worker.store.rows import AdoptedRow, ClockRow, ComparedRow, LinkedContactRow, from_row, handback_of
 
 PAGE = 1000  # documents per request: sevDesk's maximum (official); also rows per SQL statement
 
@@ -47,7 +47,7 @@ class Reconciliation:
 
 async def reconcile(store: Store, client: SevDeskClient) -> Reconciliation:
     """Compare all invoices. Raises SevDeskError if a page of sevDesk's cannot be read."""
-    clock: Row = await store.query("clock")
+    clock: ClockRow = await store.query("clock")
     started_at = clock["now"]
     documents, calls = await read_documents(client)
     # Ours are read after sevDesk's, so a row that was changed later than `started_at` may not match; it is left out.
@@ -76,7 +76,7 @@ async def _changed_since_adopted(
     Reads those that sevDesk has updated since, with two requests each; also returns the number of requests.
     """
     findings, reads = list[Finding](), 0
-    rows: list[Row] = await store.query("adopted_documents")
+    rows: list[AdoptedRow] = await store.query("adopted_documents")
     for row in rows:
         listed = documents.get(row["external_id"])
         if listed is None or listed.update == row["seen_update"]:
@@ -139,7 +139,7 @@ async def _read_again(store: Store, ids: Sequence[UUID], started_at: datetime) -
     for page in _pages(list(dict.fromkeys(ids))):
         rows = await _rows(store, ids=page)
         parties = list({row["recipient_id"] for row in rows if row["recipient_id"] is not None})
-        history: list[Row] = await store.query("contact_history", parties=parties) if parties else []
+        history: list[LinkedContactRow] = await store.query("contact_history", parties=parties) if parties else []
         known: dict[UUID | None, set[str]] = {}
         for link in history:
             known.setdefault(link["party_id"], set()).add(link["contact_id"])
