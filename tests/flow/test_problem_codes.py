@@ -9,6 +9,7 @@ from flow.billing import parameters
 from flow.provocations import (  # noqa: F401 - fill it
     amounts,
     cancelling,
+    crediting,
     dates,
     delays,
     exporting,

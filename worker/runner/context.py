@@ -2,13 +2,16 @@
 
 from dataclasses import fields
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from worker.domain.check_levels import DEFAULTS
+from worker.domain.credit import gross_by_rate
 from worker.domain.invoice import (
     Association,
     Cancellation,
+    CreditNote,
     Invoice,
     Item,
     Party,
@@ -66,12 +69,19 @@ async def load_context(
         link=link,
         sevdesk_type=kinds[invoice.document_kind],
         cancellation=_cancellation(row["cancellation"]),
+        credit_notes=tuple(_credit_note(each) for each in row["credit_notes"] or ()),
     )
 
 
 def _cancellation(columns: tuple[Any, ...] | None) -> Cancellation | None:
     names = (field.name for field in fields(Cancellation))
     return None if columns is None else Cancellation(**dict(zip(names, columns, strict=True)))
+
+
+def _credit_note(row: Row) -> CreditNote:
+    refund_due = None if row["refund_due"] is None else Decimal(row["refund_due"])
+    about = {"number": row["credit_note_number"], "gross": Decimal(row["gross_amount"]), "refund_due": refund_due}
+    return from_row(CreditNote, row, gross_by_rate=gross_by_rate(row["subtotals"]), **about)
 
 
 def _document(row: Row | None) -> SevdeskDocument | None:

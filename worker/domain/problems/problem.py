@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from worker.domain.problems import (
     amounts,
     cancelling,
+    crediting,
     dates,
     delays,
     exporting,
@@ -27,6 +28,7 @@ CATALOGUE: Mapping[str, ProblemType] = {
         publishing,
         recipient,
         cancelling,
+        crediting,
         exporting,
         sevdesk,
         delays,
