@@ -1,6 +1,7 @@
 """What must hold between sevDesk's books, the billing row, the event log and the intents, written as plain rules."""
 
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 
 from flow.model_office import Office
@@ -28,6 +29,7 @@ WRITES = {
     "saveCreditNote": ("save_credit_note",),
 }
 MADE = ("done", "found_done")
+CREDITED = "SELECT coalesce(sum(gross_amount), 0) FROM sevdesk_credit_notes WHERE status = 'finalized'"
 # Documents that are mailed, as `Office.mails` names them -> `sevdesk_mails.document`, and the event.
 MAILS = (
     ("RE", "invoice", "mailed"),
@@ -50,13 +52,16 @@ async def check_job(office: Office, job_id: str) -> None:
         case "cancel_invoice":
             assert row["accounting_sync_status"] == "cancelled"
         case "sync_payments" if row["accounting_sync_status"] == "synced":
+            credited = await office.billing.db.fetchval(CREDITED)
             for document in office.documents():
-                assert row["claim_status"] == owed(office, document), "sevDesk says something else"
+                assert row["claim_status"] == owed(document, credited), "sevDesk says something else"
+        case "credit_invoice":
+            own = "SELECT status FROM sevdesk_credit_notes WHERE job_id = $1"
+            assert await office.billing.db.fetchval(own, job_id) == "finalized"
 
 
-def owed(office: Office, document: Document) -> str:
+def owed(document: Document, credited: Decimal) -> str:
     """What remains of an invoice over 119.00 EUR that is not cancelled."""
-    credited = sum(each.fields.sums.gross for each in office.parts() if each.status > 100)
     if document.status == 1000 or (credited and document.paid + credited >= document.fields.sums.gross):
         return "paid"
     return "partially_paid" if document.paid > 0 else "open"
