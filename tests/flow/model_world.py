@@ -6,7 +6,7 @@ Every call to either is a point at which a run may be stopped, and every page a 
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -33,12 +33,20 @@ TOKEN = "0" * 32
 START = datetime(2026, 10, 24, 21, 59, 30, tzinfo=UTC)  # a minute before a Berlin midnight, in the last night of summer
 FRESH = """
     DELETE FROM billing_invoices; DELETE FROM sevdesk_sync_runs; DELETE FROM sevdesk_cancellations;
+    DELETE FROM sevdesk_credit_notes;
     DELETE FROM sevdesk_jobs; DELETE FROM sevdesk_queue; UPDATE sevdesk_sync_state SET watermark = NULL;
 """
 ROWS = """
     INSERT INTO billing_invoices (id, invoice_number, document_kind, document_status, net_amount, tax_amount,
         gross_amount, issue_date, accounting_provider, external_id, external_invoice_number, accounting_sync_status)
     VALUES ($1, $2, 'AR', 'approved', 100, 19, 119, '2026-10-01', 'sevdesk', $3, $4, 'synced')
+"""
+# Of every third invoice a part is credited from the beginning: with one of the payments it is settled.
+CREDITED = Decimal(79)
+CREDIT_NOTE = """
+    INSERT INTO sevdesk_credit_notes (marker, invoice_id, job_id, external_id, status, net_amount, tax_amount,
+                                      gross_amount, subtotals, content, reason)
+    VALUES ($1, $2, $1, $1, 'finalized', 0, 0, $3, '{}', '{}', 'broken')
 """
 
 
@@ -130,6 +138,7 @@ class World:
         self.http = httpx.AsyncClient(transport=self.wire)
         self.client = SevDeskClient(self.http, TOKEN, base_url="http://sandbox/api/v1", attempts=1)
         self.invoices: list[Invoice] = []
+        self.credited: set[UUID] = set()
         self.newest = START - timedelta(days=1)  # of sevDesk's stamps
         self.syncs = 0
         self.read: datetime | None = None  # when, by our clock, a feed last began
@@ -147,6 +156,9 @@ class World:
             if (each.note or "").startswith("INV-")
         ]
         await self.store.pool.executemany(ROWS, rows)
+        credited = [(note, ours, CREDITED) for ours, note, _, _ in rows[2::3]]
+        await self.store.pool.executemany(CREDIT_NOTE, credited)
+        self.credited = {ours for _, ours, _ in credited}
         self.invoices = [Invoice(there, ours, Belief(number=number), []) for ours, _, there, number in rows]
         self._notice()
 
@@ -251,10 +263,11 @@ class World:
     def _look(self, invoice: Invoice) -> Truth:
         document = self.account.invoices.get(int(invoice.id))
         if document is None:
-            last = invoice.truth
-            return Truth(last.status, last.paid, last.pay_date, last.number, last.storno, last.update, gone=True)
+            return replace(invoice.truth, gone=True)
         storno = document.cancelled_by is not None and document.cancelled_by in self.account.invoices
-        return Truth(document.status, document.paid, document.pay_date, document.number, storno, document.update)
+        credited = CREDITED if invoice.ours in self.credited else Decimal(0)
+        seen = (document.status, document.paid, document.pay_date, document.number, storno, document.update)
+        return Truth(*seen, credited=credited)
 
     # -- the worker ----------------------------------------------------------------------------------------------------
 
