@@ -46,12 +46,12 @@ class BillingSystem:
                 )
                 cursor.executemany(statement, rows)
 
-    def enqueue(self, kind: str, *, by: UUID, **payload: UUID) -> str:
+    def enqueue(self, kind: str, *, by: UUID, **payload: UUID | str) -> str:
         """Enqueues a job with the documented Redis commands; returns its id."""
         job_id = str(uuid4())
         now = time.time_ns() // 1_000_000
-        ids = {name: str(id_) for name, id_ in payload.items()}
-        arguments = {"requested_by": str(by), "correlation_id": f"demo-{job_id[:8]}", **ids}
+        values = {name: str(value) for name, value in payload.items()}
+        arguments = {"requested_by": str(by), "correlation_id": f"demo-{job_id[:8]}", **values}
         message: Row = {"t": None, "f": kind, "a": [], "k": arguments, "et": now}
         with self._redis.pipeline(transaction=True) as multi:
             multi.set(f"arq:job:{job_id}", json.dumps(message), nx=True, px=WEEK_MS)
