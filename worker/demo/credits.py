@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 INVOICE_NUMBER = "R1-2026-10-0002"  # two positions at 19 %: 3 x 10 and 1 x 25, paid in full
-REQUEST = {"reason": "Paket zurückgegeben", "positions": '[{"position": 2}]'}
+REASON, POSITIONS = "Paket zurückgegeben", '[{"position": 2}]'
 JOB = "credit_invoice"
 EVENTS = ["credit_saved", "credited", "credit_pdf_stored"]
 GROSS = Decimal("29.75")

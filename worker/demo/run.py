@@ -237,8 +237,8 @@ class _Demo:
     def _credit(self) -> None:
         """One customer gives something back; the others keep what they have."""
         plan = next(plan for plan in self.month.plans if plan.invoice_number == credits.INVOICE_NUMBER)
-        about = {"invoice_id": plan.invoice_id, "by": self.month.staff_id}
-        job = self.billing.enqueue(credits.JOB, **about, **credits.REQUEST)
+        wanted = {"reason": credits.REASON, "positions": credits.POSITIONS}
+        job = self.billing.enqueue(credits.JOB, wanted, by=self.month.staff_id, invoice_id=plan.invoice_id)
         self.billing.wait_for([job], self.worker.check_running, lambda _: None)
         self.console.step_done(f"{credits.GROSS} EUR of {plan.invoice_number} are credited")
 
