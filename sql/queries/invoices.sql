@@ -31,8 +31,13 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
         WHERE s.subject = 'invoice:' || i.id AND s.action = 'save_invoice' AND s.outcome IN ('done', 'found_done')
         ORDER BY s.id DESC LIMIT 1) AS draft_sha256,
        EXISTS (SELECT FROM sevdesk_intents s WHERE s.subject = 'invoice:' || i.id) AS attempted,
-       (SELECT (a.kind, a.cancellation_external_id, a.cancellation_number, a.net_amount, a.tax_amount, a.gross_amount)
+       (SELECT (a.kind, a.cancellation_external_id, a.cancellation_number, a.net_amount, a.tax_amount, a.gross_amount,
+                a.document_day, a.refund_due)
         FROM sevdesk_cancellations a WHERE a.invoice_id = i.id) AS cancellation,
+       (SELECT jsonb_agg(to_jsonb(k) - 'content'
+                         || jsonb_build_object('mailed', EXISTS (SELECT FROM sevdesk_mails m WHERE m.job_id = k.job_id))
+                         ORDER BY k.recorded_at)
+        FROM sevdesk_credit_notes k WHERE k.invoice_id = i.id) AS credit_notes,
        ARRAY(SELECT e.payload ->> 'problem' FROM billing_invoice_event_log e
              WHERE e.invoice_id = i.id AND e.event_type = 'legal_warning') AS warned,
        ARRAY(SELECT e.payload ->> 'columns' FROM billing_invoice_event_log e

@@ -8,9 +8,11 @@ from uuid import UUID
 
 from worker.domain.advances import DealInvoice
 from worker.domain.check_levels import DEFAULTS
+from worker.domain.credit import gross_by_rate
 from worker.domain.invoice import (
     Association,
     Cancellation,
+    CreditNote,
     FinalInvoiceForm,
     Invoice,
     Item,
@@ -72,6 +74,7 @@ async def load_context(
         link=link,
         sevdesk_type=kinds[invoice.document_kind],
         cancellation=_cancellation(row["cancellation"]),
+        credit_notes=tuple(_credit_note(each) for each in row["credit_notes"] or ()),
     )
 
 
@@ -98,6 +101,12 @@ def _position(sent: Row) -> Item:
 def _cancellation(columns: tuple[Any, ...] | None) -> Cancellation | None:
     names = (field.name for field in fields(Cancellation))
     return None if columns is None else Cancellation(**dict(zip(names, columns, strict=True)))
+
+
+def _credit_note(row: Row) -> CreditNote:
+    refund_due = None if row["refund_due"] is None else Decimal(row["refund_due"])
+    about = {"number": row["credit_note_number"], "gross": Decimal(row["gross_amount"]), "refund_due": refund_due}
+    return from_row(CreditNote, row, gross_by_rate=gross_by_rate(row["subtotals"]), **about)
 
 
 def _document(row: Row | None) -> SevdeskDocument | None:

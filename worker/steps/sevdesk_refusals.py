@@ -15,6 +15,7 @@ _BY_NUMBER = {
     151: "sevdesk_object_gone",
     159: "not_a_draft",
     421: "sevdesk_already_cancelled",
+    **dict.fromkeys((455, 456, 460), "credit_note_refused"),
 }
 _BY_OPERATION = {"PUT /Invoice/{id}/changeParameter": "template_refused"}
 # Lists that sevDesk answered, and in which our own code did not find what it looked for; so there is no HTTP status.

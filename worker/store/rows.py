@@ -39,6 +39,7 @@ def incoming_columns(jobs: Sequence[IncomingJob]) -> dict[str, list[Any]]:
 class ConfigRow(TypedDict):
     """`config`: the settings in the database that jobs read."""
 
+    account_id: str | None
     contact_person_id: str | None
     template_eb_ar: str | None
     template_eb_sr: str | None
@@ -126,7 +127,7 @@ class ExportRow(TypedDict):
 
 
 class DocumentRow(TypedDict):
-    """`documents_of_period`: an invoice or a cancellation that must be in the DATEV export."""
+    """`documents_of_period`: an invoice, a cancellation or a credit note that must be in the DATEV export."""
 
     kind: str
     number: str
@@ -136,6 +137,7 @@ class DocumentRow(TypedDict):
     cancels: str | None
     gross: Decimal
     document_kind: str
+    subtotals: Mapping[str, Mapping[str, str]] | None  # tax rate -> net and tax, positive
     items: list[tuple[Any, ...]]
     party: str | None
 
@@ -171,6 +173,7 @@ class ComparedRow(WrittenColumns):
     external_id: str | None
     updated_at: datetime
     cancellation_external_id: str | None
+    cancellation_kind: str | None
     recipient_id: UUID | None
     contact_id: str | None
     pdf_intact: bool | None  # None: no PDF is stored
