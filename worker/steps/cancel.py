@@ -10,7 +10,7 @@ from decimal import Decimal
 from sevdesk_client.errors import FilterIgnored, NotFound, Refused
 from sevdesk_client.models import CreditNote
 from sevdesk_client.models import Invoice as SevInvoice
-from worker.domain.events import Cancelled, CreditNoteDrafted, DraftDeleted
+from worker.domain.events import Cancelled, CancelledHow, CreditNoteDrafted, DraftDeleted
 from worker.domain.invoice import Cancellation, DocumentStatus, SyncStatus
 from worker.domain.jobs import CancelInvoice
 from worker.domain.outcome import Parked, Rejected
@@ -41,12 +41,12 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
     remote, storno = await _find(context, account)
     outcome = write_outcome(context.open_intent, remote, cancelled=storno is not None)
     if remote is None:
-        how = "was never in sevDesk" if context.handback.external_id is None else "is no longer in sevDesk"
+        how: CancelledHow = "never_in_sevdesk" if context.handback.external_id is None else "gone_from_sevdesk"
         return StepResult((_cancelled(context, account, how),), None, outcome=outcome)
     if remote.status != DRAFT and _number_unrecorded(context):
-        return StepResult((finalized(remote, "found finalized"),), remote, finished=False, outcome=outcome)
+        return StepResult((finalized(remote, "found_finalized"),), remote, finished=False, outcome=outcome)
     if storno is not None:
-        found = _cancelled(context, account, "found cancelled", cancellation_of(storno))
+        found = _cancelled(context, account, "found_cancelled", cancellation_of(storno))
         return StepResult((found,), remote, _refund_due(context, storno, context.open_intent), outcome=outcome)
     if remote.status == DRAFT:
         return Intent("delete_draft", remote.id, context, earlier_outcome=outcome)
@@ -111,15 +111,15 @@ async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
     context = intent.context
     if intent.action == "delete_draft":
         await account.client.delete_draft(intent.request)
-        deleted = DraftDeleted(external_id=intent.request, cause="The invoice is cancelled.")
-        return StepResult((deleted, _cancelled(context, account, "draft deleted")), None)
+        deleted = DraftDeleted(external_id=intent.request, cause="cancelled")
+        return StepResult((deleted, _cancelled(context, account, "draft_deleted")), None)
     try:
         made = await account.client.cancel_invoice(intent.request)
     except Refused as error:
         return await _refused(context, account, error)
     if isinstance(made, CreditNote):
         return _credit_note_result(context, made, WriteOutcome.DONE)
-    event, invoice = _cancelled(context, account, "cancellation invoice", cancellation_of(made)), context.invoice
+    event, invoice = _cancelled(context, account, "cancellation_invoice", cancellation_of(made)), context.invoice
     if made.sum_gross + invoice.gross_amount == 0:
         return StepResult((event,), stop=_refund_due(context, made, intent))
     found = {"cancellation": made.invoice_number, "gross": made.sum_gross, "currency": made.currency}
@@ -141,12 +141,12 @@ async def _refused(context: StepContext, account: SevdeskAccount, error: Refused
         return StepResult(stop=exists, outcome=WriteOutcome.NOT_DONE)
     if storno is None:
         raise error
-    found = _cancelled(context, account, "found cancelled", cancellation_of(storno))
+    found = _cancelled(context, account, "found_cancelled", cancellation_of(storno))
     return StepResult((found,), remote, outcome=WriteOutcome.NOT_DONE)
 
 
 def _cancelled(
-    context: StepContext, account: SevdeskAccount, how: str, cancellation: Cancellation | None = None
+    context: StepContext, account: SevdeskAccount, how: CancelledHow, cancellation: Cancellation | None = None
 ) -> Cancelled:
     return Cancelled(how=how, reason=_reason(context), at=account.now(), cancellation=cancellation)
 

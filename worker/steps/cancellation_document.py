@@ -2,7 +2,7 @@
 
 from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.models import MailDraft
-from worker.domain.events import CancellationMailed, CancellationPdfStored
+from worker.domain.events import CancellationMailed, CancellationPdfStored, SentHow
 from worker.domain.invoice import Cancellation
 from worker.domain.jobs import CancelInvoice
 from worker.domain.outcome import Parked
@@ -73,7 +73,7 @@ def _mail(context: StepContext, storno: Cancellation) -> MailDraft:
     return MailDraft(to=context.party.email, subject=f"Stornorechnung {storno.number}", text=text)
 
 
-def _mailed(context: StepContext, mail: MailDraft, how: str) -> CancellationMailed:
+def _mailed(context: StepContext, mail: MailDraft, how: SentHow) -> CancellationMailed:
     return mailed_event(CancellationMailed, context, mail, how, context.cancellation_pdf_sha256)
 
 
