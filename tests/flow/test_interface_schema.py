@@ -1,6 +1,7 @@
 """What `sevdesk-worker schema` prints is true of all that a life of everything leaves for other programs to read."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -118,8 +119,11 @@ async def credits(stage: Stage) -> None:
 async def trouble(stage: Stage) -> None:
     """A draft that had to go again, a rejected job, and one that waits, asks, and is answered."""
     await control(stage.sevdesk, "PUT", "switches", {"cent_off": True})
-    job = await stage.billing.do("publish_invoice", invoice_id=await stage.billing.usual_invoice())
+    invoice = await stage.billing.usual_invoice()
+    job = await stage.billing.do("publish_invoice", invoice_id=invoice)
     assert (job["state"], job["problem"]) == ("parked", "sevdesk_sums_differ")
+    deleted = await stage.billing.event(invoice, "draft_deleted")
+    assert (deleted["cause"], deleted["parameters"]["stated_gross"]) == ("sums_differ", "119.00")
     await control(stage.sevdesk, "PUT", "switches", {"cent_off": False})
     assert await Store(stage.billing.db).query("dismiss_job", job_id=job["job_id"], by="Anna", reason="Doppelt")
     draft = await stage.billing.usual_invoice(document_status="draft")
@@ -171,6 +175,18 @@ async def test_schema_is_true_of_a_life(stage: Stage) -> None:
     outcomes = {message["outcome"] for message in said}
     assert outcomes == {"done", "parked", "rejected", "dismissed", "waiting", "queued", "changed", "progress"}
     assert {message.get("problem") for message in said} > {None, "sevdesk_sums_differ", "invoice_not_approved"}
+
+
+def test_events_tell_reasons_by_codes() -> None:
+    """What other programs decide by is one of a list of codes, never a sentence."""
+    codes = [
+        event["properties"][name]["enum"]
+        for event in SCHEMA["events"].values()
+        for name in ("how", "cause")
+        if name in event["properties"]
+    ]
+    assert len(codes) >= 7
+    assert all(re.fullmatch("[a-z_]+", code) for each in codes for code in each)
 
 
 # -- what it left ------------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from worker.domain.recipients import Recipient, addressed_to, resolve
 from worker.settings import Settings
 from worker.steps.step import StepContext
 from worker.store import Store
-from worker.store.rows import Row, from_row, handback_of
+from worker.store.rows import Row, UnknownValue, from_row, handback_of
 
 
 async def load_context(
@@ -35,7 +35,7 @@ async def load_context(
 ) -> StepContext | None:
     """Everything the steps need, read in at most four round trips; None if there is no such invoice.
 
-    Raises one of `CONNECTION_LOST`.
+    Raises what any method of `Store` may raise, and `UnknownValue` for a status or document kind that is none of ours.
     """
     row: Row | None = await store.query("load_invoice", invoice_id=invoice_id)
     if row is None:
@@ -54,6 +54,8 @@ async def load_context(
     link = await store.load_contact_link(recipient.party) if isinstance(recipient, Recipient) else None
     publishing = isinstance(payload, PublishInvoice) and handback.sync_status is not SyncStatus.SYNCED
     kinds = {"AR": settings.sevdesk_invoice_type_ar, "SR": settings.sevdesk_invoice_type_sr}
+    if invoice.document_kind not in kinds:
+        raise UnknownValue("document_kind")
     return from_row(
         StepContext,
         row,

@@ -8,6 +8,7 @@ While an intent's outcome is unknown, nobody reads or writes its subject until t
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
 from typing import TypeVar
@@ -44,7 +45,7 @@ from worker.store import (
     LockSession,
     Store,
 )
-from worker.store.rows import from_row, handback_of
+from worker.store.rows import UnknownValue, from_row, handback_of
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -135,6 +136,8 @@ class Runner:
             return stop.outcome
         except InvoiceChanged:
             return NotYet(CHANGED_WAIT, problem("invoice_changed"))
+        except UnknownValue as error:
+            return Parked(problem("invoice_value_unknown", invoice_id=job.invoice_id, column=error.column))
         except lifecycle.IllegalTransition as error:
             return Parked(problem("transition_not_allowed", event=error.event, status=error.status))
         except errors.SevDeskError as error:
@@ -290,7 +293,9 @@ class Runner:
         if job.invoice_id is None or not isinstance(outcome, Parked | Rejected):
             return []
         row = await self.store.query("load_handback", invoice_id=job.invoice_id)
-        return [] if row is None else [problem_change(job, outcome, job.invoice_id, handback_of(row))]
+        with suppress(UnknownValue):  # then the event cannot be guarded by the statuses, so that only the ledger has it
+            return [] if row is None else [problem_change(job, outcome, job.invoice_id, handback_of(row))]
+        return []
 
 
 async def _redacted(context: StepContext, answer: Awaitable[T]) -> T:

@@ -13,7 +13,7 @@ from sevdesk_client.errors import FilterIgnored, NotFound, Refused
 from sevdesk_client.models import CreditNote
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain.credit import DELETED
-from worker.domain.events import Cancelled, CreditNoteDrafted, DraftDeleted
+from worker.domain.events import Cancelled, CancelledHow, CreditNoteDrafted, DraftDeleted
 from worker.domain.invoice import Cancellation, DocumentStatus, SyncStatus
 from worker.domain.jobs import CancelInvoice
 from worker.domain.money import Sums
@@ -47,12 +47,12 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
     remote, storno = await _find(context, account)
     outcome = write_outcome(context.open_intent, remote, cancelled=storno is not None)
     if remote is None:
-        how = "was never in sevDesk" if context.handback.external_id is None else "is no longer in sevDesk"
+        how: CancelledHow = "never_in_sevdesk" if context.handback.external_id is None else "gone_from_sevdesk"
         return StepResult((_cancelled(context, account, how),), None, outcome=outcome)
     if remote.status != DRAFT and _number_unrecorded(context):
-        return StepResult((finalized(remote, "found finalized"),), remote, finished=False, outcome=outcome)
+        return StepResult((finalized(remote, "found_finalized"),), remote, finished=False, outcome=outcome)
     if storno is not None:
-        found = _cancelled(context, account, "found cancelled", _storno(context, storno, context.open_intent))
+        found = _cancelled(context, account, "found_cancelled", _storno(context, storno, context.open_intent))
         return StepResult((found,), remote, _refund_due(context, storno, context.open_intent), outcome=outcome)
     if remote.status == DRAFT:
         return Intent("delete_draft", remote.id, context, earlier_outcome=outcome)
@@ -127,7 +127,7 @@ def _look_at_note(context: StepContext, remote: SevInvoice, note: CreditNote, ac
     if note.status == DRAFT:
         return Intent("finalize_credit_note", note.id, context, {"paid": str(remote.paid_amount)}, outcome)
     made = replace(cancellation_of(note), refund_due=remote.paid_amount)
-    return StepResult((_cancelled(context, account, "found credited", made),), remote, outcome=outcome)
+    return StepResult((_cancelled(context, account, "found_credited", made),), remote, outcome=outcome)
 
 
 def _differ(context: StepContext, remote: SevInvoice, note: CreditNote) -> Parked | None:
@@ -168,12 +168,12 @@ async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
     context = intent.context
     if intent.action == "delete_draft":
         await account.client.delete_draft(intent.request)
-        deleted = DraftDeleted(external_id=intent.request, cause="The invoice is cancelled.")
-        return StepResult((deleted, _cancelled(context, account, "draft deleted")), None)
+        deleted = DraftDeleted(external_id=intent.request, cause="cancelled")
+        return StepResult((deleted, _cancelled(context, account, "draft_deleted")), None)
     if intent.action == "finalize_credit_note":
         finished = await account.client.send_credit_note_by(intent.request, send_type=SEND_TYPE)
         note = replace(cancellation_of(finished), refund_due=Decimal(intent.summary["paid"]))
-        return StepResult((_cancelled(context, account, "credit note", note),))
+        return StepResult((_cancelled(context, account, "credit_note", note),))
     partly = intent.action == "create_credit_note"
     write = account.client.credit_note_from_invoice if partly else account.client.cancel_invoice
     try:
@@ -183,7 +183,7 @@ async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
     if isinstance(made, CreditNote):
         return _credit_note_result(context, made, WriteOutcome.DONE)
     storno, invoice = _storno(context, made, intent), context.invoice
-    event = _cancelled(context, account, "cancellation invoice", storno)
+    event = _cancelled(context, account, "cancellation_invoice", storno)
     if made.sum_gross + invoice.gross_amount == 0:
         return StepResult((event,), stop=_refund_due(context, made, intent))
     found = {"cancellation": made.invoice_number, "gross": made.sum_gross, "currency": made.currency}
@@ -205,12 +205,12 @@ async def _refused(context: StepContext, account: SevdeskAccount, error: Refused
         return StepResult(stop=exists, outcome=WriteOutcome.NOT_DONE)
     if storno is None:
         raise error
-    found = _cancelled(context, account, "found cancelled", cancellation_of(storno))
+    found = _cancelled(context, account, "found_cancelled", cancellation_of(storno))
     return StepResult((found,), remote, outcome=WriteOutcome.NOT_DONE)
 
 
 def _cancelled(
-    context: StepContext, account: SevdeskAccount, how: str, cancellation: Cancellation | None = None
+    context: StepContext, account: SevdeskAccount, how: CancelledHow, cancellation: Cancellation | None = None
 ) -> Cancelled:
     return Cancelled(how=how, reason=_reason(context), at=account.now(), cancellation=cancellation)
 

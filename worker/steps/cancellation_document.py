@@ -4,7 +4,7 @@ The document is a cancellation invoice (SR), or a credit note over the whole inv
 """
 
 from sevdesk_client.models import MailDraft
-from worker.domain.events import CancellationMailed, CancellationPdfStored
+from worker.domain.events import CancellationMailed, CancellationPdfStored, SentHow
 from worker.domain.invoice import Cancellation, SyncStatus
 from worker.domain.jobs import CancelInvoice
 from worker.domain.outcome import Parked
@@ -82,7 +82,7 @@ def _mail(context: StepContext, storno: Cancellation) -> MailDraft:
     return MailDraft(to=context.party.email, subject=f"Stornorechnung {storno.number}", text=text)
 
 
-def _mailed(context: StepContext, mail: MailDraft, how: str) -> CancellationMailed:
+def _mailed(context: StepContext, mail: MailDraft, how: SentHow) -> CancellationMailed:
     return mailed_event(CancellationMailed, context, mail, how, context.cancellation_pdf_sha256)
 
 

@@ -17,7 +17,7 @@ from sevdesk_client.errors import NotFound
 from sevdesk_client.models import BERLIN, CreditNote, PositionDraft
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain.credit import DELETED, FINALIZED, Credit, credit_of, exceeded, marker_of, refund_due
-from worker.domain.events import CreditDeleted, Credited, CreditSaved, Event
+from worker.domain.events import CreditDeleted, Credited, CreditSaved, CreditSavedHow, Event, FinalizedHow
 from worker.domain.invoice import CreditNote as CreditRecord
 from worker.domain.invoice import Item, SyncStatus
 from worker.domain.jobs import CreditInvoice
@@ -79,7 +79,7 @@ def _look_at(context: StepContext, note: CreditNote, asked: Credit | Problem, ou
         return StepResult((found,), context.remote, finished=False, outcome=outcome)
     if note.status == DRAFT:
         return Intent("finalize_credit_note", note.id, context, earlier_outcome=outcome)
-    return StepResult(_credited(context, note, "found finished"), context.remote, outcome=outcome)
+    return StepResult(_credited(context, note, "found_finalized"), context.remote, outcome=outcome)
 
 
 async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
@@ -93,7 +93,7 @@ async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
             note: CreditNote = intent.request
             await account.client.delete_credit_note(note.id)
             marker = marker_of(context.invoice.number, context.job_id)
-            deleted = CreditDeleted(marker=marker, external_id=note.id, cause="Its sums are wrong.")
+            deleted = CreditDeleted(marker=marker, external_id=note.id, cause="sums_differ")
             return StepResult((deleted,), stop=_differ(context, note, _asked(context)))
         case _:
             made = await account.client.send_credit_note_by(intent.request, send_type=SEND_TYPE)
@@ -187,7 +187,7 @@ def _position(context: StepContext, place: int, item: Item) -> PositionDraft:
 # -- what is recorded --------------------------------------------------------------------------------------------------
 
 
-def _saved(context: StepContext, note: CreditNote, how: str) -> CreditSaved:
+def _saved(context: StepContext, note: CreditNote, how: CreditSavedHow) -> CreditSaved:
     credit = _asked(context)
     by_rate = credit.by_rate if isinstance(credit, Credit) else {}
     return CreditSaved(
@@ -203,7 +203,7 @@ def _saved(context: StepContext, note: CreditNote, how: str) -> CreditSaved:
     )
 
 
-def _credited(context: StepContext, note: CreditNote, how: str) -> tuple[Event, ...]:
+def _credited(context: StepContext, note: CreditNote, how: FinalizedHow) -> tuple[Event, ...]:
     """The credit note is finished; the claim is settled if nothing more is owed on the invoice."""
     gross, remote = note.sum_gross or ZERO, context.remote
     before = sum((each.gross for each in context.credit_notes if _counts(context, each)), ZERO)

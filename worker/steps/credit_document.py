@@ -6,7 +6,7 @@ from sevdesk_client.errors import NotFound
 from sevdesk_client.models import CreditNote as SevCreditNote
 from sevdesk_client.models import MailDraft
 from worker.domain.credit import FINALIZED
-from worker.domain.events import CreditMailed, CreditPdfStored
+from worker.domain.events import CreditMailed, CreditPdfStored, SentHow
 from worker.domain.invoice import CreditNote
 from worker.domain.jobs import CreditInvoice
 from worker.domain.outcome import Parked
@@ -78,7 +78,7 @@ def _note(context: StepContext) -> CreditNote:
     return context.credit_note
 
 
-def _mailed(context: StepContext, mail: MailDraft, how: str) -> CreditMailed:
+def _mailed(context: StepContext, mail: MailDraft, how: SentHow) -> CreditMailed:
     return mailed_event(CreditMailed, context, mail, how, _note(context).pdf_sha256)
 
 

@@ -11,7 +11,7 @@ from sevdesk_client.errors import NotFound
 from sevdesk_client.models import CreditNote, MailDraft
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain.emails import several
-from worker.domain.events import Mailed, MailSent
+from worker.domain.events import Mailed, MailSent, SentHow
 from worker.domain.invoice import DocumentStatus, SyncStatus
 from worker.domain.jobs import SendInvoice
 from worker.domain.outcome import Parked, Rejected
@@ -62,16 +62,16 @@ async def mailed_document(id: str, opened: OpenIntent | None, account: SevdeskAc
         return None
 
 
-def earlier_mail(document: str, opened: OpenIntent | None, remote: Mailable | None) -> str | Parked | None:
+def earlier_mail(document: str, opened: OpenIntent | None, remote: Mailable | None) -> SentHow | Parked | None:
     """How we know that an earlier attempt's mail was sent; None if none was; Parked if only a person can find out."""
     if opened is None or opened.answer == "not-done":
         return None
     if opened.answer == "done":
-        return "sent, as an operator found"
+        return "confirmed_sent"
     changed = remote is not None and sending_state(remote) != opened.summary
     # sendDate has whole seconds: if the invoice was finalized in the second of the mail, only sendType has changed.
     if remote is not None and changed and remote.send_type == BY_MAIL:
-        return "found sent"
+        return "found_sent"
     if remote is None or changed or _too_close(opened, remote):
         return Parked(problem("mail_outcome_unknown", document=document), asks_about=opened.id)
     return None
@@ -104,11 +104,11 @@ def sending_state(remote: Mailable) -> dict[str, str | None]:
     return {"send_type": remote.send_type, "send_date": remote.send_date.isoformat() if remote.send_date else None}
 
 
-def _mailed(context: StepContext, mail: MailDraft, how: str) -> Mailed:
+def _mailed(context: StepContext, mail: MailDraft, how: SentHow) -> Mailed:
     return mailed_event(Mailed, context, mail, how, context.pdf_sha256)
 
 
-def mailed_event(kind: type[M], context: StepContext, mail: MailDraft, how: str, pdf_sha256: str | None) -> M:
+def mailed_event(kind: type[M], context: StepContext, mail: MailDraft, how: SentHow, pdf_sha256: str | None) -> M:
     """The event for a mail to the invoice's recipient; `how` says how we know that it was sent."""
     asked = context.payload.to if isinstance(context.payload, SendInvoice) else None
     return kind(

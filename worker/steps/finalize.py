@@ -1,7 +1,7 @@
 """template, finalize: set the draft's layout, then make sevDesk draw its number; only a cancellation undoes that."""
 
 from sevdesk_client.models import Invoice as SevInvoice
-from worker.domain.events import Finalized, TemplateSet
+from worker.domain.events import Finalized, FinalizedHow, TemplateSet
 from worker.domain.lifecycle import apply
 from worker.domain.money import Sums
 from worker.domain.outcome import Rejected
@@ -57,7 +57,7 @@ async def leap_finalize(intent: Intent, account: SevdeskAccount) -> StepResult:
 
 async def adopt_finalized(context: StepContext, remote: SevInvoice, account: SevdeskAccount) -> StepResult:
     """Record that sevDesk has finalized the invoice, and any payment or cancellation since: the feed ignored those."""
-    event, number = finalized(remote, "found finalized"), context.invoice.number
+    event, number = finalized(remote, "found_finalized"), context.invoice.number
     cancelled_by = cancellations(await account.client.find_invoices(number)) if closed_without_day(remote) else {}
     outcome = write_outcome(context.open_intent, remote)
     stop = Rejected(problem("cancelled_in_sevdesk", number=number)) if remote.id in cancelled_by else None
@@ -76,7 +76,7 @@ def sums_of(remote: SevInvoice) -> Sums:
     return Sums(remote.sum_net, remote.sum_tax, remote.sum_gross)
 
 
-def finalized(remote: SevInvoice, how: str) -> Finalized:
+def finalized(remote: SevInvoice, how: FinalizedHow) -> Finalized:
     """The event for sevDesk's finalized copy; its number may differ from any we expected (one report)."""
     return Finalized(
         external_id=remote.id,

@@ -203,12 +203,24 @@ def from_row(shape: type[T], row: Row, **others: Any) -> T:
     return shape(**{field.name: row[field.name] for field in fields(shape) if field.name in row} | others)
 
 
+class UnknownValue(ValueError):
+    """A column of an invoice holds a word that the worker does not know."""
+
+    def __init__(self, column: str) -> None:
+        self.column = column
+        super().__init__(f"{column} of the invoice holds a value that the worker does not know.")
+
+
 def handback_of(row: Row) -> Handback:
-    """The columns of `billing_invoices` that the worker writes. Raises `ValueError` for a status it does not know."""
-    return from_row(
-        Handback,
-        row,
-        sync_status=SyncStatus(row["sync_status"]),
-        document_status=DocumentStatus(row["document_status"]),
-        claim_status=ClaimStatus(row["claim_status"]),
-    )
+    """The columns of `billing_invoices` that the worker writes. Raises `UnknownValue` for a status it does not know."""
+    statuses: dict[str, Any] = {}
+    for column, kind in (
+        ("sync_status", SyncStatus),
+        ("document_status", DocumentStatus),
+        ("claim_status", ClaimStatus),
+    ):
+        try:
+            statuses[column] = kind(row[column])
+        except ValueError:
+            raise UnknownValue("accounting_sync_status" if column == "sync_status" else column) from None
+    return from_row(Handback, row, **statuses)

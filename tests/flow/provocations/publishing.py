@@ -35,6 +35,15 @@ async def withdrawn_during_a_lost_write(stage: Stage) -> Any:
     return await stage.billing.ended(job_id)
 
 
+@provokes("invoice_value_unknown", column="document_kind")
+async def kind_that_is_none_of_ours(stage: Stage) -> Any:
+    invoice = await stage.billing.usual_invoice()
+    await stage.billing.db.execute("""
+        ALTER TABLE billing_invoices DROP CONSTRAINT billing_invoices_document_kind_check;
+        UPDATE billing_invoices SET document_kind = 'XX';""")
+    return await publish(stage, invoice)
+
+
 @provokes("transition_not_allowed", event="drafted", status="cancelled")
 async def status_set_by_hand(stage: Stage) -> Any:
     return await publish(stage, await stage.billing.usual_invoice(accounting_sync_status="cancelled"))

@@ -16,6 +16,11 @@ ENTRIES = (
           "Rechnung {number} ist im Stand {status}; nur freigegebene (approved) Rechnungen werden veröffentlicht, und "
           "ein Schreibvorgang in sevDesk mit unbekanntem Ausgang ist noch offen.",
           f"Sie wieder freigeben, {ERNEUT} Oder sie stornieren: beides findet, was in sevDesk steht."),
+    entry("invoice_value_unknown", Actor.BILLING,
+          "{column} of invoice {invoice_id} holds a value that the worker does not know.",
+          f"Correct it in the billing system (sql/billing/tables.sql lists the values), {RETRY}",
+          "{column} der Rechnung {invoice_id} enthält einen Wert, den der Worker nicht kennt.",
+          f"Ihn im Abrechnungssystem berichtigen (sql/billing/tables.sql nennt die Werte), {ERNEUT}"),
     entry("transition_not_allowed", Actor.BILLING,
           "{event} is not allowed while the invoice is {status}.",
           f"Check the invoice's status in the billing system, {RETRY}",
