@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 import typer
 from pydantic import ValidationError
 
+from worker.domain.visible import visible, visible_in_json
 from worker.settings import Settings
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from worker.store import Store
 
@@ -54,7 +55,7 @@ def settings() -> Settings:
 
 def fail(text: str, code: int = FAILED) -> NoReturn:
     """End the command with this sentence on standard error."""
-    typer.echo(text, err=True)
+    typer.echo(visible(text), err=True)
     raise typer.Exit(code)
 
 
@@ -115,17 +116,30 @@ def console() -> "Console":
     return made
 
 
+class Visibly:
+    """Rich's own control sequences stay; what comes from data is written out."""
+
+    def __init__(self, inner: "RenderableType") -> None:
+        self.inner = inner
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        from rich.segment import Segment
+
+        for segment in console.render(self.inner, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
+
+
 def show(as_json: bool, value: Any, text: "RenderableType") -> None:
     """Print `value` as JSON if `as_json`, else `text`. A string is not wrapped, so that ids and paths can be copied."""
     if as_json:
         typer.echo(dump(value))
     else:
-        console().print(text, soft_wrap=isinstance(text, str))
+        console().print(Visibly(text), soft_wrap=isinstance(text, str))
 
 
 def dump(value: Any, indent: int | None = 2) -> str:
     """JSON with money as strings and times in ISO 8601."""
-    return json.dumps(value, default=_json_value, ensure_ascii=False, indent=indent)
+    return visible_in_json(json.dumps(value, default=_json_value, ensure_ascii=False, indent=indent))
 
 
 def _json_value(value: Any) -> Any:

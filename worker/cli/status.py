@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from worker.cli.base import USAGE, AsJson, cli, console, dump, fail, settings, show, with_store
+from worker.cli.base import USAGE, AsJson, Visibly, cli, console, dump, fail, settings, show, with_store
 from worker.operator.connections import redis_state
 from worker.operator.rows import AccountRow
 from worker.settings import Settings
@@ -90,10 +90,10 @@ def top(
         typer.echo(dump(read(), indent=None))
         sleep(every)
     out = console()
-    with Live(status_view(read()), console=out, screen=out.is_terminal, auto_refresh=False) as live:
+    with Live(Visibly(status_view(read())), console=out, screen=out.is_terminal, auto_refresh=False) as live:
         while True:
             sleep(every)
-            live.update(status_view(read()), refresh=True)
+            live.update(Visibly(status_view(read())), refresh=True)
 
 
 def _exit(*_: object) -> NoReturn:

@@ -7,10 +7,13 @@ hold the jobs' arguments and httpx's the addresses it calls.
 import logging
 import sys
 import traceback
+from collections.abc import MutableMapping
 from types import TracebackType
 from typing import Any
 
 import structlog
+
+from worker.domain.visible import visible
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
@@ -34,9 +37,16 @@ def _traceback(exc_info: ExcInfo) -> str:
     return "\n\ncaused by\n".join(parts)
 
 
+def _make_visible(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Texts from outside must not give the terminal orders; JSON escapes them anyway."""
+    return {name: visible(value) if isinstance(value, str) else value for name, value in fields.items()}
+
+
 def set_up(level: str = "INFO", style: str = "json") -> None:
     """Configure structlog and the standard library's loggers for this process; idempotent."""
-    renderer: Any = structlog.dev.ConsoleRenderer() if style == "console" else structlog.processors.JSONRenderer()
+    renderers: list[Any] = [structlog.processors.JSONRenderer()]
+    if style == "console":
+        renderers = [_make_visible, structlog.dev.ConsoleRenderer()]
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -46,7 +56,7 @@ def set_up(level: str = "INFO", style: str = "json") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
             foreign_pre_chain=_SHARED,
         )
     )
