@@ -285,6 +285,7 @@ async def test_command_tells_and_reports(systems: BothSystems, tmp_path: Path) -
     answer = await operator.json("reconcile", "--html", "drift.html", code=3)
     assert answer["drift"] == {"paid": 1} and answer["repairs_asked"] == []
     assert answer["findings"][0]["invoice_number"] == number
+    assert (tmp_path / "drift.html").stat().st_mode & 0o777 == 0o600
     page = (tmp_path / "drift.html").read_text()
     assert "1 difference: jobs can repair 1, a person must act on 0." in page and "&lt;b&gt;&amp;R1" in page
     assert not re.search(r"https?:|<script|src=|@import|url\(", page)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.base import MUST_ACT, AsJson, cli, fail, show, with_store
+from worker.cli.base import MUST_ACT, AsJson, cli, fail, show, with_store, write_private
 from worker.store import Store
 
 
@@ -38,9 +38,6 @@ def write_bundle(invoice: str, target: Path, as_json: bool) -> None:
         return await evidence.bundle(store, await invoice_id_of(store, invoice))
 
     content = with_store(collect)
-    try:
-        target.write_bytes(content)
-    except OSError as error:
-        fail(f"Cannot write {target}: {error.strerror}.")
+    write_private(target, content)
     seal = evidence.seal_of(content)
     show(as_json, {"file": str(target), "seal": seal}, f"{target}\nSeal, to be kept elsewhere: {seal}")

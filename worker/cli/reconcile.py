@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.base import MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store
+from worker.cli.base import MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store, write_private
 from worker.store import Store
 
 if TYPE_CHECKING:
@@ -53,10 +53,7 @@ def reconcile(
     require_token()
     result, repair_jobs = with_store(run, "Nothing was compared; try again later.")
     if html is not None:
-        try:
-            html.write_text(report(result), encoding="utf-8")
-        except OSError as error:
-            fail(f"Cannot write {html}: {error.strerror}.")
+        write_private(html, report(result).encode())
     shown = {field.name: getattr(result, field.name) for field in fields(result)}
     show(as_json, {**shown, "drift": result.counts, "repairs_asked": repair_jobs}, _view(result, repair_jobs))
     if result.findings:
