@@ -37,9 +37,9 @@ GRANT SELECT (id, from_type, from_id, to_type, to_id, label) ON hubspot_associat
 GRANT SELECT (id, sevdesk_template_id) ON billing_document_templates TO sevdesk_worker;
 GRANT SELECT (id, invoice_number, deal_id, contact_id, document_template_id, document_kind, document_status,
               claim_status, currency, net_amount, tax_amount, gross_amount, paid_amount, tax_rule, issue_date,
-              service_from, service_to, payment_term_days, head_text, foot_text, is_e_invoice, paid_at, cancelled_at,
-              accounting_provider, external_id, external_invoice_number, accounting_sync_status, accounting_synced_at,
-              updated_at) ON billing_invoices TO sevdesk_worker;
+              service_from, service_to, payment_term_days, head_text, foot_text, is_e_invoice, final_invoice_form,
+              paid_at, cancelled_at, accounting_provider, external_id, external_invoice_number, accounting_sync_status,
+              accounting_synced_at, updated_at) ON billing_invoices TO sevdesk_worker;
 GRANT SELECT (invoice_id, position, name, description, quantity, unit, unit_price, tax_rate)
     ON billing_invoice_items TO sevdesk_worker;
 GRANT SELECT (id, invoice_id, event_type, payload, actor_contact_id, correlation_id, created_at)

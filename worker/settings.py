@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from worker.domain.check_levels import Level, read_levels
+from worker.domain.invoice import FinalInvoiceForm
 
 SevdeskType = Literal["RE", "AR", "ER"]
 
@@ -52,6 +53,11 @@ class Settings(BaseSettings):
     check_levels: Annotated[Mapping[str, Level], NoDecode] = {}
     # Days between an invoice's date and its publication. 90: what lies longer was forgotten, or its date is a slip.
     issue_date_max_age: int = Field(default=90, ge=0, le=36_500)
+    # So many invoices a payment sync may find deleted, cancelled, reversed or renumbered without asking a person. 20:
+    # more than people change by hand between two runs. In a large book it is one per cent.
+    mass_change_limit: int = Field(default=20, ge=0, le=1_000_000)
+    # deduct: the safe one, because the check then compares every advance; a Restrechnung shows none to compare.
+    final_invoice_form: FinalInvoiceForm = FinalInvoiceForm.DEDUCT
     # Seconds after a write without an answer in which nothing is read or written about it. 45 = 30 for the write itself
     # (see write_timeout) and 15 more in which sevDesk may still commit it.
     write_quarantine: float = Field(default=45.0, gt=0, le=3600)

@@ -79,6 +79,7 @@ CREATE TABLE billing_invoices (
     head_text               text,
     foot_text               text,
     is_e_invoice            boolean NOT NULL DEFAULT false,
+    final_invoice_form      text CHECK (final_invoice_form IN ('deduct', 'remainder')),
     replaces_invoice_id     uuid REFERENCES billing_invoices (id),
     paid_at                 timestamptz,
     cancelled_at            timestamptz,

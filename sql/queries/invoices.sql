@@ -6,7 +6,7 @@
 -- the present sevDesk document was recorded (known_since).
 SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.claim_status, i.deal_id, d.deal_type,
        i.contact_id, i.currency, i.net_amount, i.tax_amount, i.gross_amount, i.paid_amount, i.tax_rule, i.issue_date, i.service_from,
-       i.service_to, i.payment_term_days, i.head_text, i.foot_text, i.is_e_invoice, i.paid_at, i.cancelled_at,
+       i.service_to, i.payment_term_days, i.head_text, i.foot_text, i.is_e_invoice, i.final_invoice_form, i.paid_at, i.cancelled_at,
        i.external_id, i.external_invoice_number, i.accounting_sync_status AS sync_status,
        coalesce(t.sevdesk_template_id,
                 CASE d.deal_type || i.document_kind
@@ -31,8 +31,13 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
         WHERE s.subject = 'invoice:' || i.id AND s.action = 'save_invoice' AND s.outcome IN ('done', 'found_done')
         ORDER BY s.id DESC LIMIT 1) AS draft_sha256,
        EXISTS (SELECT FROM sevdesk_intents s WHERE s.subject = 'invoice:' || i.id) AS attempted,
-       (SELECT (a.kind, a.cancellation_external_id, a.cancellation_number, a.net_amount, a.tax_amount, a.gross_amount)
+       (SELECT (a.kind, a.cancellation_external_id, a.cancellation_number, a.net_amount, a.tax_amount, a.gross_amount,
+                a.document_day, a.refund_due)
         FROM sevdesk_cancellations a WHERE a.invoice_id = i.id) AS cancellation,
+       (SELECT jsonb_agg(to_jsonb(k) - 'content'
+                         || jsonb_build_object('mailed', EXISTS (SELECT FROM sevdesk_mails m WHERE m.job_id = k.job_id))
+                         ORDER BY k.recorded_at)
+        FROM sevdesk_credit_notes k WHERE k.invoice_id = i.id) AS credit_notes,
        ARRAY(SELECT e.payload ->> 'problem' FROM billing_invoice_event_log e
              WHERE e.invoice_id = i.id AND e.event_type = 'legal_warning') AS warned,
        ARRAY(SELECT e.payload ->> 'columns' FROM billing_invoice_event_log e
@@ -51,6 +56,33 @@ CROSS JOIN LATERAL (SELECT coalesce(min(e.created_at), '-infinity') AS known_sin
                     WHERE e.invoice_id = i.id AND e.event_type IN ('drafted', 'finalized')
                       AND e.payload ->> 'external_id' = i.external_id) h
 WHERE i.id = :invoice_id;
+
+-- name: load_deal_invoices
+-- The other invoices of a deal that are published and not cancelled, or that a job is publishing. Positions are those of
+-- the document in sevDesk, as it was saved; where that is not on record, the billing system's. began_before compares the
+-- jobs' first starts: a job that is claimed sees all others that came in before, so one that began first may have missed
+-- it, and one that began later has not.
+SELECT o.invoice_number AS number, o.document_kind, o.issue_date, o.currency,
+       o.accounting_sync_status = 'synced' AS published,
+       coalesce(other.seq < own.seq, false) AS asked_before,
+       coalesce(other.phase = 'running' AND other.started_at < own.started_at, false) AS begun_before,
+       coalesce(greatest(extract(epoch FROM other.due_at - clock_timestamp()), 0), 0)::float8 AS due_in,
+       coalesce(n.content -> 'positions',
+                (SELECT jsonb_agg(jsonb_build_object('position_number', p.position, 'quantity', p.quantity::text,
+                                                     'price', p.unit_price::text, 'tax_rate', p.tax_rate::text))
+                 FROM billing_invoice_items p WHERE p.invoice_id = o.id),
+                '[]') AS positions
+FROM billing_invoices o
+LEFT JOIN sevdesk_jobs own ON own.job_id = :job_id
+LEFT JOIN sevdesk_invoices n ON n.invoice_id = o.id AND n.external_id = o.external_id
+LEFT JOIN LATERAL (SELECT q.seq, q.phase, q.due_at, j.started_at
+                   FROM sevdesk_queue q JOIN sevdesk_jobs j USING (job_id)
+                   WHERE q.order_key = 'invoice:' || o.id AND q.phase NOT IN ('scheduled', 'parked')
+                     AND q.kind = 'publish_invoice'
+                   ORDER BY q.seq LIMIT 1) other ON o.accounting_sync_status NOT IN ('synced', 'cancelled')
+WHERE o.deal_id = :deal_id AND o.id <> :invoice_id
+  AND (o.accounting_sync_status = 'synced' OR other.seq IS NOT NULL)
+ORDER BY o.issue_date, o.invoice_number;
 
 -- name: load_handback^
 SELECT accounting_sync_status AS sync_status, document_status, claim_status, external_id, external_invoice_number, paid_amount,

@@ -21,7 +21,6 @@ RETURNING id;
 -- name: find_open_intent^
 -- settles_in: seconds of its quarantine that are left; zero or less once it may be looked for.
 SELECT id, job_id, step, action, summary, request_sha256, answer, intent_at AS at,
-       extract(epoch FROM clock_timestamp() - intent_at)::float8 AS age,
        extract(epoch FROM settles_at - clock_timestamp())::float8 AS settles_in
 FROM sevdesk_intents WHERE subject = :subject AND closed_at IS NULL;
 

@@ -3,7 +3,9 @@
 -- name: receivables_by_external_id
 SELECT id AS invoice_id, invoice_number AS number, gross_amount AS gross, paid_amount, paid_at, cancelled_at,
        claim_status, document_status, accounting_sync_status AS sync_status, external_id, external_invoice_number,
-       accounting_synced_at
+       accounting_synced_at,
+       (SELECT coalesce(sum(k.gross_amount), 0) FROM sevdesk_credit_notes k
+        WHERE k.invoice_id = billing_invoices.id AND k.status = 'finalized') AS credited
 FROM billing_invoices
 WHERE accounting_provider = 'sevdesk' AND external_id = ANY (:external_ids::text[])
   AND accounting_sync_status = 'synced';
@@ -27,6 +29,9 @@ INSERT INTO sevdesk_sync_runs (job_id, scope) VALUES (:job_id, :scope) RETURNING
 -- name: count_page!
 UPDATE sevdesk_sync_runs SET pages = pages + 1, seen = seen + :seen, changed = changed + :changed WHERE id = :run_id;
 
+-- name: count_changed!
+UPDATE sevdesk_sync_runs SET changed = changed + :changed WHERE id = :run_id;
+
 -- name: finish_run^
 UPDATE sevdesk_sync_runs SET finished_at = clock_timestamp() WHERE id = :run_id
 RETURNING pages, seen, changed, extract(epoch FROM finished_at - started_at)::float8 AS seconds;
@@ -43,6 +48,15 @@ SELECT contact_id FROM sevdesk_contacts WHERE party_id = :party_id;
 SELECT external_id FROM billing_invoices
 WHERE accounting_provider = 'sevdesk' AND accounting_sync_status = 'synced' AND external_id > :last
 ORDER BY external_id LIMIT :most;
+
+-- name: linked_invoices$
+-- How many invoices of ours sevDesk has.
+SELECT count(*) FROM billing_invoices WHERE accounting_provider = 'sevdesk' AND accounting_sync_status = 'synced';
+
+-- name: parked_mass_change$
+-- Another payment sync that asks a person whether so many changes at once are right.
+SELECT q.job_id FROM sevdesk_queue q JOIN sevdesk_jobs j USING (job_id)
+WHERE q.phase = 'parked' AND q.kind = 'sync_payments' AND j.problem = :code AND q.job_id <> :job_id LIMIT 1;
 
 -- name: run_to_join^
 -- A run of the same scope that was under way when this job was requested and has finished since.

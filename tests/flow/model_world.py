@@ -6,14 +6,14 @@ Every call to either is a point at which a run may be stopped, and every page a 
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-from flow.model_claims import PROMISED, Belief, Invoice, Truth
+from flow.model_claims import BERLIN, PROMISED, Belief, Invoice, Truth
 
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sandbox.account.records import Invoice as Document
@@ -26,6 +26,7 @@ from worker.domain.jobs import parse
 from worker.domain.ledger import Job
 from worker.domain.outcome import Done, Outcome
 from worker.handlers.payment_sync import Sync
+from worker.steps.payments import berlin_noon
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.store import Store
 
@@ -33,12 +34,27 @@ TOKEN = "0" * 32
 START = datetime(2026, 10, 24, 21, 59, 30, tzinfo=UTC)  # a minute before a Berlin midnight, in the last night of summer
 FRESH = """
     DELETE FROM billing_invoices; DELETE FROM sevdesk_sync_runs; DELETE FROM sevdesk_cancellations;
+    DELETE FROM sevdesk_credit_notes;
     DELETE FROM sevdesk_jobs; DELETE FROM sevdesk_queue; UPDATE sevdesk_sync_state SET watermark = NULL;
 """
 ROWS = """
     INSERT INTO billing_invoices (id, invoice_number, document_kind, document_status, net_amount, tax_amount,
         gross_amount, issue_date, accounting_provider, external_id, external_invoice_number, accounting_sync_status)
     VALUES ($1, $2, 'AR', 'approved', 100, 19, 119, '2026-10-01', 'sevdesk', $3, $4, 'synced')
+"""
+# A final invoice over 0, of which nothing is owed since it was published.
+ZERO_ROWS = """
+    INSERT INTO billing_invoices (id, invoice_number, document_kind, document_status, net_amount, tax_amount,
+        gross_amount, issue_date, accounting_provider, external_id, external_invoice_number, accounting_sync_status,
+        claim_status, paid_at)
+    VALUES ($1, $2, 'SR', 'approved', 0, 0, 0, '2026-10-01', 'sevdesk', $3, $4, 'synced', 'paid', $5)
+"""
+# Of every third invoice a part is credited from the beginning: with one of the payments it is settled.
+CREDITED = Decimal(79)
+CREDIT_NOTE = """
+    INSERT INTO sevdesk_credit_notes (marker, invoice_id, job_id, external_id, status, net_amount, tax_amount,
+                                      gross_amount, subtotals, content, reason)
+    VALUES ($1, $2, $1, $1, 'finalized', 0, 0, $3, '{}', '{}', 'broken')
 """
 
 
@@ -130,24 +146,36 @@ class World:
         self.http = httpx.AsyncClient(transport=self.wire)
         self.client = SevDeskClient(self.http, TOKEN, base_url="http://sandbox/api/v1", attempts=1)
         self.invoices: list[Invoice] = []
+        self.credited: set[UUID] = set()
         self.newest = START - timedelta(days=1)  # of sevDesk's stamps
         self.syncs = 0
         self.read: datetime | None = None  # when, by our clock, a feed last began
         store.clock = self.clock
 
-    async def begin(self, ours: int, foreign: int) -> None:
-        """Published invoices of ours over 119.00 EUR, foreign ones around them."""
+    async def begin(self, ours: int, foreign: int, zeros: int = 0) -> None:
+        """Published invoices of ours over 119.00 EUR, the first `zeros` over 0, foreign ones around them."""
         await self.store.pool.execute(FRESH)
         seed(self.account, foreign // 2, prefix="BEFORE-")
-        seed(self.account, ours, prefix="INV-")
+        zeros = min(zeros, ours)
+        seed(self.account, zeros, prefix="INV-0-", net="0")
+        seed(self.account, ours - zeros, prefix="INV-")
         seed(self.account, foreign - foreign // 2, prefix="AFTER-")
         rows = [
             (uuid4(), each.note, str(each.id), each.number)
             for each in self.account.invoices.values()
             if (each.note or "").startswith("INV-")
         ]
-        await self.store.pool.executemany(ROWS, rows)
-        self.invoices = [Invoice(there, ours, Belief(number=number), []) for ours, _, there, number in rows]
+        noon = berlin_noon(START.astimezone(BERLIN).date())
+        await self.store.pool.executemany(ROWS, rows[zeros:])
+        await self.store.pool.executemany(ZERO_ROWS, [(*row, noon) for row in rows[:zeros]])
+        credited = [(note, ours, CREDITED) for ours, note, _, _ in rows[zeros + 2 :: 3]]
+        await self.store.pool.executemany(CREDIT_NOTE, credited)
+        self.credited = {ours for _, ours, _ in credited}
+        beliefs = [Belief("paid", paid_at=noon)] * zeros + [Belief()] * (ours - zeros)
+        self.invoices = [
+            Invoice(there, id, replace(belief, number=number), [])
+            for (id, _, there, number), belief in zip(rows, beliefs, strict=True)
+        ]
         self._notice()
 
     async def end(self) -> None:
@@ -161,6 +189,14 @@ class World:
         if document := self._document(which):
             with self._changing():
                 paying.pay(self.account, document, amount, self.account.today(), closes=closes)
+
+    def close(self, which: int) -> None:
+        """sevDesk closes an invoice over 0 without a day; others it leaves as they are."""
+        document = self._document(which)
+        if document and document.status == 200 and document.fields.sums.gross == 0:
+            with self._changing():
+                document.status = 1000
+                self.account.touch(document)
 
     def unlink(self, which: int) -> None:
         """All money goes back."""
@@ -251,10 +287,11 @@ class World:
     def _look(self, invoice: Invoice) -> Truth:
         document = self.account.invoices.get(int(invoice.id))
         if document is None:
-            last = invoice.truth
-            return Truth(last.status, last.paid, last.pay_date, last.number, last.storno, last.update, gone=True)
+            return replace(invoice.truth, gone=True)
         storno = document.cancelled_by is not None and document.cancelled_by in self.account.invoices
-        return Truth(document.status, document.paid, document.pay_date, document.number, storno, document.update)
+        credited = CREDITED if invoice.ours in self.credited else Decimal(0)
+        seen = (document.status, document.paid, document.pay_date, document.number, storno, document.update)
+        return Truth(*seen, gross=document.fields.sums.gross, credited=credited)
 
     # -- the worker ----------------------------------------------------------------------------------------------------
 
@@ -268,7 +305,7 @@ class World:
         for invoice in self.invoices:
             invoice.forget()
         try:
-            return await Sync(self.store, SevdeskAccount(self.client)).run(job, parse("sync_payments", payload)[1])  # type: ignore[arg-type]
+            return await Sync(self.store, SevdeskAccount(self.client), job).run(parse("sync_payments", payload)[1])  # type: ignore[arg-type]
         except (Stopped, Exception) as problem:
             if isinstance(problem, Stopped) or (trouble.fail_at is not None and trouble.requests >= trouble.fail_at):
                 return None

@@ -1,4 +1,4 @@
-"""The lives of seven invoices in a sevDesk whose switches stand in one way, and what has to come of them.
+"""The lives of eight invoices in a sevDesk whose switches stand in one way, and what has to come of them.
 
 What the story expects is written down per switch, not computed by the worker's rules. Whatever sevDesk does, a job is
 done, or it is parked with a problem that names the cause; and no invoice has two numbers, mails or cancellations.
@@ -41,7 +41,10 @@ CONFLICTS: Mapping[str, tuple[Any, ...]] = {
 OPEN_QUESTIONS: Mapping[str, tuple[Any, ...]] = {
     **{
         name: CHOICES[name]
-        for name in ("partial_status", "rounding", "repeat_send_by", "duplicate_customer_number", "over_limit")
+        for name in (
+            *("partial_status", "zero_sum", "rounding", "repeat_send_by"),
+            *("duplicate_customer_number", "over_limit"),
+        )
     },
     **dict.fromkeys(("expand_references", "contact_type_main_broken"), YES_NO),
     "number_format": ("RE-%NUMBER", "R%YYYY/%MM/%NUMBER"),
@@ -83,7 +86,7 @@ def _met(missing: set[Any], setting: Setting, new: tuple[str, Any]) -> tuple[int
 
 
 class Story:
-    """One account, seven invoices."""
+    """One account, eight invoices."""
 
     def __init__(self, office: Office, setting: Setting) -> None:
         self.office, self.setting = office, setting
@@ -101,6 +104,7 @@ class Story:
         await self._cancelled()
         await self._refused()
         await self._do("electronic", "publish_invoice")
+        await self._do("zero", "publish_invoice")
         await self._gone()
 
     async def _write(self) -> None:
@@ -109,6 +113,7 @@ class Story:
         deal = await billing.deal(await billing.company())
         today, tomorrow = time_to_day(), time_to_day() + timedelta(days=1)
         cents = {"net_amount": "0.09", "tax_amount": "0.03", "gross_amount": "0.12"}
+        nothing = {"net_amount": "0", "tax_amount": "0", "gross_amount": "0"}
         untaxed = {"net_amount": "250", "tax_amount": "0", "gross_amount": "250", "tax_rule": 11}
         self.invoices = {
             "paid": await billing.invoice(deal),
@@ -118,6 +123,7 @@ class Story:
             "ahead": await billing.invoice(deal, service_from=tomorrow, service_to=tomorrow),
             "electronic": await billing.invoice(deal, is_e_invoice=True),
             "gone": await billing.invoice(deal),
+            "zero": await billing.invoice(deal, items=[("1", "100", "19"), ("-1", "100", "19")], **nothing),
         }
         self.marks = {name: (await billing.row(each))["invoice_number"] for name, each in self.invoices.items()}
 

@@ -161,6 +161,20 @@ async def test_bad_rows_park_their_own_job(billing: Billing, worker: object, sub
             assert (good["state"], good["error"]) == ("done", None)
 
 
+async def test_unknown_status_parks_its_job(billing: Billing, worker: object) -> None:
+    """A status that is none of ours is named by its column, and after a correction the job goes on."""
+    invoice = await billing.usual_invoice()
+    await billing.db.execute("ALTER TABLE billing_invoices DROP CONSTRAINT billing_invoices_claim_status_check")
+    await spoil(billing, invoice, "claim_status", "'lost'")
+    job = await billing.do("publish_invoice", invoice_id=invoice)
+    assert (job["state"], job["problem"], parameters(job)["column"]) == (
+        "parked", "invoice_value_unknown", "claim_status",
+    )  # fmt: skip
+    await spoil(billing, invoice, "claim_status", "'open'")
+    await billing.retry(job["job_id"])
+    assert (await billing.ended(job["job_id"]))["state"] == "done"
+
+
 async def test_spoilt_position_is_named_in_the_export(billing: Billing, worker: object) -> None:
     """A position of a published invoice becomes NaN: its document is not compared, and the others are."""
     deal = await billing.deal(await billing.company())

@@ -89,7 +89,7 @@ async def test_cancelled_by_hand_is_adopted(billing: Billing, worker: object, se
     await control(sevdesk, "POST", "cancel", {"invoice_id": (await billing.row(invoice))["external_id"]})
     job = await billing.do("cancel_invoice", invoice_id=invoice, reason="order withdrawn")
     assert job["state"] == "done"
-    assert (await billing.event(invoice, "cancelled"))["how"] == "found cancelled"
+    assert (await billing.event(invoice, "cancelled"))["how"] == "found_cancelled"
     assert len((await state(sevdesk))["invoices"]) == 2
 
 

@@ -1,5 +1,6 @@
 """A DATEV export is started once, downloaded, checked against our documents, and stored."""
 
+import asyncio
 import hashlib
 import io
 import json
@@ -118,6 +119,31 @@ async def test_documents_carry_their_customer(billing: Billing, worker: object) 
     drafted = "SELECT payload ->> 'recipient_id' FROM billing_invoice_event_log WHERE event_type = 'drafted'"
     party = await billing.db.fetchval(drafted)
     assert party and sorted(documents) == [("cancellation", party, "AR"), ("invoice", party, "AR")]
+
+
+async def test_stalled_worker_orders_nothing(billing: Billing, run_worker: RunWorker, sevdesk: Running) -> None:
+    """If storing the intent takes longer than a tenth of the quarantine, no export is started and nobody is asked."""
+    async with run_worker(write_quarantine=2.0), billing.db.acquire() as connection:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE sevdesk_intents IN SHARE MODE")
+            job_id = await billing.enqueue("export_datev", **MONTH)
+            await until(lambda: connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+            await asyncio.sleep(0.25)
+        await until(lambda: connection.fetchval("SELECT true FROM sevdesk_jobs WHERE problem = 'worker_stalled'"))
+        assert (await state(sevdesk))["exports"] == []
+        assert await connection.fetchval("SELECT outcome FROM sevdesk_intents") == "not_sent"
+        await billing.make_due(job_id)
+        assert (await billing.ended(job_id))["state"] == "done"
+
+
+async def test_order_waits_before_its_intent(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """While sevDesk has asked for a pause, the export's start is put off and no intent is open meanwhile."""
+    await order_fault(sevdesk, "status", "GET /Contact", status=429, headers={"Retry-After": "90"})
+    first = await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice())
+    await billing.until_state(first, "waiting")
+    second = await billing.enqueue("export_datev", **MONTH)
+    assert (await billing.until_state(second, "waiting"))["problem"] == "sevdesk_pause"
+    assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_intents") == 0
 
 
 FAULTS = [

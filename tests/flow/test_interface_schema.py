@@ -1,6 +1,7 @@
 """What `sevdesk-worker schema` prints is true of all that a life of everything leaves for other programs to read."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -77,6 +78,7 @@ async def money(stage: Stage) -> None:
     await done(stage, "sync_payments", invoice_id=invoice)
     stage.sevdesk.sandbox.account.invoices[int(there)].number = "RE-NEU"
     await done(stage, "sync_payments", invoice_id=invoice)
+    await stage.published(items=(("1", "5", "19"), ("-1", "5", "19")), net_amount="0", tax_amount="0", gross_amount="0")
     for amount, kind in (("150", "overpaid"), ("100", "skonto")):
         other = await stage.published()
         await pay(stage.sevdesk, await stage.there(other), amount, kind=kind)
@@ -99,11 +101,29 @@ async def endings(stage: Stage) -> None:
     assert (await stage.billing.do("cancel_invoice", invoice_id=invoice, reason="Retoure"))["state"] == "parked"
 
 
+async def credits(stage: Stage) -> None:
+    """A part of a partly paid invoice, mailed; a draft that had to go; the whole of a paid one."""
+    half = {"reason": "Mangel", "positions": [{"position": 1, "quantity": "2"}]}
+    invoice = await stage.published()
+    await pay(stage.sevdesk, await stage.there(invoice), "59.50")
+    await done(stage, "sync_payments", invoice_id=invoice)
+    await done(stage, "credit_invoice", invoice_id=invoice, notify=True, **half)
+    other = await stage.published()
+    await pay(stage.sevdesk, await stage.there(other), "119")
+    await control(stage.sevdesk, "PUT", "switches", {"cent_off": True})
+    assert (await stage.billing.do("credit_invoice", invoice_id=other, **half))["state"] == "parked"
+    await control(stage.sevdesk, "PUT", "switches", {"cent_off": False})
+    await done(stage, "cancel_invoice", invoice_id=other, reason="Retoure", refund=True)
+
+
 async def trouble(stage: Stage) -> None:
     """A draft that had to go again, a rejected job, and one that waits, asks, and is answered."""
     await control(stage.sevdesk, "PUT", "switches", {"cent_off": True})
-    job = await stage.billing.do("publish_invoice", invoice_id=await stage.billing.usual_invoice())
+    invoice = await stage.billing.usual_invoice()
+    job = await stage.billing.do("publish_invoice", invoice_id=invoice)
     assert (job["state"], job["problem"]) == ("parked", "sevdesk_sums_differ")
+    deleted = await stage.billing.event(invoice, "draft_deleted")
+    assert (deleted["cause"], deleted["parameters"]["stated_gross"]) == ("sums_differ", "119.00")
     await control(stage.sevdesk, "PUT", "switches", {"cent_off": False})
     assert await Store(stage.billing.db).query("dismiss_job", job_id=job["job_id"], by="Anna", reason="Doppelt")
     draft = await stage.billing.usual_invoice(document_status="draft")
@@ -142,7 +162,7 @@ async def test_schema_is_true_of_a_life(stage: Stage) -> None:
     """Every payload, result, event and notification of a run in which all kinds and all events occur."""
     async with overheard(stage.settings.database_url) as said:
         async with stage.run_worker():
-            for part in (administration, money, endings, trouble, scopes, exports):
+            for part in (administration, money, endings, credits, trouble, scopes, exports):
                 await part(stage)
         async with stage.run_worker(sevdesk_api_token=None):
             await stage.billing.do("test_connection")
@@ -155,6 +175,18 @@ async def test_schema_is_true_of_a_life(stage: Stage) -> None:
     outcomes = {message["outcome"] for message in said}
     assert outcomes == {"done", "parked", "rejected", "dismissed", "waiting", "queued", "changed", "progress"}
     assert {message.get("problem") for message in said} > {None, "sevdesk_sums_differ", "invoice_not_approved"}
+
+
+def test_events_tell_reasons_by_codes() -> None:
+    """What other programs decide by is one of a list of codes, never a sentence."""
+    codes = [
+        event["properties"][name]["enum"]
+        for event in SCHEMA["events"].values()
+        for name in ("how", "cause")
+        if name in event["properties"]
+    ]
+    assert len(codes) >= 7
+    assert all(re.fullmatch("[a-z_]+", code) for each in codes for code in each)
 
 
 # -- what it left ------------------------------------------------------------------------------------------------------

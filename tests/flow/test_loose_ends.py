@@ -68,7 +68,7 @@ async def test_second_draft_is_not_forgotten(office: Office) -> None:
     assert job["state"] == "parked" and len(office.documents()) == 1
     await do(office, "cancel_invoice", reason="withdrawn")
     assert office.documents() == []
-    assert (await office.billing.event(office.invoice, "cancelled"))["how"] == "draft deleted"
+    assert (await office.billing.event(office.invoice, "cancelled"))["how"] == "draft_deleted"
 
 
 async def test_draft_of_old_words_is_not_kept(office: Office) -> None:
@@ -116,7 +116,7 @@ async def test_deleted_invoice_was_in_sevdesk(office: Office) -> None:
     await do(office, "publish_invoice")
     office.account.remove(office.documents()[0])
     await do(office, "cancel_invoice", reason="withdrawn")
-    assert (await office.billing.event(office.invoice, "cancelled"))["how"] == "is no longer in sevDesk"
+    assert (await office.billing.event(office.invoice, "cancelled"))["how"] == "gone_from_sevdesk"
 
 
 @pytest.mark.parametrize("amount, claim", [("119", "paid"), ("40", "partially_paid")])

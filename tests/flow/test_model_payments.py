@@ -24,6 +24,7 @@ ACTS = (
     ("book", Decimal(-40)),
     ("skonto", Decimal("116.62")),
     ("skonto", Decimal(0)),
+    ("close",),
     ("unlink",),
     ("rebook", Decimal(119), timedelta(days=3)),
     # what people do to documents
@@ -136,10 +137,10 @@ def playing(database_url: str) -> Iterator[Callable[..., None]]:
     with asyncio.Runner() as runner:
         store = runner.run(PointedStore.connect(database_url, size=2))
 
-        async def once(ours: int, foreign: int, history: list[Any], skew: int = 0) -> None:
+        async def once(ours: int, foreign: int, history: list[Any], skew: int = 0, zeros: int = 0) -> None:
             store.trouble = Trouble()
             world = World(store, skew)
-            await world.begin(ours, foreign)
+            await world.begin(ours, foreign, zeros)
             try:
                 await play(world, history)
             finally:
@@ -171,6 +172,12 @@ PARTLY = ("book", Decimal(40))
 FEED = ("sync", "feed", 0, [], {})
 
 
+def test_nothing_stays_owed_on_zero(play_one: Callable[..., None]) -> None:
+    """Closed with a day and without, opened again, paid by mistake and paid back: a final invoice over 0 stays paid."""
+    for act in (("close",), ("skonto", Decimal(0)), ("book", Decimal(40)), ("unlink",), ("touch",)):
+        play_one(1, 0, [FEED, (act, 0), FEED, (("unlink",), 0)], 0, 1)
+
+
 @pytest.mark.parametrize(
     "ours, foreign, history, skew",
     [
@@ -182,10 +189,12 @@ FEED = ("sync", "feed", 0, [], {})
         (5, 0, [("sync", "feed", 0, [(2, (PAID, 4)), (2, (("wait", 300), 0)), (2, (PARTLY, 0))], {})], -600),
         # sevDesk's clock was ahead and is set right: what is dated before what was read is found all the same
         (1, 0, [FEED, (("skew", 0), 0), (PAID, 0)], 600),
+        # a part is credited, and the rest comes: settled; then a part of it goes back
+        (3, 0, [(PARTLY, 2), FEED, (("book", Decimal(-40)), 2), FEED, (PARTLY, 2), (PAID, 0)], 0),
         # the same money on another day
         (1, 0, [(PAID, 0), FEED, (("rebook", Decimal(119), timedelta(days=3)), 0)], 0),
     ],
-    ids=["no false alarm", "many deletions", "slow run behind", "clock set right", "another day"],
+    ids=["no false alarm", "many deletions", "slow run behind", "clock set right", "credited", "another day"],
 )
 def test_known_histories_come_right(
     play_one: Callable[..., None], ours: int, foreign: int, history: list[Any], skew: int
@@ -195,19 +204,22 @@ def test_known_histories_come_right(
 
 
 @QUICK
-@given(st.integers(1, 8), st.integers(0, 12), histories, skews)
+@given(st.integers(1, 8), st.integers(0, 12), histories, skews, st.integers(0, 3))
 def test_claims_follow_sevdesk(
-    play_one: Callable[..., None], ours: int, foreign: int, history: list[Any], skew: int
+    play_one: Callable[..., None], ours: int, foreign: int, history: list[Any], skew: int, zeros: int
 ) -> None:
-    """After every run that succeeded, every claim, amount, day and event is the model's, and a sweep finds no more."""
-    play_one(ours, foreign, history, skew)
+    """After every run that succeeded, every claim, amount, day and event is the model's, and a sweep finds no more.
+
+    Some of the invoices are final ones over 0.
+    """
+    play_one(ours, foreign, history, skew, zeros)
 
 
 @pytest.mark.long
 @LONG
-@given(st.integers(1, 8), st.integers(0, 12), histories, skews)
+@given(st.integers(1, 8), st.integers(0, 12), histories, skews, st.integers(0, 3))
 def test_claims_follow_sevdesk_for_long(
-    play_one: Callable[..., None], ours: int, foreign: int, history: list[Any], skew: int
+    play_one: Callable[..., None], ours: int, foreign: int, history: list[Any], skew: int, zeros: int
 ) -> None:
     """The same, with other histories each time."""
-    play_one(ours, foreign, history, skew)
+    play_one(ours, foreign, history, skew, zeros)

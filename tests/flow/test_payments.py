@@ -339,7 +339,7 @@ async def test_one_invoice_is_synced(billing: Billing, worker: object, sevdesk: 
 async def test_unpublished_invoice_is_rejected(
     billing: Billing, worker: object, sevdesk: Running, columns: dict[str, str]
 ) -> None:
-    """What is not published has no payment state; the reason says what to do, and sevDesk is asked only whose account it is."""
+    """What is not published has no payment state; sevDesk is asked only whose account it is."""
     invoice = await billing.usual_invoice(**columns)
     job = await billing.do("sync_payments", invoice_id=invoice)
     assert (job["state"], job["problem"]) == ("rejected", "payment_state_missing")

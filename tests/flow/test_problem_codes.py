@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from flow.billing import parameters
 from flow.provocations import (  # noqa: F401 - fill it
+    advances,
     amounts,
     cancelling,
+    crediting,
     dates,
     delays,
     exporting,

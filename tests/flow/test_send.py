@@ -130,7 +130,7 @@ async def test_unheard_mail_is_found(
         job = await billing.do("send_invoice", invoice_id=invoice)
     assert (job["state"], job["attempt"]) == ("done", 2)
     assert len(await mails(sevdesk)) == 1
-    assert (await billing.event(invoice, "mailed"))["how"] == "found sent"
+    assert (await billing.event(invoice, "mailed"))["how"] == "found_sent"
     assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_mails") == 1
     assert (await billing.row(invoice))["document_status"] == "sent"
     intent = await billing.db.fetchrow("SELECT * FROM sevdesk_intents WHERE action = 'send_via_email'")
@@ -172,7 +172,7 @@ async def test_unheard_resend_is_found(billing: Billing, run_worker: RunWorker, 
         await order_fault(sevdesk, "lose_answer", MAIL)
         assert (await billing.do("send_invoice", invoice_id=invoice, resend=True))["state"] == "done"
     assert len(await mails(sevdesk)) == 2
-    assert (await billing.event(invoice, "mailed"))["how"] == "found sent"
+    assert (await billing.event(invoice, "mailed"))["how"] == "found_sent"
 
 
 async def test_mail_in_second_of_publication(billing: Billing, run_worker: RunWorker, sevdesk: Running) -> None:
@@ -186,7 +186,7 @@ async def test_mail_in_second_of_publication(billing: Billing, run_worker: RunWo
         job = await billing.do("send_invoice", invoice_id=invoice)
     assert (job["state"], job["error"]) == ("done", None)
     assert len(await mails(sevdesk)) == 1
-    assert (await billing.event(invoice, "mailed"))["how"] == "found sent"
+    assert (await billing.event(invoice, "mailed"))["how"] == "found_sent"
 
 
 @pytest.mark.parametrize(("answer", "sent"), [(None, 1), ("done", 1), ("not-done", 2)])
@@ -279,7 +279,7 @@ async def test_copies_go_beside_the_recipient(billing: Billing, worker: object, 
     assert sent == [("rechnung@example.com", "chef@example.com"), ("buch@example.com", None)]
 
 
-@pytest.mark.parametrize(("kind", "outcome"), [("lose_answer", "found sent"), ("drop_before", "sent")])
+@pytest.mark.parametrize(("kind", "outcome"), [("lose_answer", "found_sent"), ("drop_before", "sent")])
 async def test_unheard_mail_to_many_is_one(
     billing: Billing, run_worker: RunWorker, sevdesk: Running, kind: str, outcome: str
 ) -> None:

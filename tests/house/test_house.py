@@ -7,11 +7,14 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import is_typeddict
 
 import asyncpg
 import pytest
 
+from worker.operator import rows as operator_rows
 from worker.settings import Settings
+from worker.store import rows
 from worker.store.connection import QUERIES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -144,6 +147,24 @@ async def test_every_query_prepares(database_url: str) -> None:
     for name in names:
         await connection.prepare(getattr(QUERIES, name).sql)
     await connection.close()
+
+
+def row_shapes() -> dict[str, type]:
+    """Statement -> the TypedDict of its rows, whose docstring begins with the statement's name."""
+    shapes = [shape for module in (rows, operator_rows) for shape in vars(module).values() if is_typeddict(shape)]
+    return {named[1]: shape for shape in shapes if (named := re.match(r"`(\w+)`", shape.__doc__ or ""))}
+
+
+async def test_rows_have_their_columns(database_url: str) -> None:
+    """Each shape of a row names exactly the columns that its statement returns."""
+    connection = await asyncpg.connect(database_url)
+    named = {name: set(shape.__annotations__) for name, shape in row_shapes().items()}
+    returned = {
+        name: {column.name for column in (await connection.prepare(getattr(QUERIES, name).sql)).get_attributes()}
+        for name in named
+    }
+    await connection.close()
+    assert named == returned
 
 
 def test_every_query_is_used() -> None:

@@ -13,6 +13,7 @@ import pytest
 from worker.demo.month import BillingMonth, billing_month
 from worker.demo.sample_invoices import INVOICES, ExpectedState
 from worker.domain import money
+from worker.domain.advances import DealInvoice, reckoning
 from worker.domain.invoice import Association, Invoice, Item, Party, PartyKind
 from worker.domain.recipients import PartyKey, Recipient, missing_address_fields, resolve
 
@@ -135,12 +136,29 @@ def test_month_covers_all_cases(month: BillingMonth) -> None:
     rules = Counter(row["tax_rule"] for row in month.tables["billing_invoices"])
     assert rules[11] == rules[5] == 1
     items: list[Any] = list(month.tables["billing_invoice_items"])
+    assert {item["unit"] for item in items} == {"Stück", "Std.", "Tage", "m²", "lfm", "pauschal"}
     assert {0, 7, 19} <= {item["tax_rate"] for item in items}
     assert {Decimal("0.5"), Decimal(3)} <= {item["quantity"] for item in items}
     assert {Decimal("0.333"), Decimal("355.9626"), Decimal("0.01")} <= {item["unit_price"] for item in items}
     assert any(item["unit_price"] < 0 for item in items)
     countries = {row["country_code"] for row in [*month.tables["contacts"], *month.tables["companies"]]}
     assert countries == {"DE", "AT", "CH"}
+
+
+def test_projects_have_both_forms(month: BillingMonth) -> None:
+    """Final invoices that deduct their deal's advances to the cent, one of them over 0, and one that bills the rest."""
+    invoices = [(row, invoice_of(month, row)) for row in month.tables["billing_invoices"]]
+    chains = []
+    for row, invoice in invoices:
+        others = [
+            DealInvoice(other.number, other.document_kind, other.issue_date, "EUR", other.items, True, False, False)
+            for _, other in invoices
+            if other.deal_id == invoice.deal_id and other.id != invoice.id
+        ]
+        if found := reckoning(invoice, others):
+            chains.append((len(found.advances), found.agrees, row["final_invoice_form"], row["gross_amount"] == 0))
+            assert all(advance.issue_date < invoice.issue_date for advance in found.advances)
+    assert sorted(chains, key=str) == [(1, False, "remainder", False), (1, True, None, True), (2, True, None, False)]
 
 
 def test_customers_are_shared_between_invoices(month: BillingMonth) -> None:
@@ -178,6 +196,8 @@ def test_plans_give_the_end_state(month: BillingMonth) -> None:
                 assert plan.amount == gross > 0 and plan.claim_status == "open"
             case ExpectedState.PARTLY_PAID:
                 assert 0 < plan.amount < gross and plan.claim_status == "partially_paid"
+            case ExpectedState.NOTHING_OWED:
+                assert plan.amount == gross == 0 and plan.claim_status == "paid"
             case ExpectedState.UNPAID | ExpectedState.REFUSED:
                 assert plan.amount == 0 and plan.claim_status == "open"
         assert (plan.paid_on is None) == (plan.amount == 0)

@@ -97,9 +97,11 @@ def test_move_is_legal_by_the_table(kind: type[Event]) -> None:
 # What the table must say whatever becomes of it: (events, column, statuses in which none of them may happen).
 FORBIDDEN: list[tuple[tuple[type[Event], ...], str, set[str]]] = [
     # Money moves only on what sevDesk has finalized, and never on a cancelled claim.
-    ((events.Paid, events.PartiallyPaid, events.Overpaid, events.Discounted, events.PaymentReversed),
+    ((events.Paid, events.PartiallyPaid, events.Overpaid, events.Discounted, events.NothingOwed,
+      events.PaymentReversed),
      "sync_status", {"not_synced", "queued", "drafted", "parked", "cancelled"}),
-    ((events.Paid, events.PartiallyPaid, events.Overpaid, events.Discounted, events.PaymentReversed),
+    ((events.Paid, events.PartiallyPaid, events.Overpaid, events.Discounted, events.NothingOwed,
+      events.PaymentReversed),
      "claim_status", {"cancelled"}),
     # Nobody drafts what is synced already, or what was not approved.
     ((events.Drafted,), "sync_status", {"synced", "cancelled"}),

@@ -13,7 +13,7 @@ from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.models import Ref
 from worker.domain.invoice import ClaimStatus, DocumentStatus, Handback, SyncStatus
 from worker.reconcile.compare import Drift, OurInvoice, Pdf, SevdeskDocuments, compare
-from worker.reconcile.html import report
+from worker.reconcile.html import MEANING, report
 from worker.reconcile.read import Reconciliation
 from worker.steps.payments import Receivable
 
@@ -120,3 +120,8 @@ def test_report_stands_alone() -> None:
     assert "<script>alert(1)</script>" in page.words and "INV-1" in page.words
     agreed = report(Reconciliation(NOW, 5, 6, 0, (), 1))
     assert "Both books agree." in agreed and "5 linked invoices, 6 documents" in agreed and "13:00 CET" in agreed
+
+
+def test_report_explains_every_drift() -> None:
+    """No difference may be without its heading in the HTML report."""
+    assert MEANING.keys() == set(Drift)

@@ -1,6 +1,6 @@
 """How show and preview look in a terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 from zoneinfo import ZoneInfo
 
@@ -12,8 +12,9 @@ from worker.cli.tables import facts, table
 from worker.store.connection import EARLIEST, LATEST
 
 if TYPE_CHECKING:
+    from worker.domain.advances import Reckoning
     from worker.operator.preview import Preview
-    from worker.store.operator_rows import InvoiceHeadRow
+    from worker.operator.rows import InvoiceHeadRow
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -48,6 +49,19 @@ def history_view(history: InvoiceHistory) -> RenderableType:
     return Group(head, table(("when", "", "what", "detail"), rows))
 
 
+def _reckoning(found: "Reckoning", form: str) -> Iterator[tuple[str, str]]:
+    """The advances of a final invoice's deal, and what is deducted of them."""
+    for advance in found.advances:
+        sums = str(advance.sums) if advance.sums else "sums that cannot be computed"
+        yield "advance", f"{advance.number} of {advance.issue_date}: {sums} {advance.currency}"
+    for rate in found.rates:
+        before = f", {rate.deducted_before} by earlier final invoices" if rate.deducted_before else ""
+        amounts = f"net {rate.deducted} of {rate.advances} {rate.currency}{before}"
+        yield f"deducted at {rate.rate.normalize():f}%", amounts
+    if form == "remainder":
+        yield "deduction", "not expected: the invoice bills only the rest (final_invoice_form remainder)"
+
+
 def _detail(detail: Mapping[str, object]) -> str:
     return ", ".join(f"{name} {_shortened(str(value))}" for name, value in detail.items() if value not in (None, ""))
 
@@ -58,7 +72,7 @@ def _shortened(text: str) -> str:
 
 
 def preview_view(preview: "Preview") -> RenderableType:
-    """Recipient, sums, refusal, and the request's JSON."""
+    """Recipient, sums, advances, refusal, and the request's JSON."""
     problem = preview.problem
     head = facts(
         ("invoice", preview.invoice_number),
@@ -66,6 +80,7 @@ def preview_view(preview: "Preview") -> RenderableType:
         ("because", preview.recipient_reason),
         ("sums stated", str(preview.stated)),
         ("sums expected", str(preview.predicted) if preview.predicted else "cannot be computed"),
+        *(_reckoning(preview.reckoning, preview.final_invoice_form) if preview.reckoning else ()),
         ("template", preview.template_id or "none: sevDesk's default"),
         ("would stop", problem.cause() if problem else "no"),
         ("next step", problem.next_step(job=preview.invoice_number) if problem else "-"),

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 @cli.command()
 def reconcile(
     fix: Annotated[bool, typer.Option("--fix", help="Ask for the jobs that repair what a job can repair.")] = False,
+    confirmed: Annotated[
+        bool, typer.Option("--confirmed", help="With --fix: even if sevDesk shows more as gone than MASS_CHANGE_LIMIT.")
+    ] = False,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write a report to read or print.")
     ] = None,
@@ -39,6 +42,12 @@ def reconcile(
                 fail(other)
             result = await compare(store, account.client)
         number = await store_counts(store, result)
+        if fix and not confirmed and result.takes_much_away(settings().mass_change_limit):
+            fail(
+                f"In sevDesk {len(result.taking_away)} of {result.invoices} invoices are gone, cancelled or numbered "
+                "otherwise; no repair was asked for. Look at some of them there; if it is right: "
+                "sevdesk-worker reconcile --fix --confirmed"
+            )
         return result, await request_repairs(store, result, number) if fix else []
 
     require_token()

@@ -10,9 +10,9 @@ import typer
 
 from worker.cli.base import USAGE, AsJson, cli, console, dump, fail, settings, show, with_store
 from worker.operator.connections import redis_state
+from worker.operator.rows import AccountRow
 from worker.settings import Settings
 from worker.store import Store
-from worker.store.operator_rows import AccountRow
 from worker.store.rows import Row
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from rich.text import Text
 from worker.cli.tables import facts, table
 from worker.domain.health_check import MISSED_SYNCS
 from worker.operator.diagnosis import duration
-from worker.store.operator_rows import AccountRow, ListedJobRow, ReconciliationRow, WaitingJobRow
+from worker.operator.rows import AccountRow, ListedJobRow, ReconciliationRow, WaitingJobRow
 from worker.store.rows import Row
 
 STATES = ("requested", "queued", "running", "waiting", "parked")  # all but the ended ones, in a job's order

@@ -5,10 +5,12 @@ The expected values come from the billing month and its plans, never from the wo
 
 import hashlib
 from collections.abc import Callable
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from worker.demo import credits
 from worker.demo.results import InvoiceResult, Results
 from worker.demo.sample_invoices import ExpectedState
 
@@ -16,6 +18,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 STATUSES = {"100": "draft", "200": "open", "750": "partially_paid", "1000": "paid"}  # sevDesk's codes, official
 
 PUBLISHED_EVENTS = ["drafted", "template_set", "finalized", "pdf_stored", "mailed"]
+NOTHING_OWED_EVENTS = ["drafted", "template_set", "finalized", "nothing_owed", "pdf_stored", "mailed"]
 PAYMENT_EVENTS = {
     ExpectedState.PAID: ["paid"],
     ExpectedState.PARTLY_PAID: ["partially_paid"],
@@ -57,6 +60,14 @@ def check_invoice(invoice: InvoiceResult) -> list[Check]:
     return [*_billing_checks(invoice), *_job_checks(invoice), *_event_checks(invoice), *_sevdesk_checks(invoice)]
 
 
+def _expected_paid_on(invoice: InvoiceResult) -> date | None:
+    """The day of the payment; where nothing is owed, the day of the publication."""
+    if invoice.plan.expected is ExpectedState.NOTHING_OWED:
+        days = [each["created_at"] for each in invoice.row["events"] if each["event_type"] == "finalized"]
+        return datetime.fromisoformat(days[0]).astimezone(BERLIN).date() if days else None
+    return invoice.plan.paid_on if invoice.plan.expected is ExpectedState.PAID else None
+
+
 def _expected_paid(invoice: InvoiceResult) -> Decimal:
     return Decimal(0) if invoice.plan.expected is ExpectedState.RETURNED else invoice.plan.amount
 
@@ -71,7 +82,7 @@ def _billing_checks(invoice: InvoiceResult) -> list[Check]:
         _check("billing: claim status", plan.claim_status, row["claim_status"]),
         _check("billing: gross", plan.row["gross_amount"], row["gross_amount"]),
         _check("billing: paid", _expected_paid(invoice), row["paid_amount"]),
-        _check("billing: paid on", plan.paid_on if plan.expected is ExpectedState.PAID else None, paid_at),
+        _check("billing: paid on", _expected_paid_on(invoice), paid_at),
         _check("billing: provider", "sevdesk", row["accounting_provider"]),
         _check("billing: sevDesk id", _in_sevdesk(invoice, "id"), row["external_id"]),
         _check("billing: sevDesk number", _in_sevdesk(invoice, "invoiceNumber"), row["external_invoice_number"]),
@@ -87,15 +98,23 @@ def _digest(content: bytes) -> str:
 def _job_checks(invoice: InvoiceResult) -> list[Check]:
     jobs, state = invoice.row["jobs"], "parked" if invoice.plan.is_refused else "done"
     actual = [f"{job['kind']} {job['state']}" + f": {job['error']}" * (job["state"] != state) for job in jobs]
-    checks = [_check("jobs", [f"publish_invoice {state}", f"send_invoice {state}"], actual)]
+    kinds = ["publish_invoice", "send_invoice", *([credits.JOB] if _is_credited(invoice) else [])]
+    checks = [_check("jobs", [f"{kind} {state}" for kind in kinds], actual)]
     if invoice.plan.is_refused and jobs:
         checks.append(_check("parked because", "sevdesk_tax_refused", jobs[0]["problem"]))
     return checks
 
 
+def _is_credited(invoice: InvoiceResult) -> bool:
+    return invoice.plan.invoice_number == credits.INVOICE_NUMBER
+
+
 def _event_checks(invoice: InvoiceResult) -> list[Check]:
     payment_events = PAYMENT_EVENTS.get(invoice.plan.expected, [])
-    expected = PUBLISHED_EVENTS + payment_events
+    expected = PUBLISHED_EVENTS + payment_events + (credits.EVENTS if _is_credited(invoice) else [])
+    if invoice.plan.expected is ExpectedState.NOTHING_OWED:
+        expected = NOTHING_OWED_EVENTS
+        payment_events = ["nothing_owed"]
     if invoice.plan.is_refused:
         expected = ["drafted", "template_set", "parked", "parked"]
     types = [event["event_type"] for event in invoice.row["events"]]
@@ -109,8 +128,11 @@ def _sevdesk_checks(invoice: InvoiceResult) -> list[Check]:
     plan, count = invoice.plan, _check("sevDesk: invoices", 1, len(invoice.in_sevdesk))
     if not invoice.in_sevdesk:
         return [count]
-    status = "draft" if plan.is_refused else plan.claim_status
+    # An invoice over nothing stays open in sevDesk; that nothing is owed, the billing system knows.
+    nothing_owed = plan.expected is ExpectedState.NOTHING_OWED
+    status = "draft" if plan.is_refused else "open" if nothing_owed else plan.claim_status
     layouts = [each["layout"]["template"] for each in invoice.in_sevdesk]
+    units = [position["unity"]["id"] for each in invoice.in_sevdesk for position in each["positions"]]
     mails = [mail["to"] for mail in invoice.mails]
     return [
         count,
@@ -121,6 +143,7 @@ def _sevdesk_checks(invoice: InvoiceResult) -> list[Check]:
         _check("sevDesk: paid", _expected_paid(invoice), _in_sevdesk(invoice, "paidAmount", _decimal)),
         _check("sevDesk: date", plan.row["issue_date"], _in_sevdesk(invoice, "invoiceDate", lambda day: day[:10])),
         _check("sevDesk: layout", plan.layout, layouts),
+        _check("sevDesk: units", plan.unities, units),
         _check("sevDesk: mails", [] if plan.is_refused else plan.mail_to, mails),
     ]
 
@@ -141,6 +164,7 @@ def check_account(results: Results) -> list[Check]:
     other_documents = [f"{each['objectName']} {each['id']}" for each in results.other_documents]
     return [
         _check("sevDesk: different invoice numbers", len(published), len(numbers)),
+        _check("sevDesk: credit notes", credits.GROSS, [_decimal(note["sumGross"]) for note in results.credit_notes]),
         _check("sevDesk: other documents", None, other_documents),
         _check("sevDesk: other mails", None, [f"mail {each['id']}" for each in results.other_mails]),
         _check("writes of unknown outcome", None, results.open_intents),

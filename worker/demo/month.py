@@ -3,6 +3,7 @@
 The totals are computed in integer cents and without `worker.domain.money`, so that the demo checks that module.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -18,7 +19,11 @@ _NAMESPACE = UUID("6f0d1f0e-3c1b-5a58-9d0c-2b7c0a4f7e11")  # of the ids; any fix
 _FIRST_DAY = date(2026, 10, 1)
 _PAYMENT_TERM = 14  # days
 
-_CLAIM_STATUS = {ExpectedState.PAID: "paid", ExpectedState.PARTLY_PAID: "partially_paid"}  # else open
+_CLAIM_STATUS = {  # else open
+    ExpectedState.PAID: "paid",
+    ExpectedState.NOTHING_OWED: "paid",
+    ExpectedState.PARTLY_PAID: "partially_paid",
+}
 # The customer's payment as a part of the gross sum: one nth of it; else none.
 _PAID_PART = {ExpectedState.PAID: 1, ExpectedState.RETURNED: 1, ExpectedState.PARTLY_PAID: 3}
 
@@ -29,6 +34,9 @@ _TEMPLATES = {
     ("KOP", "AR"): "5a0b1c2d3e4f5a6b7c8d9e03",
     ("KOP", "SR"): "5a0b1c2d3e4f5a6b7c8d9e04",
 }
+
+# sevDesk's ids of the units (a capture).
+_UNITIES = {"Stück": "1", "m²": "2", "lfm": "6", "pauschal": "7", "Std.": "9", "Tage": "13"}
 
 # Columns that the worker writes, with their values before the invoice is published.
 _UNPUBLISHED: Row = {
@@ -53,6 +61,7 @@ class InvoicePlan:
     paid_on: date | None
     mail_to: str  # the customer's e-mail address
     layout: str  # sevDesk's id of the template
+    unities: list[str]  # sevDesk's id of each position's unit
 
     @property
     def is_refused(self) -> bool:
@@ -77,14 +86,14 @@ class BillingMonth:
 
 def billing_month() -> BillingMonth:
     """The sample invoices, approved and not published, with every row that they refer to."""
-    deals = list(dict.fromkeys((sample.customer, sample.deal_type) for sample in INVOICES))
+    deals = list(dict.fromkeys(_deal_key(n, sample) for n, sample in enumerate(INVOICES, 1)))
     positions = [[_Position.parse(text) for text in sample.positions] for sample in INVOICES]
     plans = [_plan(n, INVOICES[n - 1], each) for n, each in enumerate(positions, 1)]
     tables = {
         "contacts": [_person(key, person) for key, person in (EMPLOYEES | CUSTOMERS).items() if person.first_name],
         "companies": [_company(key, customer) for key, customer in CUSTOMERS.items() if not customer.first_name],
-        "deals": [_deal(key, deal_type) for key, deal_type in deals],
-        "hubspot_associations": [row for key, deal_type in deals for row in _associations(key, deal_type)],
+        "deals": [_deal(*key) for key in deals],
+        "hubspot_associations": [row for key in deals for row in _associations(*key)],
         "billing_document_templates": [_template(*used_for, id_) for used_for, id_ in _TEMPLATES.items()],
         "billing_invoices": [plan.row for plan in plans],
         "billing_invoice_items": [
@@ -100,18 +109,28 @@ def _id(*parts: object) -> UUID:
     return uuid5(_NAMESPACE, "/".join(map(str, parts)))
 
 
+def _deal_key(number: int, sample: SampleInvoice) -> tuple[str, str, str]:
+    """Customer, deal type, and the project or, without one, the invoice."""
+    return sample.customer, sample.deal_type, sample.project or f"{number}"
+
+
 class _Position(NamedTuple):
     """One position of an invoice, its figures as text; `net` and `tax` in cents, computed with integers only."""
 
     quantity: str
+    unit: str
     price: str
     rate: str
     name: str
 
     @classmethod
     def parse(cls, text: str) -> "_Position":
-        quantity, _, price, _, rate, name = text.split(" ", 5)
-        return cls(quantity, price, rate, name)
+        """Without a unit: hours or, if the quantity is whole, pieces. Raises ValueError."""
+        parts = re.fullmatch(r"(\S+)(?: (\S+))? x (\S+) @ (\S+) (.*)", text)
+        if parts is None:
+            raise ValueError(text)
+        quantity, unit, price, rate, name = parts.groups()
+        return cls(quantity, unit or ("Std." if "." in quantity else "Stück"), price, rate, name)
 
     @property
     def net(self) -> int:
@@ -144,7 +163,7 @@ def _plan(number: int, sample: SampleInvoice, positions: Sequence[_Position]) ->
     row = {
         "id": id_,
         "invoice_number": invoice_number,
-        "deal_id": _id("deal", sample.customer, sample.deal_type),
+        "deal_id": _id("deal", *_deal_key(number, sample)),
         "contact_id": _id("party", sample.customer) if customer.label is None else None,
         "document_template_id": _id("template", sample.deal_type, sample.document_kind),
         "document_kind": sample.document_kind,
@@ -160,6 +179,7 @@ def _plan(number: int, sample: SampleInvoice, positions: Sequence[_Position]) ->
         "head_text": "Vielen Dank für Ihren Auftrag.",
         "foot_text": f"Bitte zahlen Sie innerhalb von {_PAYMENT_TERM} Tagen ohne Abzug.",
         "is_e_invoice": False,
+        "final_invoice_form": sample.final_form,
         **dict.fromkeys(("created_at", "updated_at"), datetime.combine(issued, time(7), UTC)),
         **_UNPUBLISHED,
     }
@@ -173,6 +193,7 @@ def _plan(number: int, sample: SampleInvoice, positions: Sequence[_Position]) ->
         paid_on=issued + timedelta(days=7) if part else None,
         mail_to=_email(sample.customer, customer),
         layout=_TEMPLATES[sample.deal_type, sample.document_kind],
+        unities=[_UNITIES[each.unit] for each in positions],
     )
 
 
@@ -188,7 +209,7 @@ def _item(invoice_id: UUID, n: int, position: _Position) -> Row:
         "name": position.name,
         "description": None,
         "quantity": Decimal(position.quantity),
-        "unit": "Std." if "." in position.quantity else "Stück",
+        "unit": position.unit,
         "unit_price": Decimal(position.price),
         "tax_rate": Decimal(position.rate),
     }
@@ -225,15 +246,15 @@ def _template(deal_type: str, kind: str, sevdesk_id: str) -> Row:
     }
 
 
-def _deal(key: str, deal_type: str) -> Row:
-    id_ = _id("deal", key, deal_type)
+def _deal(key: str, deal_type: str, project: str) -> Row:
+    id_ = _id("deal", key, deal_type, project)
     name = f"{deal_type} {CUSTOMERS[key].name}"
     return {"id": id_, "name": name, "deal_type": deal_type, "hubspot_id": str(id_.int % 10**10)}
 
 
-def _associations(key: str, deal_type: str) -> list[Row]:
-    """What leads from the customer's deal of this type to its recipient."""
-    customer, deal = CUSTOMERS[key], ("deal", _id("deal", key, deal_type))
+def _associations(key: str, deal_type: str, project: str) -> list[Row]:
+    """What leads from the customer's deal to its recipient."""
+    customer, deal = CUSTOMERS[key], ("deal", _id("deal", key, deal_type, project))
     if customer.label is None:
         return []
     party = ("contact" if customer.first_name else "company", _id("party", key))

@@ -15,6 +15,7 @@ class ExpectedState(StrEnum):
     PARTLY_PAID = "partly paid"
     RETURNED = "returned"  # paid, and then the bank returns the payment
     UNPAID = "unpaid"
+    NOTHING_OWED = "nothing owed"  # a final invoice over 0: its advances cover everything
     REFUSED = "refused"  # not published: sevDesk refuses it for this account, and the job is parked
 
 
@@ -40,9 +41,11 @@ class SampleInvoice:
     customer: str  # key of `CUSTOMERS`
     deal_type: str
     document_kind: str
-    positions: tuple[str, ...]  # each "quantity x net price @ tax rate name"
+    positions: tuple[str, ...]  # each "quantity [unit] x net price @ tax rate name"
     expected: ExpectedState
     tax_rule: int = 1
+    project: str | None = None  # invoices of one project belong to one deal; without: a deal of its own
+    final_form: str | None = None  # the column final_invoice_form
 
 
 _RECIPIENT: Final = "invoice_recipient"
@@ -75,7 +78,14 @@ _PAID, _PARTLY_PAID, _UNPAID = ExpectedState.PAID, ExpectedState.PARTLY_PAID, Ex
 
 INVOICES = (
     # Whole euros; other invoices of the same customer follow.
-    SampleInvoice("dach", "EB", "AR", ("1 x 10000 @ 19 Photovoltaikanlage, Abschlag",), ExpectedState.RETURNED),
+    SampleInvoice(
+        "dach",
+        "EB",
+        "AR",
+        ("1 x 10000 @ 19 Photovoltaikanlage, Abschlag",),
+        ExpectedState.RETURNED,
+        project="Dach",
+    ),
     # Measured on a live account: 55.00, 10.45, 65.45.
     SampleInvoice("joerg", "EB", "AR", ("3 x 10 @ 19 Beratung", "1 x 25 @ 19 Paket"), _PAID),
     # 0.999 is rounded to 1.00.
@@ -89,7 +99,9 @@ INVOICES = (
     # Three cents each: the tax by position is 3 cents, of the total it would be 2.
     SampleInvoice("dach", "KOP", "SR", ("1 x 0.03 @ 19 Unterlegscheibe",) * 3, _PARTLY_PAID),
     # Two rates on one invoice.
-    SampleInvoice("wohnen", "EB", "AR", ("12 x 49.95 @ 19 Montage", "7 x 3.49 @ 7 Broschüre"), _PAID),
+    SampleInvoice(
+        "wohnen", "EB", "AR", ("12 x 49.95 @ 19 Montage", "7 x 3.49 @ 7 Broschüre"), _PAID, project="Solarpark"
+    ),
     # All three rates; a photovoltaic system for a home carries none (section 12 (3) UStG).
     SampleInvoice(
         "joerg",
@@ -116,8 +128,16 @@ INVOICES = (
     SampleInvoice("wohnen", "KOP", "SR", tuple(f"{n} x {n}.{n % 9}7 @ 19 Zähler Nr. {n}" for n in range(1, 12)), _PAID),
     # A hundredth of an hour.
     SampleInvoice("kaethe", "EB", "SR", ("0.01 x 95 @ 19 Telefonat", "1.25 x 95 @ 19 Planung"), _UNPAID),
-    # Millions, with cents.
-    SampleInvoice("wohnen", "EB", "SR", ("1 x 1234567.89 @ 19 Solarpark Süd",), _PARTLY_PAID),
+    # Millions, with cents; the rest of a project with an advance (Restrechnung, which shows no advances).
+    SampleInvoice(
+        "wohnen",
+        "EB",
+        "SR",
+        ("1 x 1234567.89 @ 19 Solarpark Süd",),
+        _PARTLY_PAID,
+        project="Solarpark",
+        final_form="remainder",
+    ),
     # Characters that bodies, HTML and PDF have to escape.
     SampleInvoice("strasse", "KOP", "AR", ('2 x 33.33 @ 19 „Größe L“ – Maß: 5′ × 3" <b>&amp; Co.</b> 100 % €',), _PAID),
     # Building work: the customer owes the tax (section 13b UStG).
@@ -133,7 +153,37 @@ INVOICES = (
     SampleInvoice("franz", "KOP", "SR", ("1 x 49.99 @ 20 Regensensor",), _PAID, 18),
     # Customers who have invoices above.
     SampleInvoice("joerg", "KOP", "SR", ("3 x 33.335 @ 19 Jahreswartung",), _UNPAID),
+    # Units beyond hours and pieces; the second advance of a project.
     SampleInvoice(
-        "dach", "EB", "SR", ("1 x 14999.995 @ 19 Photovoltaikanlage", "1 x -10000 @ 19 abzüglich Abschlag"), _PAID
+        "dach",
+        "EB",
+        "AR",
+        ("3.5 Tage x 680 @ 19 Montage", "42 lfm x 12.35 @ 19 Kabelkanal", "1 pauschal x 95 @ 19 Anfahrt"),
+        _PAID,
+        project="Dach",
+    ),
+    # The final invoice of both advances, with their VAT deducted to the cent (section 14 (5) UStG).
+    SampleInvoice(
+        "dach",
+        "EB",
+        "SR",
+        (
+            "1 x 14999.995 @ 19 Photovoltaikanlage",
+            "96 m² x 18.20 @ 19 Unterspannbahn",
+            "1 x -10000 @ 19 abzüglich 1. Abschlag",
+            "1 x -2993.70 @ 19 abzüglich 2. Abschlag",
+        ),
+        _PAID,
+        project="Dach",
+    ),
+    # An advance over everything, and the final invoice over nothing that closes the project.
+    SampleInvoice("joerg", "KOP", "AR", ("8 x 60 @ 19 Wartungsvertrag, Abschlag",), _PAID, project="Wartung"),
+    SampleInvoice(
+        "joerg",
+        "KOP",
+        "SR",
+        ("8 x 60 @ 19 Wartungsvertrag", "-8 x 60 @ 19 abzüglich Abschlag"),
+        ExpectedState.NOTHING_OWED,
+        project="Wartung",
     ),
 )

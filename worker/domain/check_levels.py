@@ -38,6 +38,11 @@ DEFAULTS: Mapping[str, Level] = {
     "oss_outside_eu": Level.PARK,
     "oss_rate_wrong": Level.PARK,
     "oss_rate_reduced": Level.WARN,
+    # Final invoices and the advances of their deal.
+    "advances_not_deducted": Level.PARK,
+    "advances_differ": Level.PARK,
+    "advance_after_final": Level.WARN,
+    "e_invoice_deducts_advances": Level.WARN,
 }
 
 

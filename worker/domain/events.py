@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from worker.domain.invoice import Cancellation, ClaimStatus, PartyKind
@@ -40,6 +40,22 @@ def _jsonable(value: Any) -> Any:
     return value
 
 
+# How we know: by our call's answer, by a look that found it, or (`confirmed_sent`) by a person's answer.
+LinkedHow = Literal["created", "found_by_customer_number", "updated"]
+DraftedHow = Literal["created", "found", "adopted"]
+FinalizedHow = Literal["finalized", "found_finalized"]
+SentHow = Literal["sent", "found_sent", "confirmed_sent"]
+CancelledHow = Literal[
+    "cancellation_invoice",
+    "credit_note",
+    "draft_deleted",
+    "found_cancelled",
+    "found_credited",
+    "never_in_sevdesk",
+    "gone_from_sevdesk",
+]
+CreditSavedHow = Literal["created", "found"]
+
 # Metadata of fields that are stored in other tables and must not be in the event log: binary content, personal data.
 UNLOGGED: Mapping[str, bool] = {"log": False}
 
@@ -58,7 +74,7 @@ class ContactEvent(Event):
 class ContactLinked(ContactEvent):
     """The sevDesk contact of the recipient is known; its name is what the billing system has, if `digest` says so."""
 
-    how: str  # `created`, `found by customer number`, `updated`
+    how: LinkedHow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +91,7 @@ class EmailWritten(ContactEvent):
     email_id: str | None
 
 
-ADOPTED = "adopted"  # `Drafted.how` of a document that somebody else made
+ADOPTED: DraftedHow = "adopted"  # `Drafted.how` of a document that somebody else made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +105,7 @@ class Drafted(Event):
     recipient_kind: PartyKind
     recipient_id: UUID
     recipient_reason: str
-    how: str = "created"
+    how: DraftedHow = "created"
     content: Mapping[str, Any] = field(metadata=UNLOGGED)  # the fields of the request, as JSON values
     seen_update: datetime | None = field(metadata=UNLOGGED)
 
@@ -99,7 +115,8 @@ class DraftDeleted(Event):
     """We deleted the draft in sevDesk; the next publish makes a new one."""
 
     external_id: str
-    cause: str
+    cause: Literal["sums_differ", "invoice_changed", "changed_in_sevdesk", "cancelled"]
+    parameters: Mapping[str, str] = field(default_factory=dict)  # the sums on both sides, or what differs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +134,7 @@ class Finalized(Event):
     number: str
     gross: Decimal
     enshrined: bool
-    how: str = "finalized"
+    how: FinalizedHow = "finalized"
     seen_update: datetime | None = field(metadata=UNLOGGED)
 
 
@@ -152,7 +169,7 @@ class MailSent(Event):
     recipient_kind: PartyKind
     recipient_id: UUID
     recipient_reason: str
-    how: str
+    how: SentHow
     pdf_sha256: str | None
     copies: int = 0  # how many addresses beside the first got the same mail, as CC or BCC
     recipient: str = field(metadata=UNLOGGED)
@@ -196,8 +213,16 @@ class Discounted(PaymentEvent):
     """sevDesk closed the invoice with less money (Skonto or another deduction)."""
 
 
+class SettledByCredit(PaymentEvent):
+    """What has come and what was credited make up the gross amount, so that nothing is owed any more."""
+
+
 class PaymentReversed(PaymentEvent):
     """What was paid was taken back in sevDesk (transaction unlinked): nothing is paid any more."""
+
+
+class NothingOwed(PaymentEvent):
+    """The invoice is over 0, such as a final invoice whose advances cover everything, and no money was paid on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +238,7 @@ class PaymentSynced(Event):
 class Cancelled(Event):
     """The job cancelled the invoice: in the billing system only, with its draft, or by the document named here."""
 
-    how: str
+    how: CancelledHow
     reason: str
     at: datetime
     cancellation: Cancellation | None = None
@@ -237,15 +262,69 @@ class CreditNoteDrafted(Event):
 
 
 class CancellationPdfStored(DocumentStored):
-    """The cancellation invoice's PDF."""
+    """The PDF of the cancellation invoice, or of the credit note over the whole invoice."""
 
     document = "cancellation_pdf"
 
 
 class CancellationMailed(MailSent):
-    """The cancellation invoice was sent by e-mail."""
+    """The cancellation invoice, or the credit note over the whole invoice, was sent by e-mail."""
 
     document = "cancellation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditSaved(Event):
+    """sevDesk has the draft of a credit note over a part of the invoice; `how`: `created` by us, or `found`."""
+
+    marker: str
+    external_id: str
+    net: Decimal
+    tax: Decimal
+    gross: Decimal
+    reason: str
+    how: CreditSavedHow
+    subtotals: Mapping[str, Any]  # tax rate -> its `net` and `tax`, as text
+    content: Mapping[str, Any] = field(metadata=UNLOGGED)  # the positions, as JSON values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditDeleted(Event):
+    """We deleted the draft of a credit note over a part of the invoice, because it was not as it should be."""
+
+    marker: str
+    external_id: str
+    cause: Literal["sums_differ"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credited(Event):
+    """The credit note over a part of the invoice has its number. `refund_due`: what must be paid back for it."""
+
+    marker: str
+    external_id: str
+    number: str
+    net: Decimal
+    tax: Decimal
+    gross: Decimal
+    day: date | None
+    reason: str
+    refund_due: Decimal
+    how: FinalizedHow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditPdfStored(DocumentStored):
+    """The PDF of a credit note over a part of the invoice."""
+
+    document: ClassVar[str] = "credit_note_pdf"
+    marker: str
+
+
+class CreditMailed(MailSent):
+    """The credit note over a part of the invoice was sent by e-mail."""
+
+    document = "credit_note"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

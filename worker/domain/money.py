@@ -69,7 +69,7 @@ class Sums:
     gross: Decimal
 
     def __str__(self) -> str:
-        return f"net {_figure(self.net)}, tax {_figure(self.tax)}, gross {_figure(self.gross)}"
+        return f"net {figure(self.net)}, tax {figure(self.tax)}, gross {figure(self.gross)}"
 
 
 def predict(items: Iterable[Item], currency: str) -> Sums:
@@ -129,7 +129,7 @@ def e_invoice_rounding(invoice: Invoice) -> list[Problem]:
         sums = predict((item for item in invoice.items if item.tax_rate == rate), invoice.currency)
         from_total = _rounded(sums.net * rate / 100, _unit(invoice.currency))
         if from_total != sums.tax:
-            figures = {"by_position": _figure(sums.tax), "from_total": _figure(from_total)}
+            figures = {"by_position": figure(sums.tax), "from_total": figure(from_total)}
             found.append(problem("e_invoice_rounding", rate=percent(rate), currency=invoice.currency, **figures))
     return found
 
@@ -225,7 +225,7 @@ def _negative_total(invoice: Invoice) -> Problem | None:
     """An invoice below zero is a credit note, which sevDesk keeps as another kind of document (official)."""
     if invoice.gross_amount >= 0:
         return None
-    return problem("total_negative", gross=_figure(invoice.gross_amount), currency=invoice.currency)
+    return problem("total_negative", gross=figure(invoice.gross_amount), currency=invoice.currency)
 
 
 def _wrong_type(invoice: Invoice, sevdesk_type: str) -> Problem | None:
@@ -250,8 +250,8 @@ def stated_sums(invoice: Invoice) -> Sums:
 
 def sums_problem(code: str, found: Sums, stated: Sums, currency: str, **more: object) -> Problem:
     """A problem whose parameters are both sets of totals, and `more`."""
-    figures = {name: _figure(getattr(found, name)) for name in ("net", "tax", "gross")}
-    figures |= {f"stated_{name}": _figure(getattr(stated, name)) for name in ("net", "tax", "gross")}
+    figures = {name: figure(getattr(found, name)) for name in ("net", "tax", "gross")}
+    figures |= {f"stated_{name}": figure(getattr(stated, name)) for name in ("net", "tax", "gross")}
     return problem(code, currency=currency, **figures, **more)
 
 
@@ -259,7 +259,7 @@ def _rounded(amount: Decimal, unit: Decimal) -> Decimal:
     return amount.quantize(unit, ROUND_HALF_UP)
 
 
-def _figure(amount: Decimal) -> str:
+def figure(amount: Decimal) -> str:
     """With two decimals, or with all of them if there are more than two."""
     short = f"{amount:.2f}"
     return short if Decimal(short) == amount else f"{amount:f}"

@@ -10,7 +10,7 @@ from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
 from worker.handlers.templates import TEMPLATE_FIELDS
 from worker.store import Store
-from worker.store.rows import Row
+from worker.store.rows import TemplateRow
 
 # A message that lists known ids must stay readable.
 MAX_SHOWN = 20
@@ -30,7 +30,7 @@ async def _unknown_templates(store: Store, patch: Mapping[str, Any]) -> Rejected
     wanted = {field: patch[field] for field in TEMPLATE_FIELDS if patch.get(field) is not None}
     if not wanted:
         return None
-    known: list[Row] = await store.query("templates")
+    known: list[TemplateRow] = await store.query("templates")
     ids = {row["template_id"] for row in known}
     if not (unknown := [f"{field} {value}" for field, value in wanted.items() if value not in ids]):
         return None

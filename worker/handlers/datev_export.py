@@ -9,8 +9,8 @@ import hashlib
 import io
 from collections.abc import Mapping
 from contextlib import suppress
+from decimal import Decimal
 from tempfile import TemporaryFile
-from time import monotonic
 from typing import Any, BinaryIO, Literal, get_args
 
 import structlog
@@ -27,7 +27,8 @@ from worker.domain.money import are_computable, is_amount, predict
 from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
 from worker.domain.problems import Problem, problem
 from worker.handlers.handler import HandlerContext
-from worker.steps.sevdesk_refusals import refusal, unknown_outcome
+from worker.handlers.write_once import write_once
+from worker.steps.sevdesk_refusals import refusal
 from worker.steps.step import digest
 from worker.store.exports import finish_export
 from worker.store.rows import ConfigRow, DocumentRow, ExportRow, from_row
@@ -56,7 +57,7 @@ class Export:
     """One attempt at one export."""
 
     def __init__(self, context: HandlerContext) -> None:
-        self.store, self.locks = context.store, context.locks
+        self.context, self.store, self.locks = context, context.store, context.locks
         self.account, self.settings = context.sevdesk, context.settings
 
     async def run(self, job: Job, payload: ExportDatev) -> Outcome:
@@ -93,34 +94,22 @@ class Export:
         earlier = await self._earlier_start(job, row)
         if isinstance(earlier, Outcome):
             return earlier
-        opened = monotonic()
         order = {name: row[name] for name in ORDER}
-        intent_id = await self.locks.open_intent(
-            subject=SUBJECT,
-            job_id=job.job_id,
-            step=STEP,
-            action="create_datev_export",
-            summary={"start_date": start.isoformat(), "end_date": end.isoformat(), "enshrine": row["enshrine"]},
-            request_sha256=digest(order),
-            quarantine=self.settings.write_quarantine,
-            earlier=earlier,
-        )
-        return await self._send_order(job, row, tuple(order.values()), intent_id, opened)
-
-    async def _send_order(
-        self, job: Job, row: ExportRow, order: tuple[Any, ...], intent_id: int, opened: float
-    ) -> Outcome:
+        values: tuple[Any, ...] = tuple(order.values())
         try:
-            sevdesk_job_id = await self.account.client.create_datev_export(*order)
-        except (errors.NotSent, errors.Throttled):
-            await self.store.record(job, intent=(intent_id, "not_sent"))
-            raise
+            sevdesk_job_id, intent_id = await write_once(
+                self.context,
+                job,
+                lambda: self.account.client.create_datev_export(*values),
+                subject=SUBJECT,
+                step=STEP,
+                action="create_datev_export",
+                summary={"start_date": start.isoformat(), "end_date": end.isoformat(), "enshrine": row["enshrine"]},
+                request_sha256=digest(order),
+                earlier=earlier,
+            )
         except errors.Refused as error:
-            await self.store.record(job, intent=(intent_id, "refused"))
             return await self._failed(row, _why_refused(error))
-        except errors.SevDeskError as error:
-            rest = self.settings.write_quarantine - (monotonic() - opened)
-            return Retry(unknown_outcome(error), max(rest, 0.0))
         export_id = row["export_id"]
         await self.store.query(
             "export_started", export_id=export_id, sevdesk_job_id=sevdesk_job_id, intent_id=intent_id
@@ -232,10 +221,13 @@ def _why_refused(error: errors.Refused) -> Parked:
 def _document(row: DocumentRow, types: Mapping[str, str]) -> Document:
     """The document that the export must contain; amounts per tax rate, each position rounded by itself, as in sevDesk.
 
-    A cancellation has the negative amounts of its invoice.
+    A cancellation has the negative amounts of its invoice, and so has a credit note over the whole of it.
     """
-    sign = -1 if row["kind"] == "cancellation" else 1
+    sign = 1 if row["kind"] == "invoice" else -1
     advance = types[row["document_kind"]] == "AR"
+    if row["subtotals"] is not None:
+        parts = ((Decimal(rate), -Decimal(of["net"]), -Decimal(of["tax"])) for rate, of in row["subtotals"].items())
+        return from_row(Document, row, subtotals=subtotals_by_rate(parts), customer=row["party"], advance=advance)
     items = [Item(*columns) for columns in row["items"]]
     if not (is_amount(row["gross"]) and are_computable(items)):
         return from_row(Document, {**row, "gross": ZERO}, subtotals=(), customer=row["party"], advance=advance,

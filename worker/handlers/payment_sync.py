@@ -20,11 +20,12 @@ from worker.domain.ledger import Change, Job
 from worker.domain.outcome import Done, Outcome, Parked, Rejected
 from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
+from worker.handlers.mass_change import MassChange
 from worker.steps import payments
 from worker.steps.payments import Receivable
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.store import InvoiceChanged, Store
-from worker.store.rows import FinishedRunRow, Row, from_row, handback_of
+from worker.store.rows import FinishedRunRow, ReceivableRow, StartedRunRow, from_row, handback_of
 
 log = structlog.get_logger()
 
@@ -40,7 +41,7 @@ MAX_COMPARISONS = 5
 
 async def sync_payments(context: HandlerContext, job: Job, payload: SyncPayments) -> Outcome:
     """One run over everything that changed since the last one, or over the part of the book that was asked for."""
-    return await Sync(context.store, context.sevdesk).run(job, payload)
+    return await Sync(context.store, context.sevdesk, job, context.settings.mass_change_limit).run(payload)
 
 
 class Sync:
@@ -48,8 +49,9 @@ class Sync:
     same state changes nothing.
     """
 
-    def __init__(self, store: Store, account: SevdeskAccount) -> None:
-        self.store, self.account = store, account
+    def __init__(self, store: Store, account: SevdeskAccount, job: Job, mass_change_limit: int = 20) -> None:
+        self.store, self.account, self.job = store, account, job
+        self.mass_change = MassChange(store, job, mass_change_limit)
         self.unresolved: list[Parked] = []  # what only a person can explain
         self.seen: set[str] = set()  # external ids of our invoices on the pages read
         self.feed_limit: datetime | None = None  # in a full sweep: the feed should have found changes until then
@@ -58,63 +60,84 @@ class Sync:
         self.started_at: datetime | None = None
         self.written_since: set[str] = set()  # external ids of our invoices that were written since `started_at`
 
-    async def run(self, job: Job, payload: SyncPayments) -> Outcome:
+    async def run(self, payload: SyncPayments) -> Outcome:
         """Raises `SevDeskError`, `InvoiceChanged` or one of `CONNECTION_LOST`; then the run is repeated."""
-        joined: FinishedRunRow | None = await self.store.query("run_to_join", scope=payload.scope, job_id=job.job_id)
+        joined: FinishedRunRow | None = await self.store.query(
+            "run_to_join", scope=payload.scope, job_id=self.job.job_id
+        )
         if joined is not None:
-            return await self._join(job, joined)
+            return await self._join(joined)
         if payload.invoice_id is not None:
-            return await self._single_invoice(job, payload.invoice_id)
+            return await self._single_invoice(payload.invoice_id)
         if payload.party_id is not None:
-            return await self._customer(job, payload)
+            return await self._customer(payload)
         if payload.full:
-            return await self._full(job)
+            return await self._full()
         days = (payload.start_date, payload.end_date) if payload.start_date and payload.end_date else None
-        return await (self._range(job, payload.scope, {"days": days}) if days else self._feed(job))
+        return await (self._range(payload.scope, {"days": days}) if days else self._feed())
 
-    async def _join(self, job: Job, joined: FinishedRunRow) -> Done:
+    async def _join(self, joined: FinishedRunRow) -> Outcome:
         """Use the run that was active when this job was requested, and read what changed since it read its pages."""
-        since = await self._feed(job)
+        since = await self._feed()
+        if not isinstance(since, Done):
+            return since
         return Done({**since.result, "joined": joined["job_id"]} | {k: joined[k] + since.result[k] for k in COUNTS})
 
-    async def _single_invoice(self, job: Job, invoice_id: UUID) -> Outcome:
+    async def _single_invoice(self, invoice_id: UUID) -> Outcome:
         row = await self.store.query("external_id_of", invoice_id=invoice_id)
         if row is None:
             return Rejected(problem("invoice_not_found", invoice_id=invoice_id))
         if row["external_id"] is None:
             return Rejected(problem("payment_state_missing", invoice_id=invoice_id))
-        changed = await self._compare_by_id(job, row["external_id"])
+        self.mass_change = MassChange(self.store, self.job, limit=1)  # one that a person asks about is never too many
+        changed = await self._compare_by_id(row["external_id"]) + await self.mass_change.record()
         return self.unresolved[0] if self.unresolved else Done({"seen": 1, "changed": changed})
 
-    async def _compare_by_id(self, job: Job, external_id: str) -> int:
+    async def _compare_by_id(self, external_id: str) -> int:
         """Compare one invoice; record `DeletedInSevdesk` if sevDesk no longer has it. Returns how many changed."""
         try:
-            return await self._record_page(job, [await self.account.client.get_invoice(external_id)])
+            return await self._record_page([await self.account.client.get_invoice(external_id)])
         except NotFound:
             event = DeletedInSevdesk(external_id=external_id)
             changes = [
                 Change(known.invoice_id, known.handback, lifecycle.apply(known.handback, event), (event,))
                 for known in (await self._receivables([external_id])).values()
             ]
-            return len(await self.store.record(job, changes)) if changes else 0
+            changes = await self.mass_change.keep(changes)
+            return len(await self.store.record(self.job, changes)) if changes else 0
 
-    async def _customer(self, job: Job, payload: SyncPayments) -> Outcome:
+    async def _customer(self, payload: SyncPayments) -> Outcome:
         link = await self.store.query("contact_of_party", party_id=payload.party_id)
         if link is None:
             return Rejected(problem("party_without_contact", party_id=payload.party_id))
-        return await self._range(job, payload.scope, {"contact_id": link})
+        return await self._range(payload.scope, {"contact_id": link})
 
-    async def _range(self, job: Job, scope: str, filters: Mapping[str, Any]) -> Done:
+    async def _range(self, scope: str, filters: Mapping[str, Any]) -> Outcome:
         """A part of the book; the watermark does not move."""
-        run = await self._begin(job, scope)
-        await self._compare_pages(job, run["id"], filters)
-        return await self._finished(run["id"])
+        run = await self._begin(scope)
+        await self._compare_pages(run["id"], filters)
+        return await self._too_much(run["id"]) or await self._finished(run["id"])
 
-    async def _feed(self, job: Job) -> Done:
+    async def _too_much(self, run_id: int) -> Outcome | None:
+        """Record the changes that were kept, and return None; if they are too many, record none of them.
+
+        A person is asked about them once. Until there is an answer, other runs end without them, and the watermark
+        stays before them.
+        """
+        if self.mass_change.is_too_much:
+            await self.store.query("finish_run", run_id=run_id)
+            return await self.mass_change.outcome()
+        if changed := await self.mass_change.record():
+            await self.store.query("count_changed", run_id=run_id, changed=changed)
+        return None
+
+    async def _feed(self) -> Outcome:
         """What changed since the watermark; without one, everything."""
         since: datetime | None = await self.store.query("watermark")
-        run = await self._begin(job, "feed")
-        newest = await self._compare_pages(job, run["id"], {"update_after": since - OVERLAP if since else None})
+        run = await self._begin("feed")
+        newest = await self._compare_pages(run["id"], {"update_after": since - OVERLAP if since else None})
+        if (held := await self._too_much(run["id"])) is not None:
+            return held
         # Without the time of the answer, many invoices with one `update` would be read again by each run, for ever.
         read_until = [newest, self.first_page_at and self.first_page_at - OVERLAP]
         if known := [moment for moment in read_until if moment is not None]:
@@ -123,16 +146,20 @@ class Sync:
         await self.store.query("set_last_sync")
         return await self._finished(run["id"])
 
-    async def _full(self, job: Job) -> Outcome:
+    async def _full(self) -> Outcome:
         """The whole book, then by id our invoices that no page showed. Reports changes that the feed missed."""
         watermark: datetime | None = await self.store.query("watermark")
         self.feed_limit = watermark - OVERLAP if watermark else None  # the feed's next run still finds later changes
-        run = await self._begin(job, "full")
-        await self._compare_pages(job, run["id"], {})
+        run = await self._begin("full")
+        await self._compare_pages(run["id"], {})
         unseen = 0
         async for external_id in self._unseen():
             unseen += 1
-            await self._count_page(run["id"], [], await self._compare_by_id(job, external_id))
+            await self._count_page(run["id"], [], await self._compare_by_id(external_id))
+            if self.mass_change.is_too_much:
+                break
+        if (held := await self._too_much(run["id"])) is not None:
+            return held
         if self.missed:
             next_step = "The feed overlooked changes; report this."
             log.warning("payment_sync.missed_changes", missed=self.missed, next_step=next_step)
@@ -152,12 +179,12 @@ class Sync:
                 return
             last = ids[-1]
 
-    async def _begin(self, job: Job, scope: str) -> Row:
-        run: Row = await self.store.query("start_run", job_id=job.job_id, scope=scope)
+    async def _begin(self, scope: str) -> StartedRunRow:
+        run: StartedRunRow = await self.store.query("start_run", job_id=self.job.job_id, scope=scope)
         self.started_at = run["started_at"]
         return run
 
-    async def _compare_pages(self, job: Job, run_id: int, filters: Mapping[str, Any]) -> datetime | None:
+    async def _compare_pages(self, run_id: int, filters: Mapping[str, Any]) -> datetime | None:
         """Compare and record every page. Returns the newest `update` of the first page.
 
         Changes made in sevDesk while later pages are read have a later `update` and belong to the next run.
@@ -166,7 +193,7 @@ class Sync:
         async with aclosing(self._pages(filters)) as pages:
             async for page in pages:
                 newest = newest or max((remote.update for remote in page if remote.update is not None), default=None)
-                await self._count_page(run_id, page, await self._record_page(job, page))
+                await self._count_page(run_id, page, await self._record_page(page))
         return newest
 
     async def _count_page(self, run_id: int, page: list[SevInvoice], changed: int) -> None:
@@ -211,7 +238,7 @@ class Sync:
             fetched.cancel()
             await asyncio.gather(fetched, return_exceptions=True)
 
-    async def _record_page(self, job: Job, page: list[SevInvoice]) -> int:
+    async def _record_page(self, page: list[SevInvoice]) -> int:
         """Compare one page and record the differences; returns how many invoices changed.
 
         If a job changes an invoice between comparison and recording, that invoice is compared again, so that the
@@ -220,8 +247,8 @@ class Sync:
         cancelled_by = payments.cancellations(page)
         left, changed = page, 0
         for _ in range(MAX_COMPARISONS):
-            changes = await self._changes(left, cancelled_by)
-            recorded = await self.store.record(job, changes, all_or_nothing=False) if changes else set()
+            changes = await self.mass_change.keep(await self._changes(left, cancelled_by))
+            recorded = await self.store.record(self.job, changes, all_or_nothing=False) if changes else set()
             changed += len(recorded)
             outdated = {change.before.external_id for change in changes if change.invoice_id not in recorded}
             left = [remote for remote in left if remote.id in outdated]
@@ -253,7 +280,9 @@ class Sync:
         return None
 
     async def _receivables(self, external_ids: Sequence[str]) -> dict[str, Receivable]:
-        rows: list[Row] = await self.store.query("receivables_by_external_id", external_ids=list(external_ids))
+        rows: list[ReceivableRow] = await self.store.query(
+            "receivables_by_external_id", external_ids=list(external_ids)
+        )
         if (start := self.started_at) is not None:
             self.written_since |= {row["external_id"] for row in rows if (row["accounting_synced_at"] or start) > start}
         return {row["external_id"]: from_row(Receivable, row, handback=handback_of(row)) for row in rows}

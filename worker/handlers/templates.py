@@ -7,7 +7,7 @@ from worker.domain.jobs import RefreshTemplates
 from worker.domain.ledger import Job
 from worker.domain.outcome import Done, Outcome
 from worker.handlers.handler import HandlerContext
-from worker.store.rows import Row
+from worker.store.rows import TemplateRow
 
 # The billing system's screens treat the list as outdated after this time.
 FRESH_SECONDS = 300.0
@@ -18,7 +18,7 @@ TEMPLATE_FIELDS: tuple[TemplateField, ...] = get_args(TemplateField)
 async def refresh_templates(context: HandlerContext, job: Job, payload: RefreshTemplates) -> Outcome:
     """Fetch the list if it is older than FRESH_SECONDS or `force` is set. Raises `SevDeskError`, `CONNECTION_LOST`."""
     store = context.store
-    known: list[Row] = await store.query("templates")
+    known: list[TemplateRow] = await store.query("templates")
     if known and not payload.force and (age := max(row["age"] for row in known)) < FRESH_SECONDS:
         return Done({"fetched": False, "templates": len(known), "age_seconds": round(age, 1)})
     found = {template.id: template for template in await context.sevdesk.client.list_templates()}

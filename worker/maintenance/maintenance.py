@@ -12,7 +12,7 @@ from worker.maintenance.scheduler import start_due
 from worker.observability.metrics import Metrics
 from worker.observability.outage import Outage
 from worker.store import Store
-from worker.store.rows import JobCountRow, Row
+from worker.store.rows import JobCountRow, QueueAgeRow
 
 log = structlog.get_logger()
 
@@ -114,5 +114,5 @@ class Maintenance:
     async def _measure(self) -> None:
         """Count the jobs of all workers, for the gauges."""
         jobs: list[JobCountRow] = await self.store.query("count_jobs")
-        queue: Row = await self.store.query("queue_age")
+        queue: QueueAgeRow = await self.store.query("queue_age")
         self.metrics.queue_measured(jobs, queue["age"], queue["last_sync"])

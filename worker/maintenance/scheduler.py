@@ -7,6 +7,7 @@ import structlog
 
 from worker.domain import schedule
 from worker.store import Store
+from worker.store.rows import ClockRow, ConfigRow
 
 log = structlog.get_logger()
 
@@ -16,8 +17,9 @@ PAYMENTS, FULL_SWEEP = "payments", "full_sweep"
 
 async def start_due(store: Store) -> bool:
     """Start the due ones, and correct the next time if the interval has changed. True if one was started."""
-    minutes = (await store.query("config"))["payment_sync_interval_minutes"]
-    now = (await store.query("clock"))["now"]
+    config: ConfigRow = await store.query("config")
+    clock: ClockRow = await store.query("clock")
+    minutes, now = config["payment_sync_interval_minutes"], clock["now"]
     started = False
     for name, every, payload in ((PAYMENTS, minutes, {}), (FULL_SWEEP, schedule.DAY_MINUTES, {"full": True})):
         try:

@@ -10,7 +10,7 @@ from worker.domain.schedule import is_allowed, not_allowed
 from worker.settings import Settings
 from worker.store import CONNECTION_LOST, STATEMENT_TIMEOUT, Store
 from worker.store.probe import PostgresError, probe_locks, unfit_statements
-from worker.store.rows import ConfigRow, Row
+from worker.store.rows import ClockRow, ConfigRow, Row
 from worker.store.sql_files import sql_dir
 
 OLDEST = 140_000  # Postgres 14, as `server_version_num`: the oldest that has all the SQL of our statements
@@ -59,7 +59,7 @@ async def _fail_on_error(name: str, checks: Awaitable[list[Check]], advice: str)
 
 async def _server(store: Store) -> list[Check]:
     began, now = monotonic(), datetime.now(UTC)
-    row: Row = await store.query("clock")
+    row: ClockRow = await store.query("clock")
     apart = abs((row["now"] - now).total_seconds() - (monotonic() - began) / 2)
     bad = f"Postgres {row['version']} is older than 14; the worker's statements need 14."
     version = check_that("postgres", row["version_number"] >= OLDEST, f"Postgres {row['version']} answers.", bad)

@@ -10,7 +10,7 @@ from worker.domain import jobs
 from worker.domain.health_check import MISSED_SYNCS
 from worker.domain.money import is_amount
 from worker.domain.problems import TRIED_AGAIN, Problem, problem
-from worker.store.operator_rows import AccountRow, DecidingJobRow, InvoiceHeadRow, JobAheadRow, OpenWriteRow
+from worker.operator.rows import AccountRow, DecidingJobRow, InvoiceHeadRow, JobAheadRow, OpenWriteRow
 
 # Seconds. A due job starts within half a second; one that has been due for longer than this has a reason.
 SOON = 15.0

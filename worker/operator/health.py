@@ -11,7 +11,7 @@ from worker.operator.connections import living_workers, redis_client
 from worker.settings import Settings
 
 if TYPE_CHECKING:
-    from worker.store.operator_rows import AccountRow
+    from worker.operator.rows import AccountRow
 
 # A job that met another account is tried again every minute, and each time that is noted.
 OTHER_ACCOUNT_SECONDS = 180.0
@@ -55,6 +55,7 @@ def other_account(account: "AccountRow") -> str | None:
 
 
 async def _postgres(settings: Settings, sync_within: float | None) -> list[Check]:
+    from worker.operator.rows import AccountRow
     from worker.store import Store
 
     store = await Store.connect(settings.database_url, size=1, name="sevdesk-worker health")

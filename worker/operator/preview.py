@@ -7,9 +7,10 @@ from uuid import UUID
 from sevdesk_client import bodies
 from sevdesk_client.client import SevDeskClient
 from worker.domain import money
+from worker.domain.advances import Reckoning, reckoning
 from worker.domain.dates import impossible_dates
 from worker.domain.events import LegalWarning
-from worker.domain.invoice import ContactLink
+from worker.domain.invoice import ContactLink, FinalInvoiceForm
 from worker.domain.jobs import PublishInvoice
 from worker.domain.ledger import Job
 from worker.domain.money import Sums
@@ -82,7 +83,7 @@ class PreviewAccount(SevdeskAccount):
 @dataclass(frozen=True, slots=True)
 class Preview:
     """`problem`: why publishing would stop before the first call. `body` is None without recipient or country, or where
-    a date or figure cannot be sent.
+    a date or figure cannot be sent. `reckoning`: the advances of a final invoice's deal, if it has any.
     """
 
     invoice_number: str
@@ -92,6 +93,8 @@ class Preview:
     warnings: tuple[str, ...]
     stated: Sums
     predicted: Sums | None
+    final_invoice_form: FinalInvoiceForm
+    reckoning: Reckoning | None
     template_id: str | None
     unknown: tuple[str, ...]
     body: dict[str, object] | None
@@ -120,6 +123,8 @@ async def preview_of(store: Store, invoice_id: UUID, settings: Settings, real: S
         warnings=tuple(event.reason for event in checked.events if isinstance(event, LegalWarning)),
         stated=Sums(invoice.net_amount, invoice.tax_amount, invoice.gross_amount),
         predicted=money.predict(invoice.items, invoice.currency) if computable else None,
+        final_invoice_form=context.final_invoice_form,
+        reckoning=reckoning(invoice, context.deal_invoices) if computable else None,
         template_id=context.template_id,
         body=await save_body(context, account) if sendable else None,
         unknown=tuple(account.unknown),

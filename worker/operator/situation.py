@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from worker.operator.connections import redis_state
 from worker.operator.diagnosis import Situation
 from worker.operator.lookup import Found
+from worker.operator.rows import AccountRow, DecidingJobRow, InvoiceHeadRow, JobAheadRow, OpenWriteRow
 from worker.settings import Settings
 from worker.store import Store
-from worker.store.operator_rows import AccountRow, DecidingJobRow, InvoiceHeadRow, JobAheadRow, OpenWriteRow
 
 
 async def gather(store: Store, found: Found, settings: Settings) -> Situation:

@@ -24,6 +24,7 @@ MEANING = {
     Drift.PAID: "Another payment state",
     Drift.CONTACT: "Another contact than the recipient's",
     Drift.PDF: "The PDF is not stored, or was changed since",
+    Drift.CONTENT: "An adopted document no longer says what it said when it was taken over",
 }
 
 

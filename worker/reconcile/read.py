@@ -9,11 +9,12 @@ from uuid import UUID
 
 from sevdesk_client.client import SevDeskClient
 from worker.reconcile.compare import Drift, Finding, OurInvoice, Pdf, SevdeskDocuments, compare
+from worker.reconcile.credit_notes import compare_credit_notes
 from worker.steps.document import head_differences, position_differences
-from worker.steps.payments import Receivable
+from worker.steps.payments import CREDIT_NOTE, Receivable
 from worker.store import Store
 from worker.store.connection import LATEST
-from worker.store.rows import ComparedRow, Row, from_row, handback_of
+from worker.store.rows import AdoptedRow, ClockRow, ComparedRow, LinkedContactRow, from_row, handback_of
 
 PAGE = 1000  # documents per request: sevDesk's maximum (official); also rows per SQL statement
 
@@ -34,10 +35,20 @@ class Reconciliation:
         """Number of findings by drift."""
         return dict(Counter(finding.drift.value for finding in self.findings))
 
+    @property
+    def taking_away(self) -> set[UUID]:
+        """Invoices whose repair would record that they are gone, cancelled or numbered otherwise."""
+        drifts = (Drift.EXISTENCE, Drift.STATUS, Drift.NUMBER)
+        return {it.invoice_id for it in self.findings if it.repair == "sync_payments" and it.drift in drifts}
+
+    def takes_much_away(self, limit: int) -> bool:
+        """Whether that needs a person's word: more than `limit` and than one in a hundred."""
+        return len(self.taking_away) > limit and 100 * len(self.taking_away) > self.invoices
+
 
 async def reconcile(store: Store, client: SevDeskClient) -> Reconciliation:
     """Compare all invoices. Raises SevDeskError if a page of sevDesk's cannot be read."""
-    clock: Row = await store.query("clock")
+    clock: ClockRow = await store.query("clock")
     started_at = clock["now"]
     documents, calls = await read_documents(client)
     # Ours are read after sevDesk's, so a row that was changed later than `started_at` may not match; it is left out.
@@ -53,7 +64,8 @@ async def reconcile(store: Store, client: SevDeskClient) -> Reconciliation:
         finding async for ours in _read_again(store, different, started_at) for finding in compare(ours, documents)
     ]
     changed, reads = await _changed_since_adopted(store, client, documents)
-    findings, calls = findings + changed, calls + reads
+    credited, more = await compare_credit_notes(store, client)
+    findings, calls = findings + changed + credited, calls + reads + more
     certain = tuple(finding for finding in findings if not _just_changed(documents, finding, started_at))
     return Reconciliation(started_at, invoices, len(documents), changing, certain, calls)
 
@@ -66,7 +78,7 @@ async def _changed_since_adopted(
     Reads those that sevDesk has updated since, with two requests each; also returns the number of requests.
     """
     findings, reads = list[Finding](), 0
-    rows: list[Row] = await store.query("adopted_documents")
+    rows: list[AdoptedRow] = await store.query("adopted_documents")
     for row in rows:
         listed = documents.get(row["external_id"])
         if listed is None or listed.update == row["seen_update"]:
@@ -129,7 +141,7 @@ async def _read_again(store: Store, ids: Sequence[UUID], started_at: datetime) -
     for page in _pages(list(dict.fromkeys(ids))):
         rows = await _rows(store, ids=page)
         parties = list({row["recipient_id"] for row in rows if row["recipient_id"] is not None})
-        history: list[Row] = await store.query("contact_history", parties=parties) if parties else []
+        history: list[LinkedContactRow] = await store.query("contact_history", parties=parties) if parties else []
         known: dict[UUID | None, set[str]] = {}
         for link in history:
             known.setdefault(link["party_id"], set()).add(link["contact_id"])
@@ -145,6 +157,7 @@ def _ours(row: ComparedRow, started_at: datetime) -> OurInvoice:
         contacts=frozenset([contact_id] if contact_id else []),
         pdf=_pdf(row),
         cancellation_id=row["cancellation_external_id"],
+        credited=row["cancellation_kind"] == CREDIT_NOTE,
         changing=row["job_alive"] or started_at < row["updated_at"] < LATEST,
     )
 

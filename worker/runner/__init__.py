@@ -1,1 +1,1 @@
-"""One attempt of one job, from claim to recorded outcome."""
+"""One attempt of one claimed job, up to its recorded outcome."""

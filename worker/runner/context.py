@@ -2,13 +2,18 @@
 
 from dataclasses import fields
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from worker.domain.advances import DealInvoice
 from worker.domain.check_levels import DEFAULTS
+from worker.domain.credit import gross_by_rate
 from worker.domain.invoice import (
     Association,
     Cancellation,
+    CreditNote,
+    FinalInvoiceForm,
     Invoice,
     Item,
     Party,
@@ -16,21 +21,21 @@ from worker.domain.invoice import (
     SevdeskDocument,
     SyncStatus,
 )
-from worker.domain.jobs import Payload
+from worker.domain.jobs import Payload, PublishInvoice
 from worker.domain.ledger import Job
 from worker.domain.recipients import Recipient, addressed_to, resolve
 from worker.settings import Settings
 from worker.steps.step import StepContext
 from worker.store import Store
-from worker.store.rows import Row, from_row, handback_of
+from worker.store.rows import Row, UnknownValue, from_row, handback_of
 
 
 async def load_context(
     store: Store, job: Job, payload: Payload, invoice_id: UUID, settings: Settings
 ) -> StepContext | None:
-    """Everything the steps need, read in at most three round trips; None if there is no such invoice.
+    """Everything the steps need, read in at most four round trips; None if there is no such invoice.
 
-    Raises one of `CONNECTION_LOST`.
+    Raises what any method of `Store` may raise, and `UnknownValue` for a status or document kind that is none of ours.
     """
     row: Row | None = await store.query("load_invoice", invoice_id=invoice_id)
     if row is None:
@@ -47,7 +52,10 @@ async def load_context(
     if document is not None and handback.sync_status in (SyncStatus.SYNCED, SyncStatus.CANCELLED):
         recipient = addressed_to((document.party_kind, document.party_id), parties)
     link = await store.load_contact_link(recipient.party) if isinstance(recipient, Recipient) else None
+    publishing = isinstance(payload, PublishInvoice) and handback.sync_status is not SyncStatus.SYNCED
     kinds = {"AR": settings.sevdesk_invoice_type_ar, "SR": settings.sevdesk_invoice_type_sr}
+    if invoice.document_kind not in kinds:
+        raise UnknownValue("document_kind")
     return from_row(
         StepContext,
         row,
@@ -61,17 +69,46 @@ async def load_context(
         confirmed=job.confirmed,
         levels={**DEFAULTS, **settings.check_levels},
         issue_date_max_age=settings.issue_date_max_age,
+        final_invoice_form=_final_invoice_form(payload, invoice, settings),
+        deal_invoices=await _deal_invoices(store, job, invoice) if publishing else (),
         warned=frozenset(row["warned"]),
         changes_told=frozenset(row["changes_told"]),
         link=link,
         sevdesk_type=kinds[invoice.document_kind],
         cancellation=_cancellation(row["cancellation"]),
+        credit_notes=tuple(_credit_note(each) for each in row["credit_notes"] or ()),
     )
+
+
+def _final_invoice_form(payload: Payload, invoice: Invoice, settings: Settings) -> FinalInvoiceForm:
+    """As the job says, else the invoice, else the setting."""
+    asked = payload.final_invoice_form if isinstance(payload, PublishInvoice) else None
+    return asked or FinalInvoiceForm(invoice.final_invoice_form or settings.final_invoice_form)
+
+
+async def _deal_invoices(store: Store, job: Job, invoice: Invoice) -> tuple[DealInvoice, ...]:
+    if invoice.deal_id is None:
+        return ()
+    about = {"deal_id": invoice.deal_id, "invoice_id": invoice.id, "job_id": job.job_id}
+    rows: list[Row] = await store.query("load_deal_invoices", **about)
+    return tuple(from_row(DealInvoice, row, items=tuple(map(_position, row["positions"]))) for row in rows)
+
+
+def _position(sent: Row) -> Item:
+    """The figures of a position of `sevdesk_invoices.content`."""
+    quantity, price, rate = (Decimal(str(sent[name])) for name in ("quantity", "price", "tax_rate"))
+    return Item(sent["position_number"], "", None, quantity, None, price, rate)
 
 
 def _cancellation(columns: tuple[Any, ...] | None) -> Cancellation | None:
     names = (field.name for field in fields(Cancellation))
     return None if columns is None else Cancellation(**dict(zip(names, columns, strict=True)))
+
+
+def _credit_note(row: Row) -> CreditNote:
+    refund_due = None if row["refund_due"] is None else Decimal(row["refund_due"])
+    about = {"number": row["credit_note_number"], "gross": Decimal(row["gross_amount"]), "refund_due": refund_due}
+    return from_row(CreditNote, row, gross_by_rate=gross_by_rate(row["subtotals"]), **about)
 
 
 def _document(row: Row | None) -> SevdeskDocument | None:

@@ -1,6 +1,6 @@
-"""Runs one attempt of a job: claim, parse, execute its steps or handler, record, report.
+"""Runs one attempt of a claimed job: parse, check the person's rights, run its steps or its handler, record, log.
 
-This is the only place where exceptions become outcomes.
+An exception that a step or handler does not answer itself becomes the attempt's outcome here.
 
 Each write to sevDesk goes in this order: commit the intent through the lock session, make the call, record the result.
 While an intent's outcome is unknown, nobody reads or writes its subject until the quarantine is over.
@@ -8,6 +8,7 @@ While an intent's outcome is unknown, nobody reads or writes its subject until t
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
 from typing import TypeVar
@@ -22,17 +23,18 @@ from worker.domain.jobs import Kind, Payload, Role
 from worker.domain.ledger import AttemptEnd, Change, Job
 from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
 from worker.domain.problems import problem
-from worker.domain.results import InvoiceResult
 from worker.handlers.handler import HandlerContext
+from worker.handlers.write_once import Stop, write_once
 from worker.observability.metrics import Metrics
 from worker.runner.account_check import AccountCheck
 from worker.runner.context import load_context
 from worker.runner.registry import HANDLERS
+from worker.runner.result import result_of
 from worker.runner.retry import attempt_end, charge_retry, problem_change
 from worker.settings import Settings
 from worker.steps.plan import PLAN
 from worker.steps.sevdesk_account import SevdeskAccount
-from worker.steps.sevdesk_refusals import outcome_of, unknown_outcome
+from worker.steps.sevdesk_refusals import outcome_of
 from worker.steps.step import Intent, LookResult, OpenIntent, Step, StepContext, StepResult, WriteOutcome
 from worker.store import (
     CONFLICTS,
@@ -43,7 +45,7 @@ from worker.store import (
     LockSession,
     Store,
 )
-from worker.store.rows import from_row, handback_of
+from worker.store.rows import UnknownValue, from_row, handback_of
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -53,21 +55,11 @@ CHANGED_WAIT = 1.0
 # Seconds for which a job keeps its slot while another one writes their contact; a few writes take no longer. After that
 # it makes room for others and is tried again as many seconds later.
 CONTACT_PATIENCE = 10.0
-# Between the intent and the first byte of the call nothing is awaited but our own database; a loop that stalled longer
-# may have lost its locks without knowing, and others may look as soon as the quarantine ends.
-STALE_SHARE = 0.1
 # No step needs more looks: find, delete, save, compare, delete.
 MAX_LOOKS = 6
 # `outcome` of the intent's row: after a look that found out what happened, and after a leap.
 FOUND = {WriteOutcome.DONE: "found_done", WriteOutcome.NOT_DONE: "found_not_done", WriteOutcome.MOOT: "moot"}
 MADE = {WriteOutcome.DONE: "done", WriteOutcome.NOT_DONE: "refused"}
-
-
-class _Stop(Exception):
-    """Carries an outcome out of nested steps."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        self.outcome = outcome
 
 
 class Runner:
@@ -140,10 +132,12 @@ class Runner:
             return await self._steps(job, kind, payload, handler_context.sevdesk)
         except jobs.BadJob as error:
             return Rejected(error.problem)
-        except _Stop as stop:
+        except Stop as stop:
             return stop.outcome
         except InvoiceChanged:
             return NotYet(CHANGED_WAIT, problem("invoice_changed"))
+        except UnknownValue as error:
+            return Parked(problem("invoice_value_unknown", invoice_id=job.invoice_id, column=error.column))
         except lifecycle.IllegalTransition as error:
             return Parked(problem("transition_not_allowed", event=error.event, status=error.status))
         except errors.SevDeskError as error:
@@ -189,7 +183,7 @@ class Runner:
             opened = pending if pending is not None and step.can_resolve(pending, job.job_id) else None
             context = await self._step(job, replace(context, open_intent=opened), step, account)
             pending = context.open_intent if opened else pending  # still open if the step could not tell
-        return Done(_result(context))
+        return Done(result_of(kind.name, context))
 
     async def _open_intent_of(self, subject: str) -> OpenIntent | None:
         """The subject's open intent. Stops the job while its quarantine lasts."""
@@ -197,7 +191,7 @@ class Runner:
         if row is None:
             return None
         if row["settles_in"] > 0:
-            raise _Stop(NotYet(row["settles_in"], problem("quarantine", action=row["action"])))
+            raise Stop(NotYet(row["settles_in"], problem("quarantine", action=row["action"])))
         return from_row(OpenIntent, row)
 
     async def _step(self, job: Job, context: StepContext, step: Step, account: SevdeskAccount) -> StepContext:
@@ -207,7 +201,7 @@ class Runner:
         if subject == job.order_key:
             return await self._look_and_leap(job, context, step, account)
         if not await self.locks.hold(subject, CONTACT_PATIENCE):
-            raise _Stop(NotYet(CONTACT_PATIENCE, problem("contact_busy")))
+            raise Stop(NotYet(CONTACT_PATIENCE, problem("contact_busy")))
         try:
             link = await self.store.load_contact_link(context.addressee.party)
             context = replace(context, link=link, open_intent=await self._open_intent_of(subject))
@@ -226,7 +220,7 @@ class Runner:
                 settles = (context.open_intent.id, FOUND[answer.outcome])
             context = await self._record(job, context, step, answer, settles)
             if answer.stop is not None:
-                raise _Stop(answer.stop)
+                raise Stop(answer.stop)
             if answer.finished:
                 return context
         raise RuntimeError(f"step {step.name} does not come to an end")
@@ -234,34 +228,19 @@ class Runner:
     async def _leap(
         self, job: Job, context: StepContext, step: Step, intent: Intent, account: SevdeskAccount
     ) -> tuple[StepResult, int]:
-        """Intent first, then exactly one write. Raises `Throttled` if the wait for its turn takes too long."""
-        # Waiting belongs before the intent, because the quarantine counts from it.
-        await account.client.wait_for_turn()
-        opened = monotonic()
-        intent_id = await self.locks.open_intent(
+        """`write_once`; returns the leap's answer and the intent's id."""
+        return await write_once(
+            HandlerContext(self.store, self.locks, account, self.settings),
+            job,
+            lambda: _redacted(context, step.leap(intent, account)),
             subject=step.subject(context),
-            job_id=job.job_id,
             step=step.name,
             action=intent.action,
             summary=intent.summary,
             request_sha256=intent.request_sha256,
-            quarantine=self.settings.write_quarantine,
             earlier=context.open_intent.id if context.open_intent else None,
             found=FOUND[intent.earlier_outcome],
         )
-        if not self.locks.alive or monotonic() - opened > self.settings.write_quarantine * STALE_SHARE:
-            raise _Stop(NotYet(self.settings.write_quarantine, problem("worker_stalled")))
-        try:
-            return await _redacted(context, step.leap(intent, account)), intent_id
-        except (errors.NotSent, errors.Throttled):
-            await self.store.record(job, intent=(intent_id, "not_sent"))
-            raise
-        except errors.Refused:
-            await self.store.record(job, intent=(intent_id, "refused"))
-            raise
-        except errors.SevDeskError as error:
-            rest = self.settings.write_quarantine - (monotonic() - opened)
-            raise _Stop(Retry(unknown_outcome(error), max(rest, 0.0))) from error
 
     async def _record(
         self, job: Job, context: StepContext, step: Step, result: StepResult, settles: tuple[int, str] | None
@@ -314,7 +293,9 @@ class Runner:
         if job.invoice_id is None or not isinstance(outcome, Parked | Rejected):
             return []
         row = await self.store.query("load_handback", invoice_id=job.invoice_id)
-        return [] if row is None else [problem_change(job, outcome, job.invoice_id, handback_of(row))]
+        with suppress(UnknownValue):  # then the event cannot be guarded by the statuses, so that only the ledger has it
+            return [] if row is None else [problem_change(job, outcome, job.invoice_id, handback_of(row))]
+        return []
 
 
 async def _redacted(context: StepContext, answer: Awaitable[T]) -> T:
@@ -333,13 +314,3 @@ def _of_own_intents(step: Step, context: StepContext, answer: LookResult) -> Loo
     if isinstance(answer, Intent):
         return replace(answer, earlier_outcome=WriteOutcome.MOOT)
     return replace(answer, outcome=WriteOutcome.UNKNOWN)
-
-
-def _result(context: StepContext) -> InvoiceResult:
-    """What the caller may want to know, without reading the invoice."""
-    return {
-        "external_id": context.handback.external_id,
-        "external_invoice_number": context.handback.external_invoice_number,
-        "accounting_sync_status": context.handback.sync_status.value,
-        "document_status": context.handback.document_status.value,
-    }

@@ -8,7 +8,7 @@ from typing import Any
 
 from sevdesk_client.errors import NotFound
 from sevdesk_client.models import AddressDraft, Contact, ContactDraft
-from worker.domain.events import AddressWritten, ContactLinked, EmailWritten
+from worker.domain.events import AddressWritten, ContactLinked, EmailWritten, LinkedHow
 from worker.domain.invoice import Party, PartyKind
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
@@ -51,7 +51,7 @@ async def look_contact(context: StepContext, account: SevdeskAccount) -> LookRes
         case []:
             return Intent("create_contact", draft, context)
         case [hit]:
-            return StepResult((_linked(context, hit, "found by customer number", UNWRITTEN),), finished=False)
+            return StepResult((_linked(context, hit, "found_by_customer_number", UNWRITTEN),), finished=False)
         case _:
             about = {"customer_number": draft.customer_number, "ids": ", ".join(sorted(hit.id for hit in hits))}
             ambiguous = Parked(problem("contact_ambiguous", count=len(hits), **about))
@@ -71,7 +71,7 @@ async def leap_contact(intent: Intent, account: SevdeskAccount) -> StepResult:
     return StepResult((_linked(intent.context, contact, "updated", intent.request_sha256),))
 
 
-def _linked(context: StepContext, contact: Contact, how: str, written: str) -> ContactLinked:
+def _linked(context: StepContext, contact: Contact, how: LinkedHow, written: str) -> ContactLinked:
     party = context.party
     return ContactLinked(party_kind=party.kind, party_id=party.id, contact_id=contact.id, how=how, digest=written)
 

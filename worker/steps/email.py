@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TypeVar
 
 from sevdesk_client.errors import NotFound
+from sevdesk_client.models import CreditNote, MailDraft
 from sevdesk_client.models import Invoice as SevInvoice
-from sevdesk_client.models import MailDraft
 from worker.domain.emails import several
-from worker.domain.events import Mailed, MailSent
+from worker.domain.events import Mailed, MailSent, SentHow
 from worker.domain.invoice import DocumentStatus, SyncStatus
 from worker.domain.jobs import SendInvoice
 from worker.domain.outcome import Parked, Rejected
@@ -23,6 +23,7 @@ from worker.steps.step import Intent, LookResult, OpenIntent, Step, StepContext,
 from worker.steps.unchanged import unless_changed
 
 M = TypeVar("M", bound=MailSent)
+Mailable = SevInvoice | CreditNote
 
 BY_MAIL = "VM"  # sendType of a document that sevDesk mailed
 CLOSE_SECONDS = 5.0  # by how much sevDesk's clock and ours may differ
@@ -61,22 +62,22 @@ async def mailed_document(id: str, opened: OpenIntent | None, account: SevdeskAc
         return None
 
 
-def earlier_mail(document: str, opened: OpenIntent | None, remote: SevInvoice | None) -> str | Parked | None:
+def earlier_mail(document: str, opened: OpenIntent | None, remote: Mailable | None) -> SentHow | Parked | None:
     """How we know that an earlier attempt's mail was sent; None if none was; Parked if only a person can find out."""
     if opened is None or opened.answer == "not-done":
         return None
     if opened.answer == "done":
-        return "sent, as an operator found"
+        return "confirmed_sent"
     changed = remote is not None and sending_state(remote) != opened.summary
     # sendDate has whole seconds: if the invoice was finalized in the second of the mail, only sendType has changed.
     if remote is not None and changed and remote.send_type == BY_MAIL:
-        return "found sent"
+        return "found_sent"
     if remote is None or changed or _too_close(opened, remote):
         return Parked(problem("mail_outcome_unknown", document=document), asks_about=opened.id)
     return None
 
 
-def _too_close(opened: OpenIntent, remote: SevInvoice) -> bool:
+def _too_close(opened: OpenIntent, remote: Mailable) -> bool:
     """True if an older mail is so recent that another one might have left sendDate as it was."""
     mailed = remote.send_date if remote.send_type == BY_MAIL else None
     return mailed is not None and abs((opened.at - mailed).total_seconds()) < CLOSE_SECONDS
@@ -98,16 +99,16 @@ def _mail(context: StepContext, remote: SevInvoice | None) -> MailDraft:
     return MailDraft(**filled(MAIL, MailSource(context.party, number, _payload(context))))
 
 
-def sending_state(remote: SevInvoice) -> dict[str, str | None]:
+def sending_state(remote: Mailable) -> dict[str, str | None]:
     """The two fields that sevDesk changes when it mails a document."""
     return {"send_type": remote.send_type, "send_date": remote.send_date.isoformat() if remote.send_date else None}
 
 
-def _mailed(context: StepContext, mail: MailDraft, how: str) -> Mailed:
+def _mailed(context: StepContext, mail: MailDraft, how: SentHow) -> Mailed:
     return mailed_event(Mailed, context, mail, how, context.pdf_sha256)
 
 
-def mailed_event(kind: type[M], context: StepContext, mail: MailDraft, how: str, pdf_sha256: str | None) -> M:
+def mailed_event(kind: type[M], context: StepContext, mail: MailDraft, how: SentHow, pdf_sha256: str | None) -> M:
     """The event for a mail to the invoice's recipient; `how` says how we know that it was sent."""
     asked = context.payload.to if isinstance(context.payload, SendInvoice) else None
     return kind(

@@ -1,7 +1,7 @@
 """template, finalize: set the draft's layout, then make sevDesk draw its number; only a cancellation undoes that."""
 
 from sevdesk_client.models import Invoice as SevInvoice
-from worker.domain.events import Finalized, TemplateSet
+from worker.domain.events import Finalized, FinalizedHow, TemplateSet
 from worker.domain.lifecycle import apply
 from worker.domain.money import Sums
 from worker.domain.outcome import Rejected
@@ -50,24 +50,33 @@ async def look_finalize(context: StepContext, account: SevdeskAccount) -> LookRe
 async def leap_finalize(intent: Intent, account: SevdeskAccount) -> StepResult:
     """PUT sendBy: sevDesk draws the number and the invoice is open."""
     remote = await account.client.send_by(intent.request, send_type=SEND_TYPE)
-    return StepResult((finalized(remote, "finalized"),), remote)
+    event = finalized(remote, "finalized")
+    nothing_owed = compare(_receivable(intent.context, event), remote, {}) if remote.sum_gross == 0 else ()
+    return StepResult((event, *nothing_owed), remote)
 
 
 async def adopt_finalized(context: StepContext, remote: SevInvoice, account: SevdeskAccount) -> StepResult:
     """Record that sevDesk has finalized the invoice, and any payment or cancellation since: the feed ignored those."""
-    event, number = finalized(remote, "found finalized"), context.invoice.number
-    receivable = Receivable(context.invoice.id, number, context.invoice.gross_amount, apply(context.handback, event))
+    event, number = finalized(remote, "found_finalized"), context.invoice.number
     cancelled_by = cancellations(await account.client.find_invoices(number)) if closed_without_day(remote) else {}
     outcome = write_outcome(context.open_intent, remote)
     stop = Rejected(problem("cancelled_in_sevdesk", number=number)) if remote.id in cancelled_by else None
-    return StepResult((event, *compare(receivable, remote, cancelled_by)), remote, stop, outcome=outcome)
+    return StepResult(
+        (event, *compare(_receivable(context, event), remote, cancelled_by)), remote, stop, outcome=outcome
+    )
+
+
+def _receivable(context: StepContext, event: Finalized) -> Receivable:
+    """What is owed once the invoice is finalized."""
+    invoice = context.invoice
+    return Receivable(invoice.id, invoice.number, invoice.gross_amount, apply(context.handback, event))
 
 
 def sums_of(remote: SevInvoice) -> Sums:
     return Sums(remote.sum_net, remote.sum_tax, remote.sum_gross)
 
 
-def finalized(remote: SevInvoice, how: str) -> Finalized:
+def finalized(remote: SevInvoice, how: FinalizedHow) -> Finalized:
     """The event for sevDesk's finalized copy; its number may differ from any we expected (one report)."""
     return Finalized(
         external_id=remote.id,

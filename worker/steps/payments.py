@@ -3,7 +3,8 @@
 The codes: 100 draft, 200 open, 750 partly paid (since June 2024; before it partly paid invoices kept 200), 1000 paid or
 cancelled (official). 1000 with a payDate is paid even with less money than the gross sum (Skonto; inferred). 1000 with
 no payDate is paid only if all the money has come: otherwise it is cancelled (one capture), or the state is unexplained
-and nothing is changed. A draft is an invoice that was reset in sevDesk: nothing can be paid on it.
+and nothing is changed. A draft is an invoice that was reset in sevDesk: nothing can be paid on it. What sevDesk makes
+of an invoice over 0 is not established; nothing is owed on it, whatever its status.
 """
 
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from worker.domain.events import (
     CancelledInSevdesk,
     Discounted,
     Event,
+    NothingOwed,
     Overpaid,
     Paid,
     PartiallyPaid,
@@ -26,6 +28,7 @@ from worker.domain.events import (
     PaymentReversed,
     PaymentSynced,
     Renumbered,
+    SettledByCredit,
 )
 from worker.domain.invoice import Cancellation, ClaimStatus, Handback
 from worker.domain.lifecycle import TABLE
@@ -62,6 +65,7 @@ class Receivable:
     number: str  # ours
     gross: Decimal
     handback: Handback
+    credited: Decimal = ZERO  # gross sum of the finished credit notes over parts of it
 
     @property
     def is_comparable(self) -> bool:
@@ -118,6 +122,7 @@ def cancellation_of(document: SevInvoice | CreditNote) -> Cancellation:
         net=document.sum_net,
         tax=document.sum_tax,
         gross=document.sum_gross,
+        day=document.credit_note_date if isinstance(document, CreditNote) else document.invoice_date,
     )
 
 
@@ -130,7 +135,7 @@ def _payment(receivable: Receivable, remote: PaymentState) -> PaymentEvent | Non
     event = kind(
         gross=receivable.gross,
         paid_before=before.paid_amount,
-        paid_now=ZERO if kind is PaymentReversed else remote.paid_amount,
+        paid_now=ZERO if kind in (PaymentReversed, NothingOwed) else remote.paid_amount,
         sevdesk_status=remote.status,
         paid_on=remote.pay_date,
         claim_before=before.claim_status,
@@ -148,10 +153,14 @@ def _payment_type(receivable: Receivable, remote: PaymentState) -> type[PaymentE
     paid = remote.paid_amount
     if remote.status not in (DRAFT, OPEN, PARTLY_PAID, CLOSED):
         return None
+    if receivable.gross == ZERO:
+        return Overpaid if paid > ZERO else NothingOwed
     if paid >= receivable.gross > ZERO or (remote.status == CLOSED and remote.pay_date is not None):
         return Overpaid if paid > receivable.gross else Paid if paid == receivable.gross else Discounted
     if remote.status == CLOSED:
         return None
+    if receivable.credited > ZERO and paid + receivable.credited >= receivable.gross > ZERO:
+        return SettledByCredit
     return PartiallyPaid if paid > ZERO else PaymentReversed
 
 

@@ -4,12 +4,13 @@ Found again by its marker (`customerInternalNote` = our invoice number; survives
 What sevDesk computed must equal the billing invoice to the cent; otherwise the draft is deleted and the job parked.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from sevdesk_client.errors import NotFound
 from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.models import InvoiceDraft
-from worker.domain.events import ADOPTED, DraftDeleted, Drafted
+from worker.domain.events import ADOPTED, DraftDeleted, Drafted, DraftedHow
 from worker.domain.money import stated_sums, sums_problem
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
@@ -42,16 +43,23 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
     if remote.status != DRAFT:
         return await _already_finalized(context, draft, remote, account)
     if (sums := sums_of(remote)) != (stated := stated_sums(context.invoice)):
-        cause = f"sevDesk computes {sums} {context.invoice.currency}; the invoice says {stated}."
-        return Intent("delete_draft", remote.id, context, {"cause": cause}, outcome)
+        about = sums_problem("sevdesk_sums_differ", sums, stated, context.invoice.currency).parameters
+        return _deletion(context, remote, outcome, "sums_differ", about)
     if _request_digest(context) not in (None, digest(draft)):
-        return Intent("delete_draft", remote.id, context, {"cause": "The billing system changed the invoice."}, outcome)
+        return _deletion(context, remote, outcome, "invoice_changed")
     if found := await differences(context, content_of(draft), remote, account):
-        cause = f"It was changed in sevDesk: {', '.join(found)}."
-        return Intent("delete_draft", remote.id, context, {"cause": cause}, outcome)
+        return _deletion(context, remote, outcome, "changed_in_sevdesk", {"differences": ", ".join(found)})
     opened = context.open_intent is not None and context.open_intent.step == PUBLISH.name
     known = context.handback.external_id == remote.id and not opened
     return StepResult(() if known else (_drafted(context, draft, remote, "found"),), remote, outcome=outcome)
+
+
+def _deletion(
+    context: StepContext, remote: SevInvoice, outcome: WriteOutcome, cause: str, about: Mapping[str, str] | None = None
+) -> Intent:
+    """The intent to delete the draft; its summary holds the fields of `DraftDeleted`."""
+    summary = {"cause": cause, "parameters": dict(about or {})}
+    return Intent("delete_draft", remote.id, context, summary, outcome)
 
 
 def _request_digest(context: StepContext) -> str | None:
@@ -87,7 +95,7 @@ async def _find(context: StepContext, account: SevdeskAccount) -> tuple[SevInvoi
     return (hits[0] if hits else None), None
 
 
-def _drafted(context: StepContext, draft: InvoiceDraft, remote: SevInvoice, how: str) -> Drafted:
+def _drafted(context: StepContext, draft: InvoiceDraft, remote: SevInvoice, how: DraftedHow) -> Drafted:
     return Drafted(
         external_id=remote.id,
         net=remote.sum_net,
@@ -106,7 +114,7 @@ async def _delete(intent: Intent, account: SevdeskAccount) -> StepResult:
     """Delete the draft. Parked if it was saved in this attempt with wrong sums; else a new draft follows."""
     context, stated = intent.context, stated_sums(intent.context.invoice)
     await account.client.delete_draft(intent.request)
-    event = DraftDeleted(external_id=intent.request, cause=str(intent.summary["cause"]))
+    event = DraftDeleted(external_id=intent.request, **intent.summary)
     if context.remote is None or (sums := sums_of(context.remote)) == stated:
         return StepResult((event,), None, finished=False)
     differ = sums_problem("sevdesk_sums_differ", sums, stated, context.invoice.currency)

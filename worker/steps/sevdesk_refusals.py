@@ -15,12 +15,11 @@ _BY_NUMBER = {
     151: "sevdesk_object_gone",
     159: "not_a_draft",
     421: "sevdesk_already_cancelled",
+    **dict.fromkeys((455, 456, 460), "credit_note_refused"),
 }
-_BY_OPERATION = {
-    "GET /StaticCountry": "country_unknown",
-    "GET /PaymentMethod": "payment_method_missing",
-    "PUT /Invoice/{id}/changeParameter": "template_refused",
-}
+_BY_OPERATION = {"PUT /Invoice/{id}/changeParameter": "template_refused"}
+# Lists that sevDesk answered, and in which our own code did not find what it looked for; so there is no HTTP status.
+_NOT_LISTED = {"GET /StaticCountry": "country_unknown", "GET /PaymentMethod": "payment_method_missing"}
 _BY_TEXT = {
     "Missing iban and bic": "e_invoice_data_missing",
     "ZUGFeRD": "e_invoice_data_missing",
@@ -57,7 +56,8 @@ def _wait(error: errors.SevDeskError) -> float | None:
 def refusal(error: errors.Refused) -> Problem:
     """The problem behind sevDesk's refusal; `sevdesk_refused` if it is not a known one."""
     by_text = (code for text, code in _BY_TEXT.items() if text in error.reason)
-    code = _BY_NUMBER.get(error.code or 0) or _BY_OPERATION.get(error.operation) or next(by_text, "sevdesk_refused")
+    by_operation = _NOT_LISTED if isinstance(error, errors.NotFound) and error.status is None else _BY_OPERATION
+    code = _BY_NUMBER.get(error.code or 0) or by_operation.get(error.operation) or next(by_text, "sevdesk_refused")
     return _about(code, error)
 
 

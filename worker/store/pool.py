@@ -3,7 +3,7 @@
 from __future__ import annotations  # asyncpg's classes are generic in its stubs only
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from worker.domain.problems import CATALOGUE
 from worker.store.connection import run_statement
 from worker.store.notifications import Notifications
 from worker.store.pooler import ISOLATION, open_pool
-from worker.store.rows import Row, from_row, incoming_columns
+from worker.store.rows import OpenIntentRow, Row, from_row, incoming_columns
 from worker.store.side_tables import SIDE_TABLE_EVENTS, document_rows, write_side_tables
 
 CONFIRMED = "confirmed"
@@ -32,7 +32,10 @@ class NoOpenQuestion(Exception):
 
 
 class Store:
-    """Jobs, invoices and what is recorded about them. Any method may raise one of `CONNECTION_LOST`."""
+    """Jobs, invoices and what is recorded about them.
+
+    Any method may raise one of `CONNECTION_LOST`, `TOO_SLOW` and `CONFLICTS`.
+    """
 
     def __init__(self, pool: asyncpg.Pool[Any], *, pooled: bool = False) -> None:
         """`pooled`: whether the connections go through a pooler such as PgBouncer."""
@@ -76,7 +79,7 @@ class Store:
             self.notifications.event(**about, outcome="dismissed", problem=None)
         return [row["job_id"] for row in rows]
 
-    async def request_job(self, kind: str, payload: Row, *, requested_by: UUID | None = None,
+    async def request_job(self, kind: str, payload: Mapping[str, object], *, requested_by: UUID | None = None,
                           correlation_id: str | None = None, key: str | None = None) -> str:  # fmt: skip
         """Request a job through the outbox and return its id.
 
@@ -108,9 +111,9 @@ class Store:
                 raise NoOpenQuestion
             return None if row is None else from_row(JobRef, row)
 
-    async def open_intent_of(self, subject: str) -> Row | None:
+    async def open_intent_of(self, subject: str) -> OpenIntentRow | None:
         """The write to `subject` whose outcome is not known; None if there is none."""
-        row: Row | None = await self.query("find_open_intent", subject=subject)
+        row: OpenIntentRow | None = await self.query("find_open_intent", subject=subject)
         return row
 
     async def account_on_record(self, account_id: str, job: Job) -> str:

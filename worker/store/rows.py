@@ -37,9 +37,8 @@ def incoming_columns(jobs: Sequence[IncomingJob]) -> dict[str, list[Any]]:
 
 
 class ConfigRow(TypedDict):
-    """`config`: the settings in the database."""
+    """`config`: the settings in the database that jobs read."""
 
-    account_name: str | None
     account_id: str | None
     contact_person_id: str | None
     template_eb_ar: str | None
@@ -48,12 +47,29 @@ class ConfigRow(TypedDict):
     template_kop_sr: str | None
     payment_sync_interval_minutes: int
     datev_chart_of_accounts: str
-    auto_transfer_invoices: bool
-    is_connected: bool
-    token_configured: bool
-    connected_by: UUID | None
-    last_sync_at: datetime | None
-    updated_at: datetime
+
+
+class ClockRow(TypedDict):
+    """`clock`: Postgres' present time and its version."""
+
+    now: datetime
+    version: str
+    version_number: int  # such as 140000 for Postgres 14
+
+
+class TemplateRow(TypedDict):
+    """`templates`: a layout that sevDesk offers; `age` in seconds since it was fetched."""
+
+    template_id: str
+    name: str
+    age: float
+
+
+class QueueAgeRow(TypedDict):
+    """`queue_age`: for how many seconds the first ready job has waited; `last_sync` in seconds since 1970."""
+
+    age: float
+    last_sync: float | None
 
 
 class JobCountRow(TypedDict):
@@ -62,6 +78,27 @@ class JobCountRow(TypedDict):
     kind: str
     state: str
     jobs: int
+
+
+class OpenIntentRow(TypedDict):
+    """`find_open_intent`: a write whose outcome is not known; `settles_in`: seconds of its quarantine that are left."""
+
+    id: int
+    job_id: str
+    step: str
+    action: str
+    summary: dict[str, Any]
+    request_sha256: str
+    answer: str | None
+    at: datetime
+    settles_in: float
+
+
+class StartedRunRow(TypedDict):
+    """`start_run`: a payment sync that has begun."""
+
+    id: int
+    started_at: datetime
 
 
 class FinishedRunRow(TypedDict):
@@ -84,14 +121,13 @@ class ExportRow(TypedDict):
     include_images: bool
     enshrine: bool
     status: str
-    progress: int
     job_id: str
     sevdesk_job_id: str | None
     age: float
 
 
 class DocumentRow(TypedDict):
-    """`documents_of_period`: an invoice or a cancellation that must be in the DATEV export."""
+    """`documents_of_period`: an invoice, a cancellation or a credit note that must be in the DATEV export."""
 
     kind: str
     number: str
@@ -101,18 +137,43 @@ class DocumentRow(TypedDict):
     cancels: str | None
     gross: Decimal
     document_kind: str
+    subtotals: Mapping[str, Mapping[str, str]] | None  # tax rate -> net and tax, positive
     items: list[tuple[Any, ...]]
     party: str | None
 
 
-class ComparedRow(TypedDict):
+class WrittenColumns(TypedDict):
+    """The columns of an invoice that the worker writes, besides external_id, which is not null in some statements."""
+
+    sync_status: str
+    document_status: str
+    claim_status: str
+    external_invoice_number: str | None
+    paid_amount: Decimal
+    paid_at: datetime | None
+    cancelled_at: datetime | None
+
+
+class ReceivableRow(WrittenColumns):
+    """`receivables_by_external_id`: a finalized invoice, and what we believe is owed on it."""
+
+    invoice_id: UUID
+    number: str
+    gross: Decimal
+    external_id: str
+    accounting_synced_at: datetime | None
+
+
+class ComparedRow(WrittenColumns):
     """`invoices_to_compare`: an invoice of ours with what the worker recorded about it."""
 
     invoice_id: UUID
-    invoice_number: str
-    gross_amount: Decimal
+    number: str
+    gross: Decimal
+    external_id: str | None
     updated_at: datetime
     cancellation_external_id: str | None
+    cancellation_kind: str | None
     recipient_id: UUID | None
     contact_id: str | None
     pdf_intact: bool | None  # None: no PDF is stored
@@ -120,17 +181,46 @@ class ComparedRow(TypedDict):
     job_alive: bool
 
 
+class AdoptedRow(TypedDict):
+    """`adopted_documents`: a document that somebody else made, with its content when it was taken over."""
+
+    id: UUID
+    invoice_number: str
+    external_id: str
+    content: dict[str, Any]
+    seen_update: datetime | None
+
+
+class LinkedContactRow(TypedDict):
+    """`contact_history`: a sevDesk contact that was once linked to a party."""
+
+    party_id: UUID
+    contact_id: str
+
+
 def from_row(shape: type[T], row: Row, **others: Any) -> T:
     """A dataclass of the columns that are named like its fields, and of `others`."""
     return shape(**{field.name: row[field.name] for field in fields(shape) if field.name in row} | others)
 
 
+class UnknownValue(ValueError):
+    """A column of an invoice holds a word that the worker does not know."""
+
+    def __init__(self, column: str) -> None:
+        self.column = column
+        super().__init__(f"{column} of the invoice holds a value that the worker does not know.")
+
+
 def handback_of(row: Row) -> Handback:
-    """The columns of `billing_invoices` that the worker writes. Raises `ValueError` for a status it does not know."""
-    return from_row(
-        Handback,
-        row,
-        sync_status=SyncStatus(row["sync_status"]),
-        document_status=DocumentStatus(row["document_status"]),
-        claim_status=ClaimStatus(row["claim_status"]),
-    )
+    """The columns of `billing_invoices` that the worker writes. Raises `UnknownValue` for a status it does not know."""
+    statuses: dict[str, Any] = {}
+    for column, kind in (
+        ("sync_status", SyncStatus),
+        ("document_status", DocumentStatus),
+        ("claim_status", ClaimStatus),
+    ):
+        try:
+            statuses[column] = kind(row[column])
+        except ValueError:
+            raise UnknownValue("accounting_sync_status" if column == "sync_status" else column) from None
+    return from_row(Handback, row, **statuses)

@@ -1,4 +1,4 @@
-"""Writes events into sevdesk_contacts, _documents, _mails and _cancellations, and what becomes of sevdesk_invoices."""
+"""Writes what events hold into tables of their own: contacts, documents, mails, cancellations, credit notes."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -18,6 +18,9 @@ SIDE_TABLE_EVENTS = (
     events.Cancelled,
     events.CancelledInSevdesk,
     events.CreditNoteDrafted,
+    events.CreditSaved,
+    events.CreditDeleted,
+    events.Credited,
 )
 
 
@@ -52,7 +55,16 @@ async def write_side_tables(connection: Any, job: Job, invoice_id: UUID, event: 
             | events.CancelledInSevdesk(cancellation=made)
             | events.CreditNoteDrafted(cancellation=made)
         ):
-            statement, values = "store_cancellation", asdict(made)
+            drafted = isinstance(event, events.CreditNoteDrafted)
+            statement, values = "store_cancellation", asdict(made) | {"is_draft": drafted}
+        case events.CreditSaved():
+            statement = "store_credit_draft"
+        case events.CreditDeleted():
+            statement = "store_credit_deleted"
+        case events.Credited():
+            statement = "store_credit"
         case _:
             return
     await run_statement(connection, statement, invoice_id=invoice_id, job_id=job.job_id, **values)
+    if isinstance(event, events.CreditPdfStored):
+        await run_statement(connection, "store_credit_pdf", **values)

@@ -22,6 +22,7 @@ class Switches:
     duplicate_number: Literal["replace", "refuse"] = "replace"
     cancel_paid: Literal["credit_note", "storno", "refuse"] = "credit_note"
     partial_status: Literal[750, 200] = 750
+    zero_sum: Literal["open", "paid", "closed"] = "open"
     pdf_raw: bool = False
     missing_address: Literal["refuse", "blank"] = "refuse"
     not_found: Literal[404, 400] = 404

@@ -63,6 +63,18 @@ async def changed_during_a_write(stage: Stage) -> Any:
     return await stage.seen(job_id, "invoice_changed")
 
 
+@provokes("deal_invoice_under_way", worker=PATIENT)
+async def advance_that_is_being_published(stage: Stage) -> Any:
+    deal = await same_customer(stage)
+    async with stage.sevdesk.held(SAVE) as hold:
+        await enqueue(stage, deal)
+        await hold.reached()
+        final = await stage.billing.invoice(deal, document_kind="SR")
+        return await stage.seen(
+            await stage.billing.enqueue("publish_invoice", invoice_id=final), "deal_invoice_under_way"
+        )
+
+
 @provokes("worker_stalled", worker={"write_quarantine": STALLED * 10})
 async def slow_before_the_call(stage: Stage) -> Any:
     """Postgres takes longer over the intent than a tenth of the quarantine."""

@@ -35,6 +35,15 @@ async def withdrawn_during_a_lost_write(stage: Stage) -> Any:
     return await stage.billing.ended(job_id)
 
 
+@provokes("invoice_value_unknown", column="document_kind")
+async def kind_that_is_none_of_ours(stage: Stage) -> Any:
+    invoice = await stage.billing.usual_invoice()
+    await stage.billing.db.execute("""
+        ALTER TABLE billing_invoices DROP CONSTRAINT billing_invoices_document_kind_check;
+        UPDATE billing_invoices SET document_kind = 'XX';""")
+    return await publish(stage, invoice)
+
+
 @provokes("transition_not_allowed", event="drafted", status="cancelled")
 async def status_set_by_hand(stage: Stage) -> Any:
     return await publish(stage, await stage.billing.usual_invoice(accounting_sync_status="cancelled"))
@@ -253,3 +262,10 @@ async def money_for_a_claim_given_up(stage: Stage) -> Any:
     await stage.billing.db.execute("UPDATE billing_invoices SET claim_status = 'cancelled'")
     await pay(stage.sevdesk, await stage.there(invoice), "119")
     return await stage.billing.do("sync_payments", invoice_id=invoice)
+
+
+@provokes("mass_change", worker={"mass_change_limit": 1}, deleted="2", book="2")
+async def all_deleted_at_once(stage: Stage) -> Any:
+    for invoice in (await stage.published(), await stage.published()):
+        await control(stage.sevdesk, "POST", "delete", {"invoice_id": await stage.there(invoice)})
+    return await stage.billing.do("sync_payments", full=True)

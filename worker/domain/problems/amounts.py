@@ -67,10 +67,11 @@ ENTRIES = (
              "Position {position} trägt {rate} Steuer, aber sevDesks Steuerregel {tax_rule} erlaubt nur {allowed}.",
              "Den Steuersatz oder die Steuerregel der Rechnung berichtigen"),
     _invoice("total_negative", "The gross total is negative: {gross} {currency}.",
-             "Cancel the invoice it corrects, or write a credit note in sevDesk; or correct the positions",
+             "Credit the difference on an invoice it corrects (credit_invoice), or cancel that one; or correct the "
+             "positions",
              "Der Bruttobetrag ist negativ: {gross} {currency}.",
-             "Die Rechnung stornieren, die sie berichtigt, oder in sevDesk eine Gutschrift schreiben; oder die "
-             "Positionen berichtigen"),
+             "Den Unterschied zu einer Rechnung gutschreiben, die sie berichtigt (credit_invoice), oder diese "
+             "stornieren; oder die Positionen berichtigen"),
     _invoice("type_needs_rule",
              "sevDesk makes an invoice of type {type} only under tax rules 1 and 11, and the invoice has rule "
              "{tax_rule}.",

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from worker.domain.problems import (
+    advances,
     amounts,
     cancelling,
+    crediting,
     dates,
     delays,
     exporting,
@@ -24,9 +26,11 @@ CATALOGUE: Mapping[str, ProblemType] = {
         amounts,
         dates,
         tax_rules,
+        advances,
         publishing,
         recipient,
         cancelling,
+        crediting,
         exporting,
         sevdesk,
         delays,

@@ -16,6 +16,11 @@ ENTRIES = (
           "Rechnung {number} ist im Stand {status}; nur freigegebene (approved) Rechnungen werden veröffentlicht, und "
           "ein Schreibvorgang in sevDesk mit unbekanntem Ausgang ist noch offen.",
           f"Sie wieder freigeben, {ERNEUT} Oder sie stornieren: beides findet, was in sevDesk steht."),
+    entry("invoice_value_unknown", Actor.BILLING,
+          "{column} of invoice {invoice_id} holds a value that the worker does not know.",
+          f"Correct it in the billing system (sql/billing/tables.sql lists the values), {RETRY}",
+          "{column} der Rechnung {invoice_id} enthält einen Wert, den der Worker nicht kennt.",
+          f"Ihn im Abrechnungssystem berichtigen (sql/billing/tables.sql nennt die Werte), {ERNEUT}"),
     entry("transition_not_allowed", Actor.BILLING,
           "{event} is not allowed while the invoice is {status}.",
           f"Check the invoice's status in the billing system, {RETRY}",
@@ -124,6 +129,15 @@ ENTRIES = (
           "Pay the money back, or set it off in sevDesk.",
           "Rechnung {number} wurde in sevDesk storniert, und {paid} {currency} waren darauf gezahlt.",
           "Das Geld zurückzahlen oder in sevDesk verrechnen."),
+    entry("mass_change", Actor.ACCOUNTANT,
+          "Of {book} invoices sevDesk suddenly shows {deleted} as gone, {cancelled} as cancelled, {reversed} as no "
+          "longer paid and {renumbered} with another number, at least. None of this was recorded.",
+          "Look at some of them in sevDesk. If it is right: sevdesk-worker retry {job} --as confirmed. If not, mend "
+          "the cause there, then: sevdesk-worker retry {job}.",
+          "Von {book} Rechnungen zeigt sevDesk plötzlich mindestens {deleted} nicht mehr, {cancelled} als storniert, "
+          "{reversed} als nicht mehr bezahlt und {renumbered} mit anderer Nummer. Nichts davon wurde übernommen.",
+          "Einige davon in sevDesk ansehen. Stimmt es: sevdesk-worker retry {job} --as confirmed. Wenn nicht, dort die "
+          "Ursache beheben, dann: sevdesk-worker retry {job}.", confirmable=True),
     entry("payment_state_conflict", Actor.BILLING,
           "sevDesk's state of invoice {number} does not fit: {event} is not allowed while the invoice is {status}.",
           "Correct the invoice's status on one side, then: sevdesk-worker enqueue sync_payments invoice_id={number}.",

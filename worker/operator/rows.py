@@ -1,6 +1,6 @@
-"""The rows that `worker/operator/diagnosis.py` judges (`sql/queries/operator.sql`). Ages and spans are in seconds.
+"""The rows that operators are shown (`sql/queries/operator.sql`). Ages and spans are in seconds. Pure.
 
-A shape is for the type checker, and names the columns that are read; at run time a row is an asyncpg record.
+A shape is for the type checker, and names the columns of the statement; at run time a row is an asyncpg record.
 """
 
 from datetime import datetime
@@ -67,8 +67,13 @@ class InvoiceHeadRow(TypedDict):
     gross_amount: Decimal
     paid_amount: Decimal
     paid_at: datetime | None
+    cancelled_at: datetime | None
+    issue_date: str
+    deal_id: UUID | None
     external_id: str | None
     external_invoice_number: str | None
+    accounting_synced_at: datetime | None
+    updated_at: datetime
 
 
 class WaitingJobRow(TypedDict):
