@@ -35,6 +35,9 @@ SELECT pg_backend_pid();
 SELECT current_setting('default_transaction_isolation') AS isolation,
        (SELECT setting::integer FROM pg_settings WHERE name = 'statement_timeout') AS statement_timeout;
 
+-- name: set_session_setting$
+SELECT set_config(:name, :value, false);
+
 -- name: recent_states
 -- The states of the newest jobs. Counting all would take longer with every year.
 SELECT state, count(*)::int AS jobs

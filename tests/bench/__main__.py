@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bench import backlog, fleet, payments, poolers, publishing, queueing, soak
+from bench import archives, backlog, fleet, payments, poolers, publishing, queueing, soak
 from bench.ground import Ground
 from bench.table import Row, show, write
 
@@ -30,6 +30,7 @@ BENCHES: list[tuple[Bench, tuple[str, ...]]] = [
     (fleet.bench, ("B15",)),
     *((backlog.bench, (number,)) for number in ("C1", "C2", "C3", "C4")),
     (poolers.bench, ("C8",)),
+    (archives.bench, ("C9",)),
     *((soak.bench, (number,)) for number in ("D1", "D2")),
 ]
 SOAK = {"D1", "D2"}  # half an hour; only when named, as `make soak` does

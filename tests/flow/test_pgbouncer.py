@@ -138,9 +138,19 @@ async def test_pooled_locks_are_refused(
         assert words in str(found)
         with pytest.raises(NotMigrated, match="Run migrate with a direct DATABASE_URL"):
             await asyncio.to_thread(migrate, pooled)
-    settings = {"ignore_startup_parameters": ignored, "pool_mode": "session"}
-    async with pgbouncer(database_url, program=program, **settings) as pooled:
-        await require_session_locks(pooled)
+
+
+@needs_pgbouncer
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("ignored", ["", IGNORED])
+async def test_session_mode_needs_nothing(
+    program: str, ignored: str, billing: Billing, database_url: str, run_worker: RunWorker
+) -> None:
+    """A server connection for each client keeps locks and settings: one address does for all."""
+    settings = {"ignore_startup_parameters": ignored, "pool_mode": "session", "default_pool_size": 20}
+    async with pgbouncer(database_url, program=program, **settings) as pooled, run_worker(database_url=pooled):
+        job = await billing.do("publish_invoice", invoice_id=await billing.usual_invoice())
+        assert (job["state"], job["attempt"], job["problem"]) == ("done", 1, None)
 
 
 @needs_pgbouncer

@@ -49,15 +49,16 @@ class LockSession:
     async def connect(self) -> None:
         """Open a new session, which holds no locks yet."""
         self.held.clear()
-        connection = await asyncpg.connect(
-            self._url,
-            server_settings={"application_name": f"sevdesk-worker locks {self._worker}", **SESSION},
-            target_session_attrs=asyncpg.connect_utils.SessionAttribute.read_write,
-            command_timeout=COMMAND_TIMEOUT,
-        )
         try:
-            if await is_behind_pooler(connection) and not (await probe_locks(self._url)).works:
-                raise asyncpg.InterfaceError("session locks would protect nothing on this connection")
+            connection = await self._open(SESSION)
+        except asyncpg.ProtocolViolationError:  # PgBouncer refuses settings that it does not know
+            connection = await self._open({})
+        try:
+            if await is_behind_pooler(connection):
+                if not (await probe_locks(self._url)).works:
+                    raise asyncpg.InterfaceError("session locks would protect nothing on this connection")
+                for name, value in SESSION.items():  # in session mode they stay
+                    await run_statement(connection, "set_session_setting", name=name, value=value)
             await prepare(connection)
             connection.add_termination_listener(self._terminated)
             await connection.add_listener(REQUEST_CHANNEL, lambda *_: self._on_request())
@@ -65,6 +66,14 @@ class LockSession:
             connection.terminate()  # otherwise a worker that is stopped while it starts would leave a session
             raise
         self._connection = connection
+
+    async def _open(self, settings: Mapping[str, str]) -> asyncpg.Connection[Any]:
+        return await asyncpg.connect(
+            self._url,
+            server_settings={"application_name": f"sevdesk-worker locks {self._worker}", **settings},
+            target_session_attrs=asyncpg.connect_utils.SessionAttribute.read_write,
+            command_timeout=COMMAND_TIMEOUT,
+        )
 
     def _terminated(self, connection: Any) -> None:
         if connection is self._connection:
