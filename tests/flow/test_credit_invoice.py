@@ -168,6 +168,18 @@ async def test_finished_by_hand_is_recorded(office: Office) -> None:
     assert await outcomes(office, "finalize_credit_note") == ["found_done"]
 
 
+async def test_draft_of_a_deleted_invoice_goes(office: Office) -> None:
+    """Its draft was saved, then the invoice was deleted by hand: the draft is not finished but deleted."""
+    await published(office)
+    job = await credit(office, HALF, Trouble("dropped", 1, blind=True))
+    office.delete(office.documents()[0])
+    await do(office, "sync_payments", full=True, invoice_id=None)
+    job = await retried(office, job)
+    assert (job["state"], job["problem"]) == ("parked", "invoice_not_published")
+    assert not office.account.credit_notes and await nothing_open(office)
+    assert [row["status"] for row in await noted(office)] == ["deleted"]
+
+
 async def test_credited_invoice_is_not_cancelled(office: Office) -> None:
     """sevDesk would refuse: the rest is to be credited, too."""
     await published(office)

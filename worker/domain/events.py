@@ -294,7 +294,7 @@ class CreditDeleted(Event):
 
     marker: str
     external_id: str
-    cause: Literal["sums_differ"]
+    cause: Literal["sums_differ", "invoice_gone"]  # invoice_gone: it was cancelled or deleted meanwhile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

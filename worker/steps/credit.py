@@ -25,6 +25,7 @@ from worker.domain.money import Sums
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import Problem, problem
 from worker.steps.credit_note import credit_notes_of, free_number, none_for_advances, write_outcome
+from worker.steps.document import addressed_otherwise
 from worker.steps.finalize import SEND_TYPE
 from worker.steps.payments import DRAFT, ZERO, Receivable, compare
 from worker.steps.sevdesk_account import SevdeskAccount
@@ -69,11 +70,13 @@ def _look_at(context: StepContext, note: CreditNote, asked: Credit | Problem, ou
     """The credit note is there: is it right, is it on record, is it finished?"""
     recorded = context.credit_note
     on_record = recorded is not None and recorded.external_id == note.id and recorded.status != DELETED
-    if not isinstance(asked, Credit) or _sums_of(note) != asked.sums:
-        differ = _differ(context, note, asked)
-        if note.status != DRAFT:
-            return StepResult(stop=differ, outcome=outcome)
+    wrong = not isinstance(asked, Credit) or _sums_of(note) != asked.sums
+    if note.status == DRAFT and (wrong or _not_creditable(context) is not None):
         return Intent("delete_credit_note", note, context, earlier_outcome=outcome)
+    if wrong:
+        return StepResult(stop=_differ(context, note, asked), outcome=outcome)
+    if other := addressed_otherwise(context, note):
+        return StepResult(stop=other, outcome=outcome)
     if not on_record:
         found = _saved(context, note, "found")
         return StepResult((found,), context.remote, finished=False, outcome=outcome)
@@ -93,8 +96,11 @@ async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
             note: CreditNote = intent.request
             await account.client.delete_credit_note(note.id)
             marker = marker_of(context.invoice.number, context.job_id)
-            deleted = CreditDeleted(marker=marker, external_id=note.id, cause="sums_differ")
-            return StepResult((deleted,), stop=_differ(context, note, _asked(context)))
+            gone = _not_creditable(context)
+            deleted = CreditDeleted(
+                marker=marker, external_id=note.id, cause="sums_differ" if gone is None else "invoice_gone"
+            )
+            return StepResult((deleted,), stop=gone or _differ(context, note, _asked(context)))
         case _:
             made = await account.client.send_credit_note_by(intent.request, send_type=SEND_TYPE)
             return StepResult(_credited(context, made, "finalized"), context.remote)
@@ -108,9 +114,9 @@ def _why_not(
 ) -> Parked | Rejected | None:
     """Why nothing is written; None if nothing speaks against the credit note."""
     number = context.invoice.number
-    if context.handback.sync_status is SyncStatus.CANCELLED:
-        return Rejected(problem("invoice_cancelled", number=number))
-    if context.handback.sync_status is not SyncStatus.SYNCED or remote is None or remote.status == DRAFT:
+    if (gone := _not_creditable(context)) is not None:
+        return gone
+    if remote is None or remote.status == DRAFT:
         return _not_published(context)
     if not isinstance(credit, Credit):
         return Rejected(credit)
@@ -122,6 +128,13 @@ def _why_not(
     by_hand = _by_hand(context, remote, notes)
     found = exceeded(number, credit, others, by_hand, _published(context), _currency(context))
     return Rejected(found) if found else None
+
+
+def _not_creditable(context: StepContext) -> Parked | Rejected | None:
+    """The invoice is cancelled, or sevDesk no longer has it."""
+    if context.handback.sync_status is SyncStatus.CANCELLED:
+        return Rejected(problem("invoice_cancelled", number=context.invoice.number))
+    return None if context.handback.sync_status is SyncStatus.SYNCED else _not_published(context)
 
 
 def _by_hand(context: StepContext, remote: SevInvoice, notes: list[CreditNote]) -> Decimal:
