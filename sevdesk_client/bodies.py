@@ -10,11 +10,12 @@ from decimal import Decimal
 
 from pydantic.alias_generators import to_camel
 
+from sevdesk_client.credit_note_draft import CreditNoteDraft
 from sevdesk_client.models import BERLIN, AddressDraft, ContactDraft, InvoiceDraft, MailDraft, PositionDraft
 
 # A JSON object, as `json.dumps` takes it.
 Body = dict[str, object]
-Draft = AddressDraft | ContactDraft | InvoiceDraft | MailDraft | PositionDraft
+Draft = AddressDraft | ContactDraft | CreditNoteDraft | InvoiceDraft | MailDraft | PositionDraft
 
 
 def decimal_text(amount: Decimal) -> str:
@@ -28,6 +29,11 @@ def ref(name: str, id: str | int) -> Body:
     Raises ValueError for an id that is not a number.
     """
     return {"id": int(id), "objectName": name}
+
+
+def of_contact(id: str) -> dict[str, str | int]:
+    """The contact filter of a list; without objectName it is ignored or refused (official; live, three peers)."""
+    return {"contact[id]": id, "contact[objectName]": "Contact"}
 
 
 def unix_seconds(day: date) -> int:
@@ -110,6 +116,36 @@ def _invoice(draft: InvoiceDraft) -> Body:
         "taxRate": 0,  # unused, but without it the database refuses the row (one report)
         **({"address": address} if address else {}),
         **({"propertyIsEInvoice": True} if draft.is_e_invoice else {}),
+    }
+
+
+def save_credit_note(draft: CreditNoteDraft) -> Body:
+    """POST /CreditNote/Factory/saveCreditNote: the last five keys always, in this order (official).
+
+    `refSrcInvoice` is an integer by the spec's prose; quantities of credit notes are text (measured by one peer).
+    """
+    return {
+        "creditNote": {
+            "objectName": "CreditNote",
+            "mapAll": True,
+            **_fields(draft, left_out=("positions", "is_e_invoice")),
+            "creditNoteDate": draft.credit_note_date.strftime("%d.%m.%Y"),  # measured by one peer
+            "refSrcInvoice": int(draft.ref_src_invoice),
+            "bookingCategory": "UNDERACHIEVEMENT",
+            "status": "100",
+            "showNet": True,
+            "taxRule": {"id": str(draft.tax_rule), "objectName": "TaxRule"},
+            "taxRate": 0,  # not used any more (official), but required for invoices
+            **({"propertyIsEInvoice": True} if draft.is_e_invoice else {}),
+        },
+        "creditNotePosSave": [
+            {"objectName": "CreditNotePos", "mapAll": True, **_fields(position)} for position in draft.positions
+        ],
+        "creditNotePosDelete": None,
+        "discountSave": None,
+        "discountDelete": None,
+        "takeDefaultAddress": False,
+        "forCashRegister": False,
     }
 
 

@@ -10,15 +10,16 @@ Money is Decimal in the document's currency; ids are sevDesk's, as strings of di
 from datetime import date, datetime
 
 from sevdesk_client import bodies, errors, models, readers
-from sevdesk_client.sending import Hits, Sender
+from sevdesk_client.credit_notes import CreditNoteCalls
+from sevdesk_client.sending import MAX_PAGE, Hits
 from sevdesk_client.wire import MAX_ARCHIVE_BYTES, MAX_PDF_ANSWER_BYTES, Request
 
-# The highest limit sevDesk takes (official; it advises 10 to 100, for speed).
-MAX_PAGE = 1000
 
+class SevDeskClient(CreditNoteCalls):
+    """sevDesk's API v1 for one account; see `Sender` for the constructor's parameters.
 
-class SevDeskClient(Sender):
-    """sevDesk's API v1 for one account; see `Sender` for the constructor's parameters."""
+    Calls about credit notes are in `credit_notes.py`.
+    """
 
     # -- the account ---------------------------------------------------------------------------------------------------
 
@@ -103,7 +104,7 @@ class SevDeskClient(Sender):
 
         The spec documents no filter for this list, so the usual contact filter is sent and each hit is checked here.
         """
-        request = Request("GET", "/ContactAddress", params={**_of_contact(contact_id), "limit": MAX_PAGE})
+        request = Request("GET", "/ContactAddress", params={**bodies.of_contact(contact_id), "limit": MAX_PAGE})
         return await self._find(request, models.ContactAddress, lambda it: it.contact_id == contact_id, page=MAX_PAGE)
 
     async def create_contact_address(self, contact_id: str, draft: models.AddressDraft) -> models.ContactAddress:
@@ -121,7 +122,7 @@ class SevDeskClient(Sender):
 
         The type is filtered here: for contact, type and main together some accounts found nothing (one report).
         """
-        request = Request("GET", "/CommunicationWay", params={**_of_contact(contact_id), "limit": MAX_PAGE})
+        request = Request("GET", "/CommunicationWay", params={**bodies.of_contact(contact_id), "limit": MAX_PAGE})
         ways = await self._find(request, models.CommunicationWay, lambda it: it.contact_id == contact_id, page=MAX_PAGE)
         return [way for way in ways if way.type == type]
 
@@ -167,7 +168,7 @@ class SevDeskClient(Sender):
         since = int(update_after.timestamp()) if update_after else None
         asked: dict[str, str | int | None] = {"updateAfter": since, "status": status, "offset": offset, "limit": limit}
         if contact_id is not None:
-            asked |= _of_contact(contact_id)
+            asked |= bodies.of_contact(contact_id)
         if days is not None:
             asked |= {"startDate": bodies.unix_seconds(days[0]), "endDate": bodies.last_second(days[1])}
         request = Request("GET", "/Invoice", params={key: value for key, value in asked.items() if value is not None})
@@ -255,19 +256,6 @@ class SevDeskClient(Sender):
         """
         return await self._call(Request("POST", "/Invoice/{id}/cancelInvoice", id), readers.cancellation)
 
-    async def find_credit_notes(self, invoice_id: str) -> list[models.CreditNote]:
-        """The credit notes whose origin is this invoice, oldest first.
-
-        The filter is official (in the spec's prose); that the answer names the origin is inferred. Raises
-        FilterIgnored when a hit does not name it.
-        """
-        request = Request("GET", "/CreditNote", params={"origin[id]": invoice_id, "origin[objectName]": "Invoice"})
-        return await self._find(request, models.CreditNote, lambda note: note.origin and note.origin.id == invoice_id)
-
-    async def get_credit_note(self, id: str) -> models.CreditNote:
-        """The credit note. Raises NotFound for an unknown or deleted id (400 or 404: official)."""
-        return await self._call(Request("GET", "/CreditNote/{id}", id), readers.one(models.CreditNote))
-
     # -- the DATEV export ----------------------------------------------------------------------------------------------
 
     async def create_datev_export(
@@ -332,8 +320,3 @@ class SevDeskClient(Sender):
         body = bodies.export_config(accountant_number, accountant_client_number, year_begin)
         request = Request("PUT", "/SevClient/{id}/updateExportConfig", client_id, body=body)
         await self._call(request, readers.nothing)
-
-
-def _of_contact(id: str) -> dict[str, str | int]:
-    """The contact filter; without objectName it is ignored or refused (official; live, three peers)."""
-    return {"contact[id]": id, "contact[objectName]": "Contact"}

@@ -159,11 +159,19 @@ class InvoicePosition(Record):
 
 
 class CreditNote(Record):
-    """The draft that cancelling a paid invoice creates instead of a cancellation (one report; no capture)."""
+    """A credit note: status 100 draft, 200 open, 750 or 1000 partly paid, 1000 paid (official). Sums are positive.
+
+    `origin` names the invoice only if sevDesk itself made the credit note of it (measured by one peer).
+    """
 
     credit_note_number: str | None = None
     status: int
+    contact_id: str | None = Field(default=None, validation_alias=_ref_id("contact"))
+    credit_note_date: Day = None
     currency: str | None = None
+    tax_rule: str | None = Field(default=None, validation_alias=_ref_id("taxRule"))
+    send_type: Annotated[str | None, BeforeValidator(_none_if_zero)] = None
+    send_date: Moment = None
     sum_net: Amount | None = None
     sum_tax: Amount | None = None
     sum_gross: Amount | None = None
@@ -171,6 +179,18 @@ class CreditNote(Record):
     update: Moment = None
     customer_internal_note: str | None = None
     origin: Ref | None = None  # not in the spec's model, only as a filter
+
+
+class Sequence(Record):
+    """A number sequence: `format` with the placeholders %NUMBER, %YYYY and %MM, which the client fills (official)."""
+
+    format: str
+    next_sequence: int
+
+    def number(self, day: date, ahead: int = 0) -> str:
+        """The next number of a document of this day, or one that is `ahead` of it."""
+        counted = self.format.replace("%NUMBER", str(self.next_sequence + ahead))
+        return counted.replace("%YYYY", f"{day:%Y}").replace("%MM", f"{day:%m}")
 
 
 class Contact(Record):

@@ -56,6 +56,11 @@ def saved_invoice(objects: Json) -> models.Invoice:
     return one(models.Invoice)(_object(objects).get("invoice"))
 
 
+def saved_credit_note(objects: Json) -> models.CreditNote:
+    """The credit note in {creditNote, creditNotePos}; positions are not read."""
+    return one(models.CreditNote)(_object(objects).get("creditNote"))
+
+
 def cancellation(objects: Json) -> models.Invoice | models.CreditNote:
     """By `objectName` a cancellation, or a credit note draft if the invoice was paid (one report)."""
     made = _single(objects)

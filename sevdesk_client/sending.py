@@ -19,6 +19,8 @@ from sevdesk_client.wire import Answer, Reader, Request, answered_at, broken, re
 T = TypeVar("T")
 
 BASE_URL = "https://my.sevdesk.de/api/v1"
+# The highest limit sevDesk takes (official; it advises 10 to 100, for speed).
+MAX_PAGE = 1000
 # sevDesk asks integrations to identify themselves (official).
 USER_AGENT = "sevdesk-worker by R1"
 # Pool and connection get a quarter of an attempt's time each; a time-out after them means it may have been sent.

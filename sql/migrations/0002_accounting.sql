@@ -77,7 +77,8 @@ CREATE INDEX sevdesk_invoices_adopted ON sevdesk_invoices (invoice_id) WHERE ado
 CREATE TABLE sevdesk_documents (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     invoice_id  uuid NOT NULL,
-    kind        text NOT NULL CHECK (kind IN ('invoice_pdf', 'invoice_xml', 'cancellation_pdf')),
+    kind        text NOT NULL CHECK (kind IN ('invoice_pdf', 'invoice_xml', 'cancellation_pdf',
+                                                  'credit_note_pdf')),
     filename    text NOT NULL,
     mimetype    text NOT NULL,
     sha256      text NOT NULL,
@@ -91,7 +92,7 @@ CREATE TABLE sevdesk_mails (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     invoice_id    uuid NOT NULL,
     job_id        text NOT NULL UNIQUE,
-    document      text NOT NULL DEFAULT 'invoice' CHECK (document IN ('invoice', 'cancellation')),
+    document      text NOT NULL DEFAULT 'invoice' CHECK (document IN ('invoice', 'cancellation', 'credit_note')),
     recipient     text NOT NULL,
     cc            text,  -- further addresses, separated by commas
     bcc           text,
@@ -101,8 +102,8 @@ CREATE TABLE sevdesk_mails (
 );
 CREATE INDEX sevdesk_mails_invoice ON sevdesk_mails (invoice_id);
 
--- What cancels an invoice in sevDesk: a cancellation invoice (SR), or the credit note draft that sevDesk makes instead
--- when the invoice is paid.
+-- What cancels an invoice in sevDesk: a cancellation invoice (SR), or the credit note over the whole invoice that sevDesk
+-- makes instead when money has come. While `is_draft`, nothing is cancelled.
 CREATE TABLE sevdesk_cancellations (
     invoice_id               uuid PRIMARY KEY,
     kind                     text NOT NULL CHECK (kind IN ('cancellation_invoice', 'credit_note')),
@@ -111,5 +112,29 @@ CREATE TABLE sevdesk_cancellations (
     net_amount               numeric,
     tax_amount               numeric,
     gross_amount             numeric,
+    document_day             date,
+    refund_due               numeric,  -- what had been paid on the invoice
+    is_draft                 boolean NOT NULL DEFAULT false,
     recorded_at              timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+
+-- Credit notes over parts of an invoice, one for each job that asked for one.
+CREATE TABLE sevdesk_credit_notes (
+    marker             text PRIMARY KEY,  -- customerInternalNote in sevDesk
+    invoice_id         uuid NOT NULL,
+    job_id             text NOT NULL,
+    external_id        text NOT NULL,
+    status             text NOT NULL CHECK (status IN ('drafted', 'finalized', 'deleted')),
+    credit_note_number text,
+    document_day       date,
+    net_amount         numeric NOT NULL,
+    tax_amount         numeric NOT NULL,
+    gross_amount       numeric NOT NULL,
+    subtotals          jsonb NOT NULL,  -- tax rate -> its net and tax, as text
+    content            jsonb NOT NULL,  -- the fields of the request
+    reason             text NOT NULL,
+    refund_due         numeric,  -- what of it must be paid back
+    pdf_sha256         text,
+    recorded_at        timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX sevdesk_credit_notes_invoice ON sevdesk_credit_notes (invoice_id);

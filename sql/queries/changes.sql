@@ -101,9 +101,34 @@ ON CONFLICT (job_id) DO NOTHING;
 
 -- name: store_cancellation!
 INSERT INTO sevdesk_cancellations
-       (invoice_id, kind, cancellation_external_id, cancellation_number, net_amount, tax_amount, gross_amount)
-VALUES (:invoice_id, :kind, :external_id, :number, :net, :tax, :gross)
+       (invoice_id, kind, cancellation_external_id, cancellation_number, net_amount, tax_amount, gross_amount, document_day,
+        refund_due, is_draft)
+VALUES (:invoice_id, :kind, :external_id, :number, :net, :tax, :gross, :day, :refund_due, :is_draft)
 ON CONFLICT (invoice_id) DO UPDATE
 SET kind = excluded.kind, cancellation_external_id = excluded.cancellation_external_id,
     cancellation_number = excluded.cancellation_number, net_amount = excluded.net_amount,
-    tax_amount = excluded.tax_amount, gross_amount = excluded.gross_amount, recorded_at = clock_timestamp();
+    tax_amount = excluded.tax_amount, gross_amount = excluded.gross_amount, document_day = excluded.document_day,
+    refund_due = excluded.refund_due, is_draft = excluded.is_draft, recorded_at = clock_timestamp();
+
+-- name: store_credit_draft!
+INSERT INTO sevdesk_credit_notes
+       (marker, invoice_id, job_id, external_id, status, net_amount, tax_amount, gross_amount, subtotals, content, reason)
+VALUES (:marker, :invoice_id, :job_id, :external_id, 'drafted', :net, :tax, :gross, :subtotals::jsonb, :content::jsonb,
+        :reason)
+ON CONFLICT (marker) DO UPDATE
+SET external_id = excluded.external_id, status = excluded.status, net_amount = excluded.net_amount,
+    tax_amount = excluded.tax_amount, gross_amount = excluded.gross_amount, subtotals = excluded.subtotals,
+    content = excluded.content, reason = excluded.reason, recorded_at = clock_timestamp();
+
+-- name: store_credit_deleted!
+UPDATE sevdesk_credit_notes SET status = 'deleted', recorded_at = clock_timestamp()
+WHERE marker = :marker AND external_id = :external_id;
+
+-- name: store_credit!
+UPDATE sevdesk_credit_notes
+SET status = 'finalized', credit_note_number = :number, document_day = :day, refund_due = :refund_due,
+    recorded_at = clock_timestamp()
+WHERE marker = :marker AND external_id = :external_id;
+
+-- name: store_credit_pdf!
+UPDATE sevdesk_credit_notes SET pdf_sha256 = :sha256 WHERE marker = :marker;

@@ -37,8 +37,13 @@ SELECT kind, body FROM (
     UNION ALL
     SELECT 7, NULL, 0, 'cancellation', to_jsonb(r)
     FROM (SELECT kind, cancellation_external_id, cancellation_number, net_amount::text, tax_amount::text,
-                 gross_amount::text, recorded_at
+                 gross_amount::text, document_day, refund_due::text, is_draft, recorded_at
           FROM sevdesk_cancellations WHERE invoice_id = :invoice_id) r
+    UNION ALL
+    SELECT 8, r.recorded_at, 0, 'credit_note', to_jsonb(r)
+    FROM (SELECT marker, job_id, external_id, status, credit_note_number, document_day, net_amount::text, tax_amount::text,
+                 gross_amount::text, subtotals, content, reason, refund_due::text, pdf_sha256, recorded_at
+          FROM sevdesk_credit_notes WHERE invoice_id = :invoice_id) r
 ) AS everything
 ORDER BY part, at, id, body ->> 'id';
 

@@ -31,8 +31,13 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
         WHERE s.subject = 'invoice:' || i.id AND s.action = 'save_invoice' AND s.outcome IN ('done', 'found_done')
         ORDER BY s.id DESC LIMIT 1) AS draft_sha256,
        EXISTS (SELECT FROM sevdesk_intents s WHERE s.subject = 'invoice:' || i.id) AS attempted,
-       (SELECT (a.kind, a.cancellation_external_id, a.cancellation_number, a.net_amount, a.tax_amount, a.gross_amount)
+       (SELECT (a.kind, a.cancellation_external_id, a.cancellation_number, a.net_amount, a.tax_amount, a.gross_amount,
+                a.document_day, a.refund_due)
         FROM sevdesk_cancellations a WHERE a.invoice_id = i.id) AS cancellation,
+       (SELECT jsonb_agg(to_jsonb(k) - 'content'
+                         || jsonb_build_object('mailed', EXISTS (SELECT FROM sevdesk_mails m WHERE m.job_id = k.job_id))
+                         ORDER BY k.recorded_at)
+        FROM sevdesk_credit_notes k WHERE k.invoice_id = i.id) AS credit_notes,
        ARRAY(SELECT e.payload ->> 'problem' FROM billing_invoice_event_log e
              WHERE e.invoice_id = i.id AND e.event_type = 'legal_warning') AS warned,
        ARRAY(SELECT e.payload ->> 'columns' FROM billing_invoice_event_log e
@@ -66,7 +71,9 @@ SELECT o.invoice_number AS number, o.document_kind, o.issue_date, o.currency,
                 (SELECT jsonb_agg(jsonb_build_object('position_number', p.position, 'quantity', p.quantity::text,
                                                      'price', p.unit_price::text, 'tax_rate', p.tax_rate::text))
                  FROM billing_invoice_items p WHERE p.invoice_id = o.id),
-                '[]') AS positions
+                '[]') AS positions,
+       coalesce((SELECT jsonb_agg(k.subtotals) FROM sevdesk_credit_notes k
+                 WHERE k.invoice_id = o.id AND k.status = 'finalized'), '[]') AS subtotals
 FROM billing_invoices o
 LEFT JOIN sevdesk_jobs own ON own.job_id = :job_id
 LEFT JOIN sevdesk_invoices n ON n.invoice_id = o.id AND n.external_id = o.external_id

@@ -183,19 +183,21 @@ SELECT clock_timestamp() AS now, current_setting('server_version') AS version,
 -- Invoices with what the worker recorded about them, ordered by id: those with the given ids; else those with the given
 -- numbers that have no sevDesk id; else a page of those that have one. Every stored PDF is hashed and compared with its
 -- recorded digest.
-SELECT i.*, a.cancellation_external_id, r.recipient_id, l.contact_id, p.pdf_intact, p.pdf_as_logged,
+SELECT i.*, a.cancellation_external_id, a.kind AS cancellation_kind, r.recipient_id, l.contact_id, p.pdf_intact, p.pdf_as_logged,
        EXISTS (SELECT FROM sevdesk_queue q
                WHERE q.order_key = 'invoice:' || i.invoice_id AND q.phase NOT IN ('scheduled', 'parked')) AS job_alive
 FROM (SELECT id AS invoice_id, invoice_number AS number, gross_amount AS gross, accounting_sync_status AS sync_status,
              document_status, claim_status, external_id, external_invoice_number, paid_amount, paid_at, cancelled_at,
-             updated_at
+             updated_at,
+             (SELECT coalesce(sum(k.gross_amount), 0) FROM sevdesk_credit_notes k
+              WHERE k.invoice_id = billing_invoices.id AND k.status = 'finalized') AS credited
       FROM billing_invoices
       WHERE CASE WHEN :ids::uuid[] IS NOT NULL THEN id = ANY (:ids::uuid[])
                  WHEN :numbers::text[] IS NOT NULL THEN invoice_number = ANY (:numbers::text[]) AND external_id IS NULL
                  ELSE accounting_provider = 'sevdesk' AND external_id IS NOT NULL END
         AND (:after::uuid IS NULL OR id > :after::uuid)
       ORDER BY id LIMIT :most::bigint) i
-LEFT JOIN sevdesk_cancellations a ON a.invoice_id = i.invoice_id AND a.kind = 'cancellation_invoice'
+LEFT JOIN sevdesk_cancellations a ON a.invoice_id = i.invoice_id AND NOT a.is_draft
 LEFT JOIN LATERAL (SELECT e.payload ->> 'recipient_kind' AS recipient_kind,
                           sevdesk_uuid_or_null(e.payload ->> 'recipient_id') AS recipient_id
                    FROM billing_invoice_event_log e WHERE e.invoice_id = i.invoice_id AND e.event_type = 'drafted'
@@ -207,6 +209,17 @@ LEFT JOIN LATERAL (SELECT bool_and(encode(sha256(d.content), 'hex') = d.sha256) 
                            ORDER BY e.created_at DESC LIMIT 1) = ANY (array_agg(d.sha256)) IS NOT FALSE AS pdf_as_logged
                    FROM sevdesk_documents d WHERE d.invoice_id = i.invoice_id AND d.kind = 'invoice_pdf') p ON true
 ORDER BY i.invoice_id;
+
+-- name: finished_credit_notes
+-- The credit notes on record that have their number, over a part or the whole of an invoice.
+SELECT k.invoice_id, i.invoice_number, i.external_id AS invoice_external_id, k.external_id, k.number, k.gross
+FROM (SELECT invoice_id, cancellation_external_id AS external_id, cancellation_number AS number, gross_amount AS gross
+      FROM sevdesk_cancellations WHERE kind = 'credit_note' AND NOT is_draft
+      UNION ALL
+      SELECT invoice_id, external_id, credit_note_number, gross_amount
+      FROM sevdesk_credit_notes WHERE status = 'finalized') k
+JOIN billing_invoices i ON i.id = k.invoice_id
+ORDER BY k.invoice_id, k.external_id;
 
 -- name: adopted_documents
 -- Published invoices whose document somebody else made, with its content when it was taken over.

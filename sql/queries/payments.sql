@@ -3,7 +3,9 @@
 -- name: receivables_by_external_id
 SELECT id AS invoice_id, invoice_number AS number, gross_amount AS gross, paid_amount, paid_at, cancelled_at,
        claim_status, document_status, accounting_sync_status AS sync_status, external_id, external_invoice_number,
-       accounting_synced_at
+       accounting_synced_at,
+       (SELECT coalesce(sum(k.gross_amount), 0) FROM sevdesk_credit_notes k
+        WHERE k.invoice_id = billing_invoices.id AND k.status = 'finalized') AS credited
 FROM billing_invoices
 WHERE accounting_provider = 'sevdesk' AND external_id = ANY (:external_ids::text[])
   AND accounting_sync_status = 'synced';

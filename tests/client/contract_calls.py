@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
+from sevdesk_client.credit_note_draft import CreditNoteDraft
 from sevdesk_client.models import AddressDraft, ContactDraft, InvoiceDraft, MailDraft, PositionDraft
 
-D = TypeVar("D", AddressDraft, ContactDraft, InvoiceDraft, MailDraft, PositionDraft)
+D = TypeVar("D", AddressDraft, ContactDraft, CreditNoteDraft, InvoiceDraft, MailDraft, PositionDraft)
 
 
 class Call(NamedTuple):
@@ -44,11 +45,32 @@ INVOICE_ADDRESS: dict[str, Any] = {
     "address_city": "Berlin",
     "address_country_id": "1",
 }
+CREDIT_NOTE = CreditNoteDraft(
+    contact_id="138615465",
+    contact_person_id="2000001",
+    credit_note_number="GU-1000",
+    credit_note_date=date(2026, 10, 7),
+    header="Rechnungskorrektur zur Rechnung RE-1000",
+    tax_rule=1,
+    tax_text="Umsatzsteuer 19%",
+    currency="EUR",
+    customer_internal_note="INV-1/1",
+    ref_src_invoice="138615470",
+    delivery_date=date(2026, 9, 1),
+    positions=(POSITION,),
+)
 # A value for every field that may be left out.
 OPTIONS: dict[type, dict[str, Any]] = {
     ContactDraft: {"category_id": 4, "vat_number": "DE123456789", "buyer_reference": "-"},
     AddressDraft: {"category_id": 44},
     PositionDraft: {"text": "Zweite Zeile", "unity_id": 9},
+    CreditNoteDraft: {
+        "delivery_date_until": date(2026, 9, 30),
+        "address": "Müller & Söhne GmbH\nHauptstraße 5\n10115 Berlin",
+        "address_country_id": "1",
+        "payment_method_id": "21919",
+        "is_e_invoice": True,
+    },
     MailDraft: {"copy": True, "cc": "a@example.com,b@example.com", "bcc": "c@example.com"},
     InvoiceDraft: INVOICE_ADDRESS
     | {
@@ -132,7 +154,20 @@ def calls() -> Iterator[Call]:
     yield from (Call("change_parameter", ("7", key, "x")) for key in ("template", "letterpaper", "language", "payPal"))
     yield Call("send_by", ("7",))
     yield from (Call("send_by", ("7",), {"send_type": kind}) for kind in ("VPR", "VP", "VM", "VPDF"))
+    yield from _credit_note_calls()
     yield from _export_calls()
+
+
+def _credit_note_calls() -> Iterator[Call]:
+    for method in ("credit_note_from_invoice", "delete_credit_note", "send_credit_note_by", "get_credit_note_pdf"):
+        yield Call(method, ("7",))
+    yield Call("credit_note_sequence")
+    yield Call("list_credit_notes")
+    options = {"contact_id": "7", "number": "GU-1000", "offset": 1000, "limit": 100}
+    yield from (Call("list_credit_notes", (), {name: value}) for name, value in options.items())
+    yield from (Call("save_credit_note", (draft,)) for draft in variants(CREDIT_NOTE))
+    yield from (Call("send_credit_note_via_email", ("7", draft)) for draft in variants(MAIL))
+    yield from (Call("send_credit_note_by", ("7",), {"send_type": kind}) for kind in ("VPR", "VP", "VM", "VPDF"))
 
 
 def _way_calls() -> Iterator[Call]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from tests.client.contract import Violation
+from tests.client.contract_credit_notes import CREDIT_NOTES
 
 
 @dataclass(frozen=True)
@@ -386,4 +387,5 @@ DEVIATIONS: tuple[Deviation, ...] = (
         "4a.1: capture",
     ),
     _answer(_PDF, ("base64Encoded", "mimetype"), "undocumented", "spelt differently", "6.7: live, three peers"),
+    *(Deviation(*entry) for entry in CREDIT_NOTES),
 )

@@ -15,7 +15,17 @@ from sevdesk_client.models import Contact, Invoice
 from sevdesk_client.sandbox.account.switches import CHOICES, Switches
 from sevdesk_client.sandbox.http.server import create_app
 from tests.client.contract import Exchange, Recorder
-from tests.client.contract_calls import ADDRESS, COMPANY, INVOICE, INVOICE_ADDRESS, MAIL, OPTIONS, PERSON, POSITION
+from tests.client.contract_calls import (
+    ADDRESS,
+    COMPANY,
+    CREDIT_NOTE,
+    INVOICE,
+    INVOICE_ADDRESS,
+    MAIL,
+    OPTIONS,
+    PERSON,
+    POSITION,
+)
 from tests.sandbox.sandbox_client import TOKEN
 
 NOW = datetime(2026, 10, 7, 12, tzinfo=UTC)
@@ -155,8 +165,41 @@ class _Teller:
             await self._try("cancel_invoice", invoice.id)
             for note in await self.client.find_credit_notes(invoice.id):
                 await self._try("get_credit_note", note.id)
+                await self._try("delete_credit_note", note.id)
+            with suppress(SevDeskError):
+                note = await self.client.credit_note_from_invoice(invoice.id)
+                await self._try("credit_note_from_invoice", invoice.id)
+                await self._try("delete_credit_note", note.id)
+            await self.credited(invoice, rate)
             await self.order("POST", "unlink", {"invoice_id": invoice.id})
             await self._try("get_invoice", invoice.id)
+
+    async def credited(self, invoice: Invoice, rate: str) -> None:
+        """A part of the invoice, deleted and saved again, finished and mailed; too much; the whole of it."""
+        sequence = await self.client.credit_note_sequence()
+        line = replace(POSITION, quantity=Decimal(1), price=Decimal("0.15"), tax_rate=Decimal(rate))
+        draft = replace(
+            CREDIT_NOTE,
+            contact_id=invoice.contact_id or "",
+            credit_note_number=sequence.number(NOW.date()),
+            tax_rule=int(invoice.tax_rule or 0),
+            ref_src_invoice=invoice.id,
+            positions=(line,),
+        )
+        await self._try("save_credit_note", replace(draft, positions=(replace(line, price=Decimal(1000)),)))
+        await self._try("save_credit_note", replace(draft, delivery_date_until=draft.delivery_date))
+        for _ in range(2):
+            with suppress(SevDeskError):
+                note = await self.client.save_credit_note(draft)
+                await self._try("delete_credit_note", note.id)
+        with suppress(SevDeskError):
+            note = await self.client.save_credit_note(draft)
+            for _ in range(2):
+                await self._try("get_credit_note_pdf", note.id)
+                await self._try("send_credit_note_by", note.id)
+                await self._try("send_credit_note_via_email", note.id, MAIL)
+                await self._try("delete_credit_note", note.id)
+            await self._try("list_credit_notes", contact_id=invoice.contact_id, number=draft.credit_note_number)
 
     async def electronic(self, rule: int, rate: str) -> None:
         """An e-invoice: what a draft refuses, and what a finalised one gives."""
@@ -219,6 +262,9 @@ class _Teller:
         for method in ("get_contact", "get_invoice", "get_pdf", "get_xml", "delete_draft", "cancel_invoice", "send_by"):
             await self._try(method, "7")
         await self._try("get_credit_note", "7")
+        for method in ("credit_note_from_invoice", "delete_credit_note", "send_credit_note_by", "get_credit_note_pdf"):
+            await self._try(method, "7")
+        await self._try("send_credit_note_via_email", "7", MAIL)
         await self._try("update_contact", "7", COMPANY)
         await self._try("update_contact_address", "7", ADDRESS)
         await self._try("update_communication_way", "7", "c@example.com")

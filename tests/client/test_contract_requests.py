@@ -9,6 +9,8 @@ import httpx
 import pytest
 
 from sevdesk_client import SevDeskClient
+from sevdesk_client.credit_note_draft import CreditNoteDraft
+from sevdesk_client.credit_notes import CreditNoteCalls
 from sevdesk_client.errors import Refused
 from sevdesk_client.models import AddressDraft, ContactDraft, InvoiceDraft, MailDraft, PositionDraft
 from tests.client.contract import Exchange, Recorder, Violation, official
@@ -16,8 +18,9 @@ from tests.client.contract_calls import OPTIONS, Call, calls, optional_fields
 from tests.client.contract_deviations import out_of_date, unexplained
 from tests.sandbox.sandbox_client import TOKEN
 
-DRAFTS = (ContactDraft, AddressDraft, PositionDraft, InvoiceDraft, MailDraft)
-METHODS = {name: method for name, method in vars(SevDeskClient).items() if inspect.iscoroutinefunction(method)}
+DRAFTS = (ContactDraft, AddressDraft, PositionDraft, InvoiceDraft, CreditNoteDraft, MailDraft)
+CALLS = vars(SevDeskClient) | vars(CreditNoteCalls)
+METHODS = {name: method for name, method in CALLS.items() if inspect.iscoroutinefunction(method)}
 # Downloads go to an address outside the API.
 PUBLIC = {name: method for name, method in METHODS.items() if not name.startswith("_") and name != "download"}
 

@@ -132,6 +132,7 @@ class Office:
             DELETE FROM billing_invoices; DELETE FROM sevdesk_intents; DELETE FROM sevdesk_jobs;
             DELETE FROM sevdesk_queue;
             DELETE FROM sevdesk_mails; DELETE FROM sevdesk_documents; DELETE FROM sevdesk_cancellations;
+            DELETE FROM sevdesk_credit_notes;
             DELETE FROM sevdesk_sync_runs; UPDATE sevdesk_sync_state SET watermark = NULL;
         """)
         for each in list(self.account.invoices.values()):
@@ -193,6 +194,10 @@ class Office:
         """The invoices (or, with SR, the cancellations) that bear our number as their mark."""
         return [each for each in self.account.with_note(self.number) if (each.type == "SR") == (kind == "SR")]
 
+    def parts(self) -> list[Any]:
+        """Our credit notes over parts of an invoice; those that sevDesk made of a whole one name it as their origin."""
+        return [each for each in self.account.credit_notes.values() if each.origin_id is None]
+
     def delete(self, document: Document) -> None:
         """By hand, in sevDesk's own pages; its mails stay sent."""
         self.deleted.append(document)
@@ -209,6 +214,11 @@ class Office:
         assert answer.status_code == 200
 
     def mails(self, kind: str = "RE") -> list[Any]:
-        """What went out for these documents, deleted ones included."""
-        ids = {str(each.id) for each in (*self.documents(kind), *(d for d in self.deleted if d.type == kind))}
+        """What went out for these documents, deleted ones included; SR: also credit notes over the whole."""
+        if kind == "CN":
+            ids = {str(each.id) for each in self.parts()}
+        else:
+            ids = {str(each.id) for each in (*self.documents(kind), *(d for d in self.deleted if d.type == kind))}
+        if kind == "SR":
+            ids |= {str(each.id) for each in self.account.credit_notes.values() if each.origin_id is not None}
         return [mail for mail in self.account.mails if mail["object"]["id"] in ids]

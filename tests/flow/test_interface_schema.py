@@ -100,6 +100,21 @@ async def endings(stage: Stage) -> None:
     assert (await stage.billing.do("cancel_invoice", invoice_id=invoice, reason="Retoure"))["state"] == "parked"
 
 
+async def credits(stage: Stage) -> None:
+    """A part of a partly paid invoice, mailed; a draft that had to go; the whole of a paid one."""
+    half = {"reason": "Mangel", "positions": [{"position": 1, "quantity": "2"}]}
+    invoice = await stage.published()
+    await pay(stage.sevdesk, await stage.there(invoice), "59.50")
+    await done(stage, "sync_payments", invoice_id=invoice)
+    await done(stage, "credit_invoice", invoice_id=invoice, notify=True, **half)
+    other = await stage.published()
+    await pay(stage.sevdesk, await stage.there(other), "119")
+    await control(stage.sevdesk, "PUT", "switches", {"cent_off": True})
+    assert (await stage.billing.do("credit_invoice", invoice_id=other, **half))["state"] == "parked"
+    await control(stage.sevdesk, "PUT", "switches", {"cent_off": False})
+    await done(stage, "cancel_invoice", invoice_id=other, reason="Retoure", refund=True)
+
+
 async def trouble(stage: Stage) -> None:
     """A draft that had to go again, a rejected job, and one that waits, asks, and is answered."""
     await control(stage.sevdesk, "PUT", "switches", {"cent_off": True})
@@ -143,7 +158,7 @@ async def test_schema_is_true_of_a_life(stage: Stage) -> None:
     """Every payload, result, event and notification of a run in which all kinds and all events occur."""
     async with overheard(stage.settings.database_url) as said:
         async with stage.run_worker():
-            for part in (administration, money, endings, trouble, scopes, exports):
+            for part in (administration, money, endings, credits, trouble, scopes, exports):
                 await part(stage)
         async with stage.run_worker(sevdesk_api_token=None):
             await stage.billing.do("test_connection")

@@ -1,6 +1,7 @@
 """Publish, send, pay and cancel in every order and with every loss: the books balance, and nothing hangs in the air."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -8,17 +9,19 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from flow.model_books import check_books, check_job
+from flow.model_books import MAILS, check_books, check_job
 from flow.model_office import Office, Trouble
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from sevdesk_client.sandbox.account.records import Invoice as Document
-from sevdesk_client.sandbox.endpoints import cancelling, paying, sending
+from sevdesk_client.sandbox.endpoints import cancelling, credit_note_sending, paying, sending
 from sevdesk_client.sandbox.endpoints.errors import Refusal
 from worker.domain import jobs
 
+# Job kinds that mail -> `sevdesk_mails.document`.
+DOCUMENTS = {"send_invoice": "invoice", "cancel_invoice": "cancellation", "credit_invoice": "credit_note"}
 troubles = st.none() | st.builds(
     Trouble, st.sampled_from(["lost", "dropped", "late"]), st.sampled_from([0, 0, 0, 1, 2]), st.booleans()
 )
@@ -72,11 +75,18 @@ class Lives(RuleBasedStateMachine):
         """By mail."""
         self._do(self._ask("send_invoice", trouble, settle, invoice_id=self.office.invoice, resend=resend))
 
-    @rule(trouble=troubles, settle=st.booleans(), notify=st.booleans())
-    def cancel(self, trouble: Trouble | None, settle: bool, notify: bool) -> None:
-        """Asked once, or again."""
-        payload = {"invoice_id": self.office.invoice, "reason": "order withdrawn", "notify": notify}
+    @rule(trouble=troubles, settle=st.booleans(), notify=st.booleans(), refund=st.booleans())
+    def cancel(self, trouble: Trouble | None, settle: bool, notify: bool, refund: bool) -> None:
+        """Asked once, or again; with the money to be paid back, if some has come."""
+        payload = {"invoice_id": self.office.invoice, "reason": "order withdrawn", "notify": notify, "refund": refund}
         self._do(self._ask("cancel_invoice", trouble, settle, **payload))
+
+    @rule(trouble=troubles, settle=st.booleans(), notify=st.booleans(), quantity=st.sampled_from(["1", "2", "4"]))
+    def credit(self, trouble: Trouble | None, settle: bool, notify: bool, quantity: str) -> None:
+        """A part of the invoice's only position, of which there are four."""
+        positions = json.dumps([{"position": 1, "quantity": quantity}])
+        payload = {"invoice_id": self.office.invoice, "reason": "broken", "notify": notify, "positions": positions}
+        self._do(self._ask("credit_invoice", trouble, settle, **payload))
 
     @rule(scope=st.sampled_from(["feed", "full", "one"]))
     def sync(self, scope: str) -> None:
@@ -107,11 +117,12 @@ class Lives(RuleBasedStateMachine):
         """What a person finds out about a mail; it is the only thing that is ever asked."""
         if self.office.wire.late:
             return None
-        document = {"send_invoice": "invoice", "cancel_invoice": "cancellation"}[kind]
+        document = DOCUMENTS[kind]
         known = await self.office.billing.db.fetchval(
             "SELECT count(*) FROM sevdesk_mails WHERE document = $1", document
         )
-        return "done" if len(self.office.mails("RE" if document == "invoice" else "SR")) > known else "not-done"
+        kinds = {document: kind for kind, document, _ in MAILS}
+        return "done" if len(self.office.mails(kinds[document])) > known else "not-done"
 
     # -- what people do in sevDesk -------------------------------------------------------------------------------------
 
@@ -150,11 +161,22 @@ class Lives(RuleBasedStateMachine):
         if document.cancelled_by is None:
             self.office.delete(document)
 
-    @precondition(lambda self: self.office.account.credit_notes and not self.over)
+    def _drafts(self) -> list[int]:
+        return [each.id for each in self.office.account.credit_notes.values() if each.status == 100]
+
+    @precondition(lambda self: self._drafts() and not self.over)
     @rule()
     def delete_credit_note(self) -> None:
         """In sevDesk's own pages, while it is a draft."""
-        self._do(self.office.delete_credit_note(next(iter(self.office.account.credit_notes))))
+        self._do(self.office.delete_credit_note(self._drafts()[0]))
+
+    @precondition(lambda self: self._drafts() and not self.over)
+    @rule()
+    def finish_credit_note(self) -> None:
+        """In sevDesk's own pages."""
+        self.office.touched = True
+        account = self.office.account
+        credit_note_sending.mark_sent(account, account.credit_notes[self._drafts()[0]], "VPR")
 
     @precondition(lambda self: self._document() and not self.over)
     @rule()

@@ -10,6 +10,7 @@ from flow.provocations import (  # noqa: F401 - fill it
     advances,
     amounts,
     cancelling,
+    crediting,
     dates,
     delays,
     exporting,

@@ -130,6 +130,30 @@ def save_body(lines: Json = None, **invoice: Json) -> Json:
     return {"invoice": {**head, **invoice}, "invoicePosSave": [line()] if lines is None else lines, **tail}
 
 
+def credit_body(invoice_id: str, lines: list[Json], **note: Json) -> Json:
+    """A saveCreditNote body against an invoice, everything sevDesk needs; `lines` as for an invoice."""
+    head = {
+        "objectName": "CreditNote",
+        "mapAll": True,
+        "refSrcInvoice": int(invoice_id),
+        "bookingCategory": "UNDERACHIEVEMENT",
+        "creditNoteNumber": "GU-1000",
+        "creditNoteDate": "01.10.2026",
+        "deliveryDate": 1790805600,
+        "contactPerson": ref(2000001, "SevUser"),
+        "status": "100",
+        "taxRule": ref(1, "TaxRule"),
+        "taxRate": 0,
+        "taxText": "Umsatzsteuer 19%",
+        "currency": "EUR",
+        "header": "Rechnungskorrektur",
+    }
+    tail = dict.fromkeys(("creditNotePosDelete", "discountSave", "discountDelete"))
+    saved = [{**each, "objectName": "CreditNotePos"} for each in lines]
+    flags = {"takeDefaultAddress": False, "forCashRegister": False}
+    return {"creditNote": {**head, **note}, "creditNotePosSave": saved, **tail, **flags}
+
+
 def without(body: Json, *keys: str) -> Json:
     """The body, its invoice lacking some keys."""
     return {**body, "invoice": {key: value for key, value in body["invoice"].items() if key not in keys}}

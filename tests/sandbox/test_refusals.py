@@ -10,10 +10,11 @@ import httpx
 import pytest
 
 from tests.client.samples import answer
-from tests.sandbox.sandbox_client import SandboxClient, line, ref, save_body, send
+from tests.sandbox.sandbox_client import SandboxClient, credit_body, line, ref, save_body, send
 
 CATALOGUE = json.loads(answer("errors_catalogue"))
 SAVE = "/Invoice/Factory/saveInvoice"
+SAVE_CREDIT = "/CreditNote/Factory/saveCreditNote"
 
 
 @dataclass
@@ -69,9 +70,10 @@ def booking(ident: str, amount: int = 119) -> Call:
 
 
 async def credit_note(sandbox: SandboxClient, rate: int, price: int) -> Call:
-    source = ref(await sandbox.open_id(), "Invoice")
-    head = {"objectName": "CreditNote", "mapAll": True, "refSrcInvoice": source}
-    return post("/CreditNote/Factory/saveCreditNote", creditNote=head, creditNotePosSave=[line(price, rate=rate)])
+    ident = await sandbox.open_id()
+    await sandbox.pay(ident, "119")
+    contact = (await sandbox.invoice(ident))["contact"]
+    return Call("POST", SAVE_CREDIT, {"json": credit_body(ident, [line(price, rate=rate)], contact=contact)})
 
 
 @situation
@@ -161,6 +163,20 @@ async def credit_note_too_high(sandbox: SandboxClient) -> Call:
 @situation
 async def credit_note_other_rate(sandbox: SandboxClient) -> Call:
     return await credit_note(sandbox, 7, 10)
+
+
+@situation
+async def credit_note_without_delivery_date(sandbox: SandboxClient) -> Call:
+    call = await credit_note(sandbox, 19, 10)
+    del call.rest["json"]["creditNote"]["deliveryDate"]
+    return call
+
+
+@situation
+async def credit_note_e_invoice_without_method(sandbox: SandboxClient) -> Call:
+    call = await credit_note(sandbox, 19, 10)
+    call.rest["json"]["creditNote"]["propertyIsEInvoice"] = True
+    return call
 
 
 @situation

@@ -13,6 +13,9 @@ FOR_AN_INVOICE = ["publish_invoice", "send_invoice", "fetch_invoice_pdf"]
 GOOD: list[tuple[str, dict[str, Any]]] = [
     *((kind, {"invoice_id": str(INVOICE)}) for kind in FOR_AN_INVOICE),
     ("cancel_invoice", {"invoice_id": str(INVOICE), "reason": "Ordered twice."}),
+    ("cancel_invoice", {"invoice_id": str(INVOICE), "reason": "Returned.", "refund": True}),
+    ("credit_invoice", {"invoice_id": str(INVOICE), "reason": "x", "positions": [{"position": 1, "quantity": 0.5}]}),
+    ("credit_invoice", {"invoice_id": str(INVOICE), "reason": "x", "positions": '[{"position": 1}]', "notify": True}),
     # Upper case is the same id to Postgres.
     ("publish_invoice", {"invoice_id": str(INVOICE).upper()}),
     ("send_invoice", {"invoice_id": str(INVOICE), "subject": "Rechnung", "text": "Guten Tag", "resend": True}),
@@ -75,6 +78,17 @@ BAD: list[tuple[str, Any, str]] = [
     ("send_invoice", {"invoice_id": str(INVOICE), "resend": None}, "resend: "),
     ("cancel_invoice", {"invoice_id": str(INVOICE)}, "reason: Field required"),
     ("cancel_invoice", {"invoice_id": INVOICE.hex, "reason": "x"}, "invoice_id: must be a UUID in its usual form"),
+    ("credit_invoice", {"invoice_id": str(INVOICE), "reason": "x"}, "positions: Field required"),
+    *(
+        ("credit_invoice", {"invoice_id": str(INVOICE), "reason": "x", "positions": positions}, problem)
+        for positions, problem in (
+            ([], "positions: "),
+            ("[", "positions: must be a list of positions, or one as JSON text"),
+            ([{"position": 1, "quantity": "0"}], "positions.0.quantity: "),
+            ([{"position": 1, "unit_price": "NaN"}], "positions.0.unit_price: "),
+            ([{"position": 1, "tax_rate": 7}], "positions.0.tax_rate: Extra inputs"),
+        )
+    ),
     ("update_config", {}, "payload: nothing to change; settings are template_eb_ar, "),
     ("update_config", {"payment_sync_interval_minutes": 7}, "payment_sync_interval_minutes: allowed are "),
     ("update_config", {"sevdesk_api_token": "x"}, "sevdesk_api_token: Extra inputs are not permitted"),
@@ -124,7 +138,7 @@ def test_unknown_kind_names_the_known() -> None:
 def test_each_kind_has_its_role() -> None:
     """Any internal user may ask for what is about one invoice; everything else needs an admin."""
     internal = {name for name, kind in KINDS.items() if kind.role is Role.INTERNAL}
-    assert internal == {*FOR_AN_INVOICE, "cancel_invoice"}
+    assert internal == {*FOR_AN_INVOICE, "cancel_invoice", "credit_invoice"}
     assert {kind.role for kind in KINDS.values()} == {Role.INTERNAL, Role.ADMIN}
 
 

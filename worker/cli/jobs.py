@@ -86,10 +86,15 @@ def enqueue(
     async def ask(store: Store) -> str:
         if invoice is not None:
             payload["invoice_id"] = str(await invoice_id_of(store, invoice))
-        return await store.request_job(kind, payload, requested_by=person, correlation_id=correlation_id)
+        return await store.request_job(kind, _flat(payload), requested_by=person, correlation_id=correlation_id)
 
     job_id = with_store(ask)
     show(as_json, {"job_id": job_id}, job_id)
+
+
+def _flat(payload: dict[str, Any]) -> dict[str, Any]:
+    """The outbox takes no lists and objects; the kinds that have such fields take them as text, too."""
+    return {key: json.dumps(value) if isinstance(value, list | dict) else value for key, value in payload.items()}
 
 
 class Outcome(StrEnum):

@@ -19,10 +19,10 @@ class TaxSubtotal:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A finalized invoice, or a cancellation (Storno), whose gross and subtotals are negative."""
+    """A finalized invoice; or a cancellation (Storno) or credit note, whose gross and subtotals are negative."""
 
     number: str  # sevDesk's document number, expected in Belegfeld 1
-    kind: str  # `invoice` or `cancellation`
+    kind: str  # `invoice`, `cancellation` or `credit_note`
     day: date  # a Berlin day
     gross: Decimal
     subtotals: tuple[TaxSubtotal, ...]

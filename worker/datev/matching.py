@@ -288,7 +288,10 @@ class Matching:
         total = posted.total
         if not posted.sums and not expected:
             return  # only a deduction
-        if not payments:
+        document = self._documents.get(number)
+        if not payments and document is not None and document.kind == "credit_note":
+            self._not_compared["Auszahlungen zu Gutschriften"] += 1  # what is paid back is not known here
+        elif not payments:
             self._add("extra", f"Zahlung über {euros(total)} ohne Gegenstück bei uns", number, posted)
         elif posted.sums and payments[0].currency not in posted.currencies:
             self._add("currency", "Die Zahlung ist in anderer Währung gebucht", number, posted, note=True)

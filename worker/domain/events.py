@@ -196,6 +196,10 @@ class Discounted(PaymentEvent):
     """sevDesk closed the invoice with less money (Skonto or another deduction)."""
 
 
+class SettledByCredit(PaymentEvent):
+    """What has come and what was credited make up the gross amount, so that nothing is owed any more."""
+
+
 class PaymentReversed(PaymentEvent):
     """What was paid was taken back in sevDesk (transaction unlinked): nothing is paid any more."""
 
@@ -241,15 +245,69 @@ class CreditNoteDrafted(Event):
 
 
 class CancellationPdfStored(DocumentStored):
-    """The cancellation invoice's PDF."""
+    """The PDF of the cancellation invoice, or of the credit note over the whole invoice."""
 
     document = "cancellation_pdf"
 
 
 class CancellationMailed(MailSent):
-    """The cancellation invoice was sent by e-mail."""
+    """The cancellation invoice, or the credit note over the whole invoice, was sent by e-mail."""
 
     document = "cancellation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditSaved(Event):
+    """sevDesk has the draft of a credit note over a part of the invoice; `how`: `created` by us, or `found`."""
+
+    marker: str
+    external_id: str
+    net: Decimal
+    tax: Decimal
+    gross: Decimal
+    reason: str
+    how: str
+    subtotals: Mapping[str, Any]  # tax rate -> its `net` and `tax`, as text
+    content: Mapping[str, Any] = field(metadata=UNLOGGED)  # the positions, as JSON values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditDeleted(Event):
+    """We deleted the draft of a credit note over a part of the invoice, because it was not as it should be."""
+
+    marker: str
+    external_id: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credited(Event):
+    """The credit note over a part of the invoice has its number. `refund_due`: what must be paid back for it."""
+
+    marker: str
+    external_id: str
+    number: str
+    net: Decimal
+    tax: Decimal
+    gross: Decimal
+    day: date | None
+    reason: str
+    refund_due: Decimal
+    how: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditPdfStored(DocumentStored):
+    """The PDF of a credit note over a part of the invoice."""
+
+    document: ClassVar[str] = "credit_note_pdf"
+    marker: str
+
+
+class CreditMailed(MailSent):
+    """The credit note over a part of the invoice was sent by e-mail."""
+
+    document = "credit_note"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -163,6 +163,24 @@ class Cancellation:
     net: Decimal | None
     tax: Decimal | None
     gross: Decimal | None
+    day: date | None = None  # the document's own date
+    refund_due: Decimal | None = None  # what had been paid on the invoice that it cancels
+
+
+@dataclass(frozen=True, slots=True)
+class CreditNote:
+    """A credit note over a part of an invoice (row of `sevdesk_credit_notes`), one for each job that asked for one."""
+
+    marker: str  # its customerInternalNote in sevDesk
+    job_id: str
+    external_id: str
+    status: str  # `drafted`, `finalized`, or `deleted` by us as a draft
+    number: str | None
+    gross: Decimal
+    gross_by_rate: Mapping[Decimal, Decimal]  # by tax rate (per cent)
+    refund_due: Decimal | None = None
+    pdf_sha256: str | None = None
+    mailed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

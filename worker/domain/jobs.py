@@ -4,10 +4,12 @@ A payload arrives as the `k` object of an arq job or as the jsonb of an outbox r
 `correlation_id` belong to every job and are columns of the ledger, not fields of the models below.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -107,10 +109,58 @@ class FetchInvoicePdf(Payload):
 
 
 class CancelInvoice(Payload):
-    """Cancel an invoice, whatever its status is. `notify` mails the cancellation invoice to the recipient, once."""
+    """Cancel an invoice, whatever its status is. `notify` mails the cancellation invoice to the recipient, once.
+
+    An invoice on which money has come is cancelled by a credit note, if `refund` says that it will be paid back.
+    """
 
     invoice_id: Id
     reason: str = Field(min_length=1, max_length=500)
+    notify: bool = False
+    refund: bool = False
+
+
+Figure = Annotated[Decimal, Field(gt=0, lt=10**9, decimal_places=4)]
+
+
+class CreditPosition(BaseModel):
+    """A position of the invoice, of which a quantity is credited; what is left out is as on the invoice."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    position: Annotated[int, Field(ge=0, le=10**6)]
+    quantity: Figure | None = None
+    unit_price: Figure | None = None  # net
+    name: str | None = Field(default=None, min_length=1, max_length=500)
+
+
+def _read_text(value: Any) -> Any:
+    """The outbox takes no lists, so that positions may also come as the text of a JSON list."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        raise PydanticCustomError("positions", "must be a list of positions, or one as JSON text") from None
+
+
+# An invoice's positions are a few dozen.
+MAX_POSITIONS = 500
+
+
+class CreditInvoice(Payload):
+    """Write a credit note over a part of an invoice on which money has come. `notify` mails it to the recipient.
+
+    Each job makes one credit note; all of an invoice's together are never more than the invoice.
+    """
+
+    invoice_id: Id
+    reason: str = Field(min_length=1, max_length=500)
+    positions: Annotated[
+        tuple[CreditPosition, ...],
+        Field(min_length=1, max_length=MAX_POSITIONS),
+        BeforeValidator(_read_text, json_schema_input_type=list[CreditPosition] | str),
+    ]
     notify: bool = False
 
 
@@ -241,6 +291,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("send_invoice", SendInvoice, Role.INTERNAL),
         Kind("fetch_invoice_pdf", FetchInvoicePdf, Role.INTERNAL),
         Kind("cancel_invoice", CancelInvoice, Role.INTERNAL),
+        Kind("credit_invoice", CreditInvoice, Role.INTERNAL),
         Kind("sync_payments", SyncPayments, Role.ADMIN, BRIEF),
         Kind("export_datev", ExportDatev, Role.ADMIN),
         Kind("test_connection", TestConnection, Role.ADMIN, BRIEF),

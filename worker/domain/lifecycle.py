@@ -43,6 +43,8 @@ _S, _D, _C = SyncStatus, DocumentStatus, ClaimStatus
 _UNFINISHED = (_S.NOT_SYNCED, _S.QUEUED, _S.DRAFTED, _S.PARKED)
 _NOT_CANCELLED = (_C.OPEN, _C.PARTIALLY_PAID, _C.PAID)
 _SYNCED = {_S.SYNCED: _S.SYNCED}
+# What became of a credit note is recorded even if the invoice was deleted or cancelled in sevDesk meanwhile.
+_ONCE_SYNCED = {status: status for status in (_S.SYNCED, _S.PARKED, _S.CANCELLED)}
 
 
 def _payment(claim: ClaimStatus) -> Transitions:
@@ -74,6 +76,7 @@ TABLE: Mapping["type[Event]", Transitions] = {
     events.Paid: _payment(_C.PAID),
     events.Overpaid: _payment(_C.PAID),
     events.Discounted: _payment(_C.PAID),
+    events.SettledByCredit: _payment(_C.PAID),
     events.PaymentReversed: _payment(_C.OPEN),
     events.NothingOwed: _payment(_C.PAID),
     events.PaymentSynced: Transitions(),
@@ -90,6 +93,11 @@ TABLE: Mapping["type[Event]", Transitions] = {
     events.CreditNoteDrafted: Transitions(sync=_SYNCED),
     events.CancellationPdfStored: Transitions(sync={_S.CANCELLED: _S.CANCELLED}),
     events.CancellationMailed: Transitions(sync={_S.CANCELLED: _S.CANCELLED}),
+    events.CreditSaved: Transitions(sync=_ONCE_SYNCED),
+    events.CreditDeleted: Transitions(sync=_ONCE_SYNCED),
+    events.Credited: Transitions(sync=_ONCE_SYNCED),
+    events.CreditPdfStored: Transitions(sync=_ONCE_SYNCED),
+    events.CreditMailed: Transitions(sync=_ONCE_SYNCED),
     events.DeletedInSevdesk: Transitions(sync={_S.SYNCED: _S.PARKED}),
     events.Renumbered: Transitions(sync=_SYNCED),
     events.Parked: Transitions(

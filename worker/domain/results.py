@@ -10,12 +10,29 @@ from typing_extensions import TypedDict  # pydantic makes schemas of this one on
 
 
 class InvoiceResult(TypedDict):
-    """publish_invoice, send_invoice, fetch_invoice_pdf, cancel_invoice: the invoice's state afterwards."""
+    """publish_invoice, send_invoice, fetch_invoice_pdf: the invoice's state afterwards."""
 
     external_id: str | None
     external_invoice_number: str | None
     accounting_sync_status: str
     document_status: str
+
+
+class CancelResult(InvoiceResult):
+    """cancel_invoice. The cancelling document is null if sevDesk never had more than a draft."""
+
+    cancellation_external_id: str | None
+    cancellation_number: str | None
+    refund_due: str | None  # in the invoice's currency: what had been paid before
+
+
+class CreditResult(InvoiceResult):
+    """credit_invoice. `credited` is the credit note's gross sum, `refund_due` what of it must be paid back."""
+
+    credit_note_external_id: str
+    credit_note_number: str
+    credited: str
+    refund_due: str
 
 
 class SyncResult(TypedDict, total=False):
@@ -84,7 +101,8 @@ RESULTS: Mapping[str, type] = {
     "publish_invoice": InvoiceResult,
     "send_invoice": InvoiceResult,
     "fetch_invoice_pdf": InvoiceResult,
-    "cancel_invoice": InvoiceResult,
+    "cancel_invoice": CancelResult,
+    "credit_invoice": CreditResult,
     "sync_payments": SyncResult,
     "export_datev": ExportResult,
     "test_connection": ConnectionResult,

@@ -10,6 +10,7 @@ import io
 import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
+from decimal import Decimal
 from time import monotonic
 from typing import Any, Literal, get_args
 
@@ -213,10 +214,13 @@ def _why_refused(error: errors.Refused) -> Parked:
 def _document(row: DocumentRow, types: Mapping[str, str]) -> Document:
     """The document that the export must contain; amounts per tax rate, each position rounded by itself, as in sevDesk.
 
-    A cancellation has the negative amounts of its invoice.
+    A cancellation has the negative amounts of its invoice, and so has a credit note over the whole of it.
     """
-    sign = -1 if row["kind"] == "cancellation" else 1
+    sign = 1 if row["kind"] == "invoice" else -1
     advance = types[row["document_kind"]] == "AR"
+    if row["subtotals"] is not None:
+        parts = ((Decimal(rate), -Decimal(of["net"]), -Decimal(of["tax"])) for rate, of in row["subtotals"].items())
+        return from_row(Document, row, subtotals=subtotals_by_rate(parts), customer=row["party"], advance=advance)
     items = [Item(*columns) for columns in row["items"]]
     if not (is_amount(row["gross"]) and are_computable(items)):
         return from_row(Document, {**row, "gross": ZERO}, subtotals=(), customer=row["party"], advance=advance,

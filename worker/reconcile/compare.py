@@ -48,8 +48,9 @@ class OurInvoice:
     receivable: Receivable
     contacts: frozenset[str]  # ids of all sevDesk contacts the recipient was ever linked to; empty: not known
     pdf: Pdf
-    cancellation_id: str | None  # sevDesk's id of the cancellation invoice that we stored
+    cancellation_id: str | None  # sevDesk's id of the cancellation invoice or credit note that we stored
     changing: bool  # it has an unfinished job, or its row was changed since the comparison began
+    credited: bool = False  # what cancels it is a credit note
 
     @property
     def external_id(self) -> str | None:
@@ -202,7 +203,7 @@ def _state(ours: OurInvoice, document: Document, documents: SevdeskDocuments) ->
             id_ = ours.receivable.invoice_id
             step = f"Publish it, the number is taken over: enqueue publish_invoice invoice_id={id_}."
             yield _finding(ours, Drift.STATUS, "draft", f"finalized as {document.invoice_number}", step)
-        case SyncStatus.CANCELLED if document.id not in documents.cancelled_by:
+        case SyncStatus.CANCELLED if document.id not in documents.cancelled_by and not ours.credited:
             theirs = f"status {document.status}, no cancellation invoice"
             yield _finding(ours, Drift.STATUS, "cancelled", theirs, "Cancel it in sevDesk.")
 

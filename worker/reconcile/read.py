@@ -9,8 +9,9 @@ from uuid import UUID
 
 from sevdesk_client.client import SevDeskClient
 from worker.reconcile.compare import Drift, Finding, OurInvoice, Pdf, SevdeskDocuments, compare
+from worker.reconcile.credit_notes import compare_credit_notes
 from worker.steps.document import head_differences, position_differences
-from worker.steps.payments import Receivable
+from worker.steps.payments import CREDIT_NOTE, Receivable
 from worker.store import Store
 from worker.store.connection import LATEST
 from worker.store.rows import ComparedRow, Row, from_row, handback_of
@@ -53,7 +54,8 @@ async def reconcile(store: Store, client: SevDeskClient) -> Reconciliation:
         finding async for ours in _read_again(store, different, started_at) for finding in compare(ours, documents)
     ]
     changed, reads = await _changed_since_adopted(store, client, documents)
-    findings, calls = findings + changed, calls + reads
+    credited, more = await compare_credit_notes(store, client)
+    findings, calls = findings + changed + credited, calls + reads + more
     certain = tuple(finding for finding in findings if not _just_changed(documents, finding, started_at))
     return Reconciliation(started_at, invoices, len(documents), changing, certain, calls)
 
@@ -145,6 +147,7 @@ def _ours(row: ComparedRow, started_at: datetime) -> OurInvoice:
         contacts=frozenset([contact_id] if contact_id else []),
         pdf=_pdf(row),
         cancellation_id=row["cancellation_external_id"],
+        credited=row["cancellation_kind"] == CREDIT_NOTE,
         changing=row["job_alive"] or started_at < row["updated_at"] < LATEST,
     )
 

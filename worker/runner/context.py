@@ -8,9 +8,11 @@ from uuid import UUID
 
 from worker.domain.advances import DealInvoice
 from worker.domain.check_levels import DEFAULTS
+from worker.domain.credit import gross_by_rate
 from worker.domain.invoice import (
     Association,
     Cancellation,
+    CreditNote,
     FinalInvoiceForm,
     Invoice,
     Item,
@@ -21,6 +23,7 @@ from worker.domain.invoice import (
 )
 from worker.domain.jobs import Payload, PublishInvoice
 from worker.domain.ledger import Job
+from worker.domain.money import Sums
 from worker.domain.recipients import Recipient, addressed_to, resolve
 from worker.settings import Settings
 from worker.steps.step import StepContext
@@ -72,6 +75,7 @@ async def load_context(
         link=link,
         sevdesk_type=kinds[invoice.document_kind],
         cancellation=_cancellation(row["cancellation"]),
+        credit_notes=tuple(_credit_note(each) for each in row["credit_notes"] or ()),
     )
 
 
@@ -86,7 +90,16 @@ async def _deal_invoices(store: Store, job: Job, invoice: Invoice) -> tuple[Deal
         return ()
     about = {"deal_id": invoice.deal_id, "invoice_id": invoice.id, "job_id": job.job_id}
     rows: list[Row] = await store.query("load_deal_invoices", **about)
-    return tuple(from_row(DealInvoice, row, items=tuple(map(_position, row["positions"]))) for row in rows)
+    return tuple(
+        from_row(DealInvoice, row, items=tuple(map(_position, row["positions"])), credited=_credited(row["subtotals"]))
+        for row in rows
+    )
+
+
+def _credited(notes: list[Row]) -> tuple[tuple[Decimal, Sums], ...]:
+    """From `sevdesk_credit_notes.subtotals` of several."""
+    amounts = [(rate, Decimal(each["net"]), Decimal(each["tax"])) for note in notes for rate, each in note.items()]
+    return tuple((Decimal(rate), Sums(net, tax, net + tax)) for rate, net, tax in amounts)
 
 
 def _position(sent: Row) -> Item:
@@ -98,6 +111,12 @@ def _position(sent: Row) -> Item:
 def _cancellation(columns: tuple[Any, ...] | None) -> Cancellation | None:
     names = (field.name for field in fields(Cancellation))
     return None if columns is None else Cancellation(**dict(zip(names, columns, strict=True)))
+
+
+def _credit_note(row: Row) -> CreditNote:
+    refund_due = None if row["refund_due"] is None else Decimal(row["refund_due"])
+    about = {"number": row["credit_note_number"], "gross": Decimal(row["gross_amount"]), "refund_due": refund_due}
+    return from_row(CreditNote, row, gross_by_rate=gross_by_rate(row["subtotals"]), **about)
 
 
 def _document(row: Row | None) -> SevdeskDocument | None:

@@ -22,11 +22,11 @@ from worker.domain.jobs import Kind, Payload, Role
 from worker.domain.ledger import AttemptEnd, Change, Job
 from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
 from worker.domain.problems import problem
-from worker.domain.results import InvoiceResult
 from worker.handlers.handler import HandlerContext
 from worker.observability.metrics import Metrics
 from worker.runner.context import load_context
 from worker.runner.registry import HANDLERS
+from worker.runner.result import result_of
 from worker.runner.retry import attempt_end, charge_retry, problem_change
 from worker.settings import Settings
 from worker.steps.plan import PLAN
@@ -185,7 +185,7 @@ class Runner:
             opened = pending if pending is not None and step.can_resolve(pending, job.job_id) else None
             context = await self._step(job, replace(context, open_intent=opened), step, account)
             pending = context.open_intent if opened else pending  # still open if the step could not tell
-        return Done(_result(context))
+        return Done(result_of(kind.name, context))
 
     async def _open_intent_of(self, subject: str) -> OpenIntent | None:
         """The subject's open intent. Stops the job while its quarantine lasts."""
@@ -329,13 +329,3 @@ def _of_own_intents(step: Step, context: StepContext, answer: LookResult) -> Loo
     if isinstance(answer, Intent):
         return replace(answer, earlier_outcome=WriteOutcome.MOOT)
     return replace(answer, outcome=WriteOutcome.UNKNOWN)
-
-
-def _result(context: StepContext) -> InvoiceResult:
-    """What the caller may want to know, without reading the invoice."""
-    return {
-        "external_id": context.handback.external_id,
-        "external_invoice_number": context.handback.external_invoice_number,
-        "accounting_sync_status": context.handback.sync_status.value,
-        "document_status": context.handback.document_status.value,
-    }

@@ -1,22 +1,28 @@
 """cancel: the invoice is cancelled in the billing system and in sevDesk.
 
 Not in sevDesk: cancelled in the billing system only. A draft: deleted. Open: sevDesk writes the cancellation invoice
-(SR). Paid: sevDesk makes a credit note draft, which a person must finish (one report). Partly paid: sevDesk refuses.
+(SR). Paid: sevDesk makes a credit note draft (one report). Partly paid: sevDesk refuses (measured), but makes one when
+asked for that (official). With `refund` the credit note is finished and cancels the invoice; else a person decides.
 """
 
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 
 from sevdesk_client.errors import FilterIgnored, NotFound, Refused
 from sevdesk_client.models import CreditNote
 from sevdesk_client.models import Invoice as SevInvoice
+from worker.domain.credit import DELETED
 from worker.domain.events import Cancelled, CreditNoteDrafted, DraftDeleted
 from worker.domain.invoice import Cancellation, DocumentStatus, SyncStatus
 from worker.domain.jobs import CancelInvoice
+from worker.domain.money import Sums
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import problem
-from worker.steps.finalize import finalized
-from worker.steps.payments import CREDIT_NOTE, DRAFT, SR, cancellation_of, cancellations
+from worker.steps import credit_note
+from worker.steps.credit_note import none_for_advances
+from worker.steps.finalize import SEND_TYPE, finalized
+from worker.steps.payments import CREDIT_NOTE, DRAFT, SR, ZERO, cancellation_of, cancellations
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import (
     DRAFT_WRITES,
@@ -46,15 +52,37 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
     if remote.status != DRAFT and _number_unrecorded(context):
         return StepResult((finalized(remote, "found finalized"),), remote, finished=False, outcome=outcome)
     if storno is not None:
-        found = _cancelled(context, account, "found cancelled", cancellation_of(storno))
+        found = _cancelled(context, account, "found cancelled", _storno(context, storno, context.open_intent))
         return StepResult((found,), remote, _refund_due(context, storno, context.open_intent), outcome=outcome)
     if remote.status == DRAFT:
         return Intent("delete_draft", remote.id, context, earlier_outcome=outcome)
+    if (credited := _credited_in_part(context)) is not None:
+        return StepResult(stop=credited, outcome=outcome)
     if (note := await _credit_note_for(context, remote, account)) is not None:
-        return _credit_note_result(context, note, write_outcome(context.open_intent, remote, cancelled=True))
-    if remote.paid_amount > 0 and remote.pay_date is None:
+        return _look_at_note(context, remote, note, account)
+    return _to_be_cancelled(context, remote, outcome)
+
+
+def _to_be_cancelled(context: StepContext, remote: SevInvoice, outcome: WriteOutcome) -> LookResult:
+    """The invoice stands: how it is cancelled depends on the money that has come."""
+    partly = remote.paid_amount > 0 and remote.pay_date is None
+    if partly and not _payload(context).refund:
         return StepResult(stop=_partly_paid(context), outcome=outcome)
-    return Intent("cancel_invoice", remote.id, context, {"paid": str(remote.paid_amount)}, outcome)
+    paid = partly or remote.pay_date is not None
+    if paid and (advance := none_for_advances(context.invoice.number, remote.invoice_type)):
+        return StepResult(stop=advance, outcome=outcome)
+    action = "create_credit_note" if partly else "cancel_invoice"
+    return Intent(action, remote.id, context, {"paid": str(remote.paid_amount)}, outcome)
+
+
+def _credited_in_part(context: StepContext) -> Parked | None:
+    """sevDesk refuses to cancel an invoice that has a credit note (measured by two)."""
+    notes = [note for note in context.credit_notes if note.status != DELETED]
+    if not notes:
+        return None
+    credited = f"{sum((note.gross for note in notes), ZERO):.2f}"
+    about = {"number": context.invoice.number, "currency": context.invoice.currency}
+    return Parked(problem("partly_credited", credited=credited, **about))
 
 
 async def _find(context: StepContext, account: SevdeskAccount) -> tuple[SevInvoice | None, SevInvoice | None]:
@@ -88,10 +116,39 @@ async def _credit_note_by_origin(remote: SevInvoice, account: SevdeskAccount) ->
     return None
 
 
+def _look_at_note(context: StepContext, remote: SevInvoice, note: CreditNote, account: SevdeskAccount) -> LookResult:
+    """With `refund`, finish the credit note over the whole invoice, or record that it is finished."""
+    outcome = credit_note.write_outcome(context.open_intent, note)
+    recorded = context.cancellation is not None and context.cancellation.external_id == note.id
+    if not _payload(context).refund or not recorded:
+        return _credit_note_result(context, note, outcome)
+    if (differ := _differ(context, remote, note)) is not None:
+        return StepResult(stop=differ, outcome=outcome)
+    if note.status == DRAFT:
+        return Intent("finalize_credit_note", note.id, context, {"paid": str(remote.paid_amount)}, outcome)
+    made = replace(cancellation_of(note), refund_due=remote.paid_amount)
+    return StepResult((_cancelled(context, account, "found credited", made),), remote, outcome=outcome)
+
+
+def _differ(context: StepContext, remote: SevInvoice, note: CreditNote) -> Parked | None:
+    """The credit note is not over the whole invoice, as sevDesk has it."""
+    expected = Sums(remote.sum_net, remote.sum_tax, remote.sum_gross)
+    found = Sums(note.sum_net or ZERO, note.sum_tax or ZERO, note.sum_gross or ZERO)
+    if found == expected:
+        return None
+    about = {"number": context.invoice.number, "credit_note": note.credit_note_number or note.id}
+    return Parked(problem("credit_note_sums_differ", found=found, expected=expected, currency=remote.currency, **about))
+
+
 def _credit_note_result(context: StepContext, made: CreditNote, outcome: WriteOutcome) -> StepResult:
-    """Record the credit note. A draft waits for a person; a finished one cannot be undone, so the job is rejected."""
+    """Record the credit note; with `refund` it is then finished.
+
+    Otherwise a draft waits for a person; a finished one cannot be undone, so the job is rejected.
+    """
     note = cancellation_of(made)
     events = () if note == context.cancellation else (CreditNoteDrafted(reason=_reason(context), cancellation=note),)
+    if _payload(context).refund:
+        return StepResult(events, finished=False, outcome=outcome)
     if made.status == DRAFT:
         stop: Parked | Rejected = Parked(problem("credit_note_draft", credit_note_id=note.external_id))
     else:
@@ -107,19 +164,26 @@ def _number_unrecorded(context: StepContext) -> bool:
 
 
 async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
-    """DELETE the draft, or POST cancelInvoice."""
+    """DELETE the draft, POST cancelInvoice or createFromInvoice, or PUT sendBy of the credit note."""
     context = intent.context
     if intent.action == "delete_draft":
         await account.client.delete_draft(intent.request)
         deleted = DraftDeleted(external_id=intent.request, cause="The invoice is cancelled.")
         return StepResult((deleted, _cancelled(context, account, "draft deleted")), None)
+    if intent.action == "finalize_credit_note":
+        finished = await account.client.send_credit_note_by(intent.request, send_type=SEND_TYPE)
+        note = replace(cancellation_of(finished), refund_due=Decimal(intent.summary["paid"]))
+        return StepResult((_cancelled(context, account, "credit note", note),))
+    partly = intent.action == "create_credit_note"
+    write = account.client.credit_note_from_invoice if partly else account.client.cancel_invoice
     try:
-        made = await account.client.cancel_invoice(intent.request)
+        made: SevInvoice | CreditNote = await write(intent.request)
     except Refused as error:
         return await _refused(context, account, error)
     if isinstance(made, CreditNote):
         return _credit_note_result(context, made, WriteOutcome.DONE)
-    event, invoice = _cancelled(context, account, "cancellation invoice", cancellation_of(made)), context.invoice
+    storno, invoice = _storno(context, made, intent), context.invoice
+    event = _cancelled(context, account, "cancellation invoice", storno)
     if made.sum_gross + invoice.gross_amount == 0:
         return StepResult((event,), stop=_refund_due(context, made, intent))
     found = {"cancellation": made.invoice_number, "gross": made.sum_gross, "currency": made.currency}
@@ -152,9 +216,13 @@ def _cancelled(
 
 
 def _reason(context: StepContext) -> str:
+    return _payload(context).reason
+
+
+def _payload(context: StepContext) -> CancelInvoice:
     payload = context.payload
     assert isinstance(payload, CancelInvoice)
-    return payload.reason
+    return payload
 
 
 def _partly_paid(context: StepContext) -> Parked:
@@ -162,12 +230,21 @@ def _partly_paid(context: StepContext) -> Parked:
 
 
 def _refund_due(context: StepContext, storno: SevInvoice, intent: Intent | OpenIntent | None) -> Parked | None:
-    """What was paid before the cancellation (as noted in the intent, if there is one) must be paid back."""
-    paid = Decimal(intent.summary.get("paid", 0)) if intent is not None else context.handback.paid_amount
-    if paid == 0:
+    """What was paid before the cancellation must be paid back; with `refund` the requester knows that already."""
+    paid = _paid(context, intent)
+    if paid == 0 or _payload(context).refund:
         return None
     about = {"number": context.invoice.number, "cancellation": storno.invoice_number}
     return Parked(problem("refund_due", paid=paid, currency=context.invoice.currency, **about))
+
+
+def _storno(context: StepContext, storno: SevInvoice, intent: Intent | OpenIntent | None) -> Cancellation:
+    return replace(cancellation_of(storno), refund_due=_paid(context, intent) or None)
+
+
+def _paid(context: StepContext, intent: Intent | OpenIntent | None) -> Decimal:
+    """What was paid before the cancellation, as noted in the intent, if there is one."""
+    return Decimal(intent.summary.get("paid", 0)) if intent is not None else context.handback.paid_amount
 
 
 def _already_done(context: StepContext) -> bool:

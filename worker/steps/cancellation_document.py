@@ -1,16 +1,19 @@
-"""cancellation_pdf, cancellation_mail: store the cancellation invoice's PDF, and mail it if `notify` asks for that."""
+"""cancellation_pdf, cancellation_mail: store the cancelling document's PDF, and mail it if `notify` asks for that.
 
-from sevdesk_client.models import Invoice as SevInvoice
+The document is a cancellation invoice (SR), or a credit note over the whole invoice.
+"""
+
 from sevdesk_client.models import MailDraft
 from worker.domain.events import CancellationMailed, CancellationPdfStored
-from worker.domain.invoice import Cancellation
+from worker.domain.invoice import Cancellation, SyncStatus
 from worker.domain.jobs import CancelInvoice
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
 from worker.steps.check import why_no_mail
-from worker.steps.document import ADDRESSEE, differing, head_differences
-from worker.steps.email import earlier_mail, mailed_document, mailed_event, sending_state
-from worker.steps.payments import CANCELLATION_INVOICE
+from worker.steps.credit_document import existing, mail_about
+from worker.steps.document import addressed_otherwise
+from worker.steps.email import Mailable, earlier_mail, mailed_document, mailed_event, sending_state
+from worker.steps.payments import CREDIT_NOTE
 from worker.steps.pdf import stored
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Intent, LookResult, Step, StepContext, StepResult, WriteOutcome
@@ -22,9 +25,10 @@ MAIL_TEXT = (
 
 
 async def look_pdf(context: StepContext, account: SevdeskAccount) -> StepResult:
-    """GET getPdf of the SR."""
+    """GET getPdf of the SR or credit note."""
     storno = _storno(context)
-    document = await account.client.get_pdf(storno.external_id)
+    read = account.client.get_credit_note_pdf if _is_credit_note(storno) else account.client.get_pdf
+    document = await read(storno.external_id)
     name = document.filename or f"{storno.number or storno.external_id}.pdf"
     return stored(CancellationPdfStored, name, document.content)
 
@@ -35,7 +39,10 @@ async def look_mail(context: StepContext, account: SevdeskAccount) -> LookResult
     if (no_mail := why_no_mail(context, f"cancellation {storno.number}")) is not None:
         return StepResult(stop=no_mail, outcome=WriteOutcome.UNKNOWN)
     mail = _mail(context, storno)
-    remote = await mailed_document(storno.external_id, opened, account)
+    if _is_credit_note(storno):
+        remote: Mailable | None = await existing(storno.external_id, account)
+    else:
+        remote = await mailed_document(storno.external_id, opened, account)
     match earlier_mail(f"cancellation {storno.number}", opened, remote):
         case Parked() as question:
             return StepResult(stop=question, outcome=WriteOutcome.UNKNOWN)
@@ -44,20 +51,16 @@ async def look_mail(context: StepContext, account: SevdeskAccount) -> LookResult
     if remote is None:
         gone = Parked(problem("cancellation_gone", number=storno.number))
         return StepResult(stop=gone, outcome=WriteOutcome.NOT_DONE)
-    if other := _other_addressee(context, remote):
+    if other := addressed_otherwise(context, remote):
         return StepResult(stop=other, outcome=WriteOutcome.NOT_DONE)
     return Intent("send_via_email", mail, context, sending_state(remote))
 
 
-def _other_addressee(context: StepContext, remote: SevInvoice) -> Parked | None:
-    """The cancellation must be addressed to whom the invoice is; sevDesk copies that by itself (capture)."""
-    found = head_differences(context.document.content, remote, ADDRESSEE) if context.document else []
-    return differing(context, remote, found)
-
-
 async def leap_mail(intent: Intent, account: SevdeskAccount) -> StepResult:
-    """POST sendViaEmail for the SR."""
-    await account.client.send_via_email(_storno(intent.context).external_id, intent.request)
+    """POST sendViaEmail for the SR or credit note."""
+    storno, client = _storno(intent.context), account.client
+    send = client.send_credit_note_via_email if _is_credit_note(storno) else client.send_via_email
+    await send(storno.external_id, intent.request)
     return StepResult((_mailed(intent.context, intent.request, "sent"),))
 
 
@@ -66,7 +69,13 @@ def _storno(context: StepContext) -> Cancellation:
     return context.cancellation
 
 
+def _is_credit_note(storno: Cancellation) -> bool:
+    return storno.kind == CREDIT_NOTE
+
+
 def _mail(context: StepContext, storno: Cancellation) -> MailDraft:
+    if _is_credit_note(storno):
+        return mail_about(context, storno.number)
     cancelled = context.handback.external_invoice_number or context.invoice.number
     assert context.party.email is not None
     text = MAIL_TEXT.format(number=storno.number, cancelled=cancelled)
@@ -78,7 +87,8 @@ def _mailed(context: StepContext, mail: MailDraft, how: str) -> CancellationMail
 
 
 def _no_document(context: StepContext) -> bool:
-    return context.cancellation is None or context.cancellation.kind != CANCELLATION_INVOICE
+    """Nothing cancels the invoice in sevDesk; the credit note may be a draft so far."""
+    return context.cancellation is None or context.handback.sync_status is not SyncStatus.CANCELLED
 
 
 def _has_pdf(context: StepContext) -> bool:

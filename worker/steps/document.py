@@ -11,8 +11,8 @@ from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any
 
+from sevdesk_client.models import CreditNote, InvoiceDraft, InvoicePosition, PositionDraft
 from sevdesk_client.models import Invoice as SevInvoice
-from sevdesk_client.models import InvoiceDraft, InvoicePosition, PositionDraft
 from worker.domain.invoice import ContactLink
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
@@ -95,7 +95,7 @@ async def not_our_document(context: StepContext, remote: SevInvoice, account: Se
     return differing(context, remote, await differences(context, content, remote, account))
 
 
-def differing(context: StepContext, remote: SevInvoice, found: list[str]) -> Parked | None:
+def differing(context: StepContext, remote: SevInvoice | CreditNote, found: list[str]) -> Parked | None:
     """The question to a person about a document that differs; None if nothing was `found`, or a person confirmed."""
     if not found or NOT_OURS in context.confirmed:
         return None
@@ -103,7 +103,15 @@ def differing(context: StepContext, remote: SevInvoice, found: list[str]) -> Par
     return Parked(problem(NOT_OURS, differences=", ".join(found), **about))
 
 
-def head_differences(content: Mapping[str, Any], remote: SevInvoice, fields: Mapping[str, str] = HEAD) -> list[str]:
+def addressed_otherwise(context: StepContext, remote: SevInvoice | CreditNote) -> Parked | None:
+    """A cancellation or credit note must be addressed to whom the invoice is; sevDesk copies that (capture)."""
+    found = head_differences(context.document.content, remote, ADDRESSEE) if context.document else []
+    return differing(context, remote, found)
+
+
+def head_differences(
+    content: Mapping[str, Any], remote: SevInvoice | CreditNote, fields: Mapping[str, str] = HEAD
+) -> list[str]:
     """The `fields` that differ, of those that we set and that sevDesk's answer contains."""
     return [
         name
@@ -125,7 +133,7 @@ def position_differences(content: Mapping[str, Any], positions: list[InvoicePosi
     ]
 
 
-def _same(ours: Any, theirs: SevInvoice | InvoicePosition, key: str) -> bool:
+def _same(ours: Any, theirs: SevInvoice | CreditNote | InvoicePosition, key: str) -> bool:
     value = getattr(theirs, key)
     if isinstance(value, Decimal):
         return Decimal(str(ours)) == value

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from sevdesk_client.errors import NotFound
+from sevdesk_client.models import CreditNote, MailDraft
 from sevdesk_client.models import Invoice as SevInvoice
-from sevdesk_client.models import MailDraft
 from worker.domain.emails import several
 from worker.domain.events import Mailed, MailSent
 from worker.domain.invoice import DocumentStatus, SyncStatus
@@ -23,6 +23,7 @@ from worker.steps.step import Intent, LookResult, OpenIntent, Step, StepContext,
 from worker.steps.unchanged import unless_changed
 
 M = TypeVar("M", bound=MailSent)
+Mailable = SevInvoice | CreditNote
 
 BY_MAIL = "VM"  # sendType of a document that sevDesk mailed
 CLOSE_SECONDS = 5.0  # by how much sevDesk's clock and ours may differ
@@ -61,7 +62,7 @@ async def mailed_document(id: str, opened: OpenIntent | None, account: SevdeskAc
         return None
 
 
-def earlier_mail(document: str, opened: OpenIntent | None, remote: SevInvoice | None) -> str | Parked | None:
+def earlier_mail(document: str, opened: OpenIntent | None, remote: Mailable | None) -> str | Parked | None:
     """How we know that an earlier attempt's mail was sent; None if none was; Parked if only a person can find out."""
     if opened is None or opened.answer == "not-done":
         return None
@@ -76,7 +77,7 @@ def earlier_mail(document: str, opened: OpenIntent | None, remote: SevInvoice | 
     return None
 
 
-def _too_close(opened: OpenIntent, remote: SevInvoice) -> bool:
+def _too_close(opened: OpenIntent, remote: Mailable) -> bool:
     """True if an older mail is so recent that another one might have left sendDate as it was."""
     mailed = remote.send_date if remote.send_type == BY_MAIL else None
     return mailed is not None and abs((opened.at - mailed).total_seconds()) < CLOSE_SECONDS
@@ -98,7 +99,7 @@ def _mail(context: StepContext, remote: SevInvoice | None) -> MailDraft:
     return MailDraft(**filled(MAIL, MailSource(context.party, number, _payload(context))))
 
 
-def sending_state(remote: SevInvoice) -> dict[str, str | None]:
+def sending_state(remote: Mailable) -> dict[str, str | None]:
     """The two fields that sevDesk changes when it mails a document."""
     return {"send_type": remote.send_type, "send_date": remote.send_date.isoformat() if remote.send_date else None}
 

@@ -28,6 +28,7 @@ from worker.domain.events import (
     PaymentReversed,
     PaymentSynced,
     Renumbered,
+    SettledByCredit,
 )
 from worker.domain.invoice import Cancellation, ClaimStatus, Handback
 from worker.domain.lifecycle import TABLE
@@ -64,6 +65,7 @@ class Receivable:
     number: str  # ours
     gross: Decimal
     handback: Handback
+    credited: Decimal = ZERO  # gross sum of the finished credit notes over parts of it
 
     @property
     def is_comparable(self) -> bool:
@@ -120,6 +122,7 @@ def cancellation_of(document: SevInvoice | CreditNote) -> Cancellation:
         net=document.sum_net,
         tax=document.sum_tax,
         gross=document.sum_gross,
+        day=document.credit_note_date if isinstance(document, CreditNote) else document.invoice_date,
     )
 
 
@@ -156,6 +159,8 @@ def _payment_type(receivable: Receivable, remote: PaymentState) -> type[PaymentE
         return Overpaid if paid > receivable.gross else Paid if paid == receivable.gross else Discounted
     if remote.status == CLOSED:
         return None
+    if receivable.credited > ZERO and paid + receivable.credited >= receivable.gross > ZERO:
+        return SettledByCredit
     return PartiallyPaid if paid > ZERO else PaymentReversed
 
 

@@ -23,7 +23,12 @@ async def look_xml(context: StepContext, account: SevdeskAccount) -> StepResult:
 
 def stored(kind: type[DocumentStored], filename: str, content: bytes) -> StepResult:
     """The event that puts the document into `sevdesk_documents`."""
-    return StepResult((kind(filename=filename, sha256=hashlib.sha256(content).hexdigest(), content=content),))
+    return StepResult((kind(filename=filename, sha256=digest_of(content), content=content),))
+
+
+def digest_of(content: bytes) -> str:
+    """SHA-256 in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def _no_xml_wanted(context: StepContext) -> bool:

@@ -2,7 +2,19 @@
 
 from collections.abc import Mapping
 
-from worker.steps import cancel, cancellation_document, check, contact, email, finalize, pdf, publish, unchanged
+from worker.steps import (
+    cancel,
+    cancellation_document,
+    check,
+    contact,
+    credit,
+    credit_document,
+    email,
+    finalize,
+    pdf,
+    publish,
+    unchanged,
+)
 from worker.steps.step import Step
 
 PLAN: Mapping[str, tuple[Step, ...]] = {
@@ -21,5 +33,6 @@ PLAN: Mapping[str, tuple[Step, ...]] = {
     ),
     "send_invoice": (check.SENDABLE, pdf.PDF, email.EMAIL),
     "fetch_invoice_pdf": (check.PUBLISHED, pdf.FETCH_PDF, pdf.XML),
+    "credit_invoice": (credit.CREDIT, credit_document.CREDIT_PDF, credit_document.CREDIT_MAIL),
     "cancel_invoice": (cancel.CANCEL, cancellation_document.CANCELLATION_PDF, cancellation_document.CANCELLATION_MAIL),
 }

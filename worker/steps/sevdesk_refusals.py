@@ -15,6 +15,7 @@ _BY_NUMBER = {
     151: "sevdesk_object_gone",
     159: "not_a_draft",
     421: "sevdesk_already_cancelled",
+    **dict.fromkeys((455, 456, 460), "credit_note_refused"),
 }
 _BY_OPERATION = {
     "GET /StaticCountry": "country_unknown",

@@ -32,11 +32,13 @@ from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain import events
 from worker.domain.advances import DealInvoice
 from worker.domain.check_levels import Level
+from worker.domain.credit import notes_after
 from worker.domain.emails import several
 from worker.domain.events import Event
 from worker.domain.invoice import (
     Cancellation,
     ContactLink,
+    CreditNote,
     FinalInvoiceForm,
     Handback,
     Invoice,
@@ -44,7 +46,7 @@ from worker.domain.invoice import (
     SevdeskDocument,
     SyncStatus,
 )
-from worker.domain.jobs import Payload, SendInvoice
+from worker.domain.jobs import CreditInvoice, Payload, SendInvoice
 from worker.domain.outcome import NotYet, Parked, Rejected
 from worker.domain.recipients import NoRecipient, Recipient
 from worker.steps.payments import DRAFT
@@ -110,6 +112,7 @@ class StepContext:
     cancellation: Cancellation | None  # the recorded document that cancels the invoice
     cancellation_pdf_sha256: str | None
     cancellation_mails: int
+    credit_notes: tuple[CreditNote, ...] = ()  # over parts of the invoice, the oldest first
     open_intent: OpenIntent | None = None
     remote: SevInvoice | None = None  # sevDesk's latest answer about the invoice in this attempt
 
@@ -136,6 +139,11 @@ class StepContext:
         assert self.handback.external_id is not None
         return self.handback.external_id
 
+    @property
+    def credit_note(self) -> CreditNote | None:
+        """The credit note of this job, if it has saved one before."""
+        return next((note for note in self.credit_notes if note.job_id == self.job_id), None)
+
     def level(self, code: str) -> Level:
         """What a check does for this job: what a person told the job to disregard is only an event."""
         level = self.levels[code]
@@ -149,6 +157,8 @@ class StepContext:
         texts += [text for text in self.payload.model_dump().values() if isinstance(text, str)]
         if isinstance(self.payload, SendInvoice):
             texts += [*several(self.payload.to), *several(self.payload.cc), *several(self.payload.bcc)]
+        if isinstance(self.payload, CreditInvoice):
+            texts += [position.name for position in self.payload.positions]
         if isinstance(self.recipient, Recipient):
             party = self.recipient.party
             texts += [party.name, party.first_name, party.display_name, party.email, party.street, party.city]
@@ -183,7 +193,7 @@ def _fields_set_by(event: Event, context: StepContext) -> dict[str, Any]:
             return {"has_xml": True}
         case events.CancellationPdfStored(sha256=sha256):
             return {"cancellation_pdf_sha256": sha256}
-        case events.Cancelled(cancellation=cancellation):
+        case events.Cancelled(cancellation=cancellation) | events.CreditNoteDrafted(cancellation=cancellation):
             return {"cancellation": cancellation}
         case events.ContactLinked(contact_id=contact_id, digest=written):
             same = link if link is not None and link.contact_id == contact_id else ContactLink(contact_id)
@@ -193,7 +203,7 @@ def _fields_set_by(event: Event, context: StepContext) -> dict[str, Any]:
         case events.EmailWritten(email_id=email_id, digest=written) if link is not None:
             return {"link": replace(link, email_id=email_id, email_digest=written)}
         case _:
-            return {}
+            return {"credit_notes": notes_after(context.credit_notes, context.job_id, event)}
 
 
 class Remote(Enum):
@@ -241,7 +251,7 @@ def write_outcome(opened: OpenIntent | None, remote: SevInvoice | None, *, cance
             done = remote is None
         case "send_by":
             done = remote is not None and remote.status != DRAFT
-        case "cancel_invoice" if remote is not None:
+        case "cancel_invoice" | "create_credit_note" if remote is not None:
             done = cancelled
         case _:
             return WriteOutcome.MOOT

@@ -71,7 +71,7 @@ class ExportRow(TypedDict):
 
 
 class DocumentRow(TypedDict):
-    """`documents_of_period`: an invoice or a cancellation that must be in the DATEV export."""
+    """`documents_of_period`: an invoice, a cancellation or a credit note that must be in the DATEV export."""
 
     kind: str
     number: str
@@ -81,6 +81,7 @@ class DocumentRow(TypedDict):
     cancels: str | None
     gross: Decimal
     document_kind: str
+    subtotals: Mapping[str, Mapping[str, str]] | None  # tax rate -> net and tax, positive
     items: list[tuple[Any, ...]]
     party: str | None
 
@@ -93,6 +94,7 @@ class ComparedRow(TypedDict):
     gross_amount: Decimal
     updated_at: datetime
     cancellation_external_id: str | None
+    cancellation_kind: str | None
     recipient_id: UUID | None
     contact_id: str | None
     pdf_intact: bool | None  # None: no PDF is stored

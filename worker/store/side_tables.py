@@ -1,4 +1,4 @@
-"""Writes events into sevdesk_contacts, _invoices, _documents, _mails and _cancellations."""
+"""Writes events into sevdesk_contacts, _invoices, _documents, _mails, _cancellations and _credit_notes."""
 
 from dataclasses import asdict
 from typing import Any
@@ -19,6 +19,9 @@ SIDE_TABLE_EVENTS = (
     events.Cancelled,
     events.CancelledInSevdesk,
     events.CreditNoteDrafted,
+    events.CreditSaved,
+    events.CreditDeleted,
+    events.Credited,
 )
 
 
@@ -45,7 +48,16 @@ async def write_side_tables(connection: Any, job: Job, invoice_id: UUID, event: 
             | events.CancelledInSevdesk(cancellation=made)
             | events.CreditNoteDrafted(cancellation=made)
         ):
-            statement, values = "store_cancellation", asdict(made)
+            drafted = isinstance(event, events.CreditNoteDrafted)
+            statement, values = "store_cancellation", asdict(made) | {"is_draft": drafted}
+        case events.CreditSaved():
+            statement = "store_credit_draft"
+        case events.CreditDeleted():
+            statement = "store_credit_deleted"
+        case events.Credited():
+            statement = "store_credit"
         case _:
             return
     await run_statement(connection, statement, invoice_id=invoice_id, job_id=job.job_id, **values)
+    if isinstance(event, events.CreditPdfStored):
+        await run_statement(connection, "store_credit_pdf", **values)

@@ -1,6 +1,6 @@
 """The account's records, one dataclass per sevDesk model."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -128,6 +128,12 @@ class DocumentFields:
         """The invoice date plus timeToPay, at most 3650 days, so that no date overflows."""
         return berlin_day(self.invoice_date) + timedelta(days=min(self.time_to_pay or 0, 3650))
 
+    def negated(self) -> "DocumentFields":
+        """The same document with every quantity and sum negated."""
+        lines = tuple(replace(each, quantity=-each.quantity, sums=-each.sums) for each in self.positions)
+        rates = tuple((rate, -sums) for rate, sums in self.rates)
+        return replace(self, positions=lines, rates=rates, sums=-self.sums)
+
 
 @dataclass(slots=True)
 class Invoice(Record):
@@ -151,13 +157,26 @@ class Invoice(Record):
 
 @dataclass(slots=True)
 class CreditNote(Record):
-    """The credit note draft that cancelling a paid invoice creates (one report)."""
+    """A credit note against an invoice; its sums are positive (measured by one peer)."""
 
-    origin_id: int
+    origin_id: int | None  # the invoice, if sevDesk itself made the credit note from it (measured by one peer)
     fields: DocumentFields
     note: str | None
     number: str
     status: int = 100
+    source_id: int = 0  # refSrcInvoice
+    send_type: str | None = None
+    send_date: datetime | None = None
+    enshrined: datetime | None = None
+    paid: Decimal = ZERO
+    layout: dict[str, str] = field(default_factory=lambda: DEFAULT_LAYOUT)
+
+    def as_invoice(self, *, negated: bool = False) -> Invoice:
+        """An invoice with the same content, for what prints, shows or posts both alike."""
+        fields = self.fields.negated() if negated else self.fields
+        invoice = Invoice(self.id, self.create, self.update, fields, self.note, self.number, "CN", self.status)
+        invoice.enshrined, invoice.layout = self.enshrined, self.layout
+        return invoice
 
 
 @dataclass(slots=True)

@@ -108,3 +108,11 @@ class Account:
         while any(each.status > 100 for each in self.with_number(form.replace("%NUMBER", str(self.next_number)))):
             self.next_number += 1
         return form.replace("%NUMBER", str(self.next_number))
+
+    def peek_credit_note(self) -> str:
+        """The next number of the CN sequence. Drafts share it: it moves when one is enshrined (measured by one)."""
+        return f"GU-{self.next_credit_note}"
+
+    def credited(self, invoice_id: int) -> list[CreditNote]:
+        """The credit notes against an invoice, oldest first."""
+        return [each for each in self.credit_notes.values() if each.source_id == invoice_id]

@@ -13,7 +13,13 @@ from sevdesk_client.sandbox.account.records import DocumentFields, Invoice, Posi
 
 WIDTHS = (12.0, 78.0, 24.0, 28.0, 28.0)  # millimetres: Pos., Bezeichnung, Menge, Einzelpreis, Gesamt
 LINE = 5.0  # millimetres
-TITLES = {"SR": "Stornorechnung", "AR": "Abschlagsrechnung", "TR": "Teilrechnung", "ER": "Schlussrechnung"}
+TITLES = {
+    "SR": "Stornorechnung",
+    "AR": "Abschlagsrechnung",
+    "TR": "Teilrechnung",
+    "ER": "Schlussrechnung",
+    "CN": "Gutschrift",
+}
 
 
 def invoice_pdf(invoice: Invoice, xml: str | None = None) -> bytes:

@@ -52,6 +52,13 @@ def invoices_of(account: Account, start: datetime, end: datetime, by_pay_date: b
     return sorted(filter(within, final), key=lambda each: (posting_day(each, by_pay_date), each.id))
 
 
+def credit_notes_of(account: Account, start: datetime, end: datetime, enshrined: bool) -> list[Invoice]:
+    """Finalised credit notes of a period, as invoices with negative sums; that they are exported is inferred."""
+    notes = (each for each in account.credit_notes.values() if each.status >= 200 and (enshrined or not each.enshrined))
+    within = (each for each in notes if start <= as_datetime(each.fields.invoice_date) <= end)
+    return [each.as_invoice(negated=True) for each in within]
+
+
 def posting_day(invoice: Invoice, by_pay_date: bool) -> date:
     """The invoice date, or in an export by pay date the pay date, which lies in the export's period (inferred)."""
     return berlin_day(invoice.pay_date if by_pay_date and invoice.pay_date else invoice.fields.invoice_date)
@@ -73,7 +80,7 @@ def revenues(account: Account, invoices: Iterable[Invoice], by_pay_date: bool) -
                 contra_account=contra_account,
                 day=day,
                 number=invoice.number or "",
-                text=(fields.header if invoice.type == "SR" else fields.address_name) or "",
+                text=(fields.header if invoice.type in ("SR", "CN") else fields.address_name) or "",
                 currency=fields.currency,
                 tax_key=tax_key,
                 due=None if fields.time_to_pay is None else day + timedelta(days=min(fields.time_to_pay, 3650)),

@@ -3,11 +3,16 @@
 from dataclasses import replace
 
 from sevdesk_client.sandbox.account.formats import Object
-from sevdesk_client.sandbox.account.records import DocumentFields, Invoice
+from sevdesk_client.sandbox.account.records import Invoice
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.account.sums import ZERO
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
-from sevdesk_client.sandbox.endpoints.credit_notes import add_credit_note, credit_note_json
+from sevdesk_client.sandbox.endpoints.credit_notes import (
+    add_credit_note,
+    check_source,
+    credit_note_exists,
+    credit_note_json,
+)
 from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
 from sevdesk_client.sandbox.endpoints.invoice_json import cancellation_json
 
@@ -31,14 +36,9 @@ def cancel(account: Account, invoice: Invoice) -> Object:
     if invoice.status == 1000 and account.switches.cancel_paid == "refuse":
         raise invalid("Paid invoices can not be canceled")
     if invoice.status == 1000 and account.switches.cancel_paid == "credit_note":
+        check_source(invoice)
         return credit_note_json(add_credit_note(account, invoice))  # the invoice stays unchanged (one report)
     return cancellation_json(account, _add_cancellation(account, invoice))
-
-
-def credit_note_exists(account: Account, invoice: Invoice) -> Refusal:
-    """422/170 with the existing credit note in data.objects[0] (measured, two peers)."""
-    note = account.credit_notes[invoice.credit_note_id or 0]
-    return Refusal(422, "CreditNote exists", 170, {"objects": [credit_note_json(note)]})
 
 
 def _add_cancellation(account: Account, source: Invoice) -> Invoice:
@@ -47,7 +47,7 @@ def _add_cancellation(account: Account, source: Invoice) -> Invoice:
     headers = {"de": "Stornorechnung Nr. {} zur Rechnung Nr. {}", "en": "Cancellation Invoice No. {} to Invoice No. {}"}
     header = headers.get(source.layout["language"][:2], headers["de"])
     ident, now, _ = account.new_record()
-    fields = replace(_negated(source.fields), invoice_date=now, header=header.format(number, source.number))
+    fields = replace(source.fields.negated(), invoice_date=now, header=header.format(number, source.number))
     cancellation = Invoice(ident, now, now, fields, source.note, number, type="SR", status=1000)
     cancellation.send_type, cancellation.enshrined, cancellation.origin_id = source.send_type, now, source.id
     cancellation.layout = source.layout
@@ -56,10 +56,3 @@ def _add_cancellation(account: Account, source: Invoice) -> Invoice:
     source.enshrined = source.enshrined or now
     account.touch(source)
     return cancellation
-
-
-def _negated(fields: DocumentFields) -> DocumentFields:
-    """The same document with every quantity and sum negated."""
-    lines = tuple(replace(each, quantity=-each.quantity, sums=-each.sums) for each in fields.positions)
-    rates = tuple((rate, -sums) for rate, sums in fields.rates)
-    return replace(fields, positions=lines, rates=rates, sums=-fields.sums)

@@ -41,7 +41,8 @@ def create_job(account: Account, call: Call) -> Answer:
     by_pay_date = is_true(call.query.get("exportByPaydate"))
     enshrined = is_true(call.query.get("includeEnshrined", "true"))
     chosen = postings.invoices_of(account, start, end, by_pay_date, enshrined) if "E" in scope else []
-    lines = list(postings.revenues(account, chosen, by_pay_date))
+    notes = postings.credit_notes_of(account, start, end, enshrined) if "E" in scope and not by_pay_date else []
+    lines = list(postings.revenues(account, [*chosen, *notes], by_pay_date))
     lines += postings.payments(account, start, end) if "T" in scope else ()
     images, enshrines = (is_true(call.query.get(key)) for key in ("includeDocumentImages", "enshrineDocuments"))
     ident = str(uuid.uuid4())
@@ -56,11 +57,19 @@ def create_job(account: Account, call: Call) -> Answer:
         chart=account.switches.datev_chart,
         postings=tuple(lines if images else (replace(each, image_guid="") for each in lines)),
         debtors=postings.debtors(account, lines),
-        images={postings.image_guid(each): (replace(each), embedded_xml(account, each)) for each in chosen if images},
+        images=_images(account, chosen, notes) if images else {},
         enshrined=_enshrine(account, chosen) if enshrines else (),
         enshrine_documents=enshrines,
     )
     return objects(ident)
+
+
+def _images(
+    account: Account, chosen: Iterable[Invoice], notes: Iterable[Invoice]
+) -> dict[str, tuple[Invoice, str | None]]:
+    """What is printed for each document, by its GUID; whether a credit note's PDF holds XML is not established."""
+    printed = {postings.image_guid(each): (replace(each), embedded_xml(account, each)) for each in chosen}
+    return printed | {postings.image_guid(each): (each, None) for each in notes}
 
 
 def _period_and_scope(query: dict[str, str]) -> tuple[datetime, datetime, str]:

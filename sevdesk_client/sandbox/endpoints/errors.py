@@ -42,6 +42,6 @@ def null_column(column: str) -> Refusal:
     return Refusal(500, f"SQLSTATE[23000]: Integrity constraint violation: 1048 Column '{column}' cannot be null")
 
 
-def invalid(message: str, code: int | None = None) -> Refusal:
+def invalid(message: str, code: int | None = None, data: Json = None) -> Refusal:
     """422, the status of nearly all validation refusals."""
-    return Refusal(422, message, code)
+    return Refusal(422, message, code, data)

@@ -31,7 +31,12 @@ def get_pdf(account: Account, invoice: Invoice, call: Call) -> Answer:
     _refuse_e_draft(invoice)
     if invoice.status == 100 and not is_true(call.query.get("preventSendBy")):
         mark_sent(account, invoice, "VPDF")
-    content = invoice_pdf(invoice, embedded_xml(account, invoice))
+    return pdf_answer(account, invoice, call, embedded_xml(account, invoice))
+
+
+def pdf_answer(account: Account, invoice: Invoice, call: Call, xml: str | None) -> Answer:
+    """The PDF of an invoice or of what `CreditNote.as_invoice` made of a credit note."""
+    content = invoice_pdf(invoice, xml)
     filename = f"{invoice.number if invoice.status > 100 else ''}.pdf"
     if account.switches.pdf_raw or is_true(call.query.get("download")):
         return Answer(200, content, "application/pdf", {"content-disposition": f'attachment; filename="{filename}"'})
@@ -48,15 +53,20 @@ def render(account: Account, invoice: Invoice, call: Call) -> Answer:
 def change_parameter(account: Account, invoice: Invoice, call: Call) -> Answer:
     """PUT /Invoice/{id}/changeParameter: works before and after sendBy, without render (one report)."""
     _refuse_e_draft(invoice)
-    key, value = call.body.get("key"), call.body.get("value")
+    invoice.layout = changed_layout(invoice.layout, call.body)
+    account.touch(invoice)
+    return objects({"result": "1", "metadaten": {**_metadata(invoice), "thumbs": [LANGUAGE]}})
+
+
+def changed_layout(layout: dict[str, str], body: Object) -> dict[str, str]:
+    """The layout after changeParameter's body, or its refusal."""
+    key, value = body.get("key"), body.get("value")
     if key not in PARAMETERS or value is None:
         raise invalid("key and value are required")  # official; wording inferred
     known: dict[str, Container[str]] = {"template": master_data.TEMPLATES, "letterpaper": master_data.LETTERPAPERS}
     if key in known and str(value) not in known[key]:
         raise invalid(f"Unknown {key}")  # inferred
-    invoice.layout = {**invoice.layout, str(key): str(value)}
-    account.touch(invoice)
-    return objects({"result": "1", "metadaten": {**_metadata(invoice), "thumbs": [LANGUAGE]}})
+    return {**layout, str(key): str(value)}
 
 
 def get_xml(account: Account, invoice: Invoice, call: Call) -> Answer:

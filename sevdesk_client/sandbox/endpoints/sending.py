@@ -1,8 +1,10 @@
 """Finalising and sending: sendBy, sendViaEmail, enshrine and resetToDraft."""
 
+from typing import Any
+
 from email_validator import EmailNotValidError, validate_email
 
-from sevdesk_client.sandbox.account.formats import is_true, ref
+from sevdesk_client.sandbox.account.formats import Object, is_true, ref
 from sevdesk_client.sandbox.account.records import CLIENT, DocumentFields, Invoice, Record, record_json
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
@@ -68,17 +70,27 @@ def check_e_invoice(account: Account, fields: DocumentFields) -> None:
 
 def send_via_email(account: Account, invoice: Invoice, call: Call) -> Answer:
     """POST /Invoice/{id}/sendViaEmail: marks as sent with VM and answers 201 with an Email (official; one report)."""
-    body = call.body
+    texts = check_mail(call.body)
+    mark_sent(account, invoice, "VM")
+    return objects(add_mail(account, call.body, texts, ref(invoice.id, "Invoice")), 201)
+
+
+def check_mail(body: Object) -> dict[str, Any]:
+    """The texts of a mail with usable addresses, or its refusal."""
     texts = {key: body.get(key) for key in ("toEmail", "subject", "text")}
     if not all(isinstance(value, str) and value for value in texts.values()):
         raise invalid("toEmail, subject and text are required")  # official; wording inferred
     copies = [each for key in ("ccEmail", "bccEmail") if body.get(key) for each in str(body[key]).split(",")]
     if not all(map(_is_address, [str(texts["toEmail"]), *copies])):
         raise invalid("The email address is not valid")  # inferred; the lists are official, blanks in them are not
-    mark_sent(account, invoice, "VM")
+    return texts
+
+
+def add_mail(account: Account, body: Object, texts: dict[str, Any], about: Object | None) -> Object:
+    """Send the mail about a document; returns it as JSON."""
     mail = {
         **record_json("Email", Record(*account.new_record())),
-        "object": ref(invoice.id, "Invoice"),
+        "object": about,
         "from": "absender@example.com",
         "to": texts.pop("toEmail"),
         **texts,
@@ -88,7 +100,7 @@ def send_via_email(account: Account, invoice: Invoice, call: Call) -> Answer:
         "arrived": None,
     }
     account.mails.append(mail)
-    return objects(mail, 201)
+    return mail
 
 
 def _is_address(text: str) -> bool:

@@ -6,6 +6,8 @@ from sevdesk_client.sandbox.endpoints import (
     cancelling,
     contact_details,
     contacts,
+    credit_note_saving,
+    credit_note_sending,
     credit_notes,
     datev_export,
     invoice_documents,
@@ -43,6 +45,16 @@ INVOICE_ROUTES: dict[tuple[str, str], InvoiceEndpoint] = {
     ("PUT", "/resetToDraft"): sending.reset_to_draft,
     ("POST", "/cancelInvoice"): cancelling.cancel_invoice,
 }
+# Below /CreditNote/{id}.
+CREDIT_NOTE_ROUTES: dict[tuple[str, str], credit_notes.CreditNoteEndpoint] = {
+    ("DELETE", ""): credit_notes.delete_credit_note,
+    ("GET", "/getPdf"): credit_note_sending.get_pdf,
+    ("PUT", "/changeParameter"): credit_note_sending.change_parameter,
+    ("PUT", "/sendBy"): credit_note_sending.send_by,
+    ("POST", "/sendViaEmail"): credit_note_sending.send_via_email,
+    ("PUT", "/enshrine"): credit_note_sending.enshrine,
+    ("PUT", "/bookAmount"): credit_note_sending.book_amount,
+}
 # Official models of which the account has none. Those of the second line cannot be read by id.
 NONE_OF = ("AccountingContact", "ContactCustomField", "ContactCustomFieldSetting", "Order", "OrderPos", "Part", "Tag")
 NO_LIST_OF = (*NONE_OF, "PrivateTransactionRule", "TagRelation", "VoucherPos")
@@ -50,6 +62,10 @@ ROUTES: dict[tuple[str, str], Endpoint] = {
     **{("GET", f"/{model}"): empty_list for model in NO_LIST_OF},
     **{("GET", f"/{model}/{{id}}"): unknown(model) for model in NONE_OF},
     **{(method, f"/Invoice/{{id}}{path}"): of_invoice(each) for (method, path), each in INVOICE_ROUTES.items()},
+    **{
+        (method, f"/CreditNote/{{id}}{path}"): credit_notes.of_credit_note(each)
+        for (method, path), each in CREDIT_NOTE_ROUTES.items()
+    },
     ("GET", "/Tools/bookkeepingSystemVersion"): master_data.system_version,
     ("GET", "/SevUser"): master_data.list_users,
     ("GET", "/StaticCountry"): master_data.list_countries,
@@ -88,8 +104,9 @@ ROUTES: dict[tuple[str, str], Endpoint] = {
     ("GET", "/InvoicePos"): invoices.list_positions,
     ("GET", "/CreditNote"): credit_notes.list_credit_notes,
     ("GET", "/CreditNote/{id}"): credit_notes.get_credit_note,
-    ("DELETE", "/CreditNote/{id}"): credit_notes.delete_credit_note,
-    ("POST", "/CreditNote/Factory/saveCreditNote"): credit_notes.save_credit_note,
+    ("GET", "/CreditNotePos"): credit_notes.list_credit_positions,
+    ("POST", "/CreditNote/Factory/saveCreditNote"): credit_note_saving.save_credit_note,
+    ("POST", "/CreditNote/Factory/createFromInvoice"): credit_notes.create_from_invoice,
     ("GET", "/Voucher"): vouchers.list_vouchers,
     ("GET", "/Voucher/{id}"): vouchers.get_voucher,
     ("POST", "/Voucher/Factory/saveVoucher"): vouchers.save_voucher,

@@ -67,11 +67,10 @@ ENTRIES = (
              "Position {position} trägt {rate} Steuer, aber sevDesks Steuerregel {tax_rule} erlaubt nur {allowed}.",
              "Den Steuersatz oder die Steuerregel der Rechnung berichtigen"),
     _invoice("total_negative", "The gross total is negative: {gross} {currency}.",
-             "Credit the invoice it corrects (job credit_invoice with invoice_id, reason and positions; for a final "
-             "invoice an advance that was too high) or cancel that one; or correct the positions",
+             "Credit the difference on an invoice it corrects (credit_invoice), or cancel that one; or correct the "
+             "positions",
              "Der Bruttobetrag ist negativ: {gross} {currency}.",
-             "Der Rechnung, die sie berichtigt, eine Gutschrift gegenüberstellen (Auftrag credit_invoice mit "
-             "invoice_id, reason und positions; bei einer Schlussrechnung einem zu hohen Abschlag) oder jene "
+             "Den Unterschied zu einer Rechnung gutschreiben, die sie berichtigt (credit_invoice), oder diese "
              "stornieren; oder die Positionen berichtigen"),
     _invoice("type_needs_rule",
              "sevDesk makes an invoice of type {type} only under tax rules 1 and 11, and the invoice has rule "

@@ -10,12 +10,12 @@ ENTRIES = (
           f"Die Gutschrift in sevDesk abschließen oder löschen, {ERNEUT}"),
     entry("credit_note_draft", Actor.ACCOUNTANT,
           "Of a paid invoice sevDesk made the credit note draft {credit_note_id} instead of a cancellation.",
-          "Finish the credit note in sevDesk and pay the money back; the invoice itself stays as it is. Or delete the "
-          f"draft there and unlink the payment, {RETRY}",
+          "To have it finished, ask again with refund: true, and pay the money back. Or delete the draft there and "
+          f"unlink the payment, {RETRY}",
           "Zu der bezahlten Rechnung hat sevDesk statt einer Stornierung den Gutschriftentwurf {credit_note_id} "
           "angelegt.",
-          "Die Gutschrift in sevDesk abschließen und das Geld zurückzahlen; die Rechnung bleibt, wie sie ist. Oder den "
-          f"Entwurf dort löschen und die Zahlung lösen, {ERNEUT}"),
+          "Damit sie fertig wird, mit refund: true noch einmal anfordern, und das Geld zurückzahlen. Oder den Entwurf "
+          f"dort löschen und die Zahlung lösen, {ERNEUT}"),
     entry("credit_note_stands", Actor.ACCOUNTANT,
           "The credit note {credit_note} stands against invoice {number} in sevDesk, so there is nothing left to "
           "cancel.",
@@ -24,9 +24,11 @@ ENTRIES = (
           "Nichts zu tun, außer es soll mehr sein: dann die Gutschrift in sevDesk berichtigen."),
     entry("partly_paid", Actor.ACCOUNTANT,
           "Invoice {number} is partly paid; sevDesk does not cancel it.",
-          f"Book a credit note in sevDesk by hand, or unlink the payment there, {RETRY}",
+          "To have a credit note over the whole of it, ask again with refund: true; over a part of it, credit_invoice. "
+          f"Or unlink the payment there, {RETRY}",
           "Rechnung {number} ist teilweise bezahlt; sevDesk storniert sie nicht.",
-          f"In sevDesk von Hand eine Gutschrift buchen, oder die Zahlung dort lösen, {ERNEUT}"),
+          "Für eine Gutschrift über das Ganze mit refund: true noch einmal anfordern; über einen Teil credit_invoice. "
+          f"Oder die Zahlung dort lösen, {ERNEUT}"),
     entry("refund_due", Actor.ACCOUNTANT,
           "Invoice {number} is cancelled by {cancellation}, and {paid} {currency} had been paid on it.",
           f"Pay the money back or set it off in sevDesk, {RETRY} The rest of the job goes on.",

@@ -1,0 +1,171 @@
+"""Credit notes in everything that looks at the whole book: reconcile, DATEV, evidence, the operator's commands."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from flow.billing import Billing, time_to_day
+from flow.books import pay
+from flow.operators import Operator
+
+from sevdesk_client.sandbox.account.records import CreditNote
+from sevdesk_client.sandbox.endpoints.credit_notes import add_credit_note
+from sevdesk_client.sandbox.http.server import Running
+from worker.evidence import bundle as evidence
+from worker.evidence.zip_file import read_stored
+from worker.handlers import datev_export
+from worker.operator.connections import open_account
+from worker.reconcile.read import Reconciliation, reconcile
+from worker.settings import Settings
+from worker.store import Store
+
+POSITIONS = [{"position": 1, "quantity": "1"}, {"position": 1, "unit_price": "5", "quantity": 1, "name": "Nachlass"}]
+
+
+@pytest.fixture
+def operator(settings: Settings, tmp_path: Path) -> Operator:
+    """The operator, who knows the worker's settings."""
+    return Operator(settings, tmp_path)
+
+
+async def credited(billing: Billing, sevdesk: Running) -> tuple[UUID, UUID]:
+    """Two paid invoices: one cancelled by a credit note, one credited in part."""
+    whole, part = [await billing.usual_invoice() for _ in range(2)]
+    for invoice in (whole, part):
+        assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+        await pay(sevdesk, (await billing.row(invoice))["external_id"], "119.00")
+    await billing.do("sync_payments")
+    for kind, about in (
+        ("cancel_invoice", {"invoice_id": whole, "refund": True}),
+        ("credit_invoice", {"invoice_id": part, "positions": POSITIONS}),
+    ):
+        job = await billing.do(kind, reason="Mangel", **about)
+        assert (job["state"], job["error"]) == ("done", None)
+    return whole, part
+
+
+async def compared(settings: Settings) -> Reconciliation:
+    """One comparison, as the command makes it."""
+    store = await Store.connect(settings.database_url, size=1)
+    try:
+        async with open_account(settings) as account:
+            return await reconcile(store, account.client)
+    finally:
+        await store.close()
+
+
+async def test_reconcile_agrees_with_credit_notes(
+    billing: Billing, worker: object, sevdesk: Running, settings: Settings
+) -> None:
+    """Both are as they are on record; reading them costs one call more."""
+    await credited(billing, sevdesk)
+    found = await compared(settings)
+    assert (found.findings, found.calls) == ((), 2)
+
+
+def renumber(note: CreditNote) -> None:
+    note.number = "GU-9"
+
+
+def reopen(note: CreditNote) -> None:
+    note.status = 100
+
+
+def shrink(note: CreditNote) -> None:
+    note.fields = note.fields.negated()
+
+
+@pytest.mark.parametrize(("change", "drift"), [(renumber, "number"), (reopen, "status"), (shrink, "gross")])
+async def test_reconcile_finds_changed_credit_notes(
+    billing: Billing,
+    worker: object,
+    sevdesk: Running,
+    settings: Settings,
+    change: Callable[[CreditNote], None],
+    drift: str,
+) -> None:
+    """Each kind of credit note, changed by hand."""
+    invoices = await credited(billing, sevdesk)
+    for note in sevdesk.sandbox.account.credit_notes.values():
+        change(note)
+    found = (await compared(settings)).findings
+    assert {(each.drift, each.invoice_id) for each in found} == {(drift, invoice) for invoice in invoices}
+
+
+async def test_reconcile_finds_missing_and_unknown(
+    billing: Billing, worker: object, sevdesk: Running, settings: Settings
+) -> None:
+    """One is gone in sevDesk, and somebody made another one there."""
+    whole, _ = await credited(billing, sevdesk)
+    account = sevdesk.sandbox.account
+    [own] = [each for each in account.credit_notes.values() if each.origin_id is not None]
+    del account.credit_notes[own.id]
+    add_credit_note(account, account.invoices[own.source_id])
+    found = (await compared(settings)).findings
+    assert [(each.drift, each.invoice_id, each.theirs) for each in found] == [
+        ("existence", whole, "nothing"),
+        ("existence", whole, "credit note GU-1002"),
+    ]
+
+
+async def test_datev_package_holds_credit_notes(
+    billing: Billing, worker: object, sevdesk: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Today's export is matched whole; a credit note that is missing in our books is a finding."""
+    monkeypatch.setattr(datev_export, "FIRST_POLL", 0.0)
+    await credited(billing, sevdesk)
+    today = time_to_day().isoformat()
+    period = {"start_date": today, "end_date": today, "scope": "ET", "include_images": True}
+    for known, status, findings in ((True, "accepted", {}), (False, "accepted_with_findings", {"extra": 1})):
+        if not known:
+            await billing.db.execute("UPDATE sevdesk_credit_notes SET document_day = document_day - 400")
+        job = await billing.do("export_datev", **period)
+        assert (job["state"], job["error"]) == ("done", None)
+        result = json.loads(job["result"])
+        assert (result["status"], result["findings"]) == (status, findings)
+
+
+async def test_evidence_holds_credit_notes(
+    billing: Billing, worker: object, sevdesk: Running, database_url: str
+) -> None:
+    """With positions, reason, sums and PDF."""
+    whole, part = await credited(billing, sevdesk)
+    store = await Store.connect(database_url, size=1)
+    try:
+        bundles = [await evidence.bundle(store, each) for each in (whole, part)]
+    finally:
+        await store.close()
+    assert [evidence.verify(each) for each in bundles] == [[], []]
+    files = read_stored(bundles[1])
+    records = [json.loads(line) for line in files["records.jsonl"].splitlines()]
+    [note] = [record["body"] for record in records if record["kind"] == "credit_note"]
+    assert (note["reason"], note["gross_amount"], note["status"]) == ("Mangel", "35.7", "finalized")
+    assert [each["position"] for each in note["content"]["positions"]] == [1, 1]
+    assert sum(name.endswith("credit_note_pdf.pdf") for name in files) == 1
+    cancelled = read_stored(bundles[0])["records.jsonl"]
+    assert b'"kind":"credit_note"' in cancelled and b'"refund_due":"119' in cancelled
+
+
+async def test_operator_credits_and_looks(
+    billing: Billing, worker: object, sevdesk: Running, operator: Operator
+) -> None:
+    """`enqueue` takes the list as it is written in the documentation; `show` tells of the credit note."""
+    _, part = await credited(billing, sevdesk)
+    number = (await billing.row(part))["invoice_number"]
+    given = (
+        "enqueue",
+        "credit_invoice",
+        f"invoice_id={number}",
+        "reason=Rest",
+        'positions=[{"position": 1, "quantity": 1}]',
+    )
+    job_id = (await operator.json(*given))["job_id"]
+    job = await billing.ended(job_id)
+    assert (job["state"], job["error"]) == ("done", None)
+    shown = await operator.json("show", number)
+    told = [each["what"] for each in shown["timeline"]]
+    assert told.count("credited") == 2 and "credit_note_pdf" in told
+    code, out, _ = await operator.run("why", job_id)
+    assert code == 0, out

@@ -1,0 +1,127 @@
+"""Credit notes over a part of an invoice: their marker, what they credit, and whether they may. Pure."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from worker.domain import events
+from worker.domain.invoice import CreditNote, Item
+from worker.domain.jobs import CreditPosition
+from worker.domain.money import Sums, percent, predict
+from worker.domain.problems import Problem, problem
+
+ZERO = Decimal(0)
+DRAFTED, FINALIZED, DELETED = "drafted", "finalized", "deleted"  # `CreditNote.status`
+MARKER_DIGITS = 12  # hexadecimal: enough for the few credit notes of one invoice
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What a credit note has to say: its positions, the sums that sevDesk must show, and those by tax rate."""
+
+    items: tuple[Item, ...]
+    sums: Sums
+    by_rate: Mapping[Decimal, Sums]
+
+
+def marker_of(invoice_number: str, job_id: str) -> str:
+    """How the credit note of a job is found again in sevDesk; the same for every attempt of that job."""
+    return f"{invoice_number}/{hashlib.sha256(job_id.encode()).hexdigest()[:MARKER_DIGITS]}"
+
+
+def credit_of(
+    number: str, wanted: Sequence[CreditPosition], invoiced: Sequence[Item], currency: str
+) -> Credit | Problem:
+    """What the wanted positions come to, or why they cannot be credited. `invoiced` are the document's positions."""
+    known = {item.position: item for item in invoiced}
+    for each in wanted:
+        if each.position not in known:
+            listed = ", ".join(map(str, sorted(known)))
+            return problem("credit_position_unknown", number=number, position=each.position, known=listed)
+    items = tuple(_item(place, each, known[each.position]) for place, each in enumerate(wanted, 1))
+    sums = predict(items, currency)
+    if sums.gross <= 0:
+        return problem("credit_not_positive", number=number, gross=sums.gross, currency=currency)
+    return Credit(items, sums, sums_by_rate(items, currency))
+
+
+def _item(place: int, wanted: CreditPosition, invoiced: Item) -> Item:
+    """The tax rate is always the invoice's: sevDesk refuses any other (measured by one peer)."""
+    return Item(
+        position=place,
+        name=wanted.name or invoiced.name,
+        description=None,
+        quantity=invoiced.quantity if wanted.quantity is None else wanted.quantity,
+        unit=invoiced.unit,
+        unit_price=invoiced.unit_price if wanted.unit_price is None else wanted.unit_price,
+        tax_rate=invoiced.tax_rate,
+    )
+
+
+def sums_by_rate(items: Iterable[Item], currency: str) -> dict[Decimal, Sums]:
+    """The sums of the positions at each tax rate."""
+    items = tuple(items)
+    rates = sorted({item.tax_rate for item in items})
+    return {rate: predict((item for item in items if item.tax_rate == rate), currency) for rate in rates}
+
+
+def exceeded(
+    number: str, credit: Credit, notes: Sequence[CreditNote], by_hand: Decimal, invoiced: Sequence[Item], currency: str
+) -> Problem | None:
+    """Why the credit notes together would be more than the invoice, at a tax rate or in all; None if they are not.
+
+    `notes` are ours; `by_hand` is the gross sum of those that others made in sevDesk, whose rates are not known.
+    """
+    limits = sums_by_rate(invoiced, currency)
+    in_all = by_hand + sum((note.gross for note in notes), ZERO)
+    parts: list[tuple[tuple[Decimal, ...], Decimal, Decimal]] = [(tuple(limits), in_all, credit.sums.gross)]
+    parts += [((rate,), note_sum(notes, rate), asked.gross) for rate, asked in credit.by_rate.items()]
+    for rates, before, asked in parts:
+        limit = sum((limits[rate].gross for rate in rates), ZERO)
+        if before + asked > limit:
+            listed = " / ".join(map(percent, rates))
+            figures = {"asked": asked, "credited": before, "invoiced": limit}
+            shown = {name: f"{amount:.2f}" for name, amount in figures.items()}
+            return problem("credit_exceeds_invoice", number=number, rates=listed, currency=currency, **shown)
+    return None
+
+
+def note_sum(notes: Iterable[CreditNote], rate: Decimal) -> Decimal:
+    return sum((note.gross_by_rate.get(rate, ZERO) for note in notes), ZERO)
+
+
+def gross_by_rate(subtotals: Mapping[str, Mapping[str, str]]) -> dict[Decimal, Decimal]:
+    """From `CreditSaved.subtotals`."""
+    return {Decimal(rate): Decimal(each["net"]) + Decimal(each["tax"]) for rate, each in subtotals.items()}
+
+
+def notes_after(notes: tuple[CreditNote, ...], job_id: str, event: events.Event) -> tuple[CreditNote, ...]:
+    """The credit notes of an invoice after an event of this job, whose own note it is about."""
+    others = tuple(note for note in notes if note.job_id != job_id)
+    own = next((note for note in notes if note.job_id == job_id), None)
+    match event:
+        case events.CreditSaved(marker=marker, external_id=id, gross=gross):
+            return (*others, CreditNote(marker, job_id, id, DRAFTED, None, gross, gross_by_rate(event.subtotals)))
+        case events.CreditDeleted() if own is not None:
+            return (*others, replace(own, status=DELETED))
+        case events.Credited(number=number, refund_due=due) if own is not None:
+            return (*others, replace(own, status=FINALIZED, number=number, refund_due=due))
+        case events.CreditPdfStored(sha256=sha256) if own is not None:
+            return (*others, replace(own, pdf_sha256=sha256))
+        case events.CreditMailed() if own is not None:
+            return (*others, replace(own, mailed=True))
+        case _:
+            return notes
+
+
+def refund_due(owed: Decimal, paid: Decimal, credited_before: Decimal, credited: Decimal) -> Decimal:
+    """What must be paid back for a credit note: the part that is not set off against what is still owed.
+
+    `owed` is the gross sum, or what was paid on an invoice that sevDesk closed with less (Skonto).
+    """
+
+    def paid_too_much(credited: Decimal) -> Decimal:
+        return min(paid, max(ZERO, paid + credited - owed))
+
+    return paid_too_much(credited_before + credited) - paid_too_much(credited_before)

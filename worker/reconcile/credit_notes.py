@@ -1,0 +1,63 @@
+"""Compares the credit notes on record with sevDesk's."""
+
+from collections.abc import Iterator
+
+from sevdesk_client.client import SevDeskClient
+from sevdesk_client.models import CreditNote
+from sevdesk_client.sending import MAX_PAGE
+from worker.reconcile.compare import Drift, Finding
+from worker.steps.payments import DRAFT
+from worker.store import Store
+from worker.store.rows import Row
+
+CORRECT = "Look at the credit note in sevDesk; what is missing or too much there, correct there."
+
+
+async def compare_credit_notes(store: Store, client: SevDeskClient) -> tuple[list[Finding], int]:
+    """The differences, and the number of requests: none while no credit note is on record. Raises `SevDeskError`."""
+    rows: list[Row] = await store.query("finished_credit_notes")
+    if not rows:
+        return [], 0
+    notes, calls = await _read(client)
+    findings = [finding for row in rows for finding in _compare(row, notes.get(row["external_id"]))]
+    return findings + _not_on_record(rows, notes), calls
+
+
+async def _read(client: SevDeskClient) -> tuple[dict[str, CreditNote], int]:
+    notes, offset = dict[str, CreditNote](), 0
+    while True:
+        page = await client.list_credit_notes(offset=offset)
+        notes |= {note.id: note for note in page}
+        if len(page) < MAX_PAGE:
+            return notes, offset // MAX_PAGE + 1
+        offset += MAX_PAGE
+
+
+def _compare(row: Row, note: CreditNote | None) -> Iterator[Finding]:
+    name = f"credit note {row['number']}"
+    if note is None:
+        yield _finding(row, Drift.EXISTENCE, name, "nothing")
+        return
+    if note.status == DRAFT:
+        yield _finding(row, Drift.STATUS, f"{name}, finished", "draft")
+    if note.credit_note_number != row["number"]:
+        yield _finding(row, Drift.NUMBER, name, str(note.credit_note_number))
+    if note.sum_gross != row["gross"]:
+        yield _finding(row, Drift.GROSS, f"{name}: {row['gross']}", str(note.sum_gross))
+
+
+def _not_on_record(rows: list[Row], notes: dict[str, CreditNote]) -> list[Finding]:
+    """Credit notes that others made of an invoice which has one of ours already."""
+    known = {row["external_id"] for row in rows}
+    of_invoice = {row["invoice_external_id"]: row for row in rows}
+    return [
+        _finding(of_invoice[note.origin.id], Drift.EXISTENCE, "not on record", f"credit note {note.credit_note_number}")
+        for note in notes.values()
+        if note.id not in known and note.origin is not None and note.origin.id in of_invoice
+    ]
+
+
+def _finding(row: Row, drift: Drift, here: str, theirs: str) -> Finding:
+    return Finding(
+        drift, row["invoice_id"], row["invoice_number"], row["invoice_external_id"], here, theirs, CORRECT, None
+    )

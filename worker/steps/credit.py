@@ -1,0 +1,288 @@
+"""credit: a credit note over a part of an invoice, at most one for each job.
+
+Found again by its marker (`customerInternalNote`), among the credit notes of the invoice's contact. Nothing is written
+unless it can be right: positions and tax rates of the invoice's own document, never more than the invoice in all, money
+has come, not an advance. What sevDesk computed must equal the prediction to the cent; else the draft is deleted.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sevdesk_client.credit_note_draft import CreditNoteDraft
+from sevdesk_client.errors import NotFound
+from sevdesk_client.models import BERLIN, CreditNote, PositionDraft
+from sevdesk_client.models import Invoice as SevInvoice
+from worker.domain.credit import DELETED, FINALIZED, Credit, credit_of, exceeded, marker_of, refund_due
+from worker.domain.events import CreditDeleted, Credited, CreditSaved, Event
+from worker.domain.invoice import CreditNote as CreditRecord
+from worker.domain.invoice import Item, SyncStatus
+from worker.domain.jobs import CreditInvoice
+from worker.domain.money import Sums
+from worker.domain.outcome import Parked, Rejected
+from worker.domain.problems import Problem, problem
+from worker.steps.credit_note import credit_notes_of, free_number, none_for_advances, write_outcome
+from worker.steps.finalize import SEND_TYPE
+from worker.steps.payments import DRAFT, ZERO, Receivable, compare
+from worker.steps.sevdesk_account import SevdeskAccount
+from worker.steps.step import Intent, LookResult, Step, StepContext, StepResult, WriteOutcome
+
+HEADER = "Rechnungskorrektur zur Rechnung {number}"
+
+
+async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
+    """Save the draft if sevDesk has none with our marker; delete a wrong one; finish a right one; record a finished."""
+    if context.document is None:
+        return StepResult(stop=_not_published(context), outcome=WriteOutcome.UNKNOWN)
+    marker = marker_of(context.invoice.number, context.job_id)
+    notes = await credit_notes_of(_content(context)["contact_id"], account)
+    marked = [note for note in notes if note.customer_internal_note == marker]
+    if len(marked) > 1:
+        ids = ", ".join(sorted(note.id for note in marked))
+        ambiguous = Parked(problem("marker_ambiguous", count=len(marked), number=marker, ids=ids))
+        return StepResult(stop=ambiguous, outcome=WriteOutcome.UNKNOWN)
+    note, remote = next(iter(marked), None), await _invoice(context, account)
+    context = replace(context, remote=remote)
+    outcome = write_outcome(context.open_intent, note)
+    credit = _asked(context)
+    if note is None:
+        stop = _why_not(context, remote, credit, notes)
+        if stop is not None or not isinstance(credit, Credit) or remote is None:
+            return StepResult(stop=stop, outcome=outcome)
+        draft = await _draft(context, credit, remote, account)
+        return Intent("save_credit_note", draft, context, {"marker": marker}, outcome)
+    return _look_at(context, note, credit, outcome)
+
+
+async def _invoice(context: StepContext, account: SevdeskAccount) -> SevInvoice | None:
+    """sevDesk's copy of the invoice, read once per attempt; None if it was deleted there."""
+    if context.remote is None and context.handback.external_id is not None:
+        with suppress(NotFound):
+            return await account.client.get_invoice(context.handback.external_id)
+    return context.remote
+
+
+def _look_at(context: StepContext, note: CreditNote, asked: Credit | Problem, outcome: WriteOutcome) -> LookResult:
+    """The credit note is there: is it right, is it on record, is it finished?"""
+    recorded = context.credit_note
+    on_record = recorded is not None and recorded.external_id == note.id and recorded.status != DELETED
+    if not isinstance(asked, Credit) or _sums_of(note) != asked.sums:
+        differ = _differ(context, note, asked)
+        if note.status != DRAFT:
+            return StepResult(stop=differ, outcome=outcome)
+        return Intent("delete_credit_note", note, context, earlier_outcome=outcome)
+    if not on_record:
+        found = _saved(context, note, "found")
+        return StepResult((found,), context.remote, finished=False, outcome=outcome)
+    if note.status == DRAFT:
+        return Intent("finalize_credit_note", note.id, context, earlier_outcome=outcome)
+    return StepResult(_credited(context, note, "found finished"), context.remote, outcome=outcome)
+
+
+async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
+    """POST saveCreditNote, DELETE of a wrong draft, or PUT sendBy."""
+    context = intent.context
+    match intent.action:
+        case "save_credit_note":
+            saved = await account.client.save_credit_note(intent.request)
+            return StepResult((_saved(context, saved, "created"),), context.remote, finished=False)
+        case "delete_credit_note":
+            note: CreditNote = intent.request
+            await account.client.delete_credit_note(note.id)
+            marker = marker_of(context.invoice.number, context.job_id)
+            deleted = CreditDeleted(marker=marker, external_id=note.id, cause="Its sums are wrong.")
+            return StepResult((deleted,), stop=_differ(context, note, _asked(context)))
+        case _:
+            made = await account.client.send_credit_note_by(intent.request, send_type=SEND_TYPE)
+            return StepResult(_credited(context, made, "finalized"), context.remote)
+
+
+# -- why not -----------------------------------------------------------------------------------------------------------
+
+
+def _why_not(
+    context: StepContext, remote: SevInvoice | None, credit: Credit | Problem, notes: list[CreditNote]
+) -> Parked | Rejected | None:
+    """Why nothing is written; None if nothing speaks against the credit note."""
+    number = context.invoice.number
+    if context.handback.sync_status is SyncStatus.CANCELLED:
+        return Rejected(problem("invoice_cancelled", number=number))
+    if context.handback.sync_status is not SyncStatus.SYNCED or remote is None or remote.status == DRAFT:
+        return _not_published(context)
+    if not isinstance(credit, Credit):
+        return Rejected(credit)
+    if advance := none_for_advances(number, remote.invoice_type):
+        return advance
+    if remote.paid_amount <= 0 and remote.pay_date is None:
+        return Parked(problem("credit_note_needs_payment", number=number))
+    others = [note for note in context.credit_notes if note.status != DELETED and note.job_id != context.job_id]
+    by_hand = _by_hand(context, remote, notes)
+    found = exceeded(number, credit, others, by_hand, _published(context), _currency(context))
+    return Rejected(found) if found else None
+
+
+def _by_hand(context: StepContext, remote: SevInvoice, notes: list[CreditNote]) -> Decimal:
+    """The gross sum of the credit notes that others made of the invoice in sevDesk."""
+    known = {note.external_id for note in context.credit_notes}
+    others = [note for note in notes if note.origin is not None and note.origin.id == remote.id]
+    return sum((note.sum_gross or ZERO for note in others if note.id not in known), ZERO)
+
+
+def _not_published(context: StepContext) -> Parked:
+    return Parked(problem("invoice_not_published", number=context.invoice.number))
+
+
+def _differ(context: StepContext, note: CreditNote, asked: Credit | Problem) -> Parked:
+    expected = asked.sums if isinstance(asked, Credit) else "–"
+    about = {"number": context.invoice.number, "credit_note": note.credit_note_number or note.id}
+    sums = {"found": _sums_of(note), "expected": expected, "currency": _currency(context)}
+    return Parked(problem("credit_note_sums_differ", **about, **sums))
+
+
+# -- what is written ---------------------------------------------------------------------------------------------------
+
+
+async def _draft(context: StepContext, credit: Credit, remote: SevInvoice, account: SevdeskAccount) -> CreditNoteDraft:
+    """The request. Who, where and when is as on the invoice's document, as sevDesk demands of the dates (official)."""
+    content, today = _content(context), account.now().astimezone(BERLIN).date()
+    town = " ".join(filter(None, (content.get("address_zip"), content.get("address_city"))))
+    lines = filter(None, (content.get("address_name"), content.get("address_street"), town))
+    as_invoiced = ("contact_id", "contact_person_id", "tax_rule", "tax_text", "currency", "address_country_id")
+    return CreditNoteDraft(
+        **{name: content[name] for name in (*as_invoiced, "payment_method_id", "is_e_invoice")},
+        credit_note_number=await free_number(today, account),
+        credit_note_date=today,
+        header=HEADER.format(number=context.handback.external_invoice_number),
+        customer_internal_note=marker_of(context.invoice.number, context.job_id),
+        ref_src_invoice=remote.id,
+        delivery_date=_delivery_date(content, remote),
+        delivery_date_until=remote.delivery_date_until,
+        positions=tuple(_position(context, place, item) for place, item in enumerate(credit.items)),
+        address="\n".join(lines) or None,
+    )
+
+
+def _delivery_date(content: Mapping[str, Any], remote: SevInvoice) -> date:
+    """It is required (capture), also where the invoice has none."""
+    sent = content.get("delivery_date") or content["invoice_date"]
+    return remote.delivery_date or date.fromisoformat(sent)
+
+
+def _position(context: StepContext, place: int, item: Item) -> PositionDraft:
+    wanted = _payload(context).positions[place].position
+    unity = next(each["unity_id"] for each in _content(context)["positions"] if each["position_number"] == wanted)
+    return PositionDraft(
+        name=item.name,
+        quantity=item.quantity,
+        price=item.unit_price,
+        tax_rate=item.tax_rate,
+        position_number=item.position,
+        unity_id=unity,
+    )
+
+
+# -- what is recorded --------------------------------------------------------------------------------------------------
+
+
+def _saved(context: StepContext, note: CreditNote, how: str) -> CreditSaved:
+    credit = _asked(context)
+    by_rate = credit.by_rate if isinstance(credit, Credit) else {}
+    return CreditSaved(
+        marker=marker_of(context.invoice.number, context.job_id),
+        external_id=note.id,
+        net=note.sum_net or ZERO,
+        tax=note.sum_tax or ZERO,
+        gross=note.sum_gross or ZERO,
+        reason=_payload(context).reason,
+        how=how,
+        subtotals={str(rate): {"net": str(of.net), "tax": str(of.tax)} for rate, of in by_rate.items()},
+        content={"positions": _payload(context).model_dump(mode="json")["positions"]},
+    )
+
+
+def _credited(context: StepContext, note: CreditNote, how: str) -> tuple[Event, ...]:
+    """The credit note is finished; the claim is settled if nothing more is owed on the invoice."""
+    gross, remote = note.sum_gross or ZERO, context.remote
+    before = sum((each.gross for each in context.credit_notes if _counts(context, each)), ZERO)
+    paid = remote.paid_amount if remote is not None else context.handback.paid_amount
+    owed = paid if remote is not None and remote.pay_date is not None else context.invoice.gross_amount
+    event = Credited(
+        marker=marker_of(context.invoice.number, context.job_id),
+        external_id=note.id,
+        number=note.credit_note_number or "",
+        net=note.sum_net or ZERO,
+        tax=note.sum_tax or ZERO,
+        gross=gross,
+        day=note.credit_note_date,
+        reason=_payload(context).reason,
+        refund_due=refund_due(owed, paid, before, gross),
+        how=how,
+    )
+    return (event, *_settled(context, remote, before + gross))
+
+
+def _counts(context: StepContext, note: CreditRecord) -> bool:
+    return note.status == FINALIZED and note.job_id != context.job_id
+
+
+def _settled(context: StepContext, remote: SevInvoice | None, credited: Decimal) -> tuple[Event, ...]:
+    """Payment events, since crediting need not change the invoice in sevDesk, so that the feed would not show it."""
+    if remote is None or context.handback.sync_status is not SyncStatus.SYNCED:
+        return ()
+    invoice = context.invoice
+    receivable = Receivable(invoice.id, invoice.number, invoice.gross_amount, context.handback, credited)
+    return compare(receivable, remote, {})
+
+
+# -- what it is about --------------------------------------------------------------------------------------------------
+
+
+def _content(context: StepContext) -> Mapping[str, Any]:
+    assert context.document is not None  # else `look` has stopped
+    return context.document.content
+
+
+def _published(context: StepContext) -> list[Item]:
+    """The positions of the invoice's document, whatever the billing system says now."""
+    return [
+        Item(
+            position=each["position_number"],
+            name=each["name"],
+            description=None,
+            unit=None,
+            **{name: Decimal(str(each[key])) for name, key in _FIGURES.items()},
+        )
+        for each in _content(context)["positions"]
+    ]
+
+
+_FIGURES = {"quantity": "quantity", "unit_price": "price", "tax_rate": "tax_rate"}
+
+
+def _currency(context: StepContext) -> str:
+    return str(_content(context)["currency"])
+
+
+def _asked(context: StepContext) -> Credit | Problem:
+    return credit_of(context.invoice.number, _payload(context).positions, _published(context), _currency(context))
+
+
+def _sums_of(note: CreditNote) -> Sums:
+    return Sums(note.sum_net or ZERO, note.sum_tax or ZERO, note.sum_gross or ZERO)
+
+
+def _payload(context: StepContext) -> CreditInvoice:
+    payload = context.payload
+    assert isinstance(payload, CreditInvoice)
+    return payload
+
+
+def _already_done(context: StepContext) -> bool:
+    note = context.credit_note
+    return note is not None and note.status == FINALIZED and context.open_intent is None
+
+
+CREDIT = Step("credit", look, leap, already_done=_already_done, own_job_only=True)

@@ -1,0 +1,60 @@
+"""What all steps about credit notes share: finding them in sevDesk, their numbers, and what became of an open write."""
+
+from datetime import date
+
+from sevdesk_client.models import CreditNote
+from sevdesk_client.sending import MAX_PAGE
+from worker.domain.outcome import Parked
+from worker.domain.problems import problem
+from worker.steps.payments import DRAFT
+from worker.steps.sevdesk_account import SevdeskAccount
+from worker.steps.step import OpenIntent, WriteOutcome
+
+NONE_FOR = ("AR", "TR")  # sevDesk's invoice types without credit notes (official)
+# More numbers ahead of the sequence are never in use: it moves when a credit note is enshrined (measured by one peer).
+MOST_AHEAD = 20
+
+
+async def credit_notes_of(contact_id: str, account: SevdeskAccount) -> list[CreditNote]:
+    """All credit notes of a contact. Their customerInternalNote is no filter that anybody measured.
+
+    Raises `SevDeskError`.
+    """
+    found, offset = list[CreditNote](), 0
+    while True:
+        page = await account.client.list_credit_notes(contact_id=contact_id, offset=offset)
+        found += page
+        if len(page) < MAX_PAGE:
+            return found
+        offset += MAX_PAGE
+
+
+async def free_number(day: date, account: SevdeskAccount) -> str:
+    """The first number from the sequence on that no finished credit note has. Raises `SevDeskError`."""
+    sequence = await account.client.credit_note_sequence()
+    for ahead in range(MOST_AHEAD):
+        number = sequence.number(day, ahead)
+        if all(note.status == DRAFT for note in await account.client.list_credit_notes(number=number)):
+            return number
+    return sequence.number(day)
+
+
+def write_outcome(opened: OpenIntent | None, note: CreditNote | None) -> WriteOutcome:
+    """Whether an open write about a credit note happened, judged by sevDesk's copy (None: there is none)."""
+    match opened.action if opened else None:
+        case "save_credit_note" | "create_credit_note" | "cancel_invoice":
+            done = note is not None
+        case "delete_credit_note":
+            done = note is None
+        case "finalize_credit_note":
+            done = note is not None and note.status != DRAFT
+        case _:
+            return WriteOutcome.MOOT
+    return WriteOutcome.DONE if done else WriteOutcome.NOT_DONE
+
+
+def none_for_advances(number: str, invoice_type: str) -> Parked | None:
+    """Why an invoice of this sevDesk type has no credit notes; None if it may have some."""
+    if invoice_type not in NONE_FOR:
+        return None
+    return Parked(problem("credit_note_not_for_advance", number=number, type=invoice_type))
