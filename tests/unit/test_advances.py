@@ -150,13 +150,13 @@ def test_reckoning_keeps_earlier_deductions_apart() -> None:
         ((), ()),
         ((A1,), ()),
         ((other("SR", "S-1", WORK),), ("advance_after_final",)),
-        ((under_way("SR", "S-1", WORK, begun_before=True),), ("advance_after_final",)),
-        # one that has not begun will find this advance
+        # one that is not published yet is awaited, or will find this advance
+        ((under_way("SR", "S-1", WORK, begun_before=True),), ()),
         ((under_way("SR", "S-1", WORK, asked_before=True),), ()),
     ],
 )
 def test_advance_after_final_is_told(others: tuple[DealInvoice, ...], found: tuple[str, ...]) -> None:
-    """Once a final invoice of the deal is published, or may be without having seen this advance."""
+    """Once a final invoice of the deal is published."""
     assert codes(invoice("AR", WORK), others) == codes(invoice("AR", WORK), others, REMAINDER) == found
 
 
@@ -178,15 +178,17 @@ def test_e_invoice_that_deducts_warns() -> None:
         ("SR", DEDUCT, (A1, under_way("AR", "A-3", WORK, asked_before=True, begun_before=True)), "A-3"),
         ("SR", DEDUCT, (under_way("SR", "S-1", WORK, asked_before=True),), "S-1"),
         ("SR", DEDUCT, (under_way("SR", "S-1", WORK, begun_before=True),), None),
-        # who shows no advances, and who is one, waits for nobody
+        # who shows no advances waits for nobody
         ("SR", REMAINDER, (under_way("AR", "A-3", WORK),), None),
+        # an advance, only for a final invoice that may not have seen it
         ("AR", DEDUCT, (under_way("AR", "A-3", WORK), under_way("SR", "S-1", WORK, asked_before=True)), None),
+        ("AR", REMAINDER, (A1, under_way("SR", "S-1", WORK, begun_before=True)), "S-1"),
     ],
 )
-def test_final_invoice_waits_for_advances(
+def test_invoices_of_a_deal_wait(
     kind: str, form: FinalInvoiceForm, others: tuple[DealInvoice, ...], number: str | None
 ) -> None:
-    """Only a final invoice waits, and of two final invoices the later one."""
+    """The final invoice for its advances, of two final invoices the later one, and an advance for one that runs."""
     found = awaited(invoice(kind, WORK), form, others)
     assert (found and found.number) == number
 

@@ -16,7 +16,8 @@ from worker.domain.money import Sums, are_computable, figure, percent, predict
 from worker.domain.problems import Problem, problem
 
 ADVANCE = "AR"  # `document_kind` of an advance (Abschlagsrechnung)
-CODES = ("advances_not_deducted", "advances_differ")  # of the problems for which a final invoice waits for others
+# The problems that other jobs of the deal decide on, by the kind of the invoice.
+CODES = {ADVANCE: ("advance_after_final",), FINAL: ("advances_not_deducted", "advances_differ")}
 
 _Rate = tuple[str, Decimal]  # currency and tax rate
 
@@ -147,20 +148,22 @@ def findings(invoice: Invoice, form: FinalInvoiceForm, others: Iterable[DealInvo
 
 
 def _after_final(invoice: Invoice, others: Iterable[DealInvoice]) -> list[Problem]:
-    """A final invoice that is published, or that was begun before this advance, does not account for it."""
-    finals = [
-        other.number for other in others if other.document_kind == FINAL and (other.published or other.begun_before)
-    ]
+    """A final invoice that is published does not account for this advance."""
+    finals = [other.number for other in others if other.document_kind == FINAL and other.published]
     return [problem("advance_after_final", number=invoice.number, finals=", ".join(finals))] if finals else []
 
 
 def awaited(invoice: Invoice, form: FinalInvoiceForm, others: Iterable[DealInvoice]) -> DealInvoice | None:
-    """An invoice that must be published first, for a final invoice has to account for it.
+    """An invoice under way whose end must be known first, because one of the two has to account for the other.
 
-    That are all advances under way, and the final invoices that were asked for before this one. An advance waits for
-    nobody, so no two invoices wait for each other.
+    A final invoice waits for all advances, and for the final invoices that were asked for before it. An advance waits
+    for a final invoice that is running and began before it; one that only waits will see the advance.
     """
-    if invoice.document_kind != FINAL or form is FinalInvoiceForm.REMAINDER:
-        return None
-    ahead = (other for other in others if not other.published)
-    return next((each for each in ahead if each.document_kind == ADVANCE or each.asked_before), None)
+    under_way = [other for other in others if not other.published]
+    if invoice.document_kind == ADVANCE:
+        awaits = [other for other in under_way if other.document_kind == FINAL and other.begun_before]
+    elif form is FinalInvoiceForm.DEDUCT:
+        awaits = [other for other in under_way if other.document_kind == ADVANCE or other.asked_before]
+    else:
+        awaits = []
+    return next(iter(awaits), None)

@@ -16,9 +16,10 @@ from worker.domain.tax_rules import findings, shown_tax
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import DRAFT_WRITES, Step, StepContext, StepResult, WriteOutcome, is_synced
 
-# Seconds until a final invoice looks again whether an advance of its deal is published: as long as that takes, and not
-# more often than the advance's own job is tried, but often enough for a person who dismisses that.
-SHORTEST_WAIT, LONGEST_WAIT = 2.0, 60.0
+# Seconds until an invoice looks again whether another one of its deal is published: as long as that takes, and not more
+# often than the other job is tried, but often enough for a person who dismisses that. An advance looks more often than
+# its final invoice, so that it finds that one waiting.
+SHORTEST_WAIT, LONGEST_WAIT = {"AR": 1.0, "SR": 2.0}, 60.0
 
 
 async def look_publishable(context: StepContext, account: SevdeskAccount) -> StepResult:
@@ -32,7 +33,7 @@ async def look_publishable(context: StepContext, account: SevdeskAccount) -> Ste
     found += money.e_invoice_rounding(context.invoice)
     found += await _unknown_units(context, account)
     found += await _wrong_tax_rule(context, account)
-    if (waits := _awaits_advance(context)) is None:
+    if (waits := _awaits_other(context)) is None:
         found += advances.findings(context.invoice, context.final_invoice_form, context.deal_invoices)
     parking = next((each for each in found if context.level(each.code) is Level.PARK), None)
     warnings = {each.code: _warning(each) for each in found if context.level(each.code) is Level.WARN}
@@ -40,15 +41,16 @@ async def look_publishable(context: StepContext, account: SevdeskAccount) -> Ste
     return StepResult(events, stop=Parked(parking) if parking else waits, outcome=WriteOutcome.UNKNOWN)
 
 
-def _awaits_advance(context: StepContext) -> NotYet | None:
-    """A final invoice waits while another job publishes an invoice that it must account for."""
-    if all(context.level(code) is Level.OFF for code in advances.CODES):
+def _awaits_other(context: StepContext) -> NotYet | None:
+    """Another job publishes an invoice of the deal, and what comes of it decides what is found here."""
+    invoice = context.invoice
+    if all(context.level(code) is Level.OFF for code in advances.CODES[invoice.document_kind]):
         return None
-    other = advances.awaited(context.invoice, context.final_invoice_form, context.deal_invoices)
+    other = advances.awaited(invoice, context.final_invoice_form, context.deal_invoices)
     if other is None:
         return None
-    wait = min(max(SHORTEST_WAIT, other.due_in), LONGEST_WAIT)
-    return NotYet(wait, problem("deal_invoice_under_way", other=other.number, number=context.invoice.number))
+    wait = min(max(SHORTEST_WAIT[invoice.document_kind], other.due_in), LONGEST_WAIT)
+    return NotYet(wait, problem("deal_invoice_under_way", other=other.number, number=invoice.number))
 
 
 def _warning(found: Problem) -> LegalWarning:

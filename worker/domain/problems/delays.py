@@ -17,9 +17,10 @@ ENTRIES = (
     _waits("invoice_changed", "The billing system changed the invoice meanwhile.",
            "Das Abrechnungssystem hat die Rechnung inzwischen geändert."),
     _waits("deal_invoice_under_way",
-           "Invoice {other} of the same deal is being published, and final invoice {number} must account for it.",
-           "Die Rechnung {other} desselben Geschäfts wird gerade veröffentlicht, und die Schlussrechnung {number} muss "
-           "sie berücksichtigen."),
+           "Invoice {other} of the same deal is being published; {number} waits for it, because one of them must "
+           "account for the other.",
+           "Die Rechnung {other} desselben Geschäfts wird gerade veröffentlicht; {number} wartet darauf, weil eine von "
+           "beiden die andere berücksichtigen muss."),
     _waits("worker_stalled", "The worker stalled before the call.", "Der Worker stockte vor dem Aufruf."),
     _waits("person_limit", "The person who asked may start {jobs} jobs per {seconds} s; this one waits its turn.",
            "Wer angefordert hat, darf {jobs} Aufträge je {seconds} s starten; dieser wartet, bis er an der Reihe ist."),
