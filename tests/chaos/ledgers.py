@@ -11,7 +11,7 @@ from typing import Any
 
 from chaos.lane import Lane, Subject
 
-from sevdesk_client.sandbox.account.records import Contact
+from sevdesk_client.sandbox.account.records import Contact, CreditNote
 from sevdesk_client.sandbox.account.records import Invoice as Copy
 from worker.domain import lifecycle
 
@@ -19,7 +19,8 @@ EVENTS = {kind.__new__(kind).type: kind for kind in lifecycle.TABLE}
 # What is said of a job or of a run, not of the invoice's life; and what a refused attempt may repeat.
 PLACE = (
     "contact_linked", "address_written", "email_written", "drafted", "template_set", "finalized", "pdf_stored",
-    "mailed", "partially_paid", "payment_synced", "cancelled", "cancellation_pdf_stored", "cancellation_mailed",
+    "mailed", "credit_note_drafted", "credit_saved", "credited", "partially_paid", "payment_synced",
+    "credit_pdf_stored", "credit_mailed", "cancelled", "cancellation_pdf_stored", "cancellation_mailed",
 )  # fmt: skip
 
 
@@ -34,10 +35,12 @@ class Wanted:
     claim: str = "open"
     status: int = 200  # sevDesk's
     exports: int = 0
+    refunded: bool = False  # cancelled by a credit note over the whole, instead of a cancellation invoice
+    credits: int = 0  # credit notes over parts, each of them mailed
 
     @property
     def cancelled(self) -> bool:
-        """Whether a cancellation invoice stands against it."""
+        """Whether a cancellation invoice, or a credit note over the whole, stands against it."""
         return self.sync == "cancelled"
 
 
@@ -60,7 +63,12 @@ def copies_of(lane: Lane, subject: Subject) -> list[Copy]:
     return account.with_note(subject.number)
 
 
-def mails_about(lane: Lane, copies: Sequence[Copy]) -> int:
+def credit_notes_of(lane: Lane, copies: Sequence[Copy]) -> list[CreditNote]:
+    """The credit notes that sevDesk holds against these documents."""
+    return [note for copy in copies for note in lane.sevdesk.sandbox.account.credited(copy.id)]
+
+
+def mails_about(lane: Lane, copies: Sequence[Copy | CreditNote]) -> int:
     """How many mails sevDesk sent for these documents."""
     ids = {str(copy.id) for copy in copies}
     return sum(mail["object"]["id"] in ids for mail in lane.sevdesk.sandbox.account.mails)
@@ -75,6 +83,8 @@ def _counts(lane: Lane, subject: Subject, copies: list[Copy]) -> dict[str, int]:
     account = lane.sevdesk.sandbox.account
     contacts: list[Contact] = account.contacts.with_key(f"R1-C-{subject.company}")
     originals = [copy for copy in copies if copy.type != "SR"]
+    notes = credit_notes_of(lane, originals)
+    whole = [note for note in notes if note.origin_id is not None]
     cancellations = [copy for copy in copies if copy.type == "SR"]
     return {
         "contact": len(contacts),
@@ -83,17 +93,26 @@ def _counts(lane: Lane, subject: Subject, copies: list[Copy]) -> dict[str, int]:
         "invoice": len(originals),
         "number": sum(copy.number is not None for copy in originals),
         "cancellation": len(cancellations),
-        "credit note": sum(copy.credit_note_id is not None for copy in originals),
+        "credit note over the whole": len(whole),
+        "credit note over a part": len(notes) - len(whole),
+        "finished credit note": sum(note.status > 100 for note in notes),
+        "mail about a part": mails_about(lane, [note for note in notes if note.origin_id is None]),
         "mail": mails_about(lane, originals),
-        "cancellation mail": mails_about(lane, cancellations),
+        "cancellation mail": mails_about(lane, [*cancellations, *whole]),
         "export": exports_of(lane, subject) - subject.given_up,
     }
 
 
 def _wanted_counts(wanted: Wanted) -> dict[str, int]:
     once = dict.fromkeys(("contact", "address", "e-mail way", "invoice", "number"), 1)
-    mails = {"mail": wanted.mails, "cancellation mail": wanted.cancellation_mails}
-    return {**once, **mails, "cancellation": int(wanted.cancelled), "credit note": 0, "export": wanted.exports}
+    mails = {"mail": wanted.mails, "cancellation mail": wanted.cancellation_mails, "mail about a part": wanted.credits}
+    notes = {
+        "credit note over the whole": int(wanted.refunded),
+        "credit note over a part": wanted.credits,
+        "finished credit note": int(wanted.refunded) + wanted.credits,
+    }
+    cancellation = int(wanted.cancelled and not wanted.refunded)
+    return {**once, **mails, **notes, "cancellation": cancellation, "export": wanted.exports}
 
 
 def _compare(found: dict[str, int], wanted: dict[str, int]) -> Iterator[str]:
@@ -129,15 +148,20 @@ async def _records(lane: Lane, subject: Subject, wanted: Wanted) -> list[str]:
         kind for (kind,) in await db.fetch("SELECT kind FROM sevdesk_documents WHERE invoice_id = $1", subject.invoice)
     ]
     documents = ["invoice_pdf", *(["cancellation_pdf"] if wanted.cancelled else [])]
+    documents += ["credit_note_pdf"] if wanted.credits else []
+    asked = wanted.mails + wanted.cancellation_mails + wanted.credits
     found = [f"odd: the intent {intent['action']} is still open" for intent in intents]
-    found += _compare({"record of a mail": mails}, {"record of a mail": wanted.mails + wanted.cancellation_mails})
+    found += _compare({"record of a mail": mails}, {"record of a mail": asked})
     found += [f"loss: no {kind} is stored" for kind in documents if kind not in kinds]
     return found
 
 
 def _numbers(lane: Lane) -> Iterator[str]:
-    """No number of the sequence was drawn for nothing, and none twice."""
+    """No number of a sequence was drawn for nothing, and none twice."""
     account = lane.sevdesk.sandbox.account
+    credited = [note.number for note in account.credit_notes.values() if note.status > 100]
+    if len(set(credited)) != len(credited) or account.next_credit_note - 1000 != len(credited):
+        yield f"odd: {account.next_credit_note - 1000} credit note numbers were drawn for {len(credited)}"
     numbers = [copy.number for copy in account.invoices.values() if copy.number is not None]
     drawn = account.next_number - 1000
     if len(set(numbers)) != len(numbers):

@@ -38,11 +38,16 @@ def by_outbox(kind: str, **options: object) -> Ask:
     return lambda lane, subject: lane.billing.request(kind, invoice_id=subject.invoice, **options)
 
 
-async def sync(lane: Lane, subject: Subject) -> str:
-    """Some of the money has come; the whole feed is read."""
+def money_for(lane: Lane, subject: Subject, amount: str) -> None:
+    """The customer pays, in sevDesk."""
     account = lane.sevdesk.sandbox.account
     copy = account.with_note(subject.number)[0]
-    paying.pay(account, copy, Decimal("19.00"), date.today(), closes=False)
+    paying.pay(account, copy, Decimal(amount), date.today(), closes=False)
+
+
+async def sync(lane: Lane, subject: Subject) -> str:
+    """Some of the money has come; the whole feed is read."""
+    money_for(lane, subject, "19.00")
     return await lane.billing.enqueue("sync_payments")
 
 
@@ -67,6 +72,10 @@ PUBLISHED = Wanted()
 SENT = replace(PUBLISHED, mails=1, document="sent")
 CANCELLED = replace(PUBLISHED, sync="cancelled", document="cancelled", claim="cancelled", status=1000)
 
+REFUNDED = replace(CANCELLED, refunded=True, cancellation_mails=1)
+CREDITED = replace(PUBLISHED, claim="paid", status=1000, credits=1)
+HALF = [{"position": 1, "quantity": "2"}]
+
 SCENARIOS = {
     "publish": Scenario("approved", by_redis("publish_invoice"), PUBLISHED),
     "send": Scenario("published", by_outbox("send_invoice"), SENT),
@@ -74,6 +83,8 @@ SCENARIOS = {
     "cancel": Scenario(
         "published", by_redis("cancel_invoice", reason="Irrtum", notify=True), replace(CANCELLED, cancellation_mails=1)
     ),
+    "refund": Scenario("paid", by_redis("cancel_invoice", reason="Retoure", notify=True, refund=True), REFUNDED),
+    "credit": Scenario("paid", by_redis("credit_invoice", reason="Mangel", notify=True, positions=HALF), CREDITED),
     "sync": Scenario("published", sync, replace(PUBLISHED, claim="partially_paid", status=750)),
     "export": Scenario("published", export, replace(PUBLISHED, exports=1), start_another),
 }
@@ -93,4 +104,7 @@ async def make_ready(lane: Lane, ready: str) -> Subject:
             row = await lane.ended(job, 60)
             assert row is not None and row["state"] == "done", f"{await lane.billing.job(job)} {worker.log.read_text()}"
         await worker.kill()
+        if ready == "paid":
+            for each in stock:
+                money_for(lane, each, "119.00")
     return stock.pop()

@@ -18,7 +18,7 @@ async def test_deaths_at_some_boundaries_are_survived(services: Services, templa
 
 @pytest.mark.long
 async def test_death_at_every_boundary_is_survived(services: Services, template: str, home: Nursery) -> None:
-    """All points of publish, send, resend, cancel, payment sync and DATEV export."""
+    """All points of publish, send, resend, cancel, refund, credit, payment sync and DATEV export."""
     report = await sweep(services, template, home)
     assert report.boundaries.total() > 400
     assert_all_is_well(report)

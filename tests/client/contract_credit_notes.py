@@ -10,6 +10,7 @@ FROM_INVOICE = ("POST /CreditNote/Factory/createFromInvoice",)
 MADE = (*SAVE, *FROM_INVOICE)
 SEND_BY = ("PUT /CreditNote/{id}/sendBy",)
 PDF = ("GET /CreditNote/{id}/getPdf",)
+MAIL = ("POST /CreditNote/{id}/sendViaEmail",)
 POSITIONS = "creditNotePos.*."
 AMOUNTS = tuple(f"body.creditNotePosSave.*.{name}" for name in ("price", "quantity", "taxRate"))
 
@@ -159,4 +160,7 @@ CREDIT_NOTES: tuple[Entry, ...] = (
         "the bytes themselves",
         "6.7: live, three peers, of invoices",
     ),
+    ("answer", MAIL, ("additionalInformation",), "null", "every object has this one, empty", "inferred from others"),
+    ("answer", MAIL, ("arrived", "bcc", "cc"), "undocumented", "a mail is told as an invoice's is", "inferred"),
+    ("answer", MAIL, ("id", "sevClient.id"), "string, not integer", "ids are text", "4c.21: captures, of others"),
 )

@@ -27,6 +27,7 @@ class Truth:
     update: datetime
     gone: bool = False
     gross: Decimal = GROSS
+    credited: Decimal = Decimal(0)  # by finished credit notes over parts of it
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def learn(belief: Belief, truth: Truth, *, by_id: bool) -> Belief:
     elif truth.status == CLOSED and truth.pay_date is None:
         return belief  # nobody can tell why it is closed
     else:
-        event, claim, paid, paid_at = _money(truth)
+        event, claim, paid, paid_at = _money(belief, truth)
     if (claim, paid, paid_at) == (belief.claim, belief.paid, belief.paid_at):
         return belief
     return belief.told(event, "payment_synced", claim=claim, paid=paid, paid_at=paid_at)
@@ -76,11 +77,14 @@ def _nothing_owed(belief: Belief, truth: Truth) -> tuple[str, str, Decimal, date
     return event, "paid", max(truth.paid, Decimal(0)), known or datetime.combine(day, time(12), BERLIN)
 
 
-def _money(truth: Truth) -> tuple[str, str, Decimal, datetime | None]:
+def _money(belief: Belief, truth: Truth) -> tuple[str, str, Decimal, datetime | None]:
     if truth.status == CLOSED:
         assert truth.pay_date is not None
         event = "overpaid" if truth.paid > GROSS else "paid" if truth.paid == GROSS else "discounted"
         return event, "paid", truth.paid, datetime.combine(truth.pay_date, time(12), BERLIN)
+    if truth.credited > 0 and truth.paid + truth.credited >= GROSS:
+        changed = datetime.combine(truth.update.astimezone(BERLIN).date(), time(12), BERLIN)
+        return "settled_by_credit", "paid", truth.paid, belief.paid_at or changed
     if truth.paid > 0:
         return "partially_paid", "partially_paid", truth.paid, None
     return "payment_reversed", "open", Decimal(0), None

@@ -34,6 +34,7 @@ TOKEN = "0" * 32
 START = datetime(2026, 10, 24, 21, 59, 30, tzinfo=UTC)  # a minute before a Berlin midnight, in the last night of summer
 FRESH = """
     DELETE FROM billing_invoices; DELETE FROM sevdesk_sync_runs; DELETE FROM sevdesk_cancellations;
+    DELETE FROM sevdesk_credit_notes;
     DELETE FROM sevdesk_jobs; DELETE FROM sevdesk_queue; UPDATE sevdesk_sync_state SET watermark = NULL;
 """
 ROWS = """
@@ -47,6 +48,13 @@ ZERO_ROWS = """
         gross_amount, issue_date, accounting_provider, external_id, external_invoice_number, accounting_sync_status,
         claim_status, paid_at)
     VALUES ($1, $2, 'SR', 'approved', 0, 0, 0, '2026-10-01', 'sevdesk', $3, $4, 'synced', 'paid', $5)
+"""
+# Of every third invoice a part is credited from the beginning: with one of the payments it is settled.
+CREDITED = Decimal(79)
+CREDIT_NOTE = """
+    INSERT INTO sevdesk_credit_notes (marker, invoice_id, job_id, external_id, status, net_amount, tax_amount,
+                                      gross_amount, subtotals, content, reason)
+    VALUES ($1, $2, $1, $1, 'finalized', 0, 0, $3, '{}', '{}', 'broken')
 """
 
 
@@ -138,6 +146,7 @@ class World:
         self.http = httpx.AsyncClient(transport=self.wire)
         self.client = SevDeskClient(self.http, TOKEN, base_url="http://sandbox/api/v1", attempts=1)
         self.invoices: list[Invoice] = []
+        self.credited: set[UUID] = set()
         self.newest = START - timedelta(days=1)  # of sevDesk's stamps
         self.syncs = 0
         self.read: datetime | None = None  # when, by our clock, a feed last began
@@ -159,6 +168,9 @@ class World:
         noon = berlin_noon(START.astimezone(BERLIN).date())
         await self.store.pool.executemany(ROWS, rows[zeros:])
         await self.store.pool.executemany(ZERO_ROWS, [(*row, noon) for row in rows[:zeros]])
+        credited = [(note, id, CREDITED) for id, note, _, _ in rows[zeros:][2::3]]
+        await self.store.pool.executemany(CREDIT_NOTE, credited)
+        self.credited = {id for _, id, _ in credited}
         beliefs = [Belief("paid", paid_at=noon)] * zeros + [Belief()] * (ours - zeros)
         self.invoices = [
             Invoice(there, id, replace(belief, number=number), [])
@@ -275,13 +287,11 @@ class World:
     def _look(self, invoice: Invoice) -> Truth:
         document = self.account.invoices.get(int(invoice.id))
         if document is None:
-            last = invoice.truth
-            return replace(last, gone=True)
+            return replace(invoice.truth, gone=True)
         storno = document.cancelled_by is not None and document.cancelled_by in self.account.invoices
-        gross = document.fields.sums.gross
-        return Truth(
-            document.status, document.paid, document.pay_date, document.number, storno, document.update, gross=gross
-        )
+        credited = CREDITED if invoice.ours in self.credited else Decimal(0)
+        seen = (document.status, document.paid, document.pay_date, document.number, storno, document.update)
+        return Truth(*seen, gross=document.fields.sums.gross, credited=credited)
 
     # -- the worker ----------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from flow.billing import Billing, time_to_day
+from flow.billing import Billing, parameters, time_to_day
 from flow.books import pay
 from flow.operators import Operator
 
@@ -169,3 +169,36 @@ async def test_operator_credits_and_looks(
     assert told.count("credited") == 2 and "credit_note_pdf" in told
     code, out, _ = await operator.run("why", job_id)
     assert code == 0, out
+
+
+async def test_each_rate_has_its_limit(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """Of two rates one is credited whole, with the period of the invoice; then nothing is left at that rate."""
+    day = time_to_day()
+    invoice = await billing.usual_invoice(
+        items=(("1", "100", "19"), ("2", "10", "7")), net_amount="120.00", tax_amount="20.40", gross_amount="140.40",
+        service_from=day.replace(day=1), service_to=day,
+    )  # fmt: skip
+    assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+    await pay(sevdesk, (await billing.row(invoice))["external_id"], "140.40")
+    job = await billing.do("credit_invoice", invoice_id=invoice, reason="Mangel", positions=[{"position": 2}])
+    assert (job["state"], job["error"]) == ("done", None)
+    [note] = sevdesk.sandbox.account.credit_notes.values()
+    assert (str(note.fields.sums.gross), note.fields.delivery_date_until is not None) == ("21.40", True)
+    more = [{"position": 2, "quantity": "0.1"}]
+    job = await billing.do("credit_invoice", invoice_id=invoice, reason="Mangel", positions=more)
+    assert (job["state"], parameters(job)["rates"]) == ("rejected", "7%")
+
+
+@pytest.mark.parametrize("part", [True, False])
+async def test_e_invoice_is_credited(billing: Billing, worker: object, sevdesk: Running, part: bool) -> None:
+    """Its credit note is electronic, too, and names the payment method, without which sevDesk refuses it (830)."""
+    invoice = await billing.usual_invoice(is_e_invoice=True)
+    assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+    await pay(sevdesk, (await billing.row(invoice))["external_id"], "119.00")
+    if part:
+        job = await billing.do("credit_invoice", invoice_id=invoice, reason="Mangel", positions=POSITIONS)
+    else:
+        job = await billing.do("cancel_invoice", invoice_id=invoice, reason="Mangel", refund=True)
+    assert (job["state"], job["error"]) == ("done", None)
+    [note] = sevdesk.sandbox.account.credit_notes.values()
+    assert note.fields.is_e_invoice and note.fields.payment_method_id is not None

@@ -189,10 +189,12 @@ def test_nothing_stays_owed_on_zero(play_one: Callable[..., None]) -> None:
         (5, 0, [("sync", "feed", 0, [(2, (PAID, 4)), (2, (("wait", 300), 0)), (2, (PARTLY, 0))], {})], -600),
         # sevDesk's clock was ahead and is set right: what is dated before what was read is found all the same
         (1, 0, [FEED, (("skew", 0), 0), (PAID, 0)], 600),
+        # a part is credited, and the rest comes: settled; then a part of it goes back
+        (3, 0, [(PARTLY, 2), FEED, (("book", Decimal(-40)), 2), FEED, (PARTLY, 2), (PAID, 0)], 0),
         # the same money on another day
         (1, 0, [(PAID, 0), FEED, (("rebook", Decimal(119), timedelta(days=3)), 0)], 0),
     ],
-    ids=["no false alarm", "many deletions", "slow run behind", "clock set right", "another day"],
+    ids=["no false alarm", "many deletions", "slow run behind", "clock set right", "credited", "another day"],
 )
 def test_known_histories_come_right(
     play_one: Callable[..., None], ours: int, foreign: int, history: list[Any], skew: int

@@ -47,6 +47,11 @@ def receivable(
     return Receivable(UUID(int=7), "INV-7", Decimal(gross), replace(handback, **more))  # type: ignore[arg-type]
 
 
+def credited(amount: str, status: str = "open", paid: str = "0", paid_at: datetime | None = None) -> Receivable:
+    """Our side, with a credit note over a part."""
+    return replace(receivable(status, paid, paid_at), credited=Decimal(amount))
+
+
 def there(status: int = 200, paid: str = "0", pay_date: date | None = None, **more: object) -> SevInvoice:
     """SevDesk's side of the same invoice."""
     given = {
@@ -165,6 +170,18 @@ ROWS = [
         ("renumbered", "partially_paid", SYNCED),
         ("partially_paid", "40", None),
     ),
+    # what came and what was credited are all of it: settled on the day of sevDesk's last change
+    Row(credited("79"), there(750, "40"), ("settled_by_credit", SYNCED), ("paid", "40", NOTED_DAY)),
+    # the same is no news, and stays on its day
+    Row(credited("79", "paid", "40", MAY), there(750, "40")),
+    # less came than is owed after the credit note
+    Row(credited("79"), there(750, "39.99"), ("partially_paid", SYNCED), ("partially_paid", "39.99", None)),
+    # credited whole, and nothing came
+    Row(credited("119"), there(200, "0"), ("settled_by_credit", SYNCED), ("paid", "0", NOTED_DAY)),
+    # all came: the credit note is for the money back
+    Row(credited("79"), there(1000, "119", DAY), ("paid", SYNCED), ("paid", "119", MAY)),
+    # cancelled or unexplained, whatever was credited
+    Row(credited("119"), there(1000, "0")),
     # no number is no other number
     Row(receivable(), there(100, "0", invoice_number=None)),
 ]
