@@ -58,10 +58,10 @@ CROSS JOIN LATERAL (SELECT coalesce(min(e.created_at), '-infinity') AS known_sin
 WHERE i.id = :invoice_id;
 
 -- name: load_deal_invoices
--- The other invoices of a deal that are published and not cancelled, or that a job is publishing. Positions are those of
--- the document in sevDesk, as it was saved; where that is not on record, the billing system's. began_before compares the
--- jobs' first starts: a job that is claimed sees all others that came in before, so one that began first may have missed
--- it, and one that began later has not.
+-- The other invoices of a deal, of these kinds, that are published and not cancelled, or that a job is publishing.
+-- Positions are those of the document in sevDesk, as it was saved; where that is not on record, the billing system's.
+-- begun_before compares the jobs' first starts: a job that is claimed sees all others that came in before, so one that
+-- began first may have missed this one, and one that began later has not.
 SELECT o.invoice_number AS number, o.document_kind, o.issue_date, o.currency,
        o.accounting_sync_status = 'synced' AS published,
        coalesce(other.seq < own.seq, false) AS asked_before,
@@ -82,7 +82,7 @@ LEFT JOIN LATERAL (SELECT q.seq, q.phase, q.due_at, j.started_at
                    WHERE q.order_key = 'invoice:' || o.id AND q.phase NOT IN ('scheduled', 'parked')
                      AND q.kind = 'publish_invoice'
                    ORDER BY q.seq LIMIT 1) other ON o.accounting_sync_status NOT IN ('synced', 'cancelled')
-WHERE o.deal_id = :deal_id AND o.id <> :invoice_id
+WHERE o.deal_id = :deal_id AND o.document_kind = ANY (:document_kinds::text[]) AND o.id <> :invoice_id
   AND (o.accounting_sync_status = 'synced' OR other.seq IS NOT NULL)
 ORDER BY o.issue_date, o.invoice_number;
 

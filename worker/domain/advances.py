@@ -19,6 +19,9 @@ ADVANCE = "AR"  # `document_kind` of an advance (Abschlagsrechnung)
 # The problems that other jobs of the deal decide on, by the kind of the invoice.
 CODES = {ADVANCE: ("advance_after_final",), FINAL: ("advances_not_deducted", "advances_differ")}
 
+# Which other invoices of the deal matter to one of a kind.
+COMPARED = {ADVANCE: [FINAL], FINAL: [ADVANCE, FINAL]}
+
 _Rate = tuple[str, Decimal]  # currency and tax rate
 
 

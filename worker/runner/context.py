@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from worker.domain.advances import DealInvoice
+from worker.domain.advances import COMPARED, DealInvoice
 from worker.domain.check_levels import DEFAULTS
 from worker.domain.credit import gross_by_rate
 from worker.domain.invoice import (
@@ -89,7 +89,8 @@ async def _deal_invoices(store: Store, job: Job, invoice: Invoice) -> tuple[Deal
     if invoice.deal_id is None:
         return ()
     about = {"deal_id": invoice.deal_id, "invoice_id": invoice.id, "job_id": job.job_id}
-    rows: list[Row] = await store.query("load_deal_invoices", **about)
+    kinds = COMPARED[invoice.document_kind]
+    rows: list[Row] = await store.query("load_deal_invoices", document_kinds=kinds, **about)
     return tuple(
         from_row(DealInvoice, row, items=tuple(map(_position, row["positions"])), credited=_credited(row["subtotals"]))
         for row in rows
