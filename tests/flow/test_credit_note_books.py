@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -202,3 +203,36 @@ async def test_e_invoice_is_credited(billing: Billing, worker: object, sevdesk: 
     assert (job["state"], job["error"]) == ("done", None)
     [note] = sevdesk.sandbox.account.credit_notes.values()
     assert note.fields.is_e_invoice and note.fields.payment_method_id is not None
+
+
+@pytest.mark.parametrize("part", [True, False])
+async def test_mail_goes_to_the_documents_recipient(
+    billing: Billing, worker: object, sevdesk: Running, part: bool
+) -> None:
+    """The deal has another company by now; the credit note is addressed and mailed to whom the invoice is."""
+    invoice = await billing.usual_invoice()
+    assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+    await pay(sevdesk, (await billing.row(invoice))["external_id"], "119.00")
+    other = await billing.company(name="Andere AG", email="andere@example.com", city="Hamburg")
+    await billing.db.execute("UPDATE hubspot_associations SET to_id = $1", other)
+    about = ("credit_invoice", {"positions": POSITIONS}) if part else ("cancel_invoice", {"refund": True})
+    job = await billing.do(about[0], invoice_id=invoice, reason="Mangel", notify=True, **about[1])
+    assert (job["state"], job["error"]) == ("done", None)
+    account = sevdesk.sandbox.account
+    [note], [mail] = account.credit_notes.values(), account.mails
+    [document] = account.invoices.values()
+    assert (note.fields.contact_id, note.fields.address_city) == (document.fields.contact_id, "Berlin")
+    assert (mail["to"], mail["subject"]) == ("rechnung@example.com", f"Gutschrift {note.number}")
+
+
+async def test_redirected_credit_note_is_not_finished(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """Somebody has given sevDesk's draft to another contact: it is not finished, and no number is drawn."""
+    invoice = await billing.usual_invoice()
+    assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+    await pay(sevdesk, (await billing.row(invoice))["external_id"], "119.00")
+    assert (await billing.do("cancel_invoice", invoice_id=invoice, reason="Mangel"))["state"] == "parked"
+    [note] = sevdesk.sandbox.account.credit_notes.values()
+    note.fields = replace(note.fields, contact_id=1)
+    job = await billing.do("cancel_invoice", invoice_id=invoice, reason="Mangel", refund=True, notify=True)
+    assert (job["state"], job["problem"], parameters(job)["differences"]) == ("parked", "not_our_document", "contact")
+    assert (note.status, sevdesk.sandbox.account.mails) == (100, [])

@@ -6,7 +6,7 @@ Like the real one it uses nothing of the worker but the documented interface, on
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -46,12 +46,12 @@ class BillingSystem:
                 )
                 cursor.executemany(statement, rows)
 
-    def enqueue(self, kind: str, *, by: UUID, **payload: UUID) -> str:
+    def enqueue(self, kind: str, texts: Mapping[str, str] | None = None, *, by: UUID, **ids: UUID) -> str:
         """Enqueues a job with the documented Redis commands; returns its id."""
         job_id = str(uuid4())
         now = time.time_ns() // 1_000_000
-        ids = {name: str(id_) for name, id_ in payload.items()}
-        arguments = {"requested_by": str(by), "correlation_id": f"demo-{job_id[:8]}", **ids}
+        values = {name: str(value) for name, value in ids.items()} | dict(texts or {})
+        arguments = {"requested_by": str(by), "correlation_id": f"demo-{job_id[:8]}", **values}
         message: Row = {"t": None, "f": kind, "a": [], "k": arguments, "et": now}
         with self._redis.pipeline(transaction=True) as multi:
             multi.set(f"arq:job:{job_id}", json.dumps(message), nx=True, px=WEEK_MS)

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from worker.demo import credits
 from worker.demo.results import InvoiceResult, Results
 from worker.demo.sample_invoices import ExpectedState
 
@@ -97,15 +98,20 @@ def _digest(content: bytes) -> str:
 def _job_checks(invoice: InvoiceResult) -> list[Check]:
     jobs, state = invoice.row["jobs"], "parked" if invoice.plan.is_refused else "done"
     actual = [f"{job['kind']} {job['state']}" + f": {job['error']}" * (job["state"] != state) for job in jobs]
-    checks = [_check("jobs", [f"publish_invoice {state}", f"send_invoice {state}"], actual)]
+    kinds = ["publish_invoice", "send_invoice", *([credits.JOB] if _is_credited(invoice) else [])]
+    checks = [_check("jobs", [f"{kind} {state}" for kind in kinds], actual)]
     if invoice.plan.is_refused and jobs:
         checks.append(_check("parked because", "sevdesk_tax_refused", jobs[0]["problem"]))
     return checks
 
 
+def _is_credited(invoice: InvoiceResult) -> bool:
+    return invoice.plan.invoice_number == credits.INVOICE_NUMBER
+
+
 def _event_checks(invoice: InvoiceResult) -> list[Check]:
     payment_events = PAYMENT_EVENTS.get(invoice.plan.expected, [])
-    expected = PUBLISHED_EVENTS + payment_events
+    expected = PUBLISHED_EVENTS + payment_events + (credits.EVENTS if _is_credited(invoice) else [])
     if invoice.plan.expected is ExpectedState.NOTHING_OWED:
         expected = NOTHING_OWED_EVENTS
         payment_events = ["nothing_owed"]
@@ -158,6 +164,7 @@ def check_account(results: Results) -> list[Check]:
     other_documents = [f"{each['objectName']} {each['id']}" for each in results.other_documents]
     return [
         _check("sevDesk: different invoice numbers", len(published), len(numbers)),
+        _check("sevDesk: credit notes", credits.GROSS, [_decimal(note["sumGross"]) for note in results.credit_notes]),
         _check("sevDesk: other documents", None, other_documents),
         _check("sevDesk: other mails", None, [f"mail {each['id']}" for each in results.other_mails]),
         _check("writes of unknown outcome", None, results.open_intents),

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from worker.demo import credits
 from worker.demo.billing_system import BillingSystem
 from worker.demo.month import BillingMonth, InvoicePlan, Row
 from worker.demo.sandbox import SandboxControl
@@ -48,6 +49,7 @@ class Results:
     redis_keys: list[str]
     # New in sevDesk since the demo began:
     contacts: list[SandboxObject]
+    credit_notes: list[SandboxObject]
     other_documents: list[SandboxObject]
     other_mails: list[SandboxObject]
 
@@ -73,7 +75,10 @@ def read_results(month: BillingMonth, billing: BillingSystem, sandbox: SandboxCo
         for plan in month.plans
         for found in [in_sevdesk[plan.invoice_number]]
     ]
-    ours = {each["id"] for invoice in invoices for each in (*invoice.in_sevdesk, *invoice.mails)}
+    credited = [each for each in new["credit_notes"] if credits.is_ours(each["customerInternalNote"])]
+    ours = {each["id"] for each in credited} | {
+        each["id"] for invoice in invoices for each in (*invoice.in_sevdesk, *invoice.mails)
+    }
     return Results(
         month=month,
         invoices=invoices,
@@ -81,6 +86,7 @@ def read_results(month: BillingMonth, billing: BillingSystem, sandbox: SandboxCo
         open_intents=[row["text"] for row in billing.rows(_OPEN_INTENTS)],
         redis_keys=billing.remaining_redis_keys(),
         contacts=new["contacts"],
+        credit_notes=credited,
         other_documents=[each for each in (*new["invoices"], *new["credit_notes"]) if each["id"] not in ours],
         other_mails=[each for each in new["mails"] if each["id"] not in ours],
     )

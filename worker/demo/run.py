@@ -1,6 +1,7 @@
 """Runs the demo: a billing month of 30 invoices on embedded servers and a local sevDesk, checked row by row.
 
-    approved -> published -> mailed -> paid (in full, in part, not yet) -> synced -> one payment returned -> synced
+    approved -> published -> mailed -> paid (in full, in part, not yet) -> synced -> a part of one credited,
+    one payment returned -> synced
 
 The worker runs in a process of its own, with nothing but environment settings and the rights of `sql/roles.sql`. The
 billing system and the checks use the database as its owner.
@@ -26,6 +27,7 @@ import redis
 from psycopg import sql
 from rich.console import Console
 
+from worker.demo import credits
 from worker.demo.billing_system import BillingSystem
 from worker.demo.checks import check_account, check_invoice
 from worker.demo.console import DemoConsole
@@ -169,6 +171,7 @@ class _Demo:
         self._publish_and_send()
         self._receive_payments()
         self._sync_payments("The payment sync reads that")
+        self._credit()
         self._return_payment()
         self._sync_payments("The next sync reads that, too")
         results = read_results(self.month, self.billing, self.sandbox, old_ids)
@@ -232,6 +235,14 @@ class _Demo:
     def _external_ids(self) -> dict[UUID, str]:
         statement = "SELECT id, external_id FROM billing_invoices WHERE accounting_sync_status = 'synced'"
         return {row["id"]: row["external_id"] for row in self.billing.rows(statement)}
+
+    def _credit(self) -> None:
+        """One customer gives something back; the others keep what they have."""
+        plan = next(plan for plan in self.month.plans if plan.invoice_number == credits.INVOICE_NUMBER)
+        wanted = {"reason": credits.REASON, "positions": credits.POSITIONS}
+        job = self.billing.enqueue(credits.JOB, wanted, by=self.month.staff_id, invoice_id=plan.invoice_id)
+        self.billing.wait_for([job], self.worker.check_running, lambda _: None)
+        self.console.step_done(f"{credits.GROSS} EUR of {plan.invoice_number} are credited")
 
     def _return_payment(self) -> None:
         plan = next(plan for plan in self.month.plans if plan.expected is ExpectedState.RETURNED)

@@ -21,6 +21,7 @@ from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import problem
 from worker.steps import credit_note
 from worker.steps.credit_note import none_for_advances
+from worker.steps.document import addressed_otherwise
 from worker.steps.finalize import SEND_TYPE, finalized
 from worker.steps.payments import CREDIT_NOTE, DRAFT, SR, ZERO, cancellation_of, cancellations
 from worker.steps.sevdesk_account import SevdeskAccount
@@ -122,7 +123,7 @@ def _look_at_note(context: StepContext, remote: SevInvoice, note: CreditNote, ac
     recorded = context.cancellation is not None and context.cancellation.external_id == note.id
     if not _payload(context).refund or not recorded:
         return _credit_note_result(context, note, outcome)
-    if (differ := _differ(context, remote, note)) is not None:
+    if (differ := _differ(context, remote, note) or addressed_otherwise(context, note)) is not None:
         return StepResult(stop=differ, outcome=outcome)
     if note.status == DRAFT:
         return Intent("finalize_credit_note", note.id, context, {"paid": str(remote.paid_amount)}, outcome)

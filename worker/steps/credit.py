@@ -25,6 +25,7 @@ from worker.domain.money import Sums
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import Problem, problem
 from worker.steps.credit_note import credit_notes_of, free_number, none_for_advances, write_outcome
+from worker.steps.document import addressed_otherwise
 from worker.steps.finalize import SEND_TYPE
 from worker.steps.payments import DRAFT, ZERO, Receivable, compare
 from worker.steps.sevdesk_account import SevdeskAccount
@@ -74,6 +75,8 @@ def _look_at(context: StepContext, note: CreditNote, asked: Credit | Problem, ou
         if note.status != DRAFT:
             return StepResult(stop=differ, outcome=outcome)
         return Intent("delete_credit_note", note, context, earlier_outcome=outcome)
+    if other := addressed_otherwise(context, note):
+        return StepResult(stop=other, outcome=outcome)
     if not on_record:
         found = _saved(context, note, "found")
         return StepResult((found,), context.remote, finished=False, outcome=outcome)
