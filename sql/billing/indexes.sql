@@ -4,7 +4,7 @@
 
 CREATE INDEX CONCURRENTLY IF NOT EXISTS hubspot_associations_from ON hubspot_associations (from_type, from_id);
 CREATE INDEX CONCURRENTLY IF NOT EXISTS hubspot_associations_to ON hubspot_associations (to_type, to_id);
-CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoices_deal ON billing_invoices (deal_id);
+CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoices_deal ON billing_invoices (deal_id, document_kind);
 CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoices_external_id ON billing_invoices (external_id)
     WHERE external_id IS NOT NULL;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoices_external_number ON billing_invoices (external_invoice_number)

@@ -58,10 +58,10 @@ CROSS JOIN LATERAL (SELECT coalesce(min(e.created_at), '-infinity') AS known_sin
 WHERE i.id = :invoice_id;
 
 -- name: load_deal_invoices
--- The other invoices of a deal that are published and not cancelled, or that a job is publishing. Positions are those of
--- the document in sevDesk, as it was saved; where that is not on record, the billing system's. began_before compares the
--- jobs' first starts: a job that is claimed sees all others that came in before, so one that began first may have missed
--- it, and one that began later has not.
+-- The other invoices of a deal, of these kinds, that are published and not cancelled, or that a job is publishing.
+-- Positions are those of the document in sevDesk, as it was saved; where that is not on record, the billing system's.
+-- begun_before compares the jobs' first starts: a job that is claimed sees all others that came in before, so one that
+-- began first may have missed this one, and one that began later has not.
 SELECT o.invoice_number AS number, o.document_kind, o.issue_date, o.currency,
        o.accounting_sync_status = 'synced' AS published,
        coalesce(other.seq < own.seq, false) AS asked_before,
@@ -71,7 +71,9 @@ SELECT o.invoice_number AS number, o.document_kind, o.issue_date, o.currency,
                 (SELECT jsonb_agg(jsonb_build_object('position_number', p.position, 'quantity', p.quantity::text,
                                                      'price', p.unit_price::text, 'tax_rate', p.tax_rate::text))
                  FROM billing_invoice_items p WHERE p.invoice_id = o.id),
-                '[]') AS positions
+                '[]') AS positions,
+       coalesce((SELECT jsonb_agg(k.subtotals) FROM sevdesk_credit_notes k
+                 WHERE k.invoice_id = o.id AND k.status = 'finalized'), '[]') AS subtotals
 FROM billing_invoices o
 LEFT JOIN sevdesk_jobs own ON own.job_id = :job_id
 LEFT JOIN sevdesk_invoices n ON n.invoice_id = o.id AND n.external_id = o.external_id
@@ -80,7 +82,7 @@ LEFT JOIN LATERAL (SELECT q.seq, q.phase, q.due_at, j.started_at
                    WHERE q.order_key = 'invoice:' || o.id AND q.phase NOT IN ('scheduled', 'parked')
                      AND q.kind = 'publish_invoice'
                    ORDER BY q.seq LIMIT 1) other ON o.accounting_sync_status NOT IN ('synced', 'cancelled')
-WHERE o.deal_id = :deal_id AND o.id <> :invoice_id
+WHERE o.deal_id = :deal_id AND o.document_kind = ANY (:document_kinds::text[]) AND o.id <> :invoice_id
   AND (o.accounting_sync_status = 'synced' OR other.seq IS NOT NULL)
 ORDER BY o.issue_date, o.invoice_number;
 

@@ -168,9 +168,9 @@ class World:
         noon = berlin_noon(START.astimezone(BERLIN).date())
         await self.store.pool.executemany(ROWS, rows[zeros:])
         await self.store.pool.executemany(ZERO_ROWS, [(*row, noon) for row in rows[:zeros]])
-        credited = [(note, ours, CREDITED) for ours, note, _, _ in rows[zeros + 2 :: 3]]
+        credited = [(note, id, CREDITED) for id, note, _, _ in rows[zeros:][2::3]]
         await self.store.pool.executemany(CREDIT_NOTE, credited)
-        self.credited = {ours for _, ours, _ in credited}
+        self.credited = {id for _, id, _ in credited}
         beliefs = [Belief("paid", paid_at=noon)] * zeros + [Belief()] * (ours - zeros)
         self.invoices = [
             Invoice(there, id, replace(belief, number=number), [])

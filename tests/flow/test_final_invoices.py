@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 from flow.billing import Billing, parameters, time_to_day
-from flow.books import calls, control, forget_calls, state
+from flow.books import calls, control, forget_calls, pay, state
 from flow.conftest import RunWorker
 from flow.holding import HoldableSevdesk
 from flow.operators import Operator
@@ -123,6 +123,19 @@ async def test_cancelled_advance_counts_not(billing: Billing, worker: object) ->
     await billing.invoice(deal)
     assert (await billing.do("cancel_invoice", invoice_id=advance, reason="Irrtum"))["state"] == "done"
     await published(billing, deal, "SR", **OVER_ALL)
+
+
+async def test_credited_part_is_not_deducted(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """The way out of a negative final invoice: an advance is credited in part, and only what is left is deducted."""
+    deal = await new_deal(billing)
+    advance = await published(billing, deal)
+    await pay(sevdesk, (await billing.row(advance))["external_id"], "119")
+    await billing.do("sync_payments")
+    credited = {"reason": "Zu hoch", "positions": [{"position": 1, "quantity": "0.8"}]}
+    assert (await billing.do("credit_invoice", invoice_id=advance, **credited))["state"] == "done"
+    assert parameters(await publish(billing, deal, "SR", **REST))["rates"] == "19%: 100.00 / 80.00 EUR"
+    rest = {"items": (*WORK, ("1", "-80", "19")), "net_amount": "920", "tax_amount": "174.80"}
+    await published(billing, deal, "SR", **rest, gross_amount="1094.80")
 
 
 async def test_final_invoices_share_the_deduction(billing: Billing, worker: object) -> None:

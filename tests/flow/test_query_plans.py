@@ -56,7 +56,7 @@ ONE = "md5('i77')::uuid"
 # What stands for a value, by the type it is cast to or by its name; null where nothing is said.
 BY_NAME = {
     "invoice_id": ONE, "job_id": "'job-77'", "subject": f"'invoice:' || {ONE}", "order_key": f"'invoice:' || {ONE}",
-    "seq": "77", "deal_id": "md5('d77')::uuid",
+    "seq": "77", "deal_id": "md5('d77')::uuid", "document_kinds": "ARRAY['AR', 'SR']",
     "party_kind": "'company'", "party_id": "md5('c77')::uuid", "person_id": "md5('p1')::uuid",
     "person": "md5('p1')::uuid", "most": "20", "older": "60", "grace": "60", "external_id": "'10000077'",
     "external_ids": "ARRAY['10000077', '10000078']", "invoice_ids": f"ARRAY[{ONE}]", "ids": f"ARRAY[{ONE}]",

@@ -11,6 +11,7 @@ import pytest
 from worker.domain.advances import DealInvoice, awaited, findings, reckoning
 from worker.domain.check_levels import DEFAULTS, Level
 from worker.domain.invoice import FinalInvoiceForm, Invoice, Item
+from worker.domain.money import Sums
 from worker.domain.problems import CATALOGUE, advances
 
 DAY = date(2026, 10, 15)
@@ -50,6 +51,7 @@ def under_way(kind: str, number: str, *positions: tuple[str, str, str], **column
 
 A1, A2 = other("AR", "A-1", ("4", "25", "19")), other("AR", "A-2", ("1", "50.55", "19"), ("2", "7.30", "7"))
 WORK = ("1", "1000", "19")
+CREDIT = ((Decimal(19), Sums(Decimal(20), Decimal("3.80"), Decimal("23.80"))),)
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,9 @@ ROWS = [
     Row((WORK, ("1", "-40", "19")), (A1, other("SR", "S-1", WORK, ("1", "-60", "19")))),
     Row((WORK, ("1", "-100", "19")), (A1, other("SR", "S-1", WORK, ("1", "-100", "19"))), DIFFER),
     Row((WORK,), (A1, other("SR", "S-1", WORK)), NOT_DEDUCTED),
+    # what was credited of an advance is not deducted
+    Row((WORK, ("1", "-80", "19")), (other("AR", "A-3", ("4", "25", "19"), credited=CREDIT),)),
+    Row((WORK, ("1", "-100", "19")), (other("AR", "A-3", ("4", "25", "19"), credited=CREDIT),), DIFFER),
     # an advance that is not published yet counts not
     Row((WORK,), (under_way("AR", "A-3", ("1", "100", "19")),)),
     # another currency is no deduction

@@ -19,6 +19,9 @@ ADVANCE = "AR"  # `document_kind` of an advance (Abschlagsrechnung)
 # The problems that other jobs of the deal decide on, by the kind of the invoice.
 CODES = {ADVANCE: ("advance_after_final",), FINAL: ("advances_not_deducted", "advances_differ")}
 
+# Which other invoices of the deal matter to one of a kind.
+COMPARED = {ADVANCE: [FINAL], FINAL: [ADVANCE, FINAL]}
+
 _Rate = tuple[str, Decimal]  # currency and tax rate
 
 
@@ -38,11 +41,12 @@ class DealInvoice:
     asked_before: bool  # not published, and its job came in before this one
     begun_before: bool  # not published, and its job is running and began before this one: it may not know of this one
     due_in: float = 0.0  # seconds until its job goes on, if that waits
+    credited: tuple[tuple[Decimal, Sums], ...] = ()  # by finished credit notes over parts of it: tax rate and sums
 
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """A published advance. `sums` is None where ours cannot be computed."""
+    """A published advance. `sums`: without what was credited; None where ours cannot be computed."""
 
     number: str
     issue_date: date
@@ -56,7 +60,10 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class RateReckoning:
-    """At one tax rate: the net of all advances, and the net that earlier final invoices and this one deduct."""
+    """At one tax rate: the net of all advances, and the net that earlier final invoices and this one deduct.
+
+    What was credited of an advance is not part of it.
+    """
 
     rate: Decimal
     currency: str
@@ -102,6 +109,9 @@ def reckoning(invoice: Invoice, others: Iterable[DealInvoice]) -> Reckoning | No
         for document in documents:
             for rate, net in _nets(document, deductions_only=column > 0):
                 nets.setdefault((document.currency, rate), [Decimal(0)] * 3)[column] += -net if column else net
+    for other in advances:
+        for rate, sums in other.credited:
+            nets.setdefault((other.currency, rate), [Decimal(0)] * 3)[0] -= sums.net
     rates = tuple(RateReckoning(rate, currency, *nets[currency, rate]) for currency, rate in sorted(nets))
     return Reckoning(tuple(map(_advance, advances)), rates)
 
@@ -115,8 +125,12 @@ def _nets(document: Invoice | DealInvoice, *, deductions_only: bool) -> Iterator
 
 
 def _advance(other: DealInvoice) -> Advance:
-    sums = predict(other.items, other.currency) if are_computable(other.items) else None
-    return Advance(other.number, other.issue_date, other.currency, sums)
+    if not are_computable(other.items):
+        return Advance(other.number, other.issue_date, other.currency, None)
+    billed = predict(other.items, other.currency)
+    net = billed.net - sum(sums.net for _, sums in other.credited)
+    tax = billed.tax - sum(sums.tax for _, sums in other.credited)
+    return Advance(other.number, other.issue_date, other.currency, Sums(net, tax, net + tax))
 
 
 def findings(invoice: Invoice, form: FinalInvoiceForm, others: Iterable[DealInvoice]) -> list[Problem]:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from worker.domain.advances import DealInvoice
+from worker.domain.advances import COMPARED, DealInvoice
 from worker.domain.check_levels import DEFAULTS
 from worker.domain.credit import gross_by_rate
 from worker.domain.invoice import (
@@ -23,6 +23,7 @@ from worker.domain.invoice import (
 )
 from worker.domain.jobs import Payload, PublishInvoice
 from worker.domain.ledger import Job
+from worker.domain.money import Sums
 from worker.domain.recipients import Recipient, addressed_to, resolve
 from worker.settings import Settings
 from worker.steps.step import StepContext
@@ -90,8 +91,18 @@ async def _deal_invoices(store: Store, job: Job, invoice: Invoice) -> tuple[Deal
     if invoice.deal_id is None:
         return ()
     about = {"deal_id": invoice.deal_id, "invoice_id": invoice.id, "job_id": job.job_id}
-    rows: list[Row] = await store.query("load_deal_invoices", **about)
-    return tuple(from_row(DealInvoice, row, items=tuple(map(_position, row["positions"]))) for row in rows)
+    kinds = COMPARED[invoice.document_kind]
+    rows: list[Row] = await store.query("load_deal_invoices", document_kinds=kinds, **about)
+    return tuple(
+        from_row(DealInvoice, row, items=tuple(map(_position, row["positions"])), credited=_credited(row["subtotals"]))
+        for row in rows
+    )
+
+
+def _credited(notes: list[Row]) -> tuple[tuple[Decimal, Sums], ...]:
+    """From `sevdesk_credit_notes.subtotals` of several."""
+    amounts = [(rate, Decimal(each["net"]), Decimal(each["tax"])) for note in notes for rate, each in note.items()]
+    return tuple((Decimal(rate), Sums(net, tax, net + tax)) for rate, net, tax in amounts)
 
 
 def _position(sent: Row) -> Item:
