@@ -68,6 +68,7 @@ BY_NAME = {
 }  # fmt: skip
 # Statements that read a whole table, and why they may.
 WHOLE_TABLE = {
+    "linked_invoices": "a payment sync counts the book when it would take something away from many invoices at once",
     "invoices_to_compare": "reconcile reads the book, page by page",
     "adopted_documents": "reconcile",
     "documents_of_period": "an export reads its period; billing_invoices has no index on its day",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import pytest
@@ -49,6 +49,8 @@ def sample(kind: Any) -> Any:
 def sample_value(hint: Any) -> Any:
     if hint in SAMPLES:
         return SAMPLES[hint]
+    if get_origin(hint) is Literal:
+        return get_args(hint)[0]
     [part] = [each for each in get_args(hint) or (hint,) if is_dataclass(each)]
     return sample(part)
 

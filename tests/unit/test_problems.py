@@ -100,8 +100,6 @@ def refused(reason: str, code: int | None = None, operation: str = "POST /Invoic
         (refused("Invoice can only be deleted in status 100", 159), "not_a_draft"),
         (refused("invoice already canceled", 421), "sevdesk_already_cancelled"),
         (refused("contactPerson is missing or invalid"), "contact_person_unknown"),
-        (refused("none", operation="GET /StaticCountry"), "country_unknown"),
-        (refused("none", operation="GET /PaymentMethod"), "payment_method_missing"),
         (refused("none", operation="PUT /Invoice/{id}/changeParameter"), "template_refused"),
         (refused("teapot"), "sevdesk_refused"),
     ],

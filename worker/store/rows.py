@@ -162,6 +162,7 @@ class ReceivableRow(WrittenColumns):
     gross: Decimal
     external_id: str
     accounting_synced_at: datetime | None
+    credited: Decimal
 
 
 class ComparedRow(WrittenColumns):
@@ -176,6 +177,7 @@ class ComparedRow(WrittenColumns):
     cancellation_kind: str | None
     recipient_id: UUID | None
     contact_id: str | None
+    credited: Decimal
     pdf_intact: bool | None  # None: no PDF is stored
     pdf_as_logged: bool | None
     job_alive: bool
