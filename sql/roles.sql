@@ -43,8 +43,8 @@ GRANT UPDATE (accounting_sync_status, document_status, claim_status, external_id
 GRANT INSERT (invoice_id, event_type, payload, actor_contact_id, correlation_id, created_at)
     ON billing_invoice_event_log TO sevdesk_worker;
 
--- The worker's own tables, sequences and functions. Rows are never deleted, except layouts that sevDesk no longer has and
--- jobs in the queue that have ended; rows of mails, config_log and reconciliations are never changed.
+-- The worker's own tables, sequences and functions. Rows are never deleted, except layouts that sevDesk no longer has,
+-- jobs in the queue that have ended and, by sevdesk_clean_v1, old jobs with their intents and sync runs; rows of mails, config_log and reconciliations are never changed.
 DO $$
 DECLARE
     own text;

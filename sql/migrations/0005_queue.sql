@@ -288,7 +288,7 @@ BEGIN
 END $function$;
 
 -- Makes up to `most` jobs ready whose time has come; returns how many. They come first of all, in the order in which they
--- came in: their rank is of a time long past.
+-- came in: their rank is the one claimed last, before all jobs that wait.
 CREATE FUNCTION sevdesk_ready_due_v1(most integer) RETURNS integer LANGUAGE plpgsql SET enable_seqscan = off AS $function$
 DECLARE
     -- Held in a variable: clock_timestamp() in the condition could use no index.
@@ -303,8 +303,8 @@ BEGIN
     RETURN made;
 END $function$;
 
--- Sets the last claimed ranks to the lowest ready ones. Claims do not look further back than that, so a job whose
--- transaction took its time would stay unseen otherwise.
+-- Sets the last claimed ranks to the lowest ready ones. Claims look back at most late_ranks; a job further behind, whose
+-- transaction took its time, would stay unseen.
 CREATE FUNCTION sevdesk_correct_ranks_v1() RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $function$
 DECLARE
     people bigint := (SELECT min(rank) FROM sevdesk_queue WHERE phase = 'ready' AND requested_by IS NOT NULL);

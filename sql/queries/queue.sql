@@ -7,17 +7,17 @@
 WITH incoming AS MATERIALIZED (
     SELECT n.*, CASE WHEN n.problem IS NULL AND n.scheduled > (SELECT clock_timestamp()) THEN n.scheduled END AS later
     FROM unnest(:job_ids::text[], :kinds::text[], :payloads::jsonb[], :invoice_ids::uuid[], :requesters::uuid[],
-                :correlation_ids::text[], :enqueued_ats::timestamptz[], :scheduled_ats::timestamptz[],
+                :correlation_ids::text[], :scheduled_ats::timestamptz[],
                 :problems::text[], :parameters::jsonb[], :errors::text[], :next_steps::text[])
-         WITH ORDINALITY AS n(job_id, kind, payload, invoice_id, requested_by, correlation_id, enqueued_at, scheduled,
+         WITH ORDINALITY AS n(job_id, kind, payload, invoice_id, requested_by, correlation_id, scheduled,
                               problem, parameters, error, next_step, place)
 ), recorded AS (
     INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, invoice_id, requested_by, correlation_id, order_key,
-                              state, not_before, enqueued_at, problem, problem_parameters, error, next_step,
+                              state, not_before, problem, problem_parameters, error, next_step,
                               finished_at)
     SELECT n.job_id, n.kind, n.payload, 'redis', n.invoice_id, n.requested_by, n.correlation_id,
            sevdesk_order_key(n.kind, n.invoice_id, n.job_id),
-           CASE WHEN n.problem IS NULL THEN 'queued' ELSE 'rejected' END, n.later, n.enqueued_at, n.problem,
+           CASE WHEN n.problem IS NULL THEN 'queued' ELSE 'rejected' END, n.later, n.problem,
            n.parameters, n.error, n.next_step, CASE WHEN n.problem IS NOT NULL THEN clock_timestamp() END
     FROM incoming n ORDER BY n.place
     ON CONFLICT (job_id) DO NOTHING
@@ -67,7 +67,7 @@ WITH ended AS (
     UPDATE sevdesk_jobs
     SET state = :state, problem = :problem, problem_parameters = :parameters::jsonb, error = :error,
         next_step = :next_step, result = coalesce(:result::jsonb, result),
-        -- What a mail said is nobody's business any more; sevDesk has it.
+        -- Personal data: not kept after the job; sevDesk has the mail.
         payload = CASE WHEN :state IN ('done', 'rejected') THEN payload - '{subject,text}'::text[] ELSE payload END,
         retries = retries + :retries::int,
         not_before = clock_timestamp() + make_interval(secs => :after::float8),

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sevdesk_client import SevDeskClient
+from sevdesk_client.client import SevDeskClient
 from sevdesk_client.errors import Refused
 from sevdesk_client.models import AddressDraft, ContactDraft, InvoiceDraft, MailDraft, PositionDraft
 from tests.client.contract import Exchange, Recorder, Violation, official

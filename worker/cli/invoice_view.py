@@ -2,20 +2,18 @@
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
-from zoneinfo import ZoneInfo
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from worker.cli.base import dump
 from worker.cli.tables import facts, table
+from worker.domain.dates import BERLIN
 from worker.store.connection import EARLIEST, LATEST
 
 if TYPE_CHECKING:
     from worker.operator.preview import Preview
     from worker.operator.rows import InvoiceHeadRow
-
-BERLIN = ZoneInfo("Europe/Berlin")
 
 
 class InvoiceHistory(TypedDict):

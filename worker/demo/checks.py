@@ -7,12 +7,11 @@ import hashlib
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from worker.demo.results import InvoiceResult, Results
 from worker.demo.sample_invoices import ExpectedState
+from worker.domain.dates import BERLIN
 
-BERLIN = ZoneInfo("Europe/Berlin")
 STATUSES = {"100": "draft", "200": "open", "750": "partially_paid", "1000": "paid"}  # sevDesk's codes, official
 
 PUBLISHED_EVENTS = ["drafted", "template_set", "finalized", "pdf_stored", "mailed"]

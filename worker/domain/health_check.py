@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-# A sync may be running, and one may have been missed; the third in a row is a fault.
-MISSED_SYNCS = 3
 # `unknown`: the program cannot find out, so a person must look.
 Level = Literal["ok", "warn", "fail", "unknown"]
 

@@ -57,7 +57,7 @@ class PublishInvoice(Payload):
     invoice_id: Id
 
 
-# More than a customer has offices; a mail to many is no invoice's.
+# More addresses than any customer has needed.
 MAX_ADDRESSES = 20
 
 

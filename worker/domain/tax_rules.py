@@ -1,6 +1,6 @@
 """Whether an invoice's tax rule fits its recipient: what the VAT law (UStG) says about what we know of both. Pure.
 
-sevDesk refuses rates that a rule does not allow (`money.first_problem`), but does not look at who the recipient is;
+sevDesk refuses rates that a rule does not allow (`wrong_rate`), but does not look at who the recipient is;
 only the rates of One Stop Shop depend on the country (official). What the law decides parks; what depends on facts that
 we do not know, such as where a service was done, warns (`check_levels`).
 """
@@ -8,15 +8,40 @@ we do not know, such as where a service was done, warns (`check_levels`).
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from decimal import Decimal
 from typing import NamedTuple
 
 from worker.domain import eu_vat
 from worker.domain.eu_vat import GERMANY
 from worker.domain.invoice import Invoice, Item, Party, PartyKind
-from worker.domain.money import NEEDS_VAT_ID, percent
 from worker.domain.problems import Problem, problem
 
 INTRA_EU_SUPPLY, SMALL_BUSINESS, REVERSE_CHARGE_EU = 3, 11, 21
+
+_ZERO = frozenset({Decimal(0)})
+_GERMAN = frozenset({Decimal(0), Decimal(7), Decimal(19)})
+
+# Tax rule -> rates its positions may carry (official, "sevdesk-Update 2.0 / Tax Rules").
+_RATES = {1: _GERMAN, 2: _ZERO, 3: _GERMAN, 4: _ZERO, 5: _ZERO, 11: _ZERO, 17: _ZERO, 21: _ZERO}
+
+# One Stop Shop: the rate is the one of the customer's country (official), which `oss_rate_wrong` compares.
+_ONE_STOP_SHOP = frozenset({18, 19, 20})
+
+# What the law wants on an invoice where no German tax is shown (sections 14, 14a UStG; 34a UStDV for small businesses).
+_NOTICES = {
+    2: "Steuerfreie Ausfuhrlieferung (§ 4 Nr. 1a UStG)",
+    3: "Steuerfreie innergemeinschaftliche Lieferung (§ 4 Nr. 1b UStG)",
+    4: "Steuerfreier Umsatz (§ 4 UStG)",
+    5: "Steuerschuldnerschaft des Leistungsempfängers (§ 13b UStG)",
+    11: "Steuerbefreiung für Kleinunternehmer (§ 19 UStG)",
+    17: "Nicht im Inland steuerbare Leistung",
+    21: "Steuerschuldnerschaft des Leistungsempfängers (§ 18b UStG)",
+}
+# Rules under which the customer's VAT id must stand on the invoice -> where the law says so.
+NEEDS_VAT_ID = {
+    3: "§ 6a Abs. 1 Satz 1 Nr. 4, § 14a Abs. 3 UStG",
+    21: "§ 3a Abs. 2, § 14a Abs. 1 UStG",
+}
 
 
 class Finding(NamedTuple):
@@ -52,6 +77,63 @@ def shown_tax(invoice: Invoice) -> Problem | None:
     """§ 19 Abs. 1, § 14c UStG: a small business shows no tax, and owes what it shows."""
     taxed = [item for item in invoice.items if invoice.tax_rule == SMALL_BUSINESS and item.tax_rate > 0]
     return problem("small_business_shows_tax", **_position(taxed[0])) if taxed else None
+
+
+def wrong_rule(invoice: Invoice) -> Problem | None:
+    """Official: the list of revenue rules; One Stop Shop rules cannot be e-invoices."""
+    rule = invoice.tax_rule
+    if rule not in _RATES and rule not in _ONE_STOP_SHOP:
+        known = ", ".join(str(rule) for rule in sorted({*_RATES, *_ONE_STOP_SHOP}))
+        return problem("tax_rule_unknown", tax_rule=rule, known=known)
+    if rule in _ONE_STOP_SHOP and invoice.is_e_invoice:
+        return problem("oss_not_e_invoice", tax_rule=rule)
+    return None
+
+
+def wrong_rate(invoice: Invoice) -> Problem | None:
+    """Official: 422 on a rate that the rule does not allow; measured too as code 7100 at `sendBy` (two reports)."""
+    allowed, highest = _RATES.get(invoice.tax_rule), eu_vat.highest_rate(invoice.issue_date)
+    for item in invoice.items:
+        fits = 0 <= item.tax_rate <= highest if allowed is None else item.tax_rate in allowed
+        if not fits:
+            return problem(
+                "tax_rate_not_allowed",
+                position=item.position,
+                rate=percent(item.tax_rate),
+                tax_rule=invoice.tax_rule,
+                allowed=f"0% - {percent(highest)}" if allowed is None else " / ".join(map(percent, sorted(allowed))),
+            )
+    return None
+
+
+def tax_text(invoice: Invoice, vat_id: str | None = None) -> str:
+    """sevDesk's `taxText`, in German: the tax rates, or the notice that the law requires where no tax is shown.
+
+    Both, if the rule allows rates with and without tax (intra-EU delivery) and both occur. The customer's VAT id
+    follows the notice where the law wants it on the invoice.
+    """
+    rates = sorted({item.tax_rate for item in invoice.items})
+    notice = _NOTICES.get(invoice.tax_rule)
+    if notice is None:
+        scheme = " (One-Stop-Shop)" if invoice.tax_rule in _ONE_STOP_SHOP else ""
+        return f"Umsatzsteuer {_listed(rates)}{scheme}"
+    if vat_id and invoice.tax_rule in NEEDS_VAT_ID:
+        notice += f"; USt-IdNr. des Kunden: {eu_vat.vat_id_text(vat_id)}"
+    taxed = [rate for rate in rates if rate]
+    if not taxed:
+        return notice
+    exempt = f"; 0%: {notice}" if len(taxed) < len(rates) else ""
+    return f"Umsatzsteuer {_listed(taxed)}{exempt}"
+
+
+def percent(rate: Decimal) -> str:
+    """With a decimal comma: 25,5%."""
+    return f"{rate.normalize():f}%".replace(".", ",")
+
+
+def _listed(rates: list[Decimal]) -> str:
+    *most, final = [percent(rate) for rate in rates] or ["0%"]
+    return f"{', '.join(most)} und {final}" if most else final
 
 
 def supply_day(invoice: Invoice) -> date:

@@ -37,5 +37,5 @@ async def _unknown_templates(store: Store, patch: Mapping[str, Any]) -> Rejected
     if not known:
         return Rejected(problem("templates_not_fetched"))
     shown = ", ".join(f"{row['template_id']} ({row['name']})" for row in known[:MAX_SHOWN])
-    more = f" and {len(known) - MAX_SHOWN} more in sevdesk_templates" if len(known) > MAX_SHOWN else ""
+    more = f", … ({len(known)} in sevdesk_templates)" if len(known) > MAX_SHOWN else ""
     return Rejected(problem("template_unknown", wanted=", ".join(unknown), known=shown + more))

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, create_model
 
 from worker.domain.events import Event
 from worker.domain.jobs import KINDS
+from worker.domain.ledger import JobState
 from worker.domain.lifecycle import TABLE
 from worker.domain.problems import CATALOGUE
 from worker.domain.results import RESULTS
@@ -18,13 +19,13 @@ _TEXT, _TEXT_OR_NULL = {"type": "string"}, {"type": ["string", "null"]}
 # Sent on the channel sevdesk_events.
 _ENDED = {
     "invoice_id": _TEXT_OR_NULL,
-    "outcome": {"enum": ["done", "parked", "rejected", "dismissed", "waiting", "queued"]},
+    "outcome": {"enum": [state.value for state in JobState if state not in (JobState.REQUESTED, JobState.RUNNING)]},
     "problem": {"enum": [None, *sorted(CATALOGUE)]},
 }
 _CHANGED = {
     "invoice_id": _TEXT,
     "outcome": {"const": "changed"},
-    "events": {"type": ["array", "null"], "items": _TEXT},
+    "events": {"type": "array", "items": _TEXT},
 }
 _PROGRESS = {
     "kind": {"const": "export_datev"},

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 from html import escape
-from zoneinfo import ZoneInfo
 
+from worker.domain.dates import BERLIN
 from worker.reconcile.compare import Drift, Finding
 from worker.reconcile.read import Reconciliation
 
-BERLIN = ZoneInfo("Europe/Berlin")
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #1d2733 }
 h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2rem }

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sevdesk_client.client import SevDeskClient
+from worker.domain.problems.words import in_words
 from worker.reconcile.compare import Drift, Finding, OurInvoice, Pdf, SevdeskDocuments, compare
 from worker.steps.document import head_differences, position_differences
 from worker.steps.payments import Receivable
@@ -76,7 +77,7 @@ async def _changed_since_adopted(
         found = head_differences(row["content"], remote) + position_differences(row["content"], positions)
         if found:
             step = "Look at it in sevDesk; correct it there, or cancel it."
-            theirs = f"other {', '.join(found)}"
+            theirs = f"other {in_words(', '.join(found), 'en')}"
             findings.append(
                 Finding(Drift.CONTENT, row["id"], row["invoice_number"], listed.id, "as taken over", theirs, step)
             )

@@ -3,7 +3,7 @@
 The codes: 100 draft, 200 open, 750 partly paid (since June 2024; before it partly paid invoices kept 200), 1000 paid or
 cancelled (official). 1000 with a payDate is paid even with less money than the gross sum (Skonto; inferred). 1000 with
 no payDate is paid only if all the money has come: otherwise it is cancelled (one capture), or the state is unexplained
-and nothing is changed. A draft is an invoice that was reset in sevDesk: nothing can be paid on it.
+and nothing is changed. A draft is an invoice that was reset in sevDesk: nothing can be paid on it. Pure.
 """
 
 from collections.abc import Mapping

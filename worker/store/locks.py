@@ -13,9 +13,9 @@ import asyncpg
 from worker.domain.ledger import Job, LimitedJob
 from worker.settings import JobLimit
 from worker.store.connection import COMMAND_TIMEOUT, CONNECTION_LOST, SESSION, prepare, run_statement
+from worker.store.notifications import REQUESTS_CHANNEL
 from worker.store.rows import from_row
 
-REQUEST_CHANNEL = "sevdesk_requests"  # NOTIFY when a job has become ready
 LEADER = "leader"  # the subject that the leader holds
 OTHERS_LOCK_SECONDS = 0.25  # until a lock of another process is tried again
 CLOSE_SECONDS = 5.0  # how long a stopping worker waits for the server to close the connection
@@ -56,7 +56,7 @@ class LockSession:
         try:
             await prepare(connection)
             connection.add_termination_listener(self._terminated)
-            await connection.add_listener(REQUEST_CHANNEL, lambda *_: self._on_request())
+            await connection.add_listener(REQUESTS_CHANNEL, lambda *_: self._on_request())
         except BaseException:
             connection.terminate()  # otherwise a worker that is stopped while it starts would leave a session
             raise

@@ -80,7 +80,6 @@ class Store:
             invoice_ids=[a.invoice_id for a in arrivals],
             requesters=[a.requested_by for a in arrivals],
             correlation_ids=[a.correlation_id for a in arrivals],
-            enqueued_ats=[a.enqueued_at for a in arrivals],
             scheduled_ats=[datetime.fromtimestamp(max(a.score, 0) / 1000, UTC) for a in arrivals],
             problems=[a.problem and a.problem.code for a in arrivals],
             parameters=[a.problem and dict(a.problem.parameters) for a in arrivals],
@@ -156,9 +155,10 @@ class Store:
     ) -> set[UUID]:
         """Record changes of invoices with their events, a finished step, a closed intent and the end of an attempt.
 
-        All in one transaction; no other function writes statuses or the event log. `intent`: id and outcome of the
-        intent to close. Returns the ids of the invoices recorded. Raises `InvoiceChanged`, and records nothing, if an
-        invoice was changed since it was read; with `all_or_nothing=False` it only leaves that invoice out.
+        All in one transaction; besides, only `dismiss_job` (queue.sql) writes to the event log, and changes no invoice.
+        `intent`: id and outcome of the intent to close. Returns the ids of the invoices recorded. Raises
+        `InvoiceChanged`, and records nothing, if an invoice was changed since it was read; with `all_or_nothing=False`
+        it only leaves that invoice out.
         """
         recorded = await self._record(job, changes, step, intent, ending, all_or_nothing)
         for change in changes:
