@@ -92,7 +92,7 @@ def enqueue(
     show(as_json, {"job_id": job_id}, job_id)
 
 
-class Outcome(StrEnum):
+class Answer(StrEnum):
     """Whether the write happened about which the worker asks a person; or the problem is to be disregarded."""
 
     DONE = "done"
@@ -123,7 +123,7 @@ def retry(
     kind: KindOption = None,
     older: Older = None,
     outcome: Annotated[
-        Outcome | None,
+        Answer | None,
         typer.Option("--as", help="The answer to what the job asks: did it happen or not; or go on."),
     ] = None,
     as_json: AsJson = False,
@@ -219,7 +219,7 @@ def _utc(time: datetime | None) -> datetime | None:
     return None if time is None else time.replace(tzinfo=UTC)
 
 
-async def _unpark(store: Store, job_id: str, outcome: Outcome | None) -> bool:
+async def _unpark(store: Store, job_id: str, outcome: Answer | None) -> bool:
     try:
         return await store.unpark(job_id, answer=outcome.value if outcome else None) is not None
     except NoOpenQuestion:

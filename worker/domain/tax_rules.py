@@ -44,7 +44,7 @@ NEEDS_VAT_ID = {
 }
 
 
-class Finding(NamedTuple):
+class TaxRuleFinding(NamedTuple):
     """The code of a problem, and those of its parameters that are not columns of invoice and recipient."""
 
     code: str
@@ -67,7 +67,7 @@ class _Case(NamedTuple):
         return [item for item in self.invoice.items if item.tax_rate > 0]
 
 
-def findings(invoice: Invoice, party: Party) -> list[Finding]:
+def findings(invoice: Invoice, party: Party) -> list[TaxRuleFinding]:
     """Everything that speaks against the tax rule, each code once."""
     case = _Case(invoice, party, eu_vat.member_state(party.country_code))
     return [finding for check in _CHECKS.get(invoice.tax_rule, ()) for finding in check(case)]
@@ -145,12 +145,12 @@ def _position(item: Item) -> dict[str, object]:
     return {"position": item.position, "rate": percent(item.tax_rate)}
 
 
-def _zero_rate(case: _Case) -> Iterator[Finding]:
+def _zero_rate(case: _Case) -> Iterator[TaxRuleFinding]:
     """§ 14 Abs. 4 Satz 1 Nr. 8 UStG: the invoice names an exemption. § 12 Abs. 3 UStG is a rate of zero."""
     texts = (case.invoice.head_text, case.invoice.foot_text)
     for item in case.invoice.items:
         if item.tax_rate == 0 and not _name_a_paragraph(item.name, item.description, *texts):
-            yield Finding("zero_rate_without_reason", _position(item))
+            yield TaxRuleFinding("zero_rate_without_reason", _position(item))
             return
 
 
@@ -158,69 +158,69 @@ def _name_a_paragraph(*texts: str | None) -> bool:
     return any(re.search(r"§\s*\d", text or "") for text in texts)
 
 
-def _german_tax_abroad(case: _Case) -> Iterator[Finding]:
+def _german_tax_abroad(case: _Case) -> Iterator[TaxRuleFinding]:
     """§ 3a Abs. 2 UStG: services to businesses are taxed where these are; § 4 Nr. 1 UStG: goods sent abroad are exempt.
 
     Work on land and goods that the customer collects are exceptions.
     """
     if case.taxed and case.is_company and case.state != GERMANY:
-        yield Finding("german_tax_abroad")
+        yield TaxRuleFinding("german_tax_abroad")
 
 
-def _export(case: _Case) -> Iterator[Finding]:
+def _export(case: _Case) -> Iterator[TaxRuleFinding]:
     """§ 6 Abs. 1 UStG: an export leaves the Union. Its goods may go elsewhere than the invoice."""
     if case.state is not None:
-        yield Finding("export_within_eu")
+        yield TaxRuleFinding("export_within_eu")
 
 
-def _vat_id(case: _Case) -> Iterator[Finding]:
+def _vat_id(case: _Case) -> Iterator[TaxRuleFinding]:
     """§ 6a Abs. 1 Satz 1 Nr. 4, § 14a Abs. 1 and 3 UStG: a valid VAT id of another member state."""
     written, goods = (case.party.vat_id or "").strip(), case.invoice.tax_rule == INTRA_EU_SUPPLY
     prefix = eu_vat.vat_id_prefix(written)
     about = {"paragraph": NEEDS_VAT_ID[case.invoice.tax_rule], "prefix": prefix}
     if not written:
-        yield Finding("vat_id_missing", about)
+        yield TaxRuleFinding("vat_id_missing", about)
     elif prefix == GERMANY or (prefix and not eu_vat.gives_vat_ids(prefix, for_goods=goods)):
-        yield Finding("vat_id_of_wrong_country", about)
+        yield TaxRuleFinding("vat_id_of_wrong_country", about)
     elif not eu_vat.is_valid_vat_id(written):
-        yield Finding("vat_id_invalid", about)
+        yield TaxRuleFinding("vat_id_invalid", about)
     elif prefix not in (case.state, eu_vat.NORTHERN_IRELAND):
         # No paragraph compares it with the address: a company may be registered where it does not sit.
-        yield Finding("vat_id_elsewhere", about)
+        yield TaxRuleFinding("vat_id_elsewhere", about)
 
 
-def _tax_on_exempt_supply(case: _Case) -> Iterator[Finding]:
+def _tax_on_exempt_supply(case: _Case) -> Iterator[TaxRuleFinding]:
     """§ 4 Nr. 1 Buchst. b, § 14c Abs. 1 UStG: the delivery is exempt, and tax that is shown all the same is owed.
 
     sevDesk allows German rates under the rule (official), so that one invoice may also hold a taxed service.
     """
     if case.taxed:
-        yield Finding("tax_on_exempt_supply", _position(case.taxed[0]))
+        yield TaxRuleFinding("tax_on_exempt_supply", _position(case.taxed[0]))
 
 
-def _reverse_charge_to_person(case: _Case) -> Iterator[Finding]:
+def _reverse_charge_to_person(case: _Case) -> Iterator[TaxRuleFinding]:
     """§ 13b Abs. 5 UStG: only a business owes the tax, and a person may be one."""
     if not case.is_company:
-        yield Finding("reverse_charge_to_person")
+        yield TaxRuleFinding("reverse_charge_to_person")
 
 
-def _not_taxable(case: _Case) -> Iterator[Finding]:
+def _not_taxable(case: _Case) -> Iterator[TaxRuleFinding]:
     """§ 3a Abs. 1 and 2 UStG say where a service is taxed; Abs. 3 to 8 have exceptions, such as land abroad."""
     if case.state is not None:
-        yield Finding("untaxed_to_germany" if case.state == GERMANY else "untaxed_within_eu")
+        yield TaxRuleFinding("untaxed_to_germany" if case.state == GERMANY else "untaxed_within_eu")
 
 
-def _one_stop_shop(case: _Case) -> Iterator[Finding]:
+def _one_stop_shop(case: _Case) -> Iterator[TaxRuleFinding]:
     """§ 3a Abs. 5, § 3c, § 18j UStG: to consumers in another member state, at its rate on the day of the supply."""
     if case.is_company:
-        yield Finding("oss_to_company")
+        yield TaxRuleFinding("oss_to_company")
     if case.state in (None, GERMANY):
-        yield Finding("oss_outside_eu")
+        yield TaxRuleFinding("oss_outside_eu")
     else:
         yield from _wrong_rates(case, case.state)
 
 
-def _wrong_rates(case: _Case, state: str) -> Iterator[Finding]:
+def _wrong_rates(case: _Case, state: str) -> Iterator[TaxRuleFinding]:
     day = supply_day(case.invoice)
     standard, reduced = eu_vat.standard_rate(state, day), eu_vat.reduced_rates(state)
     about = {"day": day, "standard": percent(standard), "as_of": eu_vat.RATES_AS_OF}
@@ -229,10 +229,10 @@ def _wrong_rates(case: _Case, state: str) -> Iterator[Finding]:
         if item.tax_rate != standard:
             first.setdefault("oss_rate_reduced" if item.tax_rate in reduced else "oss_rate_wrong", item)
     for code, item in first.items():
-        yield Finding(code, {**about, **_position(item)})
+        yield TaxRuleFinding(code, {**about, **_position(item)})
 
 
-_CHECKS: Mapping[int, tuple[Callable[[_Case], Iterator[Finding]], ...]] = {
+_CHECKS: Mapping[int, tuple[Callable[[_Case], Iterator[TaxRuleFinding]], ...]] = {
     1: (_zero_rate, _german_tax_abroad),
     2: (_export,),
     INTRA_EU_SUPPLY: (_vat_id, _tax_on_exempt_supply),
