@@ -11,6 +11,7 @@ from worker.domain.invoice import PartyKind
 from worker.domain.outcome import NotYet, Parked, Retry
 from worker.domain.problems import CATALOGUE, Actor, Problem, ProblemType, problem
 from worker.domain.problems.words import WORDS, in_words
+from worker.operator.interface_schema import interface_schema
 from worker.steps import document
 from worker.steps.sevdesk_refusals import outcome_of, refusal, unknown_outcome
 
@@ -24,6 +25,7 @@ def test_every_difference_has_its_words() -> None:
     """What may differ in sevDesk's document, and who may receive it, is named by codes that both languages know."""
     codes = {*document.HEAD.values(), *document.POSITION.values(), *PartyKind}
     assert codes <= WORDS.keys()
+    assert interface_schema()["problem_words"]["words"].keys() == WORDS.keys()
     english, german = in_words("position_price 3, city", "en"), in_words("position_price 3, city", "de")
     assert (english, german) == ("price of position 3, city", "Preis der Position 3, Ort")
 

@@ -11,6 +11,7 @@ from worker.domain.jobs import KINDS
 from worker.domain.ledger import JobState
 from worker.domain.lifecycle import TABLE
 from worker.domain.problems import CATALOGUE
+from worker.domain.problems.words import CODED, WORDS
 from worker.domain.results import RESULTS
 
 Schema = dict[str, Any]
@@ -36,7 +37,7 @@ _PROGRESS = {
 
 
 def interface_schema() -> dict[str, Any]:
-    """`jobs` (payload and result by kind), `events` (payload by event_type) and `notifications`."""
+    """`jobs` (payload and result by kind), `events` (payload by event_type), `notifications`, and `problem_words`."""
     return {
         "jobs": {
             kind.name: {
@@ -48,6 +49,7 @@ def interface_schema() -> dict[str, Any]:
         },
         "events": {event_type(kind): _event(kind) for kind in TABLE},
         "notifications": {"oneOf": [_notification(each) for each in (_ENDED, _CHANGED, _PROGRESS)]},
+        "problem_words": {"parameters": sorted(CODED), "words": WORDS},
     }
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
-from worker.steps import cancel, cancellation_document, check, contact, email, finalize, pdf, publish, unchanged
+from worker.steps import cancel, cancellation_document, check, contact, email, finalize, pdf, publish
+from worker.steps.changed_after_publication import UNCHANGED
 from worker.steps.step import Step
 
 PLAN: Mapping[str, tuple[Step, ...]] = {
     "publish_invoice": (
         check.PUBLISHABLE,
-        unchanged.UNCHANGED,
+        UNCHANGED,
         contact.CONTACT,
         contact.ADDRESS,
         contact.EMAIL,
