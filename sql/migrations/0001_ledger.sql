@@ -26,7 +26,6 @@ CREATE TABLE sevdesk_jobs (
     asks_about         bigint,  -- the open intent that a parked job asks a person about: did this write happen?
     confirmed          text[] NOT NULL DEFAULT '{}',  -- codes of problems that a person told the job to disregard
     result             jsonb,
-    enqueued_at        timestamptz,
     created_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
     started_at         timestamptz,
     finished_at        timestamptz,

@@ -25,7 +25,7 @@ END $function$;
 -- with one order key only the first is ready, for it cannot end before they are there. Returns the new rows.
 CREATE FUNCTION sevdesk_take_in_v1(
     job_ids text[], kinds text[], payloads jsonb[], invoice_ids uuid[], requesters uuid[], correlation_ids text[],
-    enqueued_ats timestamptz[], scheduled_ats timestamptz[], problems text[], parameters jsonb[], errors text[],
+    scheduled_ats timestamptz[], problems text[], parameters jsonb[], errors text[],
     next_steps text[]
 ) RETURNS SETOF sevdesk_jobs LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
@@ -33,16 +33,16 @@ BEGIN
     RETURN QUERY
     WITH incoming AS MATERIALIZED (
         SELECT n.*, CASE WHEN n.problem IS NULL AND n.scheduled > (SELECT clock_timestamp()) THEN n.scheduled END AS later
-        FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-             WITH ORDINALITY AS n(job_id, kind, payload, invoice_id, requested_by, correlation_id, enqueued_at, scheduled,
+        FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+             WITH ORDINALITY AS n(job_id, kind, payload, invoice_id, requested_by, correlation_id, scheduled,
                                   problem, parameters, error, next_step, place)
     ), recorded AS (
         INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, invoice_id, requested_by, correlation_id, order_key,
-                                  state, not_before, enqueued_at, problem, problem_parameters, error, next_step,
+                                  state, not_before, problem, problem_parameters, error, next_step,
                                   finished_at)
         SELECT n.job_id, n.kind, n.payload, 'redis', n.invoice_id, n.requested_by, n.correlation_id,
                sevdesk_order_key_v1(n.kind, n.invoice_id, n.job_id),
-               CASE WHEN n.problem IS NULL THEN 'queued' ELSE 'rejected' END, n.later, n.enqueued_at, n.problem,
+               CASE WHEN n.problem IS NULL THEN 'queued' ELSE 'rejected' END, n.later, n.problem,
                n.parameters, n.error, n.next_step, CASE WHEN n.problem IS NOT NULL THEN clock_timestamp() END
         FROM incoming n ORDER BY n.place
         ON CONFLICT (job_id) DO NOTHING

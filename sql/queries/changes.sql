@@ -1,4 +1,5 @@
--- Records what happened to invoices. These are the only statements that change tables of the billing system.
+-- Records what happened to invoices. These are the only statements that change tables of the billing system, besides
+-- dismiss_job (queue.sql), which logs its event.
 
 -- name: record_changes
 -- Changes invoices and logs their events. An invoice whose values differ from the ones the worker read (before) is left

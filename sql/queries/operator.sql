@@ -1,4 +1,4 @@
--- Questions of operators. None of these statements changes an invoice or a job.
+-- Questions of operators, and what `reconcile` reads and stores. None of these statements changes an invoice or a job.
 
 -- name: find_subject^
 -- An invoice, or a job with its invoice. Our number before sevDesk's, because the two number ranges may overlap.

@@ -3,7 +3,7 @@
 -- name: take_in_jobs
 -- Records jobs that were read from Redis. Returns the new rows.
 SELECT * FROM sevdesk_take_in_v1(:job_ids::text[], :kinds::text[], :payloads::jsonb[], :invoice_ids::uuid[],
-                           :requesters::uuid[], :correlation_ids::text[], :enqueued_ats::timestamptz[],
+                           :requesters::uuid[], :correlation_ids::text[],
                            :scheduled_ats::timestamptz[], :problems::text[], :parameters::jsonb[], :errors::text[],
                            :next_steps::text[]);
 
@@ -20,7 +20,7 @@ SELECT * FROM sevdesk_claim_jobs_v1(:worker, :released::text[], :held::text[], :
 -- name: take_in_and_claim_jobs
 -- Both in one round trip and one commit; the claim sees what was recorded before it.
 SELECT * FROM sevdesk_take_in_v1(:job_ids::text[], :kinds::text[], :payloads::jsonb[], :invoice_ids::uuid[],
-                           :requesters::uuid[], :correlation_ids::text[], :enqueued_ats::timestamptz[],
+                           :requesters::uuid[], :correlation_ids::text[],
                            :scheduled_ats::timestamptz[], :problems::text[], :parameters::jsonb[], :errors::text[],
                            :next_steps::text[])
 UNION ALL
@@ -47,7 +47,7 @@ WITH ended AS (
     UPDATE sevdesk_jobs
     SET state = :state, problem = :problem, problem_parameters = :parameters::jsonb, error = :error,
         next_step = :next_step, result = coalesce(:result::jsonb, result),
-        -- What a mail said is nobody's business any more; sevDesk has it.
+        -- Personal data: not kept after the job; sevDesk has the mail.
         payload = CASE WHEN :state IN ('done', 'rejected') THEN payload - '{subject,text}'::text[] ELSE payload END,
         retries = retries + :retries::int,
         not_before = clock_timestamp() + make_interval(secs => :after::float8),

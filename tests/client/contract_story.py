@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from sevdesk_client import SevDeskClient
+from sevdesk_client.client import SevDeskClient
 from sevdesk_client.errors import SevDeskError
 from sevdesk_client.models import Contact, Invoice
 from sevdesk_client.sandbox.account.switches import CHOICES, Switches

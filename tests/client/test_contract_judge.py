@@ -10,7 +10,7 @@ import httpx
 import pytest
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
-from sevdesk_client import SevDeskClient
+from sevdesk_client.client import SevDeskClient
 from sevdesk_client.errors import OutcomeUnknown
 from sevdesk_client.sandbox.http.server import Running, listening
 from tests.client.contract import ContractProxy, Exchange, official, proxy_app, read_document

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sevdesk_client import SevDeskClient
+from sevdesk_client.client import SevDeskClient
 from sevdesk_client.credit_note_draft import CreditNoteDraft
 from sevdesk_client.credit_notes import CreditNoteCalls
 from sevdesk_client.errors import Refused

@@ -25,16 +25,15 @@ CHANGES = {
     "document_kind": "UPDATE billing_invoices SET document_kind = 'AR'",
     "net_amount, gross_amount": "UPDATE billing_invoices SET net_amount = 200, gross_amount = 219",
     "gross_amount": "UPDATE billing_invoices SET gross_amount = 'NaN'",
-    "name of position 1": "UPDATE billing_invoice_items SET name = 'Etwas anderes'",
-    "description of position 1": "UPDATE billing_invoice_items SET description = 'Genauer'",
-    "quantity of position 1, unit_price of position 1": "UPDATE billing_invoice_items "
-    "SET quantity = 2, unit_price = 50",
-    "unit_price of position 1": "UPDATE billing_invoice_items SET unit_price = 'NaN'",
-    "tax_rate of position 1": "UPDATE billing_invoice_items SET tax_rate = 7",
-    "unit of position 1": "UPDATE billing_invoice_items SET unit = 'h'",
-    "positions 2": "INSERT INTO billing_invoice_items (invoice_id, position, name, quantity, unit_price, tax_rate) "
+    "positions[1].name": "UPDATE billing_invoice_items SET name = 'Etwas anderes'",
+    "positions[1].description": "UPDATE billing_invoice_items SET description = 'Genauer'",
+    "positions[1].quantity, positions[1].unit_price": "UPDATE billing_invoice_items SET quantity = 2, unit_price = 50",
+    "positions[1].unit_price": "UPDATE billing_invoice_items SET unit_price = 'NaN'",
+    "positions[1].tax_rate": "UPDATE billing_invoice_items SET tax_rate = 7",
+    "positions[1].unit": "UPDATE billing_invoice_items SET unit = 'h'",
+    "positions[2]": "INSERT INTO billing_invoice_items (invoice_id, position, name, quantity, unit_price, tax_rate) "
     "SELECT id, 2, 'Noch etwas', 1, 1, 19 FROM billing_invoices",
-    "positions 1": "DELETE FROM billing_invoice_items",
+    "positions[1]": "DELETE FROM billing_invoice_items",
     "service_from, service_to": "UPDATE billing_invoices SET service_from = 'infinity', service_to = '20261-01-01'",
 }
 

@@ -29,6 +29,9 @@ from worker.domain.problems.delays import ENTRIES
 
 # Whoever the invoices are made out to (`Billing.company`, `Billing.person`).
 PERSONAL = r"Müller|Söhne|rechnung@|Hauptstra|\b10115\b|Berlin|Jörg|Weiß|joerg@|Gasse|München"
+# Words that our own parameters must not bring into a German sentence; the other parameters quote what others say.
+ENGLISH = r"\b(company|contact|invoice|cancellation|document|position|address|name(?!@)|the|of|to|and|instead|more)\b"
+QUOTED = {"answer", "faults", "operation", "error", "known", "event"}
 STATES = {"parked", "rejected"}
 WAITING = {entry.code for entry in ENTRIES}
 
@@ -53,6 +56,8 @@ async def test_problem_is_told_everywhere(code: str, stage: Stage) -> None:
     assert found.parameters.keys() - {"tries"} == CATALOGUE[code].parameters
     assert {name: found.parameters[name] for name in provocation.named} == provocation.named
     assert not re.search(PERSONAL, "".join(found.parameters.values())), found
+    own = {name: "" if name in QUOTED else value for name, value in found.parameters.items()}
+    assert not re.search(ENGLISH, Problem(code, own).cause("de")), found
     assert_row_says_it(job, found)
     if job["state"] in STATES:
         await assert_event_says_it(stage, job, found)

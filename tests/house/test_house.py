@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import is_typeddict
@@ -12,6 +13,7 @@ from typing import is_typeddict
 import asyncpg
 import pytest
 
+from worker.domain.ledger import JobState
 from worker.operator import rows as operator_rows
 from worker.settings import Settings
 from worker.store import rows
@@ -90,6 +92,16 @@ def test_planted_arrow_is_noticed(tmp_path: Path, module: str, line: str, contra
     assert re.search(rf"{contract}.* BROKEN", judged.stdout)
 
 
+def test_pure_modules_are_in_the_contract() -> None:
+    """A module whose docstring says Pure is in the contract that forbids it I/O, and none else is there."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    [pure] = [contract["source_modules"] for contract in contracts if contract["name"].startswith("Pure rooms")]
+    rooms = {"worker.domain", "worker.datev"}
+    docs = {name_of(path): ast.get_docstring(ast.parse(path.read_text())) or "" for path in MODULES}
+    said = {name for name, text in docs.items() if re.search(r"\bPure\b", text)}
+    assert {name for name in said if not any(within(name, room) for room in rooms)} == set(pure) - rooms
+
+
 def test_pure_rooms_ask_no_clock() -> None:
     """What no import shows: nothing in the pure rooms asks for the present time or opens a file."""
     pure = [path for path in MODULES if name_of(path).startswith(("worker.domain", "worker.datev"))]
@@ -165,6 +177,16 @@ async def test_rows_have_their_columns(database_url: str) -> None:
     }
     await connection.close()
     assert named == returned
+
+
+async def test_job_states_are_the_ledgers(database_url: str) -> None:
+    """The column's CHECK allows exactly the states of `JobState`."""
+    connection = await asyncpg.connect(database_url)
+    statement = """SELECT pg_get_constraintdef(oid) FROM pg_constraint
+                   WHERE conrelid = 'sevdesk_jobs'::regclass AND conname = 'sevdesk_jobs_state_check'"""
+    allowed = set(re.findall(r"'(\w+)'::text", await connection.fetchval(statement)))
+    await connection.close()
+    assert allowed == set(JobState)
 
 
 def test_every_query_is_used() -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -41,7 +40,6 @@ def test_good_payload_is_understood() -> None:
         invoice_id=INVOICE,
         requested_by=PERSON,
         correlation_id="c-1",
-        enqueued_at=datetime.fromtimestamp(NOW / 1000, UTC),
         score=NOW,
     )
 

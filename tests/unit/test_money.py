@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.domain.invoice import Invoice, Item
-from worker.domain.money import Sums, e_invoice_rounding, first_problem, predict, tax_text
+from worker.domain.money import Sums, e_invoice_rounding, first_problem, predict
+from worker.domain.tax_rules import tax_text
 
 
 def item(price: str, rate: str = "19", quantity: str = "1", position: int = 1, name: str = "Dachziegel") -> Item:

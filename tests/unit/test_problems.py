@@ -7,14 +7,27 @@ from pathlib import Path
 import pytest
 
 from sevdesk_client import errors
+from worker.domain.invoice import PartyKind
 from worker.domain.outcome import NotYet, Parked, Retry
 from worker.domain.problems import CATALOGUE, Actor, Problem, ProblemType, problem
+from worker.domain.problems.words import WORDS, in_words
+from worker.operator.interface_schema import interface_schema
+from worker.steps import document
 from worker.steps.sevdesk_refusals import outcome_of, refusal, unknown_outcome
 
 WORKER = Path(__file__).resolve().parents[2] / "worker"
 ENTRIES = list(CATALOGUE.values())
 # Calls that make a problem, and at which argument its code stands.
 MAKERS = {"problem": 0, "sums_problem": 0, "_ask": 0, "HeldBack": 1, "Unreadable": 0, "_about": 0}
+
+
+def test_every_difference_has_its_words() -> None:
+    """What may differ in sevDesk's document, and who may receive it, is named by codes that both languages know."""
+    codes = {*document.HEAD.values(), *document.POSITION.values(), *PartyKind}
+    assert codes <= WORDS.keys()
+    assert interface_schema()["problem_words"]["words"].keys() == WORDS.keys()
+    english, german = in_words("position_price 3, city", "en"), in_words("position_price 3, city", "de")
+    assert (english, german) == ("price of position 3, city", "Preis der Position 3, Ort")
 
 
 def placeholders(text: str) -> set[str]:
@@ -100,6 +113,8 @@ def refused(reason: str, code: int | None = None, operation: str = "POST /Invoic
         (refused("Invoice can only be deleted in status 100", 159), "not_a_draft"),
         (refused("invoice already canceled", 421), "sevdesk_already_cancelled"),
         (refused("contactPerson is missing or invalid"), "contact_person_unknown"),
+        (refused("none", operation="GET /StaticCountry"), "sevdesk_refused"),  # it says nothing about what is missing
+        (refused("none", operation="GET /PaymentMethod"), "sevdesk_refused"),
         (refused("none", operation="PUT /Invoice/{id}/changeParameter"), "template_refused"),
         (refused("teapot"), "sevdesk_refused"),
     ],

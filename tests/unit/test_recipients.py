@@ -150,7 +150,7 @@ UNRESOLVED = [
         [own("company", COMPANY), own("company", SECOND_COMPANY), out("company", COMPANY, "invoice_recipient")],
         None,
         [(PartyKind.COMPANY, COMPANY), (PartyKind.COMPANY, SECOND_COMPANY)],
-        f"2 parties are each the invoice_recipient of invoice {INVOICE}: Company {COMPANY}, Company {SECOND_COMPANY}.",
+        f"2 parties are each the invoice_recipient of invoice {INVOICE}: company {COMPANY}, company {SECOND_COMPANY}.",
     ),
     # Two companies are labelled: listed by id, and the primary one does not break the tie.
     (
@@ -161,21 +161,21 @@ UNRESOLVED = [
         ],
         None,
         [(PartyKind.COMPANY, COMPANY), (PartyKind.COMPANY, SECOND_COMPANY)],
-        f"2 parties are each the invoice_recipient of deal {DEAL}: Company {COMPANY}, Company {SECOND_COMPANY}.",
+        f"2 parties are each the invoice_recipient of deal {DEAL}: company {COMPANY}, company {SECOND_COMPANY}.",
     ),
     # Two persons are labelled.
     (
         [out("contact", PERSON, "invoice_recipient"), out("contact", SECOND_PERSON, "invoice_recipient")],
         None,
         [(PartyKind.CONTACT, PERSON), (PartyKind.CONTACT, SECOND_PERSON)],
-        f"2 parties are each the invoice_recipient of deal {DEAL}: Contact {PERSON}, Contact {SECOND_PERSON}.",
+        f"2 parties are each the invoice_recipient of deal {DEAL}: contact {PERSON}, contact {SECOND_PERSON}.",
     ),
     # Two primary companies; the invoice's contact does not break the tie.
     (
         [out("company", COMPANY, "primary"), out("company", SECOND_COMPANY, "primary")],
         PERSON,
         [(PartyKind.COMPANY, COMPANY), (PartyKind.COMPANY, SECOND_COMPANY)],
-        f"2 parties are each the primary company of deal {DEAL}: Company {COMPANY}, Company {SECOND_COMPANY}.",
+        f"2 parties are each the primary company of deal {DEAL}: company {COMPANY}, company {SECOND_COMPANY}.",
     ),
     # A labelled company whose row is missing is not replaced by a labelled person, a primary company or a contact.
     (
@@ -186,21 +186,21 @@ UNRESOLVED = [
         ],
         PERSON,
         [(PartyKind.COMPANY, GONE_COMPANY)],
-        f"Company {GONE_COMPANY} is the invoice_recipient of deal {DEAL}, but there is no such row.",
+        f"The invoice_recipient of deal {DEAL} is company {GONE_COMPANY}, but there is no such row.",
     ),
     # A company's uuid is not looked up among the persons.
     (
         [out("company", PERSON, "primary")],
         PERSON,
         [(PartyKind.COMPANY, PERSON)],
-        f"Company {PERSON} is the primary company of deal {DEAL}, but there is no such row.",
+        f"The primary company of deal {DEAL} is company {PERSON}, but there is no such row.",
     ),
     # The invoice's contact was deleted.
     (
         [],
         GONE_PERSON,
         [(PartyKind.CONTACT, GONE_PERSON)],
-        f"Contact {GONE_PERSON} is the contact of the invoice, but there is no such row.",
+        f"The contact of the invoice is contact {GONE_PERSON}, but there is no such row.",
     ),
     # Nobody is named anywhere.
     (

@@ -13,9 +13,9 @@ import pytest
 from worker.domain import eu_vat
 from worker.domain.check_levels import DEFAULTS, Level
 from worker.domain.invoice import Invoice, Item, Party, PartyKind
-from worker.domain.money import first_problem, tax_text
+from worker.domain.money import first_problem
 from worker.domain.problems import CATALOGUE, tax_rules
-from worker.domain.tax_rules import findings, shown_tax, supply_day
+from worker.domain.tax_rules import findings, shown_tax, supply_day, tax_text
 
 COMPANY, PERSON = PartyKind.COMPANY, PartyKind.CONTACT
 AT_ID, DE_ID, FR_ID, EL_ID, XI_ID = "ATU12345675", "DE136695976", "FR40303265045", "EL123456783", "XI980780684"

@@ -28,7 +28,12 @@ def doctor(as_json: AsJson = False) -> None:
     checks = asyncio.run(check_all())
     table = Table.grid(padding=(0, 2))
     for check in checks:
-        table.add_row(Text(check.level, style=STYLES[check.level]), Text(check.name, style="bold"), Text(check.detail))
+        said = " ".join(filter(None, (check.detail, check.next_step)))
+        table.add_row(
+            Text(check.level, style=STYLES[check.level]),
+            Text(check.name, style="bold"),
+            Text(said),
+        )
     ok = all(check.ok for check in checks)
     show(as_json, {"ok": ok, "checks": checks}, table)
     if not ok:

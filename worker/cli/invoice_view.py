@@ -2,21 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
-from zoneinfo import ZoneInfo
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from worker.cli.base import dump
 from worker.cli.tables import facts, table
+from worker.domain.dates import BERLIN
 from worker.store.connection import EARLIEST, LATEST
 
 if TYPE_CHECKING:
     from worker.domain.advances import Reckoning
     from worker.operator.preview import Preview
     from worker.operator.rows import InvoiceHeadRow
-
-BERLIN = ZoneInfo("Europe/Berlin")
 
 
 class InvoiceHistory(TypedDict):

@@ -14,6 +14,7 @@ import typer
 from worker.cli.base import MUST_ACT, USAGE, AsJson, cli, fail, show, with_store
 from worker.cli.invoices import invoice_id_of
 from worker.domain import jobs as contract
+from worker.domain.ledger import JobState
 from worker.domain.problems import CATALOGUE
 from worker.operator.diagnosis import duration
 from worker.operator.lookup import resolve
@@ -21,7 +22,6 @@ from worker.operator.rows import DecidingJobRow, ListedJobRow
 from worker.store import NoOpenQuestion, Store
 from worker.store.rows import Row
 
-STATES = ("requested", "queued", "running", "waiting", "done", "parked", "rejected", "dismissed")
 FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -35,7 +35,7 @@ ParkedSubject = Annotated[
 
 @cli.command()
 def jobs(
-    state: Annotated[str | None, typer.Option(help=f"One of {', '.join(STATES)}.")] = None,
+    state: Annotated[str | None, typer.Option(help=f"One of {', '.join(JobState)}.")] = None,
     kind: KindOption = None,
     code: Code = None,
     since: Annotated[
@@ -50,8 +50,8 @@ def jobs(
     """List jobs, the newest first."""
     from worker.cli.status_view import job_table
 
-    if state is not None and state not in STATES:
-        fail(f"--state is {state!r}; it must be one of {', '.join(STATES)}.", USAGE)
+    if state is not None and state not in tuple(JobState):
+        fail(f"--state is {state!r}; it must be one of {', '.join(JobState)}.", USAGE)
     _check_filters(kind, code)
     wanted = {"state": state, "kind": kind, "code": code, "since": _utc(since), "until": _utc(until), "most": limit}
     rows: list[ListedJobRow] = with_store(lambda store: store.query("list_jobs", **wanted))
@@ -97,7 +97,7 @@ def _flat(payload: dict[str, Any]) -> dict[str, Any]:
     return {key: json.dumps(value) if isinstance(value, list | dict) else value for key, value in payload.items()}
 
 
-class Outcome(StrEnum):
+class Answer(StrEnum):
     """Whether the write happened about which the worker asks a person; or the problem is to be disregarded."""
 
     DONE = "done"
@@ -128,7 +128,7 @@ def retry(
     kind: KindOption = None,
     older: Older = None,
     outcome: Annotated[
-        Outcome | None,
+        Answer | None,
         typer.Option("--as", help="The answer to what the job asks: did it happen or not; or go on."),
     ] = None,
     as_json: AsJson = False,
@@ -224,7 +224,7 @@ def _utc(time: datetime | None) -> datetime | None:
     return None if time is None else time.replace(tzinfo=UTC)
 
 
-async def _unpark(store: Store, job_id: str, outcome: Outcome | None) -> bool:
+async def _unpark(store: Store, job_id: str, outcome: Answer | None) -> bool:
     try:
         return await store.unpark(job_id, answer=outcome.value if outcome else None) is not None
     except NoOpenQuestion:

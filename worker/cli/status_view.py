@@ -8,12 +8,13 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.cli.tables import facts, table
-from worker.domain.health_check import MISSED_SYNCS
+from worker.domain.ledger import ENDED, JobState
+from worker.domain.schedule import MISSED_SYNCS
 from worker.operator.diagnosis import duration
 from worker.operator.rows import AccountRow, ListedJobRow, ReconciliationRow, WaitingJobRow
 from worker.store.rows import Row
 
-STATES = ("requested", "queued", "running", "waiting", "parked")  # all but the ended ones, in a job's order
+STATES = [state for state in JobState if state not in ENDED]
 # Columns of the tables of jobs: title -> key of the row.
 RUNNING = {"for": "seconds", "kind": "kind", "invoice": "invoice_number", "attempt": "attempt", "worker": "worker",
            "job": "job_id"}  # fmt: skip

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from worker.demo import credits
-from worker.demo.results import InvoiceResult, Results
+from worker.demo.results import InvoiceOutcome, Results
 from worker.demo.sample_invoices import ExpectedState
+from worker.domain.dates import BERLIN
 
-BERLIN = ZoneInfo("Europe/Berlin")
 STATUSES = {"100": "draft", "200": "open", "750": "partially_paid", "1000": "paid"}  # sevDesk's codes, official
 
 PUBLISHED_EVENTS = ["drafted", "template_set", "finalized", "pdf_stored", "mailed"]
@@ -30,7 +29,7 @@ CONTACT_EVENTS = ("contact_linked", "address_written", "email_written")
 UNORDERED_EVENTS = {*CONTACT_EVENTS, "payment_synced"}
 
 
-class Check(NamedTuple):
+class Comparison(NamedTuple):
     """One compared value, as texts."""
 
     name: str
@@ -43,8 +42,8 @@ def money(amount: Decimal) -> str:
     return f"{amount:.2f}" if amount == round(amount, 2) else str(amount)
 
 
-def _check(name: str, expected: object, actual: object) -> Check:
-    return Check(name, _text(expected), _text(actual))
+def _check(name: str, expected: object, actual: object) -> Comparison:
+    return Comparison(name, _text(expected), _text(actual))
 
 
 def _text(value: object) -> str:
@@ -55,12 +54,12 @@ def _text(value: object) -> str:
     return "none" if value is None else str(value)
 
 
-def check_invoice(invoice: InvoiceResult) -> list[Check]:
+def check_invoice(invoice: InvoiceOutcome) -> list[Comparison]:
     """Compares everything there is about one invoice."""
     return [*_billing_checks(invoice), *_job_checks(invoice), *_event_checks(invoice), *_sevdesk_checks(invoice)]
 
 
-def _expected_paid_on(invoice: InvoiceResult) -> date | None:
+def _expected_paid_on(invoice: InvoiceOutcome) -> date | None:
     """The day of the payment; where nothing is owed, the day of the publication."""
     if invoice.plan.expected is ExpectedState.NOTHING_OWED:
         days = [each["created_at"] for each in invoice.row["events"] if each["event_type"] == "finalized"]
@@ -68,11 +67,11 @@ def _expected_paid_on(invoice: InvoiceResult) -> date | None:
     return invoice.plan.paid_on if invoice.plan.expected is ExpectedState.PAID else None
 
 
-def _expected_paid(invoice: InvoiceResult) -> Decimal:
+def _expected_paid(invoice: InvoiceOutcome) -> Decimal:
     return Decimal(0) if invoice.plan.expected is ExpectedState.RETURNED else invoice.plan.amount
 
 
-def _billing_checks(invoice: InvoiceResult) -> list[Check]:
+def _billing_checks(invoice: InvoiceOutcome) -> list[Comparison]:
     plan, row = invoice.plan, invoice.row
     paid_at = row["paid_at"].astimezone(BERLIN).date() if row["paid_at"] else None
     digests = [event["payload"]["sha256"] for event in row["events"] if event["event_type"] == "pdf_stored"]
@@ -95,7 +94,7 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest() if content.startswith(b"%PDF") else "not a PDF"
 
 
-def _job_checks(invoice: InvoiceResult) -> list[Check]:
+def _job_checks(invoice: InvoiceOutcome) -> list[Comparison]:
     jobs, state = invoice.row["jobs"], "parked" if invoice.plan.is_refused else "done"
     actual = [f"{job['kind']} {job['state']}" + f": {job['error']}" * (job["state"] != state) for job in jobs]
     kinds = ["publish_invoice", "send_invoice", *([credits.JOB] if _is_credited(invoice) else [])]
@@ -105,11 +104,11 @@ def _job_checks(invoice: InvoiceResult) -> list[Check]:
     return checks
 
 
-def _is_credited(invoice: InvoiceResult) -> bool:
+def _is_credited(invoice: InvoiceOutcome) -> bool:
     return invoice.plan.invoice_number == credits.INVOICE_NUMBER
 
 
-def _event_checks(invoice: InvoiceResult) -> list[Check]:
+def _event_checks(invoice: InvoiceOutcome) -> list[Comparison]:
     payment_events = PAYMENT_EVENTS.get(invoice.plan.expected, [])
     expected = PUBLISHED_EVENTS + payment_events + (credits.EVENTS if _is_credited(invoice) else [])
     if invoice.plan.expected is ExpectedState.NOTHING_OWED:
@@ -124,7 +123,7 @@ def _event_checks(invoice: InvoiceResult) -> list[Check]:
     ]
 
 
-def _sevdesk_checks(invoice: InvoiceResult) -> list[Check]:
+def _sevdesk_checks(invoice: InvoiceOutcome) -> list[Comparison]:
     plan, count = invoice.plan, _check("sevDesk: invoices", 1, len(invoice.in_sevdesk))
     if not invoice.in_sevdesk:
         return [count]
@@ -148,7 +147,7 @@ def _sevdesk_checks(invoice: InvoiceResult) -> list[Check]:
     ]
 
 
-def _in_sevdesk(invoice: InvoiceResult, key: str, read: Callable[[Any], object] = str) -> list[object]:
+def _in_sevdesk(invoice: InvoiceOutcome, key: str, read: Callable[[Any], object] = str) -> list[object]:
     """A value of the invoice in sevDesk; if there are several such invoices, the values of all."""
     return [None if each[key] is None else read(each[key]) for each in invoice.in_sevdesk]
 
@@ -157,7 +156,7 @@ def _decimal(amount: object) -> Decimal:
     return Decimal(str(amount))
 
 
-def check_account(results: Results) -> list[Check]:
+def check_account(results: Results) -> list[Comparison]:
     """Checks the contacts, the payment syncs, and that there is nothing else."""
     published = [invoice for invoice in results.invoices if not invoice.plan.is_refused]
     numbers = {each["invoiceNumber"] for invoice in published for each in invoice.in_sevdesk} - {None}
@@ -174,7 +173,7 @@ def check_account(results: Results) -> list[Check]:
     ]
 
 
-def _contact_checks(results: Results) -> list[Check]:
+def _contact_checks(results: Results) -> list[Comparison]:
     """Every customer is exactly one contact in sevDesk, and each step of writing it is in the event log once."""
     tables = results.month.tables
     persons = [str(row["id"]) for row in tables["contacts"] if not row["is_internal"]]

@@ -10,8 +10,8 @@ from rich.padding import Padding
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from worker.demo.checks import Check, money
-from worker.demo.results import InvoiceResult
+from worker.demo.checks import Comparison, money
+from worker.demo.results import InvoiceOutcome
 from worker.demo.sample_invoices import ExpectedState
 
 MIN_WIDTH_FOR_GAPS = 90  # columns; below it the table has no gaps between its own, so that it fits into 80
@@ -49,7 +49,7 @@ class DemoConsole:
             task = progress.add_task(text, total=1.0)
             yield lambda now, share: progress.update(task, description=now, completed=share)
 
-    def table(self, invoices: Sequence[InvoiceResult], failed: set[str]) -> None:
+    def table(self, invoices: Sequence[InvoiceOutcome], failed: set[str]) -> None:
         """Prints a row for each invoice; `failed` are the numbers of those with a failed check."""
         gap = 1 if self._console.width >= MIN_WIDTH_FOR_GAPS else 0
         table = Table(box=box.SIMPLE_HEAD, padding=(0, gap, 0, 0), pad_edge=False)
@@ -60,7 +60,7 @@ class DemoConsole:
             table.add_row(*_cells(invoice), mark, style=style)
         self._console.print(Padding(table, (0, 0, 0, 1)))
 
-    def summary(self, checks: dict[str, list[Check]], failed: dict[str, list[Check]]) -> None:
+    def summary(self, checks: dict[str, list[Comparison]], failed: dict[str, list[Comparison]]) -> None:
         """Prints every failed check, or that there is none. Both arguments by invoice number or `the account`."""
         seconds = f"{time.monotonic() - self._start:.1f} s"
         if not failed:
@@ -79,7 +79,7 @@ class DemoConsole:
                 self.text(f"    {check.name}: expected {check.expected}, actual {check.actual}")
 
 
-def _cells(invoice: InvoiceResult) -> list[str]:
+def _cells(invoice: InvoiceOutcome) -> list[str]:
     row, plan = invoice.row, invoice.plan
     expected = "parked" if plan.is_refused else plan.claim_status
     return [

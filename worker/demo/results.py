@@ -29,7 +29,7 @@ _SANDBOX_PARTS = ("invoices", "credit_notes", "contacts", "mails")
 
 
 @dataclass(frozen=True, slots=True)
-class InvoiceResult:
+class InvoiceOutcome:
     """Everything there is about one invoice."""
 
     plan: InvoicePlan
@@ -43,7 +43,7 @@ class Results:
     """The results of all invoices, and what belongs to none of them."""
 
     month: BillingMonth
-    invoices: list[InvoiceResult]
+    invoices: list[InvoiceOutcome]
     syncs: list[str]  # states of the requested payment syncs
     open_intents: list[str]
     redis_keys: list[str]
@@ -71,7 +71,7 @@ def read_results(month: BillingMonth, billing: BillingSystem, sandbox: SandboxCo
     in_sevdesk = _grouped((each["customerInternalNote"], each) for each in new["invoices"])
     mails = _grouped((mail["object"]["id"], mail) for mail in new["mails"])
     invoices = [
-        InvoiceResult(plan, rows[plan.invoice_id], found, [mail for each in found for mail in mails[each["id"]]])
+        InvoiceOutcome(plan, rows[plan.invoice_id], found, [mail for each in found for mail in mails[each["id"]]])
         for plan in month.plans
         for found in [in_sevdesk[plan.invoice_number]]
     ]

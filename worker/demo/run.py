@@ -33,7 +33,7 @@ from worker.demo.checks import check_account, check_invoice
 from worker.demo.console import DemoConsole
 from worker.demo.month import BillingMonth, billing_month
 from worker.demo.process import DemoError, DemoProcess, environment
-from worker.demo.results import InvoiceResult, read_results, sandbox_ids
+from worker.demo.results import InvoiceOutcome, read_results, sandbox_ids
 from worker.demo.sample_invoices import ExpectedState
 from worker.demo.sandbox import SandboxControl, wait_for_address
 from worker.local import services as local
@@ -259,7 +259,7 @@ class _Demo:
         self.console.step_done(f"{text}: {changed} {'claim has' if changed == 1 else 'claims have'} changed")
 
 
-def _write_pdfs(invoices: list[InvoiceResult], folder: Path) -> int:
+def _write_pdfs(invoices: list[InvoiceOutcome], folder: Path) -> int:
     """Writes the PDFs, named by their numbers, and returns how many they are."""
     pdfs = {f"{each.row['external_invoice_number']}": pdf for each in invoices for pdf in each.row["pdfs"]}
     for number, content in pdfs.items():

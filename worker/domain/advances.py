@@ -12,8 +12,9 @@ from decimal import Decimal
 
 from worker.domain.dates import FINAL
 from worker.domain.invoice import FinalInvoiceForm, Invoice, Item
-from worker.domain.money import Sums, are_computable, figure, percent, predict
+from worker.domain.money import Sums, are_computable, figure, predict
 from worker.domain.problems import Problem, problem
+from worker.domain.tax_rules import percent
 
 ADVANCE = "AR"  # `document_kind` of an advance (Abschlagsrechnung)
 # The problems that other jobs of the deal decide on, by the kind of the invoice.

@@ -8,8 +8,9 @@ from decimal import Decimal
 from worker.domain import events
 from worker.domain.invoice import CreditNote, Item
 from worker.domain.jobs import CreditPosition
-from worker.domain.money import Sums, percent, predict
+from worker.domain.money import Sums, predict
 from worker.domain.problems import Problem, problem
+from worker.domain.tax_rules import percent
 
 ZERO = Decimal(0)
 DRAFTED, FINALIZED, DELETED = "drafted", "finalized", "deleted"  # `CreditNote.status`

@@ -2,10 +2,12 @@
 
 from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from worker.domain.invoice import Invoice
 from worker.domain.problems import Problem, problem
 
+BERLIN = ZoneInfo("Europe/Berlin")  # the time zone of sevDesk's days
 # Postgres also holds `infinity` and years that Python and sevDesk do not know. No invoice lies outside these days.
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2100, 12, 31)
 LONGEST_TERM = 365  # days; a longer term is a slip, and terms over 60 days need an agreement (§ 271a BGB)

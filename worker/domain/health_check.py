@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-# A sync may be running, and one may have been missed; the third in a row is a fault.
-MISSED_SYNCS = 3
 # `unknown`: the program cannot find out, so a person must look.
-Level = Literal["ok", "warn", "fail", "unknown"]
+CheckLevel = Literal["ok", "warn", "fail", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +12,7 @@ class Check:
     """`detail` says in one or two sentences what was found."""
 
     name: str
-    level: Level
+    level: CheckLevel
     detail: str
     next_step: str | None = None
 
@@ -25,7 +23,7 @@ class Check:
 
 
 def check_that(
-    name: str, passed: bool, good: str, bad: str, level: Level = "fail", *, next_step: str | None = None
+    name: str, passed: bool, good: str, bad: str, level: CheckLevel = "fail", *, next_step: str | None = None
 ) -> Check:
     """A check with the text `good` if passed, else with `bad`, `level` and `next_step`."""
     return Check(name, "ok", good) if passed else Check(name, level, bad, next_step)

@@ -78,6 +78,11 @@ class Party:
         return f"{self.first_name} {self.name}" if self.first_name else self.name
 
 
+def party_name(kind: PartyKind, id: UUID) -> str:
+    """How problems name a company or person without personal data; `problems/words.py` translates the kind."""
+    return f"{kind.value} {id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Association:
     """A row of `hubspot_associations` that starts or ends at the invoice or its deal."""

@@ -65,7 +65,7 @@ class PublishInvoice(Payload):
     final_invoice_form: FinalInvoiceForm | None = None
 
 
-# More than a customer has offices; a mail to many is no invoice's.
+# More addresses than any customer has needed.
 MAX_ADDRESSES = 20
 
 

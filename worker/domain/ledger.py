@@ -3,12 +3,29 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from worker.domain.events import Event
 from worker.domain.invoice import Handback
 from worker.domain.problems import TRIED_AGAIN, Problem
+
+
+class JobState(StrEnum):
+    """`sevdesk_jobs.state`, in a job's order."""
+
+    REQUESTED = "requested"  # by sevdesk_request_job or `retry`
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"  # for a time
+    DONE = "done"
+    PARKED = "parked"  # until a person acts
+    REJECTED = "rejected"
+    DISMISSED = "dismissed"
+
+
+ENDED = (JobState.DONE, JobState.REJECTED, JobState.DISMISSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +73,6 @@ class IncomingJob:
     invoice_id: UUID | None = None
     requested_by: UUID | None = None
     correlation_id: str | None = None
-    enqueued_at: datetime | None = None
     problem: Problem | None = None
     score: float = 0.0  # when it is to start, in epoch milliseconds
 
@@ -75,7 +91,7 @@ class Change:
 class AttemptEnd:
     """The columns of the ledger row at the end of an attempt."""
 
-    state: str  # done | parked | rejected | waiting | queued
+    state: JobState
     problem: Problem | None = None  # None only for `done`
     result: Mapping[str, Any] | None = None
     after: float | None = None  # seconds until it may be tried again

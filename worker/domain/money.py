@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from worker.domain import eu_vat
 from worker.domain.invoice import Invoice, Item
 from worker.domain.problems import Problem, problem
+from worker.domain.tax_rules import percent, wrong_rate, wrong_rule
 
 CENT = Decimal("0.01")
 
@@ -28,36 +28,11 @@ _DECIMALS = 4
 _TOO_LARGE = Decimal(10**9)
 _TOO_LARGE_TOTAL = Decimal(10**12)
 
-_ZERO = frozenset({Decimal(0)})
-_GERMAN = frozenset({Decimal(0), Decimal(7), Decimal(19)})
-
-# Tax rule -> rates its positions may carry (official, "sevdesk-Update 2.0 / Tax Rules").
-_RATES = {1: _GERMAN, 2: _ZERO, 3: _GERMAN, 4: _ZERO, 5: _ZERO, 11: _ZERO, 17: _ZERO, 21: _ZERO}
-
-# One Stop Shop: the rate is the one of the customer's country (official), which `tax_rules` compares.
-_ONE_STOP_SHOP = frozenset({18, 19, 20})
-
 # Advance, partial and final invoices. AR and TR need tax rule 1 or 11, and all three the account's own currency
 # (official). That ER needs the same rules is inferred: it closes a chain of AR or TR.
 _CHAINED_TYPES = frozenset({"AR", "TR", "ER"})
 _CHAINED_RULES = frozenset({1, 11})
 _ACCOUNT_CURRENCY = "EUR"
-
-# What the law wants on an invoice where no German tax is shown (sections 14, 14a UStG; 34a UStDV for small businesses).
-_NOTICES = {
-    2: "Steuerfreie Ausfuhrlieferung (§ 4 Nr. 1a UStG)",
-    3: "Steuerfreie innergemeinschaftliche Lieferung (§ 4 Nr. 1b UStG)",
-    4: "Steuerfreier Umsatz (§ 4 UStG)",
-    5: "Steuerschuldnerschaft des Leistungsempfängers (§ 13b UStG)",
-    11: "Steuerbefreiung für Kleinunternehmer (§ 19 UStG)",
-    17: "Nicht im Inland steuerbare Leistung",
-    21: "Steuerschuldnerschaft des Leistungsempfängers (§ 18b UStG)",
-}
-# Rules under which the customer's VAT id must stand on the invoice -> where the law says so.
-NEEDS_VAT_ID = {
-    3: "§ 6a Abs. 1 Satz 1 Nr. 4, § 14a Abs. 3 UStG",
-    21: "§ 3a Abs. 2, § 14a Abs. 1 UStG",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +85,7 @@ def first_problem(invoice: Invoice, sevdesk_type: str) -> Problem | None:
 
     `sevdesk_type` is the invoiceType it is sent as (`RE`, `AR`, `ER`).
     """
-    checks = (_no_positions, _wrong_currency, _wrong_rule, _wrong_position, _wrong_rate, _no_totals, _negative_total)
+    checks = (_no_positions, _wrong_currency, wrong_rule, _wrong_position, wrong_rate, _no_totals, _negative_total)
     for check in checks:
         if found := check(invoice):
             return found
@@ -138,26 +113,6 @@ def _unit(currency: str) -> Decimal:
     return Decimal(1) if currency in _WITHOUT_CENTS else CENT
 
 
-def tax_text(invoice: Invoice, vat_id: str | None = None) -> str:
-    """sevDesk's `taxText`, in German: the tax rates, or the notice that the law requires where no tax is shown.
-
-    Both, if the rule allows rates with and without tax (intra-EU delivery) and both occur. The customer's VAT id
-    follows the notice where the law wants it on the invoice.
-    """
-    rates = sorted({item.tax_rate for item in invoice.items})
-    notice = _NOTICES.get(invoice.tax_rule)
-    if notice is None:
-        scheme = " (One-Stop-Shop)" if invoice.tax_rule in _ONE_STOP_SHOP else ""
-        return f"Umsatzsteuer {_listed(rates)}{scheme}"
-    if vat_id and invoice.tax_rule in NEEDS_VAT_ID:
-        notice += f"; USt-IdNr. des Kunden: {eu_vat.vat_id_text(vat_id)}"
-    taxed = [rate for rate in rates if rate]
-    if not taxed:
-        return notice
-    exempt = f"; 0%: {notice}" if len(taxed) < len(rates) else ""
-    return f"Umsatzsteuer {_listed(taxed)}{exempt}"
-
-
 def _no_positions(invoice: Invoice) -> Problem | None:
     """Official since 2023-07-24; measured text: `The given document must have at least one position`."""
     return None if invoice.items else problem("positions_missing")
@@ -168,17 +123,6 @@ def _wrong_currency(invoice: Invoice) -> Problem | None:
     if re.fullmatch("[A-Z]{3}", invoice.currency):
         return None
     return problem("currency_invalid", currency=repr(invoice.currency[:10]))
-
-
-def _wrong_rule(invoice: Invoice) -> Problem | None:
-    """Official: the list of revenue rules; One Stop Shop rules cannot be e-invoices."""
-    rule = invoice.tax_rule
-    if rule not in _RATES and rule not in _ONE_STOP_SHOP:
-        known = ", ".join(str(rule) for rule in sorted({*_RATES, *_ONE_STOP_SHOP}))
-        return problem("tax_rule_unknown", tax_rule=rule, known=known)
-    if rule in _ONE_STOP_SHOP and invoice.is_e_invoice:
-        return problem("oss_not_e_invoice", tax_rule=rule)
-    return None
 
 
 def _wrong_position(invoice: Invoice) -> Problem | None:
@@ -196,22 +140,6 @@ def _position_problem(item: Item) -> Problem | None:
         return problem("position_price_decimals", position=item.position, price=f"{item.unit_price.normalize():f}")
     if item.quantity != round(item.quantity, _DECIMALS):
         return problem("position_quantity_decimals", position=item.position, quantity=f"{item.quantity.normalize():f}")
-    return None
-
-
-def _wrong_rate(invoice: Invoice) -> Problem | None:
-    """Official: 422 on a rate that the rule does not allow; measured too as code 7100 at `sendBy` (two reports)."""
-    allowed, highest = _RATES.get(invoice.tax_rule), eu_vat.highest_rate(invoice.issue_date)
-    for item in invoice.items:
-        fits = 0 <= item.tax_rate <= highest if allowed is None else item.tax_rate in allowed
-        if not fits:
-            return problem(
-                "tax_rate_not_allowed",
-                position=item.position,
-                rate=percent(item.tax_rate),
-                tax_rule=invoice.tax_rule,
-                allowed=f"0% - {percent(highest)}" if allowed is None else " / ".join(map(percent, sorted(allowed))),
-            )
     return None
 
 
@@ -263,13 +191,3 @@ def figure(amount: Decimal) -> str:
     """With two decimals, or with all of them if there are more than two."""
     short = f"{amount:.2f}"
     return short if Decimal(short) == amount else f"{amount:f}"
-
-
-def percent(rate: Decimal) -> str:
-    """With a decimal comma: 25,5%."""
-    return f"{rate.normalize():f}%".replace(".", ",")
-
-
-def _listed(rates: list[Decimal]) -> str:
-    *most, final = [percent(rate) for rate in rates] or ["0%"]
-    return f"{', '.join(most)} und {final}" if most else final

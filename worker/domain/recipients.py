@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from worker.domain.invoice import Association, Invoice, Party, PartyKind
+from worker.domain.invoice import Association, Invoice, Party, PartyKind, party_name
 from worker.domain.problems import Problem, problem
+from worker.domain.problems.words import in_words
 
 RECIPIENT_LABEL = "invoice_recipient"
 PRIMARY_LABEL = "primary"
@@ -51,7 +52,7 @@ def resolve(
             case [key]:
                 return _recipient(key, parties, rule)
             case _:
-                named = ", ".join(_named(key) for key in keys)
+                named = ", ".join(party_name(*key) for key in keys)
                 return NoRecipient(
                     problem("recipient_ambiguous", count=len(keys), way=rule, parties=named), tuple(keys)
                 )
@@ -62,13 +63,13 @@ def resolve(
 
 def addressed_to(key: PartyKey, parties: Mapping[PartyKey, Party]) -> Recipient | NoRecipient:
     """The recipient of a document that exists: whoever it is addressed to, whomever the billing system names now."""
-    return _recipient(key, parties, "addressee of the document in sevDesk")
+    return _recipient(key, parties, "addressee_in_sevdesk")
 
 
 def _recipient(key: PartyKey, parties: Mapping[PartyKey, Party], way: str) -> Recipient | NoRecipient:
     if party := parties.get(key):
-        return Recipient(party, f"{_named(key)} is the {way}.")
-    return NoRecipient(problem("recipient_row_missing", party=_named(key), way=way), (key,))
+        return Recipient(party, f"{party_name(*key).capitalize()} is the {in_words(way, 'en')}.")
+    return NoRecipient(problem("recipient_row_missing", party=party_name(*key), way=way), (key,))
 
 
 def customer_number(party: Party) -> str:
@@ -92,17 +93,16 @@ def missing_address_fields(party: Party) -> tuple[str, ...]:
 
 
 def _rules(invoice: Invoice, associations: tuple[Association, ...]) -> Iterator[tuple[list[PartyKey], str]]:
-    """The parties that each rule names, and the rule's description for the reason."""
-    deal, own = f"deal {invoice.deal_id}", f"invoice {invoice.id}"
+    """The parties that each rule names, and the rule's code (`problems/words.py`) with the id that it is about."""
     chosen = _associated("invoice", invoice.id, associations, RECIPIENT_LABEL)
     named = _associated("deal", invoice.deal_id, associations, RECIPIENT_LABEL)
     primary = _associated("deal", invoice.deal_id, associations, PRIMARY_LABEL)
-    yield _of(PartyKind.COMPANY, chosen), f"{RECIPIENT_LABEL} of {own}"
-    yield _of(PartyKind.CONTACT, chosen), f"{RECIPIENT_LABEL} of {own}"
-    yield _of(PartyKind.COMPANY, named), f"{RECIPIENT_LABEL} of {deal}"
-    yield _of(PartyKind.CONTACT, named), f"{RECIPIENT_LABEL} of {deal}"
-    yield _of(PartyKind.COMPANY, primary), f"{PRIMARY_LABEL} company of {deal}"
-    yield [(PartyKind.CONTACT, invoice.contact_id)] if invoice.contact_id else [], "contact of the invoice"
+    yield _of(PartyKind.COMPANY, chosen), f"named_by_invoice {invoice.id}"
+    yield _of(PartyKind.CONTACT, chosen), f"named_by_invoice {invoice.id}"
+    yield _of(PartyKind.COMPANY, named), f"named_by_deal {invoice.deal_id}"
+    yield _of(PartyKind.CONTACT, named), f"named_by_deal {invoice.deal_id}"
+    yield _of(PartyKind.COMPANY, primary), f"primary_of_deal {invoice.deal_id}"
+    yield [(PartyKind.CONTACT, invoice.contact_id)] if invoice.contact_id else [], "contact_of_invoice"
 
 
 def _associated(kind: str, id: UUID | None, associations: tuple[Association, ...], label: str) -> set[PartyKey]:
@@ -120,8 +120,3 @@ def _associated(kind: str, id: UUID | None, associations: tuple[Association, ...
 
 def _of(kind: PartyKind, keys: set[PartyKey]) -> list[PartyKey]:
     return sorted((key for key in keys if key[0] is kind), key=lambda key: key[1])
-
-
-def _named(key: PartyKey) -> str:
-    kind, id_ = key
-    return f"{kind.value.capitalize()} {id_}"

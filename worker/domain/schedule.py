@@ -1,12 +1,14 @@
-"""When the next payment sync is due. Pure; the clock is given."""
+"""When the next payment sync and the next full sweep are due. Pure; the clock is given."""
 
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from croniter import croniter
 
-BERLIN = ZoneInfo("Europe/Berlin")
+from worker.domain.dates import BERLIN
+
 DAY_MINUTES = 24 * 60
+# A sync may be running, and one may have been missed; the third in a row is a fault.
+MISSED_SYNCS = 3
 ALLOWED = (
     "1 to 59 minutes that divide an hour (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30), "
     "or whole hours that divide a day (60, 120, 180, 240, 360, 480, 720, 1440)"
@@ -18,14 +20,6 @@ def is_allowed(minutes: int) -> bool:
     if minutes < 60:
         return minutes > 0 and 60 % minutes == 0
     return minutes % 60 == 0 and DAY_MINUTES % minutes == 0
-
-
-def not_allowed(minutes: int) -> str:
-    """What to say, and to do, about an interval that the schedule cannot keep."""
-    return (
-        f"payment_sync_interval_minutes is {minutes}, so only the nightly sweep is started; allowed are {ALLOWED}. "
-        "Set one: sevdesk-worker enqueue update_config payment_sync_interval_minutes=10."
-    )
 
 
 def next_run(minutes: int, after: datetime) -> datetime:

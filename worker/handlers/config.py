@@ -1,8 +1,5 @@
 """update_config: change settings in `sevdesk_config` and record each change."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from worker.domain.jobs import UpdateConfig
 from worker.domain.ledger import Job
 from worker.domain.outcome import Done, Outcome, Rejected
@@ -18,16 +15,16 @@ MAX_SHOWN = 20
 
 async def update_config(context: HandlerContext, job: Job, payload: UpdateConfig) -> Outcome:
     """Store the settings that differ; each change is recorded with old value, new value, person and time."""
-    store, patch = context.store, payload.patch
-    if refusal := await _unknown_templates(store, patch):
+    store = context.store
+    if refusal := await _unknown_templates(store, payload):
         return refusal
-    changes = await store.query("change_config", patch=patch, job_id=job.job_id, changed_by=job.requested_by)
+    changes = await store.query("change_config", patch=payload.patch, job_id=job.job_id, changed_by=job.requested_by)
     changed = {row["field"]: {"old": row["old_value"], "new": row["new_value"]} for row in changes}
     return Done({"changed": changed})
 
 
-async def _unknown_templates(store: Store, patch: Mapping[str, Any]) -> Rejected | None:
-    wanted = {field: patch[field] for field in TEMPLATE_FIELDS if patch.get(field) is not None}
+async def _unknown_templates(store: Store, payload: UpdateConfig) -> Rejected | None:
+    wanted = {field: value for field in TEMPLATE_FIELDS if (value := getattr(payload, field)) is not None}
     if not wanted:
         return None
     known: list[TemplateRow] = await store.query("templates")
@@ -37,5 +34,5 @@ async def _unknown_templates(store: Store, patch: Mapping[str, Any]) -> Rejected
     if not known:
         return Rejected(problem("templates_not_fetched"))
     shown = ", ".join(f"{row['template_id']} ({row['name']})" for row in known[:MAX_SHOWN])
-    more = f" and {len(known) - MAX_SHOWN} more in sevdesk_templates" if len(known) > MAX_SHOWN else ""
+    more = f", … ({len(known)} in sevdesk_templates)" if len(known) > MAX_SHOWN else ""
     return Rejected(problem("template_unknown", wanted=", ".join(unknown), known=shown + more))

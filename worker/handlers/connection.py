@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from sevdesk_client.errors import SevDeskError
 from sevdesk_client.models import SevUser, Template
+from worker.domain.account_checks import templates_check, version_check
 from worker.domain.health_check import Check, check_that
 from worker.domain.jobs import TestConnection
 from worker.domain.ledger import Job
@@ -19,8 +20,6 @@ from worker.handlers.templates import TEMPLATE_FIELDS
 from worker.store.rows import ConfigRow
 
 T = TypeVar("T")
-
-NEEDED_VERSION = "2.0"  # tax rules, which every invoice of ours names, exist from 2.0 on (official)
 
 
 async def test_connection(context: HandlerContext, job: Job, payload: TestConnection) -> Outcome:
@@ -32,11 +31,11 @@ async def test_connection(context: HandlerContext, job: Job, payload: TestConnec
     """
     store, client = context.store, context.sevdesk.client
     config: ConfigRow = await store.query("config")
-    version, _ = await _check("bookkeeping_version", client.bookkeeping_system_version, _version)
-    moved_from = None if payload.move_account else config["account_id"]
-    account, users = await _check(
-        "account", partial(client.list_users, with_account=True), partial(_account, moved_from)
+    version, _ = await _check(
+        "bookkeeping_version", client.bookkeeping_system_version, partial(version_check, "bookkeeping_version")
     )
+    belongs_to = partial(_account, None if payload.move_account else config["account_id"])
+    account, users = await _check("account", partial(client.list_users, with_account=True), belongs_to)
     layouts, templates = await _check("templates", client.list_templates, partial(_templates, config))
     checks = [version, account, *_users(users, config), layouts, _datev(version)]
     # Whatever the version is: sevDesk has accepted the token.
@@ -70,13 +69,6 @@ async def _check(name: str, call: Callable[[], Awaitable[T]], judge: Callable[[A
     return judge(answer), answer
 
 
-def _version(version: str) -> Check:
-    good = f"sevDesk's bookkeeping system is {version}."
-    bad = f"sevDesk's bookkeeping system is {version}; tax rules need {NEEDED_VERSION}."
-    step = "Let sevDesk's support move the account to the new bookkeeping system."
-    return check_that("bookkeeping_version", version == NEEDED_VERSION, good, bad, next_step=step)
-
-
 def _account(expected: str | None, users: list[SevUser]) -> Check:
     """`expected`: the account that the database belongs to; None if any will do."""
     if not users or not (found := users[0].client_id):
@@ -99,11 +91,8 @@ def _users(users: list[SevUser] | None, config: ConfigRow) -> Iterable[Check]:
 
 
 def _templates(config: ConfigRow, found: list[Template]) -> Check:
-    known = {template.id for template in found}
-    lost = [field for field in TEMPLATE_FIELDS if config[field] is not None and config[field] not in known]
-    good = f"{len(known)} templates can be read, those of the settings among them."
-    bad = f"sevDesk has {len(known)} templates, but not what the settings name as {', '.join(lost)}."
-    return check_that("templates", not lost, good, bad, next_step="Choose others with update_config.")
+    named: dict[str, str] = {field: wanted for field in TEMPLATE_FIELDS if (wanted := config[field]) is not None}
+    return templates_check(named, {template.id for template in found})
 
 
 def _datev(version: Check) -> Check:

@@ -128,7 +128,7 @@ class Export:
         if pending["settles_in"] > 0:
             return NotYet(pending["settles_in"], problem("quarantine", action="create_datev_export"))
         intent_id: int = pending["id"]
-        period = f"{pending['summary'].get('start_date')} to {pending['summary'].get('end_date')}"
+        period = f"{pending['summary'].get('start_date')}/{pending['summary'].get('end_date')}"
         if pending["job_id"] != job.job_id:
             return Parked(problem("other_write_open", action="create_datev_export", other_job=pending["job_id"]))
         if pending["answer"] == "not-done":

@@ -1,1 +1,1 @@
-"""What the leader does for all workers: due jobs, dead workers' jobs, schedules, counts."""
+"""What the leader does for all workers: due jobs, dead workers' jobs, schedules, counts, deleting old jobs."""

@@ -105,7 +105,12 @@ class Maintenance:
         """Delete what is older than RETENTION_DAYS."""
         deleted = await clean(self.store, self._retention_days, pause=CLEAN_PAUSE)
         if deleted["jobs"]:
-            log.info("ledger.cleaned", **deleted)
+            log.info(
+                "ledger.cleaned",
+                jobs=deleted["jobs"],
+                intents=deleted["intents"],
+                sync_runs=deleted["sync_runs"],
+            )
 
     async def _schedule(self) -> None:
         if await start_due(self.store):

@@ -12,9 +12,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 
 from sevdesk_client.sending import Call
 from worker.domain.jobs import KINDS
+from worker.domain.ledger import JobState
 from worker.store.rows import JobCountRow
 
-STATES = ("queued", "running", "waiting", "parked")
+STATES = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.PARKED)  # in the queue
 # An attempt that only reads takes 0.1 s, a publication some seconds; in an outage a write's time-out and retries.
 JOB_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 # Reads take 54-91 ms, writes seconds (measured by one peer); the time-out is 30 s.
@@ -59,7 +60,7 @@ class Metrics:
         self.gate_slowdowns = counter("gate_slowdowns", "Times the gate halved the call rate (429 or 5xx).", "cause")
         self.gate_wait = counter("gate_wait_seconds", "Time that calls waited at the gate.")
         self.token_refused = gauge("token_refused", "1 while sevDesk refuses the API token and jobs wait, else 0.")
-        self._queue = gauge("queue_jobs", "Unfinished jobs in sevdesk_jobs.", "state")
+        self._queue = gauge("queue_jobs", "Jobs that have not ended, counted in sevdesk_queue.", "state")
         self._parked = gauge("parked_jobs", "Jobs that wait for a person to act.", "kind")
         self._queue_age = gauge("oldest_ready_job_age_seconds", "How long the oldest job that may run has waited.")
         self._sync_age = gauge(
@@ -110,7 +111,7 @@ class Metrics:
 
     def queue_measured(self, rows: Iterable[JobCountRow], queue_age: float, last_sync: float | None) -> None:
         """Job counts read from Postgres: rows of (kind, state, jobs); `last_sync` in seconds since 1970."""
-        by_state = dict.fromkeys(STATES, 0)
+        by_state = dict.fromkeys(map(str, STATES), 0)
         parked = dict.fromkeys(KINDS, 0)
         for row in rows:
             by_state[row["state"]] += row["jobs"]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from sevdesk_client.errors import SevDeskError, TokenRefused
+from worker.domain.account_checks import templates_check, version_check
 from worker.domain.health_check import Check, check_that
 from worker.operator.connections import living_workers, open_account, other_account_of, redis_client
 from worker.settings import Settings
@@ -12,7 +13,6 @@ from worker.store.probe import PostgresError
 from worker.store.rows import Row
 
 OLDEST_REDIS = (6, 2)
-BOOKKEEPING_VERSION = "2.0"  # tax rules, which every invoice needs, exist from 2.0 on (official)
 
 
 async def redis_checks(settings: Settings) -> list[Check]:
@@ -46,7 +46,7 @@ def _version(info: dict[str, Any]) -> Check:
     shown = str(info.get("valkey_version") or info.get("redis_version"))
     # Valkey names the Redis version it is compatible with beside its own.
     number = tuple(int(part) for part in str(info.get("redis_version", "0")).split(".")[:2] if part.isdigit())
-    bad = f"{name} {shown} is older than 6.2; the worker needs ZADD LT and the like."
+    bad = f"{name} {shown} is older than 6.2, the oldest that is supported."
     return check_that("redis", number >= OLDEST_REDIS, f"{name} {shown} answers.", bad)
 
 
@@ -77,10 +77,7 @@ async def sevdesk_checks(settings: Settings) -> list[Check]:
             return [Check("sevdesk", "fail", "sevDesk refuses the API token. Set a valid SEVDESK_API_TOKEN.")]
         except SevDeskError as error:
             return [Check("sevdesk", "fail", f"{error} Check SEVDESK_BASE_URL and the network.")]
-        bad = f"sevDesk's bookkeeping system is {version}; tax rules need 2.0. Ask its support."
-        good = f"sevDesk takes the token; its bookkeeping system is {version}."
-        right = check_that("sevdesk", version == BOOKKEEPING_VERSION, good, bad)
-        return [right, *await _compared_with_database(settings, account)]
+        return [version_check("sevdesk", version), *await _compared_with_database(settings, account)]
 
 
 async def _compared_with_database(settings: Settings, account: SevdeskAccount) -> list[Check]:
@@ -98,10 +95,5 @@ async def _compared_with_database(settings: Settings, account: SevdeskAccount) -
     except SevDeskError as error:
         return [Check("templates", "warn", f"sevDesk's templates cannot be read: {error}")]
     good = "The token belongs to the database's account."
-    return [check_that("account", other is None, good, other or ""), _templates(named, known)]
-
-
-def _templates(named: list[Row], known: set[str]) -> Check:
-    lost = [f"{row['place']} names {row['template_id']}" for row in named if row["template_id"] not in known]
-    bad = f"Not in sevDesk: {', '.join(lost[:3])}. Choose others with update_config."
-    return check_that("templates", not lost, f"All {len(named)} templates that invoices name exist in sevDesk.", bad)
+    templates = templates_check({row["place"]: row["template_id"] for row in named}, known)
+    return [check_that("account", other is None, good, other or ""), templates]

@@ -42,15 +42,15 @@ async def living_workers(client: "Redis") -> list[str]:
 
 
 async def redis_state(url: str) -> dict[str, Any]:
-    """`reachable`, `workers`, `to_ring` (jobs in arq's queue) and, if Redis cannot be reached, `error`."""
+    """`reachable`, `workers`, `in_inbox` (jobs in arq's queue) and, if Redis cannot be reached, `error`."""
     from redis.exceptions import RedisError
 
     try:
         async with redis_client(url) as client:
             workers, waiting = await living_workers(client), int(await client.zcard(QUEUE))
-            return {"reachable": True, "workers": workers, "to_ring": waiting}
+            return {"reachable": True, "workers": workers, "in_inbox": waiting}
     except (RedisError, OSError, ValueError) as error:
-        return {"reachable": False, "workers": [], "to_ring": None, "error": type(error).__name__}
+        return {"reachable": False, "workers": [], "in_inbox": None, "error": type(error).__name__}
 
 
 @asynccontextmanager

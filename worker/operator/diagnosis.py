@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from worker.domain import jobs
-from worker.domain.health_check import MISSED_SYNCS
 from worker.domain.money import is_amount
 from worker.domain.problems import TRIED_AGAIN, Problem, problem
+from worker.domain.schedule import MISSED_SYNCS
 from worker.operator.rows import AccountRow, DecidingJobRow, InvoiceHeadRow, JobAheadRow, OpenWriteRow
 
 # Seconds. A due job starts within half a second; one that has been due for longer than this has a reason.

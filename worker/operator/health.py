@@ -5,8 +5,8 @@ import socket
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
-from worker.domain.health_check import MISSED_SYNCS, Check, check_that
-from worker.domain.schedule import is_allowed, not_allowed
+from worker.domain.health_check import Check, check_that
+from worker.domain.schedule import ALLOWED, MISSED_SYNCS, is_allowed
 from worker.operator.connections import living_workers, redis_client
 from worker.settings import Settings
 
@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 OTHER_ACCOUNT_SECONDS = 180.0
 # For all checks together: a container's check is usually given five seconds.
 SECONDS = 4.0
+
+
+def not_allowed(minutes: int) -> str:
+    """What to say, and to do, about an interval that the schedule cannot keep."""
+    return (
+        f"payment_sync_interval_minutes is {minutes}, so only the nightly sweep is started; allowed are {ALLOWED}. "
+        "Set one: sevdesk-worker enqueue update_config payment_sync_interval_minutes=10."
+    )
 
 
 async def health_checks(settings: Settings, *, here: bool, sync_within: float | None) -> list[Check]:

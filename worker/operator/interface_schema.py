@@ -8,8 +8,10 @@ from pydantic import TypeAdapter, create_model
 
 from worker.domain.events import Event
 from worker.domain.jobs import KINDS
+from worker.domain.ledger import JobState
 from worker.domain.lifecycle import TABLE
 from worker.domain.problems import CATALOGUE
+from worker.domain.problems.words import CODED, WORDS
 from worker.domain.results import RESULTS
 
 Schema = dict[str, Any]
@@ -18,13 +20,13 @@ _TEXT, _TEXT_OR_NULL = {"type": "string"}, {"type": ["string", "null"]}
 # Sent on the channel sevdesk_events.
 _ENDED = {
     "invoice_id": _TEXT_OR_NULL,
-    "outcome": {"enum": ["done", "parked", "rejected", "dismissed", "waiting", "queued"]},
+    "outcome": {"enum": [state.value for state in JobState if state not in (JobState.REQUESTED, JobState.RUNNING)]},
     "problem": {"enum": [None, *sorted(CATALOGUE)]},
 }
 _CHANGED = {
     "invoice_id": _TEXT,
     "outcome": {"const": "changed"},
-    "events": {"type": ["array", "null"], "items": _TEXT},
+    "events": {"type": "array", "items": _TEXT},
 }
 _PROGRESS = {
     "kind": {"const": "export_datev"},
@@ -35,7 +37,7 @@ _PROGRESS = {
 
 
 def interface_schema() -> dict[str, Any]:
-    """`jobs` (payload and result by kind), `events` (payload by event_type) and `notifications`."""
+    """`jobs` (payload and result by kind), `events` (payload by event_type), `notifications`, and `problem_words`."""
     return {
         "jobs": {
             kind.name: {
@@ -47,6 +49,7 @@ def interface_schema() -> dict[str, Any]:
         },
         "events": {event_type(kind): _event(kind) for kind in TABLE},
         "notifications": {"oneOf": [_notification(each) for each in (_ENDED, _CHANGED, _PROGRESS)]},
+        "problem_words": {"parameters": sorted(CODED), "words": WORDS},
     }
 
 

@@ -38,7 +38,7 @@ OUT: tuple[tuple[str, str, tuple[Field, ...]], ...] = (
 )
 # Attributes that are not named like `invoice.<column>` or `party.<column of companies and contacts>`.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "invoice": ("billing_invoices.tax_rule", "billing_invoice_items.tax_rate"),  # all that `money.tax_text` reads
+    "invoice": ("billing_invoices.tax_rule", "billing_invoice_items.tax_rate"),  # all that `tax_rules.tax_text` reads
     "invoice.number": ("billing_invoices.invoice_number",),
     "is_e_invoice": ("billing_invoices.is_e_invoice",),
     "number": ("billing_invoices.external_invoice_number",),

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import structlog
@@ -18,8 +17,8 @@ log = structlog.get_logger()
 # A claim is made when a job becomes ready (NOTIFY), arrives in this process or ends. This is for a notification whose
 # sender did not live to send it. Sixty idle workers that ask every 2 s cost Postgres 2.3 % of a core (measured).
 POLL_SECONDS = 10.0
-# After each claim in a row that found nothing, a little longer until the next, so that a burst of notifications costs
-# few claims; the most is what a job may be late for it.
+# The wait after a claim that found nothing, times the number of such claims in a row: a burst of notifications then
+# costs few claims. The maximum is the delay that this may cause for a job.
 PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.002, 0.05
 # Until the next claim after one that Postgres refused.
 REFUSED_SECONDS = 1.0
@@ -134,7 +133,7 @@ class ClaimLoop:
             self._tell_others()
         for put_off in limited:
             self._metrics.job_limited()
-            log.info("job.person_limited", **asdict(put_off))
+            log.info("job.person_limited", job_id=put_off.job_id, start_at=put_off.start_at, reason=put_off.reason)
         return len(jobs), len(limited)
 
     def _end(self, job: Job) -> None:

@@ -9,7 +9,6 @@ import hashlib
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -89,7 +88,6 @@ def _read(job_id: str, raw: bytes) -> IncomingJob:
         invoice_id=_uuid(payload.get("invoice_id")),
         requested_by=_requester(payload.get("requested_by")),
         correlation_id=_correlation(payload.get("correlation_id")),
-        enqueued_at=datetime.fromtimestamp(fields["et"] / 1000, UTC),
     )
 
 

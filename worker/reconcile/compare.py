@@ -62,7 +62,7 @@ class OurInvoice:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Difference:
     """One difference. `repair` is the job kind that removes it; None if a person must."""
 
     drift: Drift
@@ -76,7 +76,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class ListedInvoice:
     """The fields of a sevDesk invoice that are compared. As `SevInvoice`s, 100,000 would take 400 MB."""
 
     id: str
@@ -89,10 +89,10 @@ class Document:
     update: datetime | None
 
 
-def _document(invoice: SevInvoice) -> Document:
+def _document(invoice: SevInvoice) -> ListedInvoice:
     """To save memory, documents share equal contact ids and time zones, and amounts equal to 0 or the sum."""
     gross, paid = invoice.sum_gross, invoice.paid_amount
-    return Document(
+    return ListedInvoice(
         invoice.id,
         invoice.invoice_number,
         invoice.status,
@@ -108,7 +108,7 @@ class SevdeskDocuments:
     """All sevDesk documents, by id and by marker (`customerInternalNote`, our invoice number)."""
 
     def __init__(self, invoices: Iterable[SevInvoice] = ()) -> None:
-        self._documents: dict[str, Document] = {}
+        self._documents: dict[str, ListedInvoice] = {}
         self._marked: dict[str, tuple[str, ...]] = {}  # marker -> ids
         self.cancelled_by: dict[str, SevInvoice] = {}  # cancelled invoice's id -> cancellation invoice
         self.add(invoices)
@@ -131,17 +131,17 @@ class SevdeskDocuments:
         """All markers, without those of cancellation invoices."""
         return list(self._marked)
 
-    def get(self, external_id: str | None) -> Document | None:
+    def get(self, external_id: str | None) -> ListedInvoice | None:
         """The document with this id."""
         return self._documents.get(external_id or "")
 
-    def others(self, number: str, external_id: str | None) -> list[Document]:
+    def others(self, number: str, external_id: str | None) -> list[ListedInvoice]:
         """Documents with this marker, except the linked one and cancelled ones."""
         ids = (id for id in self._marked.get(number, ()) if id != external_id and id not in self.cancelled_by)
         return [self._documents[id] for id in ids]
 
 
-def compare(ours: OurInvoice, documents: SevdeskDocuments) -> list[Finding]:
+def compare(ours: OurInvoice, documents: SevdeskDocuments) -> list[Difference]:
     """All differences of one invoice; none if `changing`, because it will be different in a moment."""
     if ours.changing:
         return []
@@ -153,14 +153,14 @@ def compare(ours: OurInvoice, documents: SevdeskDocuments) -> list[Finding]:
 
 def _finding(
     ours: OurInvoice, drift: Drift, here: object, theirs: object, next_step: str, repair: str | None = None
-) -> Finding:
+) -> Difference:
     receivable = ours.receivable
-    return Finding(
+    return Difference(
         drift, receivable.invoice_id, receivable.number, ours.external_id, str(here), str(theirs), next_step, repair
     )
 
 
-def _missing(ours: OurInvoice) -> Iterator[Finding]:
+def _missing(ours: OurInvoice) -> Iterator[Difference]:
     """A cancelled invoice without a cancellation invoice was a draft, which cancelling has deleted."""
     deleted = ours.sync_status is SyncStatus.CANCELLED and ours.cancellation_id is None
     if ours.external_id is not None and not deleted:
@@ -170,7 +170,7 @@ def _missing(ours: OurInvoice) -> Iterator[Finding]:
         yield _finding(ours, Drift.EXISTENCE, f"id {ours.external_id}", "nothing", step)
 
 
-def _others(ours: OurInvoice, documents: SevdeskDocuments) -> Iterator[Finding]:
+def _others(ours: OurInvoice, documents: SevdeskDocuments) -> Iterator[Difference]:
     others = documents.others(ours.receivable.number, ours.external_id)
     if not others:
         return
@@ -185,7 +185,7 @@ def _others(ours: OurInvoice, documents: SevdeskDocuments) -> Iterator[Finding]:
         yield _finding(ours, Drift.EXISTENCE, "not linked", theirs, step)
 
 
-def _content(ours: OurInvoice, document: Document) -> Iterator[Finding]:
+def _content(ours: OurInvoice, document: ListedInvoice) -> Iterator[Difference]:
     if document.sum_gross != ours.receivable.gross:
         yield _finding(ours, Drift.GROSS, ours.receivable.gross, document.sum_gross,
                        "Correct the wrong side; what is finalized in sevDesk, by a cancellation.")  # fmt: skip
@@ -195,7 +195,7 @@ def _content(ours: OurInvoice, document: Document) -> Iterator[Finding]:
                        "Set the contact in sevDesk back, or cancel and publish for the right recipient.")  # fmt: skip
 
 
-def _state(ours: OurInvoice, document: Document, documents: SevdeskDocuments) -> Iterator[Finding]:
+def _state(ours: OurInvoice, document: ListedInvoice, documents: SevdeskDocuments) -> Iterator[Difference]:
     match ours.sync_status:
         case SyncStatus.SYNCED:
             yield from _synced(ours, document, documents.cancelled_by)
@@ -208,7 +208,7 @@ def _state(ours: OurInvoice, document: Document, documents: SevdeskDocuments) ->
             yield _finding(ours, Drift.STATUS, "cancelled", theirs, "Cancel it in sevDesk.")
 
 
-def _synced(ours: OurInvoice, document: Document, cancelled_by: Mapping[str, SevInvoice]) -> Iterator[Finding]:
+def _synced(ours: OurInvoice, document: ListedInvoice, cancelled_by: Mapping[str, SevInvoice]) -> Iterator[Difference]:
     receivable = ours.receivable
     if document.status == DRAFT:
         yield _finding(ours, Drift.STATUS, "finalized", "draft", "Finalize it in sevDesk again: it was reset there.")
@@ -232,7 +232,7 @@ def _synced(ours: OurInvoice, document: Document, cancelled_by: Mapping[str, Sev
             yield found
 
 
-def _event_finding(ours: OurInvoice, event: Event, step: str, repair: str | None) -> Finding | None:
+def _event_finding(ours: OurInvoice, event: Event, step: str, repair: str | None) -> Difference | None:
     match event:
         case Renumbered(before=before, number=number):
             return _finding(ours, Drift.NUMBER, before or "none", number, step, repair)
@@ -248,7 +248,7 @@ def _event_finding(ours: OurInvoice, event: Event, step: str, repair: str | None
             return None
 
 
-def _pdf(ours: OurInvoice) -> Iterator[Finding]:
+def _pdf(ours: OurInvoice) -> Iterator[Difference]:
     if ours.sync_status is SyncStatus.SYNCED and ours.pdf is not Pdf.INTACT:
         here = {Pdf.MISSING: "no PDF stored", Pdf.ALTERED: "the stored PDF does not match its SHA-256"}[ours.pdf]
         yield _finding(ours, Drift.PDF, here, "has one", "fetch_invoice_pdf fetches it again.", "fetch_invoice_pdf")

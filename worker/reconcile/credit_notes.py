@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.models import CreditNote
 from sevdesk_client.sending import MAX_PAGE
-from worker.reconcile.compare import Drift, Finding
+from worker.reconcile.compare import Difference, Drift
 from worker.steps.payments import DRAFT
 from worker.store import Store
 from worker.store.rows import Row
@@ -13,7 +13,7 @@ from worker.store.rows import Row
 CORRECT = "Look at the credit note in sevDesk; what is missing or too much there, correct there."
 
 
-async def compare_credit_notes(store: Store, client: SevDeskClient) -> tuple[list[Finding], int]:
+async def compare_credit_notes(store: Store, client: SevDeskClient) -> tuple[list[Difference], int]:
     """The differences, and the number of requests: none while no credit note is on record. Raises `SevDeskError`."""
     rows: list[Row] = await store.query("finished_credit_notes")
     if not rows:
@@ -33,7 +33,7 @@ async def _read(client: SevDeskClient) -> tuple[dict[str, CreditNote], int]:
         offset += MAX_PAGE
 
 
-def _compare(row: Row, note: CreditNote | None) -> Iterator[Finding]:
+def _compare(row: Row, note: CreditNote | None) -> Iterator[Difference]:
     name = f"credit note {row['number']}"
     if note is None:
         yield _finding(row, Drift.EXISTENCE, name, "nothing")
@@ -46,7 +46,7 @@ def _compare(row: Row, note: CreditNote | None) -> Iterator[Finding]:
         yield _finding(row, Drift.GROSS, f"{name}: {row['gross']}", str(note.sum_gross))
 
 
-def _not_on_record(rows: list[Row], notes: dict[str, CreditNote]) -> list[Finding]:
+def _not_on_record(rows: list[Row], notes: dict[str, CreditNote]) -> list[Difference]:
     """Credit notes that others made of an invoice which has one of ours already."""
     known = {row["external_id"] for row in rows}
     of_invoice = {row["invoice_external_id"]: row for row in rows}
@@ -57,7 +57,7 @@ def _not_on_record(rows: list[Row], notes: dict[str, CreditNote]) -> list[Findin
     ]
 
 
-def _finding(row: Row, drift: Drift, here: str, theirs: str) -> Finding:
-    return Finding(
+def _finding(row: Row, drift: Drift, here: str, theirs: str) -> Difference:
+    return Difference(
         drift, row["invoice_id"], row["invoice_number"], row["invoice_external_id"], here, theirs, CORRECT, None
     )

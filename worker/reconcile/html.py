@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 from html import escape
-from zoneinfo import ZoneInfo
 
-from worker.reconcile.compare import Drift, Finding
+from worker.domain.dates import BERLIN
+from worker.reconcile.compare import Difference, Drift
 from worker.reconcile.read import Reconciliation
 
-BERLIN = ZoneInfo("Europe/Berlin")
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #1d2733 }
 h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2rem }
@@ -60,13 +59,13 @@ def counted(number: int, name: str) -> str:
     return f"{number} {name}{'' if number == 1 else 's'}"
 
 
-def _section(drift: Drift, findings: Iterable[Finding]) -> str:
+def _section(drift: Drift, findings: Iterable[Difference]) -> str:
     rows = "".join(_row(finding) for finding in findings)
     head = "".join(f"<th>{name}</th>" for name in ("Invoice", "sevDesk id", "Here", "In sevDesk", "Next step"))
     return f"<h2>{drift.value}: {MEANING[drift]}</h2>\n<table><tr>{head}</tr>{rows}</table>\n"
 
 
-def _row(finding: Finding) -> str:
+def _row(finding: Difference) -> str:
     names = (finding.invoice_number, finding.external_id or "-")
     texts = (finding.ours, finding.theirs, finding.next_step)
     cells = [f"<td class=n>{escape(text)}</td>" for text in names] + [f"<td>{escape(text)}</td>" for text in texts]

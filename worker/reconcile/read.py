@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from sevdesk_client.client import SevDeskClient
-from worker.reconcile.compare import Drift, Finding, OurInvoice, Pdf, SevdeskDocuments, compare
+from worker.domain.problems.words import in_words
+from worker.reconcile.compare import Difference, Drift, OurInvoice, Pdf, SevdeskDocuments, compare
 from worker.reconcile.credit_notes import compare_credit_notes
 from worker.steps.document import head_differences, position_differences
 from worker.steps.payments import CREDIT_NOTE, Receivable
@@ -27,7 +28,7 @@ class Reconciliation:
     invoices: int  # ours that have an external_id
     documents: int  # sevDesk's
     changing: int  # ours that were not compared, see OurInvoice
-    findings: tuple[Finding, ...]
+    findings: tuple[Difference, ...]
     calls: int  # requests to sevDesk
 
     @property
@@ -72,12 +73,12 @@ async def reconcile(store: Store, client: SevDeskClient) -> Reconciliation:
 
 async def _changed_since_adopted(
     store: Store, client: SevDeskClient, documents: SevdeskDocuments
-) -> tuple[list[Finding], int]:
+) -> tuple[list[Difference], int]:
     """Documents that others made and that no longer say what they said when they were taken over.
 
     Reads those that sevDesk has updated since, with two requests each; also returns the number of requests.
     """
-    findings, reads = list[Finding](), 0
+    findings, reads = list[Difference](), 0
     rows: list[AdoptedRow] = await store.query("adopted_documents")
     for row in rows:
         listed = documents.get(row["external_id"])
@@ -88,9 +89,9 @@ async def _changed_since_adopted(
         found = head_differences(row["content"], remote) + position_differences(row["content"], positions)
         if found:
             step = "Look at it in sevDesk; correct it there, or cancel it."
-            theirs = f"other {', '.join(found)}"
+            theirs = f"other {in_words(', '.join(found), 'en')}"
             findings.append(
-                Finding(Drift.CONTENT, row["id"], row["invoice_number"], listed.id, "as taken over", theirs, step)
+                Difference(Drift.CONTENT, row["id"], row["invoice_number"], listed.id, "as taken over", theirs, step)
             )
     return findings, reads
 
@@ -168,7 +169,7 @@ def _pdf(row: ComparedRow) -> Pdf:
     return Pdf.INTACT if row["pdf_intact"] and row["pdf_as_logged"] else Pdf.ALTERED
 
 
-def _just_changed(documents: SevdeskDocuments, finding: Finding, started_at: datetime) -> bool:
+def _just_changed(documents: SevdeskDocuments, finding: Difference, started_at: datetime) -> bool:
     """True if the document changed while we read: the next comparison decides. Stored PDFs do not depend on it."""
     document = documents.get(finding.external_id)
     changed = document is not None and document.update is not None and document.update > started_at

@@ -27,10 +27,11 @@ from worker.handlers.handler import HandlerContext
 from worker.handlers.write_once import Stop, write_once
 from worker.observability.metrics import Metrics
 from worker.runner.account_check import AccountCheck
+from worker.runner.attempt_end import attempt_end, problem_change
 from worker.runner.context import load_context
 from worker.runner.registry import HANDLERS
 from worker.runner.result import result_of
-from worker.runner.retry import attempt_end, charge_retry, problem_change
+from worker.runner.retry import charge_retry
 from worker.settings import Settings
 from worker.steps.plan import PLAN
 from worker.steps.sevdesk_account import SevdeskAccount

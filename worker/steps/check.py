@@ -1,13 +1,11 @@
 """check: refuse, before any call is made, what sevDesk or the accountant would refuse later."""
 
-from uuid import UUID
-
 from worker.domain import advances, money
 from worker.domain.check_levels import Level
 from worker.domain.dates import doubtful_dates, impossible_dates
 from worker.domain.emails import address_fault
 from worker.domain.events import LegalWarning
-from worker.domain.invoice import DocumentStatus, PartyKind, SyncStatus
+from worker.domain.invoice import DocumentStatus, SyncStatus, party_name
 from worker.domain.jobs import SendInvoice
 from worker.domain.outcome import NotYet, Parked, Rejected
 from worker.domain.problems import CATALOGUE, Problem, problem
@@ -169,11 +167,6 @@ def _wrong_email(context: StepContext) -> Parked | None:
         return None
     about = {"number": context.invoice.number, "party": party_name(party.kind, party.id)}
     return Parked(problem("recipient_email_invalid", fault=fault, **about))
-
-
-def party_name(kind: PartyKind, id: UUID) -> str:
-    """How a company or person is named without personal data."""
-    return f"{kind.value} {id}"
 
 
 PUBLISHABLE = Step(

@@ -23,7 +23,7 @@ from worker.steps.step import StepContext
 
 NOT_OURS = "not_our_document"  # the problem's code
 
-# Fields of `InvoiceDraft` and of sevDesk's answer, and what a person calls them.
+# Fields of `InvoiceDraft` and of sevDesk's answer, and their codes in `domain/problems/words.py`.
 ADDRESSEE = {
     "contact_id": "contact",
     "address_name": "name",
@@ -32,20 +32,20 @@ ADDRESSEE = {
     "address_city": "city",
     "address_country_id": "country",
     "currency": "currency",
-    "tax_rule": "tax rule",
+    "tax_rule": "tax_rule",
 }
 HEAD = ADDRESSEE | {
-    "invoice_date": "invoice date",
-    "delivery_date": "service date",
-    "delivery_date_until": "end of the service period",
+    "invoice_date": "invoice_date",
+    "delivery_date": "service_date",
+    "delivery_date_until": "service_end",
     "header": "header",
 }
 POSITION = {
-    "name": "name",
-    "quantity": "quantity",
-    "price": "price",
-    "tax_rate": "tax rate",
-    "unity_id": "unit",
+    "name": "position_name",
+    "quantity": "position_quantity",
+    "price": "position_price",
+    "tax_rate": "position_tax_rate",
+    "unity_id": "position_unit",
 }
 
 
@@ -71,7 +71,7 @@ async def draft_of(context: StepContext, account: SevdeskAccount) -> InvoiceDraf
 async def differences(
     context: StepContext, content: Mapping[str, Any], remote: SevInvoice, account: SevdeskAccount
 ) -> list[str]:
-    """What differs between `content` and sevDesk's document, as names without values. Raises `SevDeskError`."""
+    """What differs between `content` and sevDesk's document, as codes without values. Raises `SevDeskError`."""
     document = context.document
     differing = head_differences(content, remote)
     if document is None or document.external_id != remote.id or document.seen_update != remote.update:
@@ -124,9 +124,9 @@ def position_differences(content: Mapping[str, Any], positions: list[InvoicePosi
     """The numbers of the positions that differ, and in what."""
     wanted = sorted(content["positions"], key=lambda position: position["position_number"])
     if len(wanted) != len(positions):
-        return [f"{len(positions)} positions instead of {len(wanted)}"]
+        return ["number_of_positions"]
     return [
-        f"{name} of position {ours['position_number']}"
+        f"{name} {ours['position_number']}"
         for ours, theirs in zip(wanted, positions, strict=True)
         for key, name in POSITION.items()
         if not _same(ours[key], theirs, key)

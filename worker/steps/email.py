@@ -16,11 +16,11 @@ from worker.domain.invoice import DocumentStatus, SyncStatus
 from worker.domain.jobs import SendInvoice
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import problem
+from worker.steps.changed_after_publication import unless_changed
 from worker.steps.document import not_our_document
 from worker.steps.field_map import MAIL, MailSource, filled
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Intent, LookResult, OpenIntent, Step, StepContext, StepResult, WriteOutcome
-from worker.steps.unchanged import unless_changed
 
 M = TypeVar("M", bound=MailSent)
 Mailable = SevInvoice | CreditNote

@@ -15,8 +15,8 @@ from worker.domain.emails import addressees
 from worker.domain.eu_vat import vat_id_text
 from worker.domain.invoice import Party
 from worker.domain.jobs import SendInvoice
-from worker.domain.money import tax_text
 from worker.domain.recipients import customer_number
+from worker.domain.tax_rules import tax_text
 from worker.steps.sevdesk_account import PIECE, SevdeskAccount
 
 HEADERS = {"AR": "Abschlagsrechnung", "SR": "Schlussrechnung"}

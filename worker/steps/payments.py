@@ -4,7 +4,7 @@ The codes: 100 draft, 200 open, 750 partly paid (since June 2024; before it part
 cancelled (official). 1000 with a payDate is paid even with less money than the gross sum (Skonto; inferred). 1000 with
 no payDate is paid only if all the money has come: otherwise it is cancelled (one capture), or the state is unexplained
 and nothing is changed. A draft is an invoice that was reset in sevDesk: nothing can be paid on it. What sevDesk makes
-of an invoice over 0 is not established; nothing is owed on it, whatever its status.
+of an invoice over 0 is not established; nothing is owed on it, whatever its status. Pure.
 """
 
 from collections.abc import Mapping

@@ -13,14 +13,14 @@ from worker.steps import (
     finalize,
     pdf,
     publish,
-    unchanged,
 )
+from worker.steps.changed_after_publication import UNCHANGED
 from worker.steps.step import Step
 
 PLAN: Mapping[str, tuple[Step, ...]] = {
     "publish_invoice": (
         check.PUBLISHABLE,
-        unchanged.UNCHANGED,
+        UNCHANGED,
         contact.CONTACT,
         contact.ADDRESS,
         contact.EMAIL,

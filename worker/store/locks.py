@@ -13,11 +13,11 @@ import asyncpg
 from worker.domain.ledger import IncomingJob, Job, LimitedJob
 from worker.settings import JobLimit
 from worker.store.connection import COMMAND_TIMEOUT, CONNECTION_LOST, SESSION, prepare, run_statement
+from worker.store.notifications import REQUESTS_CHANNEL
 from worker.store.pooler import is_behind_pooler
 from worker.store.probe import probe_locks
 from worker.store.rows import from_row, incoming_columns
 
-REQUEST_CHANNEL = "sevdesk_requests"  # NOTIFY when a job has become ready
 LEADER = "leader"  # the subject that the leader holds
 OTHERS_LOCK_SECONDS = 0.25  # until a lock of another process is tried again
 CLOSE_SECONDS = 5.0  # how long a stopping worker waits for the server to close the connection
@@ -61,7 +61,7 @@ class LockSession:
                     await run_statement(connection, "set_session_setting", name=name, value=value)
             await prepare(connection)
             connection.add_termination_listener(self._terminated)
-            await connection.add_listener(REQUEST_CHANNEL, lambda *_: self._on_request())
+            await connection.add_listener(REQUESTS_CHANNEL, lambda *_: self._on_request())
         except BaseException:
             connection.terminate()  # otherwise a worker that is stopped while it starts would leave a session
             raise

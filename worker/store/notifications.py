@@ -11,7 +11,8 @@ import asyncpg
 
 from worker.store.connection import CONNECTION_LOST, run_statement
 
-EVENTS_CHANNEL, REQUESTS_CHANNEL = "sevdesk_events", "sevdesk_requests"
+EVENTS_CHANNEL = "sevdesk_events"  # what became of a job or an invoice
+REQUESTS_CHANNEL = "sevdesk_requests"  # jobs have become ready
 # Between two commits with notifications.
 BATCH_SECONDS = 0.1
 # Kept while Postgres is away; the oldest go first. Notifications are hints, the ledger has everything.

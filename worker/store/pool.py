@@ -139,9 +139,10 @@ class Store:
     ) -> set[UUID]:
         """Record changes of invoices with their events, a finished step, a closed intent and the end of an attempt.
 
-        All in one transaction; no other function writes statuses or the event log. `intent`: id and outcome of the
-        intent to close. Returns the ids of the invoices recorded. Raises `InvoiceChanged`, and records nothing, if an
-        invoice was changed since it was read; with `all_or_nothing=False` it only leaves that invoice out.
+        All in one transaction; besides, only `dismiss_job` (queue.sql) writes to the event log, and changes no invoice.
+        `intent`: id and outcome of the intent to close. Returns the ids of the invoices recorded. Raises
+        `InvoiceChanged`, and records nothing, if an invoice was changed since it was read; with `all_or_nothing=False`
+        it only leaves that invoice out.
         """
         recorded = await self._record(job, changes, step, intent, ending, all_or_nothing)
         for change in changes:

@@ -27,7 +27,6 @@ def incoming_columns(jobs: Sequence[IncomingJob]) -> dict[str, list[Any]]:
         "invoice_ids": [job.invoice_id for job in jobs],
         "requesters": [job.requested_by for job in jobs],
         "correlation_ids": [job.correlation_id for job in jobs],
-        "enqueued_ats": [job.enqueued_at for job in jobs],
         "scheduled_ats": [datetime.fromtimestamp(max(job.score, 0) / 1000, UTC) for job in jobs],
         "problems": [problem and problem.code for problem in problems],
         "parameters": [problem and dict(problem.parameters) for problem in problems],

@@ -46,12 +46,12 @@ async def period_that_overlaps(stage: Stage) -> Any:
     return await stage.billing.do("export_datev", start_date="2026-10-31", end_date="2026-11-30")
 
 
-@provokes("export_start_unknown", period="2026-10-01 to 2026-10-31")
+@provokes("export_start_unknown", period="2026-10-01/2026-10-31")
 async def start_that_cannot_be_told(stage: Stage) -> Any:
     return await unclear_start(stage)
 
 
-@provokes("export_job_id_lost", period="2026-10-01 to 2026-10-31")
+@provokes("export_job_id_lost", period="2026-10-01/2026-10-31")
 async def export_that_runs_unattended(stage: Stage) -> Any:
     job = await unclear_start(stage)
     return await stage.answered(job["job_id"], "done", "export_job_id_lost")

@@ -163,7 +163,7 @@ async def company_changed_after_publication(stage: Stage) -> Any:
     return await stage.billing.do("send_invoice", invoice_id=invoice)
 
 
-@provokes("changed_after_publication", columns="payment_term_days, unit_price of position 1")
+@provokes("changed_after_publication", columns="payment_term_days, positions[1].unit_price")
 async def row_changed_after_publication(stage: Stage) -> Any:
     invoice = await stage.published()
     await stage.billing.db.execute("UPDATE billing_invoices SET payment_term_days = 30")

@@ -1,4 +1,4 @@
-"""What is wrong with an invoice's positions, sums, currency or tax rule."""
+"""What is wrong with an invoice's positions, sums or currency."""
 
 from worker.domain.problems.problem_type import Actor, ProblemType, entry
 
@@ -20,14 +20,6 @@ ENTRIES = (
              "Write one of these in the billing system, or add the unit in sevDesk (Settings, Units)",
              "sevDesk hat keine Einheit für „{unit}“ der Position {position}; es hat: {known}.",
              "Im Abrechnungssystem eine davon setzen oder die Einheit in sevDesk anlegen (Einstellungen, Einheiten)"),
-    _invoice("tax_rule_unknown", "Tax rule {tax_rule} is not one of sevDesk's rules for revenue.",
-             "Set the invoice's tax rule to one of {known}",
-             "Die Steuerregel {tax_rule} gehört nicht zu sevDesks Regeln für Erlöse.",
-             "Als Steuerregel der Rechnung eine von {known} setzen"),
-    _invoice("oss_not_e_invoice", "sevDesk makes no e-invoice under tax rule {tax_rule} (One Stop Shop).",
-             "Publish it as an ordinary invoice (is_e_invoice false) or choose another tax rule",
-             "sevDesk erstellt unter Steuerregel {tax_rule} (One-Stop-Shop) keine E-Rechnung.",
-             "Sie als gewöhnliche Rechnung führen (is_e_invoice false) oder eine andere Steuerregel wählen"),
     _invoice("position_figure_invalid",
              "Position {position} holds a figure that is no number or beyond a billion.",
              "Correct quantity, unit price or tax rate of the position",
@@ -61,11 +53,6 @@ ENTRIES = (
              "muss {from_total} {currency} zeigen, die Steuer ihrer Summe (EN 16931, BR-CO-17).",
              "Die Positionen zusammenfassen oder ändern, bis beides gleich ist, oder sie als gewöhnliche Rechnung "
              "führen (is_e_invoice false)"),
-    _invoice("tax_rate_not_allowed",
-             "Position {position} carries {rate} tax, but sevDesk's tax rule {tax_rule} allows only {allowed}.",
-             "Correct the tax rate or the invoice's tax rule",
-             "Position {position} trägt {rate} Steuer, aber sevDesks Steuerregel {tax_rule} erlaubt nur {allowed}.",
-             "Den Steuersatz oder die Steuerregel der Rechnung berichtigen"),
     _invoice("total_negative", "The gross total is negative: {gross} {currency}.",
              "Credit the difference on an invoice it corrects (credit_invoice), or cancel that one; or correct the "
              "positions",

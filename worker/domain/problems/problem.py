@@ -18,6 +18,7 @@ from worker.domain.problems import (
     tax_rules,
 )
 from worker.domain.problems.problem_type import Lang, ProblemType
+from worker.domain.problems.words import CODED, in_words
 
 CATALOGUE: Mapping[str, ProblemType] = {
     entry.code: entry
@@ -59,11 +60,15 @@ class Problem:
 
     def cause(self, lang: Lang = "en") -> str:
         given_up = GIVEN_UP[lang] if TRIES in self.parameters else ""
-        return (self.type.cause[lang] + given_up).format_map(self.parameters)
+        return (self.type.cause[lang] + given_up).format_map(self._shown(lang))
 
     def next_step(self, lang: Lang = "en", *, job: str = "JOB") -> str:
         """What to do about it; `job` is what the commands in it shall name."""
-        return self.type.next_step[lang].format_map({**self.parameters, "job": job})
+        return self.type.next_step[lang].format_map({**self._shown(lang), "job": job})
+
+    def _shown(self, lang: Lang) -> dict[str, str]:
+        """The parameters as the sentences show them."""
+        return {name: in_words(value, lang) if name in CODED else value for name, value in self.parameters.items()}
 
     def as_dict(self, lang: Lang = "en", *, job: str = "JOB") -> dict[str, object]:
         return {

@@ -16,9 +16,9 @@ ENTRIES = (
           "Eine Firma oder Person dem Geschäft als invoice_recipient zuordnen, oder den Kontakt der Rechnung setzen; "
           f"{ERNEUT}"),
     entry("recipient_row_missing", Actor.BILLING,
-          "{party} is the {way}, but there is no such row.",
+          "The {way} is {party}, but there is no such row.",
           f"Bring the missing row back or name another recipient, {RETRY}",
-          "{party} ist {way}, aber eine solche Zeile gibt es nicht.",
+          "Im Abrechnungssystem ist {party} {way}, aber eine solche Zeile gibt es nicht.",
           f"Die fehlende Zeile zurückholen oder einen anderen Empfänger benennen, {ERNEUT}"),
     entry("recipient_ambiguous", Actor.BILLING,
           "{count} parties are each the {way}: {parties}.",

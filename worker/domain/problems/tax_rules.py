@@ -1,4 +1,4 @@
-"""Where an invoice's tax rule does not fit its recipient. Sections are of the German VAT law (UStG)."""
+"""Where an invoice's tax rule does not fit its rates or its recipient. Sections are of the German VAT law (UStG)."""
 
 from worker.domain.problems.problem_type import ERNEUT, RETRY, Actor, ProblemType, entry
 
@@ -27,6 +27,20 @@ def _perhaps_right(
 
 
 ENTRIES = (
+    # -- what sevDesk takes
+    _no_choice("tax_rule_unknown", "Tax rule {tax_rule} is not one of sevDesk's rules for revenue.",
+               "Set the invoice's tax rule to one of {known}",
+               "Die Steuerregel {tax_rule} gehört nicht zu sevDesks Regeln für Erlöse.",
+               "Als Steuerregel der Rechnung eine von {known} setzen"),
+    _no_choice("tax_rate_not_allowed",
+               "Position {position} carries {rate} tax, but sevDesk's tax rule {tax_rule} allows only {allowed}.",
+               "Correct the tax rate or the invoice's tax rule",
+               "Position {position} trägt {rate} Steuer, aber sevDesks Steuerregel {tax_rule} erlaubt nur {allowed}.",
+               "Den Steuersatz oder die Steuerregel der Rechnung berichtigen"),
+    _no_choice("oss_not_e_invoice", "sevDesk makes no e-invoice under tax rule {tax_rule} (One Stop Shop).",
+               "Publish it as an ordinary invoice (is_e_invoice false) or choose another tax rule",
+               "sevDesk erstellt unter Steuerregel {tax_rule} (One-Stop-Shop) keine E-Rechnung.",
+               "Sie als gewöhnliche Rechnung führen (is_e_invoice false) oder eine andere Steuerregel wählen"),
     # -- VAT ids
     _no_choice(
         "vat_id_missing",

@@ -84,12 +84,12 @@ async def _changed_positions(content: Mapping[str, Any], context: StepContext, a
     sent = {position["position_number"]: position for position in content["positions"]}
     items = {item.position: item for item in context.invoice.items}
     if sent.keys() != items.keys():
-        return [f"positions {', '.join(map(str, sorted(sent.keys() ^ items.keys())))}"]
+        return [f"positions[{number}]" for number in sorted(sent.keys() ^ items.keys())]
     changed = []
     for number, item in sorted(items.items()):
         now = filled(field_map.POSITION, item) | await looked_up(field_map.POSITION_IDS, item, account)
         changed += [
-            f"{column} of position {number}"
+            f"positions[{number}].{column}"
             for name, column in POSITION.items()
             if not _same(sent[number].get(name), now[name])
         ]
