@@ -69,6 +69,7 @@ CREATE TABLE sevdesk_invoices (
     content      jsonb NOT NULL,  -- the fields of the request, with name and address
     adopted      boolean NOT NULL,  -- somebody else made it, and it had that content when we took it over
     seen_update  timestamptz,     -- sevDesk's `update` when its positions were last known to be those of `content`
+    account_gross numeric,        -- the gross sum in the account's currency, where the invoice has another one
     recorded_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX sevdesk_invoices_adopted ON sevdesk_invoices (invoice_id) WHERE adopted;

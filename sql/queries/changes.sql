@@ -86,7 +86,8 @@ SET external_id = excluded.external_id, party_kind = excluded.party_kind, party_
     content = excluded.content, adopted = excluded.adopted, seen_update = excluded.seen_update, recorded_at = excluded.recorded_at;
 
 -- name: store_seen_update!
-UPDATE sevdesk_invoices SET seen_update = :seen_update WHERE invoice_id = :invoice_id AND external_id = :external_id;
+UPDATE sevdesk_invoices SET seen_update = :seen_update, account_gross = :account_gross
+WHERE invoice_id = :invoice_id AND external_id = :external_id;
 
 -- name: store_document!
 INSERT INTO sevdesk_documents (invoice_id, kind, filename, mimetype, sha256, content)

@@ -11,7 +11,10 @@ from sevdesk_client.sandbox.account.switches import Switches
 DONE: Told = ("done", None, {})
 Row = tuple[str, str, str, Decimal]
 CANCELLED: Row = ("cancelled", "cancelled", "cancelled", Decimal(0))
-GROSS = {**dict.fromkeys(("paid", "dated", "ahead", "electronic", "gone"), Decimal(119)), "cents": Decimal("0.12")}
+GROSS = {
+    **dict.fromkeys(("paid", "dated", "ahead", "electronic", "dollars", "gone"), Decimal(119)),
+    "cents": Decimal("0.12"),
+}
 WITHDRAWN = ("cents", "dated", "ahead")
 
 
@@ -26,7 +29,13 @@ class Expected:
             "dated": self.switches.delivery_dates == "later",
             "ahead": False,  # an advance: what is still to come is not said to sevDesk
         }
-        self.published = ["paid", *(name for name, no in unpublished.items() if not no), "electronic", "gone"]
+        self.published = [
+            "paid",
+            *(name for name, no in unpublished.items() if not no),
+            "electronic",
+            "dollars",
+            "gone",
+        ]
 
     def told(self) -> StepResult:
         """Each job's state, and what its problem has to say."""
@@ -53,6 +62,7 @@ class Expected:
             ),
             "small: cancel": DONE,
             "electronic: publish": DONE,
+            **{f"dollars: {moment}": DONE for moment in ("publish", "sync part", "sync rest")},
             "gone: publish": DONE,
             "gone: fetch": ("parked", "sevdesk_object_gone", {}),
             "gone: sync": DONE,
@@ -79,6 +89,7 @@ class Expected:
             "paid": ended,
             **dict.fromkeys((*WITHDRAWN, "small"), CANCELLED),
             "electronic": electronic,
+            "dollars": ("synced", "approved", "paid", Decimal(119)),
             "gone": gone,
         }
 
@@ -133,7 +144,7 @@ async def check_sevdesk(story: Story, expected: Expected) -> None:
     assert notes == ({paid: 1} if switches.cancel_paid == "credit_note" else {})
     mails = Counter(mail["object"]["id"] for mail in story.office.account.mails)
     stornos = [each for name in WITHDRAWN for each in story.documents(name, "SR")]  # `notify` was asked
-    mailed = [story.documents(name)[0] for name in kept if name != "electronic"]
+    mailed = [story.documents(name)[0] for name in kept if name not in ("electronic", "dollars")]
     assert mails == Counter(str(each.id) for each in [*mailed, *stornos])
 
 

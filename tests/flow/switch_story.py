@@ -1,4 +1,4 @@
-"""The lives of seven invoices in a sevDesk whose switches stand in one way, and what has to come of them.
+"""The lives of eight invoices in a sevDesk whose switches stand in one way, and what has to come of them.
 
 What the story expects is written down per switch, not computed by the worker's rules. Whatever sevDesk does, a job is
 done, or it is parked with a problem that names the cause; and no invoice has two numbers, mails or cancellations.
@@ -41,16 +41,20 @@ CONFLICTS: Mapping[str, tuple[Any, ...]] = {
 OPEN_QUESTIONS: Mapping[str, tuple[Any, ...]] = {
     **{
         name: CHOICES[name]
-        for name in ("partial_status", "rounding", "repeat_send_by", "duplicate_customer_number", "over_limit")
+        for name in (
+            *("partial_status", "rounding", "repeat_send_by", "duplicate_customer_number", "over_limit"),
+            *("foreign_sums", "foreign_paid", "value_types"),
+        )
     },
     **dict.fromkeys(("expand_references", "contact_type_main_broken"), YES_NO),
     "number_format": ("RE-%NUMBER", "R%YYYY/%MM/%NUMBER"),
 }
 # Met elsewhere: exports and e-invoices have stories of their own, under three no invoice or no look-up is as it should
-# be, and the worker neither resets nor configures.
+# be, and the worker neither resets nor configures, sends all
+# that a row needs, and has reminders in a test of their own.
 ELSEWHERE = {
     *("e_invoice_missing", "xml_backend_down", "small_business", "cent_off", "ignored_filters"),
-    *("reset_enshrined", "export_config_access"),
+    *("reset_enshrined", "export_config_access", "sql_faults", "reminders_listed"),
     *(each.name for each in fields(Switches) if each.name.startswith("datev_")),
 }
 
@@ -83,7 +87,7 @@ def _met(missing: set[Any], setting: Setting, new: tuple[str, Any]) -> tuple[int
 
 
 class Story:
-    """One account, seven invoices."""
+    """One account, eight invoices."""
 
     def __init__(self, office: Office, setting: Setting) -> None:
         self.office, self.setting = office, setting
@@ -101,6 +105,7 @@ class Story:
         await self._cancelled()
         await self._refused()
         await self._do("electronic", "publish_invoice")
+        await self._foreign()
         await self._gone()
 
     async def _write(self) -> None:
@@ -117,6 +122,7 @@ class Story:
             "dated": await billing.invoice(deal, service_from=today, service_to=today),
             "ahead": await billing.invoice(deal, service_from=tomorrow, service_to=tomorrow),
             "electronic": await billing.invoice(deal, is_e_invoice=True),
+            "dollars": await billing.invoice(deal, currency="USD"),
             "gone": await billing.invoice(deal),
         }
         self.marks = {name: (await billing.row(each))["invoice_number"] for name, each in self.invoices.items()}
@@ -142,6 +148,13 @@ class Story:
         """A tax rule that the account does not have."""
         await self._do("small", "publish_invoice")
         await self._do("small", "cancel_invoice", reason="wrong rule")
+
+    async def _foreign(self) -> None:
+        """Not in the account's currency, and paid in two parts."""
+        await self._do("dollars", "publish_invoice")
+        for part, amount in (("part", "19"), ("rest", "100")):
+            self._pay("dollars", amount)
+            await self._do("dollars", "sync_payments", f"sync {part}", invoice_id=None)
 
     async def _gone(self) -> None:
         """Deleted in sevDesk by a person."""

@@ -119,6 +119,7 @@ class Finalized(Event):
     enshrined: bool
     how: str = "finalized"
     seen_update: datetime | None = field(metadata=UNLOGGED)
+    account_gross: Decimal | None = field(default=None, metadata=UNLOGGED)  # in the account's currency, if another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from worker.domain.jobs import CancelInvoice
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import problem
 from worker.steps.finalize import finalized
-from worker.steps.payments import CREDIT_NOTE, DRAFT, SR, cancellation_of, cancellations
+from worker.steps.payments import CREDIT_NOTE, DERIVED, DRAFT, cancellation_of, cancellations
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import (
     DRAFT_WRITES,
@@ -63,7 +63,7 @@ async def _find(context: StepContext, account: SevdeskAccount) -> tuple[SevInvoi
     if external_id is None and not context.attempted:
         return None, None
     hits = await account.client.find_invoices(context.invoice.number)
-    marked = [hit for hit in hits if hit.invoice_type != SR]
+    marked = [hit for hit in hits if hit.invoice_type not in DERIVED]
     remote = next((hit for hit in marked if hit.id == external_id), None)
     if remote is None and external_id is not None:
         with suppress(NotFound):  # deleted by hand; an attempt to save it again may have left another copy

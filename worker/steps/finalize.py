@@ -76,6 +76,7 @@ def finalized(remote: SevInvoice, how: str) -> Finalized:
         enshrined=remote.enshrined is not None,
         how=how,
         seen_update=remote.update,
+        account_gross=remote.account_gross,
     )
 
 

@@ -15,7 +15,7 @@ from worker.domain.outcome import Parked
 from worker.domain.problems import problem
 from worker.steps.document import content_of, differences, draft_of, not_our_document
 from worker.steps.finalize import adopt_finalized, sums_of
-from worker.steps.payments import DRAFT, SR
+from worker.steps.payments import DERIVED, DRAFT
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import (
     DRAFT_WRITES,
@@ -80,7 +80,7 @@ async def _find(context: StepContext, account: SevdeskAccount) -> tuple[SevInvoi
         except NotFound:
             pass  # deleted by hand; another copy may have the marker
     number = context.invoice.number
-    hits = [hit for hit in await account.client.find_invoices(number) if hit.invoice_type != SR]
+    hits = [hit for hit in await account.client.find_invoices(number) if hit.invoice_type not in DERIVED]
     if len(hits) > 1:
         ids = ", ".join(sorted(hit.id for hit in hits))
         return None, Parked(problem("marker_ambiguous", count=len(hits), number=number, ids=ids))

@@ -80,6 +80,7 @@ class DocumentRow(TypedDict):
     currency: str
     cancels: str | None
     gross: Decimal
+    account_gross: Decimal | None
     document_kind: str
     items: list[tuple[Any, ...]]
     party: str | None

@@ -12,6 +12,7 @@ from sevdesk_client.sandbox.endpoints import (
     invoices,
     master_data,
     paying,
+    reminders,
     sending,
     transactions,
     vouchers,
@@ -19,6 +20,7 @@ from sevdesk_client.sandbox.endpoints import (
 from sevdesk_client.sandbox.endpoints.lookup import (
     Endpoint,
     InvoiceEndpoint,
+    empty_file,
     empty_list,
     of_invoice,
     unknown,
@@ -43,6 +45,25 @@ INVOICE_ROUTES: dict[tuple[str, str], InvoiceEndpoint] = {
     ("PUT", "/resetToDraft"): sending.reset_to_draft,
     ("POST", "/cancelInvoice"): cancelling.cancel_invoice,
 }
+ORDER_PARTS = ("Positions", "Discounts", "RelatedObjects", "Pdf")
+# Official reads of what the account has nothing of.
+READS_OF_NOTHING: dict[str, Endpoint] = {
+    **{f"/ReceiptGuidance/{name}": empty_list for name in ("forAllAccounts", "forRevenue", "forExpense")},
+    **{f"/ReceiptGuidance/{name}": master_data.no_guidance for name in ("forAccountNumber", "forTaxRule")},
+    **dict.fromkeys((f"/Order/{{id}}/get{name}" for name in ORDER_PARTS), unknown("Order")),
+    "/Part/{id}/getStock": unknown("Part"),
+    "/ContactCustomFieldSetting/{id}/getReferenceCount": unknown("ContactCustomFieldSetting"),
+    "/Contact/Factory/findContactsByCustomFieldValue": empty_list,
+    "/Textparser/fetchDictionaryEntriesByType": empty_list,
+    **{
+        f"/Export/{name}": empty_file
+        for name in (
+            *("datevCSV", "createDatevXmlZipExportJob", "invoiceCsv", "invoiceZip", "creditNoteCsv"),
+            *("voucherListCsv", "transactionsCsv", "voucherZip", "contactListCsv"),
+        )
+    },
+    **{f"/Report/{name}": empty_file for name in ("invoicelist", "orderlist", "contactlist", "voucherlist")},
+}
 # Official models of which the account has none. Those of the second line cannot be read by id.
 NONE_OF = ("AccountingContact", "ContactCustomField", "ContactCustomFieldSetting", "Order", "OrderPos", "Part", "Tag")
 NO_LIST_OF = (*NONE_OF, "PrivateTransactionRule", "TagRelation", "VoucherPos")
@@ -50,6 +71,7 @@ ROUTES: dict[tuple[str, str], Endpoint] = {
     **{("GET", f"/{model}"): empty_list for model in NO_LIST_OF},
     **{("GET", f"/{model}/{{id}}"): unknown(model) for model in NONE_OF},
     **{(method, f"/Invoice/{{id}}{path}"): of_invoice(each) for (method, path), each in INVOICE_ROUTES.items()},
+    **{("GET", path): each for path, each in READS_OF_NOTHING.items()},
     ("GET", "/Tools/bookkeepingSystemVersion"): master_data.system_version,
     ("GET", "/SevUser"): master_data.list_users,
     ("GET", "/StaticCountry"): master_data.list_countries,
@@ -57,6 +79,8 @@ ROUTES: dict[tuple[str, str], Endpoint] = {
     ("GET", "/TaxRule"): master_data.list_tax_rules,
     ("GET", "/PaymentMethod"): master_data.list_payment_methods,
     ("GET", "/CheckAccount"): master_data.list_check_accounts,
+    ("GET", "/CheckAccount/{id}"): master_data.get_check_account,
+    ("GET", "/CheckAccount/{id}/getBalanceAtDate"): master_data.balance,
     ("GET", "/CheckAccountTransaction"): transactions.list_transactions,
     ("POST", "/CheckAccountTransaction"): transactions.create_transaction,
     ("GET", "/CheckAccountTransaction/{id}"): transactions.get_transaction,
@@ -70,6 +94,7 @@ ROUTES: dict[tuple[str, str], Endpoint] = {
     ("GET", "/Contact/{id}"): contacts.get_contact,
     ("PUT", "/Contact/{id}"): contacts.update_contact,
     ("DELETE", "/Contact/{id}"): contacts.delete_contact,
+    ("GET", "/Contact/{id}/getTabsItemCount"): contacts.count_documents,
     ("GET", "/Contact/Factory/getNextCustomerNumber"): contacts.next_customer_number,
     ("GET", "/Contact/Mapper/checkCustomerNumberAvailability"): contacts.customer_number_free,
     ("GET", "/ContactAddress"): contact_details.list_addresses,
@@ -84,6 +109,7 @@ ROUTES: dict[tuple[str, str], Endpoint] = {
     ("DELETE", "/CommunicationWay/{id}"): contact_details.delete_way,
     ("GET", "/Invoice"): invoices.list_invoices,
     ("POST", "/Invoice/Factory/saveInvoice"): invoices.save_invoice,
+    ("POST", "/Invoice/Factory/createInvoiceReminder"): reminders.create_reminder,
     ("GET", "/Invoice/Factory/getNextInvoiceNumber"): master_data.next_invoice_number,
     ("GET", "/InvoicePos"): invoices.list_positions,
     ("GET", "/CreditNote"): credit_notes.list_credit_notes,
