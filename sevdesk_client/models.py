@@ -158,6 +158,8 @@ class Invoice(InOneCurrency):
     customer_internal_note: str | None = None
     origin: Ref | None = None
     header: str | None = None
+    discount: AmountOrZero = Decimal(0)  # Skonto in percent, if paid within `discount_time` days (official)
+    discount_time: Annotated[int | None, BeforeValidator(lambda days: days or None)] = None
     is_e_invoice: Flag = Field(default=False, validation_alias="propertyIsEInvoice")
     tax_rule: str | None = Field(default=None, validation_alias=_ref_id("taxRule"))
     delivery_date: Day = None
@@ -352,7 +354,10 @@ class PositionDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceDraft:
-    """A new invoice. `time_to_pay` is in days; `tax_rule` is sevDesk's rule id; dates are Berlin days."""
+    """A new invoice. `time_to_pay` is in days; `tax_rule` is sevDesk's rule id; dates are Berlin days.
+
+    `discount` is Skonto in percent, if paid within `discount_time` days; none without both (official).
+    """
 
     contact_id: str
     contact_person_id: str
@@ -369,6 +374,8 @@ class InvoiceDraft:
     delivery_date_until: date | None = None
     head_text: str | None = None
     foot_text: str | None = None
+    discount: Decimal = Decimal(0)
+    discount_time: int | None = None
     address_name: str | None = None
     address_street: str | None = None
     address_zip: str | None = None

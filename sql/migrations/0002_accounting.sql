@@ -5,7 +5,9 @@ CREATE TABLE sevdesk_config (
     id                            boolean PRIMARY KEY DEFAULT true CHECK (id),
     account_name                  text,
     account_id                    text,
-    contact_person_id             text,
+    contact_person_id             text,  -- sevDesk's user; for one deal type, where it is another:
+    contact_person_eb             text,
+    contact_person_kop            text,
     template_eb_ar                text,
     template_eb_sr                text,
     template_kop_ar               text,

@@ -51,10 +51,10 @@ OPEN_QUESTIONS: Mapping[str, tuple[Any, ...]] = {
 }
 # Met elsewhere: exports and e-invoices have stories of their own, under three no invoice or no look-up is as it should
 # be, and the worker neither resets nor configures, sends all
-# that a row needs, and has reminders in a test of their own.
+# that a row needs, and has reminders and Skonto in tests of their own.
 ELSEWHERE = {
     *("e_invoice_missing", "xml_backend_down", "small_business", "cent_off", "ignored_filters"),
-    *("reset_enshrined", "export_config_access", "sql_faults", "reminders_listed"),
+    *("reset_enshrined", "export_config_access", "sql_faults", "reminders_listed", "skonto_decimals"),
     *(each.name for each in fields(Switches) if each.name.startswith("datev_")),
 }
 

@@ -118,6 +118,8 @@ class Invoice:
     foot_text: str | None
     is_e_invoice: bool
     items: tuple[Item, ...]
+    skonto_percent: Decimal | None = None
+    skonto_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ Of an invoice in another currency than the account's, `paid_of` says what is cer
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Protocol
@@ -31,6 +31,7 @@ from worker.domain.events import (
 from worker.domain.invoice import Cancellation, ClaimStatus, Handback
 from worker.domain.lifecycle import TABLE
 from worker.domain.money import is_amount
+from worker.domain.skonto import skonto
 
 DRAFT, OPEN, PARTLY_PAID, CLOSED = 100, 200, 750, 1000
 SR = "SR"  # sevDesk's invoiceType of a cancellation invoice, not our Schlussrechnung
@@ -163,8 +164,22 @@ def _payment(receivable: Receivable, remote: PaymentState) -> PaymentEvent | Non
         claim_before=before.claim_status,
         paid_at=None if kind in (PartiallyPaid, PaymentReversed) else _paid_at(before, remote),
     )
+    if isinstance(event, Discounted):
+        event = _with_terms(event, remote)
     known = (before.claim_status, before.paid_amount, before.paid_at)
     return None if known == (_claim_after(event), event.paid_now, event.paid_at) else event
+
+
+def _with_terms(event: Discounted, remote: PaymentState) -> Discounted:
+    """Whether it is the Skonto that the document grants; reconcile's documents do not tell, and it records nothing."""
+    terms = None
+    if isinstance(remote, SevInvoice):
+        terms = skonto(remote.discount, remote.discount_time or 0, remote.invoice_date)
+    if terms is None:
+        return event
+    expected = terms.expected(event.gross)
+    within = None if event.paid_on is None else event.paid_on <= terms.until and event.paid_now >= expected
+    return replace(event, skonto_expected=expected, skonto_until=terms.until, within_terms=within)
 
 
 def _claim_after(event: PaymentEvent) -> ClaimStatus:

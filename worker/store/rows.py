@@ -22,6 +22,8 @@ class ConfigRow(TypedDict):
     account_name: str | None
     account_id: str | None
     contact_person_id: str | None
+    contact_person_eb: str | None
+    contact_person_kop: str | None
     template_eb_ar: str | None
     template_eb_sr: str | None
     template_kop_ar: str | None

@@ -29,6 +29,7 @@ class Switches:
     small_business: bool = False
     rounding: Literal["position", "total"] = "position"
     cent_off: bool = False
+    skonto_decimals: Literal["kept", "cut"] = "kept"
     foreign_sums: Literal["account", "document"] = "account"
     foreign_paid: Literal["account", "document"] = "account"
     repeat_send_by: Literal["again", "refuse"] = "again"

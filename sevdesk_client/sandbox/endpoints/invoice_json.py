@@ -26,6 +26,7 @@ def invoice_json(invoice: Invoice) -> Object:
     paymentMethod and origin are there only when they are set (captures).
     """
     fields = invoice.fields
+    paid = round_cents(invoice.paid * fields.paid_rate) if fields.paid_rate else invoice.paid
     return {
         **head_json("Invoice", invoice.id),
         "invoiceNumber": invoice.number,
@@ -58,7 +59,7 @@ def invoice_json(invoice: Invoice) -> Object:
         **(_reminder(invoice) if invoice.type == "MA" else {}),
         "currency": fields.currency,
         **document_sums(fields),
-        "paidAmount": number(round_cents(invoice.paid * fields.paid_rate) if fields.paid_rate else invoice.paid),
+        "paidAmount": number(paid),
         "customerInternalNote": invoice.note,
         **_NO_E_INVOICE,
         "showNet": flag(fields.show_net),

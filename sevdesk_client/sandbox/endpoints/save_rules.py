@@ -125,7 +125,7 @@ def _document_fields(account: Account, data: Object) -> DocumentFields:
         contact_person_id=_contact_person(data),
         invoice_date=read.not_null(read.day(data, "invoiceDate"), "invoice_date"),  # inferred from tax_rate
         time_to_pay=read.integer(data, "timeToPay"),
-        discount=read.amount(data, "discount", ZERO),
+        discount=_discount(account, data),
         discount_time=read.integer(data, "discountTime"),
         address_country_id=known("addressCountry", "StaticCountry", master_data.COUNTRIES) or 1,
         **{field: read.text(data, key) for key, field in DOCUMENT_TEXTS.items()},  # type: ignore[arg-type] # texts
@@ -140,6 +140,12 @@ def _document_fields(account: Account, data: Object) -> DocumentFields:
         payment_method_id=known("paymentMethod", "PaymentMethod", master_data.PAYMENT_METHODS),
         is_e_invoice=is_true(data.get("propertyIsEInvoice")),
     )
+
+
+def _discount(account: Account, data: Object) -> Decimal:
+    """Skonto in percent, by specification an integer; what becomes of decimals is a guess (switch skonto_decimals)."""
+    percent = read.amount(data, "discount", ZERO)
+    return Decimal(int(percent)) if account.switches.skonto_decimals == "cut" else percent
 
 
 def _contact_person(data: Object) -> int:

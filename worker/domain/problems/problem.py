@@ -14,6 +14,7 @@ from worker.domain.problems import (
     requests,
     sevdesk,
     tax_rules,
+    terms,
 )
 from worker.domain.problems.problem_type import Lang, ProblemType
 
@@ -24,6 +25,7 @@ CATALOGUE: Mapping[str, ProblemType] = {
         amounts,
         dates,
         tax_rules,
+        terms,
         publishing,
         recipient,
         cancelling,
