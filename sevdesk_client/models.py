@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -105,12 +105,35 @@ class SevUser(Record):
     client_name: str | None = Field(default=None, validation_alias=AliasPath("sevClient", "name"))
 
 
-class Invoice(Record):
+def _is_zero(value: Any) -> bool:
+    return value is None or not str(value).strip("0.")
+
+
+class InOneCurrency(Record):
+    """A document whose `sum_net`, `sum_tax` and `sum_gross` are in the document's own currency.
+
+    Where the account has another one, sumNet and the like are converted and sumNetForeignCurrency and the like are the
+    document's (one report, for a voucher). Otherwise those are "0" (captures).
+    """
+
+    account_gross: Annotated[Decimal, Field(max_digits=24)] | None = None  # in the account's currency; None: the same
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_foreign_sums(cls, answer: Any) -> Any:
+        if not isinstance(answer, dict) or _is_zero(answer.get("sumGrossForeignCurrency")):
+            return answer
+        own = {key: answer.get(f"{key}ForeignCurrency") for key in ("sumNet", "sumTax", "sumGross")}
+        return {**answer, **own, "accountGross": answer.get("sumGross")}
+
+
+class Invoice(InOneCurrency):
     """An invoice or cancellation (`invoice_type`: RE normal, AR advance, ER final, SR cancellation; others exist).
 
     `status`: 50 recurring, 100 draft, 200 open, 750 partly paid, 1000 paid (official) **or cancelled** (one capture: no
     pay_date, paid_amount 0, and an SR whose `origin` is this invoice; the SR itself is 1000 too).
-    `paid_amount` may stay below `sum_gross` at 1000 (Skonto; inferred).
+    `paid_amount` may stay below `sum_gross` at 1000 (Skonto; inferred). Whether it is in the document's or in the
+    account's currency, where these differ, is not established.
     `invoice_number` is None until sendBy (live, three peers). `is_e_invoice` is unreliable in reads: "1" only in the
     answer to saving (live, two peers).
     """
@@ -135,6 +158,8 @@ class Invoice(Record):
     customer_internal_note: str | None = None
     origin: Ref | None = None
     header: str | None = None
+    discount: AmountOrZero = Decimal(0)  # Skonto in percent, if paid within `discount_time` days (official)
+    discount_time: Annotated[int | None, BeforeValidator(lambda days: days or None)] = None
     is_e_invoice: Flag = Field(default=False, validation_alias="propertyIsEInvoice")
     tax_rule: str | None = Field(default=None, validation_alias=_ref_id("taxRule"))
     delivery_date: Day = None
@@ -158,7 +183,7 @@ class InvoicePosition(Record):
     unity_id: str | None = Field(default=None, validation_alias=_ref_id("unity"))
 
 
-class CreditNote(Record):
+class CreditNote(InOneCurrency):
     """A credit note: status 100 draft, 200 open, 750 or 1000 partly paid, 1000 paid (official). Sums are positive.
 
     `origin` names the invoice only if sevDesk itself made the credit note of it (measured by one peer).
@@ -349,7 +374,10 @@ class PositionDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceDraft:
-    """A new invoice. `time_to_pay` is in days; `tax_rule` is sevDesk's rule id; dates are Berlin days."""
+    """A new invoice. `time_to_pay` is in days; `tax_rule` is sevDesk's rule id; dates are Berlin days.
+
+    `discount` is Skonto in percent, if paid within `discount_time` days; none without both (official).
+    """
 
     contact_id: str
     contact_person_id: str
@@ -366,6 +394,8 @@ class InvoiceDraft:
     delivery_date_until: date | None = None
     head_text: str | None = None
     foot_text: str | None = None
+    discount: Decimal = Decimal(0)
+    discount_time: int | None = None
     address_name: str | None = None
     address_street: str | None = None
     address_zip: str | None = None

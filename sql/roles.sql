@@ -40,6 +40,7 @@ GRANT SELECT (id, invoice_number, deal_id, contact_id, document_template_id, doc
               service_from, service_to, payment_term_days, head_text, foot_text, is_e_invoice, final_invoice_form,
               paid_at, cancelled_at, accounting_provider, external_id, external_invoice_number, accounting_sync_status,
               accounting_synced_at, updated_at) ON billing_invoices TO sevdesk_worker;
+GRANT SELECT (skonto_percent, skonto_days) ON billing_invoices TO sevdesk_worker;
 GRANT SELECT (invoice_id, position, name, description, quantity, unit, unit_price, tax_rate)
     ON billing_invoice_items TO sevdesk_worker;
 GRANT SELECT (id, invoice_id, event_type, payload, actor_contact_id, correlation_id, created_at)

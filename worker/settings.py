@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     mass_change_limit: int = Field(default=20, ge=0, le=1_000_000)
     # deduct: the safe one, because the check then compares every advance; a Restrechnung shows none to compare.
     final_invoice_form: FinalInvoiceForm = FinalInvoiceForm.DEDUCT
+    # {kind} is Abschlagsrechnung or Schlussrechnung, {number} ours.
+    document_header: str = Field(default="{kind} {number}", min_length=1, max_length=200)
     # Seconds after a write without an answer in which nothing is read or written about it. 45 = 30 for the write itself
     # (see write_timeout) and 15 more in which sevDesk may still commit it.
     write_quarantine: float = Field(default=45.0, gt=0, le=3600)
@@ -109,6 +111,14 @@ class Settings(BaseSettings):
     @classmethod
     def _read_levels(cls, value: object) -> object:
         return read_levels(value) if isinstance(value, str) else value
+
+    @field_validator("document_header")
+    @classmethod
+    def _read_header(cls, value: str) -> str:
+        others = re.sub(r"\{(kind|number)\}", "", value)
+        if not value.isprintable() or "{number}" not in value or "{" in others or "}" in others:
+            raise ValueError("must be one line that contains {number}; {kind} is the only other placeholder")
+        return value
 
     @field_validator("sevdesk_api_token")
     @classmethod

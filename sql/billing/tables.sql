@@ -76,6 +76,8 @@ CREATE TABLE billing_invoices (
     service_from            date,
     service_to              date,
     payment_term_days       integer,
+    skonto_percent          numeric,  -- together with skonto_days, or both null
+    skonto_days             integer,
     head_text               text,
     foot_text               text,
     is_e_invoice            boolean NOT NULL DEFAULT false,

@@ -5,7 +5,9 @@ CREATE TABLE sevdesk_config (
     account_id                    text,  -- the account that every linked invoice is in; no worker asks another one
     other_account_id              text,  -- that a worker's token belonged to, and when that was seen last
     other_account_at              timestamptz,
-    contact_person_id             text,
+    contact_person_id             text,  -- sevDesk's user; for one deal type, where it is another:
+    contact_person_eb             text,
+    contact_person_kop            text,
     template_eb_ar                text,
     template_eb_sr                text,
     template_kop_ar               text,
@@ -69,6 +71,7 @@ CREATE TABLE sevdesk_invoices (
     content      jsonb NOT NULL,  -- the fields of the request, with name and address
     adopted      boolean NOT NULL,  -- somebody else made it, and it had that content when we took it over
     seen_update  timestamptz,     -- sevDesk's `update` when its positions were last known to be those of `content`
+    account_gross numeric,        -- the gross sum in the account's currency, where the invoice has another one
     recorded_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX sevdesk_invoices_adopted ON sevdesk_invoices (invoice_id) WHERE adopted;

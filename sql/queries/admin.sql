@@ -1,7 +1,8 @@
 -- The settings of the worker, sevDesk's document layouts, and the figures for the metrics.
 
 -- name: config^
-SELECT account_id, contact_person_id, template_eb_ar, template_eb_sr, template_kop_ar, template_kop_sr,
+SELECT account_id, contact_person_id, contact_person_eb, contact_person_kop, template_eb_ar, template_eb_sr,
+       template_kop_ar, template_kop_sr,
        payment_sync_interval_minutes, datev_chart_of_accounts
 FROM sevdesk_config;
 
@@ -41,6 +42,7 @@ WITH before AS (
 ), changed AS (
     UPDATE sevdesk_config c
     SET account_name = n.account_name, account_id = n.account_id, contact_person_id = n.contact_person_id,
+        contact_person_eb = n.contact_person_eb, contact_person_kop = n.contact_person_kop,
         template_eb_ar = n.template_eb_ar, template_eb_sr = n.template_eb_sr, template_kop_ar = n.template_kop_ar,
         template_kop_sr = n.template_kop_sr, payment_sync_interval_minutes = n.payment_sync_interval_minutes,
         datev_chart_of_accounts = n.datev_chart_of_accounts, auto_transfer_invoices = n.auto_transfer_invoices,

@@ -56,18 +56,19 @@ WITH wanted AS (
 ), documents AS (
     SELECT d.* FROM jsonb_to_recordset(:documents::jsonb) AS d(
         invoice_id uuid, external_id text, recipient_kind text, recipient_id uuid, content jsonb, adopted boolean,
-        seen_update timestamptz)
+        seen_update timestamptz, account_gross numeric)
     WHERE d.invoice_id IN (SELECT id FROM recorded)
 ), made AS (
-    INSERT INTO sevdesk_invoices (invoice_id, external_id, party_kind, party_id, content, adopted, seen_update)
-    SELECT invoice_id, external_id, recipient_kind, recipient_id, content, adopted, seen_update
+    INSERT INTO sevdesk_invoices (invoice_id, external_id, party_kind, party_id, content, adopted, seen_update,
+                                  account_gross)
+    SELECT invoice_id, external_id, recipient_kind, recipient_id, content, adopted, seen_update, account_gross
     FROM documents WHERE content IS NOT NULL
     ON CONFLICT (invoice_id) DO UPDATE
     SET external_id = excluded.external_id, party_kind = excluded.party_kind, party_id = excluded.party_id,
         content = excluded.content, adopted = excluded.adopted, seen_update = excluded.seen_update,
-        recorded_at = excluded.recorded_at
+        account_gross = excluded.account_gross, recorded_at = excluded.recorded_at
 ), seen AS (
-    UPDATE sevdesk_invoices s SET seen_update = d.seen_update
+    UPDATE sevdesk_invoices s SET seen_update = d.seen_update, account_gross = d.account_gross
     FROM documents d WHERE d.content IS NULL AND s.invoice_id = d.invoice_id AND s.external_id = d.external_id
 ), stepped AS (
     UPDATE sevdesk_jobs SET steps_done = steps_done || :step::text, updated_at = clock_timestamp()

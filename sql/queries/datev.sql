@@ -66,30 +66,32 @@ VALUES (:export_id, :part, :original, :content);
 -- The finalized invoices with an invoice date in the period, and the cancellation invoices and credit notes made in it.
 -- `party`: id of the recipient the draft was made for; null for an invoice that the worker found in sevDesk. `subtotals`:
 -- of a credit note over a part of an invoice (`sevdesk_credit_notes`); all others have the invoice's positions.
-SELECT d.kind, d.number, d.day, i.tax_rule, i.currency, d.cancels, d.gross, i.document_kind, d.subtotals,
+SELECT d.kind, d.number, d.day, i.tax_rule, i.currency, d.cancels, d.gross, d.account_gross, i.document_kind, d.subtotals,
        ARRAY(SELECT (p.position, p.name, p.description, p.quantity, p.unit, p.unit_price, p.tax_rate)
              FROM billing_invoice_items p WHERE p.invoice_id = i.id ORDER BY p.position) AS items,
        (SELECT e.payload ->> 'recipient_id' FROM billing_invoice_event_log e
         WHERE e.invoice_id = i.id AND e.event_type = 'drafted' ORDER BY e.created_at DESC LIMIT 1) AS party
 FROM (SELECT id AS invoice_id, 'invoice' AS kind, external_invoice_number AS number, issue_date AS day, NULL AS cancels,
-             gross_amount AS gross, NULL::jsonb AS subtotals
+             gross_amount AS gross, NULL::jsonb AS subtotals,
+             (SELECT n.account_gross FROM sevdesk_invoices n
+              WHERE n.invoice_id = billing_invoices.id AND n.external_id = billing_invoices.external_id) AS account_gross
       FROM billing_invoices
       WHERE accounting_provider = 'sevdesk' AND external_invoice_number IS NOT NULL
         AND issue_date BETWEEN :first AND :last
       UNION ALL
       SELECT a.invoice_id, 'cancellation', a.cancellation_number, (c.cancelled_at AT TIME ZONE 'Europe/Berlin')::date,
-             c.external_invoice_number, a.gross_amount, NULL
+             c.external_invoice_number, a.gross_amount, NULL, NULL
       FROM sevdesk_cancellations a JOIN billing_invoices c ON c.id = a.invoice_id
       WHERE a.kind = 'cancellation_invoice' AND a.cancellation_number IS NOT NULL
         -- The bounds are converted, not the column: at the end of Postgres' years its conversion would be an error.
         AND c.cancelled_at >= :first::date::timestamp AT TIME ZONE 'Europe/Berlin'
         AND c.cancelled_at < (:last::date + 1)::timestamp AT TIME ZONE 'Europe/Berlin'
       UNION ALL
-      SELECT invoice_id, 'credit_note', cancellation_number, document_day, NULL, -gross_amount, NULL
+      SELECT invoice_id, 'credit_note', cancellation_number, document_day, NULL, -gross_amount, NULL, NULL
       FROM sevdesk_cancellations
       WHERE kind = 'credit_note' AND NOT is_draft AND document_day BETWEEN :first AND :last
       UNION ALL
-      SELECT invoice_id, 'credit_note', credit_note_number, document_day, NULL, -gross_amount, subtotals
+      SELECT invoice_id, 'credit_note', credit_note_number, document_day, NULL, -gross_amount, subtotals, NULL
       FROM sevdesk_credit_notes
       WHERE status = 'finalized' AND document_day BETWEEN :first AND :last) AS d
 JOIN billing_invoices i ON i.id = d.invoice_id;

@@ -12,7 +12,10 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
                 CASE d.deal_type || i.document_kind
                     WHEN 'EBAR' THEN c.template_eb_ar WHEN 'EBSR' THEN c.template_eb_sr
                     WHEN 'KOPAR' THEN c.template_kop_ar WHEN 'KOPSR' THEN c.template_kop_sr END) AS template_id,
-       c.contact_person_id, (clock_timestamp() AT TIME ZONE 'Europe/Berlin')::date AS today,
+       i.skonto_percent, i.skonto_days,
+       coalesce(CASE d.deal_type WHEN 'EB' THEN c.contact_person_eb WHEN 'KOP' THEN c.contact_person_kop END,
+                c.contact_person_id) AS contact_person_id,
+       (clock_timestamp() AT TIME ZONE 'Europe/Berlin')::date AS today,
        ARRAY(SELECT (p.position, p.name, p.description, p.quantity, p.unit, p.unit_price, p.tax_rate)
              FROM billing_invoice_items p WHERE p.invoice_id = i.id ORDER BY p.position) AS items,
        ARRAY(SELECT (a.from_type, a.from_id, a.to_type, a.to_id, a.label) FROM hubspot_associations a

@@ -80,6 +80,8 @@ OPTIONS: dict[type, dict[str, Any]] = {
         "delivery_date_until": date(2026, 9, 30),
         "head_text": "Sehr geehrte Damen und Herren",
         "foot_text": "Vielen Dank",
+        "discount": Decimal("2.5"),
+        "discount_time": 10,
         "payment_method_id": "21919",
         "is_e_invoice": True,
     },

@@ -64,16 +64,16 @@ LIES = (
     Lie(
         "saveInvoice takes a key of our own",
         "bodies.py",
-        '"discount": 0,',
-        '"discount": 0, "ourNumber": draft.customer_internal_note,',
+        '"discount": _plain_number(draft.discount),',
+        '"discount": _plain_number(draft.discount), "ourNumber": draft.customer_internal_note,',
         f"{TESTS}/test_contract_requests.py::test_requests_follow_specification",
     ),
     # -- told by the sandbox -------------------------------------------------------------------------------------------
     Lie(
         "paidAmount is text like all other sums",
         "sandbox/endpoints/invoice_json.py",
-        '"paidAmount": number(invoice.paid)',
-        '"paidAmount": decimal_text(invoice.paid)',
+        '"paidAmount": number(paid)',
+        '"paidAmount": decimal_text(paid)',
         f"{SANDBOX_TESTS}/test_answers.py::test_reads_answer_strings_throughout",
     ),
     Lie(

@@ -13,9 +13,11 @@ from tests.sandbox.sandbox_client import TOKEN
 
 ANSWERS = Path(__file__).parent / "answers"
 # What only calls that the client does not make could tell: a number chosen by us, resetToOpen, a search by `main`, a
-# save without the trailing keys. And what is told by the archive of an export, which is no answer of the API.
+# save without the trailing keys or a column, a reminder. What the story has no invoice for: foreign currency. And
+# what is told by the archive of an export, which is no answer of the API.
 UNFELT = {"duplicate_number", "reset_enshrined", "contact_type_main_broken", "trailing_keys_required"} | {
-    *("datev_chart", "datev_accounts", "datev_layout", "datev_faults")
+    *("sql_faults", "reminders_listed", "foreign_sums", "foreign_paid"),
+    *("datev_chart", "datev_accounts", "datev_layout", "datev_faults"),
 }
 # Ids of errors and exports, hashes and signatures are drawn by lot.
 BY_LOT = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{40,}(_[0-9a-f]{8})?")

@@ -47,6 +47,20 @@ def test_open_invoice_reads_as_captured() -> None:
     assert sent.enshrined == datetime(2026, 9, 28, 17, 39, 19, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("zero", ["0", "0.00", 0, None, ""])
+def test_sums_are_the_documents_own(zero: object) -> None:
+    """Sums in foreign currency, where there are any, are those of the document; sums of neither kind are refused."""
+    assert Invoice.model_validate(captured() | {"sumGrossForeignCurrency": zero}).account_gross is None
+    foreign = {"sumNetForeignCurrency": "33.27", "sumTaxForeignCurrency": 6.32, "sumGrossForeignCurrency": "39.59"}
+    dollars = Invoice.model_validate(captured() | foreign)
+    assert (dollars.sum_net, dollars.sum_tax, dollars.sum_gross) == (
+        Decimal("33.27"), Decimal("6.32"), Decimal("39.59")
+    )  # fmt: skip
+    assert dollars.account_gross == Decimal("34.51")
+    with pytest.raises(ValidationError):
+        Invoice.model_validate(captured() | foreign | {"sumTaxForeignCurrency": None})
+
+
 def test_dates_stay_berlin_days() -> None:
     """Midnight in Berlin is the day before in UTC, and must not become it."""
     assert invoice("invoice_draft").invoice_date == date(2026, 9, 1)

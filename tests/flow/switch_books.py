@@ -12,7 +12,7 @@ DONE: Told = ("done", None, {})
 Row = tuple[str, str, str, Decimal]
 CANCELLED: Row = ("cancelled", "cancelled", "cancelled", Decimal(0))
 GROSS = {
-    **dict.fromkeys(("paid", "dated", "ahead", "electronic", "gone"), Decimal(119)),
+    **dict.fromkeys(("paid", "dated", "ahead", "electronic", "dollars", "gone"), Decimal(119)),
     "cents": Decimal("0.12"),
     "zero": Decimal(0),
 }
@@ -30,7 +30,8 @@ class Expected:
             "dated": self.switches.delivery_dates == "later",
             "ahead": False,  # an advance: what is still to come is not said to sevDesk
         }
-        self.published = ["paid", *(name for name, no in unpublished.items() if not no), "electronic", "gone", "zero"]
+        kept = [name for name, no in unpublished.items() if not no]
+        self.published = ["paid", *kept, "electronic", "zero", "dollars", "gone"]
 
     def told(self) -> StepResult:
         """Each job's state, and what its problem has to say."""
@@ -58,6 +59,7 @@ class Expected:
             "small: cancel": DONE,
             "electronic: publish": DONE,
             "zero: publish": DONE,
+            **{f"dollars: {moment}": DONE for moment in ("publish", "sync part", "sync rest")},
             "gone: publish": DONE,
             "gone: fetch": ("parked", "sevdesk_object_gone", {}),
             "gone: sync": DONE,
@@ -84,6 +86,7 @@ class Expected:
             "paid": ended,
             **dict.fromkeys((*WITHDRAWN, "small"), CANCELLED),
             "electronic": electronic,
+            "dollars": ("synced", "approved", "paid", Decimal(119)),
             "gone": gone,
             "zero": ("synced", "approved", "paid", Decimal(0)),
         }
@@ -139,7 +142,7 @@ async def check_sevdesk(story: Story, expected: Expected) -> None:
     assert notes == ({paid: 1} if switches.cancel_paid == "credit_note" else {})
     mails = Counter(mail["object"]["id"] for mail in story.office.account.mails)
     stornos = [each for name in WITHDRAWN for each in story.documents(name, "SR")]  # `notify` was asked
-    mailed = [story.documents(name)[0] for name in kept if name not in ("electronic", "zero")]
+    mailed = [story.documents(name)[0] for name in kept if name not in ("electronic", "dollars", "zero")]
     assert mails == Counter(str(each.id) for each in [*mailed, *stornos])
 
 

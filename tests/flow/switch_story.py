@@ -42,18 +42,19 @@ OPEN_QUESTIONS: Mapping[str, tuple[Any, ...]] = {
     **{
         name: CHOICES[name]
         for name in (
-            *("partial_status", "zero_sum", "rounding", "repeat_send_by"),
-            *("duplicate_customer_number", "over_limit"),
+            *("partial_status", "zero_sum", "rounding", "repeat_send_by", "duplicate_customer_number", "over_limit"),
+            *("foreign_sums", "foreign_paid", "value_types"),
         )
     },
     **dict.fromkeys(("expand_references", "contact_type_main_broken"), YES_NO),
     "number_format": ("RE-%NUMBER", "R%YYYY/%MM/%NUMBER"),
 }
 # Met elsewhere: exports and e-invoices have stories of their own, under three no invoice or no look-up is as it should
-# be, and the worker neither resets nor configures.
+# be, and the worker neither resets nor configures, sends all
+# that a row needs, and has reminders and Skonto in tests of their own.
 ELSEWHERE = {
     *("e_invoice_missing", "xml_backend_down", "small_business", "cent_off", "ignored_filters"),
-    *("reset_enshrined", "export_config_access"),
+    *("reset_enshrined", "export_config_access", "sql_faults", "reminders_listed", "skonto_decimals"),
     *(each.name for each in fields(Switches) if each.name.startswith("datev_")),
 }
 
@@ -105,6 +106,7 @@ class Story:
         await self._refused()
         await self._do("electronic", "publish_invoice")
         await self._do("zero", "publish_invoice")
+        await self._foreign()
         await self._gone()
 
     async def _write(self) -> None:
@@ -122,6 +124,7 @@ class Story:
             "dated": await billing.invoice(deal, service_from=today, service_to=today),
             "ahead": await billing.invoice(deal, service_from=tomorrow, service_to=tomorrow),
             "electronic": await billing.invoice(deal, is_e_invoice=True),
+            "dollars": await billing.invoice(deal, currency="USD"),
             "gone": await billing.invoice(deal),
             "zero": await billing.invoice(deal, items=[("1", "100", "19"), ("-1", "100", "19")], **nothing),
         }
@@ -148,6 +151,13 @@ class Story:
         """A tax rule that the account does not have."""
         await self._do("small", "publish_invoice")
         await self._do("small", "cancel_invoice", reason="wrong rule")
+
+    async def _foreign(self) -> None:
+        """Not in the account's currency, and paid in two parts."""
+        await self._do("dollars", "publish_invoice")
+        for part, amount in (("part", "19"), ("rest", "100")):
+            self._pay("dollars", amount)
+            await self._do("dollars", "sync_payments", f"sync {part}", invoice_id=None)
 
     async def _gone(self) -> None:
         """Deleted in sevDesk by a person."""

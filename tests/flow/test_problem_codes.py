@@ -18,6 +18,7 @@ from flow.provocations import (  # noqa: F401 - fill it
     requests,
     sevdesk,
     tax_rules,
+    terms,
 )
 from flow.provocations.table import PROVOCATIONS
 from flow.stage import Stage

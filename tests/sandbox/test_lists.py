@@ -152,6 +152,55 @@ async def test_unused_models_know_no_id(sandbox: SandboxClient, model: str) -> N
     assert (await sandbox.error("GET", f"/{model}/7", 404))["code"] == 151
 
 
+READABLE = {
+    *("/ReceiptGuidance/forAllAccounts", "/ReceiptGuidance/forRevenue", "/ReceiptGuidance/forExpense"),
+    *("/Contact/Factory/findContactsByCustomFieldValue", "/Textparser/fetchDictionaryEntriesByType"),
+    *("/Export/invoiceCsv", "/Export/contactListCsv", "/Report/invoicelist", "/CheckAccount/5000001"),
+}
+MISSING = {"/Order/7/getPositions": 404, "/Part/7/getStock": 404, "/ReceiptGuidance/forTaxRule?taxRule=X": 422}
+
+
+@pytest.mark.parametrize(("path", "status"), [*((path, 200) for path in sorted(READABLE)), *MISSING.items()])
+async def test_official_reads_never_fail(sandbox: SandboxClient, path: str, status: int) -> None:
+    """What the specification knows and the account has nothing of is no server error."""
+    await sandbox.call("GET", path, status)
+
+
+async def test_bank_account_has_a_balance(sandbox: SandboxClient) -> None:
+    """The sum of the transactions up to the day, as text."""
+    await sandbox.pay(await sandbox.open_id(), "50", date="2026-10-02")
+    path = "/CheckAccount/5000001/getBalanceAtDate"
+    assert await sandbox.objects("GET", f"{path}?date=2026-10-01") == "0"
+    assert await sandbox.objects("GET", f"{path}?date=2026-10-02") == "50"
+
+
+async def test_reminder_is_a_document(sandbox: SandboxClient) -> None:
+    """MA with the invoice's note and number and a rising dunning level; by switch listed only when asked for."""
+    ident = await sandbox.open_id(customerInternalNote="INV-1")
+    asked = {"invoice": ref(ident, "Invoice")}
+    made = [await sandbox.objects("POST", "/Invoice/Factory/createInvoiceReminder", json=asked) for _ in range(2)]
+    assert [(each["invoiceType"], each["dunningLevel"]) for each in made] == [("MA", "1"), ("MA", "2")]
+    assert made[0]["origin"]["id"] == ident and made[0]["reminderTotal"] == "119"
+    assert (await sandbox.invoice(ident))["dunningLevel"] == "2"
+    both = [made[1]["id"], made[0]["id"], ident]
+    assert await idents(sandbox, "customerInternalNote=INV-1") == both
+    await sandbox.switch(reminders_listed=False)
+    assert await idents(sandbox, "customerInternalNote=INV-1") == [ident]
+    assert await idents(sandbox, "customerInternalNote=INV-1&showAll=true") == both
+    draft = {"invoice": ref(await sandbox.draft_id(), "Invoice")}
+    await sandbox.error("POST", "/Invoice/Factory/createInvoiceReminder", 422, json=draft)
+
+
+async def test_value_types_by_switch(sandbox: SandboxClient) -> None:
+    """Sums as text and paidAmount as number, or the other way round."""
+    ident = await sandbox.open_id()
+    usual = await sandbox.invoice(ident)
+    assert (usual["sumGross"], usual["paidAmount"]) == ("119", 0)
+    await sandbox.switch(value_types="swapped")
+    swapped = await sandbox.invoice(ident)
+    assert (swapped["sumGross"], swapped["paidAmount"]) == (119, "0")
+
+
 async def test_saved_vouchers_are_listed(sandbox: SandboxClient) -> None:
     """Newest first, and one by its id."""
     body = {"voucher": {"objectName": "Voucher", "mapAll": True, "status": 50}}

@@ -191,3 +191,10 @@ async def test_open_address_can_change(sandbox: SandboxClient) -> None:
     await sandbox.call("PUT", f"/Invoice/{ident}/enshrine")
     error = await sandbox.error("PUT", f"/Invoice/{ident}", 422, json={"addressCity": "Bonn"})
     assert error["message"] == "Already enshrined"
+
+
+async def test_sql_faults_by_switch(sandbox: SandboxClient) -> None:
+    """A missing column is 400 with the SQL state in errorCode, as captured."""
+    await sandbox.switch(sql_faults=400)
+    error = await refused(sandbox, 400, await body(sandbox, taxRate=None))
+    assert (error["message"], error["errorCode"], error["code"], error["data"]) == ("Bad Request", 23000, None, None)

@@ -57,6 +57,21 @@ async def test_document_discount_on_the_total(sandbox: SandboxClient) -> None:
     assert (saved["sumNet"], saved["sumTax"], saved["sumGross"]) == ("2.08", "0.39", "2.47")
 
 
+@pytest.mark.parametrize(("foreign_sums", "shown"), [("account", "69.73"), ("document", "80")])
+async def test_foreign_sums_by_switch(sandbox: SandboxClient, foreign_sums: str, shown: str) -> None:
+    """80 USD are 69.73 in the account's currency (one report), or they are not converted; EUR never is."""
+    await sandbox.switch(foreign_sums=foreign_sums)
+    saved = await sandbox.draft(lines=[line(80, rate=0)], currency="USD")
+    invoice, [position] = saved["invoice"], saved["invoicePos"]
+    own = "80" if foreign_sums == "account" else "0"
+    assert (invoice["sumGross"], invoice["sumGrossForeignCurrency"], invoice["sumGrossAccounting"]) == (
+        shown, own, shown
+    )  # fmt: skip
+    assert (str(position["sumGross"]), str(position["sumGrossForeignCurrency"])) == (shown, own)
+    euros = (await sandbox.draft(lines=[line(80, rate=0)]))["invoice"]
+    assert (euros["sumGross"], euros["sumGrossForeignCurrency"]) == ("80", "0")
+
+
 async def test_sums_a_cent_off(sandbox: SandboxClient) -> None:
     """By switch tax and gross are wrong by a cent, for the callers that compare."""
     await sandbox.switch(cent_off=True)

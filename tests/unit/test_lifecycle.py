@@ -27,6 +27,7 @@ SAMPLES: dict[Any, Any] = {
     Decimal: Decimal("119.00"),
     Decimal | None: Decimal("119.00"),
     bool: True,
+    bool | None: True,
     bytes: b"%PDF",
     int: 750,
     date | None: date(2026, 11, 24),
@@ -37,7 +38,7 @@ SAMPLES: dict[Any, Any] = {
     Mapping[str, Any]: {"header": "Schlussrechnung RE-1"},
 }
 # What the side tables need and the event log must not repeat: personal data, binary content, digests of both.
-UNLOGGED = {"digest", "content", "seen_update", "recipient", "cc", "bcc", "subject"}
+UNLOGGED = {"digest", "content", "seen_update", "account_gross", "recipient", "cc", "bcc", "subject"}
 
 
 def sample(kind: Any) -> Any:

@@ -77,6 +77,9 @@ def storno(of: str = ID) -> SevInvoice:
     return there(1000, id="135000099", invoice_number="RE-1099", invoice_type="SR", origin=origin)
 
 
+DOLLARS = {"currency": "USD", "account_gross": "103.72"}
+
+
 @dataclass(frozen=True)
 class Row:
     """From our claim and sevDesk's word to the events, and to what we believe then."""
@@ -108,6 +111,18 @@ ROWS = [
     Row(
         receivable("partially_paid", "80"), there(750, "40"), ("partially_paid", SYNCED), ("partially_paid", "40", None)
     ),
+    # nothing on an invoice in dollars
+    Row(receivable(), there(**DOLLARS)),
+    # a part of it, in one currency or the other
+    Row(receivable(), there(750, "40", **DOLLARS)),
+    # all of it, in the account's currency
+    Row(receivable(), there(1000, "103.72", DAY, **DOLLARS), ("paid", SYNCED), ("paid", "119", MAY)),
+    # all of it, in its own
+    Row(receivable(), there(1000, "119", DAY, **DOLLARS), ("paid", SYNCED), ("paid", "119", MAY)),
+    # closed with less, or with more: nobody can tell
+    Row(receivable(), there(1000, "110", DAY, **DOLLARS)),
+    # taken back
+    Row(receivable("paid", "119", MAY), there(**DOLLARS), ("payment_reversed", SYNCED), ("open", "0", None)),
     # all the money, in summer
     Row(receivable(), there(1000, "119", DAY), ("paid", SYNCED), ("paid", "119", MAY)),
     # all the money, in winter

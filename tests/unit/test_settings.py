@@ -33,6 +33,24 @@ def test_defaults_are_the_documented_ones() -> None:
     assert (settings.log_level, settings.log_format) == ("INFO", "json")
 
 
+@pytest.mark.parametrize("header", ["{kind} {number}", "Rechnung {number}", "{number}", "§ {number} – {kind}"])
+def test_header_takes_two_placeholders(monkeypatch: pytest.MonkeyPatch, header: str) -> None:
+    """The kind may be left out, the number may not."""
+    monkeypatch.setenv("DOCUMENT_HEADER", header)
+    assert Settings().document_header == header
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Rechnung", "{kind}", "{number} {date}", "{number!r}", "{number:>9}", "{number} {", "{number}\n", "{} {number}"],
+)
+def test_other_headers_stop_the_start(monkeypatch: pytest.MonkeyPatch, header: str) -> None:
+    """Said once, at the start, not with each invoice."""
+    monkeypatch.setenv("DOCUMENT_HEADER", header)
+    with pytest.raises(ValidationError, match="must be one line that contains"):
+        Settings()
+
+
 def test_quarantine_outlasts_any_write() -> None:
     """Nobody looks while a call that was given up may still be on its way."""
     for quarantine in ("0.3", "45", "3600"):

@@ -28,6 +28,7 @@ class Document:
     subtotals: tuple[TaxSubtotal, ...]
     tax_rule: int  # sevDesk's rule id
     currency: str = "EUR"
+    account_gross: Decimal | None = None  # in the account's currency, where sevDesk has converted the sums
     cancels: str | None = None  # number of the cancelled invoice
     customer: Hashable | None = None  # any id of the customer; None where it is not known
     comparable: bool = True  # False: ours holds no number or too large a one; gross is 0 then, without subtotals

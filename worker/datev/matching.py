@@ -12,14 +12,13 @@ from decimal import Decimal
 
 from worker.datev.accounts import Account, AccountAndKey, AccountCheck, AccountKind, check_account, without_reversal
 from worker.datev.conventions import Debtors, RevenueAccounts
-from worker.datev.documents import ZERO, Document, Payment, gross_at_rate, rates_of
+from worker.datev.differences import ROUNDING, difference
+from worker.datev.documents import ZERO, Document, Payment, rates_of
 from worker.datev.extf import Posting
 from worker.datev.findings import Finding, Findings
 from worker.datev.report import Period, Total, euros
 
-# How far the sum at one tax rate may be off when the whole document is right: sevDesk may distribute the rounding
-# among the rates otherwise than we do.
-_ROUNDING = Decimal("0.02")
+ACCOUNT_CURRENCY, CENT = "EUR", Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,10 +224,7 @@ class Matching:
         elif not inside:
             self._add("date", "Der Beleg gehört nicht in den Zeitraum", number, posted)
         elif posted.currencies != {currency}:
-            booked = " und ".join(sorted(posted.currencies))
-            text = f"Der Beleg lautet auf {currency}, gebucht ist {booked}; nicht verglichen"
-            self._add("currency", text, number, posted, note=currency != "EUR")
-            self.matched += len(documents) if currency != "EUR" else 0
+            self._compare_converted(number, documents, posted)
         else:
             right = self._compare_days(number, ((d.day, d.gross) for d in documents), posted)
             right = self._compare_sums(number, documents, gross, posted) and right
@@ -237,6 +233,25 @@ class Matching:
             elif right:
                 self.matched += len(documents)
                 self._add_totals(posted)
+
+    def _compare_converted(self, number: str, documents: tuple[Document, ...], posted: _Posted) -> None:
+        """Postings in another currency than the document's: only sums that sevDesk has converted can be compared.
+
+        Each tax rate is converted and rounded by itself, so the sum may be a cent off for each rate after the first.
+        """
+        currency, converted = documents[0].currency, [document.account_gross for document in documents]
+        if posted.currencies != {ACCOUNT_CURRENCY} or None in converted:
+            booked = " und ".join(sorted(posted.currencies))
+            text = f"Der Beleg lautet auf {currency}, gebucht ist {booked}; nicht verglichen"
+            self._add("currency", text, number, posted, note=currency != ACCOUNT_CURRENCY)
+            return
+        expected = sum(filter(None, converted), ZERO)
+        if abs(posted.total - expected) > CENT * (len(rates_of(documents)) - 1):
+            text = f"gebucht sind {euros(posted.total)}, umgerechnet aus {currency} sind es {euros(expected)}"
+            self._add("amount", f"Falscher Betrag: {text}", number, posted)
+        elif self._compare_days(number, ((document.day, posted.total) for document in documents[:1]), posted):
+            self.matched += len(documents)
+            self._add_totals(posted)
 
     def _compare_days(self, number: str, amounts: Iterable[tuple[date, Decimal]], posted: _Posted) -> bool:
         expected: dict[date, Decimal] = {}
@@ -267,7 +282,7 @@ class Matching:
                 by_rate[check.rate] += amount
             else:
                 rates_clear = False
-        wrong = _difference(documents, gross, posted.total, by_rate if rates_clear else {})
+        wrong = difference(documents, gross, posted.total, by_rate if rates_clear else {})
         wrong = wrong or _tax_difference(documents, posted)
         if wrong is not None:
             self._add(*wrong, number, posted)
@@ -344,48 +359,11 @@ def _checked_accounts(
         yield (first.tax_rule, first.advance, account.kind, check.rate, tax_posted), written, check
 
 
-def _difference(
-    documents: tuple[Document, ...], gross: Decimal, total: Decimal, by_rate: dict[Decimal, Decimal]
-) -> tuple[str, str] | None:
-    """How the postings differ from the documents' sums: kind of finding and German text; None when they agree.
-
-    `by_rate` is empty where the accounts do not tell the rates.
-    """
-    text = f"gebucht sind {euros(total)}, der Beleg lautet auf {euros(gross)}"
-    if total != gross:
-        if gross and total == -gross:
-            return "amount", f"Soll und Haben sind vertauscht: {text}"
-        if gross and total and total % gross == 0 and total / gross > 1:
-            return "doubled", f"Der Beleg ist {total / gross:f}-mal gebucht: {text}"
-        return _rate_difference(documents, by_rate, text) or ("amount", f"Falscher Betrag: {text}")
-    for rate, amount in by_rate.items():
-        expected = gross_at_rate(documents, rate)
-        if abs(amount - expected) > _ROUNDING:
-            return "amount", f"Zum Satz {rate.normalize():f} % sind {euros(amount)} gebucht statt {euros(expected)}"
-    return None
-
-
-def _rate_difference(
-    documents: tuple[Document, ...], by_rate: dict[Decimal, Decimal], text: str
-) -> tuple[str, str] | None:
-    """The finding if the part at exactly one of several tax rates is missing or posted twice."""
-    expected = {rate: gross_at_rate(documents, rate) for rate in by_rate}
-    wrong = [rate for rate, amount in by_rate.items() if abs(amount - expected[rate]) > _ROUNDING]
-    if len(by_rate) < 2 or len(wrong) != 1:
-        return None
-    (rate,) = wrong
-    if by_rate[rate] == 0:
-        return "missing", f"Der Teil zum Satz {rate.normalize():f} % fehlt: {text}"
-    if by_rate[rate] == 2 * expected[rate]:
-        return "doubled", f"Der Teil zum Satz {rate.normalize():f} % ist doppelt: {text}"
-    return None
-
-
 def _tax_difference(documents: tuple[Document, ...], posted: _Posted) -> tuple[str, str] | None:
     """The finding if some tax has postings of its own, but not all of it."""
     taxes = [posted.sums[key] for key, account in posted.accounts.items() if account.kind is AccountKind.TAX]
     expected = sum((subtotal.tax for document in documents for subtotal in document.subtotals), ZERO)
-    if taxes and abs(sum(taxes) - expected) > _ROUNDING:
+    if taxes and abs(sum(taxes) - expected) > ROUNDING:
         booked = euros(sum(taxes, ZERO))
         return "account", f"Auf Steuerkonten stehen {booked}, die Steuer des Belegs ist {euros(expected)}"
     return None

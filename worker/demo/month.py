@@ -176,6 +176,8 @@ def _plan(number: int, sample: SampleInvoice, positions: Sequence[_Position]) ->
         "service_from": issued - timedelta(days=14) if is_served else None,
         "service_to": issued - timedelta(days=1) if is_served else None,
         "payment_term_days": _PAYMENT_TERM,
+        "skonto_percent": None,
+        "skonto_days": None,
         "head_text": "Vielen Dank für Ihren Auftrag.",
         "foot_text": f"Bitte zahlen Sie innerhalb von {_PAYMENT_TERM} Tagen ohne Abzug.",
         "is_e_invoice": False,

@@ -136,6 +136,7 @@ class Finalized(Event):
     enshrined: bool
     how: FinalizedHow = "finalized"
     seen_update: datetime | None = field(metadata=UNLOGGED)
+    account_gross: Decimal | None = field(default=None, metadata=UNLOGGED)  # in the account's currency, if another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,8 +210,16 @@ class Overpaid(PaymentEvent):
     """More than the gross amount has come."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Discounted(PaymentEvent):
-    """sevDesk closed the invoice with less money (Skonto or another deduction)."""
+    """sevDesk closed the invoice with less money (Skonto or another deduction).
+
+    `within_terms`: at least `skonto_expected` came, by `skonto_until`; null: no Skonto, or no payment day is known.
+    """
+
+    skonto_expected: Decimal | None = None
+    skonto_until: date | None = None
+    within_terms: bool | None = None
 
 
 class SettledByCredit(PaymentEvent):

@@ -131,6 +131,8 @@ class Invoice:
     is_e_invoice: bool
     items: tuple[Item, ...]
     final_invoice_form: str | None = None  # a `FinalInvoiceForm`; None: as the setting says
+    skonto_percent: Decimal | None = None
+    skonto_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,15 +54,27 @@ class Payload(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+PersonId = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")] | None
+
+
 class PublishInvoice(Payload):
     """Bring an approved invoice into sevDesk: contact, draft, layout, number, PDF.
 
-    `final_invoice_form` says how a final invoice accounts for the advances of its deal, whatever its column and the
-    setting say.
+    `final_invoice_form` says how a final invoice accounts for the advances of its deal; it, `contact_person_id` (a
+    sevDesk user) and Skonto, where given, take the place of what settings and columns say.
     """
 
     invoice_id: Id
     final_invoice_form: FinalInvoiceForm | None = None
+    contact_person_id: PersonId = None
+    skonto_percent: Annotated[Decimal, Field(gt=0, lt=100, decimal_places=2)] | None = None
+    skonto_days: Annotated[int, Field(ge=0, le=365)] | None = None
+
+    @model_validator(mode="after")
+    def _both_terms(self) -> Self:
+        if (self.skonto_percent is None) != (self.skonto_days is None):
+            raise PydanticCustomError("skonto", "give skonto_percent and skonto_days together")
+        return self
 
 
 # More addresses than any customer has needed.
@@ -252,7 +264,9 @@ class UpdateConfig(Payload):
     template_eb_sr: TemplateId = None
     template_kop_ar: TemplateId = None
     template_kop_sr: TemplateId = None
-    contact_person_id: Annotated[str, Field(pattern=r"^[0-9]{1,20}$")] | None = None
+    contact_person_id: PersonId = None
+    contact_person_eb: PersonId = None
+    contact_person_kop: PersonId = None
     payment_sync_interval_minutes: Annotated[int, Field(strict=True), AfterValidator(_interval)] = 10
     datev_chart_of_accounts: Literal["SKR03", "SKR04"] = "SKR03"
     auto_transfer_invoices: Annotated[bool, Field(strict=True)] = False

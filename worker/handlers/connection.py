@@ -6,7 +6,7 @@ Touches no invoice. The result holds ids, counts and the account's name, nothing
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from sevdesk_client.errors import SevDeskError
 from sevdesk_client.models import SevUser, Template
@@ -20,6 +20,9 @@ from worker.handlers.templates import TEMPLATE_FIELDS
 from worker.store.rows import ConfigRow
 
 T = TypeVar("T")
+
+PersonField = Literal["contact_person_id", "contact_person_eb", "contact_person_kop"]
+CONTACT_PERSONS: tuple[PersonField, ...] = get_args(PersonField)
 
 
 async def test_connection(context: HandlerContext, job: Job, payload: TestConnection) -> Outcome:
@@ -83,11 +86,13 @@ def _users(users: list[SevUser] | None, config: ConfigRow) -> Iterable[Check]:
     """The invoices' contact person must be a user of this account; is not, if the token is another account's."""
     if not users:
         return
-    wanted = config["contact_person_id"]
-    good = f"{len(users)} users; invoices name user {wanted or users[0].id} as contact person."
-    bad = f"The contact person {wanted} of the settings is none of the account's {len(users)} users."
-    step = "Set contact_person_id to null with update_config and test again, or set another user's id."
-    yield check_that("users", wanted is None or any(u.id == wanted for u in users), good, bad, next_step=step)
+    known, named = {user.id for user in users}, {field: config[field] for field in CONTACT_PERSONS if config[field]}
+    lost = {field: wanted for field, wanted in named.items() if wanted and wanted not in known}
+    usual = config["contact_person_id"] or users[0].id
+    good = f"{len(users)} users; invoices name user {usual} as contact person."
+    bad = f"The contact person {', '.join(lost.values())} of the settings is none of the account's {len(users)} users."
+    step = f"Set {', '.join(lost)} to null with update_config and test again, or set another user's id."
+    yield check_that("users", not lost, good, bad, next_step=step)
 
 
 def _templates(config: ConfigRow, found: list[Template]) -> Check:

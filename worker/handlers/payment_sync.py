@@ -296,7 +296,10 @@ class Sync:
             return None
         if payments.closed_without_day(remote) and remote.id not in cancelled_by:
             cancelled_by = payments.cancellations(await self.account.client.find_invoices(receivable.number))
-        if payments.unexplained(receivable, remote, cancelled_by):
+        if payments.unclear(receivable, remote):
+            amounts = {"paid": remote.paid_amount, "gross": remote.sum_gross, "account_gross": remote.account_gross}
+            self._report("foreign_payment_unclear", receivable, currency=remote.currency, **amounts)
+        elif payments.unexplained(receivable, remote, cancelled_by):
             self._report("closed_without_payment", receivable)
         events = payments.compare(receivable, remote, cancelled_by)
         if remote.id in cancelled_by and (paid := receivable.handback.paid_amount) > 0:

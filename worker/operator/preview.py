@@ -48,6 +48,12 @@ class PreviewAccount(SevdeskAccount):
     async def contact_person_id(self) -> str:
         return await self.real.contact_person_id() if self.real else self._unknown("contactPerson: the first user's id")
 
+    async def user_ids(self, *, fresh: bool = False) -> list[str]:
+        return await self.real.user_ids(fresh=fresh) if self.real else []
+
+    async def has_user(self, id: str) -> bool:
+        return await self.real.has_user(id) if self.real else True
+
     async def country_id(self, code: str) -> str:
         if self.real:
             return await self.real.country_id(code)

@@ -17,7 +17,7 @@ from worker.domain import lifecycle
 from worker.domain.events import CancelledInSevdesk, Event, PaymentEvent, Renumbered
 from worker.domain.invoice import SyncStatus
 from worker.steps import payments
-from worker.steps.payments import DRAFT, SR, Receivable
+from worker.steps.payments import DERIVED, DRAFT, Receivable
 
 
 class Drift(StrEnum):
@@ -84,6 +84,7 @@ class ListedInvoice:
     status: int
     contact_id: str | None
     sum_gross: Decimal
+    account_gross: Decimal | None
     paid_amount: Decimal
     pay_date: date | None
     update: datetime | None
@@ -98,6 +99,7 @@ def _document(invoice: SevInvoice) -> ListedInvoice:
         invoice.status,
         sys.intern(invoice.contact_id) if invoice.contact_id else None,
         gross,
+        invoice.account_gross,
         gross if paid == gross else paid or payments.ZERO,
         invoice.pay_date,
         invoice.update.astimezone(UTC) if invoice.update else None,
@@ -120,7 +122,7 @@ class SevdeskDocuments:
         for invoice in invoices:
             self._documents[invoice.id] = _document(invoice)
             marker = invoice.customer_internal_note
-            if marker and invoice.invoice_type != SR and invoice.id not in self._marked.get(marker, ()):
+            if marker and invoice.invoice_type not in DERIVED and invoice.id not in self._marked.get(marker, ()):
                 self._marked[marker] = (*self._marked.get(marker, ()), invoice.id)
 
     def __len__(self) -> int:
@@ -128,7 +130,7 @@ class SevdeskDocuments:
 
     @property
     def markers(self) -> list[str]:
-        """All markers, without those of cancellation invoices."""
+        """All markers, without those of cancellations and reminders."""
         return list(self._marked)
 
     def get(self, external_id: str | None) -> ListedInvoice | None:
@@ -217,6 +219,9 @@ def _synced(ours: OurInvoice, document: ListedInvoice, cancelled_by: Mapping[str
         here = f"gross {receivable.gross}, paid {receivable.handback.paid_amount}"
         step = "Correct gross_amount or paid_amount of the invoice here: no payment is compared until then."
         yield _finding(ours, Drift.PAID, here, document.paid_amount, step)
+    if payments.unclear(receivable, document):
+        yield _finding(ours, Drift.PAID, receivable.handback.paid_amount, f"{document.paid_amount} in some currency",
+                       "Look at the invoice in sevDesk; sync_payments says what to do.")  # fmt: skip
     if payments.unexplained(receivable, document, cancelled_by):
         yield _finding(ours, Drift.STATUS, receivable.handback.claim_status, "closed, neither paid nor cancelled",
                        "Look at the invoice in sevDesk.")  # fmt: skip

@@ -1,6 +1,6 @@
 """Builds the `StepContext` that a step works on from the rows of the database."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -42,6 +42,11 @@ async def load_context(
     if row is None:
         return None
     invoice = from_row(Invoice, row, items=tuple(Item(*columns) for columns in row["items"]))
+    contact_person_id = row["contact_person_id"]
+    if isinstance(payload, PublishInvoice):
+        contact_person_id = payload.contact_person_id or contact_person_id
+        if payload.skonto_percent is not None:
+            invoice = replace(invoice, skonto_percent=payload.skonto_percent, skonto_days=payload.skonto_days)
     associations = tuple(Association(*columns) for columns in row["associations"])
     document = _document(row["document"])
     companies, contacts = _candidates(invoice, associations, document)
@@ -63,6 +68,8 @@ async def load_context(
         job_id=job.job_id,
         payload=payload,
         invoice=invoice,
+        contact_person_id=contact_person_id,
+        document_header=settings.document_header,
         handback=handback,
         recipient=recipient,
         recipient_now=recipient_now,

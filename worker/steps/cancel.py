@@ -20,10 +20,10 @@ from worker.domain.money import Sums
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import problem
 from worker.steps import credit_note
-from worker.steps.credit_note import none_for_advances
+from worker.steps.credit_note import money_come, none_for_advances
 from worker.steps.document import addressed_otherwise
 from worker.steps.finalize import SEND_TYPE, finalized
-from worker.steps.payments import CREDIT_NOTE, DRAFT, SR, ZERO, cancellation_of, cancellations
+from worker.steps.payments import CREDIT_NOTE, DERIVED, DRAFT, ZERO, cancellation_of, cancellations
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import (
     DRAFT_WRITES,
@@ -73,7 +73,7 @@ def _to_be_cancelled(context: StepContext, remote: SevInvoice, outcome: WriteOut
     if paid and (advance := none_for_advances(context.invoice.number, remote.invoice_type)):
         return StepResult(stop=advance, outcome=outcome)
     action = "create_credit_note" if partly else "cancel_invoice"
-    return Intent(action, remote.id, context, {"paid": str(remote.paid_amount)}, outcome)
+    return Intent(action, remote.id, context, {"paid": str(money_come(context, remote))}, outcome)
 
 
 def _credited_in_part(context: StepContext) -> Parked | None:
@@ -92,7 +92,7 @@ async def _find(context: StepContext, account: SevdeskAccount) -> tuple[SevInvoi
     if external_id is None and not context.attempted:
         return None, None
     hits = await account.client.find_invoices(context.invoice.number)
-    marked = [hit for hit in hits if hit.invoice_type != SR]
+    marked = [hit for hit in hits if hit.invoice_type not in DERIVED]
     remote = next((hit for hit in marked if hit.id == external_id), None)
     if remote is None and external_id is not None:
         with suppress(NotFound):  # deleted by hand; an attempt to save it again may have left another copy
@@ -126,8 +126,8 @@ def _look_at_note(context: StepContext, remote: SevInvoice, note: CreditNote, ac
     if (differ := _differ(context, remote, note) or addressed_otherwise(context, note)) is not None:
         return StepResult(stop=differ, outcome=outcome)
     if note.status == DRAFT:
-        return Intent("finalize_credit_note", note.id, context, {"paid": str(remote.paid_amount)}, outcome)
-    made = replace(cancellation_of(note), refund_due=remote.paid_amount)
+        return Intent("finalize_credit_note", note.id, context, {"paid": str(money_come(context, remote))}, outcome)
+    made = replace(cancellation_of(note), refund_due=money_come(context, remote))
     return StepResult((_cancelled(context, account, "found_credited", made),), remote, outcome=outcome)
 
 

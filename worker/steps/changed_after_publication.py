@@ -5,6 +5,7 @@ compared, not what settings and sevDesk's lists add to it, so that a new setting
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -31,6 +32,8 @@ HEAD = {
     "delivery_date_until": "service_to",
     "head_text": "head_text",
     "foot_text": "foot_text",
+    "discount": "skonto_percent",
+    "discount_time": "skonto_days",
     "is_e_invoice": "is_e_invoice",
 }
 POSITION = {
@@ -69,15 +72,14 @@ async def changed_columns(context: StepContext, account: SevdeskAccount) -> list
     if document is None:
         return []
     content = document.content
+    if content.get("terms_of_job"):  # the job named them, the row does not
+        percent, days = Decimal(str(content["discount"])), content["discount_time"]
+        context = replace(context, invoice=replace(invoice, skonto_percent=percent, skonto_days=days))
     now = filled((field for field in field_map.INVOICE if field.name in HEAD), context)
     changed = [column for name, column in HEAD.items() if not _same(content.get(name), now[name])]
-    if content["header"] in (f"{header} {invoice.number}" for header in _other_headers(invoice.document_kind)):
+    if content.get("document_kind", invoice.document_kind) != invoice.document_kind:
         changed.append("document_kind")
     return changed + (await _changed_positions(content, context, account) or _changed_totals(context))
-
-
-def _other_headers(kind: str) -> list[str]:
-    return [header for other, header in field_map.HEADERS.items() if other != kind]
 
 
 async def _changed_positions(content: Mapping[str, Any], context: StepContext, account: SevdeskAccount) -> list[str]:

@@ -10,7 +10,9 @@ from worker.domain.jobs import SendInvoice
 from worker.domain.outcome import NotYet, Parked, Rejected
 from worker.domain.problems import CATALOGUE, Problem, problem
 from worker.domain.recipients import NoRecipient, missing_address_fields
+from worker.domain.skonto import wrong_skonto
 from worker.domain.tax_rules import findings, shown_tax
+from worker.steps.contact_person import unlisted_contact_person
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import DRAFT_WRITES, Step, StepContext, StepResult, WriteOutcome, is_synced
 
@@ -26,6 +28,8 @@ async def look_publishable(context: StepContext, account: SevdeskAccount) -> Ste
     Then the checks whose level is a setting. Raises `SevDeskError` where one needs facts about the account.
     """
     if (stop := _why_not_publishable(context)) is not None:
+        return StepResult(stop=stop, outcome=WriteOutcome.UNKNOWN)
+    if (stop := await unlisted_contact_person(context, account)) is not None:
         return StepResult(stop=stop, outcome=WriteOutcome.UNKNOWN)
     found = doubtful_dates(context.invoice, context.today, context.issue_date_max_age)
     found += money.e_invoice_rounding(context.invoice)
@@ -99,7 +103,8 @@ def _why_not_publishable(context: StepContext) -> Parked | Rejected | None:
         return Parked(problem("e_invoice_missing_email", **about))
     if wrong_email := _wrong_email(context):
         return wrong_email
-    wrong = impossible_dates(invoice) or shown_tax(invoice) or money.first_problem(invoice, context.sevdesk_type)
+    wrong = impossible_dates(invoice) or wrong_skonto(invoice) or shown_tax(invoice)
+    wrong = wrong or money.first_problem(invoice, context.sevdesk_type)
     return Parked(wrong) if wrong else None
 
 

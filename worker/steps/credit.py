@@ -24,7 +24,7 @@ from worker.domain.jobs import CreditInvoice
 from worker.domain.money import Sums
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import Problem, problem
-from worker.steps.credit_note import credit_notes_of, free_number, none_for_advances, write_outcome
+from worker.steps.credit_note import credit_notes_of, free_number, money_come, none_for_advances, write_outcome
 from worker.steps.document import addressed_otherwise
 from worker.steps.finalize import SEND_TYPE
 from worker.steps.payments import DRAFT, ZERO, Receivable, compare
@@ -220,7 +220,7 @@ def _credited(context: StepContext, note: CreditNote, how: FinalizedHow) -> tupl
     """The credit note is finished; the claim is settled if nothing more is owed on the invoice."""
     gross, remote = note.sum_gross or ZERO, context.remote
     before = sum((each.gross for each in context.credit_notes if _counts(context, each)), ZERO)
-    paid = remote.paid_amount if remote is not None else context.handback.paid_amount
+    paid = context.handback.paid_amount if remote is None else money_come(context, remote)
     owed = paid if remote is not None and remote.pay_date is not None else context.invoice.gross_amount
     event = Credited(
         marker=marker_of(context.invoice.number, context.job_id),

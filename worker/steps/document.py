@@ -1,8 +1,8 @@
 """What sevDesk's document of an invoice says, compared with what we had it say.
 
-Compared are sums, contact, address, dates, currency, tax rule, header and positions; not compared are texts and terms,
-which name neither a person nor an amount. The positions cost a call of their own, which is made only if sevDesk's
-`update` is another one than when they were last compared: any change in sevDesk moves it (live, two peers).
+Compared are sums, contact, address, dates, currency, tax rule, header, Skonto and positions; not compared are texts and
+the payment term, which name neither a person nor an amount. The positions cost a call of their own, which is made only
+if sevDesk's `update` is not the one it had when they were last compared: any change in sevDesk moves it (live, two).
 """
 
 import json
@@ -39,6 +39,8 @@ HEAD = ADDRESSEE | {
     "delivery_date": "service_date",
     "delivery_date_until": "service_end",
     "header": "header",
+    "discount": "Skonto",
+    "discount_time": "days of Skonto",
 }
 POSITION = {
     "name": "position_name",

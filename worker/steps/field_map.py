@@ -16,10 +16,11 @@ from worker.domain.eu_vat import vat_id_text
 from worker.domain.invoice import Party
 from worker.domain.jobs import SendInvoice
 from worker.domain.recipients import customer_number
+from worker.domain.skonto import skonto_percent, with_skonto
 from worker.domain.tax_rules import tax_text
 from worker.steps.sevdesk_account import PIECE, SevdeskAccount
 
-HEADERS = {"AR": "Abschlagsrechnung", "SR": "Schlussrechnung"}
+KINDS = {"AR": "Abschlagsrechnung", "SR": "Schlussrechnung"}
 CREDIT_TRANSFER = "58"  # electronicInvoiceId (UNTDID 4461): our invoices are paid by bank transfer
 MAIL_TEXT = (
     "Guten Tag,\n\nanbei erhalten Sie unsere Rechnung {number}.\n\n"
@@ -117,11 +118,17 @@ ADDRESS_IDS = (Field("country_id", "addressee.party.country_code", "country.id",
 CONTACT_EMAIL = Field("value", "addressee.party.email", "value")
 TEMPLATE_ID = Field("value", "template_id", "value")
 
+
+def _header(template: str, kind: str, number: str) -> str:
+    return template.format(kind=KINDS[kind], number=number)
+
+
 _SERVICE = "invoice.document_kind invoice.issue_date invoice.service_from invoice.service_to"
+_SKONTO = "invoice.skonto_percent invoice.skonto_days"
 INVOICE = (
     Field("contact_id", "link.contact_id", "invoice.contact.id"),
     Field("invoice_date", "invoice.issue_date", "invoice.invoiceDate"),
-    Field("header", "invoice.document_kind invoice.number", "invoice.header", lambda kind, n: f"{HEADERS[kind]} {n}"),
+    Field("header", "document_header invoice.document_kind invoice.number", "invoice.header", _header),
     Field("tax_rule", "invoice.tax_rule", "invoice.taxRule.id"),
     Field("tax_text", "invoice addressee.party.vat_id", "invoice.taxText", tax_text),
     Field("currency", "invoice.currency", "invoice.currency"),
@@ -130,7 +137,11 @@ INVOICE = (
     Field("delivery_date", _SERVICE, "invoice.deliveryDate", delivery_date),
     Field("delivery_date_until", _SERVICE, "invoice.deliveryDateUntil", delivery_date_until),
     Field("head_text", "invoice.head_text", "invoice.headText"),
-    Field("foot_text", "invoice.foot_text", "invoice.footText"),
+    Field("foot_text", f"invoice.foot_text {_SKONTO} invoice.issue_date", "invoice.footText", with_skonto),
+    Field("discount", _SKONTO, "invoice.discount", skonto_percent),
+    Field(
+        "discount_time", _SKONTO, "invoice.discountTime", lambda *terms: terms[1] if skonto_percent(*terms) else None
+    ),
     Field("customer_internal_note", "invoice.number", "invoice.customerInternalNote"),
     # The address is sent explicitly: sevDesk copies none by itself (measured).
     Field("address_name", "addressee.party.display_name", "invoice.addressName invoice.address"),

@@ -85,6 +85,7 @@ def finalized(remote: SevInvoice, how: FinalizedHow) -> Finalized:
         enshrined=remote.enshrined is not None,
         how=how,
         seen_update=remote.update,
+        account_gross=remote.account_gross,
     )
 
 

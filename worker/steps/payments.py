@@ -4,11 +4,12 @@ The codes: 100 draft, 200 open, 750 partly paid (since June 2024; before it part
 cancelled (official). 1000 with a payDate is paid even with less money than the gross sum (Skonto; inferred). 1000 with
 no payDate is paid only if all the money has come: otherwise it is cancelled (one capture), or the state is unexplained
 and nothing is changed. A draft is an invoice that was reset in sevDesk: nothing can be paid on it. What sevDesk makes
-of an invoice over 0 is not established; nothing is owed on it, whatever its status. Pure.
+of an invoice over 0 is not established; nothing is owed on it, whatever its status.
+Of an invoice in another currency than the account's, `paid_of` says what is certain. Pure.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Protocol
@@ -33,9 +34,13 @@ from worker.domain.events import (
 from worker.domain.invoice import Cancellation, ClaimStatus, Handback
 from worker.domain.lifecycle import TABLE
 from worker.domain.money import is_amount
+from worker.domain.skonto import skonto
 
 DRAFT, OPEN, PARTLY_PAID, CLOSED = 100, 200, 750, 1000
 SR = "SR"  # sevDesk's invoiceType of a cancellation invoice, not our Schlussrechnung
+# Types that sevDesk makes of an invoice or makes invoices of, which may have its marker: cancellation, reminder
+# (Mahnung), recurring invoice. None of them is ever taken for our document.
+DERIVED = frozenset({SR, "MA", "WKR"})
 CANCELLATION_INVOICE, CREDIT_NOTE = "cancellation_invoice", "credit_note"  # `Cancellation.kind`
 ZERO = Decimal(0)
 
@@ -49,6 +54,10 @@ class PaymentState(Protocol):
     def invoice_number(self) -> str | None: ...
     @property
     def status(self) -> int: ...
+    @property
+    def sum_gross(self) -> Decimal: ...
+    @property
+    def account_gross(self) -> Decimal | None: ...
     @property
     def paid_amount(self) -> Decimal: ...
     @property
@@ -90,6 +99,25 @@ def unexplained(receivable: Receivable, remote: PaymentState, cancelled_by: Mapp
     return _payment_type(receivable, remote) is None
 
 
+def paid_of(remote: PaymentState) -> Decimal | None:
+    """What was paid, in the document's currency; None where sevDesk's answer does not tell.
+
+    Which currency paidAmount is in, if the account's is not the document's, is not established. What is certain: that
+    nothing was paid, and that all was if the closed invoice's paidAmount is its gross sum in either currency.
+    """
+    paid = remote.paid_amount
+    if remote.account_gross is None or paid == ZERO:
+        return paid
+    closed_in_full = remote.status == CLOSED and paid in (remote.sum_gross, remote.account_gross)
+    return remote.sum_gross if closed_in_full else None
+
+
+def unclear(receivable: Receivable, remote: PaymentState) -> bool:
+    """Something was paid, nobody can tell how much, and no person has entered it."""
+    entered = remote.status == CLOSED and receivable.handback.claim_status is ClaimStatus.PAID
+    return paid_of(remote) is None and not entered
+
+
 def compare(receivable: Receivable, remote: PaymentState, cancelled_by: Mapping[str, SevInvoice]) -> tuple[Event, ...]:
     """The events that make our record agree with sevDesk; empty if it does already, or if ours cannot be compared."""
     if not receivable.is_comparable:
@@ -128,21 +156,35 @@ def cancellation_of(document: SevInvoice | CreditNote) -> Cancellation:
 
 def _payment(receivable: Receivable, remote: PaymentState) -> PaymentEvent | None:
     """The payment event; None if it would say what we know already, or if sevDesk's state is unexplained."""
-    kind = _payment_type(receivable, remote)
-    if kind is None:
+    kind, paid = _payment_type(receivable, remote), paid_of(remote)
+    if kind is None or paid is None:
         return None
     before = receivable.handback
     event = kind(
         gross=receivable.gross,
         paid_before=before.paid_amount,
-        paid_now=ZERO if kind in (PaymentReversed, NothingOwed) else remote.paid_amount,
+        paid_now=ZERO if kind in (PaymentReversed, NothingOwed) else paid,
         sevdesk_status=remote.status,
         paid_on=remote.pay_date,
         claim_before=before.claim_status,
         paid_at=None if kind in (PartiallyPaid, PaymentReversed) else _paid_at(before, remote),
     )
+    if isinstance(event, Discounted):
+        event = _with_terms(event, remote)
     known = (before.claim_status, before.paid_amount, before.paid_at)
     return None if known == (_claim_after(event), event.paid_now, event.paid_at) else event
+
+
+def _with_terms(event: Discounted, remote: PaymentState) -> Discounted:
+    """Whether it is the Skonto that the document grants; reconcile's documents do not tell, and it records nothing."""
+    terms = None
+    if isinstance(remote, SevInvoice):
+        terms = skonto(remote.discount, remote.discount_time or 0, remote.invoice_date)
+    if terms is None:
+        return event
+    expected = terms.expected(event.gross)
+    within = None if event.paid_on is None else event.paid_on <= terms.until and event.paid_now >= expected
+    return replace(event, skonto_expected=expected, skonto_until=terms.until, within_terms=within)
 
 
 def _claim_after(event: PaymentEvent) -> ClaimStatus:
@@ -150,8 +192,8 @@ def _claim_after(event: PaymentEvent) -> ClaimStatus:
 
 
 def _payment_type(receivable: Receivable, remote: PaymentState) -> type[PaymentEvent] | None:
-    paid = remote.paid_amount
-    if remote.status not in (DRAFT, OPEN, PARTLY_PAID, CLOSED):
+    paid = paid_of(remote)
+    if paid is None or remote.status not in (DRAFT, OPEN, PARTLY_PAID, CLOSED):
         return None
     if receivable.gross == ZERO:
         return Overpaid if paid > ZERO else NothingOwed

@@ -6,17 +6,19 @@ What sevDesk computed must equal the billing invoice to the cent; otherwise the 
 
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 
 from sevdesk_client.errors import NotFound
 from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.models import InvoiceDraft
 from worker.domain.events import ADOPTED, DraftDeleted, Drafted, DraftedHow
+from worker.domain.jobs import PublishInvoice
 from worker.domain.money import stated_sums, sums_problem
 from worker.domain.outcome import Parked
-from worker.domain.problems import problem
+from worker.domain.problems import Problem, problem
 from worker.steps.document import content_of, differences, draft_of, not_our_document
 from worker.steps.finalize import adopt_finalized, sums_of
-from worker.steps.payments import DRAFT, SR
+from worker.steps.payments import DERIVED, DRAFT
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import (
     DRAFT_WRITES,
@@ -75,7 +77,22 @@ async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
         return await _delete(intent, account)
     saved = await account.client.save_invoice(intent.request)
     right = sums_of(saved) == stated_sums(context.invoice)  # if not, the next look deletes it
-    return StepResult((_drafted(context, intent.request, saved, "created"),), saved, finished=right)
+    made = _drafted(context, intent.request, saved, "created")
+    if right and _skonto_of(saved) != _skonto_of(intent.request):
+        return StepResult((made,), saved, Parked(_skonto_not_kept(context, intent.request, saved)))
+    return StepResult((made,), saved, finished=right)
+
+
+def _skonto_not_kept(context: StepContext, draft: InvoiceDraft, saved: SevInvoice) -> Problem:
+    """The draft stays: nobody gets it, and the next attempt deletes it."""
+    (percent, days), (kept_percent, kept_days) = _skonto_of(draft), _skonto_of(saved)
+    kept = {"kept_percent": f"{kept_percent.normalize():f}", "kept_days": kept_days}
+    number = context.invoice.number
+    return problem("skonto_not_kept", number=number, percent=f"{percent.normalize():f}", days=days, **kept)
+
+
+def _skonto_of(document: InvoiceDraft | SevInvoice) -> tuple[Decimal, int]:
+    return document.discount, document.discount_time or 0
 
 
 async def _find(context: StepContext, account: SevdeskAccount) -> tuple[SevInvoice | None, Parked | None]:
@@ -88,7 +105,7 @@ async def _find(context: StepContext, account: SevdeskAccount) -> tuple[SevInvoi
         except NotFound:
             pass  # deleted by hand; another copy may have the marker
     number = context.invoice.number
-    hits = [hit for hit in await account.client.find_invoices(number) if hit.invoice_type != SR]
+    hits = [hit for hit in await account.client.find_invoices(number) if hit.invoice_type not in DERIVED]
     if len(hits) > 1:
         ids = ", ".join(sorted(hit.id for hit in hits))
         return None, Parked(problem("marker_ambiguous", count=len(hits), number=number, ids=ids))
@@ -105,9 +122,14 @@ def _drafted(context: StepContext, draft: InvoiceDraft, remote: SevInvoice, how:
         recipient_id=context.party.id,
         recipient_reason=context.addressee.reason,
         how=how,
-        content=content_of(draft),
+        content=content_of(draft)
+        | {"document_kind": context.invoice.document_kind, "terms_of_job": _names_terms(context)},
         seen_update=remote.update,
     )
+
+
+def _names_terms(context: StepContext) -> bool:
+    return isinstance(context.payload, PublishInvoice) and context.payload.skonto_percent is not None
 
 
 async def _delete(intent: Intent, account: SevdeskAccount) -> StepResult:

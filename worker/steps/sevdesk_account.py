@@ -30,8 +30,17 @@ class SevdeskAccount:
 
     async def contact_person_id(self) -> str:
         """The id of the account's first user; sevDesk requires a contact person on each invoice (measured by two)."""
-        users = await self._cached("users", self.client.list_users)
-        return str(users[0].id)
+        return (await self.user_ids())[0]
+
+    async def user_ids(self, *, fresh: bool = False) -> list[str]:
+        """The ids of the account's users; `fresh`: as they are now, not as they were up to an hour ago."""
+        if fresh:
+            self._cache.pop("users", None)
+        return [user.id for user in await self._cached("users", self.client.list_users)]
+
+    async def has_user(self, id: str) -> bool:
+        """Whether the account has this user; one that was added since the list was read is found as well."""
+        return id in await self.user_ids() or id in await self.user_ids(fresh=True)
 
     async def account_id(self) -> str | None:
         """The id of the account that the token belongs to (`sevClient` of its users: live, four peers)."""

@@ -103,6 +103,7 @@ class StepContext:
     link: ContactLink | None
     template_id: str | None
     contact_person_id: str | None
+    document_header: str  # template with {kind} and {number}
     sevdesk_type: str  # the invoiceType sevDesk shall use: RE, AR or ER
     mails: int  # how many mails are on record for the invoice
     pdf_sha256: str | None  # of the invoice PDF stored last

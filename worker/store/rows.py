@@ -40,6 +40,8 @@ class ConfigRow(TypedDict):
 
     account_id: str | None
     contact_person_id: str | None
+    contact_person_eb: str | None
+    contact_person_kop: str | None
     template_eb_ar: str | None
     template_eb_sr: str | None
     template_kop_ar: str | None
@@ -135,6 +137,7 @@ class DocumentRow(TypedDict):
     currency: str
     cancels: str | None
     gross: Decimal
+    account_gross: Decimal | None
     document_kind: str
     subtotals: Mapping[str, Mapping[str, str]] | None  # tax rate -> net and tax, positive
     items: list[tuple[Any, ...]]

@@ -32,7 +32,7 @@ def document_rows(invoice_id: UUID, made: Sequence[events.Event]) -> list[dict[s
             case events.Drafted():
                 row = asdict(event) | {"adopted": event.how == events.ADOPTED}
             case events.Finalized():
-                row |= {"external_id": event.external_id, "seen_update": event.seen_update}
+                row |= {name: getattr(event, name) for name in ("external_id", "seen_update", "account_gross")}
     return [row | {"invoice_id": invoice_id}] if row else []
 
 

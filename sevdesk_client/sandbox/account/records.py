@@ -114,6 +114,8 @@ class DocumentFields:
     tax_rate: Decimal = ZERO
     tax_text: str
     currency: str
+    exchange_rate: Decimal | None = None  # account's currency per unit, for the sums; None: they are not converted
+    paid_rate: Decimal | None = None  # the same for paidAmount
     small_settlement: bool = False
     show_net: bool = True
     payment_method_id: int | None = None
@@ -152,6 +154,7 @@ class Invoice(Record):
     origin_id: int | None = None
     cancelled_by: int | None = None
     credit_note_id: int | None = None
+    dunning_level: int | None = None
     layout: dict[str, str] = field(default_factory=lambda: DEFAULT_LAYOUT)  # shared default: replace, do not mutate
 
 

@@ -28,6 +28,11 @@ class Sums:
     def __neg__(self) -> "Sums":
         return Sums(-self.net, -self.tax, -self.gross, -self.discount)
 
+    def converted(self, rate: Decimal) -> "Sums":
+        """In another currency, of which one unit of this one costs `rate`; net and tax still add up to gross."""
+        tax, gross = round_cents(self.tax * rate), round_cents(self.gross * rate)
+        return Sums(gross - tax, tax, gross, round_cents(self.discount * rate))
+
 
 NO_SUMS = Sums()
 

@@ -30,11 +30,17 @@ class Switches:
     small_business: bool = False
     rounding: Literal["position", "total"] = "position"
     cent_off: bool = False
+    skonto_decimals: Literal["kept", "cut"] = "kept"
+    foreign_sums: Literal["account", "document"] = "account"
+    foreign_paid: Literal["account", "document"] = "account"
     repeat_send_by: Literal["again", "refuse"] = "again"
     duplicate_customer_number: Literal["accept", "refuse"] = "accept"
     over_limit: Literal["cap", "refuse"] = "cap"
     reset_enshrined: Literal["allow", "refuse"] = "allow"
     trailing_keys_required: bool = False
+    sql_faults: Literal[500, 400] = 500
+    value_types: Literal["usual", "swapped"] = "usual"
+    reminders_listed: bool = True
     expand_references: bool = False
     contact_type_main_broken: bool = False
     number_format: str = "RE-%NUMBER"

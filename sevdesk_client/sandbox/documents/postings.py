@@ -13,9 +13,9 @@ from uuid import UUID, uuid5
 from sevdesk_client.sandbox.account import master_data
 from sevdesk_client.sandbox.account.export_records import Debtor, Posting
 from sevdesk_client.sandbox.account.formats import as_datetime, berlin_day
-from sevdesk_client.sandbox.account.records import Invoice
+from sevdesk_client.sandbox.account.records import DocumentFields, Invoice
 from sevdesk_client.sandbox.account.state import Account
-from sevdesk_client.sandbox.account.sums import ZERO
+from sevdesk_client.sandbox.account.sums import ZERO, round_cents
 
 CHARTS = ("SKR03", "SKR04")
 BANK = (1200, 1800)
@@ -48,7 +48,8 @@ def invoices_of(account: Account, start: datetime, end: datetime, by_pay_date: b
         day = each.pay_date if by_pay_date else each.fields.invoice_date
         return day is not None and start <= as_datetime(day) <= end
 
-    final = (each for each in account.invoices.values() if each.status >= 200 and (enshrined or not each.enshrined))
+    invoices = (each for each in account.invoices.values() if each.type != "MA")  # a reminder is no turnover
+    final = (each for each in invoices if each.status >= 200 and (enshrined or not each.enshrined))
     return sorted(filter(within, final), key=lambda each: (posting_day(each, by_pay_date), each.id))
 
 
@@ -72,20 +73,27 @@ def revenues(account: Account, invoices: Iterable[Invoice], by_pay_date: bool) -
         for rate, sums in fields.rates:
             if sums.gross == 0:
                 continue  # DATEV refuses postings of zero (official)
+            booked, currency = _booked(sums.gross, fields)
             contra_account, tax_key = _revenue_account(account, fields.tax_rule, rate)
             yield Posting(
-                amount=abs(sums.gross),
+                amount=abs(booked),
                 side="S" if sums.gross > 0 else "H",
                 account=debtor,
                 contra_account=contra_account,
                 day=day,
                 number=invoice.number or "",
                 text=(fields.header if invoice.type in ("SR", "CN") else fields.address_name) or "",
-                currency=fields.currency,
+                currency=currency,
                 tax_key=tax_key,
                 due=None if fields.time_to_pay is None else day + timedelta(days=min(fields.time_to_pay, 3650)),
                 image_guid=image_guid(invoice),
             )
+
+
+def _booked(amount: Decimal, fields: DocumentFields) -> tuple[Decimal, str]:
+    """The amount and currency that are posted: the account's, if the document's sums are converted to it (inferred)."""
+    rate = fields.exchange_rate
+    return (round_cents(amount * rate), "EUR") if rate else (amount, fields.currency)
 
 
 def _revenue_account(account: Account, rule: int, rate: Decimal) -> tuple[int, str]:
@@ -107,16 +115,18 @@ def payments(account: Account, start: datetime, end: datetime) -> Iterator[Posti
             continue
         # By how much a closed invoice was underpaid is posted with its last payment.
         closed = invoice.status == 1000 and invoice.pay_date is not None and last[invoice.id] == each.id
+        posted, currency = _booked(each.amount, invoice.fields)
+        short = max(invoice.fields.sums.gross - invoice.paid, ZERO) if closed else ZERO
         yield Posting(
-            amount=abs(each.amount),
+            amount=abs(posted),
             side="S" if each.amount > 0 else "H",
             account=bank,
             contra_account=debtor_of(account, invoice.fields.contact_id),
             day=each.value_date,
             number=invoice.number or "",
             text=invoice.fields.address_name or "",
-            currency=invoice.fields.currency,
-            skonto=max(invoice.fields.sums.gross - invoice.paid, ZERO) if closed else ZERO,
+            currency=currency,
+            skonto=_booked(short, invoice.fields)[0],
         )
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from sevdesk_client.sandbox.account.formats import Json, Object, is_true, parse_date, parse_decimal, parse_id, php_type
 from sevdesk_client.sandbox.account.state import Account
-from sevdesk_client.sandbox.endpoints.errors import Refusal, bad_reference, invalid, not_found, null_column
+from sevdesk_client.sandbox.endpoints.errors import Refusal, SqlFault, bad_reference, invalid, not_found
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ def amount(data: Object, key: str, default: Decimal | None = None) -> Decimal:
 def not_null(value: T | None, column: str) -> T:
     """The value; an SQL error without one."""
     if value is None:
-        raise null_column(column)
+        raise SqlFault(column)
     return value
 
 

@@ -42,6 +42,26 @@ def objects(value: Json, status: int = 200) -> Answer:
     return json_answer({"objects": value}, status)
 
 
+def with_swapped_types(answer: Answer) -> Answer:
+    """The answer with sums as JSON numbers and paidAmount as text, as another call's answer was captured."""
+    if answer.media_type != "application/json":
+        return answer
+    return Answer(answer.status, json.dumps(_swapped(json.loads(answer.content))).encode(), headers=answer.headers)
+
+
+def _swapped(value: Json) -> Json:
+    if isinstance(value, list):
+        return [_swapped(each) for each in value]
+    return {key: _swapped_field(key, each) for key, each in value.items()} if isinstance(value, dict) else value
+
+
+def _swapped_field(key: str, value: Json) -> Json:
+    if key == "paidAmount":
+        return str(value)
+    is_sum = key.startswith("sum") and isinstance(value, str)
+    return json.loads(value) if is_sum else _swapped(value)
+
+
 def parse_body(content: bytes, headers: dict[str, str]) -> Object:
     """A JSON, form-urlencoded (official: both) or multipart body; anything that is no object reads as empty."""
     if "multipart/form-data" in headers.get("content-type", ""):

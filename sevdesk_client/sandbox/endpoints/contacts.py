@@ -69,6 +69,14 @@ def delete_contact(account: Account, call: Call) -> Answer:
     return objects([None])
 
 
+def count_documents(account: Account, call: Call) -> Answer:
+    """GET /Contact/{id}/getTabsItemCount (official): how many documents of each kind the contact has."""
+    contact = find(account, account.contacts, call.ident, "Contact")
+    invoices = sum(each.fields.contact_id == contact.id for each in account.invoices.values())
+    kinds = ("orders", "creditNotes", "documents", "persons", "vouchers", "letters", "parts", "invoicePos")
+    return objects({**dict.fromkeys(kinds, 0), "invoices": invoices})
+
+
 def list_contacts(account: Account, call: Call) -> Answer:
     """GET /Contact: without depth=1 organisations only (official); customerNumber matches exactly (one report)."""
     number, name = call.query.get("customerNumber"), call.query.get("name", "").lower()

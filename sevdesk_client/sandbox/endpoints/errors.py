@@ -37,9 +37,20 @@ def bad_reference(key: str, kind: str) -> Refusal:
     return Refusal(400, f"{key} expected array with 'id' and 'objectName'. {kind} given", short=True)
 
 
-def null_column(column: str) -> Refusal:
-    """500 with an SQL state for a missing required column (live, two peers; full wording inferred)."""
-    return Refusal(500, f"SQLSTATE[23000]: Integrity constraint violation: 1048 Column '{column}' cannot be null")
+class SqlFault(Refusal):
+    """A required column is missing: 500 with the SQL state (live, two peers; full wording inferred).
+
+    Or 400 "Bad Request" with the state in errorCode (captures); switch sql_faults.
+    """
+
+    def __init__(self, column: str) -> None:
+        message = f"SQLSTATE[23000]: Integrity constraint violation: 1048 Column '{column}' cannot be null"
+        super().__init__(500, message)
+
+    def as_bad_request(self) -> Object:
+        """The body of the answer with status 400."""
+        error = {"exceptionUUID": NO_UUID, "message": "Bad Request", "errorCode": 23000, "code": None}
+        return {"error": {**error, "data": None, "responseCode": 400}, "objects": None}
 
 
 def invalid(message: str, code: int | None = None, data: Json = None) -> Refusal:

@@ -83,5 +83,7 @@ def _tests(account: Account, call: Call) -> Iterator[Test]:
     given = [value for key, value in query.items() if key == "status" or key.startswith("status[")]
     if given and all(value.isdigit() for value in given):
         yield lambda each: each.status in map(int, given)
+    if not (account.switches.reminders_listed or is_true(query.get("showAll")) or query.get("showMa")):
+        yield lambda each: each.type != "MA"
     if is_true(query.get("delinquent")):
         yield lambda each: each.status in (200, 750) and each.fields.due_date < today

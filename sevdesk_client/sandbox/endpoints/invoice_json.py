@@ -4,9 +4,10 @@ from sevdesk_client.sandbox.account import master_data
 from sevdesk_client.sandbox.account.formats import Object, decimal_text, flag, head_json, number, ref, timestamp
 from sevdesk_client.sandbox.account.records import CLIENT, DOCUMENT_TEXTS, DocumentFields, Invoice
 from sevdesk_client.sandbox.account.state import Account
+from sevdesk_client.sandbox.account.sums import Sums, round_cents
 from sevdesk_client.sandbox.endpoints.contacts import contact_json
 
-# Keys of features that the sandbox lacks (recurrence, reminders), in the order of the captures.
+# Keys of recurrence, which the sandbox lacks, and of reminders, in the order of the captures.
 _NO_RECURRENCE = {
     **dict.fromkeys(("accountIntervall", "accountLastInvoice", "accountNextInvoice")),
     **dict.fromkeys(("reminderTotal", "reminderDebit", "reminderDeadline")),
@@ -25,6 +26,7 @@ def invoice_json(invoice: Invoice) -> Object:
     paymentMethod and origin are there only when they are set (captures).
     """
     fields = invoice.fields
+    paid = round_cents(invoice.paid * fields.paid_rate) if fields.paid_rate else invoice.paid
     return {
         **head_json("Invoice", invoice.id),
         "invoiceNumber": invoice.number,
@@ -46,7 +48,7 @@ def invoice_json(invoice: Invoice) -> Object:
         "contactPerson": ref(fields.contact_person_id, "SevUser"),
         "taxRate": decimal_text(fields.tax_rate),
         "taxText": fields.tax_text,
-        "dunningLevel": None,
+        "dunningLevel": None if invoice.dunning_level is None else str(invoice.dunning_level),
         "addressParentName": None,
         "taxType": None,
         **({"paymentMethod": ref(fields.payment_method_id, "PaymentMethod")} if fields.payment_method_id else {}),
@@ -54,9 +56,10 @@ def invoice_json(invoice: Invoice) -> Object:
         **({"origin": ref(invoice.origin_id, "Invoice")} if invoice.origin_id else {}),
         "invoiceType": invoice.type,
         **_NO_RECURRENCE,
+        **(_reminder(invoice) if invoice.type == "MA" else {}),
         "currency": fields.currency,
         **document_sums(fields),
-        "paidAmount": number(invoice.paid),
+        "paidAmount": number(paid),
         "customerInternalNote": invoice.note,
         **_NO_E_INVOICE,
         "showNet": flag(fields.show_net),
@@ -69,16 +72,36 @@ def invoice_json(invoice: Invoice) -> Object:
     }
 
 
+def _reminder(invoice: Invoice) -> Object:
+    """What is owed, and until when (field names official, values inferred)."""
+    debit = decimal_text(invoice.fields.sums.gross - invoice.paid)
+    return {
+        "reminderTotal": debit,
+        "reminderDebit": debit,
+        "reminderDeadline": timestamp(invoice.fields.due_date),
+        "reminderCharge": "0",
+    }
+
+
 def document_sums(fields: DocumentFields) -> Object:
-    """Sums in the document's currency, as foreign currency (0 for EUR) and for accounting (same for EUR) (captures)."""
-    sums = fields.sums
-    parts = {"Net": decimal_text(sums.net), "Tax": decimal_text(sums.tax), "Gross": decimal_text(sums.gross)}
+    """The sums, the same in foreign currency, and for accounting.
+
+    In EUR those in foreign currency are 0 (captures). In another currency they are the document's, and all others are
+    converted (one report, for a voucher), unless switch foreign_sums says that nothing is.
+    """
+    rate = fields.exchange_rate
+    parts = _parts(fields.sums.converted(rate) if rate else fields.sums)
+    foreign = _parts(fields.sums) if rate else dict.fromkeys(parts, "0")
     return {
         **{f"sum{kind}": value for kind, value in parts.items()},
-        "sumDiscounts": decimal_text(sums.discount),
-        **{f"sum{kind}ForeignCurrency": "0" for kind in (*parts, "Discounts")},
-        **{f"sum{kind}Accounting": value for kind, value in parts.items()},
+        **{f"sum{kind}ForeignCurrency": value for kind, value in foreign.items()},
+        **{f"sum{kind}Accounting": parts[kind] for kind in ("Net", "Tax", "Gross")},
     }
+
+
+def _parts(sums: Sums) -> Object:
+    amounts = {"Net": sums.net, "Tax": sums.tax, "Gross": sums.gross, "Discounts": sums.discount}
+    return {kind: decimal_text(amount) for kind, amount in amounts.items()}
 
 
 def written_invoice_json(account: Account, invoice: Invoice) -> Object:

@@ -33,7 +33,8 @@ def save_invoice(account: Account, call: Call) -> Answer:
         old.fields, old.type, old.note, old.number = saved.fields, saved.type, saved.note, saved.number
         invoice = account.touch(old)
     shown = written_invoice_json(account, invoice)
-    positions = [saved_position_json(each, shown, saved.fields.show_net) for each in saved.fields.positions]
+    fields = saved.fields
+    positions = [saved_position_json(each, shown, fields.show_net, fields.exchange_rate) for each in fields.positions]
     return objects({"invoice": shown, "invoicePos": positions, "vatdrop": "not relevant"}, 201)
 
 

@@ -35,6 +35,11 @@ def empty_list(account: Account, call: Call) -> Answer:
     return page(account, (), call, dict)
 
 
+def empty_file(account: Account, call: Call) -> Answer:
+    """The endpoint of an export or report that is not modelled: a file without content, in the official form."""
+    return objects({"filename": "export.csv", "mimetype": "text/csv", "base64encoded": True, "content": ""})
+
+
 def unknown(model: str) -> Endpoint:
     """The endpoint GET /{model}/{id} of what this account never has: 404/151."""
     return read_one(model, lambda _: {}, dict)

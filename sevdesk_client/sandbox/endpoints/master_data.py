@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable
 
 from sevdesk_client.sandbox.account import master_data as data
-from sevdesk_client.sandbox.account.formats import Object, head_json
+from sevdesk_client.sandbox.account.formats import Object, berlin_day, decimal_text, head_json, parse_date
 from sevdesk_client.sandbox.account.records import CLIENT
 from sevdesk_client.sandbox.account.state import Account
+from sevdesk_client.sandbox.account.sums import ZERO
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
-from sevdesk_client.sandbox.endpoints.errors import Refusal, not_found
-from sevdesk_client.sandbox.endpoints.lookup import Endpoint, page
+from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid, not_found
+from sevdesk_client.sandbox.endpoints.lookup import Endpoint, find, page, read_one
 
 
 def _payment_method(ident: int) -> Object:
@@ -39,6 +40,25 @@ def _check_account(ident: int) -> Object:
         "status": "100",
         "iban": None,
     }
+
+
+get_check_account = read_one("CheckAccount", lambda _: {each: each for each in data.CHECK_ACCOUNTS}, _check_account)
+
+
+def balance(account: Account, call: Call) -> Answer:
+    """GET /CheckAccount/{id}/getBalanceAtDate: the sum of the transactions up to the day, as text (official)."""
+    find(account, data.CHECK_ACCOUNTS, call.ident, "CheckAccount")
+    last = parse_date(call.query.get("date"))
+    if last is None:
+        raise invalid("date is required")  # official; wording inferred
+    own = (each for each in account.transactions.values() if each.account_id == call.ident)
+    amounts = (each.amount for each in own if each.value_date <= berlin_day(last))
+    return objects(decimal_text(sum(amounts, ZERO)))
+
+
+def no_guidance(account: Account, call: Call) -> Answer:
+    """GET /ReceiptGuidance/forAccountNumber and forTaxRule: 422 where there is none (official; wording inferred)."""
+    raise invalid("No account guides were found")
 
 
 def _communication_way_key(ident: int) -> Object:

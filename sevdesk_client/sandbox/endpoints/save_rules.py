@@ -26,6 +26,8 @@ RATES: dict[int, frozenset[Decimal] | None] = {
 }
 OLD_TAX_TYPES = {"default": 1, "eu": 3, "noteu": 17, "ss": 11}  # official; "ss" also one report
 TYPES = frozenset({"RE", "AR", "TR", "ER"})  # WKR, MA and SR are made by other calls
+ACCOUNT_CURRENCY = "EUR"
+EXCHANGE_RATE = Decimal("0.871625")  # of every other currency, from the one report: 80 USD were 69.73 EUR
 TRAILING_KEYS = ("invoicePosDelete", "discountSave", "discountDelete", "takeDefaultAddress")
 
 
@@ -123,7 +125,7 @@ def _document_fields(account: Account, data: Object) -> DocumentFields:
         contact_person_id=_contact_person(data),
         invoice_date=read.not_null(read.day(data, "invoiceDate"), "invoice_date"),  # inferred from tax_rate
         time_to_pay=read.integer(data, "timeToPay"),
-        discount=read.amount(data, "discount", ZERO),
+        discount=_discount(account, data),
         discount_time=read.integer(data, "discountTime"),
         address_country_id=known("addressCountry", "StaticCountry", master_data.COUNTRIES) or 1,
         **{field: read.text(data, key) for key, field in DOCUMENT_TEXTS.items()},  # type: ignore[arg-type] # texts
@@ -132,12 +134,18 @@ def _document_fields(account: Account, data: Object) -> DocumentFields:
         tax_rule=_tax_rule(data),
         tax_rate=read.amount(data, "taxRate"),
         tax_text=read.not_null(read.text(data, "taxText"), "tax_text"),  # inferred from tax_rate
-        currency=_currency(data),
+        **_currency(account, data),
         small_settlement=is_true(data.get("smallSettlement")),
         show_net=is_true(data.get("showNet", True)),  # omitted means net (live, two peers)
         payment_method_id=known("paymentMethod", "PaymentMethod", master_data.PAYMENT_METHODS),
         is_e_invoice=is_true(data.get("propertyIsEInvoice")),
     )
+
+
+def _discount(account: Account, data: Object) -> Decimal:
+    """Skonto in percent, by specification an integer; what becomes of decimals is a guess (switch skonto_decimals)."""
+    percent = read.amount(data, "discount", ZERO)
+    return Decimal(int(percent)) if account.switches.skonto_decimals == "cut" else percent
 
 
 def _contact_person(data: Object) -> int:
@@ -159,7 +167,18 @@ def _tax_rule(data: Object) -> int:
     return rule
 
 
-def _currency(data: Object) -> str:
+def _currency(account: Account, data: Object) -> Object:
+    """The document's currency, and at which rates its amounts are converted (switches foreign_sums, foreign_paid)."""
+    currency, switches = _currency_code(data), account.switches
+    converts = currency != ACCOUNT_CURRENCY and switches.foreign_sums == "account"
+    return {
+        "currency": currency,
+        "exchange_rate": EXCHANGE_RATE if converts else None,
+        "paid_rate": EXCHANGE_RATE if converts and switches.foreign_paid == "account" else None,
+    }
+
+
+def _currency_code(data: Object) -> str:
     currency = data.get("currency")
     if not isinstance(currency, str) or not currency:
         raise invalid("Currency is required.")

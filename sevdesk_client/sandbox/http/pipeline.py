@@ -21,9 +21,9 @@ from starlette.types import Receive, Scope, Send
 
 from sevdesk_client.sandbox.account.formats import Object
 from sevdesk_client.sandbox.account.state import Account
-from sevdesk_client.sandbox.endpoints.calls import Answer, Call, json_answer, parse_body
+from sevdesk_client.sandbox.endpoints.calls import Answer, Call, json_answer, parse_body, with_swapped_types
 from sevdesk_client.sandbox.endpoints.datev_export import STORAGE, fetch
-from sevdesk_client.sandbox.endpoints.errors import Refusal
+from sevdesk_client.sandbox.endpoints.errors import Refusal, SqlFault
 from sevdesk_client.sandbox.http.faults import Fault
 from sevdesk_client.sandbox.http.routes import resolve
 
@@ -142,8 +142,11 @@ class Sandbox:
                 raise Refusal(500, "wrong HTTP Type")  # not 404 (one report)
             ignored = self.account.switches.ignored_filters
             query = {key: value for key, value in call.query.items() if key not in ignored}
-            return endpoint(self.account, Call(ident, query, call.body, call.headers))
+            answer = endpoint(self.account, Call(ident, query, call.body, call.headers))
+            return with_swapped_types(answer) if self.account.switches.value_types == "swapped" else answer
         except Refusal as refusal:
+            if isinstance(refusal, SqlFault) and self.account.switches.sql_faults == 400:
+                return json_answer(refusal.as_bad_request(), 400)
             return json_answer(refusal.envelope(), refusal.status)
 
 

@@ -14,6 +14,7 @@ from sevdesk_client.sandbox.endpoints import (
     invoices,
     master_data,
     paying,
+    reminders,
     sending,
     transactions,
     vouchers,
@@ -21,6 +22,7 @@ from sevdesk_client.sandbox.endpoints import (
 from sevdesk_client.sandbox.endpoints.lookup import (
     Endpoint,
     InvoiceEndpoint,
+    empty_file,
     empty_list,
     of_invoice,
     unknown,
@@ -55,6 +57,25 @@ CREDIT_NOTE_ROUTES: dict[tuple[str, str], credit_notes.CreditNoteEndpoint] = {
     ("PUT", "/enshrine"): credit_note_sending.enshrine,
     ("PUT", "/bookAmount"): credit_note_sending.book_amount,
 }
+ORDER_PARTS = ("Positions", "Discounts", "RelatedObjects", "Pdf")
+# Official reads of what the account has nothing of.
+READS_OF_NOTHING: dict[str, Endpoint] = {
+    **{f"/ReceiptGuidance/{name}": empty_list for name in ("forAllAccounts", "forRevenue", "forExpense")},
+    **{f"/ReceiptGuidance/{name}": master_data.no_guidance for name in ("forAccountNumber", "forTaxRule")},
+    **dict.fromkeys((f"/Order/{{id}}/get{name}" for name in ORDER_PARTS), unknown("Order")),
+    "/Part/{id}/getStock": unknown("Part"),
+    "/ContactCustomFieldSetting/{id}/getReferenceCount": unknown("ContactCustomFieldSetting"),
+    "/Contact/Factory/findContactsByCustomFieldValue": empty_list,
+    "/Textparser/fetchDictionaryEntriesByType": empty_list,
+    **{
+        f"/Export/{name}": empty_file
+        for name in (
+            *("datevCSV", "createDatevXmlZipExportJob", "invoiceCsv", "invoiceZip", "creditNoteCsv"),
+            *("voucherListCsv", "transactionsCsv", "voucherZip", "contactListCsv"),
+        )
+    },
+    **{f"/Report/{name}": empty_file for name in ("invoicelist", "orderlist", "contactlist", "voucherlist")},
+}
 # Official models of which the account has none. Those of the second line cannot be read by id.
 NONE_OF = ("AccountingContact", "ContactCustomField", "ContactCustomFieldSetting", "Order", "OrderPos", "Part", "Tag")
 NO_LIST_OF = (*NONE_OF, "PrivateTransactionRule", "TagRelation", "VoucherPos")
@@ -66,6 +87,7 @@ ROUTES: dict[tuple[str, str], Endpoint] = {
         (method, f"/CreditNote/{{id}}{path}"): credit_notes.of_credit_note(each)
         for (method, path), each in CREDIT_NOTE_ROUTES.items()
     },
+    **{("GET", path): each for path, each in READS_OF_NOTHING.items()},
     ("GET", "/Tools/bookkeepingSystemVersion"): master_data.system_version,
     ("GET", "/SevUser"): master_data.list_users,
     ("GET", "/StaticCountry"): master_data.list_countries,
@@ -73,6 +95,8 @@ ROUTES: dict[tuple[str, str], Endpoint] = {
     ("GET", "/TaxRule"): master_data.list_tax_rules,
     ("GET", "/PaymentMethod"): master_data.list_payment_methods,
     ("GET", "/CheckAccount"): master_data.list_check_accounts,
+    ("GET", "/CheckAccount/{id}"): master_data.get_check_account,
+    ("GET", "/CheckAccount/{id}/getBalanceAtDate"): master_data.balance,
     ("GET", "/CheckAccountTransaction"): transactions.list_transactions,
     ("POST", "/CheckAccountTransaction"): transactions.create_transaction,
     ("GET", "/CheckAccountTransaction/{id}"): transactions.get_transaction,
@@ -86,6 +110,7 @@ ROUTES: dict[tuple[str, str], Endpoint] = {
     ("GET", "/Contact/{id}"): contacts.get_contact,
     ("PUT", "/Contact/{id}"): contacts.update_contact,
     ("DELETE", "/Contact/{id}"): contacts.delete_contact,
+    ("GET", "/Contact/{id}/getTabsItemCount"): contacts.count_documents,
     ("GET", "/Contact/Factory/getNextCustomerNumber"): contacts.next_customer_number,
     ("GET", "/Contact/Mapper/checkCustomerNumberAvailability"): contacts.customer_number_free,
     ("GET", "/ContactAddress"): contact_details.list_addresses,
@@ -100,6 +125,7 @@ ROUTES: dict[tuple[str, str], Endpoint] = {
     ("DELETE", "/CommunicationWay/{id}"): contact_details.delete_way,
     ("GET", "/Invoice"): invoices.list_invoices,
     ("POST", "/Invoice/Factory/saveInvoice"): invoices.save_invoice,
+    ("POST", "/Invoice/Factory/createInvoiceReminder"): reminders.create_reminder,
     ("GET", "/Invoice/Factory/getNextInvoiceNumber"): master_data.next_invoice_number,
     ("GET", "/InvoicePos"): invoices.list_positions,
     ("GET", "/CreditNote"): credit_notes.list_credit_notes,

@@ -239,6 +239,13 @@ async def closed_without_a_reason(stage: Stage) -> Any:
     return await stage.billing.do("sync_payments", invoice_id=invoice)
 
 
+@provokes("foreign_payment_unclear", paid="43.58", gross="119", currency="USD", account_gross="103.72")
+async def part_of_an_invoice_in_dollars(stage: Stage) -> Any:
+    invoice = await stage.published(currency="USD")
+    await pay(stage.sevdesk, await stage.there(invoice), "50")
+    return await stage.billing.do("sync_payments", invoice_id=invoice)
+
+
 @provokes("receivable_invalid")
 async def gross_that_is_no_number(stage: Stage) -> Any:
     invoice = await stage.published()

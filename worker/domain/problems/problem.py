@@ -16,6 +16,7 @@ from worker.domain.problems import (
     requests,
     sevdesk,
     tax_rules,
+    terms,
 )
 from worker.domain.problems.problem_type import Lang, ProblemType
 from worker.domain.problems.words import CODED, in_words
@@ -28,6 +29,7 @@ CATALOGUE: Mapping[str, ProblemType] = {
         dates,
         tax_rules,
         advances,
+        terms,
         publishing,
         recipient,
         cancelling,

@@ -117,6 +117,17 @@ ENTRIES = (
           "Look at the invoice in sevDesk, then: sevdesk-worker enqueue sync_payments invoice_id={number}.",
           "sevDesk hat die Rechnung {number} ohne Zahlungsdatum geschlossen und zeigt keine Stornierung dazu.",
           "Die Rechnung in sevDesk ansehen, dann: sevdesk-worker enqueue sync_payments invoice_id={number}."),
+    entry("foreign_payment_unclear", Actor.ACCOUNTANT,
+          "sevDesk shows {paid} as paid on invoice {number} and does not say in which currency; the gross sum is "
+          "{gross} {currency}, in the account's currency {account_gross}.",
+          "Nothing to do if the rest is still to come: once all is paid, it is recorded. If the invoice is closed with "
+          "less or more, look it up in sevDesk and set claim_status to paid, paid_amount and paid_at in the billing "
+          "system.",
+          "sevDesk zeigt {paid} als auf die Rechnung {number} gezahlt und sagt nicht, in welcher Währung; der "
+          "Bruttobetrag ist {gross} {currency}, in der Währung des Kontos {account_gross}.",
+          "Nichts zu tun, wenn der Rest noch kommt: ist alles gezahlt, wird es übernommen. Ist die Rechnung mit "
+          "weniger oder mehr geschlossen, in sevDesk nachsehen und im Abrechnungssystem claim_status auf paid, "
+          "paid_amount und paid_at setzen."),
     entry("receivable_invalid", Actor.BILLING,
           "gross_amount or paid_amount of invoice {number} is no number or beyond a trillion, so its payments are not "
           "compared.",
