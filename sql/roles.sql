@@ -44,7 +44,7 @@ GRANT INSERT (invoice_id, event_type, payload, actor_contact_id, correlation_id,
     ON billing_invoice_event_log TO sevdesk_worker;
 
 -- The worker's own tables, sequences and functions. Rows are never deleted, except layouts that sevDesk no longer has and
--- jobs in the queue that have ended; rows of mails, config_log and reconciliations are never changed.
+-- jobs in the queue that have ended; rows of mails, bounces, config_log and reconciliations are never changed.
 DO $$
 DECLARE
     own text;
@@ -64,4 +64,4 @@ BEGIN
 END $$;
 GRANT DELETE ON sevdesk_templates, sevdesk_queue TO sevdesk_worker;
 GRANT SELECT ON _yoyo_migration TO sevdesk_worker;  -- `doctor` reads which migrations were applied
-REVOKE UPDATE ON sevdesk_mails, sevdesk_config_log, sevdesk_reconciliations FROM sevdesk_worker;
+REVOKE UPDATE ON sevdesk_mails, sevdesk_bounces, sevdesk_config_log, sevdesk_reconciliations FROM sevdesk_worker;

@@ -101,6 +101,19 @@ CREATE TABLE sevdesk_mails (
 );
 CREATE INDEX sevdesk_mails_invoice ON sevdesk_mails (invoice_id);
 
+-- A mail that came back undelivered, once per mail, with the address and the reason that were reported. Personal data.
+CREATE TABLE sevdesk_bounces (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    invoice_id   uuid NOT NULL,
+    mail_job_id  text NOT NULL UNIQUE REFERENCES sevdesk_mails (job_id),
+    job_id       text NOT NULL,
+    address      text,
+    reason       text,
+    send_date    timestamptz,  -- sevDesk's sendDate when it was reported: only a later one is another sending
+    reported_at  timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX sevdesk_bounces_invoice ON sevdesk_bounces (invoice_id, id);
+
 -- What cancels an invoice in sevDesk: a cancellation invoice (SR), or the credit note draft that sevDesk makes instead
 -- when the invoice is paid.
 CREATE TABLE sevdesk_cancellations (

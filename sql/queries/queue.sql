@@ -67,8 +67,10 @@ WITH ended AS (
     UPDATE sevdesk_jobs
     SET state = :state, problem = :problem, problem_parameters = :parameters::jsonb, error = :error,
         next_step = :next_step, result = coalesce(:result::jsonb, result),
-        -- What a mail said is nobody's business any more; sevDesk has it.
-        payload = CASE WHEN :state IN ('done', 'rejected') THEN payload - '{subject,text}'::text[] ELSE payload END,
+        -- What a mail said is nobody's business any more; sevDesk has it. What came back is in sevdesk_bounces.
+        payload = CASE WHEN :state NOT IN ('done', 'rejected') THEN payload
+                       WHEN kind = 'mail_bounced' THEN payload - '{email,reason}'::text[]
+                       ELSE payload - '{subject,text}'::text[] END,
         retries = retries + :retries::int,
         not_before = clock_timestamp() + make_interval(secs => :after::float8),
         finished_at = CASE WHEN :state IN ('done', 'parked', 'rejected') THEN clock_timestamp() END,

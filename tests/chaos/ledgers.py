@@ -19,7 +19,8 @@ EVENTS = {kind.__new__(kind).type: kind for kind in lifecycle.TABLE}
 # What is said of a job or of a run, not of the invoice's life; and what a refused attempt may repeat.
 PLACE = (
     "contact_linked", "address_written", "email_written", "drafted", "template_set", "finalized", "pdf_stored",
-    "mailed", "partially_paid", "payment_synced", "cancelled", "cancellation_pdf_stored", "cancellation_mailed",
+    "mailed", "marked_sent", "partially_paid", "payment_synced", "cancelled", "cancellation_pdf_stored",
+    "cancellation_mailed",
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sandbox.account.records import Invoice as Document
 from sevdesk_client.sandbox.account.seed import seed
 from sevdesk_client.sandbox.account.state import Account
-from sevdesk_client.sandbox.endpoints import cancelling, paying
+from sevdesk_client.sandbox.endpoints import cancelling, paying, sending
 from sevdesk_client.sandbox.endpoints.errors import Refusal
 from sevdesk_client.sandbox.http.server import create_app
 from worker.domain.jobs import parse
@@ -189,6 +189,12 @@ class World:
                 document.number = self.account.take_number()
                 self.account.touch(document)
 
+    def send(self, which: int, send_type: str) -> None:
+        """Somebody mails, prints or downloads it."""
+        if document := self._document(which):
+            with self._changing():
+                sending.mark_sent(self.account, document, send_type)
+
     def touch(self, which: int) -> None:
         """Something changes that is not about money."""
         if document := self._document(which):
@@ -252,9 +258,12 @@ class World:
         document = self.account.invoices.get(int(invoice.id))
         if document is None:
             last = invoice.truth
-            return Truth(last.status, last.paid, last.pay_date, last.number, last.storno, last.update, gone=True)
+            return Truth(
+                last.status, last.paid, last.pay_date, last.number, last.storno, last.update, last.sent, gone=True
+            )
         storno = document.cancelled_by is not None and document.cancelled_by in self.account.invoices
-        return Truth(document.status, document.paid, document.pay_date, document.number, storno, document.update)
+        known = (document.status, document.paid, document.pay_date, document.number)
+        return Truth(*known, storno, document.update, document.send_type)
 
     # -- the worker ----------------------------------------------------------------------------------------------------
 

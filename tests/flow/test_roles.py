@@ -58,6 +58,8 @@ async def test_whole_flow_runs_as_role(
             ("publish_invoice", "parked", {"invoice_id": wrong}),
             ("publish_invoice", "rejected", {"invoice_id": billing.admin}),
             ("send_invoice", "done", {"invoice_id": invoice}),
+            ("mail_bounced", "done", {"invoice_id": invoice, "reason": "unbekannt"}),
+            ("send_invoice", "done", {"invoice_id": invoice, "channel": "post"}),
             ("fetch_invoice_pdf", "done", {"invoice_id": invoice}),
             ("publish_invoice", "done", {"invoice_id": other}),
             ("cancel_invoice", "done", {"invoice_id": other, "reason": "Doppelt", "notify": True}),

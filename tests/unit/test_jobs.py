@@ -8,7 +8,7 @@ import pytest
 from worker.domain.jobs import KINDS, BadJob, Role, SendInvoice, SyncPayments, parse
 
 INVOICE = UUID(int=0xA1)
-FOR_AN_INVOICE = ["publish_invoice", "send_invoice", "fetch_invoice_pdf"]
+FOR_AN_INVOICE = ["publish_invoice", "send_invoice", "mail_bounced", "fetch_invoice_pdf"]
 
 GOOD: list[tuple[str, dict[str, Any]]] = [
     *((kind, {"invoice_id": str(INVOICE)}) for kind in FOR_AN_INVOICE),
@@ -58,6 +58,9 @@ BAD: list[tuple[str, Any, str]] = [
     ("publish_invoice", {"invoice_id": str(INVOICE), "invoice": "x"}, "invoice: Extra inputs are not permitted"),
     ("fetch_invoice_pdf", {"invoice_id": str(INVOICE), "resend": True}, "resend: Extra inputs are not permitted"),
     ("send_invoice", {"invoice_id": str(INVOICE), "subject": ""}, "subject: "),
+    ("send_invoice", {"invoice_id": str(INVOICE), "channel": "fax"}, "channel: "),
+    ("send_invoice", {"invoice_id": str(INVOICE), "channel": "post", "to": "a@example.com"}, "email only"),
+    ("mail_bounced", {"invoice_id": str(INVOICE), "email": "a@example.com,b@example.com"}, "not one plain e-mail"),
     ("send_invoice", {"invoice_id": str(INVOICE), "to": ""}, "to: must be 1 to 20 addresses, separated by commas"),
     ("send_invoice", {"invoice_id": str(INVOICE), "cc": " , "}, "cc: must be 1 to 20 addresses"),
     ("send_invoice", {"invoice_id": str(INVOICE), "bcc": "a@example.com," * 21}, "bcc: must be 1 to 20 addresses"),

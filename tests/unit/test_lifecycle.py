@@ -37,7 +37,7 @@ SAMPLES: dict[Any, Any] = {
     Mapping[str, Any]: {"header": "Schlussrechnung RE-1"},
 }
 # What the side tables need and the event log must not repeat: personal data, binary content, digests of both.
-UNLOGGED = {"digest", "content", "seen_update", "recipient", "cc", "bcc", "subject"}
+UNLOGGED = {"digest", "content", "seen_update", "recipient", "cc", "bcc", "subject", "bounced_address", "bounce_reason"}
 
 
 def sample(kind: Any) -> Any:

@@ -46,7 +46,7 @@ class BillingSystem:
                 )
                 cursor.executemany(statement, rows)
 
-    def enqueue(self, kind: str, *, by: UUID, **payload: UUID) -> str:
+    def enqueue(self, kind: str, *, by: UUID, **payload: UUID | str) -> str:
         """Enqueues a job with the documented Redis commands; returns its id."""
         job_id = str(uuid4())
         now = time.time_ns() // 1_000_000

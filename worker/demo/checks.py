@@ -15,7 +15,9 @@ from worker.demo.sample_invoices import ExpectedState
 BERLIN = ZoneInfo("Europe/Berlin")
 STATUSES = {"100": "draft", "200": "open", "750": "partially_paid", "1000": "paid"}  # sevDesk's codes, official
 
-PUBLISHED_EVENTS = ["drafted", "template_set", "finalized", "pdf_stored", "mailed"]
+PUBLISHED_EVENTS = ["drafted", "template_set", "finalized", "pdf_stored"]
+SENT_EVENTS = {"email": "mailed", "post": "marked_sent"}
+SEND_TYPES = {"email": "VM", "post": "VP"}  # sevDesk's, official
 PAYMENT_EVENTS = {
     ExpectedState.PAID: ["paid"],
     ExpectedState.PARTLY_PAID: ["partially_paid"],
@@ -75,7 +77,7 @@ def _billing_checks(invoice: InvoiceResult) -> list[Check]:
         _check("billing: provider", "sevdesk", row["accounting_provider"]),
         _check("billing: sevDesk id", _in_sevdesk(invoice, "id"), row["external_id"]),
         _check("billing: sevDesk number", _in_sevdesk(invoice, "invoiceNumber"), row["external_invoice_number"]),
-        _check("billing: mails", 0 if plan.is_refused else 1, row["mails"]),
+        _check("billing: mails", int(plan.is_mailed), row["mails"]),
         _check("billing: PDFs", [] if plan.is_refused else digests, [_digest(content) for content in row["pdfs"]]),
     ]
 
@@ -95,7 +97,7 @@ def _job_checks(invoice: InvoiceResult) -> list[Check]:
 
 def _event_checks(invoice: InvoiceResult) -> list[Check]:
     payment_events = PAYMENT_EVENTS.get(invoice.plan.expected, [])
-    expected = PUBLISHED_EVENTS + payment_events
+    expected = [*PUBLISHED_EVENTS, SENT_EVENTS[invoice.plan.channel], *payment_events]
     if invoice.plan.is_refused:
         expected = ["drafted", "template_set", "parked", "parked"]
     types = [event["event_type"] for event in invoice.row["events"]]
@@ -121,7 +123,8 @@ def _sevdesk_checks(invoice: InvoiceResult) -> list[Check]:
         _check("sevDesk: paid", _expected_paid(invoice), _in_sevdesk(invoice, "paidAmount", _decimal)),
         _check("sevDesk: date", plan.row["issue_date"], _in_sevdesk(invoice, "invoiceDate", lambda day: day[:10])),
         _check("sevDesk: layout", plan.layout, layouts),
-        _check("sevDesk: mails", [] if plan.is_refused else plan.mail_to, mails),
+        _check("sevDesk: mails", plan.mail_to if plan.is_mailed else [], mails),
+        _check("sevDesk: sent", "0" if plan.is_refused else SEND_TYPES[plan.channel], _in_sevdesk(invoice, "sendType")),
     ]
 
 

@@ -53,11 +53,17 @@ class InvoicePlan:
     paid_on: date | None
     mail_to: str  # the customer's e-mail address
     layout: str  # sevDesk's id of the template
+    channel: str  # of `send_invoice`
 
     @property
     def is_refused(self) -> bool:
         """True if sevDesk is expected to refuse the invoice."""
         return self.expected is ExpectedState.REFUSED
+
+    @property
+    def is_mailed(self) -> bool:
+        """True if sevDesk is expected to mail the invoice."""
+        return self.channel == "email" and not self.is_refused
 
     @property
     def claim_status(self) -> str:
@@ -173,6 +179,7 @@ def _plan(number: int, sample: SampleInvoice, positions: Sequence[_Position]) ->
         paid_on=issued + timedelta(days=7) if part else None,
         mail_to=_email(sample.customer, customer),
         layout=_TEMPLATES[sample.deal_type, sample.document_kind],
+        channel=sample.channel,
     )
 
 

@@ -43,6 +43,7 @@ class SampleInvoice:
     positions: tuple[str, ...]  # each "quantity x net price @ tax rate name"
     expected: ExpectedState
     tax_rule: int = 1
+    channel: Literal["email", "post"] = "email"
 
 
 _RECIPIENT: Final = "invoice_recipient"
@@ -136,4 +137,6 @@ INVOICES = (
     SampleInvoice(
         "dach", "EB", "SR", ("1 x 14999.995 @ 19 Photovoltaikanlage", "1 x -10000 @ 19 abzüglich Abschlag"), _PAID
     ),
+    # A letter: sevDesk mails nothing, and the invoice is marked as sent by post.
+    SampleInvoice("kaethe", "KOP", "SR", ("1 x 79.90 @ 19 Energieausweis",), _UNPAID, channel="post"),
 )

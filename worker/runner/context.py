@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from worker.domain.check_levels import DEFAULTS
+from worker.domain.emails import several
 from worker.domain.invoice import (
     Association,
     Cancellation,
@@ -20,7 +21,7 @@ from worker.domain.jobs import Payload
 from worker.domain.ledger import Job
 from worker.domain.recipients import Recipient, addressed_to, resolve
 from worker.settings import Settings
-from worker.steps.step import StepContext
+from worker.steps.step import LedgerMail, Sending, StepContext
 from worker.store import Store
 from worker.store.rows import Row, from_row, handback_of
 
@@ -63,6 +64,8 @@ async def load_context(
         issue_date_max_age=settings.issue_date_max_age,
         warned=frozenset(row["warned"]),
         changes_told=frozenset(row["changes_told"]),
+        mail_ledger=tuple(_ledger_mail(*columns) for columns in row["mail_ledger"]),
+        sent=_sending(row["sending"]),
         link=link,
         sevdesk_type=kinds[invoice.document_kind],
         cancellation=_cancellation(row["cancellation"]),
@@ -72,6 +75,22 @@ async def load_context(
 def _cancellation(columns: tuple[Any, ...] | None) -> Cancellation | None:
     names = (field.name for field in fields(Cancellation))
     return None if columns is None else Cancellation(**dict(zip(names, columns, strict=True)))
+
+
+def _ledger_mail(job_id: str, recipient: str, cc: str | None, bcc: str | None, bounce: str | None) -> LedgerMail:
+    addresses = (recipient, *several(cc), *several(bcc))
+    return LedgerMail(job_id, frozenset(address.casefold() for address in addresses), bounce)
+
+
+def _sending(columns: tuple[Any, ...] | None) -> Sending | None:
+    """The latest event about sending: its type, channel and job."""
+    match columns:
+        case None | ("mail_bounced", _, _):
+            return None
+        case (event_type, channel, job_id):
+            return Sending(channel or {"mailed": "email", "sent_by_hand": "by hand"}[event_type], job_id or "")
+        case _:
+            raise AssertionError(columns)
 
 
 def _document(row: Row | None) -> SevdeskDocument | None:

@@ -7,10 +7,10 @@ While an intent's outcome is unknown, nobody reads or writes its subject until t
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
@@ -18,7 +18,7 @@ from structlog.contextvars import bound_contextvars
 
 from sevdesk_client import errors
 from worker.domain import jobs, lifecycle
-from worker.domain.jobs import Kind, Payload, Role
+from worker.domain.jobs import Kind, MailBounced, Payload, Role, SendInvoice
 from worker.domain.ledger import AttemptEnd, Change, Job
 from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
 from worker.domain.problems import problem
@@ -29,7 +29,9 @@ from worker.runner.context import load_context
 from worker.runner.registry import HANDLERS
 from worker.runner.retry import attempt_end, charge_retry, problem_change
 from worker.settings import Settings
+from worker.steps.bounce import bounce_result
 from worker.steps.plan import PLAN
+from worker.steps.sending import sending_result
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.sevdesk_refusals import outcome_of, unknown_outcome
 from worker.steps.step import Intent, LookResult, OpenIntent, Step, StepContext, StepResult, WriteOutcome
@@ -241,6 +243,7 @@ class Runner:
             action=intent.action,
             summary=intent.summary,
             request_sha256=intent.request_sha256,
+            addresses=intent.addresses,
             quarantine=self.settings.write_quarantine,
             earlier=context.open_intent.id if context.open_intent else None,
             found=FOUND[intent.earlier_outcome],
@@ -331,11 +334,18 @@ def _of_own_intents(step: Step, context: StepContext, answer: LookResult) -> Loo
     return replace(answer, outcome=WriteOutcome.UNKNOWN)
 
 
-def _result(context: StepContext) -> InvoiceResult:
+def _result(context: StepContext) -> Mapping[str, Any]:
     """What the caller may want to know, without reading the invoice."""
-    return {
+    invoice: InvoiceResult = {
         "external_id": context.handback.external_id,
         "external_invoice_number": context.handback.external_invoice_number,
         "accounting_sync_status": context.handback.sync_status.value,
         "document_status": context.handback.document_status.value,
     }
+    match context.payload:
+        case SendInvoice():
+            return {**invoice, **sending_result(context)}
+        case MailBounced():
+            return {**invoice, **bounce_result(context)}
+        case _:
+            return invoice

@@ -9,9 +9,10 @@ from worker.domain.outcome import Parked
 from worker.domain.problems import problem
 from worker.steps.check import why_no_mail
 from worker.steps.document import ADDRESSEE, differing, head_differences
-from worker.steps.email import earlier_mail, mailed_document, mailed_event, sending_state
+from worker.steps.email import addresses_of, earlier_mail, mail_of, mailed_event
 from worker.steps.payments import CANCELLATION_INVOICE
 from worker.steps.pdf import stored
+from worker.steps.sending import sending_state, sent_document
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Intent, LookResult, Step, StepContext, StepResult, WriteOutcome
 
@@ -35,18 +36,18 @@ async def look_mail(context: StepContext, account: SevdeskAccount) -> LookResult
     if (no_mail := why_no_mail(context, f"cancellation {storno.number}")) is not None:
         return StepResult(stop=no_mail, outcome=WriteOutcome.UNKNOWN)
     mail = _mail(context, storno)
-    remote = await mailed_document(storno.external_id, opened, account)
+    remote = await sent_document(storno.external_id, opened, account)
     match earlier_mail(f"cancellation {storno.number}", opened, remote):
         case Parked() as question:
             return StepResult(stop=question, outcome=WriteOutcome.UNKNOWN)
         case str(how):
-            return StepResult((_mailed(context, mail, how),))
+            return StepResult((_mailed(context, mail_of(opened) or mail, how),))
     if remote is None:
         gone = Parked(problem("cancellation_gone", number=storno.number))
         return StepResult(stop=gone, outcome=WriteOutcome.NOT_DONE)
     if other := _other_addressee(context, remote):
         return StepResult(stop=other, outcome=WriteOutcome.NOT_DONE)
-    return Intent("send_via_email", mail, context, sending_state(remote))
+    return Intent("send_via_email", mail, context, sending_state(remote), addresses=addresses_of(mail))
 
 
 def _other_addressee(context: StepContext, remote: SevInvoice) -> Parked | None:

@@ -26,8 +26,9 @@ from worker.domain.events import (
     PaymentReversed,
     PaymentSynced,
     Renumbered,
+    SentByHand,
 )
-from worker.domain.invoice import Cancellation, ClaimStatus, Handback
+from worker.domain.invoice import Cancellation, ClaimStatus, DocumentStatus, Handback
 from worker.domain.lifecycle import TABLE
 from worker.domain.money import is_amount
 
@@ -35,10 +36,12 @@ DRAFT, OPEN, PARTLY_PAID, CLOSED = 100, 200, 750, 1000
 SR = "SR"  # sevDesk's invoiceType of a cancellation invoice, not our Schlussrechnung
 CANCELLATION_INVOICE, CREDIT_NOTE = "cancellation_invoice", "credit_note"  # `Cancellation.kind`
 ZERO = Decimal(0)
+# sendType: mailed, printed, by post (official). VPDF, downloaded, is what our own finalizing sets.
+BY_HAND = ("VM", "VPR", "VP")
 
 
 class PaymentState(Protocol):
-    """The fields of a sevDesk invoice that say what has been paid. `SevInvoice` has them."""
+    """The fields of a sevDesk invoice that say what was paid and how it was sent. `SevInvoice` has them."""
 
     @property
     def id(self) -> str: ...
@@ -52,6 +55,10 @@ class PaymentState(Protocol):
     def pay_date(self) -> date | None: ...
     @property
     def update(self) -> datetime | None: ...
+    @property
+    def send_type(self) -> str | None: ...
+    @property
+    def send_date(self) -> datetime | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,8 @@ class Receivable:
     number: str  # ours
     gross: Decimal
     handback: Handback
+    write_open: bool = False  # a write to it is under way, or its outcome is not known: what sevDesk shows may be ours
+    bounced_send_date: datetime | None = None  # sevDesk's sendDate when the latest bounce was reported
 
     @property
     def is_comparable(self) -> bool:
@@ -98,10 +107,26 @@ def compare(receivable: Receivable, remote: PaymentState, cancelled_by: Mapping[
         at = storno.create or storno.update
         assert at is not None  # every captured document has both
         events.append(CancelledInSevdesk(external_id=remote.id, at=at, cancellation=cancellation_of(storno)))
-    elif (payment := _payment(receivable, remote)) is not None:
+        return tuple(events)
+    if is_sent_by_hand(receivable, remote):
+        events.append(SentByHand(send_type=remote.send_type or "", send_date=remote.send_date))
+    if (payment := _payment(receivable, remote)) is not None:
         synced = PaymentSynced(status=_claim_after(payment), paid_amount=payment.paid_now, gross_amount=payment.gross)
         events += [payment, synced]
     return tuple(events)
+
+
+def is_sent_by_hand(receivable: Receivable, remote: PaymentState) -> bool:
+    """Somebody mailed or printed it in sevDesk. Never true of our own writes.
+
+    Those are either open, or on record and the invoice is `sent`; a mail that bounced left its sendDate behind.
+    """
+    if receivable.handback.document_status is not DocumentStatus.APPROVED or receivable.write_open:
+        return False
+    if remote.status == DRAFT or remote.send_type not in BY_HAND:
+        return False
+    bounced, sent = receivable.bounced_send_date, remote.send_date
+    return bounced is None or (sent is not None and sent > bounced)
 
 
 def cancellation_of(document: SevInvoice | CreditNote) -> Cancellation:

@@ -2,7 +2,19 @@
 
 from collections.abc import Mapping
 
-from worker.steps import cancel, cancellation_document, check, contact, email, finalize, pdf, publish, unchanged
+from worker.steps import (
+    bounce,
+    cancel,
+    cancellation_document,
+    check,
+    contact,
+    email,
+    finalize,
+    mark_sent,
+    pdf,
+    publish,
+    unchanged,
+)
 from worker.steps.step import Step
 
 PLAN: Mapping[str, tuple[Step, ...]] = {
@@ -19,7 +31,8 @@ PLAN: Mapping[str, tuple[Step, ...]] = {
         pdf.PDF,
         pdf.XML,
     ),
-    "send_invoice": (check.SENDABLE, pdf.PDF, email.EMAIL),
+    "send_invoice": (check.SENDABLE, pdf.PDF, email.EMAIL, mark_sent.MARK_SENT),
+    "mail_bounced": (check.PUBLISHED, bounce.BOUNCE),
     "fetch_invoice_pdf": (check.PUBLISHED, pdf.FETCH_PDF, pdf.XML),
     "cancel_invoice": (cancel.CANCEL, cancellation_document.CANCELLATION_PDF, cancellation_document.CANCELLATION_MAIL),
 }

@@ -66,6 +66,7 @@ class InvoiceHeadRow(TypedDict):
     paid_at: datetime | None
     external_id: str | None
     external_invoice_number: str | None
+    sending: str | None  # the channel or else the type of the latest event about sending
 
 
 class WaitingJobRow(TypedDict):

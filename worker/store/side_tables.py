@@ -1,4 +1,4 @@
-"""Writes events into sevdesk_contacts, _invoices, _documents, _mails and _cancellations."""
+"""Writes events into sevdesk_contacts, _invoices, _documents, _mails, _bounces and _cancellations."""
 
 from dataclasses import asdict
 from typing import Any
@@ -16,6 +16,7 @@ SIDE_TABLE_EVENTS = (
     events.Finalized,
     events.DocumentStored,
     events.MailSent,
+    events.MailBounced,
     events.Cancelled,
     events.CancelledInSevdesk,
     events.CreditNoteDrafted,
@@ -40,6 +41,8 @@ async def write_side_tables(connection: Any, job: Job, invoice_id: UUID, event: 
             statement, values = "store_document", values | {"document": event.document, "mimetype": event.mimetype}
         case events.MailSent():
             statement, values = "store_mail", values | {"document": event.document}
+        case events.MailBounced():
+            statement = "store_bounce"
         case (
             events.Cancelled(cancellation=Cancellation() as made)
             | events.CancelledInSevdesk(cancellation=made)
