@@ -154,7 +154,9 @@ class StepContext:
         """Names, addresses and free texts: what is removed from sevDesk's error messages before they are stored."""
         texts: list[str | None] = [self.invoice.head_text, self.invoice.foot_text]
         texts += [text for item in self.invoice.items for text in (item.name, item.description)]
-        texts += [text for text in self.payload.model_dump().values() if isinstance(text, str)]
+        texts += [
+            text for text in self.payload.model_dump().values() if isinstance(text, str) and not isinstance(text, Enum)
+        ]
         if isinstance(self.payload, SendInvoice):
             texts += [*several(self.payload.to), *several(self.payload.cc), *several(self.payload.bcc)]
         if isinstance(self.recipient, Recipient):
