@@ -141,7 +141,7 @@ async def test_tables_are_only_its_own(billing: Billing, as_worker: asyncpg.Conn
     assert rights.pop("_yoyo_migration") == ["SELECT"]
     assert {name for name in rights if not name.startswith("sevdesk_")} == set()
     forever = {name for name, granted in rights.items() if "UPDATE" not in granted}
-    assert forever == {"sevdesk_mails", "sevdesk_config_log", "sevdesk_reconciliations"}
+    assert forever == {"sevdesk_mails", "sevdesk_bounces", "sevdesk_config_log", "sevdesk_reconciliations"}
     more = {name: set(granted) - {"SELECT", "INSERT", "UPDATE"} for name, granted in rights.items()}
     kept = {"sevdesk_templates": {"DELETE"}, "sevdesk_queue": {"DELETE"}}
     assert {name: granted for name, granted in more.items() if granted} == kept
@@ -188,6 +188,7 @@ SELECT phone FROM contacts
 DELETE FROM sevdesk_jobs
 DELETE FROM sevdesk_mails
 UPDATE sevdesk_mails SET recipient = 'X'
+UPDATE sevdesk_bounces SET reason = 'X'
 UPDATE sevdesk_config_log SET new_value = '1'
 DELETE FROM sevdesk_config_log
 UPDATE sevdesk_reconciliations SET drift = '{}'
