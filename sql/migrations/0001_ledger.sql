@@ -55,6 +55,7 @@ CREATE TABLE sevdesk_intents (
     action         text NOT NULL,
     summary        jsonb NOT NULL DEFAULT '{}',
     request_sha256 text NOT NULL,
+    addresses      jsonb,  -- to whom a mail goes; personal data, kept only while the intent is open
     worker         text NOT NULL,
     intent_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
     settles_at     timestamptz NOT NULL,  -- set by the writer: before, nobody reads or writes the subject

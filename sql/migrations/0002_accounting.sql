@@ -105,6 +105,19 @@ CREATE TABLE sevdesk_mails (
 );
 CREATE INDEX sevdesk_mails_invoice ON sevdesk_mails (invoice_id);
 
+-- A mail that came back undelivered, once per mail, with the address and the reason that were reported. Personal data.
+CREATE TABLE sevdesk_bounces (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    invoice_id   uuid NOT NULL,
+    mail_job_id  text NOT NULL UNIQUE REFERENCES sevdesk_mails (job_id),
+    job_id       text NOT NULL,
+    address      text,
+    reason       text,
+    send_date    timestamptz,  -- sevDesk's sendDate when it was reported: only a later one is another sending
+    reported_at  timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX sevdesk_bounces_invoice ON sevdesk_bounces (invoice_id, id);
+
 -- Deletes files of one kind of an invoice's document, fetched since `since`, that another one has replaced and nobody was
 -- mailed: sevDesk makes each PDF anew, with other bytes for the same content. Their SHA-256 stay in the event log. Only
 -- kinds of which an invoice has one document at a time, or the files of another document would go. It runs with its

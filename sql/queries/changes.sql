@@ -50,7 +50,7 @@ WITH wanted AS (
     WHERE e.invoice_id IN (SELECT id FROM recorded)
     ORDER BY e.place
 ), closed AS (
-    UPDATE sevdesk_intents SET closed_at = clock_timestamp(), outcome = :outcome
+    UPDATE sevdesk_intents SET closed_at = clock_timestamp(), outcome = :outcome, addresses = NULL
     WHERE id = :intent_id::bigint AND closed_at IS NULL
       AND (EXISTS (SELECT FROM recorded) OR NOT EXISTS (SELECT FROM wanted))
 ), documents AS (
@@ -117,6 +117,11 @@ SELECT sevdesk_drop_renderings_v1(:invoice_id, :document, :sha256, (
 INSERT INTO sevdesk_mails (invoice_id, job_id, document, recipient, cc, bcc, subject, pdf_sha256)
 VALUES (:invoice_id, :job_id, :document, :recipient, :cc, :bcc, :subject, :pdf_sha256)
 ON CONFLICT (job_id) DO NOTHING;
+
+-- name: store_bounce!
+INSERT INTO sevdesk_bounces (invoice_id, mail_job_id, job_id, address, reason, send_date)
+VALUES (:invoice_id, :mail_job_id, :job_id, :bounced_address, :bounce_reason, :send_date)
+ON CONFLICT (mail_job_id) DO NOTHING;
 
 -- name: store_cancellation!
 INSERT INTO sevdesk_cancellations

@@ -35,6 +35,10 @@ SELECT kind, body FROM (
     FROM (SELECT id, job_id, document, recipient, cc, bcc, subject, pdf_sha256, sent_at
           FROM sevdesk_mails WHERE invoice_id = :invoice_id) r
     UNION ALL
+    SELECT 6, NULL, r.id, 'bounce', to_jsonb(r)
+    FROM (SELECT id, mail_job_id, job_id, address, reason, send_date, reported_at
+          FROM sevdesk_bounces WHERE invoice_id = :invoice_id) r
+    UNION ALL
     SELECT 7, NULL, 0, 'cancellation', to_jsonb(r)
     FROM (SELECT kind, cancellation_external_id, cancellation_number, net_amount::text, tax_amount::text,
                  gross_amount::text, document_day, refund_due::text, is_draft, recorded_at

@@ -22,7 +22,15 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
              WHERE (a.from_type, a.from_id) IN (('deal', i.deal_id), ('invoice', i.id))
                 OR (a.to_type, a.to_id) IN (('deal', i.deal_id), ('invoice', i.id)) ORDER BY a.id) AS associations,
        (SELECT count(*) FROM sevdesk_mails m
-        WHERE m.invoice_id = i.id AND m.document = 'invoice' AND m.sent_at > h.known_since) AS mails,
+        WHERE m.invoice_id = i.id AND m.document = 'invoice' AND m.sent_at > h.known_since
+          AND NOT EXISTS (SELECT FROM sevdesk_bounces b WHERE b.mail_job_id = m.job_id)) AS mails,
+       ARRAY(SELECT (m.job_id, m.recipient, m.cc, m.bcc, b.job_id)
+             FROM sevdesk_mails m LEFT JOIN sevdesk_bounces b ON b.mail_job_id = m.job_id
+             WHERE m.invoice_id = i.id AND m.document = 'invoice' AND m.sent_at > h.known_since
+             ORDER BY m.id) AS mail_ledger,
+       (SELECT (e.event_type, e.payload ->> 'channel', e.payload ->> 'job_id') FROM billing_invoice_event_log e
+        WHERE e.invoice_id = i.id AND e.event_type IN ('mailed', 'marked_sent', 'sent_by_hand', 'mail_bounced')
+          AND e.created_at > h.known_since ORDER BY e.created_at DESC LIMIT 1) AS sending,
        (SELECT count(*) FROM sevdesk_mails m WHERE m.invoice_id = i.id AND m.document = 'cancellation')
            AS cancellation_mails,
        (SELECT s.sha256 FROM sevdesk_documents s

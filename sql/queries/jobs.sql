@@ -8,19 +8,19 @@ SELECT is_internal, is_admin FROM contacts WHERE id = :person_id;
 -- Closes the earlier open intent of the subject, whose outcome is known by now. The count makes Postgres close it
 -- before the new one is inserted; the unique index allows one open intent per subject even within a statement.
 WITH closed AS (
-    UPDATE sevdesk_intents SET closed_at = clock_timestamp(), outcome = :found
+    UPDATE sevdesk_intents SET closed_at = clock_timestamp(), outcome = :found, addresses = NULL
     WHERE id = :earlier::bigint AND closed_at IS NULL
     RETURNING id
 )
-INSERT INTO sevdesk_intents (subject, job_id, step, action, summary, request_sha256, worker, settles_at)
-SELECT :subject, :job_id, :step, :action, :summary::jsonb, :request_sha256, :worker,
+INSERT INTO sevdesk_intents (subject, job_id, step, action, summary, request_sha256, addresses, worker, settles_at)
+SELECT :subject, :job_id, :step, :action, :summary::jsonb, :request_sha256, :addresses::jsonb, :worker,
        clock_timestamp() + make_interval(secs => :quarantine::float8)
 WHERE (SELECT count(*) FROM closed) >= 0
 RETURNING id;
 
 -- name: find_open_intent^
 -- settles_in: seconds of its quarantine that are left; zero or less once it may be looked for.
-SELECT id, job_id, step, action, summary, request_sha256, answer, intent_at AS at,
+SELECT id, job_id, step, action, summary, request_sha256, addresses, answer, intent_at AS at,
        extract(epoch FROM settles_at - clock_timestamp())::float8 AS settles_in
 FROM sevdesk_intents WHERE subject = :subject AND closed_at IS NULL;
 

@@ -153,7 +153,10 @@ ORDER BY job_id = :job_id DESC, id LIMIT 1;
 -- name: invoice_head^
 SELECT i.id, i.invoice_number, i.document_kind, i.document_status, i.claim_status, i.accounting_sync_status, i.currency,
        i.net_amount, i.tax_amount, i.gross_amount, i.paid_amount, i.paid_at, i.cancelled_at, i.issue_date::text AS issue_date, i.deal_id,
-       i.external_id, i.external_invoice_number, i.accounting_synced_at, i.updated_at
+       i.external_id, i.external_invoice_number, i.accounting_synced_at, i.updated_at,
+       (SELECT coalesce(e.payload ->> 'channel', e.event_type) FROM billing_invoice_event_log e
+        WHERE e.invoice_id = i.id AND e.event_type IN ('drafted', 'mailed', 'marked_sent', 'sent_by_hand', 'mail_bounced')
+        ORDER BY e.created_at DESC LIMIT 1) AS sending
 FROM billing_invoices i WHERE i.id = :invoice_id;
 
 -- name: timeline
@@ -181,7 +184,11 @@ SELECT at, source, what, detail FROM (
     UNION ALL
     SELECT sent_at, 'mail', document || ' mailed', jsonb_build_object('to', recipient, 'cc', cc, 'bcc', bcc, 'subject', subject,
            'job_id', job_id), '2'
-    FROM sevdesk_mails WHERE invoice_id = :invoice_id) AS happened
+    FROM sevdesk_mails WHERE invoice_id = :invoice_id
+    UNION ALL
+    SELECT reported_at, 'mail', 'invoice came back', jsonb_build_object('address', address, 'reason', reason,
+           'mail_job_id', mail_job_id, 'job_id', job_id), '2'
+    FROM sevdesk_bounces WHERE invoice_id = :invoice_id) AS happened
 ORDER BY at, tie;
 
 -- name: jobs_of_invoice
@@ -203,7 +210,12 @@ FROM (SELECT id AS invoice_id, invoice_number AS number, gross_amount AS gross, 
              document_status, claim_status, external_id, external_invoice_number, paid_amount, paid_at, cancelled_at,
              updated_at,
              (SELECT coalesce(sum(k.gross_amount), 0) FROM sevdesk_credit_notes k
-              WHERE k.invoice_id = billing_invoices.id AND k.status = 'finalized') AS credited
+              WHERE k.invoice_id = billing_invoices.id AND k.status = 'finalized') AS credited,
+             document_status = 'approved'
+                 AND EXISTS (SELECT FROM sevdesk_intents s
+                             WHERE s.subject = 'invoice:' || billing_invoices.id AND s.closed_at IS NULL) AS write_open,
+             (SELECT b.send_date FROM sevdesk_bounces b WHERE b.invoice_id = billing_invoices.id
+              ORDER BY b.id DESC LIMIT 1) AS bounced_send_date
       FROM billing_invoices
       WHERE CASE WHEN :ids::uuid[] IS NOT NULL THEN id = ANY (:ids::uuid[])
                  WHEN :numbers::text[] IS NOT NULL THEN invoice_number = ANY (:numbers::text[]) AND external_id IS NULL

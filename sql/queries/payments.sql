@@ -1,12 +1,17 @@
 -- Payment sync: what we know of payments, how far the changes in sevDesk were read, what each run did.
 
 -- name: receivables_by_external_id
+-- write_open: while the outcome of a mail is not known, sevDesk may show it and nobody can say whose it is.
 SELECT id AS invoice_id, invoice_number AS number, gross_amount AS gross, paid_amount, paid_at, cancelled_at,
        claim_status, document_status, accounting_sync_status AS sync_status, external_id, external_invoice_number,
        accounting_synced_at,
        (SELECT coalesce(sum(k.gross_amount), 0) FROM sevdesk_credit_notes k
-        WHERE k.invoice_id = billing_invoices.id AND k.status = 'finalized') AS credited
-FROM billing_invoices
+        WHERE k.invoice_id = i.id AND k.status = 'finalized') AS credited,
+       i.document_status = 'approved'
+           AND EXISTS (SELECT FROM sevdesk_intents s WHERE s.subject = 'invoice:' || i.id AND s.closed_at IS NULL) AS write_open,
+       (SELECT b.send_date FROM sevdesk_bounces b
+        WHERE b.invoice_id = i.id AND i.document_status = 'approved' ORDER BY b.id DESC LIMIT 1) AS bounced_send_date
+FROM billing_invoices i
 WHERE accounting_provider = 'sevdesk' AND external_id = ANY (:external_ids::text[])
   AND accounting_sync_status = 'synced';
 

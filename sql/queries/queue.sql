@@ -47,8 +47,10 @@ WITH ended AS (
     UPDATE sevdesk_jobs
     SET state = :state, problem = :problem, problem_parameters = :parameters::jsonb, error = :error,
         next_step = :next_step, result = coalesce(:result::jsonb, result),
-        -- Personal data: not kept after the job; sevDesk has the mail.
-        payload = CASE WHEN :state IN ('done', 'rejected') THEN payload - '{subject,text}'::text[] ELSE payload END,
+        -- Personal data: not kept after the job; sevDesk has the mail, sevdesk_bounces what came back.
+        payload = CASE WHEN :state NOT IN ('done', 'rejected') THEN payload
+                       WHEN kind = 'mail_bounced' THEN payload - '{email,reason}'::text[]
+                       ELSE payload - '{subject,text}'::text[] END,
         retries = retries + :retries::int,
         not_before = clock_timestamp() + make_interval(secs => :after::float8),
         finished_at = CASE WHEN :state IN ('done', 'parked', 'rejected') THEN clock_timestamp() END,

@@ -19,7 +19,7 @@ EVENTS = {kind.__new__(kind).type: kind for kind in lifecycle.TABLE}
 # What is said of a job or of a run, not of the invoice's life; and what a refused attempt may repeat.
 PLACE = (
     "contact_linked", "address_written", "email_written", "drafted", "template_set", "finalized", "pdf_stored",
-    "mailed", "credit_note_drafted", "credit_saved", "credited", "partially_paid", "payment_synced",
+    "mailed", "marked_sent", "credit_note_drafted", "credit_saved", "credited", "partially_paid", "payment_synced",
     "credit_pdf_stored", "credit_mailed", "cancelled", "cancellation_pdf_stored", "cancellation_mailed",
 )  # fmt: skip
 

@@ -80,6 +80,7 @@ SCENARIOS = {
     "publish": Scenario("approved", by_redis("publish_invoice"), PUBLISHED),
     "send": Scenario("published", by_outbox("send_invoice"), SENT),
     "resend": Scenario("sent", by_redis("send_invoice", resend=True), replace(SENT, mails=2), whether_mailed),
+    "post": Scenario("published", by_redis("send_invoice", channel="post"), replace(SENT, mails=0)),
     "cancel": Scenario(
         "published", by_redis("cancel_invoice", reason="Irrtum", notify=True), replace(CANCELLED, cancellation_mails=1)
     ),

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 BERLIN = ZoneInfo("Europe/Berlin")
 GROSS = Decimal("119")
-CLOSED = 1000
+DRAFT, CLOSED = 100, 1000
 # A change is promised to the feed unless it is dated further back than this before both sevDesk's newest stamp and the
 # time of our last reading: only a clock of sevDesk's that is set back does that.
 PROMISED = timedelta(minutes=2)
@@ -25,6 +25,7 @@ class Truth:
     number: str | None
     storno: bool  # a cancellation invoice stands against it
     update: datetime
+    sent: str = "VPDF"  # how; ours are downloaded only
     gone: bool = False
     gross: Decimal = GROSS
     credited: Decimal = Decimal(0)  # by finished credit notes over parts of it
@@ -58,6 +59,8 @@ def learn(belief: Belief, truth: Truth, *, by_id: bool) -> Belief:
     if truth.storno:
         gone = {"claim": "cancelled", "sync": "cancelled", "document": "cancelled"}
         return belief.told("cancelled_in_sevdesk", paid=Decimal(0), paid_at=None, **gone)
+    if truth.status > DRAFT and truth.sent in ("VM", "VPR", "VP") and belief.document == "approved":
+        belief = belief.told("sent_by_hand", document="sent")
     if truth.gross == 0:
         event, claim, paid, paid_at = _nothing_owed(belief, truth)
     elif truth.status == CLOSED and truth.pay_date is None:

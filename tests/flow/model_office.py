@@ -131,8 +131,8 @@ class Office:
             UPDATE sevdesk_jobs SET asks_about = NULL;
             DELETE FROM billing_invoices; DELETE FROM sevdesk_intents; DELETE FROM sevdesk_jobs;
             DELETE FROM sevdesk_queue;
-            DELETE FROM sevdesk_mails; DELETE FROM sevdesk_documents; DELETE FROM sevdesk_cancellations;
-            DELETE FROM sevdesk_credit_notes;
+            DELETE FROM sevdesk_bounces; DELETE FROM sevdesk_mails; DELETE FROM sevdesk_documents;
+            DELETE FROM sevdesk_cancellations; DELETE FROM sevdesk_credit_notes;
             DELETE FROM sevdesk_sync_runs; UPDATE sevdesk_sync_state SET watermark = NULL;
         """)
         for each in list(self.account.invoices.values()):

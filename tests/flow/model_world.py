@@ -19,7 +19,7 @@ from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sandbox.account.records import Invoice as Document
 from sevdesk_client.sandbox.account.seed import seed
 from sevdesk_client.sandbox.account.state import Account
-from sevdesk_client.sandbox.endpoints import cancelling, paying
+from sevdesk_client.sandbox.endpoints import cancelling, paying, sending
 from sevdesk_client.sandbox.endpoints.errors import Refusal
 from sevdesk_client.sandbox.http.server import create_app
 from worker.domain.jobs import parse
@@ -225,6 +225,12 @@ class World:
                 document.number = self.account.take_number()
                 self.account.touch(document)
 
+    def send(self, which: int, send_type: str) -> None:
+        """Somebody mails, prints or downloads it."""
+        if document := self._document(which):
+            with self._changing():
+                sending.mark_sent(self.account, document, send_type)
+
     def touch(self, which: int) -> None:
         """Something changes that is not about money."""
         if document := self._document(which):
@@ -291,7 +297,7 @@ class World:
         storno = document.cancelled_by is not None and document.cancelled_by in self.account.invoices
         credited = CREDITED if invoice.ours in self.credited else Decimal(0)
         seen = (document.status, document.paid, document.pay_date, document.number, storno, document.update)
-        return Truth(*seen, gross=document.fields.sums.gross, credited=credited)
+        return Truth(*seen, document.send_type, gross=document.fields.sums.gross, credited=credited)
 
     # -- the worker ----------------------------------------------------------------------------------------------------
 

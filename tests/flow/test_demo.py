@@ -68,17 +68,18 @@ async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 60) 
 
 
 async def test_month_ends_as_it_should(tmp_path: Path) -> None:
-    """30 invoices, all checks passed: paid, partly paid, unpaid, over 0, one payment returned, one invoice parked."""
+    """31 invoices, all checks passed: paid, partly paid, unpaid, over 0, one returned, one letter, one parked."""
     code, output = await run_demo("--out", tmp_path)
     assert (code, failed_checks(output)) == (0, {}), output
     rows = table(output)
-    assert len(rows) == 30
+    assert len(rows) == 31
     assert {row[-1] for row in rows.values()} == {"✓"}
     numbers = {number: row.pop(0) for number, row in rows.items()}
     assert rows["R1-2026-10-0001"] == ["11900.00", "sent", "1", "0.00", "open", "open", "again", "✓"]
     assert rows["R1-2026-10-0002"] == ["65.45", "sent", "1", "65.45", "paid", "paid", "✓"]
     assert rows[PARTLY_PAID] == ["380.88", "sent", "1", "126.96", "partly", "partly", "✓"]
     assert rows[LATE] == ["53.55", "sent", "1", "0.00", "open", "open", "✓"]
+    assert rows["R1-2026-10-0028"] == ["95.08", "sent", "0", "0.00", "open", "open", "✓"]  # by post
     assert rows["R1-2026-10-0021"] == ["250.00", "parked", "0", "0.00", "open", "parked", "✓"]
     assert re.search(r"R1-2026-10-0021 waits for a person.*\n.*Tax rule 11 .*\n.*then: sevdesk-worker retry", output)
     assert numbers.pop("R1-2026-10-0021") == "-"
@@ -193,7 +194,7 @@ async def test_kept_demo_ends_everything(number: signal.Signals, code: int, tmp_
     async with demo("--keep", "--out", tmp_path) as process:
         address = await printed_addresses(process)
         db = await asyncpg.connect(address["DATABASE_URL"])
-        assert await db.fetchval("SELECT count(*) FROM billing_invoices WHERE document_status = 'sent'") == 29
+        assert await db.fetchval("SELECT count(*) FROM billing_invoices WHERE document_status = 'sent'") == 30
         worker = int((await db.fetchval("SELECT worker FROM sevdesk_jobs LIMIT 1")).split(":")[-2])
         sessions = "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'sevdesk-worker%'"
         assert [row["usename"] for row in await db.fetch(sessions)] == ["sevdesk_worker"]  # with no more rights

@@ -70,6 +70,8 @@ async def money(stage: Stage) -> None:
     invoice = await stage.published()
     there = await stage.there(invoice)
     await done(stage, "send_invoice", invoice_id=invoice)
+    await done(stage, "mail_bounced", invoice_id=invoice, email="rechnung@example.com", reason="unbekannt")
+    await done(stage, "send_invoice", invoice_id=invoice, channel="post")
     await done(stage, "fetch_invoice_pdf", invoice_id=invoice)
     for amount in ("19", "100"):
         await pay(stage.sevdesk, there, amount)
@@ -81,6 +83,7 @@ async def money(stage: Stage) -> None:
     await stage.published(items=(("1", "5", "19"), ("-1", "5", "19")), net_amount="0", tax_amount="0", gross_amount="0")
     for amount, kind in (("150", "overpaid"), ("100", "skonto")):
         other = await stage.published()
+        await control(stage.sevdesk, "POST", "send", {"invoice_id": await stage.there(other)})
         await pay(stage.sevdesk, await stage.there(other), amount, kind=kind)
         await done(stage, "sync_payments", invoice_id=other)
 

@@ -75,6 +75,12 @@ class Lives(RuleBasedStateMachine):
         """By mail."""
         self._do(self._ask("send_invoice", trouble, settle, invoice_id=self.office.invoice, resend=resend))
 
+    @precondition(lambda self: not self.over)
+    @rule()
+    def bounce(self) -> None:
+        """A mail came back, or so they say."""
+        self._do(self._ask("mail_bounced", None, True, invoice_id=self.office.invoice))
+
     @rule(trouble=troubles, settle=st.booleans(), notify=st.booleans(), refund=st.booleans())
     def cancel(self, trouble: Trouble | None, settle: bool, notify: bool, refund: bool) -> None:
         """Asked once, or again; with the money to be paid back, if some has come."""

@@ -33,6 +33,9 @@ ACTS = (
     ("delete_storno",),
     ("renumber",),
     ("touch",),
+    ("send", "VM"),
+    ("send", "VPR"),
+    ("send", "VPDF"),
     # what else happens in the account, and moves pages
     ("foreign_come", 1),
     ("foreign_come", 4),
@@ -77,6 +80,8 @@ def do(world: World, act: tuple[Act, int]) -> None:
             world.clock.now += timedelta(seconds=rest[0])
         case "skew":
             world.clock.skew = timedelta(seconds=rest[0])
+        case "send":
+            world.send(which, *rest)
         case "foreign_come" | "foreign_go":
             getattr(world, name)(*rest)
         case _:

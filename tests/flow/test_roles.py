@@ -58,6 +58,8 @@ async def test_whole_flow_runs_as_role(
             ("publish_invoice", "parked", {"invoice_id": wrong}),
             ("publish_invoice", "rejected", {"invoice_id": billing.admin}),
             ("send_invoice", "done", {"invoice_id": invoice}),
+            ("mail_bounced", "done", {"invoice_id": invoice, "reason": "unbekannt"}),
+            ("send_invoice", "done", {"invoice_id": invoice, "channel": "post"}),
             ("fetch_invoice_pdf", "done", {"invoice_id": invoice}),
             ("publish_invoice", "done", {"invoice_id": other}),
             ("cancel_invoice", "done", {"invoice_id": other, "reason": "Doppelt", "notify": True}),
@@ -139,7 +141,13 @@ async def test_tables_are_only_its_own(billing: Billing, as_worker: asyncpg.Conn
     assert rights.pop("sevdesk_migrations") == ["SELECT"]
     assert {name for name in rights if not name.startswith("sevdesk_")} == set()
     forever = {name for name, granted in rights.items() if "UPDATE" not in granted}
-    assert forever == {"sevdesk_mails", "sevdesk_config_log", "sevdesk_reconciliations", "sevdesk_datev_parts"}
+    assert forever == {
+        "sevdesk_mails",
+        "sevdesk_bounces",
+        "sevdesk_config_log",
+        "sevdesk_reconciliations",
+        "sevdesk_datev_parts",
+    }
     more = {name: set(granted) - {"SELECT", "INSERT", "UPDATE"} for name, granted in rights.items()}
     kept = {"sevdesk_contacts": {"DELETE"}, "sevdesk_templates": {"DELETE"}, "sevdesk_queue": {"DELETE"}}
     assert {name: granted for name, granted in more.items() if granted} == kept
@@ -186,6 +194,7 @@ SELECT phone FROM contacts
 DELETE FROM sevdesk_jobs
 DELETE FROM sevdesk_mails
 UPDATE sevdesk_mails SET recipient = 'X'
+UPDATE sevdesk_bounces SET reason = 'X'
 UPDATE sevdesk_config_log SET new_value = '1'
 DELETE FROM sevdesk_config_log
 UPDATE sevdesk_reconciliations SET drift = '{}'

@@ -99,6 +99,16 @@ async def test_people_can_cancel_and_delete(sandbox: SandboxClient) -> None:
     await sandbox.error("GET", f"/Invoice/{ident}", 404)
 
 
+async def test_people_can_send_by_hand(sandbox: SandboxClient) -> None:
+    """Printed or mailed in the UI: sendType and sendDate say so, and `update` moves with them."""
+    ident = await sandbox.open_id()
+    for send_type in ("VPR", "VM", "VP", "VPDF"):
+        await sandbox.control("POST", "/send", json={"invoice_id": ident, "send_type": send_type})
+        [invoice] = await sandbox.objects("GET", f"/Invoice/{ident}")
+        assert invoice["sendType"] == send_type and invoice["sendDate"] == invoice["update"]
+    assert "error" in await sandbox.control("POST", "/send", 400, json={"invoice_id": ident, "send_type": "FAX"})
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [

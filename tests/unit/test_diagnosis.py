@@ -24,7 +24,7 @@ JOB: Mapping[str, Any] = {
 INVOICE: Mapping[str, Any] = {
     "id": "i1", "invoice_number": "INV-1", "document_status": "sent", "accounting_sync_status": "synced",
     "claim_status": "open", "external_invoice_number": "RE-1", "currency": "EUR",
-    "paid_amount": Decimal(0), "gross_amount": Decimal(119),
+    "paid_amount": Decimal(0), "gross_amount": Decimal(119), "sending": "mailed",
 }  # fmt: skip
 
 
@@ -135,6 +135,9 @@ def test_job_ahead_is_named() -> None:
         ({}, {"sync_age": None}, "The payment sync has not run yet", True),
         ({"gross_amount": Decimal("NaN")}, {}, "so its payments are not compared.", True),
         ({"claim_status": "paid"}, {}, "Published as RE-1, sent and paid.", False),
+        ({"claim_status": "paid", "sending": "post"}, {}, "Published as RE-1, sent by post and paid.", False),
+        ({"claim_status": "paid", "sending": "sent_by_hand"}, {}, "sent by hand in sevDesk and paid.", False),
+        ({"document_status": "approved", "sending": "mail_bounced"}, {}, "its mail came back", True),
         ({"document_status": "approved"}, {}, "Published as RE-1; nobody has asked to mail it.", False),
         ({"accounting_sync_status": "cancelled"}, {}, "It is cancelled.", False),
     ],

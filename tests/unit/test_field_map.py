@@ -102,10 +102,13 @@ def test_every_column_is_mapped_or_known() -> None:
     assert columns - mapped == {f"billing_invoices.{name}" for name in silent}
 
 
-def sevdesk(number: str, status: int, paid: int, day: date | None, update: datetime, id: str = "1") -> SevInvoice:
+def sevdesk(
+    number: str, status: int, paid: int, day: date | None, update: datetime, send_type: str | None = None, id: str = "1"
+) -> SevInvoice:
     return SevInvoice(
         id=id, invoice_number=number, status=status, invoice_type="RE", currency="EUR", sum_net=Decimal(100),
         sum_tax=Decimal(19), sum_gross=Decimal(119), paid_amount=Decimal(paid), pay_date=day, create=NOW, update=update,
+        send_type=send_type,
     )  # fmt: skip
 
 
@@ -117,11 +120,12 @@ def moved(one: Handback, other: Handback) -> set[str]:
 
 def test_read_rows_say_what_moves() -> None:
     """If one key of the answer changes, the columns of its rows may move, and no others."""
-    before = Handback(SyncStatus.SYNCED, DocumentStatus.SENT, ClaimStatus.OPEN, "1", "RE-1")
+    before = Handback(SyncStatus.SYNCED, DocumentStatus.APPROVED, ClaimStatus.OPEN, "1", "RE-1")
     receivable = Receivable(UUID(int=1), "INV-1", Decimal(119), before)
     values = {
         "invoiceNumber": ("RE-1", "RE-2"), "status": (100, 200, 750, 1000), "paidAmount": (0, 50, 119),
         "payDate": (None, DAY, date(2026, 3, 4)), "update": (NOW, datetime(2026, 5, 6, tzinfo=UTC)),
+        "sendType": (None, "VM"),
     }  # fmt: skip
     after = {
         given: reduce(apply, payments.compare(receivable, sevdesk(*given), {}), before)

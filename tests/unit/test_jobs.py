@@ -8,7 +8,7 @@ import pytest
 from worker.domain.jobs import KINDS, BadJob, Role, SendInvoice, SyncPayments, parse
 
 INVOICE = UUID(int=0xA1)
-FOR_AN_INVOICE = ["publish_invoice", "send_invoice", "fetch_invoice_pdf"]
+FOR_AN_INVOICE = ["publish_invoice", "send_invoice", "mail_bounced", "fetch_invoice_pdf"]
 
 GOOD: list[tuple[str, dict[str, Any]]] = [
     *((kind, {"invoice_id": str(INVOICE)}) for kind in FOR_AN_INVOICE),
@@ -61,6 +61,9 @@ BAD: list[tuple[str, Any, str]] = [
     ("publish_invoice", {"invoice_id": str(INVOICE), "invoice": "x"}, "invoice: Extra inputs are not permitted"),
     ("fetch_invoice_pdf", {"invoice_id": str(INVOICE), "resend": True}, "resend: Extra inputs are not permitted"),
     ("send_invoice", {"invoice_id": str(INVOICE), "subject": ""}, "subject: "),
+    ("send_invoice", {"invoice_id": str(INVOICE), "channel": "fax"}, "channel: "),
+    ("send_invoice", {"invoice_id": str(INVOICE), "channel": "post", "to": "a@b.de"}, "payload: to, cc, bcc, subject"),
+    ("mail_bounced", {"invoice_id": str(INVOICE), "email": "a@b.de,c@d.de"}, "email: is not one plain e-mail"),
     ("send_invoice", {"invoice_id": str(INVOICE), "to": ""}, "to: must be 1 to 20 addresses, separated by commas"),
     ("send_invoice", {"invoice_id": str(INVOICE), "cc": " , "}, "cc: must be 1 to 20 addresses"),
     ("send_invoice", {"invoice_id": str(INVOICE), "bcc": "a@example.com," * 21}, "bcc: must be 1 to 20 addresses"),

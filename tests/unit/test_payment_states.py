@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import reduce
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.models import Ref
 from worker.domain import lifecycle
-from worker.domain.events import CancelledInSevdesk, PaymentEvent, PaymentSynced
+from worker.domain.events import CancelledInSevdesk, PaymentEvent, PaymentSynced, SentByHand
 from worker.domain.invoice import ClaimStatus, DocumentStatus, Handback, SyncStatus
 from worker.steps.payments import (
     Receivable,
@@ -325,3 +326,32 @@ def test_claim_agrees_with_money(ours: Receivable, sevdesk: SevInvoice) -> None:
     assert paid == (0 if status == "open" else came)
     assert status == "paid" or ours.gross > 0  # nothing is owed on an invoice over 0
     assert status != "partially_paid" or paid > 0
+
+
+APPROVED = {"document_status": DocumentStatus.APPROVED}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "by_hand"),
+    [
+        (receivable(**APPROVED), {"send_type": "VM"}, True),
+        (receivable(**APPROVED), {"send_type": "VPR"}, True),
+        (receivable(**APPROVED), {"send_type": "VP"}, True),
+        # what our own finalizing sets, and a download is no sending
+        (receivable(**APPROVED), {"send_type": "VPDF"}, False),
+        (receivable(**APPROVED), {}, False),
+        # known to be sent, or nobody knows yet whose mail sevDesk shows
+        (receivable(), {"send_type": "VM"}, False),
+        (replace(receivable(**APPROVED), write_open=True), {"send_type": "VM"}, False),
+        # the mail that came back left its date; a later one is another sending
+        (replace(receivable(**APPROVED), bounced_send_date=NOTED), {"send_type": "VM", "send_date": NOTED}, False),
+        (replace(receivable(**APPROVED), bounced_send_date=MAY), {"send_type": "VM", "send_date": NOTED}, True),
+        # reset to a draft
+        (receivable(**APPROVED), {"send_type": "VM", "status": 100}, False),
+    ],
+)  # fmt: skip
+def test_hand_made_sending_is_told_apart(ours: Receivable, theirs: dict[str, Any], by_hand: bool) -> None:
+    """Only what our own writes cannot have left is somebody else's."""
+    events = compare(ours, there(**theirs), {})
+    assert (SentByHand in map(type, events)) is by_hand
+    assert reduce(lifecycle.apply, events, ours.handback).claim_status is ClaimStatus.OPEN

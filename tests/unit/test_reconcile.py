@@ -60,6 +60,9 @@ DELETED = {"sync_status": SyncStatus.CANCELLED, "claim_status": ClaimStatus.CANC
         (ours(), [theirs(invoice_number="RE-9")], [Drift.NUMBER]),
         (ours(), [theirs(status=100)], [Drift.STATUS]),
         (ours(), [theirs(status=1000)], [Drift.STATUS]),
+        (ours(handback={"document_status": DocumentStatus.APPROVED}), [theirs(send_type="VPR")], [Drift.STATUS]),
+        (ours(handback={"document_status": DocumentStatus.APPROVED}), [theirs(send_type="VPDF")], []),
+        (ours(), [theirs(send_type="VPR")], []),  # sent, by whatever way
         (ours(handback={"sync_status": SyncStatus.DRAFTED}), [theirs(status=100)], []),
         (ours(handback={"sync_status": SyncStatus.DRAFTED}), [theirs()], [Drift.STATUS]),
         (ours(handback={"sync_status": SyncStatus.PARKED}), [theirs(status=100)], []),

@@ -16,8 +16,10 @@ from worker.domain.dates import BERLIN
 
 STATUSES = {"100": "draft", "200": "open", "750": "partially_paid", "1000": "paid"}  # sevDesk's codes, official
 
-PUBLISHED_EVENTS = ["drafted", "template_set", "finalized", "pdf_stored", "mailed"]
-NOTHING_OWED_EVENTS = ["drafted", "template_set", "finalized", "nothing_owed", "pdf_stored", "mailed"]
+PUBLISHED_EVENTS = ["drafted", "template_set", "finalized", "pdf_stored"]
+NOTHING_OWED_EVENTS = ["drafted", "template_set", "finalized", "nothing_owed", "pdf_stored"]
+SENT_EVENTS = {"email": "mailed", "post": "marked_sent"}
+SEND_TYPES = {"email": "VM", "post": "VP"}  # sevDesk's, official
 PAYMENT_EVENTS = {
     ExpectedState.PAID: ["paid"],
     ExpectedState.PARTLY_PAID: ["partially_paid"],
@@ -85,7 +87,7 @@ def _billing_checks(invoice: InvoiceOutcome) -> list[Comparison]:
         _check("billing: provider", "sevdesk", row["accounting_provider"]),
         _check("billing: sevDesk id", _in_sevdesk(invoice, "id"), row["external_id"]),
         _check("billing: sevDesk number", _in_sevdesk(invoice, "invoiceNumber"), row["external_invoice_number"]),
-        _check("billing: mails", 0 if plan.is_refused else 1, row["mails"]),
+        _check("billing: mails", int(plan.is_mailed), row["mails"]),
         _check("billing: PDFs", [] if plan.is_refused else digests, [_digest(content) for content in row["pdfs"]]),
     ]
 
@@ -110,9 +112,10 @@ def _is_credited(invoice: InvoiceOutcome) -> bool:
 
 def _event_checks(invoice: InvoiceOutcome) -> list[Comparison]:
     payment_events = PAYMENT_EVENTS.get(invoice.plan.expected, [])
-    expected = PUBLISHED_EVENTS + payment_events + (credits.EVENTS if _is_credited(invoice) else [])
+    sent = [SENT_EVENTS[invoice.plan.channel]]
+    expected = PUBLISHED_EVENTS + sent + payment_events + (credits.EVENTS if _is_credited(invoice) else [])
     if invoice.plan.expected is ExpectedState.NOTHING_OWED:
-        expected = NOTHING_OWED_EVENTS
+        expected = NOTHING_OWED_EVENTS + sent
         payment_events = ["nothing_owed"]
     if invoice.plan.is_refused:
         expected = ["drafted", "template_set", "parked", "parked"]
@@ -143,7 +146,8 @@ def _sevdesk_checks(invoice: InvoiceOutcome) -> list[Comparison]:
         _check("sevDesk: date", plan.row["issue_date"], _in_sevdesk(invoice, "invoiceDate", lambda day: day[:10])),
         _check("sevDesk: layout", plan.layout, layouts),
         _check("sevDesk: units", plan.unities, units),
-        _check("sevDesk: mails", [] if plan.is_refused else plan.mail_to, mails),
+        _check("sevDesk: mails", plan.mail_to if plan.is_mailed else [], mails),
+        _check("sevDesk: sent", "0" if plan.is_refused else SEND_TYPES[plan.channel], _in_sevdesk(invoice, "sendType")),
     ]
 
 

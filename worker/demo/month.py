@@ -62,11 +62,17 @@ class InvoicePlan:
     mail_to: str  # the customer's e-mail address
     layout: str  # sevDesk's id of the template
     unities: list[str]  # sevDesk's id of each position's unit
+    channel: str  # of `send_invoice`
 
     @property
     def is_refused(self) -> bool:
         """True if sevDesk is expected to refuse the invoice."""
         return self.expected is ExpectedState.REFUSED
+
+    @property
+    def is_mailed(self) -> bool:
+        """True if sevDesk is expected to mail the invoice."""
+        return self.channel == "email" and not self.is_refused
 
     @property
     def claim_status(self) -> str:
@@ -196,6 +202,7 @@ def _plan(number: int, sample: SampleInvoice, positions: Sequence[_Position]) ->
         mail_to=_email(sample.customer, customer),
         layout=_TEMPLATES[sample.deal_type, sample.document_kind],
         unities=[_UNITIES[each.unit] for each in positions],
+        channel=sample.channel,
     )
 
 

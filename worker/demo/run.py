@@ -197,25 +197,25 @@ class _Demo:
     def _publish_and_send(self) -> None:
         """Enqueues both jobs of every invoice at once; the jobs of one invoice run one after another."""
         jobs = [
-            self.billing.enqueue(kind, by=self.month.staff_id, invoice_id=plan.invoice_id)
+            self.billing.enqueue(kind, options, by=self.month.staff_id, invoice_id=plan.invoice_id)
             for plan in self.month.plans
-            for kind in ("publish_invoice", "send_invoice")
+            for kind, options in (("publish_invoice", {}), ("send_invoice", {"channel": plan.channel}))
         ]
         with self.console.progress("Publishing ...") as show:
 
             def on_progress(ended: Counter[str]) -> None:
-                published, mailed = ended["publish_invoice"], ended["send_invoice"]
-                show(f"{published} published, {mailed} mailed, of {len(jobs) // 2}", ended.total() / len(jobs))
+                published, sent = ended["publish_invoice"], ended["send_invoice"]
+                show(f"{published} published, {sent} sent, of {len(jobs) // 2}", ended.total() / len(jobs))
 
             self.billing.wait_for(jobs, self.worker.check_running, on_progress)
         counts = {
             (row["kind"], row["state"]): row["count"]
             for row in self.billing.rows("SELECT kind, state, count(*) FROM sevdesk_jobs GROUP BY kind, state")
         }
-        published, mailed = counts.get(("publish_invoice", "done"), 0), counts.get(("send_invoice", "done"), 0)
+        published, sent = counts.get(("publish_invoice", "done"), 0), counts.get(("send_invoice", "done"), 0)
         parked = counts.get(("publish_invoice", "parked"), 0)
         waiting = "1 waits" if parked == 1 else f"{parked} wait"
-        self.console.step_done(f"The worker has published {published} and mailed {mailed}; {waiting} for a person")
+        self.console.step_done(f"The worker has published {published} and sent {sent}; {waiting} for a person")
 
     def _receive_payments(self) -> None:
         external_ids = self._external_ids()

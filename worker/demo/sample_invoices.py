@@ -46,6 +46,7 @@ class SampleInvoice:
     tax_rule: int = 1
     project: str | None = None  # invoices of one project belong to one deal; without: a deal of its own
     final_form: str | None = None  # the column final_invoice_form
+    channel: Literal["email", "post"] = "email"
 
 
 _RECIPIENT: Final = "invoice_recipient"
@@ -186,4 +187,6 @@ INVOICES = (
         ExpectedState.NOTHING_OWED,
         project="Wartung",
     ),
+    # A letter: sevDesk mails nothing, and the invoice is marked as sent by post.
+    SampleInvoice("kaethe", "KOP", "SR", ("1 x 79.90 @ 19 Energieausweis",), _UNPAID, channel="post"),
 )

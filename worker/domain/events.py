@@ -186,6 +186,36 @@ class Mailed(MailSent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MarkedSent(Event):
+    """The invoice was sent by post or put into a portal, and is marked so in sevDesk; `how` says how we know."""
+
+    channel: str  # `post`, `portal`
+    recipient_kind: PartyKind
+    recipient_id: UUID
+    recipient_reason: str
+    how: str
+    pdf_sha256: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentByHand(Event):
+    """Somebody mailed or printed the invoice in sevDesk; `send_type` is sevDesk's VM, VPR or VP."""
+
+    send_type: str
+    send_date: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailBounced(Event):
+    """The mail that the named job sent came back undelivered; the invoice counts as not sent."""
+
+    mail_job_id: str
+    send_date: datetime | None  # sevDesk's at that time
+    bounced_address: str | None = field(metadata=UNLOGGED)
+    bounce_reason: str | None = field(metadata=UNLOGGED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentEvent(Event):
     """sevDesk's payment state has changed. Amounts in the invoice's currency; `paid_on` is a Berlin day."""
 

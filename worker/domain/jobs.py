@@ -99,19 +99,52 @@ def _addresses(text: str) -> str:
 Addresses = Annotated[str, Field(max_length=5000), AfterValidator(_addresses)] | None
 
 
-class SendInvoice(Payload):
-    """E-mail a published invoice to its recipient. A second job sends nothing, unless `resend` is true.
+class Channel(StrEnum):
+    """How an invoice reaches its recipient. Only for EMAIL sevDesk sends it; for the others it is marked as sent."""
 
-    `to` replaces the recipient's own address; `to`, `cc` and `bcc` each take several, separated by commas.
+    EMAIL = "email"
+    POST = "post"
+    PORTAL = "portal"
+
+
+class SendInvoice(Payload):
+    """Send a published invoice to its recipient. A second job sends nothing, unless `resend` is true.
+
+    `email`: sevDesk mails it. `post`, `portal`: you send it, and the job marks it as sent in sevDesk. `to` replaces the
+    recipient's own address; `to`, `cc` and `bcc` each take several, separated by commas.
     """
 
     invoice_id: Id
+    channel: Channel = Channel.EMAIL
     to: Addresses = None
     cc: Addresses = None
     bcc: Addresses = None
     subject: str | None = Field(default=None, min_length=1, max_length=200)
     text: str | None = Field(default=None, min_length=1, max_length=20_000)
     resend: bool = False
+
+    @model_validator(mode="after")
+    def _mail_fields(self) -> Self:
+        if self.channel is not Channel.EMAIL and {"to", "cc", "bcc", "subject", "text"} & self.model_fields_set:
+            raise PydanticCustomError("channel", "to, cc, bcc, subject and text belong to the channel email only")
+        return self
+
+
+def _one_address(text: str) -> str:
+    if fault := address_fault(text):
+        raise PydanticCustomError("address", "is not one plain e-mail address: {fault}", {"fault": fault})
+    return text
+
+
+class MailBounced(Payload):
+    """Report that an invoice's mail came back undelivered; then `send_invoice` sends it afresh.
+
+    `email` says which mail, if several were sent: the latest one to this address. Reported twice, it counts once.
+    """
+
+    invoice_id: Id
+    email: Annotated[str, Field(max_length=320), AfterValidator(_one_address)] | None = None
+    reason: str | None = Field(default=None, min_length=1, max_length=500)
 
 
 class FetchInvoicePdf(Payload):
@@ -309,6 +342,7 @@ KINDS: Mapping[str, Kind] = {
     for kind in (
         Kind("publish_invoice", PublishInvoice, Role.INTERNAL),
         Kind("send_invoice", SendInvoice, Role.INTERNAL),
+        Kind("mail_bounced", MailBounced, Role.INTERNAL),
         Kind("fetch_invoice_pdf", FetchInvoicePdf, Role.INTERNAL),
         Kind("cancel_invoice", CancelInvoice, Role.INTERNAL),
         Kind("credit_invoice", CreditInvoice, Role.INTERNAL),

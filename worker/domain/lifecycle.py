@@ -1,7 +1,8 @@
 """The lifecycle of an invoice: the table of (status, event) -> new status. Pure.
 
     not_synced/queued --Drafted--> drafted --Finalized--> synced          (accounting_sync_status)
-    approved --Mailed--> sent; --Drafted--> approved, if it is published again (document_status)
+    approved --Mailed/MarkedSent/SentByHand--> sent (document_status)
+    sent --MailBounced--> approved; --Drafted--> approved, if it is published again
     open <-> partially_paid <-> paid                                      (claim_status; `paid` is never final)
     --Cancelled--> cancelled                                              (all three, and final)
 
@@ -72,6 +73,12 @@ TABLE: Mapping["type[Event]", Transitions] = {
         sync={**_SYNCED, _S.PARKED: _S.PARKED, _S.CANCELLED: _S.CANCELLED},
         document={_D.APPROVED: _D.SENT, _D.SENT: _D.SENT, _D.CANCELLED: _D.CANCELLED},
     ),
+    events.MarkedSent: Transitions(  # PARKED, CANCELLED: as for a mail
+        sync={**_SYNCED, _S.PARKED: _S.PARKED, _S.CANCELLED: _S.CANCELLED},
+        document={_D.APPROVED: _D.SENT, _D.SENT: _D.SENT, _D.CANCELLED: _D.CANCELLED},
+    ),
+    events.SentByHand: Transitions(sync=_SYNCED, document={_D.APPROVED: _D.SENT}),
+    events.MailBounced: Transitions(sync=_SYNCED, document=dict.fromkeys((_D.SENT, _D.APPROVED), _D.APPROVED)),
     events.PartiallyPaid: _payment(_C.PARTIALLY_PAID),
     events.Paid: _payment(_C.PAID),
     events.Overpaid: _payment(_C.PAID),

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict  # pydantic makes schemas of this one on
 
 
 class InvoiceResult(TypedDict):
-    """publish_invoice, send_invoice, fetch_invoice_pdf: the invoice's state afterwards."""
+    """publish_invoice, fetch_invoice_pdf: the invoice's state afterwards."""
 
     external_id: str | None
     external_invoice_number: str | None
@@ -33,6 +33,22 @@ class CreditResult(InvoiceResult):
     credit_note_number: str
     credited: str
     refund_due: str
+
+
+class SendResult(InvoiceResult):
+    """send_invoice. `channel`: how this job sent it; null: it did not, because `sent_before` says how it was sent.
+
+    That is `email`, `post`, `portal`, `by hand` in sevDesk, or `unknown`; `resend` sends it again.
+    """
+
+    channel: str | None
+    sent_before: str | None
+
+
+class BounceResult(InvoiceResult):
+    """mail_bounced. `reported_before`: an earlier job has reported the same mail, so nothing changed."""
+
+    reported_before: bool
 
 
 class SyncResult(TypedDict, total=False):
@@ -100,7 +116,8 @@ class ConfigResult(TypedDict):
 
 RESULTS: Mapping[str, type] = {
     "publish_invoice": InvoiceResult,
-    "send_invoice": InvoiceResult,
+    "send_invoice": SendResult,
+    "mail_bounced": BounceResult,
     "fetch_invoice_pdf": InvoiceResult,
     "cancel_invoice": CancelResult,
     "credit_invoice": CreditResult,

@@ -14,7 +14,7 @@ from sevdesk_client.errors import NotFound
 from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.sending import Hits
 from worker.domain import lifecycle
-from worker.domain.events import DeletedInSevdesk
+from worker.domain.events import DeletedInSevdesk, SentByHand
 from worker.domain.jobs import SyncPayments
 from worker.domain.ledger import Change, Job
 from worker.domain.outcome import Done, Outcome, Parked, Rejected
@@ -268,7 +268,9 @@ class Sync:
                 change = await self._fresh_change(receivable, remote.id, cancelled_by)
             if change:
                 limit = self.feed_limit
-                self.missed += limit is not None and remote.update is not None and remote.update <= limit
+                # The feed leaves out what was sent by hand while an own write was open.
+                about_money = any(not isinstance(event, SentByHand) for event in change.events)
+                self.missed += about_money and bool(limit and remote.update and remote.update <= limit)
                 found.append(change)
         return found
 

@@ -27,13 +27,14 @@ class Stop(Exception):
 
 async def write_once(context: HandlerContext, job: Job, call: Callable[[], Awaitable[T]], *, subject: str, step: str,
                      action: str, summary: Mapping[str, Any], request_sha256: str, earlier: int | None,
-                     found: str = "found_not_done") -> tuple[T, int]:  # fmt: skip
+                     found: str = "found_not_done",
+                     addresses: Mapping[str, Any] | None = None) -> tuple[T, int]:  # fmt: skip
     """Record the intent, make the call once, and return its answer and the intent's id; that one is still open.
 
-    `earlier`: the subject's open intent, which is closed with the outcome `found`. After `NotSent`, `Throttled` and
-    `Refused`, which are raised again, the intent is closed. Raises `Stop` if the worker stalled and sent nothing (the
-    intent is closed) or if the call's outcome is unknown (it stays open); `Throttled`, before there is an intent, if
-    the wait for the turn takes too long.
+    `earlier`: the subject's open intent, which is closed with the outcome `found`. `addresses`: to whom a mail goes,
+    kept while the intent is open. After `NotSent`, `Throttled` and `Refused`, which are raised again, the intent is
+    closed. Raises `Stop` if the worker stalled and sent nothing (the intent is closed) or if the call's outcome is
+    unknown (it stays open); `Throttled`, before there is an intent, if the wait for the turn takes too long.
     """
     # Waiting belongs before the intent, because the quarantine counts from it.
     await context.sevdesk.client.wait_for_turn()
@@ -48,6 +49,7 @@ async def write_once(context: HandlerContext, job: Job, call: Callable[[], Await
         quarantine=quarantine,
         earlier=earlier,
         found=found,
+        addresses=addresses,
     )
     if not context.locks.alive or monotonic() - opened > quarantine * STALE_SHARE:
         await context.store.record(job, intent=(intent_id, "not_sent"))

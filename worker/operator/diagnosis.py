@@ -221,18 +221,31 @@ def _unpublished(situation: Situation, row: InvoiceHeadRow, status: str) -> Diag
     return _invoice(row, cause, f"Publish it again, finished work is found: {publish}.", person=True)
 
 
+SENT_BY = {
+    "post": "sent by post",
+    "portal": "put into the portal",
+    "sent_by_hand": "sent by hand in sevDesk",
+}
+
+
 def _published(situation: Situation, row: InvoiceHeadRow) -> Diagnosis:
     number = f"Published as {row['external_invoice_number']}"
     if row["document_status"] == "approved":
         send = f"sevdesk-worker enqueue send_invoice invoice_id={row['id']}"
+        if row["sending"] == "mail_bounced":
+            cause = f"{number}; its mail came back, so it counts as not sent."
+            return _invoice(
+                row, cause, f"Correct the address, then: {send}; or by post: {send} channel=post.", person=True
+            )
         return _invoice(row, f"{number}; nobody has asked to mail it.", f"To mail it: {send}.")
+    sent = SENT_BY.get(row["sending"] or "", "sent")
     if row["claim_status"] == "paid":
-        return _invoice(row, f"{number}, sent and paid.", NOTHING)
+        return _invoice(row, f"{number}, {sent} and paid.", NOTHING)
     if not (is_amount(row["gross_amount"]) and is_amount(row["paid_amount"])):
         found = problem("receivable_invalid", number=row["invoice_number"])
         return _invoice(row, f"{number}. {found.cause()}", found.next_step(), person=True)
     account = situation.account
-    owed = f"{number} and sent; {row['paid_amount']:.2f} of {row['gross_amount']:.2f} {row['currency']} has come."
+    owed = f"{number} and {sent}; {row['paid_amount']:.2f} of {row['gross_amount']:.2f} {row['currency']} has come."
     if not account["token_configured"]:
         cause = f"{owed} SEVDESK_API_TOKEN is not set, so no payment sync runs."
         return _invoice(row, cause, "Set the token and restart the worker.", person=True)

@@ -62,6 +62,7 @@ BACK_KEYS = (
     ("external_id", SEND_BY, ("id",)),
     ("external_invoice_number", SEND_BY, ("invoiceNumber",)),
     ("external_invoice_number", READ, ("invoiceNumber",)),
+    ("document_status", READ, ("status", "sendType")),
     ("claim_status", READ, ("status", "paidAmount", "payDate")),
     ("paid_amount", READ, ("status", "paidAmount", "payDate")),
     ("paid_at", READ, ("status", "paidAmount", "payDate", "update")),

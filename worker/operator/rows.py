@@ -74,6 +74,7 @@ class InvoiceHeadRow(TypedDict):
     external_invoice_number: str | None
     accounting_synced_at: datetime | None
     updated_at: datetime
+    sending: str | None  # the channel or else the type of the latest event about sending
 
 
 class WaitingJobRow(TypedDict):

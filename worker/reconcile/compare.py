@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain import lifecycle
-from worker.domain.events import CancelledInSevdesk, Event, PaymentEvent, Renumbered
+from worker.domain.events import CancelledInSevdesk, Event, PaymentEvent, Renumbered, SentByHand
 from worker.domain.invoice import SyncStatus
 from worker.steps import payments
 from worker.steps.payments import DERIVED, DRAFT, Receivable
@@ -88,6 +88,8 @@ class ListedInvoice:
     paid_amount: Decimal
     pay_date: date | None
     update: datetime | None
+    send_type: str | None
+    send_date: datetime | None
 
 
 def _document(invoice: SevInvoice) -> ListedInvoice:
@@ -103,6 +105,8 @@ def _document(invoice: SevInvoice) -> ListedInvoice:
         gross if paid == gross else paid or payments.ZERO,
         invoice.pay_date,
         invoice.update.astimezone(UTC) if invoice.update else None,
+        sys.intern(invoice.send_type) if invoice.send_type else None,
+        invoice.send_date.astimezone(UTC) if invoice.send_date else None,
     )
 
 
@@ -244,6 +248,9 @@ def _event_finding(ours: OurInvoice, event: Event, step: str, repair: str | None
         case CancelledInSevdesk(cancellation=cancellation):
             return _finding(ours, Drift.STATUS, ours.receivable.handback.claim_status,
                             f"cancelled by {cancellation.number}", step, repair)  # fmt: skip
+        case SentByHand(send_type=send_type):
+            return _finding(ours, Drift.STATUS, ours.receivable.handback.document_status,
+                            f"sent by hand ({send_type})", step, repair)  # fmt: skip
         case PaymentEvent():
             here = f"{event.paid_before}, {event.claim_before}"
             theirs = f"{event.paid_now}, status {event.sevdesk_status}"

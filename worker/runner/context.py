@@ -9,6 +9,7 @@ from uuid import UUID
 from worker.domain.advances import COMPARED, DealInvoice
 from worker.domain.check_levels import DEFAULTS
 from worker.domain.credit import gross_by_rate
+from worker.domain.emails import several
 from worker.domain.invoice import (
     Association,
     Cancellation,
@@ -26,7 +27,7 @@ from worker.domain.ledger import Job
 from worker.domain.money import Sums
 from worker.domain.recipients import Recipient, addressed_to, resolve
 from worker.settings import Settings
-from worker.steps.step import StepContext
+from worker.steps.step import LedgerMail, Sending, StepContext
 from worker.store import Store
 from worker.store.rows import Row, UnknownValue, from_row, handback_of
 
@@ -81,6 +82,8 @@ async def load_context(
         deal_invoices=await _deal_invoices(store, job, invoice) if publishing else (),
         warned=frozenset(row["warned"]),
         changes_told=frozenset(row["changes_told"]),
+        mail_ledger=tuple(_ledger_mail(*columns) for columns in row["mail_ledger"]),
+        sent=_sending(row["sending"]),
         link=link,
         sevdesk_type=kinds[invoice.document_kind],
         cancellation=_cancellation(row["cancellation"]),
@@ -127,6 +130,22 @@ def _credit_note(row: Row) -> CreditNote:
     refund_due = None if row["refund_due"] is None else Decimal(row["refund_due"])
     about = {"number": row["credit_note_number"], "gross": Decimal(row["gross_amount"]), "refund_due": refund_due}
     return from_row(CreditNote, row, gross_by_rate=gross_by_rate(row["subtotals"]), **about)
+
+
+def _ledger_mail(job_id: str, recipient: str, cc: str | None, bcc: str | None, bounce: str | None) -> LedgerMail:
+    addresses = (recipient, *several(cc), *several(bcc))
+    return LedgerMail(job_id, frozenset(address.casefold() for address in addresses), bounce)
+
+
+def _sending(columns: tuple[Any, ...] | None) -> Sending | None:
+    """The latest event about sending: its type, channel and job."""
+    match columns:
+        case None | ("mail_bounced", _, _):
+            return None
+        case (event_type, channel, job_id):
+            return Sending(channel or {"mailed": "email", "sent_by_hand": "by hand"}[event_type], job_id or "")
+        case _:
+            raise AssertionError(columns)
 
 
 def _document(row: Row | None) -> SevdeskDocument | None:

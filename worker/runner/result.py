@@ -1,11 +1,16 @@
 """What the caller of a finished job about one invoice may want to know, without reading the invoice."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from worker.domain.credit import FINALIZED
 from worker.domain.results import CancelResult, CreditResult, InvoiceResult
+from worker.steps.bounce import bounce_result
+from worker.steps.sending import sending_result
 from worker.steps.step import StepContext
 
 
-def result_of(kind: str, context: StepContext) -> InvoiceResult | CancelResult | CreditResult:
+def result_of(kind: str, context: StepContext) -> Mapping[str, Any]:
     """The result of a job of this kind; see `domain.results`."""
     state: InvoiceResult = {
         "external_id": context.handback.external_id,
@@ -13,6 +18,10 @@ def result_of(kind: str, context: StepContext) -> InvoiceResult | CancelResult |
         "accounting_sync_status": context.handback.sync_status.value,
         "document_status": context.handback.document_status.value,
     }
+    if kind == "send_invoice":
+        return {**state, **sending_result(context)}
+    if kind == "mail_bounced":
+        return {**state, **bounce_result(context)}
     if kind == "cancel_invoice":
         made = context.cancellation
         return CancelResult(

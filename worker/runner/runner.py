@@ -239,6 +239,7 @@ class Runner:
             action=intent.action,
             summary=intent.summary,
             request_sha256=intent.request_sha256,
+            addresses=intent.addresses,
             earlier=context.open_intent.id if context.open_intent else None,
             found=FOUND[intent.earlier_outcome],
         )

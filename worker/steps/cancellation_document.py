@@ -12,9 +12,10 @@ from worker.domain.problems import problem
 from worker.steps.check import why_no_mail
 from worker.steps.credit_document import existing, mail_about
 from worker.steps.document import addressed_otherwise
-from worker.steps.email import Mailable, earlier_mail, mailed_document, mailed_event, sending_state
+from worker.steps.email import addresses_of, earlier_mail, mail_of, mailed_event
 from worker.steps.payments import CREDIT_NOTE
 from worker.steps.pdf import stored
+from worker.steps.sending import Mailable, sending_state, sent_document
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Intent, LookResult, Step, StepContext, StepResult, WriteOutcome
 
@@ -42,18 +43,18 @@ async def look_mail(context: StepContext, account: SevdeskAccount) -> LookResult
     if _is_credit_note(storno):
         remote: Mailable | None = await existing(storno.external_id, account)
     else:
-        remote = await mailed_document(storno.external_id, opened, account)
+        remote = await sent_document(storno.external_id, opened, account)
     match earlier_mail(f"cancellation {storno.number}", opened, remote):
         case Parked() as question:
             return StepResult(stop=question, outcome=WriteOutcome.UNKNOWN)
         case str(how):
-            return StepResult((_mailed(context, mail, how),))
+            return StepResult((_mailed(context, mail_of(opened) or mail, how),))
     if remote is None:
         gone = Parked(problem("cancellation_gone", number=storno.number))
         return StepResult(stop=gone, outcome=WriteOutcome.NOT_DONE)
     if other := addressed_otherwise(context, remote):
         return StepResult(stop=other, outcome=WriteOutcome.NOT_DONE)
-    return Intent("send_via_email", mail, context, sending_state(remote))
+    return Intent("send_via_email", mail, context, sending_state(remote), addresses=addresses_of(mail))
 
 
 async def leap_mail(intent: Intent, account: SevdeskAccount) -> StepResult:

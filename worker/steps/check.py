@@ -6,7 +6,7 @@ from worker.domain.dates import doubtful_dates, impossible_dates
 from worker.domain.emails import address_fault
 from worker.domain.events import LegalWarning
 from worker.domain.invoice import DocumentStatus, SyncStatus, party_name
-from worker.domain.jobs import SendInvoice
+from worker.domain.jobs import Channel, SendInvoice
 from worker.domain.outcome import NotYet, Parked, Rejected
 from worker.domain.problems import CATALOGUE, Problem, problem
 from worker.domain.recipients import NoRecipient, missing_address_fields
@@ -97,8 +97,8 @@ def _why_not_publishable(context: StepContext) -> Parked | Rejected | None:
     if isinstance(context.recipient, NoRecipient):
         return Parked(context.recipient.problem)
     about = {"number": invoice.number, "party": party_name(context.party.kind, context.party.id)}
-    if missing := missing_address_fields(context.party):
-        return Parked(problem("recipient_address_incomplete", fields=", ".join(missing), **about))
+    if incomplete := _incomplete_address(context):
+        return incomplete
     if invoice.is_e_invoice and not context.party.email:
         return Parked(problem("e_invoice_missing_email", **about))
     if wrong_email := _wrong_email(context):
@@ -128,14 +128,30 @@ async def look_published(context: StepContext, account: SevdeskAccount) -> StepR
 
 
 async def look_sendable(context: StepContext, account: SevdeskAccount) -> StepResult:
-    """Published, and there is an e-mail address: the recipient's, or one that the job names."""
+    """Published, with what its channel needs: an e-mail address (the recipient's or the job's), or a postal one."""
     result = await look_published(context, account)
-    if result.stop and context.open_intent is None:  # with an open intent the email step must find out if it was sent
+    if result.stop and context.open_intent is None:  # with an open intent the later steps must find out if it was sent
         return result
+    return StepResult(stop=_recipient_changed(context) or _why_not_by(context), outcome=WriteOutcome.UNKNOWN)
+
+
+def _why_not_by(context: StepContext) -> Parked | None:
+    """What the channel that the job names needs, and the recipient lacks; a portal needs no address."""
     assert isinstance(context.payload, SendInvoice)
-    document, named = f"invoice {context.invoice.number}", context.payload.to is not None
-    stop = _recipient_changed(context) or why_no_mail(context, document, address_named=named)
-    return StepResult(stop=stop, outcome=WriteOutcome.UNKNOWN)
+    if context.payload.channel is Channel.EMAIL:
+        named = context.payload.to is not None
+        return why_no_mail(context, f"invoice {context.invoice.number}", address_named=named)
+    if isinstance(context.recipient, NoRecipient):
+        return Parked(context.recipient.problem)
+    return _incomplete_address(context) if context.payload.channel is Channel.POST else None
+
+
+def _incomplete_address(context: StepContext) -> Parked | None:
+    """Nobody can write this to an envelope."""
+    if not (missing := missing_address_fields(context.party)):
+        return None
+    about = {"number": context.invoice.number, "party": party_name(context.party.kind, context.party.id)}
+    return Parked(problem("recipient_address_incomplete", fields=", ".join(missing), **about))
 
 
 def _recipient_changed(context: StepContext) -> Parked | None:
@@ -182,4 +198,4 @@ PUBLISHABLE = Step(
     every_attempt=True,  # an advance may have been published since
 )
 PUBLISHED = Step("check", look_published)
-SENDABLE = Step("check", look_sendable, also_resolves=("email",), own_job_only=True)
+SENDABLE = Step("check", look_sendable, also_resolves=("email", "mark_sent"), own_job_only=True)

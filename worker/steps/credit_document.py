@@ -13,8 +13,9 @@ from worker.domain.outcome import Parked
 from worker.domain.problems import problem
 from worker.steps.check import why_no_mail
 from worker.steps.document import addressed_otherwise
-from worker.steps.email import earlier_mail, mailed_event, sending_state
+from worker.steps.email import earlier_mail, mailed_event
 from worker.steps.pdf import digest_of
+from worker.steps.sending import sending_state
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Intent, LookResult, Step, StepContext, StepResult, WriteOutcome
 

@@ -1,14 +1,16 @@
 """What all steps about credit notes share: finding them in sevDesk, their numbers, and what became of an open write."""
 
 from datetime import date
+from decimal import Decimal
 
 from sevdesk_client.models import CreditNote
+from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.sending import MAX_PAGE
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
-from worker.steps.payments import DRAFT
+from worker.steps.payments import DRAFT, paid_of
 from worker.steps.sevdesk_account import SevdeskAccount
-from worker.steps.step import OpenIntent, WriteOutcome
+from worker.steps.step import OpenIntent, StepContext, WriteOutcome
 
 NONE_FOR = ("AR", "TR")  # sevDesk's invoice types without credit notes (official)
 # More numbers ahead of the sequence are never in use: it moves when a credit note is enshrined (measured by one peer).
@@ -58,3 +60,9 @@ def none_for_advances(number: str, invoice_type: str) -> Parked | None:
     if invoice_type not in NONE_FOR:
         return None
     return Parked(problem("credit_note_not_for_advance", number=number, type=invoice_type))
+
+
+def money_come(context: StepContext, remote: SevInvoice) -> Decimal:
+    """What was paid on the invoice, in its currency; what is on record where sevDesk does not tell the currency."""
+    paid = paid_of(remote)
+    return context.handback.paid_amount if paid is None else paid

@@ -29,9 +29,10 @@ from worker.domain.events import (
     PaymentReversed,
     PaymentSynced,
     Renumbered,
+    SentByHand,
     SettledByCredit,
 )
-from worker.domain.invoice import Cancellation, ClaimStatus, Handback
+from worker.domain.invoice import Cancellation, ClaimStatus, DocumentStatus, Handback
 from worker.domain.lifecycle import TABLE
 from worker.domain.money import is_amount
 from worker.domain.skonto import skonto
@@ -43,10 +44,12 @@ SR = "SR"  # sevDesk's invoiceType of a cancellation invoice, not our Schlussrec
 DERIVED = frozenset({SR, "MA", "WKR"})
 CANCELLATION_INVOICE, CREDIT_NOTE = "cancellation_invoice", "credit_note"  # `Cancellation.kind`
 ZERO = Decimal(0)
+# sendType: mailed, printed, by post (official). VPDF, downloaded, is what our own finalizing sets.
+BY_HAND = ("VM", "VPR", "VP")
 
 
 class PaymentState(Protocol):
-    """The fields of a sevDesk invoice that say what has been paid. `SevInvoice` has them."""
+    """The fields of a sevDesk invoice that say what was paid and how it was sent. `SevInvoice` has them."""
 
     @property
     def id(self) -> str: ...
@@ -64,6 +67,10 @@ class PaymentState(Protocol):
     def pay_date(self) -> date | None: ...
     @property
     def update(self) -> datetime | None: ...
+    @property
+    def send_type(self) -> str | None: ...
+    @property
+    def send_date(self) -> datetime | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,8 @@ class Receivable:
     gross: Decimal
     handback: Handback
     credited: Decimal = ZERO  # gross sum of the finished credit notes over parts of it
+    write_open: bool = False  # a write to it is under way, or its outcome is not known: what sevDesk shows may be ours
+    bounced_send_date: datetime | None = None  # sevDesk's sendDate when the latest bounce was reported
 
     @property
     def is_comparable(self) -> bool:
@@ -130,10 +139,26 @@ def compare(receivable: Receivable, remote: PaymentState, cancelled_by: Mapping[
         at = storno.create or storno.update
         assert at is not None  # every captured document has both
         events.append(CancelledInSevdesk(external_id=remote.id, at=at, cancellation=cancellation_of(storno)))
-    elif (payment := _payment(receivable, remote)) is not None:
+        return tuple(events)
+    if is_sent_by_hand(receivable, remote):
+        events.append(SentByHand(send_type=remote.send_type or "", send_date=remote.send_date))
+    if (payment := _payment(receivable, remote)) is not None:
         synced = PaymentSynced(status=_claim_after(payment), paid_amount=payment.paid_now, gross_amount=payment.gross)
         events += [payment, synced]
     return tuple(events)
+
+
+def is_sent_by_hand(receivable: Receivable, remote: PaymentState) -> bool:
+    """Somebody mailed or printed it in sevDesk. Never true of our own writes.
+
+    Those are either open, or on record and the invoice is `sent`; a mail that bounced left its sendDate behind.
+    """
+    if receivable.handback.document_status is not DocumentStatus.APPROVED or receivable.write_open:
+        return False
+    if remote.status == DRAFT or remote.send_type not in BY_HAND:
+        return False
+    bounced, sent = receivable.bounced_send_date, remote.send_date
+    return bounced is None or (sent is not None and sent > bounced)
 
 
 def cancellation_of(document: SevInvoice | CreditNote) -> Cancellation:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from worker.steps import (
+    bounce,
     cancel,
     cancellation_document,
     check,
@@ -11,6 +12,7 @@ from worker.steps import (
     credit_document,
     email,
     finalize,
+    mark_sent,
     pdf,
     publish,
 )
@@ -31,7 +33,8 @@ PLAN: Mapping[str, tuple[Step, ...]] = {
         pdf.PDF,
         pdf.XML,
     ),
-    "send_invoice": (check.SENDABLE, pdf.PDF, email.EMAIL),
+    "send_invoice": (check.SENDABLE, pdf.PDF, email.EMAIL, mark_sent.MARK_SENT),
+    "mail_bounced": (check.PUBLISHED, bounce.BOUNCE),
     "fetch_invoice_pdf": (check.PUBLISHED, pdf.FETCH_PDF, pdf.XML),
     "credit_invoice": (credit.CREDIT, credit_document.CREDIT_PDF, credit_document.CREDIT_MAIL),
     "cancel_invoice": (cancel.CANCEL, cancellation_document.CANCELLATION_PDF, cancellation_document.CANCELLATION_MAIL),

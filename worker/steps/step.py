@@ -78,7 +78,25 @@ class OpenIntent:
     summary: Mapping[str, Any]
     request_sha256: str
     at: datetime
+    addresses: Mapping[str, Any] | None = field(default=None, repr=False)  # to whom a mail went; personal data
     answer: str | None = None  # what a person found out: `done` or `not-done`; None: nobody has answered yet
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """The latest sending of the present document, if that is a mail: one that has not come back."""
+
+    channel: str  # `email`, `post`, `portal`, `by hand` in sevDesk
+    job_id: str  # that sent or noticed it
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerMail:
+    """A row of `sevdesk_mails` about the present document."""
+
+    job_id: str
+    addresses: frozenset[str] = field(repr=False)  # casefolded
+    bounce_job_id: str | None  # that reported its bounce
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +123,9 @@ class StepContext:
     contact_person_id: str | None
     document_header: str  # template with {kind} and {number}
     sevdesk_type: str  # the invoiceType sevDesk shall use: RE, AR or ER
-    mails: int  # how many mails are on record for the invoice
+    mails: int  # how many mails are on record for the present document and have not come back
+    mail_ledger: tuple[LedgerMail, ...]  # oldest first
+    sent: Sending | None
     pdf_sha256: str | None  # of the invoice PDF stored last
     has_xml: bool  # the e-invoice's XML is stored
     draft_sha256: str | None  # digest of the request that made the present draft; None: unknown
@@ -155,7 +175,9 @@ class StepContext:
         """Names, addresses and free texts: what is removed from sevDesk's error messages before they are stored."""
         texts: list[str | None] = [self.invoice.head_text, self.invoice.foot_text]
         texts += [text for item in self.invoice.items for text in (item.name, item.description)]
-        texts += [text for text in self.payload.model_dump().values() if isinstance(text, str)]
+        texts += [
+            text for text in self.payload.model_dump().values() if isinstance(text, str) and not isinstance(text, Enum)
+        ]
         if isinstance(self.payload, SendInvoice):
             texts += [*several(self.payload.to), *several(self.payload.cc), *several(self.payload.bcc)]
         if isinstance(self.payload, CreditInvoice):
@@ -172,7 +194,7 @@ class StepContext:
         opened = self.open_intent if result.outcome is WriteOutcome.UNKNOWN else None
         context = replace(self, handback=handback, open_intent=opened, remote=remote)
         if handback.external_id != self.handback.external_id:  # a new document: nothing of it is stored or mailed yet
-            context = replace(context, pdf_sha256=None, has_xml=False, mails=0)
+            context = replace(context, pdf_sha256=None, has_xml=False, mails=0, mail_ledger=(), sent=None)
         for event in result.events:
             context = replace(context, **_fields_set_by(event, context))
         return context
@@ -188,6 +210,15 @@ def _fields_set_by(event: Event, context: StepContext) -> dict[str, Any]:
             return {"document": replace(context.document, seen_update=seen)}
         case events.ChangedAfterPublication(columns=columns):
             return {"changes_told": context.changes_told | {columns}}
+        case events.Mailed():
+            return {"sent": Sending("email", context.job_id)}
+        case events.MarkedSent(channel=channel):
+            return {"sent": Sending(channel, context.job_id)}
+        case events.MailBounced(mail_job_id=job_id):
+            ledger = (
+                replace(m, bounce_job_id=context.job_id) if m.job_id == job_id else m for m in context.mail_ledger
+            )
+            return {"sent": None, "mail_ledger": tuple(ledger)}
         case events.PdfStored(sha256=sha256):
             return {"pdf_sha256": sha256}
         case events.XmlStored():
@@ -233,6 +264,7 @@ class Intent:
     context: StepContext = field(repr=False)
     summary: Mapping[str, Any] = field(default_factory=dict)  # JSON values, no personal data
     earlier_outcome: WriteOutcome = WriteOutcome.NOT_DONE  # of the open intent that this one replaces
+    addresses: Mapping[str, Any] | None = field(default=None, repr=False)  # of a mail; in the row while it is open
 
     @property
     def request_sha256(self) -> str:

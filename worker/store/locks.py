@@ -200,11 +200,13 @@ class LockSession:
 
     async def open_intent(self, *, subject: str, job_id: str, step: str, action: str, summary: Mapping[str, Any],
                           request_sha256: str, quarantine: float, earlier: int | None,
-                          found: str = "found_not_done") -> int:  # fmt: skip
+                          found: str = "found_not_done",
+                          addresses: Mapping[str, Any] | None = None) -> int:  # fmt: skip
         """Record that a write is about to be sent, and return the intent's id.
 
         `quarantine`: the seconds in which nobody reads or writes the subject, unless the outcome is known before.
-        `earlier`: the id of the subject's open intent, which is closed with the outcome `found`. Raises
+        `earlier`: the id of the subject's open intent, which is closed with the outcome `found`. `addresses`: to whom
+        a mail goes, kept while the intent is open. Raises
         `asyncpg.InterfaceError` if the subject is not locked any more.
         """
         async with self._session() as connection:
@@ -219,6 +221,7 @@ class LockSession:
                 action=action,
                 summary=dict(summary),
                 request_sha256=request_sha256,
+                addresses=None if addresses is None else dict(addresses),
                 worker=self._worker,
                 quarantine=quarantine,
                 earlier=earlier,

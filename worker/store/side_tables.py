@@ -1,4 +1,4 @@
-"""Writes what events hold into tables of their own: contacts, documents, mails, cancellations, credit notes."""
+"""Writes what events hold into tables of their own: contacts, documents, mails, cancellations and the like."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,6 +15,7 @@ SIDE_TABLE_EVENTS = (
     events.ContactEvent,
     events.DocumentStored,
     events.MailSent,
+    events.MailBounced,
     events.Cancelled,
     events.CancelledInSevdesk,
     events.CreditNoteDrafted,
@@ -50,6 +51,8 @@ async def write_side_tables(connection: Any, job: Job, invoice_id: UUID, event: 
             statement, values = "store_document", values | {"document": event.document, "mimetype": event.mimetype}
         case events.MailSent():
             statement, values = "store_mail", values | {"document": event.document}
+        case events.MailBounced():
+            statement = "store_bounce"
         case (
             events.Cancelled(cancellation=Cancellation() as made)
             | events.CancelledInSevdesk(cancellation=made)

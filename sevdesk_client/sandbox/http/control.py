@@ -18,7 +18,7 @@ from sevdesk_client.sandbox.account.formats import Object, parse_decimal, parse_
 from sevdesk_client.sandbox.account.records import Invoice
 from sevdesk_client.sandbox.account.seed import seed
 from sevdesk_client.sandbox.account.state import Account
-from sevdesk_client.sandbox.endpoints import cancelling, paying
+from sevdesk_client.sandbox.endpoints import cancelling, paying, sending
 from sevdesk_client.sandbox.endpoints.contact_details import address_json, way_json
 from sevdesk_client.sandbox.endpoints.contacts import contact_json
 from sevdesk_client.sandbox.endpoints.credit_notes import credit_note_json
@@ -123,6 +123,15 @@ def unlink(sandbox: Sandbox, body: Object) -> Object:
     return _full_invoice(invoice)
 
 
+def send(sandbox: Sandbox, body: Object) -> Object:
+    """Mail, print or download as in the UI: sets `send_type` (VM, VPR, VP, VPDF) and sendDate; a draft is finalised."""
+    invoice, send_type = _invoice_of(sandbox.account, body), body.get("send_type", "VPR")
+    if send_type not in sending.SEND_TYPES:
+        raise ValueError(f"send_type must be one of {', '.join(sending.SEND_TYPES)}")
+    sending.mark_sent(sandbox.account, invoice, send_type)
+    return _full_invoice(invoice)
+
+
 def delete(sandbox: Sandbox, body: Object) -> Object:
     """Delete with any status; reads then answer 404/151."""
     invoice = _invoice_of(sandbox.account, body)
@@ -187,6 +196,7 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("POST", "/payments"): payments,
     ("POST", "/unlink"): unlink,
     ("POST", "/cancel"): lambda sandbox, body: cancelling.cancel(sandbox.account, _invoice_of(sandbox.account, body)),
+    ("POST", "/send"): send,
     ("POST", "/delete"): delete,
     ("PUT", "/switches"): change_switches,
     ("POST", "/faults"): add_fault,

@@ -55,6 +55,19 @@ async def cancelled_before_the_mail_is_clear(stage: Stage) -> Any:
     return await stage.billing.do("cancel_invoice", invoice_id=invoice, reason="Doppelt")
 
 
+@provokes("bounce_without_mail")
+async def bounce_of_what_was_never_mailed(stage: Stage) -> Any:
+    return await stage.billing.do("mail_bounced", invoice_id=await stage.published())
+
+
+@provokes("bounce_superseded")
+async def bounce_after_a_letter(stage: Stage) -> Any:
+    invoice = await stage.published()
+    await stage.billing.do("send_invoice", invoice_id=invoice)
+    await stage.billing.do("send_invoice", invoice_id=invoice, channel="post", resend=True)
+    return await stage.billing.do("mail_bounced", invoice_id=invoice)
+
+
 @provokes("invoice_cancelled")
 async def pdf_of_a_cancelled_invoice(stage: Stage) -> Any:
     invoice = await stage.billing.usual_invoice()

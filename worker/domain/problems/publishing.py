@@ -99,6 +99,18 @@ ENTRIES = (
           "Nothing to do: a cancelled invoice stays so. Issue a new invoice if one is owed.",
           "Sie wurde nicht versandt. Rechnung {number} ist storniert.",
           "Nichts zu tun: eine stornierte Rechnung bleibt storniert. Ist etwas zu berechnen, eine neue ausstellen."),
+    entry("bounce_without_mail", Actor.REQUESTER,
+          "No mail of invoice {number} is on record that could have come back.",
+          "Check the invoice and the address of the report, then ask again with a new job.",
+          "Zu Rechnung {number} ist keine E-Mail verzeichnet, die zurückgekommen sein könnte.",
+          "Rechnung und Adresse der Meldung prüfen, dann mit einem neuen Auftrag erneut anfordern."),
+    entry("bounce_superseded", Actor.REQUESTER,
+          "Invoice {number} was sent again after the mail that came back, so it stays sent.",
+          "Nothing to do. If the later one did not arrive either: sevdesk-worker enqueue send_invoice "
+          "invoice_id={number} resend=true.",
+          "Rechnung {number} wurde nach der zurückgekommenen E-Mail erneut versandt, bleibt also versandt.",
+          "Nichts zu tun. Kam auch die spätere nicht an: sevdesk-worker enqueue send_invoice invoice_id={number} "
+          "resend=true."),
     # -- payment state
     entry("party_without_contact", Actor.REQUESTER,
           "{party_id} has no contact in sevDesk, so none of its invoices was published.",

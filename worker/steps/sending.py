@@ -1,0 +1,74 @@
+"""What all ways of sending an invoice have in common: when it was sent before, and what keeps it from being sent."""
+
+from dataclasses import replace
+from typing import Any
+
+from sevdesk_client.errors import NotFound
+from sevdesk_client.models import CreditNote
+from sevdesk_client.models import Invoice as SevInvoice
+from worker.domain.invoice import DocumentStatus, SyncStatus
+from worker.domain.jobs import SendInvoice
+from worker.domain.outcome import Parked, Rejected
+from worker.domain.problems import problem
+from worker.steps.changed_after_publication import unless_changed
+from worker.steps.document import not_our_document
+from worker.steps.sevdesk_account import SevdeskAccount
+from worker.steps.step import OpenIntent, StepContext, StepResult, WriteOutcome
+
+Mailable = SevInvoice | CreditNote
+CLOSE_SECONDS = 5.0  # by how much sevDesk's clock and ours may differ
+
+
+def asked_of(context: StepContext) -> SendInvoice:
+    """The payload of a `send_invoice` job."""
+    assert isinstance(context.payload, SendInvoice)
+    return context.payload
+
+
+def already_sent(context: StepContext) -> bool:
+    """Sent before, by whatever way, and `resend` does not ask for another time."""
+    sent = context.mails > 0 or context.handback.document_status is DocumentStatus.SENT
+    return sent and not asked_of(context).resend and context.open_intent is None
+
+
+def sending_result(context: StepContext) -> dict[str, Any]:
+    """The keys of `SendResult` that say what this job did."""
+    sent = context.sent
+    if sent is not None and sent.job_id == context.job_id:
+        return {"channel": sent.channel, "sent_before": None}
+    return {"channel": None, "sent_before": sent.channel if sent else "unknown"}
+
+
+async def sent_document(id: str, opened: OpenIntent | None, account: SevdeskAccount) -> SevInvoice | None:
+    """sevDesk's copy; None if it was deleted after an attempt to send it. Raises NotFound if none was made."""
+    try:
+        return await account.client.get_invoice(id)
+    except NotFound:
+        if opened is None:
+            raise
+        return None
+
+
+def sending_state(remote: Mailable) -> dict[str, str | None]:
+    """The two fields that sevDesk changes when a document is sent or marked as sent."""
+    return {"send_type": remote.send_type, "send_date": remote.send_date.isoformat() if remote.send_date else None}
+
+
+def too_close(opened: OpenIntent, remote: Mailable, send_type: str) -> bool:
+    """True if an older sending of this type is so recent that another one might have left sendDate as it was."""
+    sent = remote.send_date if remote.send_type == send_type else None
+    return sent is not None and abs((opened.at - sent).total_seconds()) < CLOSE_SECONDS
+
+
+async def why_not_sent(context: StepContext, remote: SevInvoice | None, account: SevdeskAccount) -> StepResult | None:
+    """Cancelled, gone, or not what the billing system says; None if it may be sent. Raises `SevDeskError`."""
+    number = context.invoice.number
+    if context.handback.sync_status is SyncStatus.CANCELLED:
+        return StepResult(stop=Rejected(problem("cancelled_before_mail", number=number)), outcome=WriteOutcome.NOT_DONE)
+    if remote is None:
+        gone = Parked(problem("mailed_document_gone", number=number))
+        return StepResult(stop=gone, outcome=WriteOutcome.NOT_DONE)
+    if other := await not_our_document(context, remote, account):
+        return StepResult(stop=other, outcome=WriteOutcome.NOT_DONE)
+    changed = await unless_changed(context, account, WriteOutcome.NOT_DONE)
+    return changed and replace(changed, finished=False)  # if nothing stops it, it is looked at again and sent
