@@ -49,7 +49,7 @@ OPEN_QUESTIONS: Mapping[str, tuple[Any, ...]] = {
 # Met elsewhere: exports and e-invoices have stories of their own, under three no invoice or no look-up is as it should
 # be, and the worker neither resets nor configures.
 ELSEWHERE = {
-    *("e_invoice_missing", "xml_backend_down", "small_business", "cent_off", "ignored_filters"),
+    *("e_invoice_missing", "e_invoice_faults", "xml_backend_down", "small_business", "cent_off", "ignored_filters"),
     *("reset_enshrined", "export_config_access"),
     *(each.name for each in fields(Switches) if each.name.startswith("datev_")),
 }

@@ -11,6 +11,7 @@ from flow.provocations import (  # noqa: F401 - fill it
     cancelling,
     dates,
     delays,
+    e_invoices,
     exporting,
     publishing,
     requests,

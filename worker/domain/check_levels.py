@@ -21,6 +21,7 @@ DEFAULTS: Mapping[str, Level] = {
     "issue_date_too_old": Level.PARK,
     "payment_term_invalid": Level.PARK,
     "e_invoice_rounding": Level.PARK,
+    "buyer_reference_missing": Level.WARN,
     "changed_after_publication": Level.PARK,
     # The tax rule against the recipient: `tax_rules` names the paragraphs.
     "vat_id_missing": Level.PARK,

@@ -43,6 +43,9 @@ _CHAINED_TYPES = frozenset({"AR", "TR", "ER"})
 _CHAINED_RULES = frozenset({1, 11})
 _ACCOUNT_CURRENCY = "EUR"
 
+# By how much the tax of a rate may be off: BR-S-09 in the schematron of Factur-X 1.09.2 takes what is below.
+_SCHEMATRON_TOLERANCE = Decimal(1)
+
 # What the law wants on an invoice where no German tax is shown (sections 14, 14a UStG; 34a UStDV for small businesses).
 _NOTICES = {
     2: "Steuerfreie Ausfuhrlieferung (§ 4 Nr. 1a UStG)",
@@ -118,9 +121,10 @@ def first_problem(invoice: Invoice, sevdesk_type: str) -> Problem | None:
 
 
 def e_invoice_rounding(invoice: Invoice) -> list[Problem]:
-    """The rates whose tax EN 16931 computes otherwise than sevDesk: from the rate's net total (BR-CO-17).
+    """The rates whose tax is too far from what EN 16931 computes: from the rate's net total (BR-CO-17, BR-S-09).
 
-    To be called only where `first_problem` finds nothing.
+    The rules' text wants the same cent, but the official schematron takes what is less than 1.00 off, so that only many
+    positions are refused. To be called only where `first_problem` finds nothing.
     """
     if not invoice.is_e_invoice:
         return []
@@ -128,7 +132,7 @@ def e_invoice_rounding(invoice: Invoice) -> list[Problem]:
     for rate in sorted({item.tax_rate for item in invoice.items}):
         sums = predict((item for item in invoice.items if item.tax_rate == rate), invoice.currency)
         from_total = _rounded(sums.net * rate / 100, _unit(invoice.currency))
-        if from_total != sums.tax:
+        if abs(from_total - sums.tax) >= _SCHEMATRON_TOLERANCE:
             figures = {"by_position": _figure(sums.tax), "from_total": _figure(from_total)}
             found.append(problem("e_invoice_rounding", rate=percent(rate), currency=invoice.currency, **figures))
     return found

@@ -93,12 +93,15 @@ class StepContext:
     mails: int  # how many mails are on record for the invoice
     pdf_sha256: str | None  # of the invoice PDF stored last
     has_xml: bool  # the e-invoice's XML is stored
+    e_invoice_passed: bool  # the document was judged as an e-invoice, and nothing speaks against its mail
     draft_sha256: str | None  # digest of the request that made the present draft; None: unknown
     attempted: bool  # a write to sevDesk was attempted for this invoice before
     cancellation: Cancellation | None  # the recorded document that cancels the invoice
     cancellation_pdf_sha256: str | None
     cancellation_mails: int
     open_intent: OpenIntent | None = None
+    pdf: bytes | None = None  # what this attempt has stored as the invoice's PDF
+    xml: bytes | None = None  # and as its XML
     remote: SevInvoice | None = None  # sevDesk's latest answer about the invoice in this attempt
 
     @property
@@ -149,7 +152,14 @@ class StepContext:
         opened = self.open_intent if result.outcome is WriteOutcome.UNKNOWN else None
         context = replace(self, handback=handback, open_intent=opened, remote=remote)
         if handback.external_id != self.handback.external_id:  # a new document: nothing of it is stored or mailed yet
-            context = replace(context, pdf_sha256=None, has_xml=False, mails=0)
+            lost: dict[str, Any] = {
+                "pdf": None,
+                "xml": None,
+                "pdf_sha256": None,
+                "has_xml": False,
+                "e_invoice_passed": False,
+            }
+            context = replace(context, mails=0, **lost)
         for event in result.events:
             context = replace(context, **_fields_set_by(event, context))
         return context
@@ -165,10 +175,12 @@ def _fields_set_by(event: Event, context: StepContext) -> dict[str, Any]:
             return {"document": replace(context.document, seen_update=seen)}
         case events.ChangedAfterPublication(columns=columns):
             return {"changes_told": context.changes_told | {columns}}
-        case events.PdfStored(sha256=sha256):
-            return {"pdf_sha256": sha256}
-        case events.XmlStored():
-            return {"has_xml": True}
+        case events.PdfStored(sha256=sha256, content=content):
+            return {"pdf_sha256": sha256, "pdf": content if context.invoice.is_e_invoice else None}
+        case events.XmlStored(content=content):
+            return {"has_xml": True, "xml": content}
+        case events.EInvoiceChecked(verdict=verdict):
+            return {"e_invoice_passed": verdict in ("valid", "confirmed")}
         case events.CancellationPdfStored(sha256=sha256):
             return {"cancellation_pdf_sha256": sha256}
         case events.Cancelled(cancellation=cancellation):
