@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from flow.billing import Billing
 from flow.books import control, state
+from flow.stage import Stage
 
 from sevdesk_client.sandbox.http.server import Running
+from worker.domain.check_levels import Level
 from worker.einvoice import validation
 
 
@@ -98,8 +100,18 @@ async def test_person_lets_an_invoice_pass(billing: Billing, worker: object, sev
     job = await billing.do("publish_invoice", invoice_id=invoice)
     await billing.retry(job["job_id"], "confirmed")
     assert (await billing.ended(job["job_id"]))["state"] == "done"
-    assert (await billing.event(invoice, "e_invoice_checked"))["verdict"] == "confirmed"
+    assert (await billing.event(invoice, "e_invoice_checked"))["verdict"] == "let_pass"
     assert (await billing.do("send_invoice", invoice_id=invoice))["state"] == "done"
+
+
+async def test_setting_makes_it_a_warning(stage: Stage) -> None:
+    """CHECK_LEVELS lets the document pass, and the event has what was found."""
+    await control(stage.sevdesk, "PUT", "switches", {"e_invoice_faults": ["other_buyer"]})
+    invoice = await stage.billing.usual_invoice(is_e_invoice=True)
+    async with stage.run_worker(check_levels={"e_invoice_differs": Level.WARN}):
+        assert (await stage.billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+    checked = await stage.billing.event(invoice, "e_invoice_checked")
+    assert (checked["verdict"], checked["findings"]) == ("let_pass", [f"content {CONTENT}: buyer's name"])
 
 
 async def test_worker_compares_without_the_rules(

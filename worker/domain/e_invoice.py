@@ -12,8 +12,9 @@ from worker.domain.invoice import Invoice, Party, PartyKind
 from worker.domain.problems import Problem, problem
 
 _REVERSE_CHARGE, _INTRA_EU = frozenset({5, 21}), 3
-# A coarse address of 2 to 12 digits, perhaps a fine one, and two check digits (format specification 2.0.2).
-_LOOKS_LIKE_LEITWEG = re.compile(r"\d{2,12}(-[0-9A-Za-z]{1,30})?-\d{2}")
+# A coarse address of 2 to 12 digits, of which the first two are the state or 99 (federal), perhaps a fine address, and
+# two check digits (format specification 2.0.2). Order numbers of other buyers may look the same.
+_LOOKS_LIKE_LEITWEG = re.compile(r"(0[1-9]|1[0-6]|99)\d{0,10}(-[0-9A-Za-z]{1,30})?-\d{2}")
 # Words that start the names of public bodies. A name proves nothing, so the check only warns.
 _PUBLIC = re.compile(
     r"(Bundes(amt|anstalt|ministerium|agentur|republik)|Landes(amt|hauptstadt)|Landkreis|Landratsamt|Stadt(verwaltung)?"
@@ -26,12 +27,7 @@ def broken_rules(invoice: Invoice, party: Party) -> Problem | None:
     if not invoice.is_e_invoice:
         return None
     found = next(_broken(invoice, party), None)
-    if found is not None:
-        return problem("e_invoice_rule_broken", number=invoice.number, rule=found[0], what=found[1])
-    reference = (party.buyer_reference or "").strip()
-    if _LOOKS_LIKE_LEITWEG.fullmatch(reference) and not leitweg.is_valid(reference):
-        return problem("leitweg_id_invalid", party=f"{party.kind.value} {party.id}")
-    return None
+    return problem("e_invoice_rule_broken", number=invoice.number, rule=found[0], what=found[1]) if found else None
 
 
 def _broken(invoice: Invoice, party: Party) -> Iterator[tuple[str, str]]:
@@ -44,9 +40,16 @@ def _broken(invoice: Invoice, party: Party) -> Iterator[tuple[str, str]]:
         yield "BR-IC-02", "for an intra-community supply the buyer's VAT id is needed"
 
 
-def missing_reference(invoice: Invoice, party: Party) -> list[Problem]:
-    """§ 4a Abs. 3 E-RechV: federal buyers take e-invoices by their Leitweg-ID only; the states have the like."""
-    public = party.kind is PartyKind.COMPANY and _PUBLIC.match(party.name.strip())
-    if not invoice.is_e_invoice or not public or (party.buyer_reference or "").strip():
+def doubtful_reference(invoice: Invoice, party: Party) -> list[Problem]:
+    """A Leitweg-ID with wrong check digits, or none where the buyer seems to be public.
+
+    § 4a Abs. 3 E-RechV: federal buyers take e-invoices by their Leitweg-ID only; the states have the like.
+    """
+    if not invoice.is_e_invoice or party.kind is not PartyKind.COMPANY:
         return []
-    return [problem("buyer_reference_missing", party=f"{party.kind.value} {party.id}")]
+    reference, about = (party.buyer_reference or "").strip(), f"{party.kind.value} {party.id}"
+    if _LOOKS_LIKE_LEITWEG.fullmatch(reference) and not leitweg.is_valid(reference):
+        return [problem("leitweg_id_invalid", party=about)]
+    if not reference and _PUBLIC.match(party.name.strip()):
+        return [problem("buyer_reference_missing", party=about)]
+    return []

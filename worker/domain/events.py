@@ -150,7 +150,7 @@ class XmlStored(DocumentStored):
 class EInvoiceChecked(Event):
     """An e-invoice was judged before its mail. `rules`: their version and date, None if they are not installed."""
 
-    verdict: str  # `valid`, `confirmed` by a person in spite of findings, or the problem's code
+    verdict: str  # `valid`; `let_pass` by a person or CHECK_LEVELS, in spite of findings; or the problem's code
     rules: str | None
     sha256: str  # of the XML
     findings: tuple[str, ...]  # rule id, kind of fault and text; warnings begin with `warning:`

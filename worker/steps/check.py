@@ -5,7 +5,7 @@ from uuid import UUID
 from worker.domain import money
 from worker.domain.check_levels import Level
 from worker.domain.dates import doubtful_dates, impossible_dates
-from worker.domain.e_invoice import broken_rules, missing_reference
+from worker.domain.e_invoice import broken_rules, doubtful_reference
 from worker.domain.emails import address_fault
 from worker.domain.events import LegalWarning
 from worker.domain.invoice import DocumentStatus, PartyKind, SyncStatus
@@ -27,7 +27,7 @@ async def look_publishable(context: StepContext, account: SevdeskAccount) -> Ste
         return StepResult(stop=stop, outcome=WriteOutcome.UNKNOWN)
     found = doubtful_dates(context.invoice, context.today, context.issue_date_max_age)
     found += money.e_invoice_rounding(context.invoice)
-    found += missing_reference(context.invoice, context.party)
+    found += doubtful_reference(context.invoice, context.party)
     found += await _unknown_units(context, account)
     found += await _wrong_tax_rule(context, account)
     parking = next((each for each in found if context.level(each.code) is Level.PARK), None)

@@ -1,7 +1,8 @@
 """e_invoice: judge the XML, and the one inside the PDF, by the official rules, and compare both with the invoice.
 
-After publishing and before the mail. What is fatal parks the job; a person who says `retry --as confirmed` lets the
-document pass. The event says what was found and which version of the rules judged, for the XML with this digest.
+After publishing and before the mail. What is fatal parks the job, unless CHECK_LEVELS says that it only warns; a person
+who says `retry --as confirmed` lets the document pass. Whether sevDesk's XML names the buyer just as its request did is
+not established. The event says what was found and which version of the rules judged, for the XML with this digest.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from datetime import timedelta
 
+from worker.domain.check_levels import Level
 from worker.domain.dates import delivery_date, delivery_date_until
 from worker.domain.events import EInvoiceChecked
 from worker.domain.outcome import Parked
@@ -31,7 +33,7 @@ async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
     expected = expectation(context)
     findings, rules = await asyncio.to_thread(_judge, xml, pdf, expected)
     stop = _why_not(context, findings)
-    passed = "confirmed" if any(each.fatal for each in findings) and not stop else "valid"
+    passed = "let_pass" if any(each.fatal for each in findings) else "valid"
     event = EInvoiceChecked(
         verdict=stop.problem.code if stop else passed,
         rules=rules,
@@ -81,10 +83,10 @@ def _why_not(context: StepContext, findings: list[Finding]) -> Parked | None:
     broken = [each for each in fatal if each.kind is not FaultKind.CONTENT]
     differing = [each.text for each in fatal if each.kind is FaultKind.CONTENT]
     number = context.invoice.number
-    if broken and "e_invoice_invalid" not in context.confirmed:
+    if broken and context.level("e_invoice_invalid") is Level.PARK:
         told = "; ".join(map(str, broken[:MOST_TOLD]))
         return Parked(problem("e_invoice_invalid", number=number, count=len(broken), findings=told))
-    if differing and "e_invoice_differs" not in context.confirmed:
+    if differing and context.level("e_invoice_differs") is Level.PARK:
         told = ", ".join(differing[:MOST_TOLD])
         return Parked(problem("e_invoice_differs", number=number, count=len(differing), differences=told))
     return None

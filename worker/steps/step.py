@@ -180,7 +180,7 @@ def _fields_set_by(event: Event, context: StepContext) -> dict[str, Any]:
         case events.XmlStored(content=content):
             return {"has_xml": True, "xml": content}
         case events.EInvoiceChecked(verdict=verdict):
-            return {"e_invoice_passed": verdict in ("valid", "confirmed")}
+            return {"e_invoice_passed": verdict in ("valid", "let_pass")}
         case events.CancellationPdfStored(sha256=sha256):
             return {"cancellation_pdf_sha256": sha256}
         case events.Cancelled(cancellation=cancellation):
