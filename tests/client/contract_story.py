@@ -35,6 +35,7 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "number_format": ("RE-%YYYY-%MM-%NUMBER",),
     "ignored_filters": (["customerInternalNote", "customerNumber", "updateAfter", "status", "contact[id]"],),
     "e_invoice_missing": (["document_addressCity"], ["sevClient_bankIban"]),
+    "e_invoice_faults": (["gross_wrong"],),
     "datev_polls": (0,),
     "datev_seconds": (3600.0,),
     "datev_link_seconds": (60,),

@@ -1,9 +1,16 @@
-"""An e-invoice goes out: required data, payment method, buyer reference, and the XML beside the PDF."""
+"""An e-invoice goes out: required data, the XML beside the PDF, judged by the rules and compared with the invoice."""
 
+from hashlib import sha256
+from typing import Any
+
+import pytest
 from flow.billing import Billing
-from flow.books import control
+from flow.books import control, state
+from flow.stage import Stage
 
 from sevdesk_client.sandbox.http.server import Running
+from worker.domain.check_levels import Level
+from worker.einvoice import validation
 
 
 async def test_e_invoice_is_published_with_xml(billing: Billing, worker: object) -> None:
@@ -13,12 +20,16 @@ async def test_e_invoice_is_published_with_xml(billing: Billing, worker: object)
     assert (job["state"], job["error"]) == ("done", None)
     assert await billing.events(invoice) == [
         "contact_linked", "address_written", "email_written", "drafted", "finalized", "template_set",
-        "pdf_stored", "xml_stored",
+        "pdf_stored", "xml_stored", "e_invoice_checked",
     ]  # fmt: skip
     xml = await billing.db.fetchval(
         "SELECT content FROM sevdesk_documents WHERE invoice_id = $1 AND kind = 'invoice_xml'", invoice
     )
     assert b"CrossIndustryInvoice" in xml
+    checked = await billing.event(invoice, "e_invoice_checked")
+    assert (checked["verdict"], checked["findings"]) == ("valid", [])
+    assert checked["sha256"] == sha256(xml).hexdigest()
+    assert checked["rules"].startswith("EN 16931 in Factur-X 1.0")
 
 
 async def test_e_invoice_needs_an_e_mail_address(billing: Billing, worker: object) -> None:
@@ -42,3 +53,79 @@ async def test_ordinary_invoice_stores_no_xml(billing: Billing, worker: object) 
     invoice = await billing.usual_invoice()
     await billing.do("publish_invoice", invoice_id=invoice)
     assert "xml_stored" not in await billing.events(invoice)
+
+
+FORMAT, MANDATORY, CONTENT = "(format)", "(business rule on a mandatory field)", "(content)"
+# Fault of the sandbox's XML -> the job's problem, and what one of the findings begins with.
+FAULTS = {
+    "not_well_formed": ("e_invoice_invalid", f"XML {FORMAT}"),
+    "entity_bomb": ("e_invoice_invalid", f"XML {FORMAT}"),
+    "unknown_element": ("e_invoice_invalid", f"XSD {FORMAT}"),
+    "guideline_unknown": ("e_invoice_invalid", "FX-SCH-A-000556 (business rule)"),
+    "number_missing": ("e_invoice_invalid", f"BR-02 {MANDATORY}"),
+    "gross_wrong": ("e_invoice_invalid", f"BR-CO-15 {MANDATORY}"),
+    "tax_wrong": ("e_invoice_invalid", f"BR-CO-17 {MANDATORY}"),
+    "line_lost": ("e_invoice_invalid", f"BR-CO-10 {MANDATORY}"),
+    "period_reversed": ("e_invoice_invalid", f"BR-29 {MANDATORY}"),
+    "seller_ids_missing": ("e_invoice_invalid", f"BR-S-02 {MANDATORY}"),
+    "other_number": ("e_invoice_differs", f"content {CONTENT}: invoice number"),
+    "other_buyer": ("e_invoice_differs", f"content {CONTENT}: buyer's name"),
+    "other_vat_id": ("e_invoice_differs", f"content {CONTENT}: buyer's VAT id"),
+    "other_quantity": ("e_invoice_differs", f"content {CONTENT}: quantity of line 1"),
+    "other_date": ("e_invoice_differs", f"content {CONTENT}: invoice date"),
+    "pdf_differs": ("e_invoice_differs", f"content {CONTENT}: invoice number in the PDF's XML"),
+}
+TWO: Any = {"items": (("2", "25", "19"),) * 2}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_each_fault_stops_the_mail(billing: Billing, worker: object, sevdesk: Running, fault: str) -> None:
+    """Publishing parks, and so does the mail, until the document is right."""
+    await control(sevdesk, "PUT", "switches", {"e_invoice_faults": [fault]})
+    invoice, (code, finding) = await billing.usual_invoice(is_e_invoice=True, **TWO), FAULTS[fault]
+    for kind in ("publish_invoice", "send_invoice"):
+        job = await billing.do(kind, invoice_id=invoice)
+        assert (job["state"], job["problem"]) == ("parked", code), job["error"]
+        told = (await billing.event(invoice, "e_invoice_checked"))["findings"]
+        assert [each for each in told if each.startswith(finding)], told
+    assert (await state(sevdesk))["mails"] == []
+    await control(sevdesk, "PUT", "switches", {"e_invoice_faults": []})
+    assert (await billing.do("send_invoice", invoice_id=invoice))["state"] == "done"
+
+
+async def test_person_lets_an_invoice_pass(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """Confirmed once, the mail goes without another question."""
+    await control(sevdesk, "PUT", "switches", {"e_invoice_faults": ["other_number"]})
+    invoice = await billing.usual_invoice(is_e_invoice=True)
+    job = await billing.do("publish_invoice", invoice_id=invoice)
+    await billing.retry(job["job_id"], "confirmed")
+    assert (await billing.ended(job["job_id"]))["state"] == "done"
+    assert (await billing.event(invoice, "e_invoice_checked"))["verdict"] == "let_pass"
+    assert (await billing.do("send_invoice", invoice_id=invoice))["state"] == "done"
+
+
+async def test_setting_makes_it_a_warning(stage: Stage) -> None:
+    """CHECK_LEVELS lets the document pass, and the event has what was found."""
+    await control(stage.sevdesk, "PUT", "switches", {"e_invoice_faults": ["other_buyer"]})
+    invoice = await stage.billing.usual_invoice(is_e_invoice=True)
+    async with stage.run_worker(check_levels={"e_invoice_differs": Level.WARN}):
+        assert (await stage.billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+    checked = await stage.billing.event(invoice, "e_invoice_checked")
+    assert (checked["verdict"], checked["findings"]) == ("let_pass", [f"content {CONTENT}: buyer's name"])
+
+
+async def test_worker_compares_without_the_rules(
+    billing: Billing, worker: object, sevdesk: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the extra the XML is compared all the same, and the event names no rules."""
+    monkeypatch.setattr(validation, "NEEDED", ("no_such_package",))
+    validation._rules_process.cache_clear()
+    try:
+        invoice = await billing.usual_invoice(is_e_invoice=True)
+        assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+        assert (await billing.event(invoice, "e_invoice_checked"))["rules"] is None
+        await control(sevdesk, "PUT", "switches", {"e_invoice_faults": ["other_buyer"]})
+        invoice = await billing.usual_invoice(is_e_invoice=True)
+        assert (await billing.do("publish_invoice", invoice_id=invoice))["problem"] == "e_invoice_differs"
+    finally:
+        validation._rules_process.cache_clear()

@@ -13,6 +13,7 @@ from flow.provocations import (  # noqa: F401 - fill it
     crediting,
     dates,
     delays,
+    e_invoices,
     exporting,
     publishing,
     requests,

@@ -23,6 +23,7 @@ SAMPLES: dict[Any, Any] = {
     str: "text",
     str | None: "text",
     Mapping[str, str]: {"name": "text"},
+    tuple[str, ...]: ("text",),
     UUID: UUID(int=7),
     Decimal: Decimal("119.00"),
     Decimal | None: Decimal("119.00"),

@@ -21,6 +21,10 @@ DEFAULTS: Mapping[str, Level] = {
     "issue_date_too_old": Level.PARK,
     "payment_term_invalid": Level.PARK,
     "e_invoice_rounding": Level.PARK,
+    "leitweg_id_invalid": Level.PARK,
+    "buyer_reference_missing": Level.WARN,
+    "e_invoice_invalid": Level.PARK,
+    "e_invoice_differs": Level.PARK,
     "changed_after_publication": Level.PARK,
     # The tax rule against the recipient: `tax_rules` names the paragraphs.
     "vat_id_missing": Level.PARK,

@@ -35,6 +35,8 @@ def _jsonable(value: Any) -> Any:
         return str(value)
     if isinstance(value, date | datetime):
         return value.isoformat()
+    if isinstance(value, tuple):
+        return [_jsonable(each) for each in value]
     if isinstance(value, Cancellation):
         return {f.name: _jsonable(getattr(value, f.name)) for f in fields(value)}
     return value
@@ -160,6 +162,16 @@ class XmlStored(DocumentStored):
     """The e-invoice's XML, which its PDF contains too."""
 
     document, mimetype = "invoice_xml", "application/xml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EInvoiceChecked(Event):
+    """An e-invoice was judged before its mail. `rules`: their version and date, None if they are not installed."""
+
+    verdict: str  # `valid`; `let_pass` by a person or CHECK_LEVELS, in spite of findings; or the problem's code
+    rules: str | None
+    sha256: str  # of the XML
+    findings: tuple[str, ...]  # rule id, kind of fault and text; warnings begin with `warning:`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,7 @@ TABLE: Mapping["type[Event]", Transitions] = {
     ),
     events.PdfStored: Transitions(sync=_SYNCED),
     events.XmlStored: Transitions(sync=_SYNCED),
+    events.EInvoiceChecked: Transitions(),
     events.Mailed: Transitions(  # PARKED, CANCELLED: deleted or cancelled before the mail's lost answer was resolved
         sync={**_SYNCED, _S.PARKED: _S.PARKED, _S.CANCELLED: _S.CANCELLED},
         document={_D.APPROVED: _D.SENT, _D.SENT: _D.SENT, _D.CANCELLED: _D.CANCELLED},

@@ -3,6 +3,7 @@
 from worker.domain import advances, money
 from worker.domain.check_levels import Level
 from worker.domain.dates import doubtful_dates, impossible_dates
+from worker.domain.e_invoice import broken_rules, doubtful_reference
 from worker.domain.emails import address_fault
 from worker.domain.events import LegalWarning
 from worker.domain.invoice import DocumentStatus, SyncStatus, party_name
@@ -33,11 +34,13 @@ async def look_publishable(context: StepContext, account: SevdeskAccount) -> Ste
         return StepResult(stop=stop, outcome=WriteOutcome.UNKNOWN)
     found = doubtful_dates(context.invoice, context.today, context.issue_date_max_age)
     found += money.e_invoice_rounding(context.invoice)
+    found += doubtful_reference(context.invoice, context.party)
     found += await _unknown_units(context, account)
     found += await _wrong_tax_rule(context, account)
     if (waits := _awaits_other(context)) is None:
         found += advances.findings(context.invoice, context.final_invoice_form, context.deal_invoices)
     parking = next((each for each in found if context.level(each.code) is Level.PARK), None)
+    parking = parking or broken_rules(context.invoice, context.party)
     warnings = {each.code: _warning(each) for each in found if context.level(each.code) is Level.WARN}
     events = tuple(event for code, event in warnings.items() if code not in context.warned)
     return StepResult(events, stop=Parked(parking) if parking else waits, outcome=WriteOutcome.UNKNOWN)

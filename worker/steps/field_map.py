@@ -89,7 +89,7 @@ class ContactSource(NamedTuple):
     is_e_invoice: bool
 
 
-def _buyer_reference(reference: str | None, is_e_invoice: bool) -> str | None:
+def buyer_reference(reference: str | None, is_e_invoice: bool) -> str | None:
     """E-invoices need one; sevDesk accepts "-" for customers without a reference (capture)."""
     return reference or ("-" if is_e_invoice else None)
 
@@ -98,13 +98,13 @@ COMPANY = (
     Field("customer_number", "party", "customerNumber", customer_number),
     Field("name", "party.name", "name"),
     Field("vat_number", "party.vat_id", "vatNumber", lambda vat_id: vat_id and vat_id_text(vat_id)),
-    Field("buyer_reference", "party.buyer_reference is_e_invoice", "buyerReference", _buyer_reference),
+    Field("buyer_reference", "party.buyer_reference is_e_invoice", "buyerReference", buyer_reference),
 )
 PERSON = (
     Field("customer_number", "party", "customerNumber", customer_number),
     Field("surename", "party.first_name", "surename", lambda name: name or ""),
     Field("familyname", "party.name", "familyname"),
-    Field("buyer_reference", "party.buyer_reference is_e_invoice", "buyerReference", _buyer_reference),
+    Field("buyer_reference", "party.buyer_reference is_e_invoice", "buyerReference", buyer_reference),
 )
 
 # -- everything else about the invoice and its recipient, source: StepContext ------------------------------------------

@@ -128,6 +128,7 @@ class StepContext:
     sent: Sending | None
     pdf_sha256: str | None  # of the invoice PDF stored last
     has_xml: bool  # the e-invoice's XML is stored
+    e_invoice_passed: bool  # the document was judged as an e-invoice, and nothing speaks against its mail
     draft_sha256: str | None  # digest of the request that made the present draft; None: unknown
     attempted: bool  # a write to sevDesk was attempted for this invoice before
     cancellation: Cancellation | None  # the recorded document that cancels the invoice
@@ -135,6 +136,8 @@ class StepContext:
     cancellation_mails: int
     credit_notes: tuple[CreditNote, ...] = ()  # over parts of the invoice, the oldest first
     open_intent: OpenIntent | None = None
+    pdf: bytes | None = None  # what this attempt has stored as the invoice's PDF
+    xml: bytes | None = None  # and as its XML
     remote: SevInvoice | None = None  # sevDesk's latest answer about the invoice in this attempt
 
     @property
@@ -194,7 +197,8 @@ class StepContext:
         opened = self.open_intent if result.outcome is WriteOutcome.UNKNOWN else None
         context = replace(self, handback=handback, open_intent=opened, remote=remote)
         if handback.external_id != self.handback.external_id:  # a new document: nothing of it is stored or mailed yet
-            context = replace(context, pdf_sha256=None, has_xml=False, mails=0, mail_ledger=(), sent=None)
+            lost: dict[str, Any] = {"pdf": None, "xml": None, "pdf_sha256": None, "has_xml": False}
+            context = replace(context, mails=0, mail_ledger=(), sent=None, e_invoice_passed=False, **lost)
         for event in result.events:
             context = replace(context, **_fields_set_by(event, context))
         return context
@@ -219,10 +223,12 @@ def _fields_set_by(event: Event, context: StepContext) -> dict[str, Any]:
                 replace(m, bounce_job_id=context.job_id) if m.job_id == job_id else m for m in context.mail_ledger
             )
             return {"sent": None, "mail_ledger": tuple(ledger)}
-        case events.PdfStored(sha256=sha256):
-            return {"pdf_sha256": sha256}
-        case events.XmlStored():
-            return {"has_xml": True}
+        case events.PdfStored(sha256=sha256, content=content):
+            return {"pdf_sha256": sha256, "pdf": content if context.invoice.is_e_invoice else None}
+        case events.XmlStored(content=content):
+            return {"has_xml": True, "xml": content}
+        case events.EInvoiceChecked(verdict=verdict):
+            return {"e_invoice_passed": verdict in ("valid", "let_pass")}
         case events.CancellationPdfStored(sha256=sha256):
             return {"cancellation_pdf_sha256": sha256}
         case events.Cancelled(cancellation=cancellation) | events.CreditNoteDrafted(cancellation=cancellation):

@@ -11,6 +11,10 @@ from sevdesk_client.sandbox.account.formats import Object
 PostingFault = Literal["posting_missing", "posting_doubled", "posting_unknown"]
 ValueFault = Literal["wrong_amount", "wrong_account", "wrong_side", "wrong_date", "wrong_number"]  # of one posting
 FileFault = Literal["wrong_chart", "wrong_version", "wrong_period", "wrong_encoding", "cut_csv"]
+# What is spoilt in an e-invoice's XML: its form, a rule of EN 16931, or what it says; `pdf_differs`: in the PDF only.
+FormFault = Literal["not_well_formed", "entity_bomb", "unknown_element", "guideline_unknown"]
+RuleFault = Literal["number_missing", "gross_wrong", "tax_wrong", "line_lost", "period_reversed", "seller_ids_missing"]
+ContentFault = Literal["other_number", "other_buyer", "other_vat_id", "other_quantity", "other_date", "pdf_differs"]
 ArchiveFault = Literal["no_stack", "extra_file", "evil_name", "bomb", "truncated", "not_a_zip"]
 
 
@@ -47,6 +51,7 @@ class Switches:
     ignored_filters: list[str] = field(default_factory=list)
     e_invoice_missing: list[str] = field(default_factory=list)
     xml_backend_down: bool = False
+    e_invoice_faults: list[Literal[FormFault, RuleFault, ContentFault]] = field(default_factory=list)
     delivery_dates: Literal["any", "later", "not_later"] = "any"
     export_config_access: Literal["deny", "allow"] = "deny"
     datev_chart: Literal["SKR03", "SKR04"] = "SKR03"

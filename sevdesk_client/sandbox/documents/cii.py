@@ -13,6 +13,7 @@ from sevdesk_client.sandbox.account.formats import Object, berlin_day
 from sevdesk_client.sandbox.account.records import DocumentFields, Invoice, Position
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.account.sums import ZERO, Sums, round_cents
+from sevdesk_client.sandbox.documents import cii_faults
 
 PROCESS = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"  # capture
 PROFILE = "urn:cen.eu:en16931:2017#compliant#urn:xeinkauf.de:kosit:xrechnung_3.0"
@@ -30,13 +31,24 @@ _SELLER_EMAIL = "rechnung@example.com"
 
 
 def embedded_xml(account: Account, invoice: Invoice) -> str | None:
-    """The XML of a finalised e-invoice, as embedded in its PDF (official: ZUGFeRD); None for any other invoice."""
+    """The XML in the PDF of a finalised e-invoice (official: ZUGFeRD); None for any other invoice."""
+    return _spoilt_xml(account, invoice, ("pdf_differs",))
+
+
+def standalone_xml(account: Account, invoice: Invoice) -> str | None:
+    """What getXml answers: the same XML (official); switch e_invoice_faults may spoil one or both."""
+    return _spoilt_xml(account, invoice, ())
+
+
+def _spoilt_xml(account: Account, invoice: Invoice, only_here: tuple[str, ...]) -> str | None:
     if not invoice.fields.is_e_invoice or invoice.status == 100:
         return None
     root = Element("rsm:CrossIndustryInvoice", _NAMES)
     _fill(root, _document(account, invoice))
     indent(root)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(root, encoding="unicode")}\n'
+    text = f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(root, encoding="unicode")}\n'
+    faults = [each for each in account.switches.e_invoice_faults if each != "pdf_differs" or each in only_here]
+    return cii_faults.spoilt(text, faults) if faults else text
 
 
 def _fill(parent: Element, content: Object) -> None:
@@ -73,7 +85,10 @@ def _document(account: Account, invoice: Invoice) -> Object:
         "rsm:SupplyChainTradeTransaction": {
             "IncludedSupplyChainTradeLineItem": [_line(*each, fields) for each in enumerate(fields.positions, 1)],
             "ApplicableHeaderTradeAgreement": _agreement(account, fields),
-            "ApplicableHeaderTradeDelivery": {"ActualDeliverySupplyChainEvent": {"OccurrenceDateTime": delivered}},
+            "ApplicableHeaderTradeDelivery": {
+                "ShipToTradeParty": _ship_to(fields),
+                "ActualDeliverySupplyChainEvent": {"OccurrenceDateTime": delivered},
+            },
             "ApplicableHeaderTradeSettlement": _settlement(invoice, source.number if source else None),
         },
     }
@@ -118,13 +133,26 @@ def _agreement(account: Account, fields: DocumentFields) -> Object:
         "EmailURIUniversalCommunication": {"URIID": _SELLER_EMAIL},
     }
     place = (fields.address_zip, fields.address_street, fields.address_city, fields.address_country_id)
-    seller = _party(client["name"], _SELLER_PLACE, _SELLER_EMAIL, contact, FC=client["taxNumber"], VA="DE999999999")
-    email, vat_number = account.email_of(buyer.id), buyer.fields.get("vatNumber")
+    # Outside the scope of VAT no VAT id may be shown (BR-O-02), and the seller needs another one (BR-CO-26): inferred.
+    in_scope = fields.tax_rule != 17
+    own = {"FC": client["taxNumber"], "VA": "DE999999999" if in_scope else None}
+    seller = _party(client["name"], _SELLER_PLACE, _SELLER_EMAIL, contact, **own)
+    if not in_scope:
+        seller = {"ID": client["id"], **seller}
+    email, vat_number = account.email_of(buyer.id), buyer.fields.get("vatNumber") if in_scope else None
     return {
         "BuyerReference": buyer.fields.get("buyerReference") or "-",
         "SellerTradeParty": seller,
         "BuyerTradeParty": _party(fields.address_name or "", place, email, VA=vat_number),
     }
+
+
+def _ship_to(fields: DocumentFields) -> Object | None:
+    """An intra-community supply names the country it goes to (BR-IC-12); that it is the buyer's is inferred."""
+    if fields.tax_rule != 3:
+        return None
+    country = master_data.COUNTRIES[fields.address_country_id][0].upper()
+    return {"Name": fields.address_name or None, "PostalTradeAddress": {"CountryID": country}}
 
 
 def _party(

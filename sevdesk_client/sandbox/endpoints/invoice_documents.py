@@ -8,7 +8,7 @@ from sevdesk_client.sandbox.account import master_data
 from sevdesk_client.sandbox.account.formats import Object, is_true
 from sevdesk_client.sandbox.account.records import Invoice
 from sevdesk_client.sandbox.account.state import Account
-from sevdesk_client.sandbox.documents.cii import embedded_xml
+from sevdesk_client.sandbox.documents.cii import embedded_xml, standalone_xml
 from sevdesk_client.sandbox.documents.pdf import invoice_pdf
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, json_answer, objects
 from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
@@ -79,7 +79,7 @@ def get_xml(account: Account, invoice: Invoice, call: Call) -> Answer:
         raise Refusal(500, "Missing iban and bic")
     _refuse_e_draft(invoice)
     check_e_invoice(account, invoice.fields)
-    return objects(embedded_xml(account, invoice))
+    return objects(standalone_xml(account, invoice))
 
 
 def _refuse_e_draft(invoice: Invoice) -> None:

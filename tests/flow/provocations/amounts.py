@@ -38,9 +38,9 @@ provokes("position_quantity_decimals", position="1", quantity="0.00001")(_publis
 provokes("totals_invalid", totals="net_amount NaN, gross_amount Infinity")(
     _publishing(net_amount="NaN", gross_amount="Infinity")
 )
-provokes("e_invoice_rounding", rate="19%", by_position="0.03", from_total="0.02", currency="EUR")(
+provokes("e_invoice_rounding", rate="19%", by_position="2.50", from_total="1.43", currency="EUR")(
     _publishing(
-        (("1", "0.03", "19"),) * 3, is_e_invoice=True, net_amount="0.09", tax_amount="0.03", gross_amount="0.12"
+        (("1", "0.03", "19"),) * 250, is_e_invoice=True, net_amount="7.50", tax_amount="2.50", gross_amount="10.00"
     )
 )
 provokes("tax_rate_not_allowed", position="1", rate="19%", tax_rule="5", allowed="0%")(_publishing(tax_rule=5))

@@ -1,0 +1,48 @@
+"""What is wrong with an e-invoice, before it is made and in its XML."""
+
+from typing import Any
+
+from flow.books import control
+from flow.provocations.table import provokes
+from flow.stage import Stage
+
+from worker.domain.check_levels import Level
+
+UNTAXED = {"net_amount": "100.00", "tax_amount": "0.00", "gross_amount": "100.00"}
+WRONG_LEITWEG_ID = "04011000-12345-35"
+
+
+async def _publish(stage: Stage, company: dict[str, Any] | None = None, **columns: Any) -> Any:
+    deal = await stage.billing.deal(await stage.billing.company(**company or {}))
+    invoice = await stage.billing.invoice(deal, is_e_invoice=True, **columns)
+    return await stage.billing.do("publish_invoice", invoice_id=invoice)
+
+
+async def _spoilt(stage: Stage, fault: str) -> Any:
+    await control(stage.sevdesk, "PUT", "switches", {"e_invoice_faults": [fault]})
+    return await _publish(stage)
+
+
+@provokes("e_invoice_invalid", count="1")
+async def invalid(stage: Stage) -> Any:
+    return await _spoilt(stage, "unknown_element")
+
+
+@provokes("e_invoice_differs", count="1", differences="invoice number")
+async def differing(stage: Stage) -> Any:
+    return await _spoilt(stage, "other_number")
+
+
+@provokes("e_invoice_rule_broken", rule="BR-AE-02")
+async def reverse_charge_without_vat_id(stage: Stage) -> Any:
+    return await _publish(stage, items=(("4", "25", "0"),), tax_rule=5, **UNTAXED)
+
+
+@provokes("leitweg_id_invalid")
+async def wrong_check_digits(stage: Stage) -> Any:
+    return await _publish(stage, {"buyer_reference": WRONG_LEITWEG_ID})
+
+
+@provokes("buyer_reference_missing", worker={"check_levels": {"buyer_reference_missing": Level.PARK}})
+async def city_without_reference(stage: Stage) -> Any:
+    return await _publish(stage, {"name": "Stadt Musterhausen"})

@@ -1,0 +1,118 @@
+"""The official rules judge what the sandbox writes, and what is no e-invoice is refused without harm."""
+
+from collections.abc import AsyncIterator
+from itertools import product
+from typing import Any
+
+import httpx
+import pytest
+
+from sevdesk_client.sandbox.http.server import running
+from tests.sandbox.sandbox_client import NO_TLS, TOKEN, SandboxClient, line, ref
+from worker.einvoice import reading
+from worker.einvoice.finding import FaultKind, kind_of_rule
+from worker.einvoice.validation import validate
+
+# Tax rule -> rate, buyer's country and VAT id.
+RULES: dict[int, tuple[int, int, str | None]] = {
+    1: (19, 1, "DE136695976"),
+    2: (0, 3, None),
+    3: (0, 2, "ATU12345675"),
+    4: (0, 1, None),
+    5: (0, 1, "DE136695976"),
+    17: (0, 3, None),
+    21: (0, 2, "ATU12345675"),
+}
+UNITS = (1, 2, 4, 7, 9, 11, 13)
+PRICES = ("100", "0.3333", "33.335", "1234.5678", "0.01")
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[SandboxClient]:
+    """A fresh sandbox."""
+    http = httpx.AsyncClient(headers={"Authorization": TOKEN}, timeout=60, verify=NO_TLS)
+    async with running(token=TOKEN) as found, http:
+        yield SandboxClient(found, http)
+
+
+async def e_invoice(sandbox: SandboxClient, rule: int, **invoice: Any) -> str:
+    """The id of a finalised e-invoice under the rule."""
+    _, country, vat_id = RULES[rule]
+    contact = ref(await sandbox.contact(buyerReference="-", **({"vatNumber": vat_id} if vat_id else {})), "Contact")
+    way = {"contact": contact, "type": "EMAIL", "value": "a@example.com", "key": ref(8, "CommunicationWayKey")}
+    await sandbox.objects("POST", "/CommunicationWay", 201, json=way)
+    given = {"taxRule": ref(rule, "TaxRule"), "addressCountry": ref(country, "StaticCountry"), "contact": contact}
+    given |= {"paymentMethod": ref(21919, "PaymentMethod"), "propertyIsEInvoice": True, "taxText": "Steuerfrei, weil"}
+    return await sandbox.open_id(**given, **invoice)
+
+
+async def findings(sandbox: SandboxClient, ident: str) -> list[str]:
+    """What the rules object to in XML and PDF."""
+    xml = (await sandbox.objects("GET", f"/Invoice/{ident}/getXml")).encode()
+    return [str(each) for each in validate(xml, await sandbox.pdf(ident)).findings]
+
+
+@pytest.mark.parametrize("rule", RULES)
+async def test_right_invoices_keep_the_rules(sandbox: SandboxClient, rule: int) -> None:
+    """Units, roundings, discounts and negative lines, under each tax rule; and the cancellation."""
+    rate = RULES[rule][0]
+    for unit, price in zip(UNITS, PRICES * 2, strict=False):
+        lines = [line(price, "2.5", rate, unity=ref(unit, "Unity")), line(50, rate=rate), line("-5", rate=rate)]
+        ident = await e_invoice(sandbox, rule, lines=lines, timeToPay=14)
+        assert await findings(sandbox, ident) == []
+    storno = await sandbox.objects("POST", f"/Invoice/{ident}/cancelInvoice", 201)
+    assert await findings(sandbox, storno["id"]) == []
+
+
+@pytest.mark.long
+async def test_five_hundred_invoices_keep_the_rules(sandbox: SandboxClient) -> None:
+    """Rules by units by prices by quantities, mixed rates where the rule allows them."""
+    cases = list(product(RULES, UNITS, PRICES, ("1", "0.5", "-3")))
+    for rule, unit, price, quantity in cases[:: max(1, len(cases) // 500)]:
+        rate = RULES[rule][0]
+        more = [line("19.99", "3", 7)] if rule == 1 else []
+        lines = [line(price, quantity, rate, unity=ref(unit, "Unity")), line("9999", rate=rate), *more]
+        assert await findings(sandbox, await e_invoice(sandbox, rule, lines=lines)) == [], (rule, unit, price, quantity)
+
+
+def bomb() -> bytes:
+    """Entities that would grow to 10 GB."""
+    entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10 if n else "x" * 10}">' for n in range(10))
+    return f"<!DOCTYPE b [{entities}]><b>&e9;</b>".encode()
+
+
+@pytest.mark.parametrize(
+    ("xml", "why"),
+    [
+        (bomb(), "document type or entities"),
+        (b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>', "document type or entities"),
+        (b"<a>", "not well formed"),
+        (b"<a/>", "no Cross Industry Invoice"),
+        (b'<?xml version="1.0" encoding="no-such"?><a/>', "encoding"),
+        (b" " * (reading.MAX_BYTES + 1), "bytes, more than"),
+        (b"", "not well formed"),
+    ],
+)
+def test_unreadable_xml_is_refused(xml: bytes, why: str) -> None:
+    """Format faults: nothing is expanded, fetched or handed to the rules."""
+    with pytest.raises(reading.Unreadable, match=why):
+        reading.read(xml)
+    [finding] = validate(xml, b"").findings
+    assert (finding.kind, finding.fatal) == (FaultKind.FORMAT, True)
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind"),
+    [
+        ("BR-02", FaultKind.MANDATORY_FIELD),
+        ("BR-CO-17", FaultKind.MANDATORY_FIELD),
+        ("BR-AE-02", FaultKind.MANDATORY_FIELD),
+        ("BR-52", FaultKind.OTHER_FIELD),
+        ("BR-62", FaultKind.OTHER_FIELD),
+        ("PEPPOL-EN16931-R008", FaultKind.OTHER_FIELD),
+        ("FX-SCH-A-000556", FaultKind.OTHER_FIELD),
+    ],
+)
+def test_rules_on_mandatory_fields_are_known(rule: str, kind: FaultKind) -> None:
+    """What § 14 Abs. 4 UStG wants makes the difference."""
+    assert kind_of_rule(rule) is kind

@@ -1,0 +1,55 @@
+"""What an e-invoice needs beyond an ordinary invoice, checked before sevDesk is asked for one. Pure.
+
+Without this, the official rules would refuse the XML after its number is drawn.
+"""
+
+import re
+from collections.abc import Iterator
+
+from stdnum.de import leitweg
+
+from worker.domain.invoice import Invoice, Party, PartyKind
+from worker.domain.problems import Problem, problem
+
+_REVERSE_CHARGE, _INTRA_EU = frozenset({5, 21}), 3
+# A coarse address of 2 to 12 digits, of which the first two are the state or 99 (federal), perhaps a fine address, and
+# two check digits (format specification 2.0.2). Order numbers of other buyers may look the same.
+_LOOKS_LIKE_LEITWEG = re.compile(r"(0[1-9]|1[0-6]|99)\d{0,10}(-[0-9A-Za-z]{1,30})?-\d{2}")
+# Words that start the names of public bodies. A name proves nothing, so the check only warns.
+_PUBLIC = re.compile(
+    r"(Bundes(amt|anstalt|ministerium|agentur|republik)|Landes(amt|hauptstadt)|Landkreis|Landratsamt|Stadt(verwaltung)?"
+    r"|Gemeinde|Markt|Kreisverwaltung|Bezirksamt|Ministerium|Finanzamt|Universität|Freistaat|Freie und Hansestadt)\b"
+)
+
+
+def broken_rules(invoice: Invoice, party: Party) -> Problem | None:
+    """The first rule of EN 16931 that the XML would break whatever sevDesk writes; None for an ordinary invoice."""
+    if not invoice.is_e_invoice:
+        return None
+    found = next(_broken(invoice, party), None)
+    return problem("e_invoice_rule_broken", number=invoice.number, rule=found[0], what=found[1]) if found else None
+
+
+def _broken(invoice: Invoice, party: Party) -> Iterator[tuple[str, str]]:
+    start, end, rule = invoice.service_from, invoice.service_to, invoice.tax_rule
+    if start is not None and end is not None and start > end:
+        yield "BR-29", f"the service period ends ({end}) before it begins ({start})"
+    if rule in _REVERSE_CHARGE and not (party.vat_id or "").strip():
+        yield "BR-AE-02", "under reverse charge the buyer's VAT id is needed"
+    if rule == _INTRA_EU and not (party.vat_id or "").strip():
+        yield "BR-IC-02", "for an intra-community supply the buyer's VAT id is needed"
+
+
+def doubtful_reference(invoice: Invoice, party: Party) -> list[Problem]:
+    """A Leitweg-ID with wrong check digits, or none where the buyer seems to be public.
+
+    § 4a Abs. 3 E-RechV: federal buyers take e-invoices by their Leitweg-ID only; the states have the like.
+    """
+    if not invoice.is_e_invoice or party.kind is not PartyKind.COMPANY:
+        return []
+    reference, about = (party.buyer_reference or "").strip(), f"{party.kind.value} {party.id}"
+    if _LOOKS_LIKE_LEITWEG.fullmatch(reference) and not leitweg.is_valid(reference):
+        return [problem("leitweg_id_invalid", party=about)]
+    if not reference and _PUBLIC.match(party.name.strip()):
+        return [problem("buyer_reference_missing", party=about)]
+    return []

@@ -1,0 +1,40 @@
+"""What is wrong with an e-invoice: found before it is made, or in the XML that sevDesk made."""
+
+from worker.domain.problems.problem_type import ERNEUT, RETRY, Actor, entry
+
+ENTRIES = (
+    entry("e_invoice_invalid", Actor.ACCOUNTANT,
+          "The e-invoice of {number} breaks {count} official rules: {findings}.",
+          "Correct the data in sevDesk or the billing system. A format fault, or one on a mandatory field, makes it no "
+          "invoice in VAT law: cancel it (sevdesk-worker enqueue cancel_invoice invoice_id={number} reason=...) and "
+          "issue a new one. To send it as it is: sevdesk-worker retry {job} --as confirmed.",
+          "Die E-Rechnung zu {number} verletzt {count} amtliche Regeln: {findings}.",
+          "Die Daten in sevDesk oder im Abrechnungssystem berichtigen. Mit einem Formatfehler oder einem Fehler in "
+          "einer Pflichtangabe ist sie umsatzsteuerlich keine Rechnung: sie stornieren (sevdesk-worker enqueue "
+          "cancel_invoice invoice_id={number} reason=...) und eine neue ausstellen. Um sie so zu senden, wie sie ist: "
+          "sevdesk-worker retry {job} --as confirmed.", confirmable=True),
+    entry("e_invoice_differs", Actor.ACCOUNTANT,
+          "The XML of e-invoice {number} says something else than the invoice, in {count} places: {differences}.",
+          f"Correct the document in sevDesk or the billing invoice, {RETRY} If the XML is right as it stands: "
+          "sevdesk-worker retry {job} --as confirmed.",
+          "Das XML der E-Rechnung {number} sagt an {count} Stellen etwas anderes als die Rechnung: {differences}.",
+          f"Den Beleg in sevDesk oder die Rechnung im Abrechnungssystem berichtigen, {ERNEUT} Ist das XML so richtig: "
+          "sevdesk-worker retry {job} --as confirmed.", confirmable=True),
+    entry("e_invoice_rule_broken", Actor.BILLING,
+          "The e-invoice of {number} would break EN 16931, {rule}: {what}.",
+          f"Correct it in the billing system, {RETRY} Or publish it as an ordinary invoice (is_e_invoice false).",
+          "Die E-Rechnung zu {number} würde EN 16931 verletzen, {rule}: {what}.",
+          f"Im Abrechnungssystem berichtigen, {ERNEUT} Oder sie als gewöhnliche Rechnung führen (is_e_invoice false)."),
+    entry("leitweg_id_invalid", Actor.BILLING,
+          "The buyer reference of {party} looks like a Leitweg-ID, and its check digits are wrong.",
+          f"Correct it in the billing system, {RETRY}",
+          "Die Käuferreferenz von {party} sieht wie eine Leitweg-ID aus, und ihre Prüfziffern sind falsch.",
+          f"Sie im Abrechnungssystem berichtigen, {ERNEUT}"),
+    entry("buyer_reference_missing", Actor.BILLING,
+          "{party} looks like a public buyer, and has no buyer reference (Leitweg-ID), without which it refuses "
+          "e-invoices.",
+          f"Ask it for its Leitweg-ID and add that in the billing system, {RETRY}",
+          "{party} sieht wie ein öffentlicher Auftraggeber aus und hat keine Käuferreferenz (Leitweg-ID), ohne die er "
+          "E-Rechnungen ablehnt.",
+          f"Dort nach der Leitweg-ID fragen und sie im Abrechnungssystem ergänzen, {ERNEUT}"),
+)  # fmt: skip

@@ -1,0 +1,100 @@
+"""e_invoice: judge the XML, and the one inside the PDF, by the official rules, and compare both with the invoice.
+
+After publishing and before the mail. What is fatal parks the job, unless CHECK_LEVELS says that it only warns; a person
+who says `retry --as confirmed` lets the document pass. Whether sevDesk's XML names the buyer just as its request did is
+not established. The event says what was found and which version of the rules judged, for the XML with this digest.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Iterator
+from datetime import timedelta
+
+from worker.domain.check_levels import Level
+from worker.domain.dates import delivery_date, delivery_date_until
+from worker.domain.events import EInvoiceChecked
+from worker.domain.outcome import Parked
+from worker.domain.problems import problem
+from worker.einvoice.comparison import Expected, differences
+from worker.einvoice.finding import FaultKind, Finding
+from worker.einvoice.reading import Unreadable, read
+from worker.einvoice.validation import validate
+from worker.steps.field_map import buyer_reference
+from worker.steps.sevdesk_account import SevdeskAccount
+from worker.steps.step import Step, StepContext, StepResult
+
+MOST_TOLD = 5  # findings in the problem's sentence; the event has all
+
+
+async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
+    """Reads XML and PDF, unless this attempt has stored them. Raises `SevDeskError`, `RulesUnavailable`."""
+    xml = context.xml or (await account.client.get_xml(context.external_id)).encode()
+    pdf = context.pdf or (await account.client.get_pdf(context.external_id)).content
+    expected = expectation(context)
+    findings, rules = await asyncio.to_thread(_judge, xml, pdf, expected)
+    stop = _why_not(context, findings)
+    passed = "let_pass" if any(each.fatal for each in findings) else "valid"
+    event = EInvoiceChecked(
+        verdict=stop.problem.code if stop else passed,
+        rules=rules,
+        sha256=hashlib.sha256(xml).hexdigest(),
+        findings=tuple(str(each) if each.fatal else f"warning: {each}" for each in findings),
+    )
+    return StepResult((event,), stop=stop)
+
+
+def _judge(xml: bytes, pdf: bytes, expected: Expected) -> tuple[list[Finding], str | None]:
+    """Blocks; runs in a thread."""
+    verdict = validate(xml, pdf)
+    found = [*verdict.findings, *_contents(xml, expected, "")]
+    if verdict.attached is not None:
+        found += _contents(verdict.attached, expected, " in the PDF's XML")
+    return found, verdict.rules
+
+
+def _contents(xml: bytes, expected: Expected, where: str) -> Iterator[Finding]:
+    try:
+        said = read(xml)
+    except Unreadable:
+        return  # a format fault, which `validate` has found
+    for each in differences(said, expected):
+        yield Finding(FaultKind.CONTENT, "content", f"{each}{where}")
+
+
+def expectation(context: StepContext) -> Expected:
+    """What the XML must say, by the billing system and sevDesk's number."""
+    invoice, party = context.invoice, context.party
+    about = (invoice.document_kind, invoice.issue_date, invoice.service_from, invoice.service_to)
+    days = (delivery_date(*about), delivery_date_until(*about), invoice.issue_date)
+    term = invoice.payment_term_days
+    return Expected(
+        invoice=invoice,
+        party=party,
+        number=context.handback.external_invoice_number,
+        buyer_reference=buyer_reference(party.buyer_reference, True) or "-",
+        service=tuple(day for day in days if day is not None),
+        due=None if term is None else invoice.issue_date + timedelta(days=term),
+    )
+
+
+def _why_not(context: StepContext, findings: list[Finding]) -> Parked | None:
+    """Rules first, for what breaks them may be no invoice at all."""
+    fatal = [each for each in findings if each.fatal]
+    broken = [each for each in fatal if each.kind is not FaultKind.CONTENT]
+    differing = [each.text for each in fatal if each.kind is FaultKind.CONTENT]
+    number = context.invoice.number
+    if broken and context.level("e_invoice_invalid") is Level.PARK:
+        told = "; ".join(map(str, broken[:MOST_TOLD]))
+        return Parked(problem("e_invoice_invalid", number=number, count=len(broken), findings=told))
+    if differing and context.level("e_invoice_differs") is Level.PARK:
+        told = ", ".join(differing[:MOST_TOLD])
+        return Parked(problem("e_invoice_differs", number=number, count=len(differing), differences=told))
+    return None
+
+
+def _already_done(context: StepContext) -> bool:
+    """Judged before and passed; of a document that was mailed already, nothing is asked again."""
+    return not context.invoice.is_e_invoice or context.e_invoice_passed or context.open_intent is not None
+
+
+E_INVOICE = Step("e_invoice", look, already_done=_already_done)
