@@ -20,7 +20,8 @@ CREATE TABLE sevdesk_sync_runs (
     finished_at timestamptz,
     pages       integer NOT NULL DEFAULT 0,
     seen        integer NOT NULL DEFAULT 0,
-    changed     integer NOT NULL DEFAULT 0
+    changed     integer NOT NULL DEFAULT 0,
+    asked       jsonb  -- the run asked a person about so many changes of each kind (`mass_change`)
 );
 
 -- What each comparison of all invoices with sevDesk found, so that `status` can show it without comparing again.

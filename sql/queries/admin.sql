@@ -18,10 +18,6 @@ WITH first AS (
 )
 SELECT coalesce((SELECT account_id FROM first), c.account_id) FROM sevdesk_config c;
 
--- name: forget_contacts!
--- The company has moved to another account, where the contacts have other ids: they are found or made anew.
-DELETE FROM sevdesk_contacts;
-
 -- name: other_account_seen!
 -- A worker has a token of another account; `health` fails for some minutes.
 UPDATE sevdesk_config SET other_account_id = :account_id, other_account_at = clock_timestamp();
@@ -32,7 +28,8 @@ UPDATE sevdesk_config SET token_configured = :configured, is_connected = is_conn
 WHERE token_configured IS DISTINCT FROM :configured;
 
 -- name: change_config
--- Applies the fields of the patch whose value differs, logs each of them, and returns them.
+-- Applies the fields of the patch whose value differs, logs each of them, and returns them. With another account the links
+-- to contacts go, for there they have other ids: they are found or made anew.
 WITH before AS (
     SELECT * FROM sevdesk_config FOR UPDATE
 ), changes AS (
@@ -49,6 +46,9 @@ WITH before AS (
         is_connected = n.is_connected, connected_by = n.connected_by, updated_at = clock_timestamp()
     FROM before b, jsonb_populate_record(NULL::sevdesk_config, to_jsonb(b) || :patch::jsonb) n
     WHERE EXISTS (SELECT FROM changes)
+), moved AS (
+    DELETE FROM sevdesk_contacts
+    WHERE EXISTS (SELECT FROM changes WHERE field = 'account_id' AND old_value <> 'null')
 )
 INSERT INTO sevdesk_config_log (job_id, field, old_value, new_value, changed_by)
 SELECT :job_id, field, old_value, new_value, :changed_by::uuid FROM changes ORDER BY field

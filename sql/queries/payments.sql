@@ -58,10 +58,22 @@ ORDER BY external_id LIMIT :most;
 -- How many invoices of ours sevDesk has.
 SELECT count(*) FROM billing_invoices WHERE accounting_provider = 'sevdesk' AND accounting_sync_status = 'synced';
 
--- name: parked_mass_change$
--- Another payment sync that asks a person whether so many changes at once are right.
-SELECT q.job_id FROM sevdesk_queue q JOIN sevdesk_jobs j USING (job_id)
-WHERE q.phase = 'parked' AND q.kind = 'sync_payments' AND j.problem = :code AND q.job_id <> :job_id LIMIT 1;
+-- name: parked_mass_changes
+-- How many changes of each kind other payment syncs ask a person about.
+SELECT r.asked
+FROM sevdesk_queue q JOIN sevdesk_jobs j USING (job_id)
+JOIN LATERAL (SELECT asked FROM sevdesk_sync_runs r WHERE r.job_id = q.job_id AND r.asked IS NOT NULL
+              ORDER BY r.id DESC LIMIT 1) r ON true
+WHERE q.phase = 'parked' AND q.kind = 'sync_payments' AND j.problem = :code AND q.job_id <> :job_id;
+
+-- name: asked_mass_change$
+-- How many changes of each kind a person was asked about by this job.
+SELECT asked FROM sevdesk_sync_runs WHERE job_id = :job_id AND asked IS NOT NULL ORDER BY id DESC LIMIT 1;
+
+-- name: ask_mass_change!
+-- An earlier answer holds for earlier figures only.
+WITH run AS (UPDATE sevdesk_sync_runs SET asked = :asked::jsonb WHERE id = :run_id RETURNING job_id)
+UPDATE sevdesk_jobs j SET confirmed = array_remove(j.confirmed, :code) FROM run WHERE j.job_id = run.job_id;
 
 -- name: run_to_join^
 -- A run of the same scope that was under way when this job was requested and has finished since.

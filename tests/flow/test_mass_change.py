@@ -92,3 +92,36 @@ async def test_reconcile_asks_before_many_repairs(stage: Stage, tmp_path: Path) 
         assert code == 1 and "3 of 3 invoices are gone" in said
         fixed = await operator.json("reconcile", "--fix", "--confirmed", code=3, MASS_CHANGE_LIMIT="2")
         assert len(fixed["repairs_asked"]) == 3
+
+
+async def test_answer_holds_for_what_was_asked(stage: Stage) -> None:
+    """Confirmed were four deletions; then others follow: it asks again, and a plain retry is no answer to that."""
+    async with stage.working(**LIMIT):
+        billing, invoices = stage.billing, await published(stage, 10)
+        await delete(stage, invoices[:4])
+        asks = await billing.do("sync_payments", full=True)
+        await delete(stage, invoices[4:9])
+        await billing.retry(asks["job_id"], "confirmed")
+        again = await billing.ended(asks["job_id"])
+        assert (again["state"], again["problem"]) == ("parked", "mass_change")
+        assert await statuses(billing, invoices[9:]) == {"synced"} <= await statuses(billing, invoices[:9])
+        await billing.retry(asks["job_id"])
+        assert (await billing.ended(asks["job_id"]))["problem"] == "mass_change"
+        await billing.retry(asks["job_id"], "confirmed")
+        assert (await billing.ended(asks["job_id"]))["state"] == "done"
+        assert await statuses(billing, invoices[:9]) == {"parked"}
+
+
+async def test_another_kind_is_asked_about_too(stage: Stage) -> None:
+    """While a question about deletions waits, payments are unlinked: that is a question of its own."""
+    async with stage.working(**LIMIT):
+        billing, invoices = stage.billing, await published(stage, 8)
+        for invoice in invoices[4:]:
+            await pay(stage.sevdesk, await stage.there(invoice), "119.00")
+        await billing.do("sync_payments")
+        await delete(stage, invoices[:4])
+        assert (await billing.do("sync_payments", full=True))["problem"] == "mass_change"
+        for invoice in invoices[4:]:
+            await control(stage.sevdesk, "POST", "unlink", {"invoice_id": await stage.there(invoice)})
+        assert (await billing.do("sync_payments"))["problem"] == "mass_change"
+        assert len(await billing.db.fetch(ASKED)) == 2

@@ -17,6 +17,7 @@ from worker.domain.ledger import Job
 from worker.domain.outcome import Done, Outcome
 from worker.handlers.handler import HandlerContext
 from worker.handlers.templates import TEMPLATE_FIELDS
+from worker.store import Store
 from worker.store.rows import ConfigRow
 
 T = TypeVar("T")
@@ -37,8 +38,9 @@ async def test_connection(context: HandlerContext, job: Job, payload: TestConnec
     version, _ = await _check(
         "bookkeeping_version", client.bookkeeping_system_version, partial(version_check, "bookkeeping_version")
     )
-    belongs_to = partial(_account, None if payload.move_account else config["account_id"])
-    account, users = await _check("account", partial(client.list_users, with_account=True), belongs_to)
+    account, users = await _check("account", partial(client.list_users, with_account=True), _account)
+    if account.ok and not payload.move_account:
+        account = await _same_account(store, job, users or [])
     layouts, templates = await _check("templates", client.list_templates, partial(_templates, config))
     checks = [version, account, *_users(users, config), layouts, _datev(version)]
     # Whatever the version is: sevDesk has accepted the token.
@@ -49,8 +51,6 @@ async def test_connection(context: HandlerContext, job: Job, payload: TestConnec
         patch |= {"account_id": users[0].client_id, "connected_by": job.requested_by and str(job.requested_by)}
         patch |= {"account_name": users[0].client_name} if users[0].client_name else {}
         patch |= {"contact_person_id": users[0].id} if config["contact_person_id"] is None else {}
-        if config["account_id"] not in (None, users[0].client_id):
-            await store.query("forget_contacts")
     await store.query("change_config", patch=patch, job_id=job.job_id, changed_by=job.requested_by)
     return Done(
         {
@@ -72,14 +72,19 @@ async def _check(name: str, call: Callable[[], Awaitable[T]], judge: Callable[[A
     return judge(answer), answer
 
 
-def _account(expected: str | None, users: list[SevUser]) -> Check:
-    """`expected`: the account that the database belongs to; None if any will do."""
-    if not users or not (found := users[0].client_id):
-        return Check("account", "fail", "sevDesk names no user or no account.", "Check whose token is set.")
-    bad = f"The token belongs to account {found}, but this database to account {expected}."
-    step = f"Set the token of account {expected}; to move to the other account, test again with move_account=true."
-    good = f"The token belongs to account {found}."
-    return check_that("account", expected in (None, found), good, bad, next_step=step)
+def _account(users: list[SevUser]) -> Check:
+    if users and users[0].client_id:
+        return Check("account", "ok", f"The token belongs to account {users[0].client_id}.")
+    return Check("account", "fail", "sevDesk names no user or no account.", "Check whose token is set.")
+
+
+async def _same_account(store: Store, job: Job, users: list[SevUser]) -> Check:
+    """Whether it is the account that the database belongs to; the first one is written down."""
+    found = str(users[0].client_id)
+    known = await store.account_on_record(found, job)
+    bad = f"The token belongs to account {found}, but this database to account {known}."
+    step = f"Set the token of account {known}; to move to the other account, test again with move_account=true."
+    return check_that("account", known == found, f"The token belongs to account {found}.", bad, next_step=step)
 
 
 def _users(users: list[SevUser] | None, config: ConfigRow) -> Iterable[Check]:

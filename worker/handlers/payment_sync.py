@@ -90,7 +90,7 @@ class Sync:
         if row["external_id"] is None:
             return Rejected(problem("payment_state_missing", invoice_id=invoice_id))
         self.mass_change = MassChange(self.store, self.job, limit=1)  # one that a person asks about is never too many
-        changed = await self._compare_by_id(row["external_id"]) + await self.mass_change.record()
+        changed = await self._compare_by_id(row["external_id"]) + await self._record_kept()
         return self.unresolved[0] if self.unresolved else Done({"seen": 1, "changed": changed})
 
     async def _compare_by_id(self, external_id: str) -> int:
@@ -126,10 +126,22 @@ class Sync:
         """
         if self.mass_change.is_too_much:
             await self.store.query("finish_run", run_id=run_id)
-            return await self.mass_change.outcome()
-        if changed := await self.mass_change.record():
+            return await self.mass_change.outcome(run_id)
+        if changed := await self._record_kept():
             await self.store.query("count_changed", run_id=run_id, changed=changed)
         return None
+
+    async def _record_kept(self) -> int:
+        """What a job has changed since it was compared is compared again, as in `_record_page`."""
+        changed, left = await self.mass_change.record()
+        for _ in range(MAX_COMPARISONS):
+            if not left:
+                return changed
+            for external_id in left:
+                changed += await self._compare_by_id(external_id)
+            recorded, left = await self.mass_change.record()
+            changed += recorded
+        raise InvoiceChanged
 
     async def _feed(self) -> Outcome:
         """What changed since the watermark; without one, everything."""
@@ -155,9 +167,10 @@ class Sync:
         unseen = 0
         async for external_id in self._unseen():
             unseen += 1
-            await self._count_page(run["id"], [], await self._compare_by_id(external_id))
             if self.mass_change.is_too_much:
-                break
+                self.mass_change.count_unseen()
+            else:
+                await self._count_page(run["id"], [], await self._compare_by_id(external_id))
         if (held := await self._too_much(run["id"])) is not None:
             return held
         if self.missed:

@@ -72,7 +72,6 @@ class ClaimLoop:
         """
         if not self._locks.alive or self.free_slots < len(incoming):
             return False
-        self._arrived = True
         # Shielded, because an interrupted statement would end the lock session.
         _, limited = await asyncio.shield(self._claim_once(incoming))
         if limited:
@@ -122,8 +121,12 @@ class ClaimLoop:
         """How many jobs were started, and how many were given a later start time."""
         async with self._claiming:
             ended = self._ended.copy()
-            arrived, self._arrived = self._arrived, False
-            jobs, limited = await self._locks.claim(self.free_slots, ended, incoming)
+            arrived, self._arrived = self._arrived or bool(incoming), False
+            try:
+                jobs, limited = await self._locks.claim(self.free_slots, ended, incoming)
+            except BaseException:
+                self._arrived = self._arrived or arrived
+                raise
             del self._ended[: len(ended)]
             for job in jobs:
                 task = asyncio.get_running_loop().create_task(self._run(job))
