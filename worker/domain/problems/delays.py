@@ -24,6 +24,11 @@ ENTRIES = (
     _waits("sevdesk_pause", "sevDesk asked for a pause.", "sevDesk hat um eine Pause gebeten."),
     _waits("sevdesk_slowed", "sevDesk is being asked more slowly, because it could not keep up.",
            "sevDesk wird langsamer befragt, weil es nicht nachkam."),
+    _waits("error_budget_used",
+           "Many calls to sevDesk ended in errors lately, for which it may block the API token; this job waits until "
+           "fewer have.",
+           "Viele Aufrufe bei sevDesk endeten zuletzt mit Fehlern, wofür es das API-Token sperren kann; dieser Auftrag "
+           "wartet, bis es weniger sind."),
     entry("token_refused_waiting", Actor.OPERATOR,
           "sevDesk refuses the API token, so nothing is asked of it but one call now and then.",
           "Set a valid SEVDESK_API_TOKEN and restart the worker; then it goes on by itself.",
