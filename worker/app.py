@@ -151,6 +151,8 @@ class App:
             self.settings.sevdesk_base_url,
             name=self.name,
             kind=lambda: get_contextvars().get("kind"),
+            for_person=lambda: get_contextvars().get("requested_by") is not None,
+            error_budget=self.settings.error_budget,
             metrics=self.metrics,
         )
 

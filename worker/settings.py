@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     sevdesk_invoice_type_ar: SevdeskType = "RE"
     sevdesk_invoice_type_sr: SevdeskType = "RE"
 
+    # Calls to sevDesk that may end in errors per hour, of all workers together. sevDesk may block a token that makes
+    # many, and names no number (official FAQ). 200: normal work has a few a day, an outage a few for each waiting job.
+    error_budget: int = Field(default=200, ge=20, le=1_000_000)
     worker_max_jobs: int = Field(default=20, ge=1, le=500)
     person_job_limit: Annotated[JobLimit, NoDecode] = JobLimit(20, 60.0)
     # Per check (a problem code) park, warn or off, where it shall not be what `check_levels.DEFAULTS` says.

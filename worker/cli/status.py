@@ -27,7 +27,7 @@ NEWEST = 1000
 async def read_status(store: Store, given: Settings) -> "Status":
     """Read everything that `status` shows, through indexes: the cost does not grow with the number of invoices."""
     began = monotonic()
-    redis = asyncio.create_task(redis_state(given.redis_url))
+    redis = asyncio.create_task(redis_state(given))
     account: AccountRow = await store.query("account")
     result: Status = {
         "jobs": _by_state(await store.query("count_jobs")),

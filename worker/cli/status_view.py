@@ -54,7 +54,7 @@ def status_view(status: Status) -> RenderableType:
             ("newest jobs", _newest(status["newest_jobs"], status["about"]["jobs"])),
             ("oldest waiting", _oldest(status["oldest_waiting"])),
             ("workers", _workers(status["redis"], status["workers"])),
-            ("sevDesk", _sevdesk(status["account"])),
+            ("sevDesk", _sevdesk(status["account"], status["redis"]["error_budget_left"])),
             ("payment sync", _sync(status["account"])),
             ("drift", _drift(status["last_reconciliation"])),
             ("on record", _on_record(status["about"])),
@@ -100,11 +100,13 @@ def _workers(redis: Mapping[str, Any], sessions: int) -> Text:
     return Text(names or "none has reported within ten seconds", "" if names else "red")
 
 
-def _sevdesk(account: AccountStatus) -> Text:
+def _sevdesk(account: AccountStatus, budget_left: float | None) -> Text:
     name = f"{account['account_name']}, " if account["account_name"] else ""
     token = "token configured" if account["token_configured"] else "no token: jobs that need sevDesk are parked"
     tested = "connected" if account["is_connected"] else "connection not tested"
-    return Text(f"{name}{token}, {tested}", "" if account["token_configured"] else "yellow")
+    failing = budget_left is not None and budget_left < 0.5
+    errors = f"; many calls end in errors: {budget_left:.0%} of ERROR_BUDGET left, jobs are slowed" if failing else ""
+    return Text(f"{name}{token}, {tested}{errors}", "yellow" if failing or not account["token_configured"] else "")
 
 
 def _sync(account: AccountStatus) -> Text:

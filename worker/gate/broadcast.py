@@ -1,7 +1,8 @@
-"""Messages between the workers of one account through Redis: a lower rate, a pause, a refused token.
+"""Messages between the workers of one account through Redis: a lower rate, a pause, a refused token, errors used.
 
 Each message is a key with an expiry, for workers that start later, and a PUBLISH for running ones. Times are durations,
-never instants, so the workers' clocks need not agree. Without trouble nothing is sent.
+never instants, so the workers' clocks need not agree. Without trouble nothing is sent. A Redis user without channels
+will do: the keys are then read once a second.
 """
 
 import asyncio
@@ -14,15 +15,15 @@ from typing import Any
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 
 log = structlog.get_logger()
 
 Message = Mapping[str, float]
 
 # Read in this order, because the rate was lowered before the pause began.
-SUBJECTS = ("rate", "pause", "token_refused")
-# Seconds before a lost subscription is tried again.
+SUBJECTS = ("rate", "pause", "token_refused", "errors")
+# Seconds before a lost subscription is tried again; also between two reads of the keys where SUBSCRIBE is forbidden.
 RESUBSCRIBE_SECONDS = 1.0
 
 
@@ -44,13 +45,16 @@ class Broadcast:
     async def _send(self, subject: str, seconds: float, values: Message) -> None:
         key, values = f"{self._prefix}:{subject}", {**values, "seconds": seconds}
         try:
-            async with self._redis.pipeline(transaction=True) as pipe:
+            # Not a transaction, which would be refused as a whole where only PUBLISH is forbidden.
+            async with self._redis.pipeline(transaction=False) as pipe:
                 if seconds:
                     pipe.set(key, json.dumps(values), px=max(1, int(seconds * 1000)))
                 else:
                     pipe.delete(key)
                 pipe.publish(self._prefix, json.dumps({"from": self._name, "subject": subject, "values": values}))
-                await pipe.execute()
+                kept, _ = await pipe.execute(raise_on_error=False)
+            if isinstance(kept, RedisError):
+                raise kept
             self._unavailable = False
         except (RedisError, OSError) as error:
             if not self._unavailable:
@@ -74,7 +78,10 @@ class Broadcast:
             return True
 
     async def listen(self) -> None:
-        """Receive messages until cancelled. After an outage of Redis the current state is read again."""
+        """Receive messages until cancelled. After an outage of Redis the current state is read again.
+
+        Without the right to SUBSCRIBE the keys are read every RESUBSCRIBE_SECONDS instead.
+        """
         while True:
             try:
                 async with self._redis.pubsub() as channel:
@@ -84,6 +91,10 @@ class Broadcast:
                         message = await channel.get_message(ignore_subscribe_messages=True, timeout=5.0)
                         if message:
                             self._dispatch(json.loads(message["data"]))
+            except NoPermissionError:
+                while True:
+                    await self.catch_up()
+                    await asyncio.sleep(RESUBSCRIBE_SECONDS)
             except Exception:  # Redis is away, or another program writes to this channel
                 await asyncio.sleep(RESUBSCRIBE_SECONDS)
 

@@ -1,8 +1,9 @@
 """The gate before sevDesk: decides when a call may be sent, for all worker processes of one account.
 
-The workers share three things through Redis, and only when there is trouble: the rate after a decrease (`aimd`), the
-pause sevDesk asked for (`Retry-After`), and that the token is refused (`breaker`). Without trouble a call costs a few
-comparisons and no Redis command. Without Redis each process keeps to what it meets itself.
+The workers share four things through Redis, and only when there is trouble: the rate after a decrease (`aimd`), the
+pause sevDesk asked for (`Retry-After`), that the token is refused (`breaker`), and how many calls ended in errors
+(`budget`). Without trouble a call costs a few comparisons and no Redis command. Without Redis each process keeps to
+what it meets itself.
 
 No library: `limits` and `pyrate-limiter` (well kept, Redis, asyncio) keep a rate that is known beforehand, and spend a
 Redis command on every call; sevDesk's is not known. `aiolimiter` knows one process only; the adaptive ones on the
@@ -28,6 +29,7 @@ from worker.domain.problems import problem
 from worker.gate.aimd import FORGET_SECONDS, MIN_RATE, MIN_RATE_5XX, CallRate
 from worker.gate.breaker import LONGEST_INTERVAL, TokenBreaker
 from worker.gate.broadcast import Broadcast, Message, account_of
+from worker.gate.budget import ErrorBudget
 from worker.observability.metrics import Metrics
 
 log = structlog.get_logger()
@@ -40,6 +42,8 @@ BACKGROUND_KINDS, BACKGROUND_MAX_WAIT = frozenset({"sync_payments", "reconcile"}
 BACKGROUND_PLACES = 4
 # Kinds that call even while the token is refused: a person asks whether the connection works.
 EXEMPT_KINDS = frozenset({"test_connection", "reconcile"})
+# What the stages of a used error budget mean, for the log.
+BUDGET_STAGES = ("", "jobs that nobody waits for are slowed", "jobs that nobody waits for stop", "all jobs wait")
 # Seconds: the pause after a 429 without Retry-After, and the longest that one answer can stop all workers.
 DEFAULT_PAUSE, LONGEST_PAUSE = 1.0, 3600.0
 # sevDesk answers some of a caller's own mistakes with 500 (official; five peers), so one 5xx alone slows nobody down.
@@ -57,23 +61,38 @@ class HeldBack(Throttled):
 
 
 class SevdeskGate:
-    """The client's gate (see `sevdesk_client.sending.Gate`). `kind` returns the kind of job that is calling."""
+    """The client's gate (see `sevdesk_client.sending.Gate`).
+
+    `kind` returns the kind of job that is calling, `for_person` whether a person asked for it. `error_budget`: calls
+    that may end in errors per hour, see `ErrorBudget`.
+    """
 
     def __init__(
-        self, redis: Any, token: str, base_url: str, *, name: str, kind: Callable[[], str | None], metrics: Metrics
+        self,
+        redis: Any,
+        token: str,
+        base_url: str,
+        *,
+        name: str,
+        kind: Callable[[], str | None],
+        metrics: Metrics,
+        for_person: Callable[[], bool] = lambda: True,
+        error_budget: int = 200,
     ) -> None:
-        self.rate, self.breaker = CallRate(), TokenBreaker()
-        self._kind, self._metrics = kind, metrics
+        self.rate, self.breaker, self.budget = CallRate(), TokenBreaker(), ErrorBudget(error_budget)
+        self._kind, self._for_person, self._metrics = kind, for_person, metrics
         self._broadcast = Broadcast(redis, account_of(token, base_url), name, self._on_message)
         self._last_5xx = -REPEATED_5XX_SECONDS
         self.listen, self.catch_up, self.flush = self._broadcast.listen, self._broadcast.catch_up, self._broadcast.flush
         metrics.token_refused.set_function(lambda: self.breaker.is_open)
+        metrics.error_budget_left.set_function(lambda: self.budget.left(monotonic()))
 
     # -- before a call -------------------------------------------------------------------------------------------------
 
     async def wait_for_turn(self) -> None:
         """Wait before a write's intent is recorded. Raises `HeldBack` if the job should come back later."""
         await self._pass_breaker("a write")
+        await self._mind_errors("a write")
         if not self.rate.is_unlimited(monotonic()):
             await self._wait_in_line("a write")
 
@@ -86,6 +105,7 @@ class SevdeskGate:
                 raise HeldBack(request.operation, "sevdesk_pause", pause)
         else:
             await self._pass_breaker(request.operation)
+            await self._mind_errors(request.operation)
             if not self.rate.is_unlimited(monotonic()):
                 await self._wait_in_line(request.operation)
         self.rate.record_call(monotonic())
@@ -104,6 +124,19 @@ class SevdeskGate:
         if not await self._broadcast.acquire_for("probe", seconds) and self.breaker.is_open:
             self.breaker.open(monotonic(), self.breaker.interval, seconds)  # another worker sends the probe
             raise HeldBack(operation, "token_refused_waiting", seconds)
+
+    async def _mind_errors(self, operation: str) -> None:
+        """Wait while too much of the error budget is used. Raises `HeldBack` if that takes longer than MAX_WAIT."""
+        kind = self._kind()
+        if kind == "test_connection":
+            return
+        for_person = kind not in BACKGROUND_KINDS and self._for_person()
+        wait = self.budget.wait(monotonic(), for_person=for_person, max_wait=MAX_WAIT)
+        if wait > MAX_WAIT:
+            spread = uniform(0, MAX_WAIT if for_person else LONGEST_POSTPONEMENT)  # noqa: S311 - not all at once
+            raise HeldBack(operation, "error_budget_used", wait + spread)
+        if wait:
+            await asyncio.sleep(wait)
 
     async def _wait_in_line(self, operation: str) -> None:
         """Wait for a place in line. Raises `HeldBack` if that takes longer than MAX_WAIT."""
@@ -140,12 +173,26 @@ class SevdeskGate:
         elif self.breaker.record_accepted(now, sent_at):
             log.info("token.accepted")
             self._broadcast.announce("token_refused", 0)
+        if call.status is not None and call.status >= 400:
+            self._spend_error(now, call.status)
         if isinstance(error, Throttled):
             self._slow_down(now, sent_at, 429, min(error.retry_after or DEFAULT_PAUSE, LONGEST_PAUSE))
         elif call.status is not None and call.status >= 500:
             repeated, self._last_5xx = now - self._last_5xx < REPEATED_5XX_SECONDS, now
             if repeated:
                 self._slow_down(now, sent_at, call.status, 0)
+
+    def _spend_error(self, now: float, status: int) -> None:
+        used = self.budget.spend(now)
+        self._broadcast.announce("errors", used * self.budget.seconds_per_error, used=used)
+        if stage := self.budget.new_stage(now):
+            log.warning(
+                "gate.many_errors",
+                stage=BUDGET_STAGES[stage],
+                last_status=status,
+                left=round(self.budget.left(now), 2),
+                next_step="See why calls fail: the lines sevdesk.call, and sevdesk-worker jobs --state parked.",
+            )
 
     def _token_refused(self, now: float, sent_at: float, error: TokenRefused) -> None:
         breaker = self.breaker
@@ -183,6 +230,8 @@ class SevdeskGate:
                     self._broadcast.announce("rate", FORGET_SECONDS, rate=own)
             case "pause":
                 self.rate.pause(now, min(seconds - age, LONGEST_PAUSE))
+            case "errors":
+                self.budget.adopt(now, message["used"], age)
             case "token_refused" if seconds:
                 self.breaker.open(now, message["interval"], min(seconds - age, LONGEST_INTERVAL))
             case "token_refused":

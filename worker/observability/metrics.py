@@ -60,6 +60,10 @@ class Metrics:
         self.gate_slowdowns = counter("gate_slowdowns", "Times the gate halved the call rate (429 or 5xx).", "cause")
         self.gate_wait = counter("gate_wait_seconds", "Time that calls waited at the gate.")
         self.token_refused = gauge("token_refused", "1 while sevDesk refuses the API token and jobs wait, else 0.")
+        self.error_budget_left = gauge(
+            "error_budget_left", "Share of ERROR_BUDGET that is left, 0 to 1; below 0.5 jobs are slowed."
+        )
+        self.error_budget_left.set(1)
         self._queue = gauge("queue_jobs", "Jobs that have not ended, counted in sevdesk_queue.", "state")
         self._parked = gauge("parked_jobs", "Jobs that wait for a person to act.", "kind")
         self._queue_age = gauge("oldest_ready_job_age_seconds", "How long the oldest job that may run has waited.")

@@ -41,16 +41,35 @@ async def living_workers(client: "Redis") -> list[str]:
     return sorted(key.decode(errors="replace").removeprefix(HEALTH) for key in keys)
 
 
-async def redis_state(url: str) -> dict[str, Any]:
-    """`reachable`, `workers`, `in_inbox` (jobs in arq's queue) and, if Redis cannot be reached, `error`."""
+async def redis_state(settings: Settings) -> dict[str, Any]:
+    """`reachable`, `workers`, `in_inbox` (jobs in arq's queue), `error_budget_left`; else `error`."""
     from redis.exceptions import RedisError
 
     try:
-        async with redis_client(url) as client:
+        async with redis_client(settings.redis_url) as client:
             workers, waiting = await living_workers(client), int(await client.zcard(QUEUE))
-            return {"reachable": True, "workers": workers, "in_inbox": waiting}
+            left = await error_budget_left(client, settings)
+            return {"reachable": True, "workers": workers, "in_inbox": waiting, "error_budget_left": left}
     except (RedisError, OSError, ValueError) as error:
-        return {"reachable": False, "workers": [], "in_inbox": None, "error": type(error).__name__}
+        unknown: dict[str, Any] = {"workers": [], "in_inbox": None, "error_budget_left": None}
+        return {"reachable": False, **unknown, "error": type(error).__name__}
+
+
+async def error_budget_left(client: "Redis", settings: Settings) -> float | None:
+    """The share of ERROR_BUDGET that is left, 0 to 1; 1 if Redis does not tell, None without a token."""
+    from worker.gate.broadcast import Broadcast, Message, account_of
+    from worker.gate.budget import ErrorBudget
+
+    if settings.sevdesk_api_token is None:
+        return None
+    budget = ErrorBudget(settings.error_budget)
+
+    def hear(subject: str, message: Message) -> None:
+        if subject == "errors":
+            budget.adopt(0.0, message["used"], message["age"])
+
+    await Broadcast(client, account_of(_token(settings), settings.sevdesk_base_url), "operator", hear).catch_up()
+    return budget.left(0.0)
 
 
 @asynccontextmanager
@@ -90,6 +109,7 @@ async def open_account_gated(settings: Settings) -> AsyncIterator[SevdeskAccount
         gate = SevdeskGate(
             client, token, settings.sevdesk_base_url,
             name=f"reconcile:{os.getpid()}", kind=lambda: "reconcile", metrics=Metrics(),
+            error_budget=settings.error_budget,
         )  # fmt: skip
         await gate.catch_up()
         listening = asyncio.create_task(gate.listen())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from worker.domain.health_check import Check, check_that
 from worker.domain.schedule import ALLOWED, MISSED_SYNCS, is_allowed
-from worker.operator.connections import living_workers, redis_client
+from worker.operator.connections import error_budget_left, living_workers, redis_client
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -92,8 +92,15 @@ async def _redis(settings: Settings, here: bool) -> list[Check]:
     async with redis_client(settings.redis_url) as client:
         await client.ping()
         alive = await living_workers(client)
+        left = await error_budget_left(client, settings)
     answers = Check("redis", "ok", "answers.")
     where = " on this host" if here else ""
     ours = [name for name in alive if not here or name.rpartition(":")[0].rpartition(":")[0] == socket.gethostname()]
     text = f"{len(ours) or 'no'} worker{where} has reported within ten seconds."
-    return [answers, check_that("worker", bool(ours), text, text)]
+    checks = [answers, check_that("worker", bool(ours), text, text)]
+    if left is not None:
+        # Never a failure: a restart of the container would not mend it.
+        text = f"{left:.0%} of ERROR_BUDGET is left."
+        bad = f"many calls end in errors: {left:.0%} of ERROR_BUDGET is left, so jobs are slowed."
+        checks.append(check_that("errors", left >= 0.5, text, bad, "warn"))
+    return checks

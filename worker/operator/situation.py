@@ -22,7 +22,7 @@ async def gather(store: Store, found: Found, settings: Settings) -> Situation:
     invoice: InvoiceHeadRow | None = None
     if found.invoice_id is not None:
         invoice = await store.query("invoice_head", invoice_id=found.invoice_id)
-    redis = await redis_state(settings.redis_url)
+    redis = await redis_state(settings)
     subject = job["order_key"] if job else f"invoice:{found.invoice_id}"
     intent: OpenWriteRow | None = await store.query(
         "open_intent_about", job_id=job["job_id"] if job else None, subject=subject

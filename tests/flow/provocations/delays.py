@@ -7,7 +7,7 @@ from flow.books import order_fault, until
 from flow.provocations.exporting import NOVEMBER, OCTOBER, START, held
 from flow.provocations.publishing import SAVE
 from flow.provocations.sevdesk import WRONG_TOKEN
-from flow.provocations.table import provokes
+from flow.provocations.table import provokes, refusal
 from flow.stage import Stage
 
 from worker.settings import JobLimit
@@ -122,6 +122,16 @@ async def long_line_after_trouble(stage: Stage) -> Any:
     jobs = [await enqueue(stage) for _ in range(12)]
     slowed = "SELECT * FROM sevdesk_jobs WHERE problem = 'sevdesk_slowed' AND job_id = ANY ($1) LIMIT 1"
     return await until(lambda: stage.billing.db.fetchrow(slowed, jobs))
+
+
+@provokes("error_budget_used", worker={"error_budget": 20})
+async def bulk_after_many_errors(stage: Stage) -> Any:
+    """Sixteen refused jobs of people, with twenty errors an hour; then a publication that nobody asked for waits."""
+    await order_fault(stage.sevdesk, "status", "GET /Contact", status=400, body=refusal(), times=None)
+    for _ in range(16):
+        await stage.billing.ended(await enqueue(stage))
+    invoice = await stage.billing.usual_invoice()
+    return await stage.seen(await stage.billing.request("publish_invoice", invoice_id=invoice), "error_budget_used")
 
 
 @provokes("token_refused_waiting", worker=WRONG_TOKEN)

@@ -39,6 +39,11 @@ ENTRIES = (
           "Das Token des Kontos {account} oder die richtige DATABASE_URL setzen und den Worker neu starten; dann geht "
           "es von selbst weiter. Um die Firma in das Konto {other} umzuziehen: sevdesk-worker enqueue test_connection "
           "move_account=true"),
+    _waits("error_budget_used",
+           "Many calls to sevDesk ended in errors lately, for which it may block the API token; this job waits until "
+           "fewer have.",
+           "Viele Aufrufe bei sevDesk endeten zuletzt mit Fehlern, wofür es das API-Token sperren kann; dieser Auftrag "
+           "wartet, bis es weniger sind."),
     entry("token_refused_waiting", Actor.OPERATOR,
           "sevDesk refuses the API token, so nothing is asked of it but one call now and then.",
           "Set a valid SEVDESK_API_TOKEN and restart the worker; then it goes on by itself.",
