@@ -175,6 +175,21 @@ async def test_unknown_status_parks_its_job(billing: Billing, worker: object) ->
     assert (await billing.ended(job["job_id"]))["state"] == "done"
 
 
+async def test_unknown_status_stops_no_sync(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """The payment sync leaves out the invoice and counts it; the one beside it is synced."""
+    deal = await billing.deal(await billing.company())
+    odd, good = await published(billing, deal), await published(billing, deal)
+    for invoice in (odd, good):
+        await pay(sevdesk, (await billing.row(invoice))["external_id"], "119.00")
+    await billing.db.execute("ALTER TABLE billing_invoices DROP CONSTRAINT billing_invoices_claim_status_check")
+    await spoil(billing, odd, "claim_status", "'lost'")
+    job = await billing.do("sync_payments", full=True)
+    assert (job["state"], json.loads(job["result"])["unresolved"]) == ("done", 1)
+    assert (await billing.row(good))["claim_status"] == "paid"
+    job = await billing.do("sync_payments", invoice_id=odd)
+    assert (job["state"], job["problem"]) == ("parked", "invoice_value_unknown")
+
+
 async def test_spoilt_position_is_named_in_the_export(billing: Billing, worker: object) -> None:
     """A position of a published invoice becomes NaN: its document is not compared, and the others are."""
     deal = await billing.deal(await billing.company())

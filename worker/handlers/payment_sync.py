@@ -18,14 +18,14 @@ from worker.domain.events import DeletedInSevdesk, SentByHand
 from worker.domain.jobs import SyncPayments
 from worker.domain.ledger import Change, Job
 from worker.domain.outcome import Done, Outcome, Parked, Rejected
-from worker.domain.problems import problem
+from worker.domain.problems import Problem, problem
 from worker.handlers.handler import HandlerContext
 from worker.handlers.mass_change import MassChange
 from worker.steps import payments
 from worker.steps.payments import Receivable
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.store import InvoiceChanged, Store
-from worker.store.rows import FinishedRunRow, ReceivableRow, StartedRunRow, from_row, handback_of
+from worker.store.rows import FinishedRunRow, ReceivableRow, StartedRunRow, UnknownValue, from_row, handback_of
 
 log = structlog.get_logger()
 
@@ -300,7 +300,14 @@ class Sync:
         )
         if (start := self.started_at) is not None:
             self.written_since |= {row["external_id"] for row in rows if (row["accounting_synced_at"] or start) > start}
-        return {row["external_id"]: from_row(Receivable, row, handback=handback_of(row)) for row in rows}
+        known: dict[str, Receivable] = {}
+        for row in rows:
+            try:
+                known[row["external_id"]] = from_row(Receivable, row, handback=handback_of(row))
+            except UnknownValue as error:
+                about = {"invoice_id": error.invoice_id, "column": error.column}
+                self._unresolved(problem("invoice_value_unknown", **about))
+        return known
 
     async def _change(
         self, receivable: Receivable, remote: SevInvoice, cancelled_by: Mapping[str, SevInvoice]
@@ -328,7 +335,9 @@ class Sync:
         return Change(receivable.invoice_id, receivable.handback, after, events) if events else None
 
     def _report(self, code: str, receivable: Receivable, **parameters: object) -> None:
+        self._unresolved(problem(code, number=receivable.number, **parameters))
+
+    def _unresolved(self, found: Problem) -> None:
         """Log and count a problem that a person must solve; the run goes on."""
-        found = problem(code, number=receivable.number, **parameters)
-        log.warning("payment_sync.unresolved", problem=code, reason=found.cause(), next_step=found.next_step())
+        log.warning("payment_sync.unresolved", problem=found.code, reason=found.cause(), next_step=found.next_step())
         self.unresolved.append(Parked(found))

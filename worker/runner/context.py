@@ -62,7 +62,7 @@ async def load_context(
     publishing = isinstance(payload, PublishInvoice) and handback.sync_status is not SyncStatus.SYNCED
     kinds = {"AR": settings.sevdesk_invoice_type_ar, "SR": settings.sevdesk_invoice_type_sr}
     if invoice.document_kind not in kinds:
-        raise UnknownValue("document_kind")
+        raise UnknownValue("document_kind", row)
     return from_row(
         StepContext,
         row,

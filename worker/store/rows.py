@@ -210,9 +210,9 @@ def from_row(shape: type[T], row: Row, **others: Any) -> T:
 class UnknownValue(ValueError):
     """A column of an invoice holds a word that the worker does not know."""
 
-    def __init__(self, column: str) -> None:
-        self.column = column
-        super().__init__(f"{column} of the invoice holds a value that the worker does not know.")
+    def __init__(self, column: str, row: Row) -> None:
+        self.column, self.invoice_id = column, row.get("invoice_id") or row.get("id")
+        super().__init__(f"{column} of invoice {self.invoice_id} holds a value that the worker does not know.")
 
 
 def handback_of(row: Row) -> Handback:
@@ -226,5 +226,5 @@ def handback_of(row: Row) -> Handback:
         try:
             statuses[column] = kind(row[column])
         except ValueError:
-            raise UnknownValue("accounting_sync_status" if column == "sync_status" else column) from None
+            raise UnknownValue("accounting_sync_status" if column == "sync_status" else column, row) from None
     return from_row(Handback, row, **statuses)
