@@ -5,95 +5,39 @@ only when set may be missing (measured by two peers).
 Amounts are `Decimal` in the document's currency, dates are Berlin days, times are aware.
 """
 
-import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
-from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import AliasChoices, AliasPath, BeforeValidator, Field, model_validator
 
-BERLIN = ZoneInfo("Europe/Berlin")
-
-
-def _number(value: Any) -> Any:
-    """Some answers have `true` for 1 (captured for `quantity`, confirmed by a second peer)."""
-    return int(value) if isinstance(value, bool) else value
-
-
-def _zero_if_null(value: Any) -> Any:
-    return 0 if value is None else _number(value)
-
-
-def _flag(value: Any) -> Any:
-    """Booleans are "0" and "1" in reads, JSON booleans in write answers, null if never set (captures)."""
-    return False if value is None or value == "" else value
-
-
-def _day(value: Any) -> Any:
-    """The date in the first ten characters: dates come as Berlin midnight, in UTC the day before (live, four peers)."""
-    return date.fromisoformat(value[:10]) if isinstance(value, str) and value else value or None
-
-
-def _moment(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value
-    if value in (None, "", "0", 0):
-        return None
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    # Every captured time has an offset; one without is taken as Berlin time, which sevDesk shows its users.
-    return moment.replace(tzinfo=BERLIN) if isinstance(moment, datetime) and moment.tzinfo is None else moment
-
-
-def _last_part(value: Any) -> Any:
-    """A file name without folders and unprintable characters, because it may be used in a path."""
-    return "".join(filter(str.isprintable, re.split(r"[/\\]", value)[-1])) if isinstance(value, str) else value or ""
-
-
-def _none_if_zero(value: Any) -> Any:
-    """`sendType` is "0" until the document is sent (captures)."""
-    return None if value in ("", "0", 0) else value
-
-
-# 24 digits hold any amount of money; the bound rejects "1e999999999", which could not be computed with. It stands
-# before the validator, so that pydantic's core checks it, which is noticeably faster for 1,000 invoices.
-Amount = Annotated[Decimal, Field(max_digits=24), BeforeValidator(_number)]
-AmountOrZero = Annotated[Decimal, Field(max_digits=24), BeforeValidator(_zero_if_null)]
-Flag = Annotated[bool, BeforeValidator(_flag)]
-Day = Annotated[date | None, BeforeValidator(_day)]
-Moment = Annotated[datetime | None, BeforeValidator(_moment)]
-FileName = Annotated[str, BeforeValidator(_last_part)]
-
-
-def _ref_id(key: str) -> AliasPath:
-    """The id in a reference: {id, objectName}, or the whole object in some write answers (captures)."""
-    return AliasPath(key, "id")
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="ignore",
-        alias_generator=to_camel,
-        validate_by_name=True,
-        validate_by_alias=True,
-        coerce_numbers_to_str=True,
-        hide_input_in_errors=True,
-    )
-
-
-class Record(_Model):
-    """An object with an id."""
-
-    id: Annotated[str, Field(min_length=1)]
-
-
-class Ref(Record):
-    """A reference to another object: its id and sevDesk's model name ("Invoice", "Order", ...)."""
-
-    object_name: str
+from sevdesk_client.record import (
+    BERLIN as BERLIN,
+)
+from sevdesk_client.record import (
+    Amount as Amount,
+)
+from sevdesk_client.record import (
+    AmountOrZero,
+    FileName,
+    Flag,
+    Model,
+    none_if_zero,
+    ref_id,
+)
+from sevdesk_client.record import (
+    Day as Day,
+)
+from sevdesk_client.record import (
+    Moment as Moment,
+)
+from sevdesk_client.record import (
+    Record as Record,
+)
+from sevdesk_client.record import (
+    Ref as Ref,
+)
 
 
 class SevUser(Record):
@@ -101,7 +45,7 @@ class SevUser(Record):
 
     email: str | None = None
     fullname: str | None = None
-    client_id: str | None = Field(default=None, validation_alias=_ref_id("sevClient"))
+    client_id: str | None = Field(default=None, validation_alias=ref_id("sevClient"))
     client_name: str | None = Field(default=None, validation_alias=AliasPath("sevClient", "name"))
 
 
@@ -141,7 +85,7 @@ class Invoice(InOneCurrency):
     invoice_number: str | None = None
     status: int
     invoice_type: str
-    contact_id: str | None = Field(default=None, validation_alias=_ref_id("contact"))
+    contact_id: str | None = Field(default=None, validation_alias=ref_id("contact"))
     currency: str
     sum_net: Amount
     sum_tax: Amount
@@ -152,7 +96,7 @@ class Invoice(InOneCurrency):
     pay_date: Day = None
     create: Moment = None
     update: Moment = None
-    send_type: Annotated[str | None, BeforeValidator(_none_if_zero)] = None
+    send_type: Annotated[str | None, BeforeValidator(none_if_zero)] = None
     send_date: Moment = None
     enshrined: Moment = None
     customer_internal_note: str | None = None
@@ -161,26 +105,26 @@ class Invoice(InOneCurrency):
     discount: AmountOrZero = Decimal(0)  # Skonto in percent, if paid within `discount_time` days (official)
     discount_time: Annotated[int | None, BeforeValidator(lambda days: days or None)] = None
     is_e_invoice: Flag = Field(default=False, validation_alias="propertyIsEInvoice")
-    tax_rule: str | None = Field(default=None, validation_alias=_ref_id("taxRule"))
+    tax_rule: str | None = Field(default=None, validation_alias=ref_id("taxRule"))
     delivery_date: Day = None
     delivery_date_until: Day = None
     address_name: str | None = None
     address_street: str | None = None
     address_zip: str | None = None
     address_city: str | None = None
-    address_country_id: str | None = Field(default=None, validation_alias=_ref_id("addressCountry"))
+    address_country_id: str | None = Field(default=None, validation_alias=ref_id("addressCountry"))
 
 
 class InvoicePosition(Record):
     """A position of an invoice. `price` is per unit, net if the invoice shows net prices; `tax_rate` is in percent."""
 
-    invoice_id: str | None = Field(default=None, validation_alias=_ref_id("invoice"))
+    invoice_id: str | None = Field(default=None, validation_alias=ref_id("invoice"))
     position_number: int
     name: str | None = None
     quantity: Amount
     price: Amount
     tax_rate: Amount
-    unity_id: str | None = Field(default=None, validation_alias=_ref_id("unity"))
+    unity_id: str | None = Field(default=None, validation_alias=ref_id("unity"))
 
 
 class CreditNote(InOneCurrency):
@@ -191,11 +135,11 @@ class CreditNote(InOneCurrency):
 
     credit_note_number: str | None = None
     status: int
-    contact_id: str | None = Field(default=None, validation_alias=_ref_id("contact"))
+    contact_id: str | None = Field(default=None, validation_alias=ref_id("contact"))
     credit_note_date: Day = None
     currency: str | None = None
-    tax_rule: str | None = Field(default=None, validation_alias=_ref_id("taxRule"))
-    send_type: Annotated[str | None, BeforeValidator(_none_if_zero)] = None
+    tax_rule: str | None = Field(default=None, validation_alias=ref_id("taxRule"))
+    send_type: Annotated[str | None, BeforeValidator(none_if_zero)] = None
     send_date: Moment = None
     sum_net: Amount | None = None
     sum_tax: Amount | None = None
@@ -225,7 +169,7 @@ class Contact(Record):
     name: str | None = None
     surename: str | None = None
     familyname: str | None = None
-    category_id: str | None = Field(default=None, validation_alias=_ref_id("category"))
+    category_id: str | None = Field(default=None, validation_alias=ref_id("category"))
     vat_number: str | None = None
     buyer_reference: str | None = None
 
@@ -233,22 +177,22 @@ class Contact(Record):
 class ContactAddress(Record):
     """A postal address of a contact. `category_id` 47 is the invoice address (live, two peers)."""
 
-    contact_id: str | None = Field(default=None, validation_alias=_ref_id("contact"))
+    contact_id: str | None = Field(default=None, validation_alias=ref_id("contact"))
     street: str | None = None
     zip: str | None = None
     city: str | None = None
-    country_id: str | None = Field(default=None, validation_alias=_ref_id("country"))
-    category_id: str | None = Field(default=None, validation_alias=_ref_id("category"))
+    country_id: str | None = Field(default=None, validation_alias=ref_id("country"))
+    category_id: str | None = Field(default=None, validation_alias=ref_id("category"))
     name: str | None = None
 
 
 class CommunicationWay(Record):
     """An e-mail address, telephone number or web address of a contact."""
 
-    contact_id: str | None = Field(default=None, validation_alias=_ref_id("contact"))
+    contact_id: str | None = Field(default=None, validation_alias=ref_id("contact"))
     type: str
     value: str
-    key_id: str | None = Field(default=None, validation_alias=_ref_id("key"))
+    key_id: str | None = Field(default=None, validation_alias=ref_id("key"))
     main: Flag = False
 
 
@@ -298,7 +242,7 @@ class Email(Record):
     arrived: Moment = None
 
 
-class PdfAnswer(_Model):
+class PdfAnswer(Model):
     """getPdf's JSON, with the captured spelling of each key first and the spec's second."""
 
     filename: FileName = ""
@@ -307,14 +251,14 @@ class PdfAnswer(_Model):
     content: str
 
 
-class Progress(_Model):
+class Progress(Model):
     """Progress of an export: `current` of `total`, usually of 100 (official); 0 of 0 if the answer is empty."""
 
     current: int = 0
     total: int = 0
 
 
-class DownloadInfo(_Model):
+class DownloadInfo(Model):
     """Link to an export's archive; it works without the token until `expires`, seven days (official example)."""
 
     filename: FileName = ""

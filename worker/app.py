@@ -27,6 +27,7 @@ from worker.observability.outage import Outage
 from worker.queue.claims import ClaimLoop
 from worker.queue.inbox import InboxWorker
 from worker.queue.redis_client import cancel_all, connect_redis
+from worker.runner.account_check import AccountCheck
 from worker.runner.runner import Runner
 from worker.settings import Settings
 from worker.steps.sevdesk_account import SevdeskAccount
@@ -85,7 +86,7 @@ class App:
         redis = connect_redis(settings.redis_url)
         token = settings.sevdesk_api_token.get_secret_value() if settings.sevdesk_api_token else None
         gate = self._gate(redis, token) if token else None
-        account = await self._account(stack, token, gate) if token else None
+        account = await self._account(stack, token, gate, store) if token and gate else None
         metrics = self.metrics
         redis_outage, postgres = Outage("redis"), Outage("postgres")
         locks = LockSession(
@@ -156,7 +157,9 @@ class App:
             metrics=self.metrics,
         )
 
-    async def _account(self, stack: contextlib.AsyncExitStack, token: str, gate: SevdeskGate | None) -> SevdeskAccount:
+    async def _account(
+        self, stack: contextlib.AsyncExitStack, token: str, gate: SevdeskGate, store: Store
+    ) -> SevdeskAccount:
         # A job makes one call at a time, so with as many connections as slots no call waits for one. They stay open
         # between a job's calls, because a TLS handshake takes as long as a read, but no longer: if the server closes
         # one during a write, the write is in quarantine. HTTP/1.1 for the same reason: one broken HTTP/2 connection
@@ -165,6 +168,7 @@ class App:
         http = await stack.enter_async_context(
             httpx.AsyncClient(verify=_tls(), limits=limits, timeout=self.settings.write_timeout)
         )
+        check = AccountCheck(gate, store, _calling_job)
         client = SevDeskClient(
             http,
             token,
@@ -174,9 +178,10 @@ class App:
             repeat_writes=False,
             observe=self._observe,
             correlation=lambda: get_contextvars().get("correlation_id"),
-            gate=gate,
+            gate=check,
         )
-        return SevdeskAccount(client)
+        check.account = SevdeskAccount(client)
+        return check.account
 
     def _observe(self, call: Call) -> None:
         """Log and count one HTTP request. The path is a template, without ids and personal data."""
@@ -208,6 +213,11 @@ class App:
             return False
         log.info("metrics.ready", host=host, port=listening_on)
         return True
+
+
+def _calling_job() -> tuple[str, str | None]:
+    bound = get_contextvars()
+    return bound.get("job_id", "none"), bound.get("kind")
 
 
 @cache

@@ -133,7 +133,7 @@ BAD = {
     "ambiguous recipient": Bad(
         ambiguous_recipient,
         "parked", "recipient_ambiguous",
-        {"count": "2", "way": "primary company of deal {deal}", "parties": "Company {first}, Company {second}"},
+        {"count": "2", "way": "primary_of_deal {deal}", "parties": "company {first}, company {second}"},
     ),
     "incomplete address": Bad(
         no_address,

@@ -62,7 +62,7 @@ async def test_other_channels_mark_it_sent(billing: Billing, worker: object, sev
     assert (event["channel"], event["how"], event["recipient_kind"]) == (channel, "marked", "company")
 
 
-@pytest.mark.parametrize(("kind", "how"), [("lose_answer", "found marked"), ("drop_before", "marked")])
+@pytest.mark.parametrize(("kind", "how"), [("lose_answer", "found_marked"), ("drop_before", "marked")])
 @pytest.mark.parametrize("channel", TYPES)
 async def test_unheard_mark_is_one(
     billing: Billing, run_worker: RunWorker, sevdesk: Running, channel: str, kind: str, how: str
@@ -234,5 +234,5 @@ async def test_ledger_names_the_address_used(billing: Billing, run_worker: RunWo
         await billing.db.execute("UPDATE companies SET email = 'neu@example.com'")
         assert (await billing.ended(job_id))["state"] == "done"
     assert await billing.db.fetchval("SELECT recipient FROM sevdesk_mails") == "rechnung@example.com"
-    assert (await billing.event(invoice, "mailed"))["how"] == "found sent"
+    assert (await billing.event(invoice, "mailed"))["how"] == "found_sent"
     assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_intents WHERE addresses IS NOT NULL") == 0

@@ -79,7 +79,7 @@ async def test_month_ends_as_it_should(tmp_path: Path) -> None:
     assert rows["R1-2026-10-0002"] == ["65.45", "sent", "1", "65.45", "paid", "paid", "✓"]
     assert rows[PARTLY_PAID] == ["380.88", "sent", "1", "126.96", "partly", "partly", "✓"]
     assert rows[LATE] == ["53.55", "sent", "1", "0.00", "open", "open", "✓"]
-    assert rows["R1-2026-10-0028"] == ["95.08", "sent", "0", "0.00", "open", "open", "✓"]  # by post
+    assert rows["R1-2026-10-0031"] == ["95.08", "sent", "0", "0.00", "open", "open", "✓"]  # by post
     assert rows["R1-2026-10-0021"] == ["250.00", "parked", "0", "0.00", "open", "parked", "✓"]
     assert re.search(r"R1-2026-10-0021 waits for a person.*\n.*Tax rule 11 .*\n.*then: sevdesk-worker retry", output)
     assert numbers.pop("R1-2026-10-0021") == "-"

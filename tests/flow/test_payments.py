@@ -339,12 +339,12 @@ async def test_one_invoice_is_synced(billing: Billing, worker: object, sevdesk: 
 async def test_unpublished_invoice_is_rejected(
     billing: Billing, worker: object, sevdesk: Running, columns: dict[str, str]
 ) -> None:
-    """What is not published has no payment state; sevDesk is asked only whose account it is."""
+    """What is not published has no payment state; the reason says what to do, and sevDesk is not asked."""
     invoice = await billing.usual_invoice(**columns)
     job = await billing.do("sync_payments", invoice_id=invoice)
     assert (job["state"], job["problem"]) == ("rejected", "payment_state_missing")
     assert f"enqueue publish_invoice invoice_id={invoice}" in job["next_step"]
-    assert await calls(sevdesk) == ["GET /SevUser"]
+    assert await calls(sevdesk) == []
 
 
 async def test_vanished_invoice_is_told(billing: Billing, worker: object, sevdesk: Running) -> None:

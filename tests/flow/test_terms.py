@@ -64,7 +64,7 @@ async def test_changed_terms_are_noticed(billing: Billing, worker: object, sevde
     assert (job["problem"], parameters(job)["columns"]) == ("changed_after_publication", "foot_text, skonto_percent")
     await edit(sevdesk, external_id, discount=Decimal(5))
     job = await billing.do("send_invoice", invoice_id=there)
-    assert (job["problem"], parameters(job)["differences"]) == ("not_our_document", "Skonto")
+    assert (job["problem"], parameters(job)["differences"]) == ("not_our_document", "skonto")
 
 
 @pytest.mark.parametrize(

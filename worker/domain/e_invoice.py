@@ -33,11 +33,11 @@ def broken_rules(invoice: Invoice, party: Party) -> Problem | None:
 def _broken(invoice: Invoice, party: Party) -> Iterator[tuple[str, str]]:
     start, end, rule = invoice.service_from, invoice.service_to, invoice.tax_rule
     if start is not None and end is not None and start > end:
-        yield "BR-29", f"the service period ends ({end}) before it begins ({start})"
+        yield "BR-29", "period_reversed"
     if rule in _REVERSE_CHARGE and not (party.vat_id or "").strip():
-        yield "BR-AE-02", "under reverse charge the buyer's VAT id is needed"
+        yield "BR-AE-02", "vat_id_reverse_charge"
     if rule == _INTRA_EU and not (party.vat_id or "").strip():
-        yield "BR-IC-02", "for an intra-community supply the buyer's VAT id is needed"
+        yield "BR-IC-02", "vat_id_intra_eu"
 
 
 def doubtful_reference(invoice: Invoice, party: Party) -> list[Problem]:

@@ -4,94 +4,53 @@ An event's class name in snake case is its `event_type` in `billing_invoice_even
 may change.
 """
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
+from worker.domain.contact_events import (
+    AddressWritten as AddressWritten,
+)
+from worker.domain.contact_events import (
+    ContactEvent as ContactEvent,
+)
+from worker.domain.contact_events import (
+    ContactLinked as ContactLinked,
+)
+from worker.domain.contact_events import (
+    EmailWritten as EmailWritten,
+)
+from worker.domain.event_base import (
+    UNLOGGED as UNLOGGED,
+)
+from worker.domain.event_base import (
+    CancelledHow as CancelledHow,
+)
+from worker.domain.event_base import (
+    CreditSavedHow as CreditSavedHow,
+)
+from worker.domain.event_base import (
+    DraftedHow as DraftedHow,
+)
+from worker.domain.event_base import (
+    Event as Event,
+)
+from worker.domain.event_base import (
+    FinalizedHow as FinalizedHow,
+)
+from worker.domain.event_base import (
+    LinkedHow as LinkedHow,
+)
+from worker.domain.event_base import (
+    MarkedHow as MarkedHow,
+)
+from worker.domain.event_base import (
+    SentHow as SentHow,
+)
 from worker.domain.invoice import Cancellation, ClaimStatus, PartyKind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """Something that has happened. `payload()` is what the event log keeps."""
-
-    @property
-    def type(self) -> str:
-        """`event_type` in the log: the class name in snake case."""
-        return re.sub(r"(?<!^)(?=[A-Z])", "_", self.__class__.__name__).lower()
-
-    def payload(self) -> dict[str, Any]:
-        """The event's fields as JSON values; money as strings, binary content left out."""
-        shown = (f.name for f in fields(self) if f.metadata.get("log", True))
-        return {name: _jsonable(getattr(self, name)) for name in shown}
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, Decimal | UUID):
-        return str(value)
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    if isinstance(value, tuple):
-        return [_jsonable(each) for each in value]
-    if isinstance(value, Cancellation):
-        return {f.name: _jsonable(getattr(value, f.name)) for f in fields(value)}
-    return value
-
-
-# How we know: by our call's answer, by a look that found it, or (`confirmed_sent`) by a person's answer.
-LinkedHow = Literal["created", "found_by_customer_number", "updated"]
-DraftedHow = Literal["created", "found", "adopted"]
-FinalizedHow = Literal["finalized", "found_finalized"]
-SentHow = Literal["sent", "found_sent", "confirmed_sent"]
-CancelledHow = Literal[
-    "cancellation_invoice",
-    "credit_note",
-    "draft_deleted",
-    "found_cancelled",
-    "found_credited",
-    "never_in_sevdesk",
-    "gone_from_sevdesk",
-]
-CreditSavedHow = Literal["created", "found"]
-
-# Metadata of fields that are stored in other tables and must not be in the event log: binary content, personal data.
-UNLOGGED: Mapping[str, bool] = {"log": False}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactEvent(Event):
-    """Something of the party's sevDesk contact now equals the billing system's data; `digest` is that data's."""
-
-    party_kind: PartyKind
-    party_id: UUID
-    contact_id: str
-    digest: str = field(metadata=UNLOGGED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactLinked(ContactEvent):
-    """The sevDesk contact of the recipient is known; its name is what the billing system has, if `digest` says so."""
-
-    how: LinkedHow
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddressWritten(ContactEvent):
-    """The contact's invoice address is what the billing system has."""
-
-    address_id: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmailWritten(ContactEvent):
-    """The contact's e-mail address is what the billing system has."""
-
-    email_id: str | None
-
 
 ADOPTED: DraftedHow = "adopted"  # `Drafted.how` of a document that somebody else made
 
@@ -205,7 +164,7 @@ class MarkedSent(Event):
     recipient_kind: PartyKind
     recipient_id: UUID
     recipient_reason: str
-    how: str
+    how: MarkedHow
     pdf_sha256: str | None
 
 

@@ -334,7 +334,6 @@ class Kind:
     role: Role
     retry_delays: tuple[float, ...] = PATIENT
     needs_sevdesk: bool = True  # without an API token the job is parked
-    checks_account: bool = True  # asks sevDesk nothing if the token is another account's
 
 
 KINDS: Mapping[str, Kind] = {
@@ -348,9 +347,9 @@ KINDS: Mapping[str, Kind] = {
         Kind("credit_invoice", CreditInvoice, Role.INTERNAL),
         Kind("sync_payments", SyncPayments, Role.ADMIN, BRIEF),
         Kind("export_datev", ExportDatev, Role.ADMIN),
-        Kind("test_connection", TestConnection, Role.ADMIN, BRIEF, checks_account=False),
+        Kind("test_connection", TestConnection, Role.ADMIN, BRIEF),
         Kind("refresh_templates", RefreshTemplates, Role.ADMIN, BRIEF),
-        Kind("update_config", UpdateConfig, Role.ADMIN, BRIEF, needs_sevdesk=False, checks_account=False),
+        Kind("update_config", UpdateConfig, Role.ADMIN, BRIEF, needs_sevdesk=False),
     )
 }
 

@@ -55,8 +55,8 @@ LONGEST_POSTPONEMENT = 60.0
 class HeldBack(Throttled):
     """The gate did not let the call be sent: no status. `retry_after` is the seconds until it may be tried again."""
 
-    def __init__(self, operation: str, code: str, seconds: float) -> None:
-        self.problem = problem(code)
+    def __init__(self, operation: str, code: str, seconds: float, **parameters: object) -> None:
+        self.problem = problem(code, **parameters)
         super().__init__(operation, self.problem.cause(), retry_after=max(seconds, 0.5))
 
 

@@ -81,7 +81,7 @@ def _account(users: list[SevUser]) -> Check:
 async def _same_account(store: Store, job: Job, users: list[SevUser]) -> Check:
     """Whether it is the account that the database belongs to; the first one is written down."""
     found = str(users[0].client_id)
-    known = await store.account_on_record(found, job)
+    known = await store.account_on_record(found, job.job_id)
     bad = f"The token belongs to account {found}, but this database to account {known}."
     step = f"Set the token of account {known}; to move to the other account, test again with move_account=true."
     return check_that("account", known == found, f"The token belongs to account {found}.", bad, next_step=step)

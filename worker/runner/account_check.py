@@ -1,10 +1,12 @@
 """Keeps a worker away from an account of sevDesk that is not the one its database belongs to."""
 
+from collections.abc import Callable
 from time import monotonic
 
-from worker.domain.ledger import Job
-from worker.domain.outcome import NotYet
-from worker.domain.problems import problem
+from sevdesk_client import errors
+from sevdesk_client.sending import Call
+from sevdesk_client.wire import Request
+from worker.gate.gate import HeldBack, SevdeskGate
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.store import Store
 
@@ -12,27 +14,45 @@ from worker.store import Store
 GOOD_SECONDS = 60.0
 # Until a job that met the wrong account is tried again, perhaps by a worker with the right token.
 AGAIN_SECONDS = 60.0
+WHOSE = "/SevUser"  # the call that tells whose account it is
 
 
 class AccountCheck:
-    """One per process."""
+    """The gate, with a look at whose account it is before the first call and then once a minute.
 
-    def __init__(self, store: Store, account: SevdeskAccount) -> None:
-        self._store, self._account = store, account
+    `test_connection` is let through, for it says what is wrong. `job`: the id and kind of the job that is calling.
+    """
+
+    def __init__(self, gate: SevdeskGate, store: Store, job: Callable[[], tuple[str, str | None]]) -> None:
+        self._gate, self._store, self._job = gate, store, job
+        self.account: SevdeskAccount | None = None  # set when the client, which needs this gate, is there
         self._good_until = 0.0
 
-    async def refusal(self, job: Job) -> NotYet | None:
-        """Why the job must not ask sevDesk anything; None if it may.
+    async def wait_for_turn(self) -> None:
+        """As the gate's. Raises `HeldBack` in the wrong account."""
+        await self._check()
+        await self._gate.wait_for_turn()
 
-        The first connection of all writes down whose account it is. Raises a `SevDeskError` if sevDesk cannot tell now.
-        """
-        if monotonic() < self._good_until:
-            return None
-        account_id = await self._account.account_id()
+    async def before_call(self, request: Request) -> None:
+        """As the gate's. Raises `HeldBack` in the wrong account."""
+        if request.path != WHOSE:
+            await self._check()
+        await self._gate.before_call(request)
+
+    def after_call(self, call: Call, error: errors.SevDeskError | None) -> None:
+        """As the gate's."""
+        self._gate.after_call(call, error)
+
+    async def _check(self) -> None:
+        """The first connection of all writes down whose it is. Raises a `SevDeskError` if sevDesk cannot tell."""
+        job_id, kind = self._job()
+        if monotonic() < self._good_until or kind == "test_connection":
+            return
+        assert self.account is not None
+        account_id = await self.account.account_id()
         if account_id is not None:  # sevDesk has always named it so far (live, four peers)
-            known = await self._store.account_on_record(account_id, job)
+            known = await self._store.account_on_record(account_id, job_id)
             if known != account_id:
                 await self._store.query("other_account_seen", account_id=account_id)
-                return NotYet(AGAIN_SECONDS, problem("account_differs", account=known, other=account_id))
+                raise HeldBack("any call", "account_differs", AGAIN_SECONDS, account=known, other=account_id)
         self._good_until = monotonic() + GOOD_SECONDS
-        return None

@@ -26,7 +26,6 @@ from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
 from worker.handlers.write_once import Stop, write_once
 from worker.observability.metrics import Metrics
-from worker.runner.account_check import AccountCheck
 from worker.runner.attempt_end import attempt_end, problem_change
 from worker.runner.context import load_context
 from worker.runner.registry import HANDLERS
@@ -75,7 +74,6 @@ class Runner:
         metrics: Metrics,
     ) -> None:
         self.store, self.locks, self.account, self.settings, self.metrics = store, locks, account, settings, metrics
-        self._account_check = AccountCheck(store, account) if account is not None else None
         self.stopping = False
 
     async def run(self, job: Job) -> None:
@@ -125,8 +123,6 @@ class Runner:
                 return refusal
             if self.account is None and kind.needs_sevdesk:
                 return Parked(problem("token_missing"))
-            if kind.checks_account and self._account_check and (wrong := await self._account_check.refusal(job)):
-                return wrong
             handler_context = HandlerContext(self.store, self.locks, self.account, self.settings)
             if handler := HANDLERS.get(kind.name):
                 return await handler(handler_context, job, payload)

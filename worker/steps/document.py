@@ -39,8 +39,8 @@ HEAD = ADDRESSEE | {
     "delivery_date": "service_date",
     "delivery_date_until": "service_end",
     "header": "header",
-    "discount": "Skonto",
-    "discount_time": "days of Skonto",
+    "discount": "skonto",
+    "discount_time": "skonto_days",
 }
 POSITION = {
     "name": "position_name",

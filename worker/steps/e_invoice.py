@@ -94,7 +94,8 @@ def _why_not(context: StepContext, findings: list[Finding]) -> Parked | None:
 
 def _already_done(context: StepContext) -> bool:
     """Judged before and passed; of a document that was mailed already, nothing is asked again."""
-    return not context.invoice.is_e_invoice or context.e_invoice_passed or context.open_intent is not None
+    made_as = context.document.content.get("is_e_invoice") if context.document else context.invoice.is_e_invoice
+    return not made_as or context.e_invoice_passed or context.open_intent is not None
 
 
 E_INVOICE = Step("e_invoice", look, already_done=_already_done)

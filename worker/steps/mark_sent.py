@@ -5,7 +5,7 @@ tell, it is repeated: another mark does no harm, unlike another mail.
 """
 
 from sevdesk_client.models import Invoice as SevInvoice
-from worker.domain.events import MarkedSent
+from worker.domain.events import MarkedHow, MarkedSent
 from worker.domain.jobs import Channel
 from worker.steps.sending import already_sent, asked_of, sending_state, sent_document, too_close, why_not_sent
 from worker.steps.sevdesk_account import SevdeskAccount
@@ -20,7 +20,7 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
     opened, send_type = context.open_intent, SEND_TYPES[asked_of(context).channel]
     remote = await sent_document(context.external_id, opened, account)
     if opened is not None and remote is not None and _is_marked(opened, remote, send_type):
-        return StepResult((_marked(context, "found marked"),), remote)
+        return StepResult((_marked(context, "found_marked"),), remote)
     if (not_sent := await why_not_sent(context, remote, account)) is not None:
         return not_sent
     assert remote is not None  # else `why_not_sent`
@@ -43,7 +43,7 @@ async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
     return StepResult((_marked(intent.context, "marked"),), remote)
 
 
-def _marked(context: StepContext, how: str) -> MarkedSent:
+def _marked(context: StepContext, how: MarkedHow) -> MarkedSent:
     return MarkedSent(
         channel=asked_of(context).channel.value,
         recipient_kind=context.party.kind,

@@ -116,9 +116,9 @@ class Store:
         row: OpenIntentRow | None = await self.query("find_open_intent", subject=subject)
         return row
 
-    async def account_on_record(self, account_id: str, job: Job) -> str:
+    async def account_on_record(self, account_id: str, job_id: str) -> str:
         """The id of the sevDesk account that the database belongs to; this one, if none was on record."""
-        while (known := await self.query("account_on_record", account_id=account_id, job_id=job.job_id)) is None:
+        while (known := await self.query("account_on_record", account_id=account_id, job_id=job_id)) is None:
             pass  # another process has just written it down
         return str(known)
 

@@ -90,6 +90,7 @@ class OpenIntentRow(TypedDict):
     action: str
     summary: dict[str, Any]
     request_sha256: str
+    addresses: dict[str, Any] | None
     answer: str | None
     at: datetime
     settles_in: float
@@ -165,6 +166,8 @@ class ReceivableRow(WrittenColumns):
     external_id: str
     accounting_synced_at: datetime | None
     credited: Decimal
+    write_open: bool
+    bounced_send_date: datetime | None
 
 
 class ComparedRow(WrittenColumns):
@@ -180,6 +183,8 @@ class ComparedRow(WrittenColumns):
     recipient_id: UUID | None
     contact_id: str | None
     credited: Decimal
+    write_open: bool
+    bounced_send_date: datetime | None
     pdf_intact: bool | None  # None: no PDF is stored
     pdf_as_logged: bool | None
     job_alive: bool

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from worker.domain.problems.problem_type import Lang
 
 # Parameters of one or several (joined by ", ") of: a code of WORDS, then perhaps an id or number.
-CODED = frozenset({"addressee", "differences", "document", "named", "parties", "party", "way"})
+CODED = frozenset({"addressee", "differences", "document", "named", "parties", "party", "way", "what"})
 
 # Code -> words in English and German; {} is the id or number behind the code.
 _WORDS = {
@@ -33,12 +33,24 @@ _WORDS = {
     "service_date": ("service date", "Leistungsdatum"),
     "service_end": ("end of the service period", "Ende des Leistungszeitraums"),
     "header": ("header", "Überschrift"),
+    "skonto_days": ("days of Skonto", "Tage des Skontos"),
+    "skonto": ("Skonto", "Skonto"),
     "number_of_positions": ("number of positions", "Zahl der Positionen"),
     "position_name": ("name of position {}", "Bezeichnung der Position {}"),
     "position_quantity": ("quantity of position {}", "Menge der Position {}"),
     "position_price": ("price of position {}", "Preis der Position {}"),
     "position_tax_rate": ("tax rate of position {}", "Steuersatz der Position {}"),
     "position_unit": ("unit of position {}", "Einheit der Position {}"),
+    # what an e-invoice lacks (`domain/e_invoice.py`)
+    "period_reversed": ("the service period ends before it begins", "der Leistungszeitraum endet vor seinem Beginn"),
+    "vat_id_reverse_charge": (
+        "under reverse charge the buyer's VAT id is needed",
+        "bei Steuerschuldnerschaft des Leistungsempfängers fehlt dessen USt-IdNr.",
+    ),
+    "vat_id_intra_eu": (
+        "for an intra-community supply the buyer's VAT id is needed",
+        "für eine innergemeinschaftliche Lieferung fehlt die USt-IdNr. des Käufers",
+    ),
 }
 WORDS: Mapping[str, dict[Lang, str]] = {code: {"en": en, "de": de} for code, (en, de) in _WORDS.items()}
 
