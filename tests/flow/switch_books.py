@@ -31,7 +31,7 @@ class Expected:
             "ahead": False,  # an advance: what is still to come is not said to sevDesk
         }
         kept = [name for name, no in unpublished.items() if not no]
-        self.published = ["paid", *kept, "electronic", "zero", "dollars", "gone"]
+        self.published = ["paid", *kept, "electronic", "dollars", "gone", "zero"]
 
     def told(self) -> StepResult:
         """Each job's state, and what its problem has to say."""

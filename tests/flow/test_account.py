@@ -38,6 +38,8 @@ async def test_nothing_happens_in_another_account(
     known = "SELECT account_id FROM sevdesk_config"
     async with stage.working():
         invoice = await stage.published()
+    if kind == "publish_invoice":
+        invoice = await billing.usual_invoice()
     about = {"invoice_id": invoice} if kind.endswith("_invoice") else {}
     right, before = await billing.db.fetchval(known), await billing.row(invoice)
     await billing.db.execute(OTHER)

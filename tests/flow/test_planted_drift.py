@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from flow.billing import Billing
 from flow.books import control
+from flow.conftest import RunWorker
 
 from sevdesk_client.sandbox.account.records import Invoice
 from sevdesk_client.sandbox.account.state import Account
@@ -50,7 +51,7 @@ DRIFT: dict[str, tuple[Callable[[Account, Invoice], object], str]] = {
 }
 
 
-async def test_every_drift_is_found(billing: Billing, worker: object, sevdesk: Running) -> None:
+async def test_every_drift_is_found(billing: Billing, run_worker: RunWorker, sevdesk: Running) -> None:
     """Each by its own event, exactly once; the others keep their rows and have no event."""
     account = sevdesk.sandbox.account
     await control(sevdesk, "POST", "seed", {"invoices": INVOICES})
@@ -64,7 +65,8 @@ async def test_every_drift_is_found(billing: Billing, worker: object, sevdesk: R
             wanted[str(document.id)] = (event, claim)
     reversed_ = [external_id for external_id, (event, _) in wanted.items() if event == "payment_reversed"]
     await billing.db.execute(MARKED_PAID, reversed_)
-    job = await billing.do("sync_payments", full=True)
+    async with run_worker(mass_change_limit=len(wanted)):
+        job = await billing.do("sync_payments", full=True)
     assert job["state"] == "done" and f'"changed": {len(wanted)}' in job["result"]
     found = await billing.db.fetch(
         """SELECT i.external_id, e.event_type, i.claim_status
