@@ -202,7 +202,15 @@ def test_nothing_stays_owed_on_zero(play_one: Callable[..., None]) -> None:
         # the same money on another day
         (1, 0, [(PAID, 0), FEED, (("rebook", Decimal(119), timedelta(days=3)), 0)], 0),
     ],
-    ids=["no false alarm", "many deletions", "slow run behind", "clock set right", "credited", "deleted at once", "another day"],
+    ids=[
+        "no false alarm",
+        "many deletions",
+        "slow run behind",
+        "clock set right",
+        "credited",
+        "deleted at once",
+        "another day",
+    ],
 )
 def test_known_histories_come_right(
     play_one: Callable[..., None], ours: int, foreign: int, history: list[Any], skew: int

@@ -150,7 +150,7 @@ class Sync:
         return await self._finished(run["id"])
 
     async def _full(self) -> Outcome:
-        """The whole book, then by id our invoices that no page showed or that are gone. Reports what the feed missed."""
+        """The whole book, then by id our invoices that no page showed or that are gone. Reports missed changes."""
         watermark: datetime | None = await self.store.query("watermark")
         self.feed_limit = watermark - OVERLAP if watermark else None  # the feed's next run still finds later changes
         run = await self._begin("full")
