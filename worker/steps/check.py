@@ -13,7 +13,7 @@ from worker.domain.recipients import NoRecipient, missing_address_fields
 from worker.domain.skonto import wrong_skonto
 from worker.domain.tax_rules import findings, shown_tax
 from worker.steps.contact_person import unlisted_contact_person
-from worker.steps.deal_check import deal_findings, deal_stop, parking, warning
+from worker.steps.deal_check import awaits_other, deal_findings, parking, warning
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import DRAFT_WRITES, Step, StepContext, StepResult, WriteOutcome, is_synced
 
@@ -32,14 +32,13 @@ async def look_publishable(context: StepContext, account: SevdeskAccount) -> Ste
     found += doubtful_reference(context.invoice, context.party)
     found += await _unknown_units(context, account)
     found += await _wrong_tax_rule(context, account)
-    about_deal = deal_findings(context)
-    parks = parking(context, found) or broken_rules(context.invoice, context.party)
-    stop = Parked(parks) if parks else None
-    if stop is None and context.open_intent is None:
-        stop = deal_stop(context)
+    about_deal, left_to_publish = deal_findings(context), context.open_intent is not None
+    parks = parking(context, found if left_to_publish else found + about_deal)
+    parks = parks or broken_rules(context.invoice, context.party)
+    waits = None if left_to_publish else awaits_other(context)
     warnings = {each.code: warning(each) for each in found + about_deal if context.level(each.code) is Level.WARN}
     events = tuple(event for code, event in warnings.items() if code not in context.warned)
-    return StepResult(events, stop=stop, outcome=WriteOutcome.UNKNOWN)
+    return StepResult(events, stop=Parked(parks) if parks else waits, outcome=WriteOutcome.UNKNOWN)
 
 
 async def _unknown_units(context: StepContext, account: SevdeskAccount) -> list[Problem]:
