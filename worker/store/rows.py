@@ -165,6 +165,7 @@ class ReceivableRow(WrittenColumns):
     external_id: str
     accounting_synced_at: datetime | None
     credited: Decimal
+    refund_due: Decimal
 
 
 class ComparedRow(WrittenColumns):
@@ -180,6 +181,7 @@ class ComparedRow(WrittenColumns):
     recipient_id: UUID | None
     contact_id: str | None
     credited: Decimal
+    refund_due: Decimal
     pdf_intact: bool | None  # None: no PDF is stored
     pdf_as_logged: bool | None
     job_alive: bool
