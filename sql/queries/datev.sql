@@ -103,9 +103,11 @@ SELECT i.external_invoice_number AS number, i.currency,
        (e.payload ->> 'paid_now')::numeric - (e.payload ->> 'paid_before')::numeric AS amount,
        (e.payload ->> 'paid_on')::date AS day
 FROM billing_invoice_event_log e JOIN billing_invoices i ON i.id = e.invoice_id
-WHERE e.event_type IN ('partially_paid', 'paid', 'overpaid', 'discounted', 'payment_reversed', 'nothing_owed')
-  -- Nothing owed is a payment only where money went back.
-  AND (e.event_type <> 'nothing_owed' OR (e.payload ->> 'paid_before')::numeric <> 0)
+WHERE e.event_type IN ('partially_paid', 'paid', 'overpaid', 'discounted', 'payment_reversed', 'nothing_owed',
+                       'settled_by_credit')
+  -- These two also come without money: when the invoice is published, and when the credit note is finished.
+  AND (e.event_type NOT IN ('nothing_owed', 'settled_by_credit')
+       OR (e.payload ->> 'paid_now')::numeric <> (e.payload ->> 'paid_before')::numeric)
   AND i.external_invoice_number IS NOT NULL
   AND coalesce((e.payload ->> 'paid_on')::date, (e.created_at AT TIME ZONE 'Europe/Berlin')::date)
       BETWEEN :first AND :last;

@@ -73,15 +73,17 @@ CROSS JOIN LATERAL (SELECT coalesce(min(e.created_at), '-infinity') AS known_sin
 WHERE i.id = :invoice_id;
 
 -- name: load_deal_invoices
--- The other invoices of a deal, of these kinds, that are published and not cancelled, or that a job is publishing.
+-- The other invoices of a deal, of these kinds, that are published and not cancelled, or that a job is publishing; an
+-- invoice with a write of unknown outcome may be published, whatever its job waits for.
 -- Positions are those of the document in sevDesk, as it was saved; where that is not on record, the billing system's.
 -- begun_before compares the jobs' first starts: a job that is claimed sees all others that came in before, so one that
--- began first may have missed this one, and one that began later has not.
+-- began first may have missed this one, and one that began later has not. A job with such a write has begun before.
 SELECT o.invoice_number AS number, o.document_kind, o.issue_date, o.currency,
        o.accounting_sync_status = 'synced' AS published,
-       coalesce(other.seq < own.seq, false) AS asked_before,
-       coalesce(other.phase = 'running' AND other.started_at < own.started_at, false) AS begun_before,
-       coalesce(greatest(extract(epoch FROM other.due_at - clock_timestamp()), 0), 0)::float8 AS due_in,
+       coalesce(other.writes OR other.seq < own.seq, false) AS asked_before,
+       coalesce(other.writes OR (other.phase = 'running' AND other.started_at < own.started_at), false) AS begun_before,
+       CASE other.phase WHEN 'parked' THEN 'Infinity'
+            ELSE coalesce(greatest(extract(epoch FROM other.due_at - clock_timestamp()), 0), 0) END::float8 AS due_in,
        coalesce(n.content -> 'positions',
                 (SELECT jsonb_agg(jsonb_build_object('position_number', p.position, 'quantity', p.quantity::text,
                                                      'price', p.unit_price::text, 'tax_rate', p.tax_rate::text))
@@ -92,11 +94,13 @@ SELECT o.invoice_number AS number, o.document_kind, o.issue_date, o.currency,
 FROM billing_invoices o
 LEFT JOIN sevdesk_jobs own ON own.job_id = :job_id
 LEFT JOIN sevdesk_invoices n ON n.invoice_id = o.id AND n.external_id = o.external_id
-LEFT JOIN LATERAL (SELECT q.seq, q.phase, q.due_at, j.started_at
+LEFT JOIN LATERAL (SELECT q.seq, q.phase, q.due_at, j.started_at, w.id IS NOT NULL AS writes
                    FROM sevdesk_queue q JOIN sevdesk_jobs j USING (job_id)
-                   WHERE q.order_key = 'invoice:' || o.id AND q.phase NOT IN ('scheduled', 'parked')
-                     AND q.kind = 'publish_invoice'
-                   ORDER BY q.seq LIMIT 1) other ON o.accounting_sync_status NOT IN ('synced', 'cancelled')
+                   LEFT JOIN sevdesk_intents w ON w.job_id = q.job_id AND w.subject = q.order_key AND w.closed_at IS NULL
+                   WHERE q.order_key = 'invoice:' || o.id
+                     AND (w.id IS NOT NULL
+                          OR (q.phase NOT IN ('scheduled', 'parked') AND q.kind = 'publish_invoice'))
+                   ORDER BY w.id IS NULL, q.seq LIMIT 1) other ON o.accounting_sync_status NOT IN ('synced', 'cancelled')
 WHERE o.deal_id = :deal_id AND o.document_kind = ANY (:document_kinds::text[]) AND o.id <> :invoice_id
   AND (o.accounting_sync_status = 'synced' OR other.seq IS NOT NULL)
 ORDER BY o.issue_date, o.invoice_number;

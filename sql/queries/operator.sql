@@ -211,6 +211,8 @@ FROM (SELECT id AS invoice_id, invoice_number AS number, gross_amount AS gross, 
              updated_at,
              (SELECT coalesce(sum(k.gross_amount), 0) FROM sevdesk_credit_notes k
               WHERE k.invoice_id = billing_invoices.id AND k.status = 'finalized') AS credited,
+             (SELECT coalesce(sum(k.refund_due), 0) FROM sevdesk_credit_notes k
+              WHERE k.invoice_id = billing_invoices.id AND k.status = 'finalized') AS refund_due,
              document_status = 'approved'
                  AND EXISTS (SELECT FROM sevdesk_intents s
                              WHERE s.subject = 'invoice:' || billing_invoices.id AND s.closed_at IS NULL) AS write_open,

@@ -7,6 +7,8 @@ SELECT id AS invoice_id, invoice_number AS number, gross_amount AS gross, paid_a
        accounting_synced_at,
        (SELECT coalesce(sum(k.gross_amount), 0) FROM sevdesk_credit_notes k
         WHERE k.invoice_id = i.id AND k.status = 'finalized') AS credited,
+       (SELECT coalesce(sum(k.refund_due), 0) FROM sevdesk_credit_notes k
+        WHERE k.invoice_id = i.id AND k.status = 'finalized') AS refund_due,
        i.document_status = 'approved'
            AND EXISTS (SELECT FROM sevdesk_intents s WHERE s.subject = 'invoice:' || i.id AND s.closed_at IS NULL) AS write_open,
        (SELECT b.send_date FROM sevdesk_bounces b

@@ -29,6 +29,7 @@ class Truth:
     gone: bool = False
     gross: Decimal = GROSS
     credited: Decimal = Decimal(0)  # by finished credit notes over parts of it
+    refund: Decimal = Decimal(0)  # what must be paid back for them, as everybody knows
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,16 @@ def _nothing_owed(belief: Belief, truth: Truth) -> tuple[str, str, Decimal, date
 
 
 def _money(belief: Belief, truth: Truth) -> tuple[str, str, Decimal, datetime | None]:
+    kept = GROSS - truth.credited + truth.refund  # what may have come without a word
+    too_much = truth.paid > (min(kept, GROSS) if truth.credited > 0 else GROSS)
     if truth.status == CLOSED:
         assert truth.pay_date is not None
-        event = "overpaid" if truth.paid > GROSS else "paid" if truth.paid == GROSS else "discounted"
+        event = "overpaid" if too_much else "paid" if truth.paid == GROSS else "discounted"
         return event, "paid", truth.paid, datetime.combine(truth.pay_date, time(12), BERLIN)
     if truth.credited > 0 and truth.paid + truth.credited >= GROSS:
         changed = datetime.combine(truth.update.astimezone(BERLIN).date(), time(12), BERLIN)
-        return "settled_by_credit", "paid", truth.paid, belief.paid_at or changed
+        event = "overpaid" if too_much else "settled_by_credit"
+        return event, "paid", truth.paid, belief.paid_at or changed
     if truth.paid > 0:
         return "partially_paid", "partially_paid", truth.paid, None
     return "payment_reversed", "open", Decimal(0), None

@@ -49,12 +49,13 @@ ZERO_ROWS = """
         claim_status, paid_at)
     VALUES ($1, $2, 'SR', 'approved', 0, 0, 0, '2026-10-01', 'sevdesk', $3, $4, 'synced', 'paid', $5)
 """
-# Of every third invoice a part is credited from the beginning: with one of the payments it is settled.
+# Of every third invoice a part is credited from the beginning: with one of the payments it is settled. Of every second
+# one of these as much is to be paid back, as if all had come before and gone back since.
 CREDITED = Decimal(79)
 CREDIT_NOTE = """
     INSERT INTO sevdesk_credit_notes (marker, invoice_id, job_id, external_id, status, net_amount, tax_amount,
-                                      gross_amount, subtotals, content, reason)
-    VALUES ($1, $2, $1, $1, 'finalized', 0, 0, $3, '{}', '{}', 'broken')
+                                      gross_amount, refund_due, subtotals, content, reason)
+    VALUES ($1, $2, $1, $1, 'finalized', 0, 0, $3, $4, '{}', '{}', 'broken')
 """
 
 
@@ -146,7 +147,7 @@ class World:
         self.http = httpx.AsyncClient(transport=self.wire)
         self.client = SevDeskClient(self.http, TOKEN, base_url="http://sandbox/api/v1", attempts=1)
         self.invoices: list[Invoice] = []
-        self.credited: set[UUID] = set()
+        self.credited: dict[UUID, Decimal] = {}  # what must be paid back
         self.newest = START - timedelta(days=1)  # of sevDesk's stamps
         self.syncs = 0
         self.read: datetime | None = None  # when, by our clock, a feed last began
@@ -168,9 +169,9 @@ class World:
         noon = berlin_noon(START.astimezone(BERLIN).date())
         await self.store.pool.executemany(ROWS, rows[zeros:])
         await self.store.pool.executemany(ZERO_ROWS, [(*row, noon) for row in rows[:zeros]])
-        credited = [(note, id, CREDITED) for id, note, _, _ in rows[zeros:][2::3]]
+        credited = [(note, id, CREDITED, CREDITED * (n % 2)) for n, (id, note, _, _) in enumerate(rows[zeros:][2::3])]
         await self.store.pool.executemany(CREDIT_NOTE, credited)
-        self.credited = {id for _, id, _ in credited}
+        self.credited = {id: refund for _, id, _, refund in credited}
         beliefs = [Belief("paid", paid_at=noon)] * zeros + [Belief()] * (ours - zeros)
         self.invoices = [
             Invoice(there, id, replace(belief, number=number), [])
@@ -295,9 +296,10 @@ class World:
         if document is None:
             return replace(invoice.truth, gone=True)
         storno = document.cancelled_by is not None and document.cancelled_by in self.account.invoices
-        credited = CREDITED if invoice.ours in self.credited else Decimal(0)
+        refund = self.credited.get(invoice.ours)
+        credits = {"credited": CREDITED, "refund": refund} if refund is not None else {}
         seen = (document.status, document.paid, document.pay_date, document.number, storno, document.update)
-        return Truth(*seen, document.send_type, gross=document.fields.sums.gross, credited=credited)
+        return Truth(*seen, document.send_type, gross=document.fields.sums.gross, **credits)
 
     # -- the worker ----------------------------------------------------------------------------------------------------
 

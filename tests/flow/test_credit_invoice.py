@@ -117,6 +117,20 @@ async def test_partly_paid_claim_is_settled(office: Office) -> None:
     assert (paid_later["claim_status"], paid_later["paid_amount"]) == ("paid", Decimal("59.50"))
 
 
+@pytest.mark.parametrize(("rest", "told"), [("69", "overpaid"), ("30", "overpaid"), ("9.50", "settled_by_credit")])
+async def test_money_after_the_credit_is_told(office: Office, rest: str, told: str) -> None:
+    """50.00 came, 59.50 are credited, nothing is to pay back; then more comes than is owed, or just that."""
+    await published(office, "50")
+    job = await credit(office)
+    assert Decimal(json.loads(job["result"])["refund_due"]) == 0
+    pay(office, rest)
+    await do(office, "sync_payments", invoice_id=None)
+    payments = ("partially_paid", "paid", "overpaid", "settled_by_credit")
+    events = [each for each in await office.billing.events(office.invoice) if each in payments]
+    assert events == ["partially_paid", told]
+    assert (await office.billing.row(office.invoice))["claim_status"] == "paid"
+
+
 async def test_unpaid_invoice_says_so_before(office: Office) -> None:
     """It is cancelled instead; sevDesk hears of no credit note."""
     await published(office, "")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
@@ -126,6 +127,32 @@ async def test_datev_package_holds_credit_notes(
         assert (job["state"], job["error"]) == ("done", None)
         result = json.loads(job["result"])
         assert (result["status"], result["findings"]) == (status, findings)
+
+
+async def test_datev_expects_the_settling_payment(
+    billing: Billing, worker: object, sevdesk: Running, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    """Money that settles a claim after a credit note is a payment; the credit note that settles one is none."""
+    monkeypatch.setattr(datev_export, "FIRST_POLL", 0.0)
+    for amounts in (("19.50", "40"), ("59.50",)):
+        invoice = await billing.usual_invoice()
+        assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+        for amount in amounts:
+            await pay(sevdesk, (await billing.row(invoice))["external_id"], amount)
+            await billing.do("sync_payments")
+            if amount == amounts[0]:
+                half = [{"position": 1, "quantity": "2"}]
+                job = await billing.do("credit_invoice", invoice_id=invoice, reason="Mangel", positions=half)
+                assert (job["state"], job["error"]) == ("done", None)
+        assert (await billing.events(invoice)).count("settled_by_credit") == 1
+    today = time_to_day()
+    store = await Store.connect(settings.database_url, size=1)
+    expected = [row["amount"] for row in await store.query("payments_of_period", first=today, last=today)]
+    await store.close()
+    assert sorted(expected) == [Decimal("19.50"), 40, Decimal("59.50")]
+    period = {"start_date": today.isoformat(), "end_date": today.isoformat(), "scope": "ET"}
+    job = await billing.do("export_datev", **period)
+    assert json.loads(job["result"])["findings"] == {}
 
 
 async def test_evidence_holds_credit_notes(

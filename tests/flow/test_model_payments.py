@@ -174,6 +174,7 @@ LONG = settings(QUICK, max_examples=1_500, derandomize=False)
 
 PAID = ("book", Decimal(119))
 PARTLY = ("book", Decimal(40))
+REST = ("book", Decimal(79))
 FEED = ("sync", "feed", 0, [], {})
 
 
@@ -196,10 +197,23 @@ def test_nothing_stays_owed_on_zero(play_one: Callable[..., None]) -> None:
         (1, 0, [FEED, (("skew", 0), 0), (PAID, 0)], 600),
         # a part is credited, and the rest comes: settled; then a part of it goes back
         (3, 0, [(PARTLY, 2), FEED, (("book", Decimal(-40)), 2), FEED, (PARTLY, 2), (PAID, 0)], 0),
+        # all of it comes after a part was credited: too much, or what must go back anyway
+        (6, 0, [(PARTLY, 2), (PARTLY, 5), FEED, (REST, 2), (REST, 5)], 0),
+        # a change is read, and before it is looked at once more the invoice is deleted: the same sweep records that
+        (1, 0, [(PARTLY, 0), FEED, (REST, 0), ("sync", "full", 0, [(2, (("delete",), 0))], {})], 0),
         # the same money on another day
         (1, 0, [(PAID, 0), FEED, (("rebook", Decimal(119), timedelta(days=3)), 0)], 0),
     ],
-    ids=["no false alarm", "many deletions", "slow run behind", "clock set right", "credited", "another day"],
+    ids=[
+        "no false alarm",
+        "many deletions",
+        "slow run behind",
+        "clock set right",
+        "credited",
+        "paid after credit",
+        "deleted at once",
+        "another day",
+    ],
 )
 def test_known_histories_come_right(
     play_one: Callable[..., None], ours: int, foreign: int, history: list[Any], skew: int

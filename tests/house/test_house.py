@@ -13,6 +13,7 @@ from typing import is_typeddict
 import asyncpg
 import pytest
 
+from worker.domain.events import PaymentEvent
 from worker.domain.ledger import JobState
 from worker.operator import rows as operator_rows
 from worker.settings import Settings
@@ -190,6 +191,15 @@ async def test_job_states_are_the_ledgers(database_url: str) -> None:
     allowed = set(re.findall(r"'(\w+)'::text", await connection.fetchval(statement)))
     await connection.close()
     assert allowed == set(JobState)
+
+
+def test_datev_expects_all_payments() -> None:
+    """What any payment event records is looked for in a DATEV export, unless it is named here as without money."""
+    without_money: set[str] = set()
+    listed = re.search(r"event_type IN \(([^)]*)\)", QUERIES.payments_of_period.sql)
+    assert listed is not None
+    kinds = {re.sub(r"(?<!^)(?=[A-Z])", "_", each.__name__).lower() for each in PaymentEvent.__subclasses__()}
+    assert kinds == set(re.findall(r"'(\w+)'", listed[1])) | without_money
 
 
 def test_every_query_is_used() -> None:

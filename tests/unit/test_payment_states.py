@@ -48,9 +48,11 @@ def receivable(
     return Receivable(UUID(int=7), "INV-7", Decimal(gross), replace(handback, **more))  # type: ignore[arg-type]
 
 
-def credited(amount: str, status: str = "open", paid: str = "0", paid_at: datetime | None = None) -> Receivable:
-    """Our side, with a credit note over a part."""
-    return replace(receivable(status, paid, paid_at), credited=Decimal(amount))
+def credited(
+    amount: str, status: str = "open", paid: str = "0", paid_at: datetime | None = None, *, refund: str = "0"
+) -> Receivable:
+    """Our side, with a credit note over a part, of which the `refund` must be paid back."""
+    return replace(receivable(status, paid, paid_at), credited=Decimal(amount), refund_due=Decimal(refund))
 
 
 def there(status: int = 200, paid: str = "0", pay_date: date | None = None, **more: object) -> SevInvoice:
@@ -195,7 +197,28 @@ ROWS = [
     # credited whole, and nothing came
     Row(credited("119"), there(200, "0"), ("settled_by_credit", SYNCED), ("paid", "0", NOTED_DAY)),
     # all came: the credit note is for the money back
-    Row(credited("79"), there(1000, "119", DAY), ("paid", SYNCED), ("paid", "119", MAY)),
+    Row(credited("79", refund="79"), there(1000, "119", DAY), ("paid", SYNCED), ("paid", "119", MAY)),
+    # a part came, a part was credited, then all the rest came: what was credited is owed back, and nobody was told
+    Row(
+        credited("59.50", "partially_paid", "50"),
+        there(1000, "119", DAY),
+        ("overpaid", SYNCED),
+        ("paid", "119", MAY),
+    ),
+    # the same with less than the gross sum: a cent too much, closed or not; and once it is known, it is no news
+    Row(credited("79"), there(750, "40.01"), ("overpaid", SYNCED), ("paid", "40.01", NOTED_DAY)),
+    Row(credited("79"), there(1000, "40.01", DAY), ("overpaid", SYNCED), ("paid", "40.01", MAY)),
+    Row(credited("79", "paid", "40.01", MAY), there(750, "40.01")),
+    # a part of that must be paid back anyway; beyond it is too much
+    Row(credited("79", refund="60"), there(750, "100"), ("settled_by_credit", SYNCED), ("paid", "100", NOTED_DAY)),
+    Row(credited("79", refund="60"), there(750, "101"), ("overpaid", SYNCED), ("paid", "101", NOTED_DAY)),
+    # Skonto, then a credit note: in proportion less is due, and nothing is too much
+    Row(
+        credited("59.50", refund="58.31"),
+        there(1000, "116.62", DAY),
+        ("discounted", SYNCED),
+        ("paid", "116.62", MAY),
+    ),
     # cancelled or unexplained, whatever was credited
     Row(credited("119"), there(1000, "0")),
     # no number is no other number

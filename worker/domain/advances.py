@@ -39,8 +39,10 @@ class DealInvoice:
     currency: str
     items: tuple[Item, ...]
     published: bool
-    asked_before: bool  # not published, and its job came in before this one
-    begun_before: bool  # not published, and its job is running and began before this one: it may not know of this one
+    # Of one that is not published. With a write of unknown outcome it is both: it may be finalized without knowing of
+    # this one.
+    asked_before: bool  # its job came in before this one
+    begun_before: bool  # its job is running and began before this one
     due_in: float = 0.0  # seconds until its job goes on, if that waits
     credited: tuple[tuple[Decimal, Sums], ...] = ()  # by finished credit notes over parts of it: tax rate and sums
 
@@ -161,7 +163,8 @@ def awaited(invoice: Invoice, form: FinalInvoiceForm, others: Iterable[DealInvoi
     """An invoice under way whose end must be known first, because one of the two has to account for the other.
 
     A final invoice waits for all advances, and for the final invoices that were asked for before it. An advance waits
-    for a final invoice that is running and began before it; one that only waits will see the advance.
+    for a final invoice that is running and began before it; one that only waits will see the advance. Both wait for
+    one with a write of unknown outcome, also if its job is parked.
     """
     under_way = [other for other in others if not other.published]
     if invoice.document_kind == ADVANCE:

@@ -208,7 +208,7 @@ class Paid(PaymentEvent):
 
 
 class Overpaid(PaymentEvent):
-    """More than the gross amount has come."""
+    """More has come than the gross amount, or than credit notes left of it beside their `refund_due`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,6 +54,7 @@ class Sync:
         self.mass_change = MassChange(store, job, mass_change_limit)
         self.unresolved: list[Parked] = []  # what only a person can explain
         self.seen: set[str] = set()  # external ids of our invoices on the pages read
+        self.gone: set[str] = set()  # those that sevDesk had deleted when they were looked at once more
         self.feed_limit: datetime | None = None  # in a full sweep: the feed should have found changes until then
         self.missed = 0  # changes that the feed should have found and did not
         self.first_page_at: datetime | None = None  # by sevDesk's clock
@@ -95,16 +96,18 @@ class Sync:
 
     async def _compare_by_id(self, external_id: str) -> int:
         """Compare one invoice; record `DeletedInSevdesk` if sevDesk no longer has it. Returns how many changed."""
-        try:
-            return await self._record_page([await self.account.client.get_invoice(external_id)])
-        except NotFound:
-            event = DeletedInSevdesk(external_id=external_id)
-            changes = [
-                Change(known.invoice_id, known.handback, lifecycle.apply(known.handback, event), (event,))
-                for known in (await self._receivables([external_id])).values()
-            ]
-            changes = await self.mass_change.keep(changes)
-            return len(await self.store.record(self.job, changes)) if changes else 0
+        self.gone.discard(external_id)
+        with suppress(NotFound):
+            changed = await self._record_page([await self.account.client.get_invoice(external_id)])
+            if external_id not in self.gone:
+                return changed
+        event = DeletedInSevdesk(external_id=external_id)
+        changes = [
+            Change(known.invoice_id, known.handback, lifecycle.apply(known.handback, event), (event,))
+            for known in (await self._receivables([external_id])).values()
+        ]
+        changes = await self.mass_change.keep(changes)
+        return len(await self.store.record(self.job, changes)) if changes else 0
 
     async def _customer(self, payload: SyncPayments) -> Outcome:
         link = await self.store.query("contact_of_party", party_id=payload.party_id)
@@ -159,7 +162,7 @@ class Sync:
         return await self._finished(run["id"])
 
     async def _full(self) -> Outcome:
-        """The whole book, then by id our invoices that no page showed. Reports changes that the feed missed."""
+        """The whole book, then by id our invoices that no page showed or that are gone. Reports missed changes."""
         watermark: datetime | None = await self.store.query("watermark")
         self.feed_limit = watermark - OVERLAP if watermark else None  # the feed's next run still finds later changes
         run = await self._begin("full")
@@ -181,12 +184,12 @@ class Sync:
         return Done({**outcome.result, "missed": self.missed, "by_id": unseen})
 
     async def _unseen(self) -> AsyncIterator[str]:
-        """External ids of our invoices that no page showed, read in batches to limit memory."""
+        """External ids of our invoices that no page showed or that are gone since, read in batches to limit memory."""
         last = ""
         while True:
             ids = [row["external_id"] for row in await self.store.query("synced_after", last=last, most=BATCH)]
             for external_id in ids:
-                if external_id not in self.seen:
+                if external_id not in self.seen or external_id in self.gone:
                     yield external_id
             if len(ids) < BATCH:
                 return
@@ -290,9 +293,13 @@ class Sync:
     async def _fresh_change(
         self, receivable: Receivable, external_id: str, cancelled_by: Mapping[str, SevInvoice]
     ) -> Change | None:
-        with suppress(NotFound):  # the next full sweep records that it was deleted
-            return await self._change(receivable, await self.account.client.get_invoice(external_id), cancelled_by)
-        return None
+        """As `_change`, by what sevDesk says now; None also if it was deleted since its page was read (`gone`)."""
+        try:
+            remote = await self.account.client.get_invoice(external_id)
+        except NotFound:
+            self.gone.add(external_id)  # a full sweep records it in the same run, any other run leaves it to that
+            return None
+        return await self._change(receivable, remote, cancelled_by)
 
     async def _receivables(self, external_ids: Sequence[str]) -> dict[str, Receivable]:
         rows: list[ReceivableRow] = await self.store.query(

@@ -1,26 +1,21 @@
 """check: refuse, before any call is made, what sevDesk or the accountant would refuse later."""
 
-from worker.domain import advances, money
+from worker.domain import money
 from worker.domain.check_levels import Level
 from worker.domain.dates import doubtful_dates, impossible_dates
 from worker.domain.e_invoice import broken_rules, doubtful_reference
 from worker.domain.emails import address_fault
-from worker.domain.events import LegalWarning
 from worker.domain.invoice import DocumentStatus, SyncStatus, party_name
 from worker.domain.jobs import Channel, SendInvoice
-from worker.domain.outcome import NotYet, Parked, Rejected
+from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import CATALOGUE, Problem, problem
 from worker.domain.recipients import NoRecipient, missing_address_fields
 from worker.domain.skonto import wrong_skonto
 from worker.domain.tax_rules import findings, shown_tax
 from worker.steps.contact_person import unlisted_contact_person
+from worker.steps.deal_check import awaits_other, deal_findings, parking, warning
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import DRAFT_WRITES, Step, StepContext, StepResult, WriteOutcome, is_synced
-
-# Seconds until an invoice looks again whether another one of its deal is published: as long as that takes, and not more
-# often than the other job is tried, but often enough for a person who dismisses that. An advance looks more often than
-# its final invoice, so that it finds that one waiting.
-SHORTEST_WAIT, LONGEST_WAIT = {"AR": 1.0, "SR": 2.0}, 60.0
 
 
 async def look_publishable(context: StepContext, account: SevdeskAccount) -> StepResult:
@@ -37,29 +32,13 @@ async def look_publishable(context: StepContext, account: SevdeskAccount) -> Ste
     found += doubtful_reference(context.invoice, context.party)
     found += await _unknown_units(context, account)
     found += await _wrong_tax_rule(context, account)
-    if (waits := _awaits_other(context)) is None:
-        found += advances.findings(context.invoice, context.final_invoice_form, context.deal_invoices)
-    parking = next((each for each in found if context.level(each.code) is Level.PARK), None)
-    parking = parking or broken_rules(context.invoice, context.party)
-    warnings = {each.code: _warning(each) for each in found if context.level(each.code) is Level.WARN}
+    about_deal, left_to_publish = deal_findings(context), context.open_intent is not None
+    parks = parking(context, found if left_to_publish else found + about_deal)
+    parks = parks or broken_rules(context.invoice, context.party)
+    waits = None if left_to_publish else awaits_other(context)
+    warnings = {each.code: warning(each) for each in found + about_deal if context.level(each.code) is Level.WARN}
     events = tuple(event for code, event in warnings.items() if code not in context.warned)
-    return StepResult(events, stop=Parked(parking) if parking else waits, outcome=WriteOutcome.UNKNOWN)
-
-
-def _awaits_other(context: StepContext) -> NotYet | None:
-    """Another job publishes an invoice of the deal, and what comes of it decides what is found here."""
-    invoice = context.invoice
-    if all(context.level(code) is Level.OFF for code in advances.CODES[invoice.document_kind]):
-        return None
-    other = advances.awaited(invoice, context.final_invoice_form, context.deal_invoices)
-    if other is None:
-        return None
-    wait = min(max(SHORTEST_WAIT[invoice.document_kind], other.due_in), LONGEST_WAIT)
-    return NotYet(wait, problem("deal_invoice_under_way", other=other.number, number=invoice.number))
-
-
-def _warning(found: Problem) -> LegalWarning:
-    return LegalWarning(problem=found.code, parameters=found.parameters, reason=found.cause())
+    return StepResult(events, stop=Parked(parks) if parks else waits, outcome=WriteOutcome.UNKNOWN)
 
 
 async def _unknown_units(context: StepContext, account: SevdeskAccount) -> list[Problem]:

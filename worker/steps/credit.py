@@ -219,7 +219,9 @@ def _saved(context: StepContext, note: CreditNote, how: CreditSavedHow) -> Credi
 def _credited(context: StepContext, note: CreditNote, how: FinalizedHow) -> tuple[Event, ...]:
     """The credit note is finished; the claim is settled if nothing more is owed on the invoice."""
     gross, remote = note.sum_gross or ZERO, context.remote
-    before = sum((each.gross for each in context.credit_notes if _counts(context, each)), ZERO)
+    others = [each for each in context.credit_notes if _counts(context, each)]
+    before = sum((each.gross for each in others), ZERO)
+    refunds = sum((each.refund_due or ZERO for each in others), ZERO)
     paid = context.handback.paid_amount if remote is None else money_come(context, remote)
     owed = paid if remote is not None and remote.pay_date is not None else context.invoice.gross_amount
     event = Credited(
@@ -234,19 +236,21 @@ def _credited(context: StepContext, note: CreditNote, how: FinalizedHow) -> tupl
         refund_due=refund_due(owed, paid, before, gross),
         how=how,
     )
-    return (event, *_settled(context, remote, before + gross))
+    return (event, *_settled(context, remote, before + gross, refunds + event.refund_due))
 
 
 def _counts(context: StepContext, note: CreditRecord) -> bool:
     return note.status == FINALIZED and note.job_id != context.job_id
 
 
-def _settled(context: StepContext, remote: SevInvoice | None, credited: Decimal) -> tuple[Event, ...]:
+def _settled(
+    context: StepContext, remote: SevInvoice | None, credited: Decimal, refund_due: Decimal
+) -> tuple[Event, ...]:
     """Payment events, since crediting need not change the invoice in sevDesk, so that the feed would not show it."""
     if remote is None or context.handback.sync_status is not SyncStatus.SYNCED:
         return ()
     invoice = context.invoice
-    receivable = Receivable(invoice.id, invoice.number, invoice.gross_amount, context.handback, credited)
+    receivable = Receivable(invoice.id, invoice.number, invoice.gross_amount, context.handback, credited, refund_due)
     return compare(receivable, remote, {})
 
 

@@ -6,6 +6,7 @@ from worker.domain.lifecycle import apply
 from worker.domain.money import Sums
 from worker.domain.outcome import Rejected
 from worker.domain.problems import problem
+from worker.steps.deal_check import late_warnings
 from worker.steps.field_map import TEMPLATE_ID
 from worker.steps.payments import DRAFT, Receivable, cancellations, closed_without_day, compare
 from worker.steps.sevdesk_account import SevdeskAccount
@@ -56,14 +57,17 @@ async def leap_finalize(intent: Intent, account: SevdeskAccount) -> StepResult:
 
 
 async def adopt_finalized(context: StepContext, remote: SevInvoice, account: SevdeskAccount) -> StepResult:
-    """Record that sevDesk has finalized the invoice, and any payment or cancellation since: the feed ignored those."""
+    """Record that sevDesk has finalized the invoice, and any payment or cancellation since: the feed ignored those.
+
+    After an own write of unknown outcome also what `check` has left out.
+    """
     event, number = finalized(remote, "found_finalized"), context.invoice.number
     cancelled_by = cancellations(await account.client.find_invoices(number)) if closed_without_day(remote) else {}
     outcome = write_outcome(context.open_intent, remote)
     stop = Rejected(problem("cancelled_in_sevdesk", number=number)) if remote.id in cancelled_by else None
-    return StepResult(
-        (event, *compare(_receivable(context, event), remote, cancelled_by)), remote, stop, outcome=outcome
-    )
+    warnings = late_warnings(context) if context.open_intent is not None and stop is None else ()
+    events = (event, *warnings, *compare(_receivable(context, event), remote, cancelled_by))
+    return StepResult(events, remote, stop, outcome=outcome)
 
 
 def _receivable(context: StepContext, event: Finalized) -> Receivable:

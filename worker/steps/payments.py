@@ -82,6 +82,7 @@ class Receivable:
     gross: Decimal
     handback: Handback
     credited: Decimal = ZERO  # gross sum of the finished credit notes over parts of it
+    refund_due: Decimal = ZERO  # what must be paid back for these credit notes, as told when each was finished
     write_open: bool = False  # a write to it is under way, or its outcome is not known: what sevDesk shows may be ours
     bounced_send_date: datetime | None = None  # sevDesk's sendDate when the latest bounce was reported
 
@@ -217,17 +218,25 @@ def _claim_after(event: PaymentEvent) -> ClaimStatus:
 
 
 def _payment_type(receivable: Receivable, remote: PaymentState) -> type[PaymentEvent] | None:
+    """Which event sevDesk's state is; None if it is unexplained.
+
+    More than the gross sum, less what was credited, is too much, unless it is what must be paid back for the credit
+    notes anyway (their `refund_due`): that has been told. Whether that has been paid back already is not known, so
+    money that comes after it is told only beyond that sum.
+    """
     paid = paid_of(remote)
     if paid is None or remote.status not in (DRAFT, OPEN, PARTLY_PAID, CLOSED):
         return None
     if receivable.gross == ZERO:
         return Overpaid if paid > ZERO else NothingOwed
+    untold = paid + receivable.credited - receivable.gross > receivable.refund_due
+    too_much = paid > receivable.gross or (receivable.credited > ZERO and untold)
     if paid >= receivable.gross > ZERO or (remote.status == CLOSED and remote.pay_date is not None):
-        return Overpaid if paid > receivable.gross else Paid if paid == receivable.gross else Discounted
+        return Overpaid if too_much else Paid if paid == receivable.gross else Discounted
     if remote.status == CLOSED:
         return None
     if receivable.credited > ZERO and paid + receivable.credited >= receivable.gross > ZERO:
-        return SettledByCredit
+        return Overpaid if too_much else SettledByCredit
     return PartiallyPaid if paid > ZERO else PaymentReversed
 
 

@@ -16,6 +16,7 @@ from worker.domain.jobs import PublishInvoice
 from worker.domain.money import stated_sums, sums_problem
 from worker.domain.outcome import Parked
 from worker.domain.problems import Problem, problem
+from worker.steps.deal_check import deal_stop
 from worker.steps.document import content_of, differences, draft_of, not_our_document
 from worker.steps.finalize import adopt_finalized, sums_of
 from worker.steps.payments import DERIVED, DRAFT
@@ -40,6 +41,9 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
     if ambiguous is not None:
         return StepResult(stop=ambiguous, outcome=WriteOutcome.UNKNOWN)
     draft, outcome = await draft_of(context, account), write_outcome(context.open_intent, remote)
+    unfinished = remote is None or remote.status == DRAFT
+    if context.open_intent is not None and unfinished and (stop := deal_stop(context)):
+        return StepResult(stop=stop, outcome=outcome)
     if remote is None:
         return Intent("save_invoice", draft, context, earlier_outcome=outcome)
     if remote.status != DRAFT:

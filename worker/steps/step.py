@@ -212,6 +212,8 @@ def _fields_set_by(event: Event, context: StepContext) -> dict[str, Any]:
             return {"document": SevdeskDocument(external_id, kind, party_id, event.content, event.seen_update)}
         case events.Finalized(seen_update=seen) if context.document is not None:
             return {"document": replace(context.document, seen_update=seen)}
+        case events.LegalWarning(problem=code):
+            return {"warned": (*context.warned, code)}
         case events.ChangedAfterPublication(columns=columns):
             return {"changes_told": context.changes_told | {columns}}
         case events.Mailed():

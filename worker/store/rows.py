@@ -168,6 +168,7 @@ class ReceivableRow(WrittenColumns):
     credited: Decimal
     write_open: bool
     bounced_send_date: datetime | None
+    refund_due: Decimal
 
 
 class ComparedRow(WrittenColumns):
@@ -185,6 +186,7 @@ class ComparedRow(WrittenColumns):
     credited: Decimal
     write_open: bool
     bounced_send_date: datetime | None
+    refund_due: Decimal
     pdf_intact: bool | None  # None: no PDF is stored
     pdf_as_logged: bool | None
     job_alive: bool
