@@ -64,7 +64,8 @@ BY_NAME = {
     "company_ids": "ARRAY[md5('c77')::uuid]", "contact_ids": "ARRAY[md5('c77')::uuid]", "scope": "'feed'",
     "party_ids": "ARRAY[md5('c77')::uuid]", "start_date": "current_date - 1", "end_date": "current_date - 1",
     "released": "'{}'::text[]", "held": "'{}'::text[]", "order_keys": f"ARRAY['invoice:' || {ONE}]",
-    "account_id": "'1'", "kind": "'publish_invoice'", "payload": "'{}'",
+    "account_id": "'1'", "contact_id": "'77'", "step": "'publish'", "action": "'save'", "request_sha256": "''",
+    "quarantine": "45",
     "name": "'statement_timeout'", "value": "'25s'", "mail_job_id": "'job-77'",
     "free_slots": "10", "since_system": "0", "worker": "'w'",
 }  # fmt: skip

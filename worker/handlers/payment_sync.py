@@ -312,6 +312,7 @@ class Sync:
             try:
                 known[row["external_id"]] = from_row(Receivable, row, handback=handback_of(row))
             except UnknownValue as error:
+                self.seen.add(row["external_id"])
                 about = {"invoice_id": error.invoice_id, "column": error.column}
                 self._unresolved(problem("invoice_value_unknown", **about))
         return known

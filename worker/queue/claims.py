@@ -66,14 +66,20 @@ class ClaimLoop:
         self._wake.set()
 
     async def take_in(self, incoming: Sequence[IncomingJob]) -> bool:
-        """Record new jobs and start them, in one statement: a job starts sooner so. False if there is no slot for all.
+        """Record new jobs and start them, in one statement: a job starts sooner so.
 
-        Raises one of `OUTAGES`, and nothing is recorded.
+        False, and nothing is recorded, if there is no slot for all or the claim failed. Raises one of `OUTAGES`.
         """
         if not self._locks.alive or self.free_slots < len(incoming):
             return False
-        # Shielded, because an interrupted statement would end the lock session.
-        _, limited = await asyncio.shield(self._claim_once(incoming))
+        try:
+            # Shielded, because an interrupted statement would end the lock session.
+            _, limited = await asyncio.shield(self._claim_once(incoming))
+        except OUTAGES:
+            raise
+        except Exception:
+            log.exception("queue.claim_failed")
+            return False  # nothing was recorded: a claim that fails must not keep jobs out of the ledger
         if limited:
             self._wake.set()
         return True
