@@ -9,7 +9,7 @@ from flow.billing import parameters
 from flow.histories import do, nothing_open, open_office, outcomes, pay, retried
 from flow.model_office import Office, Trouble
 
-from sevdesk_client.sandbox.endpoints import cancelling
+from sevdesk_client.sandbox.endpoints import cancelling, paying
 
 office = open_office
 
@@ -129,6 +129,21 @@ async def test_money_after_the_credit_is_told(office: Office, rest: str, told: s
     events = [each for each in await office.billing.events(office.invoice) if each in payments]
     assert events == ["partially_paid", told]
     assert (await office.billing.row(office.invoice))["claim_status"] == "paid"
+
+
+async def test_skonto_lessens_the_refund(office: Office) -> None:
+    """116.62 of 119.00 were paid; for each half that is credited, half of that is due, and nothing is too much."""
+    await published(office, "")
+    paying.pay(office.account, office.documents()[0], Decimal("116.62"), office.account.today(), closes=True)
+    await do(office, "sync_payments", invoice_id=None)
+    for _ in range(2):
+        job = await credit(office)
+        assert Decimal(json.loads(job["result"])["refund_due"]) == Decimal("58.31")
+    await do(office, "sync_payments", full=True, invoice_id=None)
+    events = await office.billing.events(office.invoice)
+    assert "discounted" in events and not {"overpaid", "settled_by_credit"} & set(events)
+    row = await office.billing.row(office.invoice)
+    assert (row["claim_status"], row["paid_amount"]) == ("paid", Decimal("116.62"))
 
 
 async def test_unpaid_invoice_says_so_before(office: Office) -> None:

@@ -3,12 +3,12 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from worker.domain import events
 from worker.domain.invoice import CreditNote, Item
 from worker.domain.jobs import CreditPosition
-from worker.domain.money import Sums, predict
+from worker.domain.money import CENT, Sums, predict
 from worker.domain.problems import Problem, problem
 from worker.domain.tax_rules import percent
 
@@ -116,13 +116,21 @@ def notes_after(notes: tuple[CreditNote, ...], job_id: str, event: events.Event)
             return notes
 
 
-def refund_due(owed: Decimal, paid: Decimal, credited_before: Decimal, credited: Decimal) -> Decimal:
-    """What must be paid back for a credit note: the part that is not set off against what is still owed.
-
-    `owed` is the gross sum, or what was paid on an invoice that sevDesk closed with less (Skonto).
-    """
+def refund_due(gross: Decimal, paid: Decimal, credited_before: Decimal, credited: Decimal) -> Decimal:
+    """What must be paid back for a credit note: the part that is not set off against what is still owed."""
 
     def paid_too_much(credited: Decimal) -> Decimal:
-        return min(paid, max(ZERO, paid + credited - owed))
+        return min(paid, max(ZERO, paid + credited - gross))
 
     return paid_too_much(credited_before + credited) - paid_too_much(credited_before)
+
+
+def refund_due_of_closed(left: Decimal, kept: Decimal, credited: Decimal) -> Decimal:
+    """The same of an invoice that sevDesk closed, on which nothing is owed any more: what was paid for that part.
+
+    `left` is what earlier credit notes left of the gross sum, and `kept` what was paid without what must be paid back
+    for them. With Skonto `kept` is less than `left`, and the refund is less in proportion, to the cent; those of all
+    credit notes together are what was paid.
+    """
+    share = credited if left <= kept or left <= ZERO else (credited * kept / left).quantize(CENT, ROUND_HALF_UP)
+    return max(ZERO, min(kept, credited, share))

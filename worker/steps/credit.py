@@ -16,7 +16,16 @@ from sevdesk_client.credit_note_draft import CreditNoteDraft
 from sevdesk_client.errors import NotFound
 from sevdesk_client.models import BERLIN, CreditNote, PositionDraft
 from sevdesk_client.models import Invoice as SevInvoice
-from worker.domain.credit import DELETED, FINALIZED, Credit, credit_of, exceeded, marker_of, refund_due
+from worker.domain.credit import (
+    DELETED,
+    FINALIZED,
+    Credit,
+    credit_of,
+    exceeded,
+    marker_of,
+    refund_due,
+    refund_due_of_closed,
+)
 from worker.domain.events import CreditDeleted, Credited, CreditSaved, CreditSavedHow, Event, FinalizedHow
 from worker.domain.invoice import CreditNote as CreditRecord
 from worker.domain.invoice import Item, SyncStatus
@@ -223,7 +232,10 @@ def _credited(context: StepContext, note: CreditNote, how: FinalizedHow) -> tupl
     before = sum((each.gross for each in others), ZERO)
     refunds = sum((each.refund_due or ZERO for each in others), ZERO)
     paid = context.handback.paid_amount if remote is None else money_come(context, remote)
-    owed = paid if remote is not None and remote.pay_date is not None else context.invoice.gross_amount
+    if remote is not None and remote.pay_date is not None:
+        refund = refund_due_of_closed(context.invoice.gross_amount - before, paid - refunds, gross)
+    else:
+        refund = refund_due(context.invoice.gross_amount, paid, before, gross)
     event = Credited(
         marker=marker_of(context.invoice.number, context.job_id),
         external_id=note.id,
@@ -233,10 +245,10 @@ def _credited(context: StepContext, note: CreditNote, how: FinalizedHow) -> tupl
         gross=gross,
         day=note.credit_note_date,
         reason=_payload(context).reason,
-        refund_due=refund_due(owed, paid, before, gross),
+        refund_due=refund,
         how=how,
     )
-    return (event, *_settled(context, remote, before + gross, refunds + event.refund_due))
+    return (event, *_settled(context, remote, before + gross, refunds + refund))
 
 
 def _counts(context: StepContext, note: CreditRecord) -> bool:

@@ -1,0 +1,50 @@
+"""What must be paid back for credit notes over parts of an invoice."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.domain.credit import refund_due, refund_due_of_closed
+
+cents = st.integers(0, 20_000).map(lambda n: Decimal(n) / 100)
+parts = st.lists(st.integers(1, 9_000).map(lambda n: Decimal(n) / 100), min_size=1, max_size=6)
+
+
+@pytest.mark.parametrize(
+    ("left", "kept", "credited", "due"),
+    [
+        # all was paid, or more
+        ("119", "119", "59.50", "59.50"),
+        ("119", "120", "59.50", "59.50"),
+        # Skonto of 2 %: half, then the other half
+        ("119", "116.62", "59.50", "58.31"),
+        ("59.50", "58.31", "59.50", "58.31"),
+        # a third, to the cent
+        ("119", "116.62", "39.67", "38.88"),
+        # written off, and more to pay back than there is
+        ("119", "0", "59.50", "0"),
+        ("119", "-1", "59.50", "0"),
+        ("0", "0", "59.50", "0"),
+    ],
+)
+def test_refund_follows_what_was_paid(left: str, kept: str, credited: str, due: str) -> None:
+    """Of an invoice that sevDesk closed, in proportion."""
+    assert refund_due_of_closed(Decimal(left), Decimal(kept), Decimal(credited)) == Decimal(due)
+
+
+@given(parts, cents)
+def test_refunds_add_up_to_the_payment(credited: list[Decimal], paid: Decimal) -> None:
+    """Credit notes over all of it give back what was paid, none more than its own sum; closed or not."""
+    gross = sum(credited, Decimal(0))
+    paid = min(paid, gross)
+    left, kept, before = gross, paid, Decimal(0)
+    for part in credited:
+        due = refund_due_of_closed(left, kept, part)
+        assert 0 <= due <= min(part, kept)
+        left, kept = left - part, kept - due
+        assert 0 <= refund_due(gross, paid, before, part) <= part
+        before += part
+    assert (left, kept) == (0, 0)
+    assert refund_due(gross, paid, Decimal(0), gross) == paid
