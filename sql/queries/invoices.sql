@@ -94,13 +94,17 @@ SELECT o.invoice_number AS number, o.document_kind, o.issue_date, o.currency,
 FROM billing_invoices o
 LEFT JOIN sevdesk_jobs own ON own.job_id = :job_id
 LEFT JOIN sevdesk_invoices n ON n.invoice_id = o.id AND n.external_id = o.external_id
-LEFT JOIN LATERAL (SELECT q.seq, q.phase, q.due_at, j.started_at, w.id IS NOT NULL AS writes
-                   FROM sevdesk_queue q JOIN sevdesk_jobs j USING (job_id)
-                   LEFT JOIN sevdesk_intents w ON w.job_id = q.job_id AND w.subject = q.order_key AND w.closed_at IS NULL
-                   WHERE q.order_key = 'invoice:' || o.id
-                     AND (w.id IS NOT NULL
-                          OR (q.phase NOT IN ('scheduled', 'parked') AND q.kind = 'publish_invoice'))
-                   ORDER BY w.id IS NULL, q.seq LIMIT 1) other ON o.accounting_sync_status NOT IN ('synced', 'cancelled')
+LEFT JOIN LATERAL (
+    SELECT c.* FROM (
+        SELECT q.seq, q.phase, q.due_at, j.started_at, true AS writes
+        FROM sevdesk_intents w JOIN sevdesk_queue q USING (job_id) JOIN sevdesk_jobs j USING (job_id)
+        WHERE w.subject = 'invoice:' || o.id AND w.closed_at IS NULL
+        UNION ALL
+        SELECT q.seq, q.phase, q.due_at, j.started_at, false
+        FROM sevdesk_queue q JOIN sevdesk_jobs j USING (job_id)
+        WHERE q.order_key = 'invoice:' || o.id AND q.phase NOT IN ('scheduled', 'parked')
+          AND q.kind = 'publish_invoice') c
+    ORDER BY NOT c.writes, c.seq LIMIT 1) other ON o.accounting_sync_status NOT IN ('synced', 'cancelled')
 WHERE o.deal_id = :deal_id AND o.document_kind = ANY (:document_kinds::text[]) AND o.id <> :invoice_id
   AND (o.accounting_sync_status = 'synced' OR other.seq IS NOT NULL)
 ORDER BY o.issue_date, o.invoice_number;
