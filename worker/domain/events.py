@@ -300,11 +300,11 @@ class CreditSaved(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditDeleted(Event):
-    """We deleted the draft of a credit note over a part of the invoice, because it was not as it should be."""
+    """The draft of a credit note over a part of the invoice is deleted: by us, or we found it gone."""
 
     marker: str
     external_id: str
-    cause: Literal["sums_differ", "invoice_gone"]  # invoice_gone: it was cancelled or deleted meanwhile
+    cause: Literal["sums_differ", "invoice_gone", "gone_from_sevdesk"]  # invoice_gone: cancelled or deleted meanwhile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

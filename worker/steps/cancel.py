@@ -12,7 +12,6 @@ from decimal import Decimal
 from sevdesk_client.errors import FilterIgnored, NotFound, Refused
 from sevdesk_client.models import CreditNote
 from sevdesk_client.models import Invoice as SevInvoice
-from worker.domain.credit import DELETED
 from worker.domain.events import Cancelled, CancelledHow, CreditNoteDrafted, DraftDeleted
 from worker.domain.invoice import Cancellation, DocumentStatus, SyncStatus
 from worker.domain.jobs import CancelInvoice
@@ -57,7 +56,7 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
         return StepResult((found,), remote, _refund_due(context, storno, context.open_intent), outcome=outcome)
     if remote.status == DRAFT:
         return Intent("delete_draft", remote.id, context, earlier_outcome=outcome)
-    if (credited := _credited_in_part(context)) is not None:
+    if (credited := await _credited_in_part(context, account)) is not None:
         return StepResult(stop=credited, outcome=outcome)
     if (note := await _credit_note_for(context, remote, account)) is not None:
         return _look_at_note(context, remote, note, account)
@@ -76,9 +75,9 @@ def _to_be_cancelled(context: StepContext, remote: SevInvoice, outcome: WriteOut
     return Intent(action, remote.id, context, {"paid": str(money_come(context, remote))}, outcome)
 
 
-def _credited_in_part(context: StepContext) -> Parked | None:
+async def _credited_in_part(context: StepContext, account: SevdeskAccount) -> Parked | None:
     """sevDesk refuses to cancel an invoice that has a credit note (measured by two)."""
-    notes = [note for note in context.credit_notes if note.status != DELETED]
+    notes = await credit_note.standing(context, account)
     if not notes:
         return None
     credited = f"{sum((note.gross for note in notes), ZERO):.2f}"

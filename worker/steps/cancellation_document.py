@@ -10,7 +10,8 @@ from worker.domain.jobs import CancelInvoice
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
 from worker.steps.check import why_no_mail
-from worker.steps.credit_document import existing, mail_about
+from worker.steps.credit_document import mail_about
+from worker.steps.credit_note import existing
 from worker.steps.document import addressed_otherwise
 from worker.steps.email import addresses_of, earlier_mail, mail_of, mailed_event
 from worker.steps.payments import CREDIT_NOTE

@@ -33,7 +33,15 @@ from worker.domain.jobs import CreditInvoice
 from worker.domain.money import Sums
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import Problem, problem
-from worker.steps.credit_note import credit_notes_of, free_number, money_come, none_for_advances, write_outcome
+from worker.steps.credit_note import (
+    credit_notes_of,
+    existing,
+    free_number,
+    money_come,
+    none_for_advances,
+    standing,
+    write_outcome,
+)
 from worker.steps.document import addressed_otherwise
 from worker.steps.finalize import SEND_TYPE
 from worker.steps.payments import DRAFT, ZERO, Receivable, compare
@@ -49,22 +57,34 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
         return StepResult(stop=_not_published(context), outcome=WriteOutcome.UNKNOWN)
     marker = marker_of(context.invoice.number, context.job_id)
     notes = await credit_notes_of(_content(context)["contact_id"], account)
-    marked = [note for note in notes if note.customer_internal_note == marker]
+    recorded = _on_record(context)
+    marked = [note for note in notes if note.customer_internal_note == marker or note.id == recorded]
     if len(marked) > 1:
         ids = ", ".join(sorted(note.id for note in marked))
         ambiguous = Parked(problem("marker_ambiguous", count=len(marked), number=marker, ids=ids))
         return StepResult(stop=ambiguous, outcome=WriteOutcome.UNKNOWN)
     note, remote = next(iter(marked), None), await _invoice(context, account)
+    if note is None and recorded is not None:  # the contact of the credit note may have been changed in sevDesk
+        note = await existing(recorded, account)
     context = replace(context, remote=remote)
     outcome = write_outcome(context.open_intent, note)
+    if note is None and recorded is not None:
+        deleted = CreditDeleted(marker=marker, external_id=recorded, cause="gone_from_sevdesk")
+        return StepResult((deleted,), remote, finished=False, outcome=outcome)
     credit = _asked(context)
     if note is None:
-        stop = _why_not(context, remote, credit, notes)
+        stop = _why_not(context, remote, credit, _by_hand(context, remote, notes), await standing(context, account))
         if stop is not None or not isinstance(credit, Credit) or remote is None:
             return StepResult(stop=stop, outcome=outcome)
         draft = await _draft(context, credit, remote, account)
         return Intent("save_credit_note", draft, context, {"marker": marker}, outcome)
     return _look_at(context, note, credit, outcome)
+
+
+def _on_record(context: StepContext) -> str | None:
+    """sevDesk's id of this job's credit note, unless its deletion is on record, too."""
+    note = context.credit_note
+    return None if note is None or note.status == DELETED else note.external_id
 
 
 async def _invoice(context: StepContext, account: SevdeskAccount) -> SevInvoice | None:
@@ -77,8 +97,7 @@ async def _invoice(context: StepContext, account: SevdeskAccount) -> SevInvoice 
 
 def _look_at(context: StepContext, note: CreditNote, asked: Credit | Problem, outcome: WriteOutcome) -> LookResult:
     """The credit note is there: is it right, is it on record, is it finished?"""
-    recorded = context.credit_note
-    on_record = recorded is not None and recorded.external_id == note.id and recorded.status != DELETED
+    on_record = _on_record(context) == note.id
     wrong = not isinstance(asked, Credit) or _sums_of(note) != asked.sums
     if note.status == DRAFT and (wrong or _not_creditable(context) is not None):
         return Intent("delete_credit_note", note, context, earlier_outcome=outcome)
@@ -119,7 +138,11 @@ async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
 
 
 def _why_not(
-    context: StepContext, remote: SevInvoice | None, credit: Credit | Problem, notes: list[CreditNote]
+    context: StepContext,
+    remote: SevInvoice | None,
+    credit: Credit | Problem,
+    by_hand: Decimal,
+    others: list[CreditRecord],
 ) -> Parked | Rejected | None:
     """Why nothing is written; None if nothing speaks against the credit note."""
     number = context.invoice.number
@@ -133,8 +156,6 @@ def _why_not(
         return advance
     if remote.paid_amount <= 0 and remote.pay_date is None:
         return Parked(problem("credit_note_needs_payment", number=number))
-    others = [note for note in context.credit_notes if note.status != DELETED and note.job_id != context.job_id]
-    by_hand = _by_hand(context, remote, notes)
     found = exceeded(number, credit, others, by_hand, _published(context), _currency(context))
     return Rejected(found) if found else None
 
@@ -146,11 +167,18 @@ def _not_creditable(context: StepContext) -> Parked | Rejected | None:
     return None if context.handback.sync_status is SyncStatus.SYNCED else _not_published(context)
 
 
-def _by_hand(context: StepContext, remote: SevInvoice, notes: list[CreditNote]) -> Decimal:
-    """The gross sum of the credit notes that others made of the invoice in sevDesk."""
-    known = {note.external_id for note in context.credit_notes}
-    others = [note for note in notes if note.origin is not None and note.origin.id == remote.id]
-    return sum((note.sum_gross or ZERO for note in others if note.id not in known), ZERO)
+def _by_hand(context: StepContext, remote: SevInvoice | None, notes: list[CreditNote]) -> Decimal:
+    """The gross sum of the credit notes of the invoice in sevDesk that are not on record.
+
+    Those that sevDesk made of it have it as origin; those of our own making, or copies of them, have our marker.
+    """
+    known, marker = {note.external_id for note in context.credit_notes}, f"{context.invoice.number}/"
+
+    def is_of_it(note: CreditNote) -> bool:
+        made_of_it = remote is not None and note.origin is not None and note.origin.id == remote.id
+        return made_of_it or (note.customer_internal_note or "").startswith(marker)
+
+    return sum((note.sum_gross or ZERO for note in notes if is_of_it(note) and note.id not in known), ZERO)
 
 
 def _not_published(context: StepContext) -> Parked:

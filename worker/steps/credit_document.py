@@ -1,9 +1,5 @@
 """credit_pdf, credit_mail: store the credit note's PDF, and mail it if `notify` asks for that."""
 
-from contextlib import suppress
-
-from sevdesk_client.errors import NotFound
-from sevdesk_client.models import CreditNote as SevCreditNote
 from sevdesk_client.models import MailDraft
 from worker.domain.credit import FINALIZED
 from worker.domain.events import CreditMailed, CreditPdfStored, SentHow
@@ -12,6 +8,7 @@ from worker.domain.jobs import CreditInvoice
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
 from worker.steps.check import why_no_mail
+from worker.steps.credit_note import existing
 from worker.steps.document import addressed_otherwise
 from worker.steps.email import earlier_mail, mailed_event
 from worker.steps.pdf import digest_of
@@ -30,13 +27,6 @@ def mail_about(context: StepContext, number: str | None) -> MailDraft:
     assert context.party.email is not None
     text = MAIL_TEXT.format(number=number, invoice=invoice)
     return MailDraft(to=context.party.email, subject=f"Gutschrift {number}", text=text)
-
-
-async def existing(id: str, account: SevdeskAccount) -> SevCreditNote | None:
-    """sevDesk's copy of a credit note; None if it was deleted there. Raises any other `SevDeskError`."""
-    with suppress(NotFound):
-        return await account.client.get_credit_note(id)
-    return None
 
 
 async def look_pdf(context: StepContext, account: SevdeskAccount) -> StepResult:

@@ -1,11 +1,15 @@
 """What all steps about credit notes share: finding them in sevDesk, their numbers, and what became of an open write."""
 
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 
+from sevdesk_client.errors import NotFound
 from sevdesk_client.models import CreditNote
 from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.sending import MAX_PAGE
+from worker.domain.credit import DELETED, DRAFTED
+from worker.domain.invoice import CreditNote as CreditRecord
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
 from worker.steps.payments import DRAFT, paid_of
@@ -29,6 +33,22 @@ async def credit_notes_of(contact_id: str, account: SevdeskAccount) -> list[Cred
         if len(page) < MAX_PAGE:
             return found
         offset += MAX_PAGE
+
+
+async def existing(id: str, account: SevdeskAccount) -> CreditNote | None:
+    """sevDesk's copy of a credit note; None if it was deleted there. Raises any other `SevDeskError`."""
+    with suppress(NotFound):
+        return await account.client.get_credit_note(id)
+    return None
+
+
+async def standing(context: StepContext, account: SevdeskAccount) -> list[CreditRecord]:
+    """Other jobs' credit notes of the invoice on record, without drafts that sevDesk no longer has.
+
+    A draft may be deleted by hand, or by us with the answer lost and the job dismissed. Raises `SevDeskError`.
+    """
+    others = [note for note in context.credit_notes if note.status != DELETED and note.job_id != context.job_id]
+    return [note for note in others if note.status != DRAFTED or await existing(note.external_id, account) is not None]
 
 
 async def free_number(day: date, account: SevdeskAccount) -> str:

@@ -1,0 +1,77 @@
+"""Credit notes that a person deleted or changed in sevDesk, while ours is on record as a draft."""
+
+from decimal import Decimal
+
+from flow.histories import do, nothing_open, open_office, retried
+from flow.model_office import Office, Trouble
+from flow.test_credit_invoice import HALF, credit, noted, published
+
+office = open_office
+
+WHOLE = [{"position": 1}]
+
+
+def delete_by_hand(office: Office) -> None:
+    """A person deletes all credit notes in sevDesk."""
+    office.account.credit_notes.clear()
+    for invoice in office.documents():
+        invoice.credit_note_id = None
+    office.touched = True
+
+
+async def left_as_draft(office: Office) -> None:
+    """A job that gave up after it saved its draft over a half; sevDesk is known not to have finished it."""
+    await published(office)
+    job = await credit(office, HALF, Trouble("dropped", 1, blind=True))
+    assert job["state"] == "parked" and len(office.account.credit_notes) == 1
+    closing = "UPDATE sevdesk_intents SET closed_at = now(), outcome = 'found_not_done' WHERE closed_at IS NULL"
+    await office.billing.db.execute(closing)
+
+
+async def test_deleted_draft_of_another_job_is_ignored(office: Office) -> None:
+    """The draft was deleted by hand: the whole invoice may be credited by the next job."""
+    await left_as_draft(office)
+    delete_by_hand(office)
+    job = await credit(office, WHOLE)
+    assert (job["state"], job["error"]) == ("done", None)
+    assert [note.fields.sums.gross for note in office.account.credit_notes.values()] == [Decimal(119)]
+
+
+async def test_deleted_draft_permits_the_cancellation(office: Office) -> None:
+    """The draft was deleted by hand: nothing is credited, so the invoice is cancelled as a whole."""
+    await left_as_draft(office)
+    delete_by_hand(office)
+    job = await do(office, "cancel_invoice", reason="all of it", refund=True)
+    assert (job["state"], job["error"]) == ("done", None)
+
+
+async def test_deleted_draft_is_made_again(office: Office) -> None:
+    """Its own job finds the draft gone, records that, and makes another."""
+    await published(office)
+    job = await credit(office, HALF, Trouble("dropped", 1, blind=True))
+    delete_by_hand(office)
+    assert (await retried(office, job))["state"] == "done"
+    events = [each for each in await office.billing.events(office.invoice) if each.startswith("credit")]
+    assert events == ["credit_saved", "credit_deleted", "credit_saved", "credited", "credit_pdf_stored"]
+    assert [row["status"] for row in await noted(office)] == ["finalized"] and await nothing_open(office)
+
+
+async def test_edited_draft_is_found_by_id(office: Office) -> None:
+    """A person removed our marker from the draft: it is finished all the same, and no second one is made."""
+    await published(office)
+    job = await credit(office, HALF, Trouble("dropped", 1, blind=True))
+    [note] = office.account.credit_notes.values()
+    note.note = "bitte prüfen"
+    office.touched = True
+    assert (await retried(office, job))["state"] == "done"
+    assert [each.status for each in office.account.credit_notes.values()] == [200]
+
+
+async def test_copy_of_our_note_counts(office: Office) -> None:
+    """A credit note with the marker of another of the invoice's jobs counts, though it is not on record."""
+    await published(office)
+    assert (await credit(office))["state"] == "done"
+    await office.billing.db.execute("DELETE FROM sevdesk_credit_notes")
+    office.touched = True
+    job = await credit(office, WHOLE)
+    assert (job["state"], job["problem"]) == ("rejected", "credit_exceeds_invoice")
