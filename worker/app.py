@@ -31,7 +31,7 @@ from worker.runner.account_check import AccountCheck
 from worker.runner.runner import Runner
 from worker.settings import Settings
 from worker.steps.sevdesk_account import SevdeskAccount
-from worker.store import CONNECTION_LOST, LockSession, Store, require_session_locks
+from worker.store import CONNECTION_LOST, WRONG_URL, LockSession, Store, require_session_locks
 
 log = structlog.get_logger()
 
@@ -50,7 +50,10 @@ class App:
         self._stop.set()
 
     async def run(self) -> None:
-        """Connect, work until stopped, drain, close. Raises what Postgres refuses at the start, and `PooledLocks`."""
+        """Connect, work until stopped, drain, close.
+
+        Raises what Postgres refuses at the start, `WRONG_URL` and `PooledLocks`.
+        """
         async with contextlib.AsyncExitStack() as stack:
             store = await self._connect_store()
             if store is None:
@@ -72,6 +75,8 @@ class App:
                 except BaseException:
                     await store.close()
                     raise
+            except WRONG_URL:  # one of CONNECTION_LOST by its class, but no waiting mends it
+                raise
             except CONNECTION_LOST as error:
                 if not logged:
                     log.warning(

@@ -144,6 +144,13 @@ async def test_refused_worker_says_so(operator: Operator, database_url: str) -> 
     assert ended == 2 and problem.startswith("Postgres refuses (InvalidCatalogNameError). Check DATABASE_URL")
 
 
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_LOCK_URL"])
+async def test_refused_url_option_ends_run(operator: Operator, database_url: str, name: str) -> None:
+    """An option that asyncpg refuses is a wrong setting, which waiting does not mend."""
+    ended, _, problem = await operator.run("run", **{name: f"{database_url}?sslmode=nonsense"})
+    assert ended == 2 and "DATABASE_LOCK_URL has an option with a wrong value, such as sslmode." in problem
+
+
 async def test_failed_migration_is_explained(operator: Operator, billing: Billing, empty_url: str) -> None:
     """Without the owner's rights, and over tables of others: one sentence each."""
     await billing.db.execute((sql_dir() / "roles.sql").read_text() + "ALTER ROLE sevdesk_worker LOGIN PASSWORD 'x'")

@@ -114,7 +114,7 @@ async def test_worker_waits_for_its_servers(
 
 
 async def test_refusing_database_is_outlived(billing: Billing, worker: object, logged: Logged) -> None:
-    """Postgres answers, but refuses the ledger's rows (a full disk, say): once it takes them, the jobs run."""
+    """Postgres answers, but refuses the ledger's rows (a full disk, say): logged once; then the jobs run."""
     await billing.db.execute("""
         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full; END $$;
         CREATE TRIGGER refuse BEFORE INSERT ON sevdesk_jobs FOR EACH ROW EXECUTE FUNCTION refuse();""")
@@ -122,5 +122,7 @@ async def test_refusing_database_is_outlived(billing: Billing, worker: object, l
     async with asyncio.timeout(PATIENCE):
         while not logged()["inbox.unexpected_error"]:  # noqa: ASYNC110 - a log line sets no event
             await asyncio.sleep(0.01)
+    await asyncio.sleep(2.5)  # longer than until the next try
     await billing.db.execute("DROP TRIGGER refuse ON sevdesk_jobs")
     assert (await billing.ended(job_id))["state"] == "done"
+    assert logged()["inbox.unexpected_error"] == 1

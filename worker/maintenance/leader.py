@@ -5,11 +5,11 @@ import contextlib
 
 import structlog
 
-from worker.maintenance.loop import RECONNECT_SECONDS, wait_for
+from worker.maintenance.loop import survived, wait_for
 from worker.maintenance.maintenance import Maintenance
 from worker.observability.outage import Outage
 from worker.queue.claims import ClaimLoop
-from worker.store import OUTAGES, LockSession
+from worker.store import LockSession
 
 log = structlog.get_logger()
 
@@ -32,7 +32,7 @@ class Leadership:
         try:
             while True:
                 self.lost.clear()
-                try:
+                async with survived(self._postgres):
                     if not self._locks.alive:
                         await self._step_down()
                         await self._connect()
@@ -42,12 +42,6 @@ class Leadership:
                         log.info("leader.elected")
                         self._task = asyncio.create_task(self._maintenance.run())
                     await wait_for(self.lost, LEAD_SECONDS)
-                except OUTAGES as error:
-                    self._postgres.began(error)
-                    await asyncio.sleep(RECONNECT_SECONDS)
-                except Exception:
-                    log.exception("maintenance.unexpected_error")
-                    await asyncio.sleep(RECONNECT_SECONDS)
         finally:
             await self._step_down()
 

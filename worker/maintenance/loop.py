@@ -1,8 +1,8 @@
-"""A loop that repeats an action and survives outages."""
+"""How loops survive outages and errors."""
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
 
@@ -15,16 +15,24 @@ log = structlog.get_logger()
 RECONNECT_SECONDS = 1.0
 
 
+@contextlib.asynccontextmanager
+async def survived(postgres: Outage) -> AsyncIterator[None]:
+    """Wait RECONNECT_SECONDS after an outage or any other error, which is logged, and raise nothing."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OUTAGES):
+            postgres.began(error)
+        elif postgres.is_news("maintenance", type(error)):
+            log.exception("maintenance.unexpected_error")
+        await asyncio.sleep(RECONNECT_SECONDS)
+
+
 async def run_every(seconds: float, act: Callable[[], Awaitable[None]], postgres: Outage) -> None:
     """Call `act` every `seconds`; never returns. Outages are survived, and other errors logged."""
     while True:
-        try:
+        async with survived(postgres):
             await act()
-        except OUTAGES as error:
-            postgres.began(error)
-            await asyncio.sleep(RECONNECT_SECONDS)
-        except Exception:
-            log.exception("maintenance.unexpected_error")
         await asyncio.sleep(seconds)
 
 

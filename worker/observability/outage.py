@@ -1,4 +1,4 @@
-"""Says once that a server is away, and once that it is back, however many loops notice it."""
+"""Logs an outage, or an error that each try meets again, once a minute at most, however many loops notice it."""
 
 from time import monotonic
 from typing import Literal
@@ -7,7 +7,7 @@ import structlog
 
 log = structlog.get_logger()
 
-# A server that comes and goes is spoken of at most this often.
+# The same is logged at most this often, though a server come and go, or an error be met every second.
 QUIET_SECONDS = 60.0
 
 
@@ -17,20 +17,26 @@ class Outage:
     def __init__(self, name: Literal["redis", "postgres"]) -> None:
         self._name = name
         self._lasts = self._told = False
-        self._told_at = -QUIET_SECONDS
+        self._logged_at: dict[tuple[object, ...], float] = {}
 
     def began(self, error: BaseException) -> None:
         """Log the beginning, unless it is known or one was logged within QUIET_SECONDS."""
         if self._lasts:
             return
-        self._lasts, self._told = True, monotonic() - self._told_at >= QUIET_SECONDS
+        self._lasts, self._told = True, self.is_news()
         if self._told:
-            self._told_at = monotonic()
             log.warning(
                 "redis.lost" if self._name == "redis" else "postgres.lost",
                 error=type(error).__name__,
                 next_step="The worker waits and goes on by itself.",
             )
+
+    def is_news(self, *kind: object) -> bool:
+        """True unless it was True for this kind of line within QUIET_SECONDS."""
+        if monotonic() - self._logged_at.get(kind, -QUIET_SECONDS) < QUIET_SECONDS:
+            return False
+        self._logged_at[kind] = monotonic()
+        return True
 
     def over(self) -> None:
         """Log the end, if the beginning was logged."""

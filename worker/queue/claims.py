@@ -111,8 +111,9 @@ class ClaimLoop:
             return started > 0
         except OUTAGES as error:
             self._postgres.began(error)
-        except Exception:
-            log.exception("queue.claim_failed")
+        except Exception as error:
+            if self._postgres.is_news("claims", type(error)):
+                log.exception("queue.claim_failed")
             await asyncio.sleep(REFUSED_SECONDS)
         return False
 

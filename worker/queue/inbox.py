@@ -88,8 +88,9 @@ class InboxWorker(Worker):
             except OUTAGES as error:
                 self._postgres.began(error)
                 await asyncio.sleep(OUTAGE_WAIT)
-            except Exception:
-                log.exception("inbox.unexpected_error")
+            except Exception as error:
+                if self._postgres.is_news("inbox", type(error)):
+                    log.exception("inbox.unexpected_error")
                 await asyncio.sleep(OUTAGE_WAIT)
             with contextlib.suppress(TimeoutError):
                 # Not wait_for: on Python 3.11 it can swallow a cancellation that meets the event (measured).

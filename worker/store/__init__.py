@@ -1,6 +1,6 @@
 """The only package that runs SQL; the statements themselves are in `sql/queries/`, one file per subject."""
 
-from worker.store.connection import CONFLICTS, CONNECTION_LOST, OUTAGES, STATEMENT_TIMEOUT, TOO_SLOW
+from worker.store.connection import CONFLICTS, CONNECTION_LOST, OUTAGES, STATEMENT_TIMEOUT, TOO_SLOW, WRONG_URL
 from worker.store.locks import LockSession
 from worker.store.pool import InvoiceChanged, NoOpenQuestion, Store
 from worker.store.pooler import PooledLocks, require_session_locks
@@ -11,6 +11,7 @@ __all__ = [
     "OUTAGES",
     "STATEMENT_TIMEOUT",
     "TOO_SLOW",
+    "WRONG_URL",
     "InvoiceChanged",
     "LockSession",
     "NoOpenQuestion",

@@ -52,6 +52,8 @@ CONNECTION_LOST = (
     OSError,
     TimeoutError,
 )
+# What asyncpg raises, without asking the server, for a URL with an option it refuses, such as an unknown sslmode.
+WRONG_URL = asyncpg.ClientConfigurationError
 # What the worker's own loops wait out: those, and tables that a migration has not made yet.
 OUTAGES = (
     *CONNECTION_LOST,
