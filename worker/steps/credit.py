@@ -35,7 +35,7 @@ from worker.steps.credit_note import (
 )
 from worker.steps.document import addressed_otherwise
 from worker.steps.finalize import SEND_TYPE
-from worker.steps.payments import DRAFT, ZERO, Receivable, compare
+from worker.steps.payments import DRAFT, ZERO, Receivable, compare, recordable
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Intent, LookResult, Step, StepContext, StepResult, WriteOutcome
 
@@ -279,7 +279,7 @@ def _settled(
         return ()
     invoice = context.invoice
     receivable = Receivable(invoice.id, invoice.number, invoice.gross_amount, context.handback, credited, refund_due)
-    return compare(receivable, remote, {})
+    return recordable(context.handback, compare(receivable, remote, {}))
 
 
 # -- what it is about --------------------------------------------------------------------------------------------------
