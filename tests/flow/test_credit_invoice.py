@@ -88,6 +88,7 @@ async def test_several_never_exceed_the_invoice(office: Office) -> None:
     assert (job["state"], job["problem"]) == ("rejected", "credit_exceeds_invoice")
     said = parameters(job)
     assert (Decimal(said["credited"]), Decimal(said["invoiced"]), said["asked"]) == (119, 119, "0.05")
+    assert said["left"] == "0.00" and "at most 0.00 EUR gross" in job["next_step"]
     assert office.wire.done == written and len(office.account.credit_notes) == 2
     numbers = [row["credit_note_number"] for row in await noted(office)]
     assert len(set(numbers)) == 2
