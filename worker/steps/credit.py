@@ -69,7 +69,12 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
             return StepResult(stop=stop, outcome=outcome)
         draft = await _draft(context, credit, remote, account)
         return Intent("save_credit_note", draft, context, {"marker": marker}, outcome)
-    return _look_at(context, note, credit, outcome)
+    result = _look_at(context, note, credit, outcome)
+    if isinstance(result, Intent) and result.action == "finalize_credit_note":  # much may have happened to the invoice
+        by_hand, others = _by_hand(context, remote, notes), await standing(context, account)
+        if (stop := _why_not(context, remote, credit, by_hand, others)) is not None:
+            return StepResult(stop=stop, outcome=outcome)
+    return result
 
 
 def _on_record(context: StepContext) -> str | None:
