@@ -1,12 +1,13 @@
 """Crediting parts of an invoice: credit notes of our own, to the cent, exactly once for each job."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from flow.billing import parameters
-from flow.histories import do, nothing_open, open_office, outcomes, pay, retried
+from flow.histories import begin, do, nothing_open, open_office, outcomes, pay, retried
 from flow.model_office import Office, Trouble
 
 from sevdesk_client.sandbox.endpoints import cancelling, paying
@@ -87,6 +88,7 @@ async def test_several_never_exceed_the_invoice(office: Office) -> None:
     assert (job["state"], job["problem"]) == ("rejected", "credit_exceeds_invoice")
     said = parameters(job)
     assert (Decimal(said["credited"]), Decimal(said["invoiced"]), said["asked"]) == (119, 119, "0.05")
+    assert said["left"] == "0.00" and "at most 0.00 EUR gross" in job["next_step"]
     assert office.wire.done == written and len(office.account.credit_notes) == 2
     numbers = [row["credit_note_number"] for row in await noted(office)]
     assert len(set(numbers)) == 2
@@ -227,3 +229,29 @@ async def test_taken_number_is_passed_over(office: Office) -> None:
     numbers = [row["credit_note_number"] for row in await noted(office)]
     first = office.account.next_credit_note
     assert numbers == [f"GU-{first}", f"GU-{first + 1}"]
+
+
+async def test_many_taken_numbers_are_passed_over(office: Office) -> None:
+    """More numbers ahead of the sequence are taken than are tried one by one: still a number of its own."""
+    office.account.switches.change({"send_by_enshrines": False})
+    await published(office)
+    assert (await credit(office))["state"] == "done"
+    [note] = office.account.credit_notes.values()
+    first = office.account.next_credit_note
+    for ahead in range(1, 50):
+        ident, number = note.id + 1000 + ahead, f"GU-{first + ahead}"
+        office.account.credit_notes[ident] = replace(note, id=ident, number=number, note=None, source_id=0)
+    job_id = await begin(office, "credit_invoice", reason="broken", positions=json.dumps(HALF))
+    assert (await office.billing.job(job_id))["state"] == "done"
+    assert [row["credit_note_number"] for row in await noted(office)] == [f"GU-{first}", f"GU-{first + 50}"]
+
+
+async def test_closed_claim_does_not_hinder_recording(office: Office) -> None:
+    """The billing system closed the claim itself: the credit note is recorded, and no payment with it."""
+    await published(office, "59.50")
+    await office.billing.db.execute("UPDATE billing_invoices SET claim_status = 'cancelled'")
+    job_id = await begin(office, "credit_invoice", reason="broken", positions=json.dumps(HALF))
+    job = await office.billing.job(job_id)
+    assert (job["state"], job["error"]) == ("done", None)
+    assert [row["status"] for row in await noted(office)] == ["finalized"] and await nothing_open(office)
+    assert "settled_by_credit" not in await office.billing.events(office.invoice)

@@ -2,9 +2,11 @@
 
 from decimal import Decimal
 
-from flow.histories import do, nothing_open, open_office, retried
+from flow.histories import do, nothing_open, open_office, pay, retried
 from flow.model_office import Office, Trouble
 from flow.test_credit_invoice import HALF, credit, noted, published
+
+from sevdesk_client.sandbox.endpoints import paying
 
 office = open_office
 
@@ -75,3 +77,16 @@ async def test_copy_of_our_note_counts(office: Office) -> None:
     office.touched = True
     job = await credit(office, WHOLE)
     assert (job["state"], job["problem"]) == ("rejected", "credit_exceeds_invoice")
+
+
+async def test_draft_waits_for_unlinked_payment(office: Office) -> None:
+    """The payment was unlinked after the draft was saved: the draft is not finished before money has come again."""
+    await published(office)
+    job = await credit(office, HALF, Trouble("dropped", 1, blind=True))
+    paying.unlink(office.account, office.documents()[0])
+    office.touched = True
+    job = await retried(office, job)
+    assert (job["state"], job["problem"]) == ("parked", "credit_note_needs_payment")
+    assert [each.status for each in office.account.credit_notes.values()] == [100]
+    pay(office, "119")
+    assert (await retried(office, job))["state"] == "done"

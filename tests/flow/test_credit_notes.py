@@ -131,3 +131,17 @@ async def test_ignored_filter_costs_nothing(office: Office) -> None:
     job = await do(office, "cancel_invoice", reason="returned")
     assert job["state"] == "parked" and len(office.account.credit_notes) == 2
     assert await office.billing.db.fetchval(STORED_ID) != str(other.id)
+
+
+async def test_lost_note_is_found_without_filter(office: Office) -> None:
+    """The answer to createFromInvoice is lost and the filter by origin is ignored: it is found, not made again."""
+    await publish_and_pay(office)
+    cancelling.cancel(office.account, office.documents()[0])
+    [other] = office.account.credit_notes.values()
+    other.origin_id, other.note, office.documents()[0].credit_note_id = 1, None, None
+    paying.unlink(office.account, office.documents()[0])
+    pay(office, "59.50")
+    office.account.switches.change({"ignored_filters": ["origin[id]"]})
+    job = await do(office, "cancel_invoice", Trouble("lost"), reason="returned", refund=True)
+    assert (job["state"], job["error"]) == ("done", None)
+    assert await outcomes(office, "create_credit_note") == ["found_done"]

@@ -82,7 +82,7 @@ def exceeded(
         limit = sum((limits[rate].gross for rate in rates), ZERO)
         if before + asked > limit:
             listed = " / ".join(map(percent, rates))
-            figures = {"asked": asked, "credited": before, "invoiced": limit}
+            figures = {"asked": asked, "credited": before, "invoiced": limit, "left": max(ZERO, limit - before)}
             shown = {name: f"{amount:.2f}" for name, amount in figures.items()}
             return problem("credit_exceeds_invoice", number=number, rates=listed, currency=currency, **shown)
     return None

@@ -111,9 +111,15 @@ async def _credit_note_for(context: StepContext, remote: SevInvoice, account: Se
 
 
 async def _credit_note_by_origin(remote: SevInvoice, account: SevdeskAccount) -> CreditNote | None:
-    with suppress(FilterIgnored):  # not proved to work; but sevDesk itself refuses a second one (measured by two)
-        return next(iter(await account.client.find_credit_notes(remote.id)), None)
-    return None
+    """The credit note that sevDesk made of the invoice. Where it ignores the filter, all of the contact are read."""
+    try:
+        notes = await account.client.find_credit_notes(remote.id)
+    except FilterIgnored:
+        if remote.contact_id is None:
+            raise
+        found = await credit_note.credit_notes_of(remote.contact_id, account)
+        notes = [note for note in found if note.origin is not None and note.origin.id == remote.id]
+    return next(iter(notes), None)
 
 
 def _look_at_note(context: StepContext, remote: SevInvoice, note: CreditNote, account: SevdeskAccount) -> LookResult:

@@ -44,7 +44,7 @@ from worker.steps.credit_note import (
 )
 from worker.steps.document import addressed_otherwise
 from worker.steps.finalize import SEND_TYPE
-from worker.steps.payments import DRAFT, ZERO, Receivable, compare
+from worker.steps.payments import DRAFT, ZERO, Receivable, compare, recordable
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Intent, LookResult, Step, StepContext, StepResult, WriteOutcome
 
@@ -78,7 +78,12 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
             return StepResult(stop=stop, outcome=outcome)
         draft = await _draft(context, credit, remote, account)
         return Intent("save_credit_note", draft, context, {"marker": marker}, outcome)
-    return _look_at(context, note, credit, outcome)
+    result = _look_at(context, note, credit, outcome)
+    if isinstance(result, Intent) and result.action == "finalize_credit_note":  # much may have happened to the invoice
+        by_hand, others = _by_hand(context, remote, notes), await standing(context, account)
+        if (stop := _why_not(context, remote, credit, by_hand, others)) is not None:
+            return StepResult(stop=stop, outcome=outcome)
+    return result
 
 
 def _on_record(context: StepContext) -> str | None:
@@ -291,7 +296,7 @@ def _settled(
         return ()
     invoice = context.invoice
     receivable = Receivable(invoice.id, invoice.number, invoice.gross_amount, context.handback, credited, refund_due)
-    return compare(receivable, remote, {})
+    return recordable(context.handback, compare(receivable, remote, {}))
 
 
 # -- what it is about --------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import OpenIntent, StepContext, WriteOutcome
 
 NONE_FOR = ("AR", "TR")  # sevDesk's invoice types without credit notes (official)
-# More numbers ahead of the sequence are never in use: it moves when a credit note is enshrined (measured by one peer).
+# So many numbers are tried one by one. The sequence moves when a credit note is enshrined (measured by one peer).
 MOST_AHEAD = 20
 
 
@@ -52,13 +52,26 @@ async def standing(context: StepContext, account: SevdeskAccount) -> list[Credit
 
 
 async def free_number(day: date, account: SevdeskAccount) -> str:
-    """The first number from the sequence on that no finished credit note has. Raises `SevDeskError`."""
+    """A number from the sequence on that no finished credit note has. Raises `SevDeskError`.
+
+    The first such number if it is less than `MOST_AHEAD` ahead; else one found by doubling the distance, then halving.
+    """
     sequence = await account.client.credit_note_sequence()
+
+    async def is_free(ahead: int) -> bool:
+        found = await account.client.list_credit_notes(number=sequence.number(day, ahead))
+        return all(note.status == DRAFT for note in found)
+
     for ahead in range(MOST_AHEAD):
-        number = sequence.number(day, ahead)
-        if all(note.status == DRAFT for note in await account.client.list_credit_notes(number=number)):
-            return number
-    return sequence.number(day)
+        if await is_free(ahead):
+            return sequence.number(day, ahead)
+    taken, free = MOST_AHEAD - 1, MOST_AHEAD
+    while not await is_free(free):
+        taken, free = free, 2 * free
+    while free - taken > 1:
+        middle = (taken + free) // 2
+        taken, free = (taken, middle) if await is_free(middle) else (middle, free)
+    return sequence.number(day, free)
 
 
 def write_outcome(opened: OpenIntent | None, note: CreditNote | None) -> WriteOutcome:

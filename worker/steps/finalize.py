@@ -1,14 +1,16 @@
 """template, finalize: set the draft's layout, then make sevDesk draw its number; only a cancellation undoes that."""
 
+from collections.abc import Mapping
+
 from sevdesk_client.models import Invoice as SevInvoice
-from worker.domain.events import Finalized, FinalizedHow, TemplateSet
+from worker.domain.events import Event, Finalized, FinalizedHow, TemplateSet
 from worker.domain.lifecycle import apply
 from worker.domain.money import Sums
 from worker.domain.outcome import Rejected
 from worker.domain.problems import problem
 from worker.steps.deal_check import late_warnings
 from worker.steps.field_map import TEMPLATE_ID
-from worker.steps.payments import DRAFT, Receivable, cancellations, closed_without_day, compare
+from worker.steps.payments import DRAFT, Receivable, cancellations, closed_without_day, compare, recordable
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import (
     Intent,
@@ -52,7 +54,7 @@ async def leap_finalize(intent: Intent, account: SevdeskAccount) -> StepResult:
     """PUT sendBy: sevDesk draws the number and the invoice is open."""
     remote = await account.client.send_by(intent.request, send_type=SEND_TYPE)
     event = finalized(remote, "finalized")
-    nothing_owed = compare(_receivable(intent.context, event), remote, {}) if remote.sum_gross == 0 else ()
+    nothing_owed = _compared(intent.context, event, remote, {}) if remote.sum_gross == 0 else ()
     return StepResult((event, *nothing_owed), remote)
 
 
@@ -66,14 +68,17 @@ async def adopt_finalized(context: StepContext, remote: SevInvoice, account: Sev
     outcome = write_outcome(context.open_intent, remote)
     stop = Rejected(problem("cancelled_in_sevdesk", number=number)) if remote.id in cancelled_by else None
     warnings = late_warnings(context) if context.open_intent is not None and stop is None else ()
-    events = (event, *warnings, *compare(_receivable(context, event), remote, cancelled_by))
+    events = (event, *warnings, *_compared(context, event, remote, cancelled_by))
     return StepResult(events, remote, stop, outcome=outcome)
 
 
-def _receivable(context: StepContext, event: Finalized) -> Receivable:
-    """What is owed once the invoice is finalized."""
-    invoice = context.invoice
-    return Receivable(invoice.id, invoice.number, invoice.gross_amount, apply(context.handback, event))
+def _compared(
+    context: StepContext, event: Finalized, remote: SevInvoice, cancelled_by: Mapping[str, SevInvoice]
+) -> tuple[Event, ...]:
+    """What sevDesk shows of payments and cancellations once the invoice is finalized."""
+    invoice, after = context.invoice, apply(context.handback, event)
+    receivable = Receivable(invoice.id, invoice.number, invoice.gross_amount, after)
+    return recordable(after, compare(receivable, remote, cancelled_by))
 
 
 def sums_of(remote: SevInvoice) -> Sums:

@@ -180,6 +180,15 @@ def cancellation_of(document: SevInvoice | CreditNote) -> Cancellation:
     )
 
 
+def recordable(handback: Handback, events: tuple[Event, ...]) -> tuple[Event, ...]:
+    """The events without those of a payment that the claim cannot take, since the billing system closed it.
+
+    For results of a write, which must be recorded in any case; the payment sync reports `payment_state_conflict`.
+    """
+    takes = all(handback.claim_status in TABLE[type(each)].claim for each in events if isinstance(each, PaymentEvent))
+    return events if takes else tuple(each for each in events if not isinstance(each, PaymentEvent | PaymentSynced))
+
+
 def _payment(receivable: Receivable, remote: PaymentState) -> PaymentEvent | None:
     """The payment event; None if it would say what we know already, or if sevDesk's state is unexplained."""
     kind, paid = _payment_type(receivable, remote), paid_of(remote)

@@ -30,10 +30,11 @@ ENTRIES = (
     entry("credit_exceeds_invoice", Actor.REQUESTER,
           "At {rates} tax invoice {number} is over {invoiced} {currency} gross; credited are {credited}, and {asked} "
           "more are asked for.",
-          "Ask again for less, or delete a credit note that is still a draft in sevDesk.",
+          "Ask again for at most {left} {currency} gross, or delete a credit note that is still a draft in sevDesk.",
           "Bei {rates} Steuer lautet Rechnung {number} auf {invoiced} {currency} brutto; gutgeschrieben sind "
           "{credited}, verlangt werden noch {asked}.",
-          "Weniger anfordern, oder eine Gutschrift löschen, die in sevDesk noch Entwurf ist."),
+          "Höchstens {left} {currency} brutto anfordern, oder eine Gutschrift "
+          "löschen, die in sevDesk noch Entwurf ist."),
     entry("credit_note_sums_differ", Actor.ACCOUNTANT,
           "sevDesk's credit note {credit_note} for invoice {number} is over {found} {currency}; expected are "
           "{expected}.",
