@@ -1,0 +1,39 @@
+"""A Redis user with few rights: without channels, and without the commands that Redis calls dangerous."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import pytest
+from flow.billing import Billing
+from flow.conftest import RunWorker
+from structlog.testing import capture_logs
+
+USER, PASSWORD = "few-rights", "few-rights"
+LOOK_SECONDS = 3.0  # longer than some tries of the loop that waits for PUBLISH
+
+
+@pytest.fixture
+async def limited_url(billing: Billing, redis_url: str) -> AsyncIterator[str]:
+    """Redis for a user that may use every key, but no channel and no command of @dangerous."""
+    rules = (f">{PASSWORD}", "on", "~*", "resetchannels", "+@all", "-@dangerous")
+    await billing.redis.execute_command("ACL", "SETUSER", USER, *rules)
+    parts = urlsplit(redis_url)
+    address = parts.netloc.rpartition("@")[2]
+    yield parts._replace(netloc=f"{USER}:{PASSWORD}@{address}").geturl()
+    await billing.redis.execute_command("ACL", "DELUSER", USER)
+
+
+async def test_jobs_run_without_channels(billing: Billing, run_worker: RunWorker, limited_url: str) -> None:
+    """Jobs of Redis and of the outbox are done; the forbidden SUBSCRIBE opens no connection each second."""
+    with capture_logs() as lines:
+        async with run_worker(redis_url=limited_url):
+            jobs = [
+                await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice()),
+                await billing.request("publish_invoice", invoice_id=await billing.usual_invoice()),
+            ]
+            assert [(await billing.ended(job_id))["state"] for job_id in jobs] == ["done", "done"]
+            before = (await billing.redis.info("stats"))["total_connections_received"]
+            await asyncio.sleep(LOOK_SECONDS)
+            assert (await billing.redis.info("stats"))["total_connections_received"] - before <= 1
+    assert not {line["event"] for line in lines if line["log_level"] in ("warning", "error")}
