@@ -2,15 +2,25 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from flow.billing import Billing
 from flow.conftest import RunWorker
+from flow.operators import Operator
 from structlog.testing import capture_logs
+
+from worker.settings import Settings
 
 USER, PASSWORD = "few-rights", "few-rights"
 LOOK_SECONDS = 3.0  # longer than some tries of the loop that waits for PUBLISH
+
+
+@pytest.fixture
+def operator(settings: Settings, billing: Billing, tmp_path: Path) -> Operator:
+    """Of this test's database and Redis."""
+    return Operator(settings, tmp_path)
 
 
 @pytest.fixture
@@ -37,3 +47,17 @@ async def test_jobs_run_without_channels(billing: Billing, run_worker: RunWorker
             await asyncio.sleep(LOOK_SECONDS)
             assert (await billing.redis.info("stats"))["total_connections_received"] - before <= 1
     assert not {line["event"] for line in lines if line["log_level"] in ("warning", "error")}
+
+
+async def test_doctor_names_missing_rights(operator: Operator, limited_url: str) -> None:
+    """INFO, CONFIG and the channels are named one by one; SCAN, which is allowed, is not."""
+    found = await operator.json("doctor", REDIS_URL=limited_url)
+    redis = {check["name"]: check for check in found["checks"]}
+    assert redis["redis rights"]["level"] == "warn" and "redis" not in redis and "workers" in redis
+    said = redis["redis rights"]["detail"]
+    assert [right for right in ("INFO", "SCAN", "CONFIG", "PUBLISH", "SUBSCRIBE") if f"may not {right}:" in said] == [
+        "INFO",
+        "CONFIG",
+        "PUBLISH",
+        "SUBSCRIBE",
+    ]
