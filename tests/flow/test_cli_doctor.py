@@ -49,7 +49,7 @@ async def test_sound_installation_passes(operator: Operator) -> None:
     assert {name for name, (level, _) in found.items() if level == "ok"} == {
         "account",
         "postgres", "clock", "session locks", "migrations", "statements", "sync interval", "billing tables",
-        "billing indexes", "invoice numbers", "rights", "redis", "redis memory", "sevdesk", "templates",
+        "billing indexes", "invoice numbers", "rights", "redis", "redis memory", "redis rights", "sevdesk", "templates",
     }  # fmt: skip
     assert all(said.endswith(".") for _, said in found.values())
     code, said, _ = await operator.run("doctor")

@@ -1,5 +1,6 @@
 """doctor's checks of Redis and sevDesk."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from sevdesk_client.errors import SevDeskError, TokenRefused
@@ -13,6 +14,15 @@ from worker.store.probe import PostgresError
 from worker.store.rows import Row
 
 OLDEST_REDIS = (6, 2)
+WAKE_CHANNEL = "arq:wake"
+# What a Redis user may lack, and what is lost without it. Jobs run all the same.
+RIGHTS = {
+    "INFO": "version, memory and persistence are not checked",
+    "SCAN": "running workers are not found",
+    "CONFIG": "whether Redis saves snapshots is not known",
+    "PUBLISH": "workers learn of each other's pauses later",
+    "SUBSCRIBE": "jobs start up to half a second later",
+}
 
 
 async def redis_checks(settings: Settings) -> list[Check]:
@@ -21,14 +31,46 @@ async def redis_checks(settings: Settings) -> list[Check]:
 
     try:
         async with redis_client(settings.redis_url) as client:
-            info: dict[str, Any] = await client.info()
+            missing = await _missing_rights(client)
+            info: dict[str, Any] = {} if "INFO" in missing else await client.info()
             snapshots = await _snapshots(client)
-            workers = await living_workers(client)
+            workers = [] if "SCAN" in missing else await living_workers(client)
     except (RedisError, OSError, ValueError) as error:
         return [Check("redis", "fail", f"Redis does not answer ({type(error).__name__}). Check REDIS_URL.")]
     bad = "No worker has reported within ten seconds. Start one: sevdesk-worker run."
     running = check_that("workers", bool(workers), f"{len(workers)} running: {', '.join(workers)}.", bad, "warn")
-    return [_version(info), _eviction(info), _persistence(info, snapshots), running]
+    lost = [f"The Redis user may not {right}: {RIGHTS[right]}." for right in missing]
+    rights = check_that("redis rights", not lost, "The Redis user has every right.", " ".join(lost), "warn")
+    told = [_version(info), _eviction(info), _persistence(info, snapshots)] if info else []
+    return [*told, rights, *([] if "SCAN" in missing else [running])]
+
+
+async def _missing_rights(client: Any) -> list[str]:
+    """Those of RIGHTS that Redis refuses this user. Raises `RedisError` or `OSError` if Redis does not answer."""
+    from redis.exceptions import NoPermissionError, ResponseError
+
+    async with client.pubsub() as channel:
+        tries: dict[str, Callable[[], Awaitable[object]]] = {
+            "INFO": client.info,
+            "SCAN": client.scan,
+            "CONFIG": lambda: client.config_get("save"),
+            "PUBLISH": lambda: client.publish(WAKE_CHANNEL, "1"),  # an extra wake-up costs a worker one poll
+            "SUBSCRIBE": lambda: _subscribe(channel),
+        }
+        missing = []
+        for right in RIGHTS:
+            try:
+                await tries[right]()
+            except NoPermissionError:
+                missing.append(right)
+            except ResponseError:  # hosted Redis removes commands, which is no matter of this user's rights
+                pass
+    return missing
+
+
+async def _subscribe(channel: Any) -> None:
+    await channel.subscribe(WAKE_CHANNEL)
+    await channel.get_message(timeout=1.0)  # the answer, or the refusal
 
 
 async def _snapshots(client: Any) -> bool | None:

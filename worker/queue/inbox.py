@@ -15,7 +15,7 @@ from arq import Worker
 from arq.connections import ArqRedis
 from arq.constants import abort_jobs_ss, default_queue_name, in_progress_key_prefix, job_key_prefix
 from arq.worker import func
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 
 from worker.domain import jobs
 from worker.domain.ledger import IncomingJob
@@ -36,6 +36,8 @@ PAGE = 1000
 TURN_KEY, TURN_MS = "arq:inbox-turn", 2000
 # Seconds between tries while Redis or Postgres is away.
 OUTAGE_WAIT = 1.0
+# Seconds until SUBSCRIBE is tried again where the Redis user may not: rights change rarely.
+FORBIDDEN_WAIT = 60.0
 # Tie-break for equal enqueue times: the order of kinds in `jobs.KINDS`, which is that of an invoice's life.
 KIND_POSITION = {kind: position for position, kind in enumerate(jobs.KINDS)}
 HEALTH_SECONDS = 10
@@ -106,6 +108,8 @@ class InboxWorker(Worker):
                     while True:
                         if await channel.get_message(ignore_subscribe_messages=True, timeout=5.0):
                             self._wake.set()
+            except NoPermissionError:
+                await asyncio.sleep(FORBIDDEN_WAIT)
             except (RedisError, OSError):
                 await asyncio.sleep(OUTAGE_WAIT)
 
