@@ -10,6 +10,10 @@ import httpx
 from flow.waiting import PATIENCE
 
 from sevdesk_client.sandbox.http.server import Running
+from worker.operator.connections import open_account
+from worker.reconcile.read import Reconciliation, reconcile
+from worker.settings import Settings
+from worker.store import Store
 
 # Trusts nobody, for the sandbox speaks no TLS; loading the usual authorities for each call takes 20 ms.
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -65,3 +69,13 @@ async def until(holds: Callable[[], Awaitable[Any]], *, seconds: float = PATIENC
         while not (answer := await holds()):  # noqa: ASYNC110 - nobody tells us
             await asyncio.sleep(0.01)
     return answer
+
+
+async def compared(settings: Settings) -> Reconciliation:
+    """One comparison of the whole book, as the `reconcile` command makes it."""
+    store = await Store.connect(settings.database_url, size=1)
+    try:
+        async with open_account(settings) as account:
+            return await reconcile(store, account.client)
+    finally:
+        await store.close()

@@ -16,6 +16,7 @@ from flow.waiting import PATIENCE
 
 from sevdesk_client.sandbox.http.server import Running
 from worker.app import App
+from worker.gate.gate import SevdeskGate
 from worker.maintenance import maintenance
 from worker.settings import JobLimit, Settings
 
@@ -111,3 +112,17 @@ async def hasty_worker(run_worker: RunWorker) -> AsyncIterator[App]:
 def stage(billing: Billing, sevdesk: HoldableSevdesk, settings: Settings, run_worker: RunWorker) -> Stage:
     """Everything a trouble needs."""
     return Stage(billing, sevdesk, settings, run_worker)
+
+
+@pytest.fixture
+def gates(monkeypatch: pytest.MonkeyPatch) -> list[SevdeskGate]:
+    """The gate of each worker that was started."""
+    made: list[SevdeskGate] = []
+    make = App._gate
+
+    def remember(app: App, *given: Any) -> SevdeskGate:
+        made.append(make(app, *given))
+        return made[-1]
+
+    monkeypatch.setattr(App, "_gate", remember)
+    return made

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 from flow.billing import Billing, parameters, time_to_day
-from flow.books import pay
+from flow.books import compared, pay
 from flow.operators import Operator
 
 from sevdesk_client.sandbox.account.records import CreditNote
@@ -18,8 +18,6 @@ from sevdesk_client.sandbox.http.server import Running
 from worker.evidence import bundle as evidence
 from worker.evidence.zip_file import read_stored
 from worker.handlers import datev_export
-from worker.operator.connections import open_account
-from worker.reconcile.read import Reconciliation, reconcile
 from worker.settings import Settings
 from worker.store import Store
 
@@ -46,16 +44,6 @@ async def credited(billing: Billing, sevdesk: Running) -> tuple[UUID, UUID]:
         job = await billing.do(kind, reason="Mangel", **about)
         assert (job["state"], job["error"]) == ("done", None)
     return whole, part
-
-
-async def compared(settings: Settings) -> Reconciliation:
-    """One comparison, as the command makes it."""
-    store = await Store.connect(settings.database_url, size=1)
-    try:
-        async with open_account(settings) as account:
-            return await reconcile(store, account.client)
-    finally:
-        await store.close()
 
 
 async def test_reconcile_agrees_with_credit_notes(

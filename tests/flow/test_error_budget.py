@@ -14,7 +14,6 @@ from flow.waiting import wait_for
 from structlog.testing import capture_logs
 
 from sevdesk_client.sandbox.http.server import Running
-from worker.app import App
 from worker.gate.gate import BUDGET_STAGES, SevdeskGate
 from worker.settings import Settings
 
@@ -28,20 +27,6 @@ def logs() -> Iterator[list[dict[str, Any]]]:
     """Every log line."""
     with capture_logs() as lines:
         yield lines
-
-
-@pytest.fixture
-def gates(monkeypatch: pytest.MonkeyPatch) -> list[SevdeskGate]:
-    """The gate of each worker that was started."""
-    made: list[SevdeskGate] = []
-    make = App._gate
-
-    def remember(app: App, *given: Any) -> SevdeskGate:
-        made.append(make(app, *given))
-        return made[-1]
-
-    monkeypatch.setattr(App, "_gate", remember)
-    return made
 
 
 async def refused(billing: Billing, sevdesk: Running, count: int) -> None:

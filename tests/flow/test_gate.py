@@ -68,20 +68,6 @@ def no_probes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(breaker_module, "FIRST_INTERVAL", 300.0)
 
 
-@pytest.fixture
-def gates(monkeypatch: pytest.MonkeyPatch) -> list[SevdeskGate]:
-    """The gate of each worker that was started."""
-    made: list[SevdeskGate] = []
-    make = App._gate
-
-    def remember(app: App, *given: Any) -> SevdeskGate:
-        made.append(make(app, *given))
-        return made[-1]
-
-    monkeypatch.setattr(App, "_gate", remember)
-    return made
-
-
 async def jobs_of(billing: Billing, count: int) -> list[str]:
     """Publications for one customer each."""
     return [await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice()) for _ in range(count)]

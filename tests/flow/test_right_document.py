@@ -9,15 +9,12 @@ from uuid import UUID
 
 import pytest
 from flow.billing import Billing, parameters
-from flow.books import calls, control, forget_calls, new_contact, order_fault, pay, state
+from flow.books import calls, compared, control, forget_calls, new_contact, order_fault, pay, state
 
 from sevdesk_client.sandbox.http.server import Running
 from worker.domain.problems.words import in_words
-from worker.operator.connections import open_account
 from worker.reconcile.compare import Drift
-from worker.reconcile.read import Reconciliation, reconcile
 from worker.settings import Settings
-from worker.store import Store
 
 SAVE, FINALIZE = "POST /Invoice/Factory/saveInvoice", "PUT /Invoice/*/sendBy"
 
@@ -269,13 +266,3 @@ async def test_reconcile_reads_adopted_documents(
     [finding] = (await compared(settings)).findings
     assert (finding.drift, finding.invoice_id, finding.repair) == (Drift.CONTENT, invoice, None)
     assert in_words(what, "en") in finding.theirs and "Hamburg" not in finding.theirs
-
-
-async def compared(settings: Settings) -> Reconciliation:
-    """What the `reconcile` command finds."""
-    store = await Store.connect(settings.database_url, size=1)
-    try:
-        async with open_account(settings) as account:
-            return await reconcile(store, account.client)
-    finally:
-        await store.close()

@@ -7,6 +7,7 @@ from sevdesk_client.errors import SevDeskError, TokenRefused
 from worker.domain.account_checks import templates_check, version_check
 from worker.domain.health_check import Check, check_that
 from worker.operator.connections import living_workers, open_account, other_account_of, redis_client
+from worker.queue.message import WAKE_CHANNEL
 from worker.settings import Settings
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.store import CONNECTION_LOST, Store
@@ -14,7 +15,6 @@ from worker.store.probe import PostgresError
 from worker.store.rows import Row
 
 OLDEST_REDIS = (6, 2)
-WAKE_CHANNEL = "arq:wake"
 # What a Redis user may lack, and what is lost without it. Jobs run all the same.
 RIGHTS = {
     "INFO": "version, memory and persistence are not checked",

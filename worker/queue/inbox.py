@@ -21,13 +21,12 @@ from worker.domain import jobs
 from worker.domain.ledger import IncomingJob
 from worker.observability.outage import Outage
 from worker.queue.claims import ClaimLoop
-from worker.queue.message import MAX_SCORE, read_member, read_payload, unreadable_score
+from worker.queue.message import MAX_SCORE, WAKE_CHANNEL, read_member, read_payload, unreadable_score
 from worker.queue.redis_client import dump
 from worker.store import OUTAGES, Store
 
 log = structlog.get_logger()
 
-WAKE_CHANNEL = "arq:wake"
 # Poll interval where no PUBLISH wakes the loop. It costs one round trip.
 POLL_SECONDS = 0.5
 # Entries taken in by one statement.

@@ -16,6 +16,7 @@ from worker.domain.jobs import UUID_TEXT
 from worker.domain.ledger import IncomingJob
 from worker.domain.problems import Problem, problem
 
+WAKE_CHANNEL = "arq:wake"  # PUBLISH there after an entry wakes a worker that waits
 # A payload is ids and a few options; a mail text may be 20,000 characters of up to 6 escaped bytes each.
 MAX_BYTES = 200_000
 MAX_ID = 200  # job ids are the caller's; a UUID has 36 characters

@@ -2,21 +2,19 @@
 
 from sevdesk_client.sandbox.account import master_data
 from sevdesk_client.sandbox.account.formats import (
-    decimal_text,
-    head_json,
     is_true,
     parse_decimal,
     parse_unix,
     ref,
-    timestamp,
 )
-from sevdesk_client.sandbox.account.records import CLIENT, CreditNote
+from sevdesk_client.sandbox.account.records import CreditNote
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.endpoints.body_fields import required_reference
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.credit_notes import credit_note_json
 from sevdesk_client.sandbox.endpoints.errors import invalid
 from sevdesk_client.sandbox.endpoints.invoice_documents import changed_layout, pdf_answer
+from sevdesk_client.sandbox.endpoints.paying import booking_log
 from sevdesk_client.sandbox.endpoints.save_rules import check_tax
 from sevdesk_client.sandbox.endpoints.sending import SEND_TYPES, add_mail, check_e_invoice, check_mail
 
@@ -109,14 +107,4 @@ def book_amount(account: Account, note: CreditNote, call: Call) -> Answer:
         raise invalid("Payment difference amount must be 0.0")  # inferred from invoices
     before, note.paid = note.status, note.paid - amount
     note.status = 1000 if note.paid == note.fields.sums.gross else account.switches.partial_status
-    log = {
-        **head_json("CreditNoteLog", account.new_id()),
-        "create": timestamp(account.now()),
-        "creditNote": ref(note.id, "CreditNote"),
-        "fromStatus": str(before),
-        "toStatus": str(note.status),
-        "amountPayed": decimal_text(amount),
-        "bookingDate": timestamp(moment),
-        "sevClient": CLIENT,
-    }
-    return objects(log)
+    return booking_log(account, "CreditNote", note, before, amount, moment)

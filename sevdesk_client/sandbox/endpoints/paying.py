@@ -1,6 +1,6 @@
 """Payments: bookAmount, payments booked in the UI, and resetToOpen."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from sevdesk_client.sandbox.account import master_data
@@ -13,7 +13,7 @@ from sevdesk_client.sandbox.account.formats import (
     ref,
     timestamp,
 )
-from sevdesk_client.sandbox.account.records import CLIENT, Invoice, Transaction
+from sevdesk_client.sandbox.account.records import CLIENT, CreditNote, Invoice, Transaction
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.account.sums import ZERO
 from sevdesk_client.sandbox.endpoints.body_fields import required_reference
@@ -39,12 +39,19 @@ def book_amount(account: Account, invoice: Invoice, call: Call) -> Answer:
         raise invalid("Payment difference amount must be 0.0")
     day = moment.astimezone(BERLIN).date()
     pay(account, invoice, amount, day, closes=kind in CLOSING_TYPES, account_id=account_id)
+    return booking_log(account, "Invoice", invoice, before, amount, moment)
+
+
+def booking_log(
+    account: Account, model: str, document: Invoice | CreditNote, before: int, amount: Decimal, moment: datetime
+) -> Answer:
+    """What bookAmount answers: the document, its statuses before and after, and what was booked."""
     log = {
-        **head_json("InvoiceLog", account.new_id()),
+        **head_json(f"{model}Log", account.new_id()),
         "create": timestamp(account.now()),
-        "invoice": ref(invoice.id, "Invoice"),
+        model[0].lower() + model[1:]: ref(document.id, model),
         "fromStatus": str(before),
-        "toStatus": str(invoice.status),
+        "toStatus": str(document.status),
         "amountPayed": decimal_text(amount),
         "bookingDate": timestamp(moment),
         "sevClient": CLIENT,
