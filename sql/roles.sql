@@ -1,4 +1,5 @@
--- A database role with only the rights that the worker needs. Run as the owner of the tables, after every
+-- A database role with only the rights that the worker needs, and one with those that a billing system needs which does
+-- not own the tables. Run as the owner of the tables, after every
 -- `sevdesk-worker migrate`:
 --
 --     psql "$OWNER_URL" -f sql/roles.sql
@@ -78,3 +79,20 @@ GRANT DELETE ON sevdesk_contacts, sevdesk_queue, sevdesk_templates TO sevdesk_wo
 REVOKE INSERT, UPDATE ON sevdesk_migrations FROM sevdesk_worker;
 REVOKE UPDATE ON sevdesk_mails, sevdesk_bounces, sevdesk_config_log, sevdesk_reconciliations, sevdesk_datev_parts
     FROM sevdesk_worker;
+
+-- What asks for jobs and reads what became of them:
+--
+--     GRANT sevdesk_billing TO the_role_of_the_billing_system;
+DO $$
+BEGIN
+    CREATE ROLE sevdesk_billing NOLOGIN;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+    NULL;
+END $$;
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM sevdesk_billing;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM sevdesk_billing;
+GRANT USAGE ON SCHEMA public TO sevdesk_billing;
+GRANT EXECUTE ON FUNCTION sevdesk_request_job TO sevdesk_billing;
+GRANT SELECT ON sevdesk_jobs, sevdesk_documents, sevdesk_cancellations, sevdesk_credit_notes, sevdesk_mails, sevdesk_bounces,
+                sevdesk_datev_exports, sevdesk_datev_parts, sevdesk_templates, sevdesk_config, sevdesk_config_log
+    TO sevdesk_billing;

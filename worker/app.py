@@ -93,7 +93,7 @@ class App:
         gate = self._gate(redis, token) if token else None
         account = await self._account(stack, token, gate, store) if token and gate else None
         metrics = self.metrics
-        redis_outage, postgres = Outage("redis"), Outage("postgres")
+        postgres = Outage("postgres")
         locks = LockSession(
             settings.lock_url, self.name, settings.person_job_limit, self._locks_lost, lambda: claims.wake()
         )
@@ -101,7 +101,7 @@ class App:
         claims = self.claims = ClaimLoop(
             locks, runner.run, store.notifications.request, metrics, postgres, slots=settings.worker_max_jobs
         )
-        inbox = InboxWorker(redis, store, claims, name=self.name, redis_outage=redis_outage, postgres_outage=postgres)
+        inbox = InboxWorker(redis, store, claims, postgres, name=self.name, keys=settings.job_signing_keys)
         measured = self._serve_metrics(stack)
         maintenance = Maintenance(
             store,

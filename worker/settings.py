@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from worker.domain.check_levels import Level, read_levels
 from worker.domain.invoice import FinalInvoiceForm
+from worker.domain.signature import read_keys
 
 SevdeskType = Literal["RE", "AR", "ER"]
 
@@ -52,6 +53,8 @@ class Settings(BaseSettings):
     error_budget: int = Field(default=200, ge=20, le=1_000_000)
     worker_max_jobs: int = Field(default=20, ge=1, le=500)
     person_job_limit: Annotated[JobLimit, NoDecode] = JobLimit(20, 60.0)
+    # By name, as in `kid` of the producer's token. Several, so that a new one can be in use before the old one goes.
+    job_signing_keys: Annotated[Mapping[str, SecretStr], NoDecode] = Field(default={}, repr=False)
     # Per check (a problem code) park, warn or off, where it shall not be what `check_levels.DEFAULTS` says.
     check_levels: Annotated[Mapping[str, Level], NoDecode] = {}
     # Days between an invoice's date and its publication. 90: what lies longer was forgotten, or its date is a slip.
@@ -109,6 +112,11 @@ class Settings(BaseSettings):
                 raise ValueError("must look like 20/60: 20 jobs per 60 seconds and person, each from 1 to 999999")
             return JobLimit(int(match[1]), float(match[2]))
         return value
+
+    @field_validator("job_signing_keys", mode="before")
+    @classmethod
+    def _read_signing_keys(cls, value: object) -> object:
+        return read_keys(value) if isinstance(value, str) else value
 
     @field_validator("check_levels", mode="before")
     @classmethod

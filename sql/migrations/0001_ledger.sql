@@ -10,6 +10,7 @@ CREATE TABLE sevdesk_jobs (
     origin             text NOT NULL CHECK (origin IN ('redis', 'outbox', 'system', 'operator')),
     invoice_id         uuid,
     requested_by       uuid,  -- contacts.id of the person who asked
+    database_user      name,  -- who called sevdesk_request_job, as Postgres knows them; null for jobs from Redis
     correlation_id     text,
     order_key          text NOT NULL,  -- jobs with the same key run one after another
     state              text NOT NULL
