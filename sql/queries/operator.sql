@@ -115,7 +115,7 @@ SELECT j.job_id, j.kind, j.state, j.attempt, j.retries, j.worker, j.steps_done, 
        EXISTS (SELECT FROM pg_locks l
                WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
                  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                 AND (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended(j.order_key, 0)) AS locked
+                 AND (l.classid::bigint << 32 | l.objid::bigint) = sevdesk_lock_key_v1(j.order_key)) AS locked
 FROM sevdesk_jobs j LEFT JOIN billing_invoices i ON i.id = j.invoice_id
 WHERE j.job_id = :job_id
    OR (:job_id::text IS NULL AND j.invoice_id = :invoice_id::uuid

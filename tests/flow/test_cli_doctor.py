@@ -47,7 +47,7 @@ async def test_sound_installation_passes(operator: Operator) -> None:
     found = await checks(operator)
     assert {name for name, (level, _) in found.items() if level == "warn"} == {"workers", "redis disk"}
     assert {name for name, (level, _) in found.items() if level == "ok"} == {
-        "account",
+        "account", "foreign locks",
         "postgres", "clock", "session locks", "migrations", "statements", "sync interval", "billing tables",
         "billing indexes", "invoice numbers", "rights", "redis", "redis memory", "redis rights", "sevdesk", "templates",
     }  # fmt: skip
@@ -163,6 +163,15 @@ async def test_failed_migration_is_explained(operator: Operator, billing: Billin
     await other.close()
     code, _, problem = await operator.run("migrate", "--billing-reference", DATABASE_URL=empty_url)
     assert code == 1 and problem.endswith("already exists. --billing-reference is for an empty database.\n")
+
+
+async def test_foreign_locks_are_named(operator: Operator, billing: Billing, database_url: str) -> None:
+    """Any database user can take an advisory lock; one of the worker's kind would hold up jobs in silence."""
+    stranger = await asyncpg.connect(database_url, server_settings={"application_name": "report"})
+    await stranger.execute("SELECT pg_advisory_lock(4711), pg_advisory_lock(sevdesk_lock_key_v1('invoice:4711'))")
+    level, said = (await checks(operator, 1))["foreign locks"]
+    assert level == "fail" and f"held by pid {stranger.get_server_pid()} of user postgres" in said
+    await stranger.close()
 
 
 async def test_transaction_pooler_is_noticed(operator: Operator, database_url: str) -> None:

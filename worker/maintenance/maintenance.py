@@ -121,3 +121,4 @@ class Maintenance:
         jobs: list[JobCountRow] = await self.store.query("count_jobs")
         queue: QueueAgeRow = await self.store.query("queue_age")
         self.metrics.queue_measured(jobs, queue["age"], queue["last_sync"])
+        self.metrics.foreign_locks.set(len(await self.store.query("foreign_locks")))

@@ -72,6 +72,9 @@ class Metrics:
         )
         self._measure_age = gauge("queue_metrics_age_seconds", "Time since the leader last counted the jobs; else 0.")
         self.lock_session_up = gauge("lock_session_up", "1 while this process has a lock session in Postgres, else 0.")
+        self.foreign_locks = gauge(
+            "foreign_locks", "Sessions of others that hold locks of the worker's kind; jobs may wait for them."
+        )
         self._sync_age.set_function(lambda: self._now() - (self._last_sync or self._started))
         self._measure_age.set_function(lambda: 0 if self._measured is None else self._now() - self._measured)
         self._init_labels()
@@ -134,6 +137,7 @@ class Metrics:
         self._queue.clear()
         self._parked.clear()
         self._queue_age.set(0)
+        self.foreign_locks.set(0)
         self._measured = None
 
     # -- export -------------------------------------------------------------------------------------------------------

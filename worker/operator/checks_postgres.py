@@ -11,7 +11,7 @@ from worker.operator.health import not_allowed
 from worker.settings import Settings
 from worker.store import CONNECTION_LOST, STATEMENT_TIMEOUT, Store
 from worker.store.probe import PostgresError, probe_locks, unfit_statements
-from worker.store.rows import ClockRow, ConfigRow, Row
+from worker.store.rows import ClockRow, ConfigRow, ForeignLocksRow, Row
 from worker.store.sql_files import sql_dir
 
 OLDEST = 140_000  # Postgres 14, as `server_version_num`: the oldest that has all the SQL of our statements
@@ -42,6 +42,7 @@ async def postgres_checks(settings: Settings) -> list[Check]:
             *await _server(store),
             *await _pooler(store),
             *await _fail_on_error("session locks", _locks(settings), "Check DATABASE_LOCK_URL."),
+            *await _fail_on_error("foreign locks", _foreign_locks(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error("migrations", _migrations(store, settings), "Run sevdesk-worker migrate."),
             *await _fail_on_error("sync interval", _interval(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error("billing tables", _billing(store), "Look at the billing tables."),
@@ -74,6 +75,14 @@ async def _locks(settings: Settings) -> list[Check]:
     probe = await probe_locks(settings.lock_url)
     good = f"Session locks hold on {_lock_setting(settings)}."
     return [check_that("session locks", probe.works, good, f"{locks_refused(settings)} {DIRECT_LOCKS}")]
+
+
+async def _foreign_locks(store: Store) -> list[Check]:
+    rows: list[ForeignLocksRow] = await store.query("foreign_locks")
+    who = ", ".join(f"pid {row['pid']} of user {row['database_user']}" for row in rows)
+    bad = f"Locks of the worker's kind are held by {who}: jobs may wait for them. "
+    bad += "Ask who that is; SELECT pg_terminate_backend(PID) ends the session."
+    return [check_that("foreign locks", not rows, "Nobody but workers holds their locks.", bad)]
 
 
 def locks_refused(settings: Settings) -> str:

@@ -73,6 +73,14 @@ class QueueAgeRow(TypedDict):
     last_sync: float | None
 
 
+class ForeignLocksRow(TypedDict):
+    """`foreign_locks`: a session of somebody else, and how many locks of the worker's kind it holds."""
+
+    pid: int
+    database_user: str
+    locks: int
+
+
 class JobCountRow(TypedDict):
     """`count_jobs`: how many unfinished jobs of a kind are in a state."""
 
