@@ -74,7 +74,6 @@ WHOLE_TABLE = {
     "linked_invoices": "a payment sync counts the book when it would take something away from many invoices at once",
     "invoices_to_compare": "reconcile reads the book, page by page",
     "adopted_documents": "reconcile",
-    "documents_of_period": "an export reads its period; billing_invoices has no index on its day",
     "contact_history": "reconcile",
     "count_jobs": "the leader's gauges; the queue holds open jobs only",
     "oldest_waiting": "a person's question; the queue holds open jobs only",
