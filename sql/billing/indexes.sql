@@ -19,8 +19,6 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoices_issue_date ON billing_i
     WHERE external_invoice_number IS NOT NULL;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoices_paid_at ON billing_invoices (paid_at)
     WHERE paid_at IS NOT NULL;
-CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoices_cancelled_at ON billing_invoices (cancelled_at)
-    WHERE cancelled_at IS NOT NULL;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoice_event_log_payments
     ON billing_invoice_event_log ((payload ->> 'paid_on'), created_at)
     WHERE event_type IN ('partially_paid', 'paid', 'overpaid', 'discounted', 'payment_reversed', 'nothing_owed',

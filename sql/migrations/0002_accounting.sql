@@ -147,7 +147,7 @@ CREATE TABLE sevdesk_cancellations (
     recorded_at              timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
-CREATE INDEX sevdesk_cancellations_credit_notes ON sevdesk_cancellations (document_day) WHERE kind = 'credit_note';
+CREATE INDEX sevdesk_cancellations_day ON sevdesk_cancellations (document_day);
 
 -- Credit notes over parts of an invoice, one for each job that asked for one.
 CREATE TABLE sevdesk_credit_notes (

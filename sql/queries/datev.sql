@@ -65,8 +65,8 @@ VALUES (:export_id, :part, :original, :content);
 -- name: documents_of_period
 -- The finalized invoices with an invoice date in the period, and the cancellation invoices and credit notes made in it.
 -- By pay date: the invoices paid in it, and as optional those that an export may have as well, because what sevDesk does
--- with them is not established: paid ones of which sevDesk has no pay date, and what was cancelled or credited up to a
--- year before. `party`: id of the recipient the draft was made for; null for an invoice that the worker found in sevDesk.
+-- with them is not established: paid ones of which sevDesk has no pay date, and credit notes made up to three months
+-- before. A cancellation invoice is never paid. `party`: id of the recipient the draft was made for; null for an invoice that the worker found in sevDesk.
 -- `subtotals`: of a credit note over a part of an invoice (`sevdesk_credit_notes`); all others have the invoice's
 -- positions. Each part begins with an index on its day.
 SELECT d.kind, d.number, d.day, d.issue_day, d.optional, d.tax_rule, d.currency, d.cancels, d.gross, d.account_gross,
@@ -98,27 +98,26 @@ FROM (SELECT i.id AS invoice_id, 'invoice' AS kind, i.external_invoice_number AS
         AND i.paid_at >= :first::date::timestamp AT TIME ZONE 'Europe/Berlin'
         AND i.paid_at < (:last::date + 1)::timestamp AT TIME ZONE 'Europe/Berlin'
       UNION ALL
-      SELECT i.id, 'cancellation', a.cancellation_number, (i.cancelled_at AT TIME ZONE 'Europe/Berlin')::date, NULL,
-             :by_pay_date::boolean, i.external_invoice_number, a.gross_amount, NULL, NULL,
-             i.tax_rule, i.currency, i.document_kind
-      FROM billing_invoices i JOIN sevdesk_cancellations a ON a.invoice_id = i.id
-      WHERE a.kind = 'cancellation_invoice' AND a.cancellation_number IS NOT NULL
-        AND i.cancelled_at >= (:first::date - CASE WHEN :by_pay_date::boolean THEN 366 ELSE 0 END)::timestamp
-                              AT TIME ZONE 'Europe/Berlin'
-        AND i.cancelled_at < (:last::date + 1)::timestamp AT TIME ZONE 'Europe/Berlin'
+      SELECT i.id, 'cancellation', a.cancellation_number, a.document_day, NULL, false, i.external_invoice_number,
+             a.gross_amount, NULL, NULL, i.tax_rule, i.currency, i.document_kind
+      FROM sevdesk_cancellations a JOIN billing_invoices i ON i.id = a.invoice_id
+      WHERE NOT :by_pay_date::boolean AND a.kind = 'cancellation_invoice' AND a.cancellation_number IS NOT NULL
+        AND a.document_day BETWEEN :first AND :last
       UNION ALL
       SELECT i.id, 'credit_note', c.number, c.document_day, NULL, :by_pay_date::boolean, NULL, -c.gross_amount, NULL,
              c.subtotals, i.tax_rule, i.currency, i.document_kind
       FROM (SELECT invoice_id, cancellation_number AS number, document_day, gross_amount, NULL::jsonb AS subtotals
             FROM sevdesk_cancellations
             WHERE kind = 'credit_note' AND NOT is_draft
-              AND document_day BETWEEN :first::date - CASE WHEN :by_pay_date::boolean THEN 366 ELSE 0 END AND :last
+              AND document_day BETWEEN :first::date - CASE WHEN :by_pay_date::boolean THEN 92 ELSE 0 END AND :last
             UNION ALL
             SELECT invoice_id, credit_note_number, document_day, gross_amount, subtotals
             FROM sevdesk_credit_notes
             WHERE status = 'finalized'
-              AND document_day BETWEEN :first::date - CASE WHEN :by_pay_date::boolean THEN 366 ELSE 0 END AND :last) c
-      JOIN billing_invoices i ON i.id = c.invoice_id) AS d;
+              AND document_day BETWEEN :first::date - CASE WHEN :by_pay_date::boolean THEN 92 ELSE 0 END AND :last) c
+      -- With a limit each invoice is looked up by its id; a join might read the whole book.
+      CROSS JOIN LATERAL (SELECT b.id, b.tax_rule, b.currency, b.document_kind FROM billing_invoices b
+                          WHERE b.id = c.invoice_id LIMIT 1) i) AS d;
 
 -- name: payments_of_period
 -- Payments and repayments of our invoices, by the day that sevDesk gave. Where it gave none (day null) they may be of any

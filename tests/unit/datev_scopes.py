@@ -101,12 +101,6 @@ def books(chart: str, seed: int = 3) -> Books:
     return Books(made, chart)
 
 
-def without_first(lines: list[Line], wanted: Callable[[Line], bool]) -> list[Line]:
-    """The lines without the first one that is wanted."""
-    at = next(i for i, line in enumerate(lines) if wanted(line))
-    return lines[:at] + lines[at + 1 :]
-
-
 def first_changed(lines: list[Line], wanted: Callable[[Line], bool], **changes: object) -> list[Line]:
     """The lines, the first one that is wanted being changed."""
     at = next(i for i, line in enumerate(lines) if wanted(line))

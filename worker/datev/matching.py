@@ -19,7 +19,7 @@ from worker.datev.messages import Message, message
 from worker.datev.order import Order
 from worker.datev.posted import Numbers, Posted, PostingSide, at_number
 from worker.datev.report import Period, Total
-from worker.datev.settlements import Settlements, is_skonto_tax, payment_difference
+from worker.datev.settlements import Settlements, is_skonto_tax, payment_difference, possible_sums
 
 ACCOUNT_CURRENCY, CENT = "EUR", Decimal("0.01")
 
@@ -262,13 +262,16 @@ class Matching:
         """True if the money that is posted is ours, to the cent and day."""
         document = self._documents.get(number)
         if posted is None:
-            certain = sum((payment.amount for payment in payments if payment.day is not None), ZERO)
-            if certain and self._order.by_pay_date and document is None:
-                self._not_compared["payments_of_open"] += 1
-            elif certain:
-                self._add(message("payment_missing", expected=certain), number)
-            elif sum(payment.amount for payment in payments):
+            possible = possible_sums(payments)
+            if possible == {ZERO}:
+                pass  # taken back
+            elif possible is None or ZERO in possible:
                 self._not_compared["payments_without_day"] += 1
+            elif self._order.by_pay_date and document is None:
+                self._not_compared["payments_of_open"] += 1
+            else:
+                expected = sum(payment.amount for payment in payments if payment.day is not None)
+                self._add(message("payment_missing", expected=expected), number)
         elif not payments and document is not None and document.kind == "credit_note":
             self._not_compared["refunds_not_compared"] += 1  # what is paid back is not known here
         elif not payments:
@@ -283,13 +286,13 @@ class Matching:
         return False
 
     def _compare_payment_days(self, number: str, payments: list[Payment], posted: Posted) -> bool:
-        """Several payments that one sync saw at once have the day of the last; then only that one is known."""
+        """What one sync saw at once is one payment with the day of the last part; then only that day is known."""
         expected: dict[date, Decimal] = {}
         for payment in payments:
             if payment.day is None:
                 return True
             expected[payment.day] = expected.get(payment.day, ZERO) + payment.amount
-        if len(posted.days) > len(expected) and max(posted.days) == max(expected):
+        if len(posted.days) > len(payments) and max(posted.days) == max(expected):
             return True
         return self._compare_days(number, expected, posted)
 

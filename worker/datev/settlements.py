@@ -42,7 +42,7 @@ class Settlements:
             if posted is not None and not posted.sums and not certain:
                 continue  # only a deduction
             right = compare(number, payments, posted)
-            if certain or (posted is not None and payments):
+            if payments and (posted is not None or ZERO not in (possible_sums(payments) or (ZERO,))):
                 self.expected += 1
                 self.matched += right
 
@@ -52,18 +52,22 @@ def payment_difference(payments: list[Payment], posted: Posted, deductions: Deci
 
     Of a payment without a day the period is not known, so each of them may be in the sum or not.
     """
-    total = posted.total
-    dated = sum((payment.amount for payment in payments if payment.day is not None), ZERO)
+    total, possible = posted.total, possible_sums(payments)
+    if possible is None or not possible.isdisjoint((total, total + deductions)):
+        return None
+    expected = sum(payment.amount for payment in payments)
+    return message("payment_doubled" if total == 2 * expected else "payment_amount", posted=total, expected=expected)
+
+
+def possible_sums(payments: list[Payment]) -> set[Decimal] | None:
+    """What the period's payments of one document may add up to; None if it may be anything."""
     undated = [payment.amount for payment in payments if payment.day is None]
     if len(undated) > _MOST_UNDATED:
         return None
-    possible = {dated}
+    possible = {sum((payment.amount for payment in payments if payment.day is not None), ZERO)}
     for amount in undated:
         possible |= {each + amount for each in possible}
-    if not possible.isdisjoint((total, total + deductions)):
-        return None
-    expected = dated + sum(undated)
-    return message("payment_doubled" if total == 2 * expected else "payment_amount", posted=total, expected=expected)
+    return possible
 
 
 def is_skonto_tax(side: PostingSide, document: Document | None, *, cancelled: bool) -> bool:
