@@ -40,13 +40,18 @@ class Debtors:
     """Records on which debtor accounts each document and its payments stand, and which customer it belongs to."""
 
     def __init__(self) -> None:
-        self._accounts: defaultdict[str, Counter[str]] = defaultdict(Counter)  # by document number
+        self._accounts: dict[str, tuple[str, ...]] = {}  # by document number, each account once
+        self._single: dict[str, tuple[str, ...]] = {}  # shared, since nearly every document has one account
         self._customers: dict[str, Hashable] = {}  # by document number, where known
         self.listed: set[str] = set()  # accounts in the export's own master data; empty if it has none
 
     def add(self, number: str, account: str, customer: Hashable | None) -> None:
         """Records one posting of a document; a cancellation goes under the number of its invoice."""
-        self._accounts[number][account] += 1
+        known = self._accounts.get(number)
+        if known is None:
+            self._accounts[number] = self._single.setdefault(account, (account,))
+        elif account not in known:
+            self._accounts[number] = (*known, account)
         if customer is not None:
             self._customers[number] = customer
 
@@ -71,7 +76,7 @@ class Debtors:
         missing = used - self.listed
         if self.listed and len(missing) < CONVENTION:
             for number, accounts in self._accounts.items():
-                for account in missing & accounts.keys():
+                for account in missing.intersection(accounts):
                     yield number, message("debtor_unlisted", account=account)
 
 

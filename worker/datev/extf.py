@@ -12,6 +12,7 @@ columns follow the first 20, which changes nothing here.
 """
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -215,7 +216,7 @@ class ExtfFile(FileFindings):
             base_currency=row.get("base_currency", "") or header.currency,
             account=_account(row["account"], "Konto"),
             contra_account=_account(row["contra_account"], "Gegenkonto"),
-            key=key,
+            key=sys.intern(key),
             day=self._day(row["day"], header, line),
             number=row["number"],
             reference=row.get("reference", ""),
@@ -258,7 +259,7 @@ def _amount(written: str, title: str) -> Decimal:
 def _account(written: str, title: str) -> str:
     if not _ACCOUNT.fullmatch(written) or not written.isascii():
         raise _BadField("line_account", written[:12], title=title)
-    return written
+    return sys.intern(written)  # few accounts, many postings
 
 
 def _in_period(ddmm: str, first: date | None, last: date | None) -> date | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from worker.datev.accounts import Account, AccountAndKey
 from worker.datev.documents import ZERO
@@ -39,7 +40,7 @@ class Posted:
     accounts: dict[AccountAndKey, Account] = field(default_factory=dict)
     sums: dict[AccountAndKey, Decimal] = field(default_factory=dict)
     days: dict[date, Decimal] = field(default_factory=dict)
-    currencies: set[str] = field(default_factory=set)
+    currencies: frozenset[str] = frozenset()
     deductions: Decimal = ZERO  # settled without money: Skonto, fees
     image: str = ""  # GUID of the document image
 
@@ -48,11 +49,18 @@ class Posted:
         self.accounts[key] = account
         self.sums[key] = self.sums.get(key, ZERO) + amount
         self.days[side.posting.day] = self.days.get(side.posting.day, ZERO) + amount
-        self.currencies.add(side.currency)
+        if side.currency not in self.currencies:
+            self.currencies = _with_currency(self.currencies, side.currency)
 
     @property
     def total(self) -> Decimal:
         return sum(self.sums.values(), ZERO)
+
+
+@lru_cache(100)
+def _with_currency(currencies: frozenset[str], currency: str) -> frozenset[str]:
+    """The same object for the same currencies, since nearly all documents share theirs."""
+    return currencies | {currency}
 
 
 def at_number(posted: dict[str, Posted], number: str, side: PostingSide) -> Posted:
