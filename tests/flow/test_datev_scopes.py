@@ -67,6 +67,16 @@ async def test_no_order_has_false_findings(billing: Billing, worker: object, sev
         await control(sevdesk, "PUT", "switches", {"datev_faults": []})
 
 
+@pytest.mark.parametrize("layout", ["official", "observed"])
+async def test_broken_texts_lose_no_posting(billing: Billing, worker: object, sevdesk: Running, layout: str) -> None:
+    """Line breaks inside the texts of an export are noted, and every posting is matched."""
+    await control(sevdesk, "PUT", "switches", {"datev_layout": layout, "datev_faults": ["line_breaks"]})
+    await books(billing, sevdesk)
+    found = await report(billing, scope="ET")
+    assert found["findings"] == [] and found["documents"]["matched"] == found["documents"]["expected"] == 7
+    assert "line_breaks" in {note["code"] for note in found["notes"]}
+
+
 @pytest.mark.parametrize(("layout", "state"), [("official", "judged"), ("observed", "not_judged")])
 async def test_images_are_judged_by_their_links(
     billing: Billing, worker: object, sevdesk: Running, layout: str, state: str
