@@ -147,6 +147,8 @@ CREATE TABLE sevdesk_cancellations (
     recorded_at              timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+CREATE INDEX sevdesk_cancellations_day ON sevdesk_cancellations (document_day);
+
 -- Credit notes over parts of an invoice, one for each job that asked for one.
 CREATE TABLE sevdesk_credit_notes (
     marker             text PRIMARY KEY,  -- customerInternalNote in sevDesk
@@ -167,3 +169,4 @@ CREATE TABLE sevdesk_credit_notes (
     recorded_at        timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX sevdesk_credit_notes_invoice ON sevdesk_credit_notes (invoice_id);
+CREATE INDEX sevdesk_credit_notes_day ON sevdesk_credit_notes (document_day) WHERE status = 'finalized';

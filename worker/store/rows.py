@@ -142,6 +142,8 @@ class DocumentRow(TypedDict):
     kind: str
     number: str
     day: date
+    issue_day: date | None  # by pay date: the invoice date
+    optional: bool  # whether an export by pay date has it is not established
     tax_rule: int
     currency: str
     cancels: str | None

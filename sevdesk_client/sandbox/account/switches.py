@@ -10,7 +10,7 @@ from sevdesk_client.sandbox.account.formats import Object
 
 PostingFault = Literal["posting_missing", "posting_doubled", "posting_unknown"]
 ValueFault = Literal["wrong_amount", "wrong_account", "wrong_side", "wrong_date", "wrong_number"]  # of one posting
-FileFault = Literal["wrong_chart", "wrong_version", "wrong_period", "wrong_encoding", "cut_csv"]
+FileFault = Literal["wrong_chart", "wrong_version", "wrong_period", "wrong_encoding", "cut_csv", "line_breaks"]
 # What is spoilt in an e-invoice's XML: its form, a rule of EN 16931, or what it says; `pdf_differs`: in the PDF only.
 FormFault = Literal["not_well_formed", "entity_bomb", "unknown_element", "guideline_unknown"]
 RuleFault = Literal["number_missing", "gross_wrong", "tax_wrong", "line_lost", "period_reversed", "seller_ids_missing"]
