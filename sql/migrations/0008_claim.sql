@@ -2,8 +2,9 @@
 
 -- The advisory lock of a subject. Any user of a database can take advisory locks; the upper half of ours says whose they
 -- are (pg_locks.classid), so that nobody takes one by accident and a session of somebody else that holds one is found.
-CREATE FUNCTION sevdesk_lock_key_v1(subject text) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN (1936029284::bigint << 32) | (hashtext(subject)::bigint & 4294967295);
+CREATE FUNCTION sevdesk_lock_key_v1(subject text) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $function$
+    SELECT (1936029284::bigint << 32) | (hashtext(subject)::bigint & 4294967295)
+$function$;
 
 -- Frees the order keys of ended jobs, then starts up to free_slots jobs. Returns them (state running), and the jobs that
 -- were given a later start time by the person limit (state waiting). For each started one the calling
