@@ -1,9 +1,11 @@
 -- What operators look at and take away: one job whole, the files of an invoice, DATEV exports. Nothing is changed.
 
 -- name: find_by_prefix
--- Jobs, invoices and exports whose ids begin so; `low` and `high` are the ends of that range of uuids.
+-- Jobs, invoices and exports whose ids begin with these hexadecimal digits and hyphens; `low` and `high` are the ends of
+-- that range of uuids. In every collation an id that begins so, and goes on in such characters, lies before prefix || 'g'.
 SELECT * FROM (SELECT 'job' AS what, j.job_id AS id, j.invoice_id FROM sevdesk_jobs j
-               WHERE j.job_id LIKE :pattern LIMIT :most::bigint) AS jobs
+               WHERE j.job_id >= :prefix::text AND j.job_id < :prefix::text || 'g' AND starts_with(j.job_id, :prefix::text)
+               LIMIT :most::bigint) AS jobs
 UNION ALL
 SELECT * FROM (SELECT 'invoice', i.id::text, i.id FROM billing_invoices i
                WHERE i.id BETWEEN :low::uuid AND :high::uuid LIMIT :most::bigint) AS invoices

@@ -204,3 +204,12 @@ async def test_version_and_short_help(operator: Operator) -> None:
     _, said, _ = await operator.run("-h")
     assert said.index("Look") < said.index("status") < said.index("Act") < said.index("dismiss")
     assert (await operator.run("jobs", "-h"))[1] == (await operator.run("jobs", "--help"))[1]
+
+
+async def test_completion_knows_commands_and_values(operator: Operator) -> None:
+    """What the shell is offered for a command and for an option's value."""
+    asking: dict[str, object] = {"_SEVDESK_WORKER_COMPLETE": "complete_bash"}
+    _, said, _ = await operator.run(**asking, COMP_WORDS="sevdesk-worker expo", COMP_CWORD="1")
+    assert said.split() == ["exports"]
+    _, said, _ = await operator.run(**asking, COMP_WORDS="sevdesk-worker jobs --kind sync", COMP_CWORD="3")
+    assert said.split() == ["sync_payments"]

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from worker.cli.csv_output import print_csv
 from worker.cli.saving import LONGEST_NAME, new_file, safe_name
-from worker.cli.tables import local_time, short_id, table
+from worker.cli.tables import local_time, money, short_id, table
 
 JOB = "0f8fad5b-d9cb-469f-a165-70867728950e"
 SENTENCE = "The sums of the invoice differ from those that sevDesk would compute of its positions, by one cent each."
@@ -102,3 +102,9 @@ def test_times_name_their_zone() -> None:
     """A time is local and says so; one at the end of the calendar is no error."""
     assert re.fullmatch(r"2026-11-2[89] \d\d:\d\d:\d\d \S+", local_time(datetime(2026, 11, 29, tzinfo=UTC)))
     assert local_time(datetime.max.replace(tzinfo=UTC)).startswith(("9999-12-31", "9999-12-30"))
+
+
+def test_money_has_its_cents() -> None:
+    """Two decimals at least; what is no sum of cents is not rounded away."""
+    shown = [money(Decimal(text), "EUR") for text in ("1190", "0.5000", "1E+3", "1.005", "NaN")]
+    assert shown == ["1190.00 EUR", "0.50 EUR", "1000.00 EUR", "1.005 EUR", "NaN EUR"]

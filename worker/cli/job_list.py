@@ -1,5 +1,6 @@
 """The command jobs: the ledger filtered, or one job whole."""
 
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -21,24 +22,40 @@ FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 CSV_COLUMNS = ("job_id", "kind", "state", "invoice_number", "attempt", "origin", "requested_by", "correlation_id",
                "problem", "error", "next_step", "created_at", "finished_at")  # fmt: skip
 
-Code = Annotated[str | None, typer.Option(help="A problem code, for example token_refused.")]
-KindOption = Annotated[str | None, typer.Option("--kind", help="A job kind, for example publish_invoice.")]
+
+def _beginning(names: Iterable[str]) -> Callable[[str], list[str]]:
+    """For the shell's completion: those of the names that begin with what is typed."""
+    return lambda incomplete: [name for name in names if name.startswith(incomplete)]
+
+
+complete_kind = _beginning(contract.KINDS)
+Code = Annotated[
+    str | None,
+    typer.Option(help="A problem code, for example token_refused.", autocompletion=_beginning(CATALOGUE)),
+]
+KindOption = Annotated[
+    str | None,
+    typer.Option("--kind", help="A job kind, for example publish_invoice.", autocompletion=complete_kind),
+]
 
 
 @cli.command(rich_help_panel=LOOK)
 def jobs(
-    job: Annotated[str | None, typer.Argument(metavar="[JOB]", help="One job: payload, result, history.")] = None,
-    state: Annotated[str | None, typer.Option(help=f"One of {', '.join(JobState)}.")] = None,
+    job: Annotated[str | None, typer.Argument(metavar="JOB", help="One job: payload, result, history.")] = None,
+    state: Annotated[
+        str | None, typer.Option(help=f"One of {', '.join(JobState)}.", autocompletion=_beginning(JobState))
+    ] = None,
     kind: KindOption = None,
     code: Code = None,
     invoice: Annotated[str | None, typer.Option(help="Its number, its id, or sevDesk's number or id for it.")] = None,
     by: Annotated[str | None, typer.Option(metavar="UUID", help="The person who asked: the id of a contact.")] = None,
     correlation: Annotated[str | None, typer.Option(metavar="ID", help="The correlation_id it was asked with.")] = None,
     since: Annotated[
-        datetime | None, typer.Option(help="Asked for at or after this day or time (local).", formats=FORMATS)
+        datetime | None,
+        typer.Option(metavar="DAY", help="Asked for at or after this day or time (local).", formats=FORMATS),
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option(help="Asked for before this day or time (local).", formats=FORMATS)
+        datetime | None, typer.Option(metavar="DAY", help="Asked for before this day or time (local).", formats=FORMATS)
     ] = None,
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1, max=10_000)] = 20,
     as_json: AsJson = False,

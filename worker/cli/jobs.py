@@ -13,7 +13,7 @@ import typer
 from worker.cli.base import ACT, MUST_ACT, USAGE, AsJson, cli, fail, show, with_store
 from worker.cli.following import Wait, end_as, result_of, result_text, wait_for
 from worker.cli.invoices import invoice_id_of
-from worker.cli.job_list import Code, KindOption, check_filters
+from worker.cli.job_list import Code, KindOption, check_filters, complete_kind
 from worker.domain import jobs as contract
 from worker.operator.diagnosis import duration
 from worker.operator.lookup import resolve
@@ -31,7 +31,9 @@ ParkedSubject = Annotated[
 
 @cli.command(rich_help_panel=ACT)
 def enqueue(
-    kind: Annotated[str, typer.Argument(help="The job kind, for example publish_invoice.")],
+    kind: Annotated[
+        str, typer.Argument(help="The job kind, for example publish_invoice.", autocompletion=complete_kind)
+    ],
     values: Annotated[
         list[str] | None,
         typer.Argument(help="key=value ..., JSON values or plain text; also requested_by=UUID, correlation_id=TEXT."),

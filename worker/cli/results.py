@@ -62,7 +62,7 @@ def _different(names: list[str], digests: list[str]) -> list[str]:
 
 @cli.command(rich_help_panel=LOOK)
 def exports(
-    export: Annotated[str | None, typer.Argument(metavar="[ID]", help="One export; without it, a list.")] = None,
+    export: Annotated[str | None, typer.Argument(metavar="ID", help="One export; without it, a list.")] = None,
     save: SaveTo = None,
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1, max=10_000)] = 20,
     as_json: AsJson = False,

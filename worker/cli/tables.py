@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from rich import box
 from rich.cells import cell_len
@@ -76,6 +77,14 @@ def local_time(at: datetime) -> str:
         return f"{at.astimezone():%Y-%m-%d %H:%M:%S %Z}"
     except OverflowError:  # at the ends of the calendar
         return f"{at:%Y-%m-%d %H:%M:%S %Z}"
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """An amount in English text: 1190.00 EUR. What is no sum of cents is shown as it is."""
+    if not amount.is_finite():
+        return f"{amount} {currency}"
+    whole, _, cents = f"{amount:f}".partition(".")
+    return f"{whole}.{cents.rstrip('0').ljust(2, '0')} {currency}"
 
 
 def short_id(text: str) -> str:

@@ -51,7 +51,7 @@ async def _only_one(store: Store, prefix: str, kinds: tuple[str, ...]) -> Row | 
         return None
     digits = prefix.replace("-", "")[:32]
     low, high = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
-    rows = await store.query("find_by_prefix", pattern=f"{prefix}%", low=low, high=high, most=MAX_CANDIDATES + 1)
+    rows = await store.query("find_by_prefix", prefix=prefix, low=low, high=high, most=MAX_CANDIDATES + 1)
     found = [row for row in rows if row["what"] in kinds and row["id"].startswith(prefix)]
     if len(found) > 1:
         more = ", ..." if len(found) > MAX_CANDIDATES else ""
