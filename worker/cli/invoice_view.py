@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from worker.operator.rows import InvoiceHeadRow
 
 
-# What the line of sums shows -> its column.
-SUMS = {"net": "net_amount", "tax": "tax_amount", "gross": "gross_amount"}
-
-
 class InvoiceHistory(TypedDict):
     """What `show` prints; the shape of its JSON."""
 
@@ -35,11 +31,11 @@ def history_view(history: InvoiceHistory) -> RenderableType:
     paid_on = f" on {paid_at.astimezone(BERLIN):%Y-%m-%d}" if paid_at else ""
     if paid_at in (EARLIEST, LATEST):
         paid_on = " on a day beyond the calendar"
-    sums = ", ".join(f"{name} {money(row[column], row['currency'])}" for name, column in SUMS.items())
+    sums = {"net": row["net_amount"], "tax": row["tax_amount"], "gross": row["gross_amount"]}
     head = facts(
         ("invoice", f"{row['invoice_number']} ({row['document_kind']}, {row['id']})"),
         ("sevDesk", f"{row['external_invoice_number'] or '-'} (id {row['external_id'] or '-'})"),
-        ("sums", sums),
+        ("sums", ", ".join(f"{name} {money(amount, row['currency'])}" for name, amount in sums.items())),
         ("status", f"{row['document_status']}, {row['accounting_sync_status']}, {row['claim_status']}"),
         ("paid", f"{money(row['paid_amount'], row['currency'])}{paid_on}"),
     )
