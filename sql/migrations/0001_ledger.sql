@@ -46,6 +46,9 @@ CREATE TABLE sevdesk_jobs (
 CREATE INDEX sevdesk_jobs_invoice ON sevdesk_jobs (invoice_id, seq) WHERE invoice_id IS NOT NULL;
 -- For lists of the newest jobs, which must not read the whole ledger.
 CREATE INDEX sevdesk_jobs_newest ON sevdesk_jobs (seq);
+-- For `sevdesk-worker jobs`.
+CREATE INDEX sevdesk_jobs_person ON sevdesk_jobs (requested_by, seq) WHERE requested_by IS NOT NULL;
+CREATE INDEX sevdesk_jobs_correlation ON sevdesk_jobs (correlation_id, seq) WHERE correlation_id IS NOT NULL;
 
 -- One row before each write to sevDesk. While closed_at is null, nobody knows whether the write happened.
 CREATE TABLE sevdesk_intents (

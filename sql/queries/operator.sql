@@ -87,12 +87,18 @@ SELECT finished_at, extract(epoch FROM clock_timestamp() - finished_at)::float8 
 FROM sevdesk_reconciliations ORDER BY id DESC LIMIT 1;
 
 -- name: list_jobs
-SELECT j.job_id, j.kind, j.state, i.invoice_number, j.attempt, j.origin, j.problem, j.error, j.next_step, j.created_at,
-       j.finished_at, extract(epoch FROM clock_timestamp() - j.created_at)::float8 AS age,
+-- Planned with its values (asyncpg's first execution), so a condition that is null costs nothing, and the index of an
+-- invoice, a person or a correlation id is used.
+SELECT j.job_id, j.kind, j.state, i.invoice_number, j.attempt, j.origin, j.requested_by, j.correlation_id, j.problem,
+       j.error, j.next_step, j.created_at, j.finished_at,
+       extract(epoch FROM clock_timestamp() - j.created_at)::float8 AS age,
        extract(epoch FROM j.not_before - clock_timestamp())::float8 AS again_in
 FROM (SELECT * FROM sevdesk_jobs
       WHERE (:state::text IS NULL OR state = :state::text) AND (:kind::text IS NULL OR kind = :kind::text)
         AND (:code::text IS NULL OR problem = :code::text)
+        AND (:invoice_id::uuid IS NULL OR invoice_id = :invoice_id::uuid)
+        AND (:requested_by::uuid IS NULL OR requested_by = :requested_by::uuid)
+        AND (:correlation_id::text IS NULL OR correlation_id = :correlation_id::text)
         AND (:since::timestamptz IS NULL OR created_at >= :since::timestamptz)
         AND (:until::timestamptz IS NULL OR created_at < :until::timestamptz)
       ORDER BY seq DESC LIMIT :most) j

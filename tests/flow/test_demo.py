@@ -156,7 +156,7 @@ async def printed_addresses(process: Process) -> dict[str, str]:
         while "SEVDESK_API_TOKEN" not in found:
             line = (await process.stdout.readline()).decode()
             assert line, "it ended without printing its addresses"
-            name, sign, value = line.strip().partition("=")
+            name, sign, value = line.strip().removeprefix("export ").partition("=")
             if sign and name.isupper():
                 found[name.rstrip()] = value
     return found

@@ -81,6 +81,7 @@ BY_NAME = {
     "account_id": "'1'", "contact_id": "'77'", "step": "'publish'", "action": "'save'", "request_sha256": "''",
     "quarantine": "45",
     "name": "'statement_timeout'", "value": "'25s'", "mail_job_id": "'job-77'",
+    "prefix": "'job-77'", "low": ONE, "high": ONE, "part": "0", "file_id": "1",
     "free_slots": "10", "since_system": "0", "worker": "'w'",
 }  # fmt: skip
 # One day of a DATEV export.

@@ -8,11 +8,13 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib.metadata import version
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 from pydantic import ValidationError
+from typer.core import TyperGroup
 
 from worker.domain.visible import visible, visible_in_json
 from worker.settings import Settings
@@ -32,11 +34,44 @@ PIPE_WIDTH = 140
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
 
-cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+# Groups of `--help`, as in docs/operating.md.
+LOOK, ACT = "Look", "Act"
+
+# Commands in the order of the same tables; others come after these.
+ORDER = (
+    "status", "top", "tail", "jobs", "why", "show", "preview", "files", "exports", "verify", "reconcile", "doctor",
+    "health", "mapping", "schema", "problems",
+    "run", "migrate", "clean", "enqueue", "test-connection", "retry", "dismiss", "init", "seed", "local",
+    "sandbox", "demo",
+)  # fmt: skip
+
+
+class _Ordered(TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:
+        place = {name: number for number, name in enumerate(ORDER)}
+        return sorted(self.commands, key=lambda name: place.get(name, len(ORDER)))
+
+
+cli = typer.Typer(
+    cls=_Ordered,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sevdesk-worker {version('sevdesk-worker')}")
+        raise typer.Exit
 
 
 @cli.callback()
-def about() -> None:
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
     """Publishes the billing system's invoices to sevDesk and brings their payment state back."""
 
 
@@ -87,6 +122,7 @@ def with_store(act: Callable[["Store"], Awaitable[T]], advice: str = "") -> T:
     `advice` follows an error of sevDesk.
     """
     from sevdesk_client.errors import SevDeskError
+    from worker.operator.lookup import Ambiguous
     from worker.store import CONNECTION_LOST, Store
 
     url = settings().database_url
@@ -105,6 +141,8 @@ def with_store(act: Callable[["Store"], Awaitable[T]], advice: str = "") -> T:
             fail(f"Cannot reach Postgres ({type(error).__name__}). Check DATABASE_URL.")
         except SevDeskError as error:
             fail(f"{error} {advice}")
+        except Ambiguous as error:
+            fail(str(error))
 
 
 def console() -> "Console":

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import typer
 
-from worker.cli.base import MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store
+from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store
 from worker.operator.lookup import resolve
 from worker.store import Store
 
@@ -25,7 +25,7 @@ async def invoice_id_of(store: Store, subject: str) -> UUID:
     return found.invoice_id
 
 
-@cli.command("show")
+@cli.command("show", rich_help_panel=LOOK)
 def show_invoice(
     invoice: Subject,
     as_json: AsJson = False,
@@ -52,7 +52,7 @@ def show_invoice(
     show(as_json, history, history_view(history))
 
 
-@cli.command()
+@cli.command(rich_help_panel=LOOK)
 def why(
     subject: Annotated[str, typer.Argument(metavar="INVOICE|JOB", help="An invoice (number or id), or a job's id.")],
     as_json: AsJson = False,
@@ -76,7 +76,7 @@ def why(
         raise typer.Exit(MUST_ACT)
 
 
-@cli.command()
+@cli.command(rich_help_panel=LOOK)
 def preview(
     invoice: Subject,
     offline: Annotated[

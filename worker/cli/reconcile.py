@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.base import MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store, write_private
+from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store, write_private
 from worker.store import Store
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from worker.reconcile.read import Reconciliation
 
 
-@cli.command()
+@cli.command(rich_help_panel=LOOK)
 def reconcile(
     fix: Annotated[bool, typer.Option("--fix", help="Ask for the jobs that repair what a job can repair.")] = False,
     confirmed: Annotated[

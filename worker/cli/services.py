@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.base import FAILED, USAGE, cli, console, fail, postgres_errors, settings
+from worker.cli.base import ACT, FAILED, USAGE, cli, console, fail, postgres_errors, settings
 from worker.observability import log
 
 
-@cli.command()
+@cli.command(rich_help_panel=ACT)
 def run() -> None:
     """Run the worker until SIGTERM."""
     from worker.app import App
@@ -35,10 +35,10 @@ def run() -> None:
             fail("DATABASE_URL or DATABASE_LOCK_URL has an option with a wrong value, such as sslmode.", USAGE)
 
 
-@cli.command()
+@cli.command(rich_help_panel=ACT)
 def local(
     directory: Annotated[
-        Path | None, typer.Option("--dir", help="Where the data live; kept for the next start.")
+        Path | None, typer.Option("--dir", help="Where the data are kept; root's are not without it.")
     ] = None,
 ) -> None:
     """Start embedded Postgres and Redis, print their URLs, and stay until signalled."""
@@ -51,7 +51,7 @@ def local(
         fail(f"Cannot start the embedded servers: {error}.", FAILED)
 
 
-@cli.command()
+@cli.command(rich_help_panel=ACT)
 def sandbox(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
     token: Annotated[str | None, typer.Option(help="The API token it accepts; a random one by default.")] = None,
@@ -68,7 +68,10 @@ def sandbox(
     ] = None,
 ) -> None:
     """Start the local sevDesk, print its URL and token, and stay until signalled."""
-    from sevdesk_client.sandbox.command import run as run_sandbox
+    try:
+        from sevdesk_client.sandbox.command import run as run_sandbox
+    except ModuleNotFoundError as error:
+        fail(f"The sandbox needs {error.name}, which is not installed: pip install 'sevdesk-worker[sandbox]'")
 
     try:
         read_ms, write_ms = (float(part) for part in latency.split(","))
@@ -79,7 +82,7 @@ def sandbox(
     raise typer.Exit(code)
 
 
-@cli.command()
+@cli.command(rich_help_panel=ACT)
 def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave everything running afterwards, with the URLs printed.")

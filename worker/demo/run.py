@@ -43,6 +43,19 @@ from worker.store.sql_files import sql_dir
 
 ROLE = "sevdesk_worker"  # made by `sql/roles.sql`
 SANDBOX_PACKAGES = ("fpdf", "starlette", "uvicorn")
+# What to try after the demo, and while it is kept running.
+NEXT = """
+  Next: sevdesk-worker demo --keep   everything keeps running, to try the commands on
+        docs/operating.md            what an operator sees and does
+        docs/integrating.md          how a back end asks for jobs
+"""
+KEPT = """
+sevdesk-worker status            # the whole
+sevdesk-worker jobs --state parked
+sevdesk-worker why INVOICE       # one that waits for a person
+sevdesk-worker files INVOICE --save .
+sevdesk-worker tail              # what happens, as it happens
+"""
 REPORTED_ERRORS = (OSError, psycopg.Error, redis.RedisError, httpx.HTTPError, httpx.InvalidURL)
 
 
@@ -100,6 +113,8 @@ def _run(console: DemoConsole, keep: bool, out: Path | None, sevdesk_url: str | 
         passed = _Demo(console, month, billing, sandbox, worker).run(folder)
         if keep:
             _keep_running(console, worker, settings | {"DATABASE_URL": services.database_url})
+        else:
+            console.text(NEXT)
     return 0 if passed else 1
 
 
@@ -271,8 +286,8 @@ def _write_pdfs(invoices: list[InvoiceOutcome], folder: Path) -> int:
 def _keep_running(console: DemoConsole, worker: DemoProcess, settings: dict[str, str]) -> None:
     """Returns after Ctrl-C. Raises `DemoError` when the worker ends."""
     names = ("DATABASE_URL", "REDIS_URL", "SEVDESK_BASE_URL", "SEVDESK_API_TOKEN")
-    addresses = "\n".join(f"{name}={settings[name]}" for name in names)
-    console.text(f"\n  Everything keeps running; Ctrl-C ends it.\n\n{addresses}\n")
+    addresses = "\n".join(f"export {name}={settings[name]}" for name in names)
+    console.text(f"\n  Everything keeps running; Ctrl-C ends it. For another terminal:\n\n{addresses}\n{KEPT}")
     try:
         while True:
             time.sleep(1)

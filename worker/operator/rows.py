@@ -97,6 +97,8 @@ class ListedJobRow(TypedDict):
     invoice_number: str | None
     attempt: int
     origin: str
+    requested_by: UUID | None
+    correlation_id: str | None
     problem: str | None
     error: str | None
     next_step: str | None

@@ -75,6 +75,11 @@ def statements(sql: str) -> list[str]:
     return [each.strip() for each in re.sub(r"--[^\n]*", "", sql).split(";") if each.strip()]
 
 
+def billing_tables() -> list[str]:
+    """The tables of the billing reference schema."""
+    return re.findall(r"^CREATE TABLE (\w+)", (sql_dir() / "billing" / "tables.sql").read_text(encoding="utf-8"), re.M)
+
+
 def is_concurrent(sql: str) -> bool:
     """Whether the file makes indexes without blocking writes, which Postgres does outside a transaction only."""
     return any(re.match(r"CREATE (UNIQUE )?INDEX CONCURRENTLY\b", each) for each in statements(sql))
