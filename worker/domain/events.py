@@ -67,6 +67,7 @@ class Drafted(Event):
     recipient_id: UUID
     recipient_reason: str
     how: DraftedHow = "created"
+    e_invoice_by_duty: bool = False  # the billing system asked for an ordinary one
     content: Mapping[str, Any] = field(metadata=UNLOGGED)  # the fields of the request, as JSON values
     seen_update: datetime | None = field(metadata=UNLOGGED)
 
@@ -143,6 +144,7 @@ class MailSent(Event):
     recipient_reason: str
     how: SentHow
     pdf_sha256: str | None
+    xml_sha256: str | None = None  # of the XML that was attached instead of the PDF
     copies: int = 0  # how many addresses beside the first got the same mail, as CC or BCC
     recipient: str = field(metadata=UNLOGGED)
     cc: str | None = field(default=None, metadata=UNLOGGED)

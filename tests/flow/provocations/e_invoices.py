@@ -1,5 +1,6 @@
 """What is wrong with an e-invoice, before it is made and in its XML."""
 
+from datetime import date
 from typing import Any
 
 from flow.books import control
@@ -7,6 +8,7 @@ from flow.provocations.table import provokes
 from flow.stage import Stage
 
 from worker.domain.check_levels import Level
+from worker.domain.e_invoice_duty import DutyMode
 
 UNTAXED = {"net_amount": "100.00", "tax_amount": "0.00", "gross_amount": "100.00"}
 WRONG_LEITWEG_ID = "04011000-12345-35"
@@ -36,6 +38,13 @@ async def differing(stage: Stage) -> Any:
 @provokes("e_invoice_rule_broken", rule="BR-AE-02")
 async def reverse_charge_without_vat_id(stage: Stage) -> Any:
     return await _publish(stage, items=(("4", "25", "0"),), tax_rule=5, **UNTAXED)
+
+
+@provokes("e_invoice_required", worker={"e_invoice_from": date(2026, 1, 1), "e_invoice_mode": DutyMode.PARK})
+async def ordinary_under_the_duty(stage: Stage) -> Any:
+    gross = {"net_amount": "1000.00", "tax_amount": "190.00", "gross_amount": "1190.00"}
+    invoice = await stage.billing.usual_invoice(items=(("4", "250", "19"),), **gross)
+    return await stage.billing.do("publish_invoice", invoice_id=invoice)
 
 
 @provokes("leitweg_id_invalid")
