@@ -42,6 +42,7 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
        coalesce(n.content ->> 'is_e_invoice' = 'true', i.is_e_invoice) AND EXISTS (
            SELECT FROM billing_invoice_event_log e
            WHERE e.invoice_id = i.id AND e.event_type = 'e_invoice_checked'
+             AND e.payload ->> 'document' = 'invoice'
              AND e.payload ->> 'verdict' IN ('valid', 'let_pass') AND e.created_at > h.known_since) AS e_invoice_passed,
        (SELECT s.request_sha256 FROM sevdesk_intents s
         WHERE s.subject = 'invoice:' || i.id AND s.action = 'save_invoice' AND s.outcome IN ('done', 'found_done')

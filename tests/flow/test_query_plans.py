@@ -67,6 +67,7 @@ BY_NAME = {
     "account_id": "'1'", "contact_id": "'77'", "step": "'publish'", "action": "'save'", "request_sha256": "''",
     "quarantine": "45",
     "name": "'statement_timeout'", "value": "'25s'", "mail_job_id": "'job-77'",
+    "tax_rules": "ARRAY[1]", "small_amount": "250",
     "free_slots": "10", "since_system": "0", "worker": "'w'",
 }  # fmt: skip
 # Statements that read a whole table, and why they may.
@@ -75,6 +76,7 @@ WHOLE_TABLE = {
     "invoices_to_compare": "reconcile reads the book, page by page",
     "adopted_documents": "reconcile",
     "documents_of_period": "an export reads its period; billing_invoices has no index on its day",
+    "readiness_companies": "a person's question about the whole book",
     "contact_history": "reconcile",
     "count_jobs": "the leader's gauges; the queue holds open jobs only",
     "oldest_waiting": "a person's question; the queue holds open jobs only",

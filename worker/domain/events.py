@@ -23,6 +23,9 @@ from worker.domain.contact_events import (
 from worker.domain.contact_events import (
     EmailWritten as EmailWritten,
 )
+from worker.domain.e_invoice_events import (
+    EInvoiceChecked as EInvoiceChecked,
+)
 from worker.domain.event_base import (
     UNLOGGED as UNLOGGED,
 )
@@ -122,16 +125,6 @@ class XmlStored(DocumentStored):
     """The e-invoice's XML, which its PDF contains too."""
 
     document, mimetype = "invoice_xml", "application/xml"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EInvoiceChecked(Event):
-    """An e-invoice was judged before its mail. `rules`: their version and date, None if they are not installed."""
-
-    verdict: str  # `valid`; `let_pass` by a person or CHECK_LEVELS, in spite of findings; or the problem's code
-    rules: str | None
-    sha256: str  # of the XML
-    findings: tuple[str, ...]  # rule id, kind of fault and text; warnings begin with `warning:`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -237,7 +237,7 @@ def _fields_set_by(event: Event, context: StepContext) -> dict[str, Any]:
             return {"pdf_sha256": sha256, "pdf": content if context.made_as_e_invoice else None}
         case events.XmlStored(sha256=sha256, content=content):
             return {"xml_sha256": sha256, "xml": content}
-        case events.EInvoiceChecked(verdict=verdict):
+        case events.EInvoiceChecked(document="invoice", verdict=verdict):
             return {"e_invoice_passed": verdict in ("valid", "let_pass")}
         case events.CancellationPdfStored(sha256=sha256):
             return {"cancellation_pdf_sha256": sha256}

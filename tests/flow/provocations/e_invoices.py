@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from flow.books import control
+from flow.books import control, pay
 from flow.provocations.table import provokes
 from flow.stage import Stage
 
@@ -45,6 +45,15 @@ async def ordinary_under_the_duty(stage: Stage) -> Any:
     gross = {"net_amount": "1000.00", "tax_amount": "190.00", "gross_amount": "1190.00"}
     invoice = await stage.billing.usual_invoice(items=(("4", "250", "19"),), **gross)
     return await stage.billing.do("publish_invoice", invoice_id=invoice)
+
+
+@provokes("credit_note_invalid", count="1")
+async def credit_note_with_a_foreign_element(stage: Stage) -> Any:
+    invoice = await stage.published(is_e_invoice=True)
+    await pay(stage.sevdesk, await stage.there(invoice), "119.00")
+    await control(stage.sevdesk, "PUT", "switches", {"e_invoice_faults": ["unknown_element"]})
+    part = [{"position": 1, "quantity": "1"}]
+    return await stage.billing.do("credit_invoice", invoice_id=invoice, reason="Rückgabe", positions=part)
 
 
 @provokes("leitweg_id_invalid")

@@ -20,6 +20,12 @@ ENTRIES = (
           "Das XML der E-Rechnung {number} sagt an {count} Stellen etwas anderes als die Rechnung: {differences}.",
           f"Den Beleg in sevDesk oder die Rechnung im Abrechnungssystem berichtigen, {ERNEUT} Ist das XML so richtig: "
           "sevdesk-worker retry {job} --as confirmed.", confirmable=True),
+    entry("credit_note_invalid", Actor.ACCOUNTANT,
+          "Credit note {credit_note} of e-invoice {number} breaks {count} official rules: {findings}.",
+          f"Correct the data in sevDesk, {RETRY} To send it as it is: sevdesk-worker retry {{job}} --as confirmed.",
+          "Gutschrift {credit_note} zur E-Rechnung {number} verletzt {count} amtliche Regeln: {findings}.",
+          f"Die Daten in sevDesk berichtigen, {ERNEUT} Um sie so zu senden, wie sie ist: sevdesk-worker retry {{job}} "
+          "--as confirmed.", confirmable=True),
     entry("e_invoice_required", Actor.BILLING,
           "Invoice {number} has to be an e-invoice: since {since} they are a duty between companies in Germany (§ 14 "
           "Abs. 2 UStG).",
