@@ -1,15 +1,19 @@
 """An ordinary invoice under the duty to issue e-invoices is warned about, parked, or made one."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from flow.billing import Billing, time_to_day
 from flow.books import calls, pay, state
+from flow.operators import Operator
 from flow.stage import Stage
 
 from sevdesk_client.sandbox.http.server import Running
 from worker.domain.e_invoice_duty import DutyMode
+from worker.settings import Settings
 
 LARGE: Any = {
     "items": (("4", "250", "19"),),
@@ -132,11 +136,22 @@ async def test_xml_goes_to_public_buyers(billing: Billing, worker: object, sevde
         assert [mail["xml_sha256"], mail["pdf_sha256"]] == ([digest, None] if expected else [None, digest])
 
 
-async def test_verdict_is_stored_with_the_document(billing: Billing, worker: object) -> None:
-    """The row of the XML says by which rules it passed."""
+async def test_verdict_is_stored_with_the_document(
+    billing: Billing, worker: object, settings: Settings, tmp_path: Path
+) -> None:
+    """The row of the XML says by which rules it passed; `show` and the evidence name XML and PDF."""
     invoice = await billing.usual_invoice(is_e_invoice=True)
     await billing.do("publish_invoice", invoice_id=invoice)
     row = await billing.db.fetchrow("SELECT * FROM sevdesk_documents WHERE kind = 'invoice_xml'")
     checked = await billing.event(invoice, "e_invoice_checked")
     assert (row["verdict"], row["rules"], row["findings"]) == ("valid", checked["rules"], "[]")
     assert row["judged_at"] is not None and row["sha256"] == checked["sha256"]
+    operator, bundle = Operator(settings, tmp_path), tmp_path / "evidence.zip"
+    shown = await operator.json("show", str(invoice))
+    documents = {each["what"]: each["detail"] for each in shown["timeline"] if each["source"] == "document"}
+    assert documents.keys() == {"invoice_pdf", "invoice_xml"} and documents["invoice_xml"]["rules"] == row["rules"]
+    await operator.json("show", str(invoice), "--bundle", str(bundle))
+    with ZipFile(bundle) as archive:
+        names = {name.rpartition("-")[2] for name in archive.namelist() if name.startswith("documents/")}
+        assert names == {"invoice_pdf.pdf", "invoice_xml.xml"}
+        assert b'"verdict":"valid"' in archive.read("records.jsonl")
