@@ -3,12 +3,14 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from worker.domain.check_levels import Level, read_levels
+from worker.domain.e_invoice_duty import FIRST_DAY, DutyMode
 from worker.domain.invoice import FinalInvoiceForm
 from worker.domain.signature import read_keys
 
@@ -64,6 +66,11 @@ class Settings(BaseSettings):
     mass_change_limit: int = Field(default=20, ge=0, le=1_000_000)
     # deduct: the safe one, because the check then compares every advance; a Restrechnung shows none to compare.
     final_invoice_form: FinalInvoiceForm = FinalInvoiceForm.DEDUCT
+    # The day from which on e-invoices are a duty; None: off. FIRST_DAY, because the worker cannot know who is below
+    # 800,000 EUR a year and has time until 2028-01-01; a warning in that year harms nobody.
+    e_invoice_from: date | None = FIRST_DAY
+    # warn: whether all recipients have what an e-invoice needs, `readiness` tells; until then nothing shall stop.
+    e_invoice_mode: DutyMode = DutyMode.WARN
     # {kind} is Abschlagsrechnung or Schlussrechnung, {number} ours.
     document_header: str = Field(default="{kind} {number}", min_length=1, max_length=200)
     # Seconds after a write without an answer in which nothing is read or written about it. 45 = 30 for the write itself
@@ -117,6 +124,16 @@ class Settings(BaseSettings):
     @classmethod
     def _read_signing_keys(cls, value: object) -> object:
         return read_keys(value) if isinstance(value, str) else value
+
+    @field_validator("e_invoice_from", mode="before")
+    @classmethod
+    def _read_day(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return None if value.strip() == "off" else date.fromisoformat(value.strip())
+        except ValueError:
+            raise ValueError("must be a day such as 2027-01-01, or off") from None
 
     @field_validator("check_levels", mode="before")
     @classmethod

@@ -185,11 +185,11 @@ SELECT at, source, what, detail FROM (
     FROM sevdesk_intents WHERE subject = 'invoice:' || :invoice_id
     UNION ALL
     SELECT fetched_at, 'document', kind, jsonb_build_object('filename', filename, 'bytes', length(content),
-           'sha256', sha256), '2'
+           'sha256', sha256, 'verdict', verdict, 'rules', rules), '2'
     FROM sevdesk_documents WHERE invoice_id = :invoice_id
     UNION ALL
     SELECT sent_at, 'mail', document || ' mailed', jsonb_build_object('to', recipient, 'cc', cc, 'bcc', bcc, 'subject', subject,
-           'job_id', job_id), '2'
+           'attached', CASE WHEN xml_sha256 IS NULL THEN 'PDF' ELSE 'XML' END, 'job_id', job_id), '2'
     FROM sevdesk_mails WHERE invoice_id = :invoice_id
     UNION ALL
     SELECT reported_at, 'mail', 'invoice came back', jsonb_build_object('address', address, 'reason', reason,
@@ -323,3 +323,28 @@ WHERE c.named IS NOT NULL
 UNION ALL
 SELECT sevdesk_template_id, 'billing_document_templates ' || id FROM billing_document_templates
 WHERE sevdesk_template_id IS NOT NULL;
+
+-- name: readiness_companies
+-- Companies in Germany, or without a country, that invoices lead to which would have to be e-invoices: by association of
+-- the invoice or its deal. Ordered by name.
+WITH named AS (
+    SELECT from_id AS company_id, to_type AS kind, to_id AS id FROM hubspot_associations
+    WHERE from_type = 'company' AND to_type IN ('deal', 'invoice') AND label IN ('invoice_recipient', 'primary')
+    UNION
+    SELECT to_id, from_type, from_id FROM hubspot_associations
+    WHERE to_type = 'company' AND from_type IN ('deal', 'invoice') AND label IN ('invoice_recipient', 'primary')
+), billed AS (
+    SELECT id, deal_id, tax_rule, issue_date FROM billing_invoices
+    WHERE tax_rule = ANY(:tax_rules::int[]) AND document_status <> 'cancelled'
+      AND (gross_amount > :small_amount::numeric OR currency <> 'EUR')
+), invoices AS (
+    SELECT n.company_id, b.id, b.tax_rule, b.issue_date FROM named n JOIN billed b ON b.id = n.id WHERE n.kind = 'invoice'
+    UNION
+    SELECT n.company_id, b.id, b.tax_rule, b.issue_date FROM named n JOIN billed b ON b.deal_id = n.id WHERE n.kind = 'deal'
+)
+SELECT c.id, c.name, c.email, c.street, c.zip, c.city, upper(c.country_code) AS country_code, c.vat_id, c.buyer_reference,
+       count(*) AS invoices, max(i.issue_date) AS latest, array_agg(DISTINCT i.tax_rule) AS tax_rules
+FROM invoices i JOIN companies c ON c.id = i.company_id
+WHERE upper(coalesce(nullif(btrim(c.country_code), ''), 'DE')) = 'DE'
+GROUP BY c.id
+ORDER BY c.name, c.id;

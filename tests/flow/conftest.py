@@ -72,6 +72,7 @@ def make_settings(**given: Any) -> Settings:
         "person_job_limit": JobLimit(10_000, 60.0),
         "issue_date_max_age": 36_500,  # tests with a fixed day go on working in later years
         "sevdesk_api_token": None,
+        "e_invoice_from": None,  # tests of the duty set a day; the others are the same in each year
     }
     return Settings(_env_file=None, **usual | given)
 

@@ -82,6 +82,7 @@ BY_NAME = {
     "quarantine": "45",
     "name": "'statement_timeout'", "value": "'25s'", "mail_job_id": "'job-77'",
     "prefix": "'job-77'", "low": ONE, "high": ONE, "part": "0", "file_id": "1",
+    "tax_rules": "ARRAY[1]", "small_amount": "250",
     "free_slots": "10", "since_system": "0", "worker": "'w'",
 }  # fmt: skip
 # One day of a DATEV export.
@@ -91,6 +92,7 @@ WHOLE_TABLE = {
     "linked_invoices": "a payment sync counts the book when it would take something away from many invoices at once",
     "invoices_to_compare": "reconcile reads the book, page by page",
     "adopted_documents": "reconcile",
+    "readiness_companies": "a person's question about the whole book",
     "contact_history": "reconcile",
     "finished_credit_notes": "reconcile",
     "count_jobs": "the leader's gauges; the queue holds open jobs only",

@@ -23,6 +23,9 @@ from worker.domain.contact_events import (
 from worker.domain.contact_events import (
     EmailWritten as EmailWritten,
 )
+from worker.domain.e_invoice_events import (
+    EInvoiceChecked as EInvoiceChecked,
+)
 from worker.domain.event_base import (
     UNLOGGED as UNLOGGED,
 )
@@ -67,6 +70,7 @@ class Drafted(Event):
     recipient_id: UUID
     recipient_reason: str
     how: DraftedHow = "created"
+    e_invoice_by_duty: bool = False  # the billing system asked for an ordinary one
     content: Mapping[str, Any] = field(metadata=UNLOGGED)  # the fields of the request, as JSON values
     seen_update: datetime | None = field(metadata=UNLOGGED)
 
@@ -124,16 +128,6 @@ class XmlStored(DocumentStored):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EInvoiceChecked(Event):
-    """An e-invoice was judged before its mail. `rules`: their version and date, None if they are not installed."""
-
-    verdict: str  # `valid`; `let_pass` by a person or CHECK_LEVELS, in spite of findings; or the problem's code
-    rules: str | None
-    sha256: str  # of the XML
-    findings: tuple[str, ...]  # rule id, kind of fault and text; warnings begin with `warning:`
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MailSent(Event):
     """A document was sent by e-mail; `how` says how we know."""
 
@@ -143,6 +137,7 @@ class MailSent(Event):
     recipient_reason: str
     how: SentHow
     pdf_sha256: str | None
+    xml_sha256: str | None = None  # of the XML that was attached instead of the PDF
     copies: int = 0  # how many addresses beside the first got the same mail, as CC or BCC
     recipient: str = field(metadata=UNLOGGED)
     cc: str | None = field(default=None, metadata=UNLOGGED)

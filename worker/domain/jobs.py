@@ -111,7 +111,8 @@ class SendInvoice(Payload):
     """Send a published invoice to its recipient. A second job sends nothing, unless `resend` is true.
 
     `email`: sevDesk mails it. `post`, `portal`: you send it, and the job marks it as sent in sevDesk. `to` replaces the
-    recipient's own address; `to`, `cc` and `bcc` each take several, separated by commas.
+    recipient's own address; `to`, `cc` and `bcc` each take several, separated by commas. `send_xml`: whether an
+    e-invoice's mail has the XML in place of the PDF; by default it has for recipients with a Leitweg-ID.
     """
 
     invoice_id: Id
@@ -122,11 +123,15 @@ class SendInvoice(Payload):
     subject: str | None = Field(default=None, min_length=1, max_length=200)
     text: str | None = Field(default=None, min_length=1, max_length=20_000)
     resend: bool = False
+    send_xml: bool | None = None
 
     @model_validator(mode="after")
     def _mail_fields(self) -> Self:
-        if self.channel is not Channel.EMAIL and {"to", "cc", "bcc", "subject", "text"} & self.model_fields_set:
-            raise PydanticCustomError("channel", "to, cc, bcc, subject and text belong to the channel email only")
+        of_mails = {"to", "cc", "bcc", "subject", "text", "send_xml"}
+        if self.channel is not Channel.EMAIL and of_mails & self.model_fields_set:
+            raise PydanticCustomError(
+                "channel", "to, cc, bcc, subject, text, send_xml belong to the channel email only"
+            )
         return self
 
 

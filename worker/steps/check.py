@@ -14,6 +14,7 @@ from worker.domain.skonto import wrong_skonto
 from worker.domain.tax_rules import findings, shown_tax
 from worker.steps.contact_person import unlisted_contact_person
 from worker.steps.deal_check import awaits_other, deal_findings, parking, warning
+from worker.steps.duty import duty_findings
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import DRAFT_WRITES, Step, StepContext, StepResult, WriteOutcome, is_synced
 
@@ -29,6 +30,7 @@ async def look_publishable(context: StepContext, account: SevdeskAccount) -> Ste
         return StepResult(stop=stop, outcome=WriteOutcome.UNKNOWN)
     found = doubtful_dates(context.invoice, context.today, context.issue_date_max_age)
     found += money.e_invoice_rounding(context.invoice)
+    found += duty_findings(context)
     found += doubtful_reference(context.invoice, context.party)
     found += await _unknown_units(context, account)
     found += await _wrong_tax_rule(context, account)

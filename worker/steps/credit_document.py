@@ -8,6 +8,7 @@ from worker.domain.jobs import CreditInvoice
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
 from worker.steps.check import why_no_mail
+from worker.steps.credit_e_invoice import judged
 from worker.steps.credit_note import existing
 from worker.steps.document import addressed_otherwise
 from worker.steps.email import earlier_mail, mailed_event
@@ -30,12 +31,16 @@ def mail_about(context: StepContext, number: str | None) -> MailDraft:
 
 
 async def look_pdf(context: StepContext, account: SevdeskAccount) -> StepResult:
-    """GET getPdf of the credit note."""
+    """GET getPdf of the credit note; of an e-invoice's, judge it before it is stored. Raises `RulesUnavailable`."""
     note = _note(context)
     document = await account.client.get_credit_note_pdf(note.external_id)
     name, sha256 = document.filename or f"{note.number}.pdf", digest_of(document.content)
     stored = CreditPdfStored(marker=note.marker, filename=name, sha256=sha256, content=document.content)
-    return StepResult((stored,))
+    if not context.made_as_e_invoice:
+        return StepResult((stored,))
+    checked, stop = await judged(context, note, document.content)
+    # One that stops is not stored, so that the next attempt fetches and judges it anew.
+    return StepResult((checked,), stop=stop) if stop else StepResult((stored, checked))
 
 
 async def look_mail(context: StepContext, account: SevdeskAccount) -> LookResult:

@@ -57,7 +57,7 @@ def earlier_mail(document: str, opened: OpenIntent | None, remote: Mailable | No
 
 def addresses_of(mail: MailDraft) -> dict[str, Any]:
     """What the open intent keeps: an attempt whose answer was lost used these, whatever the address is by then."""
-    return {"to": mail.to, "cc": mail.cc, "bcc": mail.bcc, "subject": mail.subject}
+    return {"to": mail.to, "cc": mail.cc, "bcc": mail.bcc, "subject": mail.subject, "send_xml": mail.send_xml}
 
 
 def mail_of(opened: OpenIntent | None) -> MailDraft | None:
@@ -73,7 +73,7 @@ async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
 
 def _mail(context: StepContext, remote: SevInvoice | None) -> MailDraft:
     number = (remote and remote.invoice_number) or context.handback.external_invoice_number or context.invoice.number
-    return MailDraft(**filled(MAIL, MailSource(context.party, number, asked_of(context))))
+    return MailDraft(**filled(MAIL, MailSource(context.party, number, asked_of(context), context.made_as_e_invoice)))
 
 
 def _mailed(context: StepContext, mail: MailDraft, how: SentHow) -> Mailed:
@@ -88,7 +88,8 @@ def mailed_event(kind: type[M], context: StepContext, mail: MailDraft, how: Sent
         recipient_id=context.party.id,
         recipient_reason=context.addressee.reason + (" The job named the addresses." if asked else ""),
         how=how,
-        pdf_sha256=pdf_sha256,
+        pdf_sha256=None if mail.send_xml else pdf_sha256,
+        xml_sha256=context.xml_sha256 if mail.send_xml else None,
         copies=len(several(mail.cc)) + len(several(mail.bcc)),
         recipient=mail.to,
         cc=mail.cc,

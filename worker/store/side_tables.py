@@ -14,6 +14,7 @@ from worker.store.connection import run_statement
 SIDE_TABLE_EVENTS = (
     events.ContactEvent,
     events.DocumentStored,
+    events.EInvoiceChecked,
     events.MailSent,
     events.MailBounced,
     events.Cancelled,
@@ -49,6 +50,8 @@ async def write_side_tables(connection: Any, job: Job, invoice_id: UUID, event: 
             statement = "link_email"
         case events.DocumentStored():
             statement, values = "store_document", values | {"document": event.document, "mimetype": event.mimetype}
+        case events.EInvoiceChecked():
+            statement = "store_verdict"
         case events.MailSent():
             statement, values = "store_mail", values | {"document": event.document}
         case events.MailBounced():

@@ -51,6 +51,7 @@ class Switches:
     ignored_filters: list[str] = field(default_factory=list)
     e_invoice_missing: list[str] = field(default_factory=list)
     xml_backend_down: bool = False
+    credit_note_xml: bool = True
     e_invoice_faults: list[Literal[FormFault, RuleFault, ContentFault]] = field(default_factory=list)
     delivery_dates: Literal["any", "later", "not_later"] = "any"
     export_config_access: Literal["deny", "allow"] = "deny"

@@ -9,6 +9,7 @@ from sevdesk_client.sandbox.account.formats import (
 )
 from sevdesk_client.sandbox.account.records import CreditNote
 from sevdesk_client.sandbox.account.state import Account
+from sevdesk_client.sandbox.documents.cii import credit_note_xml
 from sevdesk_client.sandbox.endpoints.body_fields import required_reference
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.credit_notes import credit_note_json
@@ -79,7 +80,7 @@ def get_pdf(account: Account, note: CreditNote, call: Call) -> Answer:
     """GET /CreditNote/{id}/getPdf: finalises a draft unless preventSendBy=true (as for invoices)."""
     if note.status == 100 and not is_true(call.query.get("preventSendBy")):
         mark_sent(account, note, "VPDF")
-    return pdf_answer(account, note.as_invoice(), call, None)  # whether it holds XML is not established
+    return pdf_answer(account, note.as_invoice(), call, credit_note_xml(account, note))
 
 
 def send_via_email(account: Account, note: CreditNote, call: Call) -> Answer:
