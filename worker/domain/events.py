@@ -265,7 +265,10 @@ class CancelledInSevdesk(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditNoteDrafted(Event):
-    """Asked to cancel a paid invoice, sevDesk made a credit note draft; the invoice itself is untouched."""
+    """Asked to cancel a paid invoice, sevDesk made a credit note; the invoice itself is untouched.
+
+    A draft, unless `cancellation.is_draft` is false: then somebody has finished it in sevDesk.
+    """
 
     reason: str
     cancellation: Cancellation
@@ -298,13 +301,18 @@ class CreditSaved(Event):
     content: Mapping[str, Any] = field(metadata=UNLOGGED)  # the positions, as JSON values
 
 
+# invoice_gone: cancelled or deleted meanwhile; not_creditable: others have credited the rest; number_taken: it is made
+# again with another number.
+CreditDeletedCause = Literal["sums_differ", "invoice_gone", "not_creditable", "number_taken", "gone_from_sevdesk"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditDeleted(Event):
     """The draft of a credit note over a part of the invoice is deleted: by us, or we found it gone."""
 
     marker: str
     external_id: str
-    cause: Literal["sums_differ", "invoice_gone", "gone_from_sevdesk"]  # invoice_gone: cancelled or deleted meanwhile
+    cause: CreditDeletedCause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from worker.domain.advances import COMPARED, DealInvoice
 from worker.domain.check_levels import DEFAULTS
-from worker.domain.credit import gross_by_rate
+from worker.domain.credit import net_and_gross
 from worker.domain.emails import several
 from worker.domain.invoice import (
     Association,
@@ -22,7 +22,7 @@ from worker.domain.invoice import (
     SevdeskDocument,
     SyncStatus,
 )
-from worker.domain.jobs import Payload, PublishInvoice
+from worker.domain.jobs import CancelInvoice, CreditInvoice, Payload, PublishInvoice
 from worker.domain.ledger import Job
 from worker.domain.money import Sums
 from worker.domain.recipients import Recipient, addressed_to, resolve
@@ -35,9 +35,9 @@ from worker.store.rows import Row, UnknownValue, from_row, handback_of
 async def load_context(
     store: Store, job: Job, payload: Payload, invoice_id: UUID, settings: Settings
 ) -> StepContext | None:
-    """Everything the steps need, read in at most four round trips; None if there is no such invoice.
+    """Everything the steps need, read in at most five round trips; None if there is no such invoice.
 
-    Raises what any method of `Store` may raise, and `UnknownValue` for a status or document kind that is none of ours.
+    Raises what any method of `Store` may raise, and `UnknownValue` for a status or document kind that it does not know.
     """
     row: Row | None = await store.query("load_invoice", invoice_id=invoice_id)
     if row is None:
@@ -78,7 +78,7 @@ async def load_context(
         confirmed=job.confirmed,
         levels={**DEFAULTS, **settings.check_levels},
         issue_date_max_age=settings.issue_date_max_age,
-        final_invoice_form=_final_invoice_form(payload, invoice, settings),
+        final_invoice_form=_final_invoice_form(payload, row, settings),
         deal_invoices=await _deal_invoices(store, job, invoice) if publishing else (),
         warned=frozenset(row["warned"]),
         changes_told=frozenset(row["changes_told"]),
@@ -88,13 +88,25 @@ async def load_context(
         sevdesk_type=kinds[invoice.document_kind],
         cancellation=_cancellation(row["cancellation"]),
         credit_notes=tuple(_credit_note(each) for each in row["credit_notes"] or ()),
+        credit_numbers=await _credit_numbers(store, payload, invoice_id),
     )
 
 
-def _final_invoice_form(payload: Payload, invoice: Invoice, settings: Settings) -> FinalInvoiceForm:
+async def _credit_numbers(store: Store, payload: Payload, invoice_id: UUID) -> dict[str, bool]:
+    """Only for the jobs that finish credit notes."""
+    if not isinstance(payload, CreditInvoice | CancelInvoice):
+        return {}
+    rows: list[Row] = await store.query("credit_note_numbers", invoice_id=invoice_id)
+    return {row["number"]: row["finished"] for row in rows}
+
+
+def _final_invoice_form(payload: Payload, row: Row, settings: Settings) -> FinalInvoiceForm:
     """As the job says, else the invoice, else the setting."""
     asked = payload.final_invoice_form if isinstance(payload, PublishInvoice) else None
-    return asked or FinalInvoiceForm(invoice.final_invoice_form or settings.final_invoice_form)
+    try:
+        return asked or FinalInvoiceForm(row["final_invoice_form"] or settings.final_invoice_form)
+    except ValueError:
+        raise UnknownValue("final_invoice_form", row) from None
 
 
 async def _deal_invoices(store: Store, job: Job, invoice: Invoice) -> tuple[DealInvoice, ...]:
@@ -129,7 +141,7 @@ def _cancellation(columns: tuple[Any, ...] | None) -> Cancellation | None:
 def _credit_note(row: Row) -> CreditNote:
     refund_due = None if row["refund_due"] is None else Decimal(row["refund_due"])
     about = {"number": row["credit_note_number"], "gross": Decimal(row["gross_amount"]), "refund_due": refund_due}
-    return from_row(CreditNote, row, gross_by_rate=gross_by_rate(row["subtotals"]), **about)
+    return from_row(CreditNote, row, by_rate=net_and_gross(row["subtotals"]), **about)
 
 
 def _ledger_mail(job_id: str, recipient: str, cc: str | None, bcc: str | None, bounce: str | None) -> LedgerMail:

@@ -1,5 +1,6 @@
 """What all steps about credit notes share: finding them in sevDesk, their numbers, and what became of an open write."""
 
+from collections.abc import Container
 from contextlib import suppress
 from datetime import date
 from decimal import Decimal
@@ -51,16 +52,21 @@ async def standing(context: StepContext, account: SevdeskAccount) -> list[Credit
     return [note for note in others if note.status != DRAFTED or await existing(note.external_id, account) is not None]
 
 
-async def free_number(day: date, account: SevdeskAccount) -> str:
-    """A number from the sequence on that no finished credit note has. Raises `SevDeskError`.
+async def finished_with(number: str, account: SevdeskAccount) -> list[CreditNote]:
+    """sevDesk's credit notes with this number, without drafts. Raises `SevDeskError`."""
+    return [note for note in await account.client.list_credit_notes(number=number) if note.status != DRAFT]
+
+
+async def free_number(day: date, in_use: Container[str], account: SevdeskAccount) -> str:
+    """A number from the sequence on that no finished credit note has, and none `in_use`. Raises `SevDeskError`.
 
     The first such number if it is less than `MOST_AHEAD` ahead; else one found by doubling the distance, then halving.
     """
     sequence = await account.client.credit_note_sequence()
 
     async def is_free(ahead: int) -> bool:
-        found = await account.client.list_credit_notes(number=sequence.number(day, ahead))
-        return all(note.status == DRAFT for note in found)
+        number = sequence.number(day, ahead)
+        return number not in in_use and not await finished_with(number, account)
 
     for ahead in range(MOST_AHEAD):
         if await is_free(ahead):
