@@ -44,6 +44,7 @@ from worker.domain.money import Sums, rounding_faults
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import Problem, problem
 from worker.steps.credit_note import (
+    by_hand,
     credit_notes_of,
     existing,
     free_number,
@@ -85,15 +86,15 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
         return StepResult((deleted,), remote, finished=False, outcome=outcome)
     credit = _asked(context)
     if note is None:
-        stop = _why_not(context, remote, credit, _by_hand(context, remote, notes), await standing(context, account))
+        stop = _why_not(context, remote, credit, by_hand(context, remote, notes), await standing(context, account))
         if stop is not None or not isinstance(credit, Credit) or remote is None:
             return StepResult(stop=stop, outcome=outcome)
         draft = await _draft(context, credit, remote, account)
         return Intent("save_credit_note", draft, context, {"marker": marker}, outcome)
     result = _look_at(context, note, credit, outcome)
     if isinstance(result, Intent) and result.action == "finalize_credit_note":  # much may have happened to the invoice
-        by_hand, others = _by_hand(context, remote, notes), await standing(context, account)
-        stop = _why_not(context, remote, credit, by_hand, others)
+        hand_made, others = by_hand(context, remote, notes), await standing(context, account)
+        stop = _why_not(context, remote, credit, hand_made, others)
         if isinstance(stop, Rejected):  # the job will not run again, so nobody would finish or delete the draft
             return _deletion(context, note, "not_creditable", outcome)
         if stop is not None:
@@ -169,7 +170,7 @@ def _why_not(
     context: StepContext,
     remote: SevInvoice | None,
     credit: Credit | Problem,
-    by_hand: Decimal,
+    hand_made: Decimal,
     others: list[CreditRecord],
 ) -> Parked | Rejected | None:
     """Why nothing is written; None if nothing speaks against the credit note."""
@@ -186,7 +187,7 @@ def _why_not(
         return Parked(problem("credit_note_needs_payment", number=number))
     if wrong := parking(context, _rounding_faults(context, credit)):
         return Parked(wrong)
-    found = exceeded(number, credit, others, by_hand, _published(context), _currency(context))
+    found = exceeded(number, credit, others, hand_made, _published(context), _currency(context))
     return Rejected(found) if found else None
 
 
@@ -202,20 +203,6 @@ def _not_creditable(context: StepContext) -> Parked | Rejected | None:
     if by_person or handback.sync_status is SyncStatus.CANCELLED:
         return Rejected(problem("invoice_cancelled", number=context.invoice.number))
     return None if context.handback.sync_status is SyncStatus.SYNCED else _not_published(context)
-
-
-def _by_hand(context: StepContext, remote: SevInvoice | None, notes: list[CreditNote]) -> Decimal:
-    """The gross sum of the credit notes of the invoice in sevDesk that are not on record.
-
-    Those that sevDesk made of it have it as origin; those of our own making, or copies of them, have our marker.
-    """
-    known, marker = {note.external_id for note in context.credit_notes}, f"{context.invoice.number}/"
-
-    def is_of_it(note: CreditNote) -> bool:
-        made_of_it = remote is not None and note.origin is not None and note.origin.id == remote.id
-        return made_of_it or (note.customer_internal_note or "").startswith(marker)
-
-    return sum((note.sum_gross or ZERO for note in notes if is_of_it(note) and note.id not in known), ZERO)
 
 
 def _not_published(context: StepContext) -> Parked:

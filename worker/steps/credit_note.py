@@ -13,7 +13,7 @@ from worker.domain.credit import DELETED, DRAFTED
 from worker.domain.invoice import CreditNote as CreditRecord
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
-from worker.steps.payments import DRAFT, paid_of
+from worker.steps.payments import DRAFT, ZERO, paid_of
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import OpenIntent, StepContext, WriteOutcome
 
@@ -92,6 +92,20 @@ def write_outcome(opened: OpenIntent | None, note: CreditNote | None) -> WriteOu
         case _:
             return WriteOutcome.MOOT
     return WriteOutcome.DONE if done else WriteOutcome.NOT_DONE
+
+
+def by_hand(context: StepContext, remote: SevInvoice | None, notes: list[CreditNote]) -> Decimal:
+    """The gross sum of the credit notes of the invoice in sevDesk that are not on record.
+
+    Those that sevDesk made of it have it as origin; those of our own making, or copies of them, have our marker.
+    """
+    known, marker = {note.external_id for note in context.credit_notes}, f"{context.invoice.number}/"
+
+    def is_of_it(note: CreditNote) -> bool:
+        made_of_it = remote is not None and note.origin is not None and note.origin.id == remote.id
+        return made_of_it or (note.customer_internal_note or "").startswith(marker)
+
+    return sum((note.sum_gross or ZERO for note in notes if is_of_it(note) and note.id not in known), ZERO)
 
 
 def none_for_advances(number: str, invoice_type: str) -> Parked | None:
