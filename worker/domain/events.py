@@ -29,6 +29,7 @@ from worker.domain.event_base import (
 from worker.domain.event_base import (
     CancelledHow as CancelledHow,
 )
+from worker.domain.event_base import CreditDeletedCause
 from worker.domain.event_base import (
     CreditSavedHow as CreditSavedHow,
 )
@@ -265,10 +266,7 @@ class CancelledInSevdesk(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditNoteDrafted(Event):
-    """Asked to cancel a paid invoice, sevDesk made a credit note; the invoice itself is untouched.
-
-    A draft, unless `cancellation.is_draft` is false: then somebody has finished it in sevDesk.
-    """
+    """Asked to cancel a paid invoice, sevDesk made a credit note, as a draft; the invoice itself is untouched."""
 
     reason: str
     cancellation: Cancellation
@@ -299,11 +297,6 @@ class CreditSaved(Event):
     how: CreditSavedHow
     subtotals: Mapping[str, Any]  # tax rate -> its `net` and `tax`, as text
     content: Mapping[str, Any] = field(metadata=UNLOGGED)  # the positions, as JSON values
-
-
-# invoice_gone: cancelled or deleted meanwhile; not_creditable: others have credited the rest; number_taken: it is made
-# again with another number.
-CreditDeletedCause = Literal["sums_differ", "invoice_gone", "not_creditable", "number_taken", "gone_from_sevdesk"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

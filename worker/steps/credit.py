@@ -27,9 +27,9 @@ from worker.domain.credit import (
     refund_due,
     refund_due_of_closed,
 )
+from worker.domain.event_base import CreditDeletedCause
 from worker.domain.events import (
     CreditDeleted,
-    CreditDeletedCause,
     Credited,
     CreditSaved,
     CreditSavedHow,
