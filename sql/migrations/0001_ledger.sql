@@ -74,6 +74,9 @@ CREATE TABLE sevdesk_intents (
 );
 -- At most one open intent per subject, so that two processes cannot write the same thing.
 CREATE UNIQUE INDEX sevdesk_intents_open ON sevdesk_intents (subject) WHERE closed_at IS NULL;
+-- At most one credit note is finished with a number, for open drafts have the same one in sevDesk.
+CREATE UNIQUE INDEX sevdesk_intents_credit_number ON sevdesk_intents ((summary ->> 'credit_note_number'))
+    WHERE action = 'finalize_credit_note' AND (closed_at IS NULL OR outcome IN ('done', 'found_done'));
 CREATE INDEX sevdesk_intents_job ON sevdesk_intents (job_id);
 CREATE INDEX sevdesk_intents_subject ON sevdesk_intents (subject, id);
 

@@ -49,7 +49,7 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
         ORDER BY s.id DESC LIMIT 1) AS draft_sha256,
        EXISTS (SELECT FROM sevdesk_intents s WHERE s.subject = 'invoice:' || i.id) AS attempted,
        (SELECT (a.kind, a.cancellation_external_id, a.cancellation_number, a.net_amount, a.tax_amount, a.gross_amount,
-                a.document_day, a.refund_due)
+                a.document_day, a.refund_due, a.is_draft)
         FROM sevdesk_cancellations a WHERE a.invoice_id = i.id) AS cancellation,
        (SELECT jsonb_agg(to_jsonb(k) - 'content'
                          || jsonb_build_object('mailed', EXISTS (SELECT FROM sevdesk_mails m WHERE m.job_id = k.job_id))
@@ -73,6 +73,18 @@ CROSS JOIN LATERAL (SELECT coalesce(min(e.created_at), '-infinity') AS known_sin
                     WHERE e.invoice_id = i.id AND e.event_type IN ('drafted', 'finalized')
                       AND e.payload ->> 'external_id' = i.external_id) h
 WHERE i.id = :invoice_id;
+
+-- name: credit_note_numbers
+-- The numbers of credit notes: of those on record as finished, and of those that are being finished for other invoices.
+SELECT number, bool_or(finished) AS finished FROM (
+    SELECT summary ->> 'credit_note_number' AS number, closed_at IS NOT NULL AS finished FROM sevdesk_intents
+    WHERE action = 'finalize_credit_note' AND (closed_at IS NULL OR outcome IN ('done', 'found_done'))
+      AND (closed_at IS NOT NULL OR subject <> 'invoice:' || :invoice_id::uuid)
+    UNION ALL
+    SELECT credit_note_number, true FROM sevdesk_credit_notes WHERE status = 'finalized'
+    UNION ALL
+    SELECT cancellation_number, true FROM sevdesk_cancellations WHERE kind = 'credit_note' AND NOT is_draft) n
+WHERE number IS NOT NULL GROUP BY number;
 
 -- name: load_deal_invoices
 -- The other invoices of a deal, of these kinds, that are published and not cancelled, or that a job is publishing; an

@@ -111,7 +111,7 @@ ORDER BY j.seq DESC;
 -- the first, of parked ones a publication before others, because the others may be parked for want of it.
 -- parked_beside: how many jobs of the invoice are parked. locked: whether a process holds the lock of its order key.
 SELECT j.job_id, j.kind, j.state, j.attempt, j.retries, j.worker, j.steps_done, j.problem, j.problem_parameters,
-       j.asks_about, j.order_key, j.seq, j.requested_by, j.started_at, j.dismissed_by, j.dismissed_reason,
+       j.error, j.next_step, j.asks_about, j.order_key, j.seq, j.requested_by, j.started_at, j.dismissed_by, j.dismissed_reason,
        i.invoice_number,
        extract(epoch FROM j.not_before - clock_timestamp())::float8 AS again_in,
        extract(epoch FROM clock_timestamp() - j.updated_at)::float8 AS since,

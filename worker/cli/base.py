@@ -119,11 +119,14 @@ def require_token() -> None:
 def with_store(act: Callable[["Store"], Awaitable[T]], advice: str = "") -> T:
     """Run `act` on one database connection. If the database or sevDesk fails: one sentence about it, and exit code 1.
 
+    The same with exit code 3 if a row holds a status that the worker does not know.
+
     `advice` follows an error of sevDesk.
     """
     from sevdesk_client.errors import SevDeskError
     from worker.operator.lookup import Ambiguous
     from worker.store import CONNECTION_LOST, Store
+    from worker.store.rows import UnknownValue
 
     url = settings().database_url
 
@@ -143,6 +146,8 @@ def with_store(act: Callable[["Store"], Awaitable[T]], advice: str = "") -> T:
             fail(f"{error} {advice}")
         except Ambiguous as error:
             fail(str(error))
+        except UnknownValue as error:
+            fail(f"{error} {error.problem.next_step(job=str(error.invoice_id))}", MUST_ACT)
 
 
 def console() -> "Console":

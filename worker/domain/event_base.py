@@ -53,6 +53,8 @@ CancelledHow = Literal[
     "gone_from_sevdesk",
 ]
 CreditSavedHow = Literal["created", "found"]
+# invoice_gone: cancelled or deleted; not_creditable: the rest was credited; number_taken: made again with another.
+CreditDeletedCause = Literal["sums_differ", "invoice_gone", "not_creditable", "number_taken", "gone_from_sevdesk"]
 MarkedHow = Literal["marked", "found_marked"]
 
 # Metadata of fields that are stored in other tables and must not be in the event log: binary content, personal data.

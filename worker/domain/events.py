@@ -32,6 +32,7 @@ from worker.domain.event_base import (
 from worker.domain.event_base import (
     CancelledHow as CancelledHow,
 )
+from worker.domain.event_base import CreditDeletedCause
 from worker.domain.event_base import (
     CreditSavedHow as CreditSavedHow,
 )
@@ -260,7 +261,7 @@ class CancelledInSevdesk(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditNoteDrafted(Event):
-    """Asked to cancel a paid invoice, sevDesk made a credit note draft; the invoice itself is untouched."""
+    """Asked to cancel a paid invoice, sevDesk made a credit note, as a draft; the invoice itself is untouched."""
 
     reason: str
     cancellation: Cancellation
@@ -299,7 +300,7 @@ class CreditDeleted(Event):
 
     marker: str
     external_id: str
-    cause: Literal["sums_differ", "invoice_gone", "gone_from_sevdesk"]  # invoice_gone: cancelled or deleted meanwhile
+    cause: CreditDeletedCause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

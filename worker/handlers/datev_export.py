@@ -226,7 +226,7 @@ def _document(row: DocumentRow, types: Mapping[str, str]) -> Document:
     A cancellation has the negative amounts of its invoice, and so has a credit note over the whole of it.
     """
     sign = 1 if row["kind"] == "invoice" else -1
-    advance = types[row["document_kind"]] == "AR"
+    advance = types.get(row["document_kind"]) == "AR"
     if row["subtotals"] is not None:
         parts = ((Decimal(rate), -Decimal(of["net"]), -Decimal(of["tax"])) for rate, of in row["subtotals"].items())
         return from_row(Document, row, subtotals=subtotals_by_rate(parts), customer=row["party"], advance=advance)

@@ -313,8 +313,7 @@ class Sync:
                 known[row["external_id"]] = from_row(Receivable, row, handback=handback_of(row))
             except UnknownValue as error:
                 self.seen.add(row["external_id"])
-                about = {"invoice_id": error.invoice_id, "column": error.column}
-                self._unresolved(problem("invoice_value_unknown", **about))
+                self._unresolved(error.problem)
         return known
 
     async def _change(

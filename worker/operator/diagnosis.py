@@ -53,9 +53,8 @@ def diagnose(situation: Situation) -> Diagnosis:
         case "parked":
             return _parked(situation, job)
         case "rejected":
-            problem = _problem(job)
-            cause, next_step = f"{problem.cause()} Nothing was changed.", problem.next_step(job=job["job_id"])
-            return _diagnosis(job, cause, next_step, person=True)
+            cause, next_step = _told(job, job["job_id"])
+            return _diagnosis(job, f"{cause} Nothing was changed.", next_step, person=True)
         case "dismissed" if situation.invoice is None:
             return _diagnosis(job, f"{job['dismissed_by']} dismissed it: {job['dismissed_reason']}", NOTHING)
         case "done" | "dismissed":
@@ -65,7 +64,7 @@ def diagnose(situation: Situation) -> Diagnosis:
         case "running":
             return _running(situation, job)
         case "waiting" if job["problem"] == "token_refused_waiting":
-            return _diagnosis(job, _problem(job).cause(), _problem(job).next_step(), person=True)
+            return _diagnosis(job, *_told(job, job["job_id"]), person=True)
         case "waiting" if (job["again_in"] or 0) > 0:
             return _waiting(situation, job)
         case _:
@@ -90,19 +89,27 @@ def _diagnosis(job: DecidingJobRow, cause: str, next_step: str, *, person: bool 
 # -- ended -------------------------------------------------------------------------------------------------------------
 
 
-def _problem(job: DecidingJobRow) -> Problem:
-    """A CHECK of the table makes sure that waiting, parked and rejected jobs have a problem."""
+def _told(job: DecidingJobRow, subject: str) -> tuple[str, str]:
+    """Cause and next step of the job's problem, where `subject` is what its commands name.
+
+    As they were recorded, if another release of the worker knew the code or its parameters and this one does not.
+    A CHECK of the table makes sure that waiting, parked and rejected jobs have a problem.
+    """
     assert job["problem"] is not None
-    return Problem(job["problem"], job["problem_parameters"] or {})
+    problem = Problem(job["problem"], job["problem_parameters"] or {})
+    try:
+        return problem.cause(), problem.next_step(job=subject)
+    except KeyError:
+        unknown = f"Problem {problem.code}, which this release of the worker does not know"
+        return f"{unknown}: {job['error']}", job["next_step"] or NOTHING
 
 
 def _parked(situation: Situation, job: DecidingJobRow) -> Diagnosis:
-    problem = _problem(job)
     # Several parked jobs of an invoice are taken up together; an answer belongs to one job.
     together = job["parked_beside"] > 1 and not job["asks_about"]
     subject = (job["invoice_number"] if together else None) or job["job_id"]
-    cause, next_step = problem.cause(), problem.next_step(job=subject)
-    if problem.code == "token_missing" and situation.account["token_configured"]:
+    cause, next_step = _told(job, subject)
+    if job["problem"] == "token_missing" and situation.account["token_configured"]:
         cause = "SEVDESK_API_TOKEN was not set when the job ran; it is set now."
         next_step = f"Run: sevdesk-worker retry {subject}."
     if situation.intent is not None:
@@ -134,10 +141,10 @@ def _worker_step(situation: Situation, next_step: str) -> str:
 def _waiting(situation: Situation, job: DecidingJobRow) -> Diagnosis:
     """Its next attempt may start in `again_in` seconds."""
     wait = duration(job["again_in"])
-    problem = _problem(job)
+    told, _ = _told(job, job["job_id"])
     if situation.intent is not None and (left := situation.intent["settles_in"]) > 0:
         cause = f"It waits {duration(left)} because the write {situation.intent['action']} may still take effect."
-        cause += f" {problem.cause()}" if problem.code in ("outcome_unknown", "number_lock") else ""
+        cause += f" {told}" if job["problem"] in ("outcome_unknown", "number_lock") else ""
         step = "Nothing to do; then sevDesk is asked what became of it, before anything else."
         return _wait(situation, job, cause, step)
     if situation.limited_for is not None:
@@ -145,9 +152,9 @@ def _waiting(situation: Situation, job: DecidingJobRow) -> Diagnosis:
     if job["retries"]:
         kind = jobs.KINDS.get(job["kind"])
         left_tries = max(len(kind.retry_delays) - job["retries"], 0) if kind else 0
-        cause = f"It is tried again in {wait}: {problem.cause()} {left_tries} more tries before it is parked."
+        cause = f"It is tried again in {wait}: {told} {left_tries} more tries before it is parked."
         return _wait(situation, job, cause, TRIED_AGAIN["en"])
-    return _wait(situation, job, f"It goes on in {wait}: {problem.cause()}", BY_ITSELF)
+    return _wait(situation, job, f"It goes on in {wait}: {told}", BY_ITSELF)
 
 
 def _wait(situation: Situation, job: DecidingJobRow, cause: str, next_step: str) -> Diagnosis:

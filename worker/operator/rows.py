@@ -37,6 +37,8 @@ class DecidingJobRow(TypedDict):
     steps_done: list[str]
     problem: str | None
     problem_parameters: dict[str, Any] | None
+    error: str | None
+    next_step: str | None
     asks_about: int | None
     order_key: str
     seq: int

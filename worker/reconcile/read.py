@@ -15,9 +15,12 @@ from worker.steps.document import head_differences, position_differences
 from worker.steps.payments import CREDIT_NOTE, Receivable
 from worker.store import Store
 from worker.store.connection import LATEST
-from worker.store.rows import AdoptedRow, ClockRow, ComparedRow, LinkedContactRow, from_row, handback_of
+from worker.store.rows import AdoptedRow, ClockRow, ComparedRow, LinkedContactRow, UnknownValue, from_row, handback_of
 
 PAGE = 1000  # documents per request: sevDesk's maximum (official); also rows per SQL statement
+
+
+Unreadable = dict[UUID, Difference]  # by invoice, so that one is reported once
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +56,24 @@ async def reconcile(store: Store, client: SevDeskClient) -> Reconciliation:
     started_at = clock["now"]
     documents, calls = await read_documents(client)
     # Ours are read after sevDesk's, so a row that was changed later than `started_at` may not match; it is left out.
-    invoices, changing, different = 0, 0, list[UUID]()
-    async for page in _linked(store, started_at):
+    invoices, changing, different, unreadable = 0, 0, list[UUID](), Unreadable()
+    async for page in _linked(store, started_at, unreadable):
         invoices += len(page)
         changing += sum(ours.changing for ours in page)
         different += [ours.receivable.invoice_id for ours in page if compare(ours, documents)]
     different += [
-        ours.receivable.invoice_id async for ours in _unlinked(store, documents, started_at) if compare(ours, documents)
+        ours.receivable.invoice_id
+        async for ours in _unlinked(store, documents, started_at, unreadable)
+        if compare(ours, documents)
     ]
     findings = [
-        finding async for ours in _read_again(store, different, started_at) for finding in compare(ours, documents)
+        finding
+        async for ours in _read_again(store, different, started_at, unreadable)
+        for finding in compare(ours, documents)
     ]
     changed, reads = await _changed_since_adopted(store, client, documents)
     credited, more = await compare_credit_notes(store, client)
-    findings, calls = findings + changed + credited, calls + reads + more
+    findings, calls = [*unreadable.values(), *findings, *changed, *credited], calls + reads + more
     certain = tuple(finding for finding in findings if not _just_changed(documents, finding, started_at))
     return Reconciliation(started_at, invoices, len(documents), changing, certain, calls)
 
@@ -123,21 +130,25 @@ async def _rows(store: Store, **which: object) -> list[ComparedRow]:
     return rows
 
 
-async def _linked(store: Store, started_at: datetime) -> AsyncIterator[list[OurInvoice]]:
+async def _linked(store: Store, started_at: datetime, unreadable: Unreadable) -> AsyncIterator[list[OurInvoice]]:
     after: UUID | None = None
     while rows := await _rows(store, after=after, most=PAGE):
-        yield [_ours(row, started_at) for row in rows]
+        yield _readable(rows, started_at, unreadable)
         after = rows[-1]["invoice_id"]
 
 
-async def _unlinked(store: Store, documents: SevdeskDocuments, started_at: datetime) -> AsyncIterator[OurInvoice]:
+async def _unlinked(
+    store: Store, documents: SevdeskDocuments, started_at: datetime, unreadable: Unreadable
+) -> AsyncIterator[OurInvoice]:
     """Our invoices without an external_id whose number is a marker in sevDesk."""
     for numbers in _pages(documents.markers):
-        for row in await _rows(store, numbers=numbers):
-            yield _ours(row, started_at)
+        for ours in _readable(await _rows(store, numbers=numbers), started_at, unreadable):
+            yield ours
 
 
-async def _read_again(store: Store, ids: Sequence[UUID], started_at: datetime) -> AsyncIterator[OurInvoice]:
+async def _read_again(
+    store: Store, ids: Sequence[UUID], started_at: datetime, unreadable: Unreadable
+) -> AsyncIterator[OurInvoice]:
     """These invoices as they are now, with all sevDesk contacts their recipient was ever linked to."""
     for page in _pages(list(dict.fromkeys(ids))):
         rows = await _rows(store, ids=page)
@@ -146,9 +157,27 @@ async def _read_again(store: Store, ids: Sequence[UUID], started_at: datetime) -
         known: dict[UUID | None, set[str]] = {}
         for link in history:
             known.setdefault(link["party_id"], set()).add(link["contact_id"])
-        for row in rows:
-            ours = _ours(row, started_at)
-            yield replace(ours, contacts=ours.contacts | known.get(row["recipient_id"], set()))
+        recipients = {row["invoice_id"]: row["recipient_id"] for row in rows}
+        for ours in _readable(rows, started_at, unreadable):
+            yield replace(ours, contacts=ours.contacts | known.get(recipients[ours.receivable.invoice_id], set()))
+
+
+def _readable(rows: Iterable[ComparedRow], started_at: datetime, unreadable: Unreadable) -> list[OurInvoice]:
+    """Those whose statuses the worker knows; a finding about each other one is added to `unreadable`."""
+    readable = []
+    for row in rows:
+        try:
+            readable.append(_ours(row, started_at))
+        except UnknownValue as error:
+            about = (
+                row["number"],
+                row["external_id"],
+                str(error),
+                "not compared",
+                error.problem.next_step(job=row["number"]),
+            )
+            unreadable[row["invoice_id"]] = Difference(Drift.STATUS, row["invoice_id"], *about)
+    return readable
 
 
 def _ours(row: ComparedRow, started_at: datetime) -> OurInvoice:

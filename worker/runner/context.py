@@ -8,7 +8,7 @@ from uuid import UUID
 
 from worker.domain.advances import COMPARED, DealInvoice
 from worker.domain.check_levels import DEFAULTS, Level
-from worker.domain.credit import gross_by_rate
+from worker.domain.credit import net_and_gross
 from worker.domain.dates import FINAL
 from worker.domain.e_invoice_duty import DutyMode, duty_since
 from worker.domain.emails import several
@@ -24,7 +24,7 @@ from worker.domain.invoice import (
     SevdeskDocument,
     SyncStatus,
 )
-from worker.domain.jobs import Payload, PublishInvoice
+from worker.domain.jobs import CancelInvoice, CreditInvoice, Payload, PublishInvoice
 from worker.domain.ledger import Job
 from worker.domain.money import Sums
 from worker.domain.recipients import PartyKey, Recipient, addressed_to, resolve
@@ -40,9 +40,9 @@ DUTY_LEVELS = {DutyMode.WARN: Level.WARN, DutyMode.PARK: Level.PARK, DutyMode.AU
 async def load_context(
     store: Store, job: Job, payload: Payload, invoice_id: UUID, settings: Settings
 ) -> StepContext | None:
-    """Everything the steps need, read in at most four round trips; None if there is no such invoice.
+    """Everything the steps need, read in at most five round trips; None if there is no such invoice.
 
-    Raises what any method of `Store` may raise, and `UnknownValue` for a status or document kind that is none of ours.
+    Raises what any method of `Store` may raise, and `UnknownValue` for a status or document kind that it does not know.
     """
     row: Row | None = await store.query("load_invoice", invoice_id=invoice_id)
     if row is None:
@@ -61,7 +61,7 @@ async def load_context(
     link = await store.load_contact_link(recipient.party) if isinstance(recipient, Recipient) else None
     publishing = isinstance(payload, PublishInvoice) and handback.sync_status is not SyncStatus.SYNCED
     sevdesk_type = _sevdesk_type(row, settings)  # raises before anything looks at the kind
-    form = _final_invoice_form(payload, invoice, settings)
+    form = _final_invoice_form(payload, row, settings)
     deal_invoices = await _deal_invoices(store, job, invoice) if publishing else ()
     since, by_duty = None, bool(document and document.content.get("e_invoice_by_duty"))
     if publishing and isinstance(recipient, Recipient):
@@ -95,6 +95,7 @@ async def load_context(
         sevdesk_type=sevdesk_type,
         cancellation=_cancellation(row["cancellation"]),
         credit_notes=tuple(_credit_note(each) for each in row["credit_notes"] or ()),
+        credit_numbers=await _credit_numbers(store, payload, invoice_id),
     )
 
 
@@ -112,10 +113,21 @@ def _as_asked(invoice: Invoice, payload: PublishInvoice) -> Invoice:
     return replace(invoice, skonto_percent=payload.skonto_percent, skonto_days=payload.skonto_days)
 
 
-def _final_invoice_form(payload: Payload, invoice: Invoice, settings: Settings) -> FinalInvoiceForm:
+async def _credit_numbers(store: Store, payload: Payload, invoice_id: UUID) -> dict[str, bool]:
+    """Only for the jobs that finish credit notes."""
+    if not isinstance(payload, CreditInvoice | CancelInvoice):
+        return {}
+    rows: list[Row] = await store.query("credit_note_numbers", invoice_id=invoice_id)
+    return {row["number"]: row["finished"] for row in rows}
+
+
+def _final_invoice_form(payload: Payload, row: Row, settings: Settings) -> FinalInvoiceForm:
     """As the job says, else the invoice, else the setting."""
     asked = payload.final_invoice_form if isinstance(payload, PublishInvoice) else None
-    return asked or FinalInvoiceForm(invoice.final_invoice_form or settings.final_invoice_form)
+    try:
+        return asked or FinalInvoiceForm(row["final_invoice_form"] or settings.final_invoice_form)
+    except ValueError:
+        raise UnknownValue("final_invoice_form", row) from None
 
 
 async def _parties(store: Store, companies: list[UUID], contacts: list[UUID]) -> dict[PartyKey, Party]:
@@ -156,7 +168,7 @@ def _cancellation(columns: tuple[Any, ...] | None) -> Cancellation | None:
 def _credit_note(row: Row) -> CreditNote:
     refund_due = None if row["refund_due"] is None else Decimal(row["refund_due"])
     about = {"number": row["credit_note_number"], "gross": Decimal(row["gross_amount"]), "refund_due": refund_due}
-    return from_row(CreditNote, row, gross_by_rate=gross_by_rate(row["subtotals"]), **about)
+    return from_row(CreditNote, row, by_rate=net_and_gross(row["subtotals"]), **about)
 
 
 def _ledger_mail(job_id: str, recipient: str, cc: str | None, bcc: str | None, bounce: str | None) -> LedgerMail:

@@ -177,6 +177,7 @@ def cancellation_of(document: SevInvoice | CreditNote) -> Cancellation:
         tax=document.sum_tax,
         gross=document.sum_gross,
         day=document.credit_note_date if isinstance(document, CreditNote) else document.invoice_date,
+        is_draft=isinstance(document, CreditNote) and document.status == DRAFT,
     )
 
 

@@ -10,6 +10,7 @@ from worker.steps import (
     contact,
     credit,
     credit_document,
+    credit_number,
     e_invoice,
     email,
     finalize,
@@ -38,6 +39,16 @@ PLAN: Mapping[str, tuple[Step, ...]] = {
     "send_invoice": (check.SENDABLE, pdf.PDF, e_invoice.E_INVOICE, email.EMAIL, mark_sent.MARK_SENT),
     "mail_bounced": (check.PUBLISHED, bounce.BOUNCE),
     "fetch_invoice_pdf": (check.PUBLISHED, pdf.FETCH_PDF, pdf.XML),
-    "credit_invoice": (credit.CREDIT, credit_document.CREDIT_PDF, credit_document.CREDIT_MAIL),
-    "cancel_invoice": (cancel.CANCEL, cancellation_document.CANCELLATION_PDF, cancellation_document.CANCELLATION_MAIL),
+    "credit_invoice": (
+        credit.CREDIT,
+        credit_number.CREDIT_NUMBER,
+        credit_document.CREDIT_PDF,
+        credit_document.CREDIT_MAIL,
+    ),
+    "cancel_invoice": (
+        cancel.CANCEL,
+        credit_number.CREDIT_NUMBER,
+        cancellation_document.CANCELLATION_PDF,
+        cancellation_document.CANCELLATION_MAIL,
+    ),
 }

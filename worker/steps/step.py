@@ -137,6 +137,8 @@ class StepContext:
     cancellation_pdf_sha256: str | None
     cancellation_mails: int
     credit_notes: tuple[CreditNote, ...] = ()  # over parts of the invoice, the oldest first
+    # Numbers of credit notes: True if one of ours has it, False if one of another invoice may be getting it right now.
+    credit_numbers: Mapping[str, bool] = field(default_factory=dict)
     open_intent: OpenIntent | None = None
     pdf: bytes | None = None  # what this attempt has stored as the invoice's PDF
     xml: bytes | None = None  # and as its XML

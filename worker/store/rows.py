@@ -9,6 +9,7 @@ from uuid import UUID
 
 from worker.domain.invoice import ClaimStatus, DocumentStatus, Handback, SyncStatus
 from worker.domain.ledger import IncomingJob
+from worker.domain.problems import problem
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -228,8 +229,9 @@ class UnknownValue(ValueError):
     """A column of an invoice holds a word that the worker does not know."""
 
     def __init__(self, column: str, row: Row) -> None:
-        self.column, self.invoice_id = column, row.get("invoice_id") or row.get("id")
-        super().__init__(f"{column} of invoice {self.invoice_id} holds a value that the worker does not know.")
+        self.invoice_id: UUID = row.get("invoice_id") or row["id"]
+        self.problem = problem("invoice_value_unknown", invoice_id=self.invoice_id, column=column)
+        super().__init__(self.problem.cause())
 
 
 def handback_of(row: Row) -> Handback:

@@ -61,8 +61,7 @@ async def write_side_tables(connection: Any, job: Job, invoice_id: UUID, event: 
             | events.CancelledInSevdesk(cancellation=made)
             | events.CreditNoteDrafted(cancellation=made)
         ):
-            drafted = isinstance(event, events.CreditNoteDrafted)
-            statement, values = "store_cancellation", asdict(made) | {"is_draft": drafted}
+            statement, values = "store_cancellation", asdict(made)
         case events.CreditSaved():
             statement = "store_credit_draft"
         case events.CreditDeleted():

@@ -24,6 +24,7 @@ class Switches:
 
     send_by_enshrines: Literal[True, False, "VPDF"] = True
     duplicate_number: Literal["replace", "refuse"] = "replace"
+    taken_credit_number: Literal["keep", "replace"] = "keep"
     cancel_paid: Literal["credit_note", "storno", "refuse"] = "credit_note"
     partial_status: Literal[750, 200] = 750
     zero_sum: Literal["open", "paid", "closed"] = "open"

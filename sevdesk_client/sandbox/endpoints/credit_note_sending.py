@@ -53,7 +53,9 @@ def _check_sum(note: CreditNote) -> None:
 
 
 def _draw_number(account: Account, note: CreditNote) -> None:
-    """A number that a final credit note has is replaced (inferred from invoices)."""
+    """A number that a final credit note has stays, or is replaced as for invoices; neither is established."""
+    if account.switches.taken_credit_number == "keep":
+        return
     taken = {each.number for each in account.credit_notes.values() if each.status > 100}
     while note.number in taken:
         note.number = account.peek_credit_note()

@@ -28,12 +28,13 @@ ENTRIES = (
           "Die Gutschrift zu Rechnung {number} lautete auf {gross} {currency}; sevDesk nimmt nur Summen über null.",
           "Mit anderen Positionen noch einmal anfordern."),
     entry("credit_exceeds_invoice", Actor.REQUESTER,
-          "At {rates} tax invoice {number} is over {invoiced} {currency} gross; credited are {credited}, and {asked} "
-          "more are asked for.",
-          "Ask again for at most {left} {currency} gross, or delete a credit note that is still a draft in sevDesk.",
-          "Bei {rates} Steuer lautet Rechnung {number} auf {invoiced} {currency} brutto; gutgeschrieben sind "
+          "At {rates} tax invoice {number} is over {invoiced} {currency} {measure}; credited are {credited}, and "
+          "{asked} more are asked for.",
+          "Ask again for at most {left} {currency} {measure}, or delete a credit note that is still a draft "
+          "in sevDesk.",
+          "Bei {rates} Steuer lautet Rechnung {number} auf {invoiced} {currency} {measure}; gutgeschrieben sind "
           "{credited}, verlangt werden noch {asked}.",
-          "Höchstens {left} {currency} brutto anfordern, oder eine Gutschrift "
+          "Höchstens {left} {currency} {measure} anfordern, oder eine Gutschrift "
           "löschen, die in sevDesk noch Entwurf ist."),
     entry("credit_note_sums_differ", Actor.ACCOUNTANT,
           "sevDesk's credit note {credit_note} for invoice {number} is over {found} {currency}; expected are "
@@ -42,6 +43,13 @@ ENTRIES = (
           "sevDesks Gutschrift {credit_note} zu Rechnung {number} lautet auf {found} {currency}; erwartet sind "
           "{expected}.",
           f"In sevDesk ansehen. Ein Entwurf von uns wurde gelöscht; berichtigen, was abweicht, {ERNEUT}"),
+    entry("credit_note_number_taken", Actor.ACCOUNTANT,
+          "The credit note {credit_note} for invoice {number} (sevDesk id {external_id}) has a number that another one "
+          "has, too.",
+          f"Look at both in sevDesk: give one of them another number, or delete the one that is a draft, {RETRY}",
+          "Die Gutschrift {credit_note} zu Rechnung {number} (sevDesk-Id {external_id}) hat eine Nummer, die auch eine "
+          "andere hat.",
+          f"Beide in sevDesk ansehen: einer eine andere Nummer geben, oder die löschen, die ein Entwurf ist, {ERNEUT}"),
     entry("partly_credited", Actor.REQUESTER,
           "{credited} {currency} of invoice {number} are credited, so it can no longer be cancelled as a whole.",
           "Credit the rest, too: enqueue credit_invoice; or end the job: sevdesk-worker dismiss {job}.",

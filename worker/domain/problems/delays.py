@@ -21,6 +21,8 @@ ENTRIES = (
            "account for the other.",
            "Die Rechnung {other} desselben Geschäfts wird gerade veröffentlicht; {number} wartet darauf, weil eine von "
            "beiden die andere berücksichtigen muss."),
+    _waits("credit_note_number_busy", "Another credit note with the number {credit_note} is being finished.",
+           "Eine andere Gutschrift mit der Nummer {credit_note} wird gerade fertiggestellt."),
     _waits("worker_stalled", "The worker stalled before the call.", "Der Worker stockte vor dem Aufruf."),
     _waits("person_limit", "The person who asked may start {jobs} jobs per {seconds} s; this one waits its turn.",
            "Wer angefordert hat, darf {jobs} Aufträge je {seconds} s starten; dieser wartet, bis er an der Reihe ist."),
