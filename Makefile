@@ -7,7 +7,7 @@ READY = .venv/ready
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test long docs chaos bench soak check lock clean
+.PHONY: help setup demo local test long docs chaos hostile bench soak check lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
@@ -23,14 +23,17 @@ local: $(READY) ## keep a Postgres and a Redis running and print their addresses
 test: $(READY) ## unit, client, flow and house tests and a short sample of the chaos tests
 	$(RUN) -m pytest -q -n auto --dist worksteal -m "not long"
 
-long: $(READY) ## the tests that `make test` leaves out because they take longer, the chaos tests aside
-	$(RUN) -m pytest -q -n auto --dist worksteal -m long --ignore=tests/chaos
+long: $(READY) ## the tests that `make test` leaves out because they take longer, chaos and hostile tests aside
+	$(RUN) -m pytest -q -n auto --dist worksteal -m long --ignore=tests/chaos --ignore=tests/hostile
 
 docs: $(READY) ## write the tables of docs/ that come from the code anew
 	PYTHONPATH=tests $(RUN) -m house.doc_tables
 
 chaos: $(READY) ## kill workers at every await and at random, for a quarter of an hour; prints what it found
 	$(RUN) -m pytest -q -s tests/chaos
+
+hostile: $(READY) ## backups restored at random moments and other mistakes of people, for some minutes; prints what it found
+	$(RUN) -m pytest -q -s tests/hostile
 
 bench: $(READY) ## measure, as one table; ARGS="--quick --only B7,B8 --out bench.json"
 	PYTHONPATH=tests $(RUN) -m bench $(ARGS)

@@ -62,7 +62,7 @@ async def reconcile(store: Store, client: SevDeskClient) -> Reconciliation:
         ours.receivable.invoice_id async for ours in _unlinked(store, documents, started_at) if compare(ours, documents)
     ]
     findings = [
-        finding async for ours in _read_again(store, different, started_at) for finding in compare(ours, documents)
+        finding async for ours in read_again(store, different, started_at) for finding in compare(ours, documents)
     ]
     changed, reads = await _changed_since_adopted(store, client, documents)
     credited, more = await compare_credit_notes(store, client)
@@ -96,8 +96,10 @@ async def _changed_since_adopted(
     return findings, reads
 
 
-async def read_documents(client: SevDeskClient) -> tuple[SevdeskDocuments, int]:
-    """All sevDesk documents, and the number of requests.
+async def read_documents(
+    client: SevDeskClient, *, update_after: datetime | None = None
+) -> tuple[SevdeskDocuments, int]:
+    """All sevDesk documents, or those changed since then, and the number of requests.
 
     Each page begins with the last document of the page before. If it does not, documents were deleted in sevDesk and
     later ones moved up: then go back one page, so that none is skipped.
@@ -105,7 +107,7 @@ async def read_documents(client: SevDeskClient) -> tuple[SevdeskDocuments, int]:
     documents = SevdeskDocuments()
     offset, before, calls = 0, set[str](), 0
     while True:
-        page = await client.list_invoices(offset=offset, limit=PAGE)
+        page = await client.list_invoices(update_after=update_after, offset=offset, limit=PAGE)
         calls += 1
         ids = {invoice.id for invoice in page}
         documents.add(page)
@@ -132,14 +134,14 @@ async def _linked(store: Store, started_at: datetime) -> AsyncIterator[list[OurI
 
 async def _unlinked(store: Store, documents: SevdeskDocuments, started_at: datetime) -> AsyncIterator[OurInvoice]:
     """Our invoices without an external_id whose number is a marker in sevDesk."""
-    for numbers in _pages(documents.markers):
+    for numbers in pages(documents.markers):
         for row in await _rows(store, numbers=numbers):
             yield _ours(row, started_at)
 
 
-async def _read_again(store: Store, ids: Sequence[UUID], started_at: datetime) -> AsyncIterator[OurInvoice]:
+async def read_again(store: Store, ids: Sequence[UUID], started_at: datetime) -> AsyncIterator[OurInvoice]:
     """These invoices as they are now, with all sevDesk contacts their recipient was ever linked to."""
-    for page in _pages(list(dict.fromkeys(ids))):
+    for page in pages(list(dict.fromkeys(ids))):
         rows = await _rows(store, ids=page)
         parties = list({row["recipient_id"] for row in rows if row["recipient_id"] is not None})
         history: list[LinkedContactRow] = await store.query("contact_history", parties=parties) if parties else []
@@ -176,7 +178,8 @@ def _just_changed(documents: SevdeskDocuments, finding: Difference, started_at: 
     return changed and finding.drift is not Drift.PDF
 
 
-def _pages(values: list[Any]) -> Iterable[list[Any]]:
+def pages(values: list[Any]) -> Iterable[list[Any]]:
+    """The values in lists of at most PAGE."""
     return (values[start : start + PAGE] for start in range(0, len(values), PAGE))
 
 

@@ -39,7 +39,7 @@ async def load_context(
 
     Raises what any method of `Store` may raise, and `UnknownValue` for a status or document kind that is none of ours.
     """
-    row: Row | None = await store.query("load_invoice", invoice_id=invoice_id)
+    row: Row | None = await store.query("load_invoice", invoice_id=invoice_id, job_id=job.job_id)
     if row is None:
         return None
     invoice = from_row(Invoice, row, items=tuple(Item(*columns) for columns in row["items"]))
@@ -67,6 +67,7 @@ async def load_context(
         StepContext,
         row,
         job_id=job.job_id,
+        gone_after=settings.gone_after,
         payload=payload,
         invoice=invoice,
         contact_person_id=contact_person_id,

@@ -22,6 +22,7 @@ from worker.steps import credit_note
 from worker.steps.credit_note import money_come, none_for_advances
 from worker.steps.document import addressed_otherwise
 from worker.steps.finalize import SEND_TYPE, finalized
+from worker.steps.missing import second_look
 from worker.steps.payments import CREDIT_NOTE, DERIVED, DRAFT, ZERO, cancellation_of, cancellations
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import (
@@ -47,6 +48,8 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
     remote, storno = await _find(context, account)
     outcome = write_outcome(context.open_intent, remote, cancelled=storno is not None)
     if remote is None:
+        if (wait := second_look(context)) is not None:
+            return wait
         how: CancelledHow = "never_in_sevdesk" if context.handback.external_id is None else "gone_from_sevdesk"
         return StepResult((_cancelled(context, account, how),), None, outcome=outcome)
     if remote.status != DRAFT and _number_unrecorded(context):
@@ -88,8 +91,6 @@ async def _credited_in_part(context: StepContext, account: SevdeskAccount) -> Pa
 async def _find(context: StepContext, account: SevdeskAccount) -> tuple[SevInvoice | None, SevInvoice | None]:
     """The invoice in sevDesk and the SR that cancels it, both found by the marker in one call."""
     external_id = context.handback.external_id
-    if external_id is None and not context.attempted:
-        return None, None
     hits = await account.client.find_invoices(context.invoice.number)
     marked = [hit for hit in hits if hit.invoice_type not in DERIVED]
     remote = next((hit for hit in marked if hit.id == external_id), None)

@@ -17,6 +17,7 @@ from worker.steps.email import addresses_of, earlier_mail, mail_of, mailed_event
 from worker.steps.payments import CREDIT_NOTE
 from worker.steps.pdf import stored
 from worker.steps.sending import Mailable, sending_state, sent_document
+from worker.steps.sent_before import sent_before
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Intent, LookResult, Step, StepContext, StepResult, WriteOutcome
 
@@ -45,7 +46,8 @@ async def look_mail(context: StepContext, account: SevdeskAccount) -> LookResult
         remote: Mailable | None = await existing(storno.external_id, account)
     else:
         remote = await sent_document(storno.external_id, opened, account)
-    match earlier_mail(f"cancellation {storno.number}", opened, remote):
+    document = f"cancellation {storno.number}"
+    match earlier_mail(document, opened, remote) or sent_before(context, document, remote):
         case Parked() as question:
             return StepResult(stop=question, outcome=WriteOutcome.UNKNOWN)
         case str(how):

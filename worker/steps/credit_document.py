@@ -13,6 +13,7 @@ from worker.steps.document import addressed_otherwise
 from worker.steps.email import earlier_mail, mailed_event
 from worker.steps.pdf import digest_of
 from worker.steps.sending import sending_state
+from worker.steps.sent_before import sent_before
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Intent, LookResult, Step, StepContext, StepResult, WriteOutcome
 
@@ -45,7 +46,7 @@ async def look_mail(context: StepContext, account: SevdeskAccount) -> LookResult
     if (no_mail := why_no_mail(context, document)) is not None:
         return StepResult(stop=no_mail, outcome=WriteOutcome.UNKNOWN)
     mail, remote = mail_about(context, note.number), await existing(note.external_id, account)
-    match earlier_mail(document, opened, remote):
+    match earlier_mail(document, opened, remote) or sent_before(context, document, remote):
         case Parked() as question:
             return StepResult(stop=question, outcome=WriteOutcome.UNKNOWN)
         case str(how):

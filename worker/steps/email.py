@@ -15,19 +15,19 @@ from worker.domain.outcome import Parked
 from worker.domain.problems import problem
 from worker.steps.field_map import MAIL, MailSource, filled
 from worker.steps.sending import Mailable, already_sent, asked_of, sending_state, sent_document, too_close, why_not_sent
+from worker.steps.sent_before import BY_MAIL, sent_before
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Intent, LookResult, OpenIntent, Step, StepContext, StepResult, WriteOutcome
 
 M = TypeVar("M", bound=MailSent)
-
-BY_MAIL = "VM"  # sendType of a document that sevDesk mailed
 
 
 async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
     """Find out whether an attempt whose answer was lost has mailed the invoice; if not, mail it."""
     opened = context.open_intent
     remote = await sent_document(context.external_id, opened, account)
-    match earlier_mail(f"invoice {context.invoice.number}", opened, remote):
+    document = f"invoice {context.invoice.number}"
+    match earlier_mail(document, opened, remote) or sent_before(context, document, remote):
         case Parked() as question:
             return StepResult(stop=question, outcome=WriteOutcome.UNKNOWN)
         case str(how):
