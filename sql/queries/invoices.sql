@@ -54,6 +54,8 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
        (SELECT s.request_sha256 FROM sevdesk_intents s
         WHERE s.subject = 'invoice:' || i.id AND s.action = 'save_invoice' AND s.outcome IN ('done', 'found_done')
         ORDER BY s.id DESC LIMIT 1) AS draft_sha256,
+       EXISTS (SELECT FROM sevdesk_intents s WHERE s.subject = 'invoice:' || i.id)
+           OR EXISTS (SELECT FROM sevdesk_restores r WHERE r.noticed_at IS NOT NULL) AS attempted,
        (SELECT (a.kind, a.cancellation_external_id, a.cancellation_number, a.net_amount, a.tax_amount, a.gross_amount,
                 a.document_day, a.refund_due)
         FROM sevdesk_cancellations a WHERE a.invoice_id = i.id) AS cancellation,

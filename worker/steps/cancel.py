@@ -91,6 +91,8 @@ async def _credited_in_part(context: StepContext, account: SevdeskAccount) -> Pa
 async def _find(context: StepContext, account: SevdeskAccount) -> tuple[SevInvoice | None, SevInvoice | None]:
     """The invoice in sevDesk and the SR that cancels it, both found by the marker in one call."""
     external_id = context.handback.external_id
+    if external_id is None and not context.attempted:
+        return None, None
     hits = await account.client.find_invoices(context.invoice.number)
     marked = [hit for hit in hits if hit.invoice_type not in DERIVED]
     remote = next((hit for hit in marked if hit.id == external_id), None)

@@ -130,6 +130,7 @@ class StepContext:
     has_xml: bool  # the e-invoice's XML is stored
     e_invoice_passed: bool  # the document was judged as an e-invoice, and nothing speaks against its mail
     draft_sha256: str | None  # digest of the request that made the present draft; None: unknown
+    attempted: bool  # a write to sevDesk was attempted for this invoice, or a restored database has forgotten whether
     cancellation: Cancellation | None  # the recorded document that cancels the invoice
     cancellation_pdf_sha256: str | None
     cancellation_mails: int
