@@ -7,7 +7,7 @@ READY = .venv/ready
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test long docs chaos bench soak check lock clean
+.PHONY: help setup demo local test long docs chaos hostile bench soak check lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
@@ -23,14 +23,17 @@ local: $(READY) ## keep a Postgres and a Redis running and print their addresses
 test: $(READY) ## all tests but the long ones, with a sample of the chaos tests
 	$(RUN) -m pytest -q -n auto --dist worksteal -m "not long"
 
-long: $(READY) ## the tests that take longer, the chaos tests aside
-	$(RUN) -m pytest -q -n auto --dist worksteal -m long --ignore=tests/chaos
+long: $(READY) ## the tests that take longer, chaos and hostile tests aside
+	$(RUN) -m pytest -q -n auto --dist worksteal -m long --ignore=tests/chaos --ignore=tests/hostile
 
 docs: $(READY) ## write the tables of docs/ that come from the code anew
 	PYTHONPATH=tests $(RUN) -m house.doc_tables
 
 chaos: $(READY) ## kill workers at every await and at random; a quarter of an hour
 	$(RUN) -m pytest -q -s tests/chaos
+
+hostile: $(READY) ## restored backups and other mistakes of people, for minutes
+	$(RUN) -m pytest -q -s tests/hostile
 
 bench: $(READY) ## measure; ARGS="--quick --only B7,B8 --out bench.json"
 	PYTHONPATH=tests $(RUN) -m bench $(ARGS)

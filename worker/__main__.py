@@ -12,6 +12,7 @@ from worker.cli import (  # noqa: F401
     jobs,
     readiness,
     reconcile,
+    recover,
     reference,
     results,
     services,

@@ -22,6 +22,7 @@ from worker.gate.gate import SevdeskGate
 from worker.maintenance.leader import Leadership
 from worker.maintenance.loop import RECONNECT_SECONDS, wait_for
 from worker.maintenance.maintenance import Maintenance
+from worker.maintenance.restore_watch import RestoreWatch
 from worker.observability.metrics import Metrics
 from worker.observability.outage import Outage
 from worker.queue.claims import ClaimLoop
@@ -91,7 +92,8 @@ class App:
         redis = connect_redis(settings.redis_url)
         token = settings.sevdesk_api_token.get_secret_value() if settings.sevdesk_api_token else None
         gate = self._gate(redis, token) if token else None
-        account = await self._account(stack, token, gate, store) if token and gate else None
+        restores = RestoreWatch(store, redis)
+        account = await self._account(stack, token, gate, store, restores) if token and gate else None
         metrics = self.metrics
         postgres = Outage("postgres")
         locks = LockSession(
@@ -110,8 +112,9 @@ class App:
             scheduled=account is not None,
             measured=measured,
             retention_days=settings.retention_days,
+            gone_after=settings.gone_after,
         )
-        self.leadership = Leadership(locks, claims, maintenance, postgres)
+        self.leadership = Leadership(locks, claims, maintenance, restores, postgres)
         metrics.lock_session_up.set_function(lambda: locks.alive)
         loops = [
             asyncio.create_task(loop)
@@ -163,7 +166,12 @@ class App:
         )
 
     async def _account(
-        self, stack: contextlib.AsyncExitStack, token: str, gate: SevdeskGate, store: Store
+        self,
+        stack: contextlib.AsyncExitStack,
+        token: str,
+        gate: SevdeskGate,
+        store: Store,
+        restores: RestoreWatch,
     ) -> SevdeskAccount:
         # A job makes one call at a time, so with as many connections as slots no call waits for one. They stay open
         # between a job's calls, because a TLS handshake takes as long as a read, but no longer: if the server closes
@@ -173,7 +181,7 @@ class App:
         http = await stack.enter_async_context(
             httpx.AsyncClient(verify=_tls(), limits=limits, timeout=self.settings.write_timeout)
         )
-        check = AccountCheck(gate, store, _calling_job)
+        check = AccountCheck(gate, store, _calling_job, lambda: restores.pending)
         client = SevDeskClient(
             http,
             token,

@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     # So many invoices a payment sync may find deleted, cancelled, reversed or renumbered without asking a person. 20:
     # more than people change by hand between two runs. In a large book it is one per cent.
     mass_change_limit: int = Field(default=20, ge=0, le=1_000_000)
+    # Seconds between the two looks that must both find nothing before an invoice counts as deleted in sevDesk, or is
+    # cancelled here only. 900: a fault or a wrong answer is over by then. 0: the first look decides.
+    gone_after: float = Field(default=900.0, ge=0, le=604_800)
     # deduct: the safe one, because the check then compares every advance; a Restrechnung shows none to compare.
     final_invoice_form: FinalInvoiceForm = FinalInvoiceForm.DEDUCT
     # The day from which on e-invoices are a duty; None: off. FIRST_DAY, because the worker cannot know who is below

@@ -28,6 +28,7 @@ CREATE TABLE sevdesk_jobs (
     confirmed          text[] NOT NULL DEFAULT '{}',  -- codes of problems that a person told the job to disregard
     result             jsonb,
     created_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+    asked_at           timestamptz NOT NULL DEFAULT clock_timestamp(),  -- before created_at, if it waited in Redis
     started_at         timestamptz,
     finished_at        timestamptz,
     updated_at         timestamptz NOT NULL DEFAULT clock_timestamp(),

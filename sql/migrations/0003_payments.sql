@@ -24,6 +24,13 @@ CREATE TABLE sevdesk_sync_runs (
     asked       jsonb  -- the run asked a person about so many changes of each kind (`mass_change`)
 );
 
+-- Finalized invoices that sevDesk did not have at a first look. A second one, later, decides; either deletes the row.
+CREATE TABLE sevdesk_missing (
+    invoice_id    uuid PRIMARY KEY,
+    external_id   text NOT NULL,
+    first_seen_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 -- What each comparison of all invoices with sevDesk found, so that `status` can show it without comparing again.
 CREATE TABLE sevdesk_reconciliations (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -39,11 +39,12 @@ BEGIN
     ), recorded AS (
         INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, invoice_id, requested_by, correlation_id, order_key,
                                   state, not_before, problem, problem_parameters, error, next_step,
-                                  finished_at)
+                                  finished_at, asked_at)
         SELECT n.job_id, n.kind, n.payload, 'redis', n.invoice_id, n.requested_by, n.correlation_id,
                sevdesk_order_key_v1(n.kind, n.invoice_id, n.job_id),
                CASE WHEN n.problem IS NULL THEN 'queued' ELSE 'rejected' END, n.later, n.problem,
-               n.parameters, n.error, n.next_step, CASE WHEN n.problem IS NOT NULL THEN clock_timestamp() END
+               n.parameters, n.error, n.next_step, CASE WHEN n.problem IS NOT NULL THEN clock_timestamp() END,
+               least(n.scheduled, clock_timestamp())
         FROM incoming n ORDER BY n.place
         ON CONFLICT (job_id) DO NOTHING
         RETURNING *

@@ -31,6 +31,15 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
        (SELECT (e.event_type, e.payload ->> 'channel', e.payload ->> 'job_id') FROM billing_invoice_event_log e
         WHERE e.invoice_id = i.id AND e.event_type IN ('mailed', 'marked_sent', 'sent_by_hand', 'mail_bounced')
           AND e.created_at > h.known_since ORDER BY e.created_at DESC LIMIT 1) AS sending,
+       (SELECT extract(epoch FROM clock_timestamp() - m.first_seen_at)::float8 FROM sevdesk_missing m
+        WHERE m.invoice_id = i.id AND m.external_id = i.external_id) AS missing_for,
+       o.restored,
+       -- What was only found does not count: it may be another mail than the one that sevDesk shows by now.
+       (SELECT max(e.created_at) FROM billing_invoice_event_log e
+        WHERE e.invoice_id = i.id AND e.event_type IN ('mailed', 'marked_sent', 'sent_by_hand', 'mail_bounced')
+          AND e.payload ->> 'how' IS DISTINCT FROM 'found_earlier'
+          AND NOT (o.restored AND e.payload ->> 'how' IS NOT DISTINCT FROM 'found_sent')
+          AND e.created_at > h.known_since) AS sendings_until,
        (SELECT count(*) FROM sevdesk_mails m WHERE m.invoice_id = i.id AND m.document = 'cancellation')
            AS cancellation_mails,
        (SELECT s.sha256 FROM sevdesk_documents s
@@ -47,7 +56,8 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
        (SELECT s.request_sha256 FROM sevdesk_intents s
         WHERE s.subject = 'invoice:' || i.id AND s.action = 'save_invoice' AND s.outcome IN ('done', 'found_done')
         ORDER BY s.id DESC LIMIT 1) AS draft_sha256,
-       EXISTS (SELECT FROM sevdesk_intents s WHERE s.subject = 'invoice:' || i.id) AS attempted,
+       EXISTS (SELECT FROM sevdesk_intents s WHERE s.subject = 'invoice:' || i.id)
+           OR EXISTS (SELECT FROM sevdesk_restores r WHERE r.noticed_at IS NOT NULL) AS attempted,
        (SELECT (a.kind, a.cancellation_external_id, a.cancellation_number, a.net_amount, a.tax_amount, a.gross_amount,
                 a.document_day, a.refund_due, a.is_draft)
         FROM sevdesk_cancellations a WHERE a.invoice_id = i.id) AS cancellation,
@@ -72,6 +82,8 @@ CROSS JOIN LATERAL (SELECT coalesce(min(e.created_at), '-infinity') AS known_sin
                     FROM billing_invoice_event_log e
                     WHERE e.invoice_id = i.id AND e.event_type IN ('drafted', 'finalized')
                       AND e.payload ->> 'external_id' = i.external_id) h
+CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM sevdesk_restores r JOIN sevdesk_jobs j ON j.asked_at < r.noticed_at
+                                   WHERE j.job_id = :job_id) AS restored) o
 WHERE i.id = :invoice_id;
 
 -- name: credit_note_numbers

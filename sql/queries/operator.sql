@@ -78,7 +78,8 @@ SELECT c.account_name, c.is_connected, c.token_configured, c.auto_transfer_invoi
        c.last_sync_at, extract(epoch FROM clock_timestamp() - c.last_sync_at)::float8 AS sync_age,
        (SELECT next_run_at FROM sevdesk_schedules WHERE name = 'payments') AS next_sync_at,
        c.account_id, c.other_account_id,
-       extract(epoch FROM clock_timestamp() - c.other_account_at)::float8 AS other_account_age
+       extract(epoch FROM clock_timestamp() - c.other_account_at)::float8 AS other_account_age,
+       (SELECT noticed_at FROM sevdesk_restores WHERE noticed_at > coalesce(recovered_at, '-infinity')) AS restored_at
 FROM sevdesk_config c;
 
 -- name: last_reconciliation^

@@ -100,6 +100,7 @@ async def endings(stage: Stage) -> None:
         await control(stage.sevdesk, "POST", path, {"invoice_id": await stage.there(invoice)})
         await done(stage, "sync_payments", full=True)
     invoice = await stage.published()
+    await done(stage, "undelete_invoice", invoice_id=invoice)
     await pay(stage.sevdesk, await stage.there(invoice), "119")
     assert (await stage.billing.do("cancel_invoice", invoice_id=invoice, reason="Retoure"))["state"] == "parked"
 
@@ -167,6 +168,11 @@ async def test_schema_is_true_of_a_life(stage: Stage) -> None:
         async with stage.run_worker():
             for part in (administration, money, endings, credits, trouble, scopes, exports):
                 await part(stage)
+        async with stage.run_worker(gone_after=600.0):
+            invoice = await stage.published()
+            await control(stage.sevdesk, "POST", "delete", {"invoice_id": await stage.there(invoice)})
+            await done(stage, "sync_payments", invoice_id=invoice)
+            await done(stage, "sync_payments", missing=True)
         async with stage.run_worker(sevdesk_api_token=None):
             await stage.billing.do("test_connection")
         async with stage.run_worker(check_levels={"unit_unknown": Level.WARN}):

@@ -70,6 +70,22 @@ def enqueue(
     end_as(ended)
 
 
+@cli.command(rich_help_panel=ACT)
+def undelete(
+    invoice: Annotated[
+        str, typer.Argument(metavar="INVOICE", help="Its number, its id, or sevDesk's number or id for it.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Ask for a job that takes an invoice over again if sevDesk has it although it counts as deleted there."""
+
+    async def ask(store: Store) -> str:
+        return await store.request_job("undelete_invoice", {"invoice_id": str(await invoice_id_of(store, invoice))})
+
+    job_id = with_store(ask)
+    show(as_json, {"job_id": job_id}, job_id)
+
+
 def _flat(payload: dict[str, Any]) -> dict[str, Any]:
     """The outbox takes no lists and objects; the kinds that have such fields take them as text, too."""
     return {key: json.dumps(value) if isinstance(value, list | dict) else value for key, value in payload.items()}

@@ -11,6 +11,7 @@ from worker.cli.tables import facts, table
 from worker.domain.ledger import ENDED, JobState
 from worker.domain.schedule import MISSED_SYNCS
 from worker.operator.diagnosis import duration
+from worker.operator.health import restored
 from worker.operator.rows import AccountRow, ListedJobRow, ReconciliationRow, WaitingJobRow
 from worker.store.rows import Row
 
@@ -60,6 +61,8 @@ def status_view(status: Status) -> RenderableType:
             ("on record", _on_record(status["about"])),
         )
     ]
+    if (forgets := restored(status["account"])) is not None:
+        parts.append(Text(f"restore: {forgets}", "red"))
     if status["running"]:
         parts.append(_table(status["running"], RUNNING, "running"))
     if status["parked"]:

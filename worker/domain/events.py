@@ -23,6 +23,8 @@ from worker.domain.contact_events import (
 from worker.domain.contact_events import (
     EmailWritten as EmailWritten,
 )
+from worker.domain.deletion_events import DeletedInSevdesk as DeletedInSevdesk
+from worker.domain.deletion_events import MissingInSevdesk as MissingInSevdesk
 from worker.domain.e_invoice_events import (
     EInvoiceChecked as EInvoiceChecked,
 )
@@ -347,13 +349,6 @@ class ChangedAfterPublication(Event):
     """The billing system changed the invoice after its document was made; told once for the same columns."""
 
     columns: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeletedInSevdesk(Event):
-    """sevDesk no longer has the invoice. The claim stays as it is; a person must publish it again or cancel it."""
-
-    external_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

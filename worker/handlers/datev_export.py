@@ -44,6 +44,7 @@ GIVE_UP_SECONDS = 6 * 3600.0
 STEP = SUBJECT = "start_export"
 START_WAIT = 1.0  # seconds until a start that another one holds up is tried again
 
+RESTORED = "export_before_restore"  # the problem's code
 CHECKED = {"accepted", "accepted_with_findings", "refused"}
 OrderField = Literal["start_date", "end_date", "scope", "by_pay_date", "include_images", "enshrine"]
 ORDER: tuple[OrderField, ...] = get_args(OrderField)  # what sevDesk is asked for
@@ -95,6 +96,9 @@ class Export:
         earlier = await self._earlier_start(job, row)
         if isinstance(earlier, Outcome):
             return earlier
+        unsure = earlier is None and RESTORED not in job.confirmed
+        if unsure and await self.store.query("asked_before_restore", job_id=job.job_id):
+            return Parked(problem(RESTORED, period=f"{start.isoformat()}/{end.isoformat()}"))
         order = {name: row[name] for name in ORDER}
         values: tuple[Any, ...] = tuple(order.values())
         try:

@@ -7,7 +7,8 @@ from time import monotonic
 
 from worker.domain.health_check import Check, check_that
 from worker.domain.schedule import is_allowed
-from worker.operator.health import not_allowed
+from worker.operator.health import not_allowed, restored
+from worker.operator.rows import AccountRow
 from worker.settings import Settings
 from worker.store import CONNECTION_LOST, STATEMENT_TIMEOUT, Store
 from worker.store.probe import PostgresError, probe_locks, unfit_statements
@@ -46,6 +47,7 @@ async def postgres_checks(settings: Settings) -> list[Check]:
             *await _fail_on_error("foreign locks", _foreign_locks(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error("migrations", _migrations(store, settings), "Run sevdesk-worker migrate."),
             *await _fail_on_error("sync interval", _interval(store), "Run sevdesk-worker migrate."),
+            *await _fail_on_error("restore", _restore(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error("billing tables", _billing(store), "Look at the billing tables."),
         ]
     finally:
@@ -137,6 +139,12 @@ async def _interval(store: Store) -> list[Check]:
     minutes = config["payment_sync_interval_minutes"]
     good = f"The payment sync is due every {minutes} min."
     return [check_that("sync interval", is_allowed(minutes), good, not_allowed(minutes))]
+
+
+async def _restore(store: Store) -> list[Check]:
+    account: AccountRow = await store.query("account")
+    forgets = restored(account)
+    return [check_that("restore", forgets is None, "The database has all writes that Redis knows of.", forgets or "")]
 
 
 # -- the billing tables ------------------------------------------------------------------------------------------------

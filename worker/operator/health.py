@@ -62,6 +62,16 @@ def other_account(account: "AccountRow") -> str | None:
     return f"a worker's token belongs to sevDesk account {other}, this database to {ours}; set the token of {ours}."
 
 
+def restored(account: "AccountRow") -> str | None:
+    """A sentence if the database was restored from a backup and `recover` has not run since."""
+    if account["restored_at"] is None:
+        return None
+    return (
+        f"this database was restored from a backup, noticed at {account['restored_at']:%Y-%m-%d %H:%M:%S %Z}: no write "
+        "leaves until sevdesk-worker recover --since TIME ran, TIME before the backup was made."
+    )
+
+
 async def _postgres(settings: Settings, sync_within: float | None) -> list[Check]:
     from worker.operator.rows import AccountRow
     from worker.store import Store
@@ -78,6 +88,8 @@ async def _postgres(settings: Settings, sync_within: float | None) -> list[Check
         return [answers]
     if (other := other_account(account)) is not None:
         return [answers, Check("account", "fail", other)]
+    if (forgets := restored(account)) is not None:
+        return [answers, Check("restore", "fail", forgets)]
     if not is_allowed(minutes := account["payment_sync_interval_minutes"]):
         return [answers, Check("sync", "fail", not_allowed(minutes))]
     limit = sync_within * 60 if sync_within else minutes * 60 * MISSED_SYNCS

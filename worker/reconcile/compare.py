@@ -141,6 +141,10 @@ class SevdeskDocuments:
         """The document with this id."""
         return self._documents.get(external_id or "")
 
+    def with_marker(self, number: str) -> list[ListedInvoice]:
+        """Documents with this marker, cancelled or not."""
+        return [self._documents[id] for id in self._marked.get(number, ())]
+
     def others(self, number: str, external_id: str | None) -> list[ListedInvoice]:
         """Documents with this marker, except the linked one and cancelled ones."""
         ids = (id for id in self._marked.get(number, ()) if id != external_id and id not in self.cancelled_by)

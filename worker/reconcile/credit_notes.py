@@ -19,12 +19,13 @@ async def compare_credit_notes(store: Store, client: SevDeskClient) -> tuple[lis
     rows: list[Row] = await store.query("finished_credit_notes")
     if not rows:
         return [], 0
-    notes, calls = await _read(client)
+    notes, calls = await read_credit_notes(client)
     findings = [finding for row in rows for finding in _compare(row, notes.get(row["external_id"]))]
     return findings + _not_on_record(rows, notes) + _same_numbers(rows, notes), calls
 
 
-async def _read(client: SevDeskClient) -> tuple[dict[str, CreditNote], int]:
+async def read_credit_notes(client: SevDeskClient) -> tuple[dict[str, CreditNote], int]:
+    """All credit notes of sevDesk by id, and the number of requests. Raises `SevDeskError`."""
     notes, offset = dict[str, CreditNote](), 0
     while True:
         page = await client.list_credit_notes(offset=offset)

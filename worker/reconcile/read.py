@@ -68,7 +68,7 @@ async def reconcile(store: Store, client: SevDeskClient) -> Reconciliation:
     ]
     findings = [
         finding
-        async for ours in _read_again(store, different, started_at, unreadable)
+        async for ours in read_again(store, different, started_at, unreadable)
         for finding in compare(ours, documents)
     ]
     changed, reads = await _changed_since_adopted(store, client, documents)
@@ -103,8 +103,10 @@ async def _changed_since_adopted(
     return findings, reads
 
 
-async def read_documents(client: SevDeskClient) -> tuple[SevdeskDocuments, int]:
-    """All sevDesk documents, and the number of requests.
+async def read_documents(
+    client: SevDeskClient, *, update_after: datetime | None = None
+) -> tuple[SevdeskDocuments, int]:
+    """All sevDesk documents, or those changed since then, and the number of requests.
 
     Each page begins with the last document of the page before. If it does not, documents were deleted in sevDesk and
     later ones moved up: then go back one page, so that none is skipped.
@@ -112,7 +114,7 @@ async def read_documents(client: SevDeskClient) -> tuple[SevdeskDocuments, int]:
     documents = SevdeskDocuments()
     offset, before, calls = 0, set[str](), 0
     while True:
-        page = await client.list_invoices(offset=offset, limit=PAGE)
+        page = await client.list_invoices(update_after=update_after, offset=offset, limit=PAGE)
         calls += 1
         ids = {invoice.id for invoice in page}
         documents.add(page)
@@ -141,16 +143,16 @@ async def _unlinked(
     store: Store, documents: SevdeskDocuments, started_at: datetime, unreadable: Unreadable
 ) -> AsyncIterator[OurInvoice]:
     """Our invoices without an external_id whose number is a marker in sevDesk."""
-    for numbers in _pages(documents.markers):
+    for numbers in pages(documents.markers):
         for ours in _readable(await _rows(store, numbers=numbers), started_at, unreadable):
             yield ours
 
 
-async def _read_again(
+async def read_again(
     store: Store, ids: Sequence[UUID], started_at: datetime, unreadable: Unreadable
 ) -> AsyncIterator[OurInvoice]:
     """These invoices as they are now, with all sevDesk contacts their recipient was ever linked to."""
-    for page in _pages(list(dict.fromkeys(ids))):
+    for page in pages(list(dict.fromkeys(ids))):
         rows = await _rows(store, ids=page)
         parties = list({row["recipient_id"] for row in rows if row["recipient_id"] is not None})
         history: list[LinkedContactRow] = await store.query("contact_history", parties=parties) if parties else []
@@ -205,7 +207,8 @@ def _just_changed(documents: SevdeskDocuments, finding: Difference, started_at: 
     return changed and finding.drift is not Drift.PDF
 
 
-def _pages(values: list[Any]) -> Iterable[list[Any]]:
+def pages(values: list[Any]) -> Iterable[list[Any]]:
+    """The values in lists of at most PAGE."""
     return (values[start : start + PAGE] for start in range(0, len(values), PAGE))
 
 

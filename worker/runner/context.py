@@ -44,7 +44,7 @@ async def load_context(
 
     Raises what any method of `Store` may raise, and `UnknownValue` for a status or document kind that it does not know.
     """
-    row: Row | None = await store.query("load_invoice", invoice_id=invoice_id)
+    row: Row | None = await store.query("load_invoice", invoice_id=invoice_id, job_id=job.job_id)
     if row is None:
         return None
     invoice = from_row(Invoice, row, items=tuple(Item(*columns) for columns in row["items"]))
@@ -72,6 +72,7 @@ async def load_context(
         StepContext,
         row,
         job_id=job.job_id,
+        gone_after=settings.gone_after,
         payload=payload,
         invoice=replace(invoice, is_e_invoice=True) if by_duty else invoice,
         contact_person_id=contact_person_id,

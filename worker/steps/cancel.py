@@ -23,6 +23,7 @@ from worker.steps.credit_note import money_come, none_for_advances
 from worker.steps.credit_number import is_taken, why_not_renumbered
 from worker.steps.document import addressed_otherwise
 from worker.steps.finalize import SEND_TYPE, finalized
+from worker.steps.missing import second_look
 from worker.steps.payments import CREDIT_NOTE, DERIVED, DRAFT, ZERO, cancellation_of, cancellations
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import (
@@ -48,6 +49,8 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
     remote, storno = await _find(context, account)
     outcome = write_outcome(context.open_intent, remote, cancelled=storno is not None)
     if remote is None:
+        if (wait := second_look(context)) is not None:
+            return wait
         how: CancelledHow = "never_in_sevdesk" if context.handback.external_id is None else "gone_from_sevdesk"
         return StepResult((_cancelled(context, account, how),), None, outcome=outcome)
     if remote.status != DRAFT and _number_unrecorded(context):

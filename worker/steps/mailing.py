@@ -18,10 +18,9 @@ from worker.steps.check import why_no_mail
 from worker.steps.credit_note import existing
 from worker.steps.document import addressed_otherwise
 from worker.steps.sending import Mailable, sending_state, sent_document, too_close, why_not_sent
+from worker.steps.sent_before import BY_MAIL, sent_before
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Intent, LookResult, OpenIntent, Step, StepContext, StepResult, WriteOutcome
-
-BY_MAIL = "VM"  # sendType of a document that sevDesk mailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ def mail_step(
             if mailing.is_credit_note
             else sent_document(mailing.external_id, opened, account)
         )
-        match _earlier_mail(mailing.document, opened, remote):
+        match _earlier_mail(mailing.document, opened, remote) or sent_before(context, mailing.document, remote):
             case Parked() as question:
                 return StepResult(stop=question, outcome=WriteOutcome.UNKNOWN)
             case str(how):

@@ -17,6 +17,7 @@ from worker.steps import (
     mark_sent,
     pdf,
     publish,
+    undelete,
 )
 from worker.steps.changed_after_publication import UNCHANGED
 from worker.steps.step import Step
@@ -39,6 +40,7 @@ PLAN: Mapping[str, tuple[Step, ...]] = {
     "send_invoice": (check.SENDABLE, pdf.PDF, e_invoice.E_INVOICE, email.EMAIL, mark_sent.MARK_SENT),
     "mail_bounced": (check.PUBLISHED, bounce.BOUNCE),
     "fetch_invoice_pdf": (check.PUBLISHED, pdf.FETCH_PDF, pdf.XML),
+    "undelete_invoice": (undelete.UNDELETE,),
     "credit_invoice": (
         credit.CREDIT,
         credit_number.CREDIT_NUMBER,

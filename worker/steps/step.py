@@ -132,13 +132,17 @@ class StepContext:
     xml_sha256: str | None  # of the e-invoice's XML stored last
     e_invoice_passed: bool  # the document was judged as an e-invoice, and nothing speaks against its mail
     draft_sha256: str | None  # digest of the request that made the present draft; None: unknown
-    attempted: bool  # a write to sevDesk was attempted for this invoice before
+    attempted: bool  # a write to sevDesk was attempted for this invoice, or a restored database has forgotten whether
     cancellation: Cancellation | None  # the recorded document that cancels the invoice
     cancellation_pdf_sha256: str | None
     cancellation_mails: int
     credit_notes: tuple[CreditNote, ...] = ()  # over parts of the invoice, the oldest first
     # Numbers of credit notes: True if one of ours has it, False if one of another invoice may be getting it right now.
     credit_numbers: Mapping[str, bool] = field(default_factory=dict)
+    gone_after: float = 0.0  # seconds between the two looks that must find nothing
+    missing_for: float | None = None  # seconds since a first look found nothing; None: there was none
+    restored: bool = False  # the database was restored from a backup since the job was asked for
+    sendings_until: datetime | None = None  # the latest time at which a sending or bounce of ours was recorded
     open_intent: OpenIntent | None = None
     pdf: bytes | None = None  # what this attempt has stored as the invoice's PDF
     xml: bytes | None = None  # and as its XML

@@ -59,6 +59,15 @@ class ClockRow(TypedDict):
     version_number: int  # such as 140000 for Postgres 14
 
 
+class HighWaterRow(TypedDict):
+    """`high_water_mark`: the database's mark, see `maintenance/restore_watch.py`."""
+
+    database_id: UUID
+    epoch: int
+    writes: int
+    pending: bool
+
+
 class TemplateRow(TypedDict):
     """`templates`: a layout that sevDesk offers; `age` in seconds since it was fetched."""
 

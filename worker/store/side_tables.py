@@ -23,6 +23,8 @@ SIDE_TABLE_EVENTS = (
     events.CreditSaved,
     events.CreditDeleted,
     events.Credited,
+    events.MissingInSevdesk,
+    events.DeletedInSevdesk,
 )
 
 
@@ -68,6 +70,10 @@ async def write_side_tables(connection: Any, job: Job, invoice_id: UUID, event: 
             statement = "store_credit_deleted"
         case events.Credited():
             statement = "store_credit"
+        case events.MissingInSevdesk():
+            statement = "store_missing"
+        case events.DeletedInSevdesk():
+            statement = "forget_missing"
         case _:
             return
     await run_statement(connection, statement, invoice_id=invoice_id, job_id=job.job_id, **values)

@@ -87,6 +87,28 @@ ENTRIES = (
           "Ob die E-Mail zu {document} hinausging, lässt sich aus sevDesks Angaben nicht erkennen.",
           "Beim Empfänger fragen oder im Postfach nachsehen, dann antworten: sevdesk-worker retry {job} --as done oder "
           "sevdesk-worker retry {job} --as not-done."),
+    entry("nothing_to_undelete", Actor.REQUESTER,
+          "Invoice {number} does not count as deleted in sevDesk.",
+          "Nothing to do; sevdesk-worker show {number} tells where it stands.",
+          "Die Rechnung {number} gilt nicht als in sevDesk gelöscht.",
+          "Nichts zu tun; sevdesk-worker show {number} sagt, wo sie steht."),
+    entry("still_gone", Actor.ACCOUNTANT,
+          "sevDesk has no finalized invoice {number} under the id {external_id}; nothing was changed.",
+          "Restore it in sevDesk, then ask again with a new job; or publish it anew: sevdesk-worker enqueue "
+          "publish_invoice invoice_id={number}.",
+          "sevDesk hat keine festgeschriebene Rechnung {number} unter der Kennung {external_id}; nichts wurde "
+          "geändert.",
+          "Sie in sevDesk wiederherstellen, dann mit einem neuen Auftrag erneut anfordern; oder sie neu "
+          "veröffentlichen: sevdesk-worker enqueue publish_invoice invoice_id={number}."),
+    entry("mail_not_on_record", Actor.OPERATOR,
+          "sevDesk mailed {document} at {send_date}, and nothing of that is on record: it may be the mail that this "
+          "job is to send.",
+          "If it is to be mailed once more: sevdesk-worker retry {job} --as confirmed; else: sevdesk-worker dismiss "
+          "{job}.",
+          "sevDesk hat {document} am {send_date} versandt, und davon ist nichts verzeichnet: es kann die E-Mail sein, "
+          "die dieser Auftrag senden soll.",
+          "Soll noch eine hinaus: sevdesk-worker retry {job} --as confirmed; sonst: sevdesk-worker dismiss {job}.",
+          confirmable=True),
     entry("mailed_document_gone", Actor.ACCOUNTANT,
           "Invoice {number} was not mailed, and sevDesk no longer has it.",
           "Let the worker notice it: sevdesk-worker enqueue sync_payments invoice_id={number}; publish it again: "
