@@ -68,12 +68,12 @@ ENTRIES = (
     entry("changed_after_publication", Actor.BILLING,
           "The billing system changed invoice {number} after its document was made: {columns}.",
           "To go on with the document as it is: sevdesk-worker retry {job} --as confirmed. Otherwise set the invoice "
-          f"back, {RETRY} Or cancel it (sevdesk-worker enqueue cancel_invoice invoice_id={{number}} reason=...) and "
+          f"back, {RETRY} Or cancel it (sevdesk-worker enqueue cancel_invoice invoice_id={{number}} reason=TEXT) and "
           "issue a new one.",
           "Das Abrechnungssystem hat die Rechnung {number} geändert, nachdem ihr Beleg entstanden war: {columns}.",
           "Um mit dem Beleg weiterzumachen, wie er ist: sevdesk-worker retry {job} --as confirmed. Sonst die Rechnung "
           f"zurückändern, {ERNEUT} Oder sie stornieren (sevdesk-worker enqueue cancel_invoice "
-          "invoice_id={number} reason=...) und eine neue ausstellen.", confirmable=True),
+          "invoice_id={number} reason=TEXT) und eine neue ausstellen.", confirmable=True),
     entry("cancelled_in_sevdesk", Actor.BILLING,
           "Invoice {number} was cancelled in sevDesk.",
           "Nothing to do: a cancelled invoice stays so. Issue a new invoice if one is owed.",
