@@ -78,7 +78,14 @@ WITH wanted AS (
     INSERT INTO sevdesk_notices (invoice_id, code, parameters)
     SELECT invoice_id, code, parameters FROM notices WHERE parameters IS NOT NULL
     ON CONFLICT (invoice_id, code) DO UPDATE
-    SET parameters = excluded.parameters, opened_at = excluded.opened_at, closed_at = NULL
+    SET parameters = CASE WHEN excluded.code = 'refund_due' AND sevdesk_notices.closed_at IS NULL  -- for one document more
+                          THEN jsonb_build_object(
+                              'document', concat_ws(', ', sevdesk_notices.parameters ->> 'document',
+                                                    excluded.parameters ->> 'document'),
+                              'paid', ((sevdesk_notices.parameters ->> 'paid')::numeric
+                                       + (excluded.parameters ->> 'paid')::numeric)::text)
+                          ELSE excluded.parameters END,
+        opened_at = excluded.opened_at, closed_at = NULL
 ), settled AS (
     UPDATE sevdesk_notices s SET closed_at = clock_timestamp()
     FROM notices n
