@@ -128,9 +128,9 @@ SELECT d.job_id, pg_notify('sevdesk_events', json_build_object(
 FROM dismissed d;
 
 -- name: moot_jobs
--- Parked jobs that would publish or send the invoice, for one that is cancelled.
+-- Parked jobs that would publish, send, cancel or credit the invoice, for one that is cancelled.
 SELECT j.job_id FROM sevdesk_jobs j JOIN sevdesk_queue q USING (job_id)
-WHERE j.invoice_id = :invoice_id AND j.state = 'parked' AND j.kind IN ('publish_invoice', 'send_invoice')
+WHERE j.invoice_id = :invoice_id AND j.state = 'parked' AND j.kind IN ('publish_invoice', 'send_invoice', 'cancel_invoice', 'credit_invoice')
 ORDER BY j.seq;
 
 -- name: promote$

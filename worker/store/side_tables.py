@@ -12,7 +12,7 @@ from worker.domain.notices import moves
 from worker.store.connection import run_statement
 
 # Why a job that a cancellation made needless is dismissed.
-MOOT = "The invoice was cancelled, so there is nothing left to publish or send."
+MOOT = "The invoice was cancelled, so there is nothing left to do."
 
 # The events that need more than the invoice's row and the event log.
 SIDE_TABLE_EVENTS = (
@@ -52,7 +52,7 @@ def notice_rows(changes: Sequence[Change], job: Job) -> list[dict[str, Any]]:
 
 
 async def _dismiss_moot_jobs(connection: Any, invoice_id: UUID) -> None:
-    """End parked jobs that would publish or send what is cancelled."""
+    """End parked jobs that would publish, send, cancel or credit what is cancelled."""
     for row in await run_statement(connection, "moot_jobs", invoice_id=invoice_id):
         await run_statement(connection, "dismiss_job", job_id=row["job_id"], by="worker", reason=MOOT)
 

@@ -28,9 +28,9 @@ ENTRIES = (
           f"Den Stand der Rechnung im Abrechnungssystem prüfen, {ERNEUT}"),
     entry("other_write_open", Actor.OPERATOR,
           "Whether {action} of job {other_job} took effect is not known yet.",
-          "Retry that job first: sevdesk-worker retry {other_job}; then this one: sevdesk-worker retry {job}.",
+          "First that job: sevdesk-worker why {other_job} says how it ends; then this one: sevdesk-worker retry {job}.",
           "Ob {action} des Auftrags {other_job} gewirkt hat, ist noch nicht bekannt.",
-          "Zuerst jenen Auftrag wiederholen: sevdesk-worker retry {other_job}; dann diesen: sevdesk-worker retry "
+          "Zuerst jenen Auftrag: sevdesk-worker why {other_job} sagt, wie er endet; dann diesen: sevdesk-worker retry "
           "{job}."),
     entry("invoice_cancelled", Actor.BILLING,
           "Invoice {number} is cancelled.",
