@@ -10,6 +10,7 @@ from worker.cli import (  # noqa: F401
     invoices,
     job_list,
     jobs,
+    notices,
     readiness,
     reconcile,
     recover,

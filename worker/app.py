@@ -18,6 +18,7 @@ from structlog.contextvars import get_contextvars
 
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sending import Call
+from worker.gate.call_log import report_calls
 from worker.gate.gate import SevdeskGate
 from worker.maintenance.leader import Leadership
 from worker.maintenance.loop import RECONNECT_SECONDS, wait_for
@@ -124,7 +125,7 @@ class App:
                 claims.main(),
                 self.leadership.run(),
                 store.notifications.run(),
-                *([gate.listen()] if gate else []),
+                *([gate.listen(), report_calls(redis, self.name, gate.calls, gate.breaker)] if gate else []),
             )
         ]
         log.info(

@@ -31,6 +31,17 @@ CREATE TABLE sevdesk_missing (
     first_seen_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- What is on record about an invoice and wants a person, though no job waits for one (worker/domain/notices.py).
+CREATE TABLE sevdesk_notices (
+    invoice_id uuid NOT NULL,
+    code       text NOT NULL,
+    parameters jsonb NOT NULL,
+    opened_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    closed_at  timestamptz,  -- by an event, or by a person who acknowledged it
+    PRIMARY KEY (invoice_id, code)
+);
+CREATE INDEX sevdesk_notices_open ON sevdesk_notices (opened_at) WHERE closed_at IS NULL;
+
 -- What each comparison of all invoices with sevDesk found, so that `status` can show it without comparing again.
 CREATE TABLE sevdesk_reconciliations (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -83,6 +83,11 @@ WITH again AS (
 ), ready AS (
     UPDATE sevdesk_queue SET phase = 'ready', rank = sevdesk_next_rank_v1(requested_by)
     WHERE job_id = (SELECT job_id FROM again)
+), refunded AS (  -- the person has paid the money back, as the job asked
+    UPDATE sevdesk_notices n SET closed_at = clock_timestamp()
+    FROM sevdesk_jobs j
+    WHERE j.job_id = (SELECT job_id FROM again) AND j.problem = 'refund_due' AND n.code = 'refund_due'
+      AND n.invoice_id = j.invoice_id AND n.closed_at IS NULL
 )
 SELECT again.*, pg_notify('sevdesk_requests', job_id) FROM again;
 
@@ -121,6 +126,12 @@ SELECT d.job_id, pg_notify('sevdesk_events', json_build_object(
            'job_id', d.job_id, 'kind', d.kind, 'invoice_id', d.invoice_id, 'outcome', 'dismissed',
            'problem', d.problem)::text)
 FROM dismissed d;
+
+-- name: moot_jobs
+-- Parked jobs that would publish, send, cancel or credit the invoice, for one that is cancelled.
+SELECT j.job_id FROM sevdesk_jobs j JOIN sevdesk_queue q USING (job_id)
+WHERE j.invoice_id = :invoice_id AND j.state = 'parked' AND j.kind IN ('publish_invoice', 'send_invoice', 'cancel_invoice', 'credit_invoice')
+ORDER BY j.seq;
 
 -- name: promote$
 SELECT sevdesk_promote_v1(:order_keys::text[]);

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +18,7 @@ from flow.waiting import PATIENCE
 from sevdesk_client.sandbox.http.server import Running
 from worker.app import App
 from worker.gate.gate import SevdeskGate
-from worker.maintenance import maintenance
+from worker.maintenance import maintenance, scheduler
 from worker.settings import JobLimit, Settings
 
 RunWorker = Callable[..., AbstractAsyncContextManager[App]]
@@ -27,6 +28,7 @@ RunWorker = Callable[..., AbstractAsyncContextManager[App]]
 def no_scheduled_sync(monkeypatch: pytest.MonkeyPatch) -> None:
     """The workers plan their next payment sync and do not run it, or tests would see it every even ten minutes."""
     monkeypatch.setattr(maintenance, "TICK_SECONDS", 3600.0)
+    monkeypatch.setattr(scheduler, "FIRST_SYNC_AFTER", timedelta(days=1))
 
 
 @pytest.fixture

@@ -129,7 +129,10 @@ async def trouble(stage: Stage) -> None:
     deleted = await stage.billing.event(invoice, "draft_deleted")
     assert (deleted["cause"], deleted["parameters"]["stated_gross"]) == ("sums_differ", "119.00")
     await control(stage.sevdesk, "PUT", "switches", {"cent_off": False})
-    assert await Store(stage.billing.db).query("dismiss_job", job_id=job["job_id"], by="Anna", reason="Doppelt")
+    store = Store(stage.billing.db)
+    assert await store.query("dismiss_job", job_id=job["job_id"], by="Anna", reason="Doppelt")
+    noticed = await store.query("open_notices", invoice_id=None, most=1)
+    assert await store.query("acknowledge_notices", invoice_id=noticed[0]["invoice_id"], by="Anna", reason="Gesehen")
     draft = await stage.billing.usual_invoice(document_status="draft")
     assert (await stage.billing.do("publish_invoice", invoice_id=draft))["state"] == "rejected"
     _, asking = await unclear_mail(stage)

@@ -58,15 +58,16 @@ def why(
     as_json: AsJson = False,
 ) -> None:
     """Say in plain words why an invoice or job is where it is, and what comes next. Exit 3: a person must act."""
-    from worker.operator.diagnosis import Diagnosis, diagnose
+    from worker.operator.connections import is_in_inbox
+    from worker.operator.diagnosis import Diagnosis, diagnose, in_inbox
     from worker.operator.situation import gather
 
     async def read(store: Store) -> Diagnosis:
         found = await resolve(store, subject)
         if found is None:
-            fail(
-                f"No invoice or job has the number or id {subject!r}. A job no worker has polled yet is only in Redis."
-            )
+            if await is_in_inbox(settings(), subject):
+                return in_inbox(subject, await store.query("living_workers"))
+            fail(f"No invoice or job has the number or id {subject!r}. Redis has no such job, either.")
         return diagnose(await gather(store, found, settings()))
 
     answer = with_store(read)

@@ -169,7 +169,7 @@ def dismiss(
 
     async def end(store: Store) -> tuple[list[str], list[str]]:
         parked = await _parked(store, wanted)
-        who = by.strip() or _login_name()
+        who = by.strip() or login_name()
         ended = [j for j in parked if await store.query("dismiss_job", job_id=j, by=who, reason=reason.strip())]
         asking = [j for j in parked if j not in ended and await store.query("has_open_intent", job_id=j)]
         if subject is not None and not ended and not asking:
@@ -188,7 +188,8 @@ def dismiss(
         raise typer.Exit(MUST_ACT)
 
 
-def _login_name() -> str:
+def login_name() -> str:
+    """Who runs the command."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name

@@ -5,7 +5,9 @@ from collections import Counter
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from worker.cli.base import LOOK, AsJson, cli, settings, show, with_store
+import typer
+
+from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, settings, show, with_store
 from worker.operator.connections import redis_state
 from worker.operator.rows import AccountRow
 from worker.settings import Settings
@@ -39,6 +41,9 @@ async def read_status(store: Store, given: Settings, most: int = MAX_SHOWN) -> "
         "last_reconciliation": await store.query("last_reconciliation"),
         "about": await store.query("table_sizes"),
         "workers": await store.query("living_workers"),
+        "notices": {row["code"]: row["notices"] for row in await store.query("count_notices")},
+        "newest_notices": await store.query("open_notices", invoice_id=None, most=MAX_SHOWN),
+        "export": await store.query("export_with_findings"),
         "redis": await redis,
         "ms": 0,
     }
@@ -55,8 +60,10 @@ def _by_state(rows: list[Row]) -> dict[str, int]:
 
 @cli.command(rich_help_panel=LOOK)
 def status(as_json: AsJson = False) -> None:
-    """Show the queue, what is parked, the workers, the connection and the last payment sync."""
-    from worker.cli.status_view import status_view
+    """Show the queue, what is parked or noticed, workers, connection and last sync. Exit 3: a person must act."""
+    from worker.cli.status_view import needs_person, status_view
 
     result = with_store(lambda store: read_status(store, settings()))
     show(as_json, result, status_view(result))
+    if needs_person(result):
+        raise typer.Exit(MUST_ACT)

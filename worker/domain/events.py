@@ -57,6 +57,8 @@ from worker.domain.event_base import (
     SentHow as SentHow,
 )
 from worker.domain.invoice import Cancellation, ClaimStatus, PartyKind
+from worker.domain.person_events import Acknowledged as Acknowledged
+from worker.domain.person_events import Dismissed as Dismissed
 
 ADOPTED: DraftedHow = "adopted"  # `Drafted.how` of a document that somebody else made
 
@@ -205,8 +207,11 @@ class Paid(PaymentEvent):
     """Exactly the gross amount has come."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overpaid(PaymentEvent):
-    """More has come than the gross amount, or than credit notes left of it beside their `refund_due`."""
+    """More has come than the gross amount, or than credit notes left of it beside their `refund_due`: `excess`."""
+
+    excess: Decimal | None = None  # null in events of older releases
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,13 +382,3 @@ class Parked(ProblemEvent):
 
 class Rejected(ProblemEvent):
     """A job for the invoice was refused for good; nothing was changed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dismissed(Event):
-    """A person ended a parked job without it being done."""
-
-    job_id: str
-    kind: str
-    by: str
-    reason: str

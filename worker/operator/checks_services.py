@@ -1,12 +1,13 @@
 """doctor's checks of Redis and sevDesk."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from sevdesk_client.errors import SevDeskError, TokenRefused
 from worker.domain.account_checks import templates_check, version_check
 from worker.domain.health_check import Check, check_that
-from worker.operator.connections import living_workers, open_account, other_account_of, redis_client
+from worker.operator.connections import living_workers, open_account, other_account_of, read_health, redis_client
 from worker.queue.message import WAKE_CHANNEL
 from worker.settings import Settings
 from worker.steps.sevdesk_account import SevdeskAccount
@@ -35,6 +36,7 @@ async def redis_checks(settings: Settings) -> list[Check]:
             info: dict[str, Any] = {} if "INFO" in missing else await client.info()
             snapshots = await _snapshots(client)
             workers = [] if "SCAN" in missing else await living_workers(client)
+            seen = [] if "SCAN" in missing else [(await read_health(client)).check(datetime.now(UTC))]
     except (RedisError, OSError, ValueError) as error:
         return [Check("redis", "fail", f"Redis does not answer ({type(error).__name__}). Check REDIS_URL.")]
     bad = "No worker has reported within ten seconds. Start one: sevdesk-worker run."
@@ -42,7 +44,7 @@ async def redis_checks(settings: Settings) -> list[Check]:
     lost = [f"The Redis user may not {right}: {RIGHTS[right]}." for right in missing]
     rights = check_that("redis rights", not lost, "The Redis user has every right.", " ".join(lost), "warn")
     told = [_version(info), _eviction(info), _persistence(info, snapshots)] if info else []
-    return [*told, rights, *([] if "SCAN" in missing else [running])]
+    return [*told, rights, *([] if "SCAN" in missing else [running]), *seen]
 
 
 async def _missing_rights(client: Any) -> list[str]:

@@ -1,6 +1,7 @@
 """Connections for one command: Redis with short time-outs, and a sevDesk account."""
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,8 @@ import httpx
 
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sending import Gate
+from worker.domain.problems import problem
+from worker.operator.sevdesk_health import SevdeskHealth, combined
 from worker.settings import Settings
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.store import Store
@@ -42,17 +45,45 @@ async def living_workers(client: "Redis") -> list[str]:
 
 
 async def redis_state(settings: Settings) -> dict[str, Any]:
-    """`reachable`, `workers`, `in_inbox` (jobs in arq's queue), `error_budget_left`; else `error`."""
+    """`reachable`, `workers`, `in_inbox` (jobs in arq's queue), `error_budget_left`, `sevdesk`; else `error`."""
     from redis.exceptions import RedisError
 
     try:
         async with redis_client(settings.redis_url) as client:
             workers, waiting = await living_workers(client), int(await client.zcard(QUEUE))
             left = await error_budget_left(client, settings)
-            return {"reachable": True, "workers": workers, "in_inbox": waiting, "error_budget_left": left}
+            known = {"workers": workers, "in_inbox": waiting, "error_budget_left": left}
+            return {"reachable": True, **known, "sevdesk": await read_health(client)}
     except (RedisError, OSError, ValueError) as error:
-        unknown: dict[str, Any] = {"workers": [], "in_inbox": None, "error_budget_left": None}
+        unknown: dict[str, Any] = {"workers": [], "in_inbox": None, "error_budget_left": None, "sevdesk": None}
         return {"reachable": False, **unknown, "error": type(error).__name__}
+
+
+async def read_health(client: "Redis") -> SevdeskHealth:
+    """What the workers have told Redis about their calls. Raises `RedisError`."""
+    from worker.gate.call_log import CALLS_KEY, KEPT_SECONDS
+
+    keys = [key async for key in client.scan_iter(match=f"{CALLS_KEY}*", count=5000)]
+    if not keys:
+        return SevdeskHealth()
+    async with client.pipeline(transaction=False) as pipe:
+        for key in keys:
+            pipe.get(key)
+            pipe.pttl(key)
+        answers = await pipe.execute()
+    pairs = zip(answers[::2], answers[1::2], strict=True)
+    return combined([(json.loads(raw), KEPT_SECONDS - ttl / 1000) for raw, ttl in pairs if raw and ttl > 0])
+
+
+async def is_in_inbox(settings: Settings, job_id: str) -> bool:
+    """True if Redis has a job that no worker has taken in yet; False, too, if Redis does not answer."""
+    from redis.exceptions import RedisError
+
+    try:
+        async with redis_client(settings.redis_url) as client:
+            return await client.zscore(QUEUE, job_id.encode(errors="surrogateescape")) is not None
+    except (RedisError, OSError, ValueError):
+        return False
 
 
 async def error_budget_left(client: "Redis", settings: Settings) -> float | None:
@@ -86,10 +117,13 @@ async def other_account_of(store: Store, account: SevdeskAccount) -> str | None:
     known, found = (await store.query("account"))["account_id"], await account.account_id()
     if known is None or found in (None, known):
         return None
-    return (
-        f"SEVDESK_API_TOKEN belongs to sevDesk account {found}, but this database to account {known}. "
-        f"Set the token of account {known}, or the right DATABASE_URL."
-    )
+    return other_account(known, found)
+
+
+def other_account(known: str | None, found: str) -> str:
+    """What is wrong, and what to do, if the token belongs to `found` and the database to `known`."""
+    differs = problem("account_differs", account=known, other=found)
+    return f"{differs.cause()} {differs.next_step()}"
 
 
 def _token(settings: Settings) -> str:

@@ -3,14 +3,25 @@
 Healthy states are explained as well, because most invoices that seem stuck only wait for a few seconds.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from worker.domain import jobs
+from worker.domain.ledger import ENDED
 from worker.domain.money import is_amount
+from worker.domain.notices import cause_of, next_step_of
 from worker.domain.problems import TRIED_AGAIN, Problem, problem
 from worker.domain.schedule import MISSED_SYNCS
-from worker.operator.rows import AccountRow, DecidingJobRow, InvoiceHeadRow, JobAheadRow, OpenWriteRow
+from worker.operator.rows import (
+    AccountRow,
+    DecidingJobRow,
+    InvoiceHeadRow,
+    JobAheadRow,
+    NoticeRow,
+    OpenWriteRow,
+)
+from worker.operator.sevdesk_health import REFUSED_STEP, SevdeskHealth
 
 # Seconds. A due job starts within half a second; one that has been due for longer than this has a reason.
 SOON = 15.0
@@ -31,6 +42,8 @@ class Situation:
     limit: str  # setting PERSON_JOB_LIMIT, such as 20/60
     account: AccountRow
     workers: int
+    notices: Sequence[NoticeRow] = ()  # open ones of the invoice, the newest first
+    sevdesk: SevdeskHealth | None = None  # None: Redis does not tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +58,22 @@ class Diagnosis:
 
 
 def diagnose(situation: Situation) -> Diagnosis:
-    """Why the job or the invoice is in its state, and what comes next."""
+    """Why the job or the invoice is in its state, and what comes next; with everything that is noticed about it."""
+    answer, job = _diagnose(situation), situation.job
+    parked = job["problem"] if job is not None and job["state"] == "parked" else None
+    told = [row for row in situation.notices if row["code"] != parked]  # the job says the same, with its own command
+    if not told:
+        return answer
+    causes = [cause_of(row["code"], row["parameters"], row["invoice_number"], row["currency"]) for row in told]
+    answer = replace(answer, cause=" ".join([answer.cause, *causes]))
+    if job is not None and job["state"] not in ENDED:
+        return answer  # first the job, which may be what was asked for because of the notice
+    steps = [next_step_of(row["code"], row["parameters"], row["invoice_number"]) for row in told]
+    first = [] if answer.next_step in (NOTHING, BY_ITSELF) else [answer.next_step]
+    return replace(answer, next_step=" ".join(dict.fromkeys(first + steps)), needs_person=True)
+
+
+def _diagnose(situation: Situation) -> Diagnosis:
     job = situation.job
     if job is None:
         return _of_invoice(situation)
@@ -69,6 +97,14 @@ def diagnose(situation: Situation) -> Diagnosis:
             return _waiting(situation, job)
         case _:
             return _due(situation, job)
+
+
+def in_inbox(job_id: str, workers: int) -> Diagnosis:
+    """A job that only Redis has."""
+    cause = "It is in Redis, and no worker has taken it in yet."
+    if workers:
+        return Diagnosis(f"job {job_id}", "in_inbox", cause, "Nothing to do; a worker takes it in within a second.")
+    return Diagnosis(f"job {job_id}", "in_inbox", cause, "Start a worker: sevdesk-worker run.", needs_person=True)
 
 
 def duration(seconds: float | None) -> str:
@@ -223,7 +259,9 @@ def _unpublished(situation: Situation, row: InvoiceHeadRow, status: str) -> Diag
         step = _worker_step(situation, "Nothing to do; a worker asks for the job within two minutes.")
         return _invoice(row, cause, step, person=not situation.workers)
     if status == "not_synced":
-        return _invoice(row, "Nobody has asked to publish it.", f"Publish it: {publish}.", person=True)
+        return _invoice(row, "Nobody has asked to publish it.", f"To publish it: {publish}.")
+    if any(notice["code"] == "deleted_in_sevdesk" for notice in situation.notices):
+        return _invoice(row, f"It was published as {row['external_invoice_number']}.", NOTHING)
     cause = f"It is {status}, but no job is under way or parked, so nobody is going on with it."
     return _invoice(row, cause, f"Publish it again, finished work is found: {publish}.", person=True)
 
@@ -237,9 +275,12 @@ SENT_BY = {
 
 def _published(situation: Situation, row: InvoiceHeadRow) -> Diagnosis:
     number = f"Published as {row['external_invoice_number']}"
-    if row["document_status"] == "approved":
+    noticed = {notice["code"] for notice in situation.notices}
+    if row["document_status"] == "approved" and "paid_unmailed" not in noticed:
         send = f"sevdesk-worker enqueue send_invoice invoice_id={row['id']}"
         if row["sending"] == "mail_bounced":
+            if "mail_bounced" in noticed:
+                return _invoice(row, f"{number}.", NOTHING)
             cause = f"{number}; its mail came back, so it counts as not sent."
             return _invoice(
                 row, cause, f"Correct the address, then: {send}; or by post: {send} channel=post.", person=True
@@ -256,9 +297,15 @@ def _published(situation: Situation, row: InvoiceHeadRow) -> Diagnosis:
     if not account["token_configured"]:
         cause = f"{owed} SEVDESK_API_TOKEN is not set, so no payment sync runs."
         return _invoice(row, cause, "Set the token and restart the worker.", person=True)
+    if (sevdesk := situation.sevdesk) is not None and sevdesk.refused_for is not None:
+        return _invoice(row, f"{owed} sevDesk: {sevdesk.sentence(situation.now)}.", REFUSED_STEP, person=True)
     every = account["payment_sync_interval_minutes"]
-    if account["sync_age"] is None or account["sync_age"] > 60 * every * MISSED_SYNCS:
-        age = "has not run yet" if account["sync_age"] is None else f"last ran {duration(account['sync_age'])} ago"
+    if account["sync_age"] is None:
+        step = _worker_step(situation, BY_ITSELF)
+        cause = f"{owed} The payment sync has not run yet; the first one starts with the worker."
+        return _invoice(row, cause, step, person=not situation.workers)
+    if account["sync_age"] > 60 * every * MISSED_SYNCS:
+        age = f"last ran {duration(account['sync_age'])} ago"
         step = _worker_step(situation, "Look for its jobs: sevdesk-worker jobs --kind sync_payments.")
         return _invoice(row, f"{owed} The payment sync {age}, though it is due every {every} min.", step, person=True)
     due = account["next_sync_at"]

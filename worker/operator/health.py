@@ -3,11 +3,12 @@
 import asyncio
 import socket
 from collections.abc import Awaitable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from worker.domain.health_check import Check, check_that
 from worker.domain.schedule import ALLOWED, MISSED_SYNCS, is_allowed
-from worker.operator.connections import error_budget_left, living_workers, redis_client
+from worker.operator.connections import error_budget_left, living_workers, other_account, read_health, redis_client
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,12 +55,11 @@ async def _within_time_limit(name: str, checks: Awaitable[list[Check]]) -> list[
         return [Check(name, "fail", f"refuses ({type(error).__name__}). See sevdesk-worker doctor.")]
 
 
-def other_account(account: "AccountRow") -> str | None:
+def other_account_seen(account: "AccountRow") -> str | None:
     """A sentence if some worker's token has belonged to another account within OTHER_ACCOUNT_SECONDS."""
     if account["other_account_age"] is None or account["other_account_age"] > OTHER_ACCOUNT_SECONDS:
         return None
-    ours, other = account["account_id"], account["other_account_id"]
-    return f"a worker's token belongs to sevDesk account {other}, this database to {ours}; set the token of {ours}."
+    return other_account(account["account_id"], account["other_account_id"] or "another")
 
 
 def restored(account: "AccountRow") -> str | None:
@@ -86,7 +86,7 @@ async def _postgres(settings: Settings, sync_within: float | None) -> list[Check
         return [answers, Check("sync", "ok", "no token, so no payment sync is expected.")]
     if sync_within == 0:  # for a container, where a restart would mend none of what follows
         return [answers]
-    if (other := other_account(account)) is not None:
+    if (other := other_account_seen(account)) is not None:
         return [answers, Check("account", "fail", other)]
     if (forgets := restored(account)) is not None:
         return [answers, Check("restore", "fail", forgets)]
@@ -105,11 +105,12 @@ async def _redis(settings: Settings, here: bool) -> list[Check]:
         await client.ping()
         alive = await living_workers(client)
         left = await error_budget_left(client, settings)
+        seen = await read_health(client)
     answers = Check("redis", "ok", "answers.")
     where = " on this host" if here else ""
     ours = [name for name in alive if not here or name.rpartition(":")[0].rpartition(":")[0] == socket.gethostname()]
     text = f"{len(ours) or 'no'} worker{where} has reported within ten seconds."
-    checks = [answers, check_that("worker", bool(ours), text, text)]
+    checks = [answers, check_that("worker", bool(ours), text, text), seen.check(datetime.now(UTC))]
     if left is not None:
         # Never a failure: a restart of the container would not mend it.
         text = f"{left:.0%} of ERROR_BUDGET is left."

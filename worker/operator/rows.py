@@ -3,7 +3,7 @@
 A shape is for the type checker, and names the columns of the statement; at run time a row is an asyncpg record.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypedDict
 from uuid import UUID
@@ -129,6 +129,27 @@ class JobAheadRow(TypedDict):
     kind: str
     state: str
     jobs_ahead: int
+
+
+class NoticeRow(TypedDict):
+    """`open_notices`: what is on record about an invoice and wants a person; `seconds` since it was noticed."""
+
+    invoice_id: UUID
+    invoice_number: str
+    currency: str
+    code: str
+    parameters: dict[str, str]
+    seconds: float
+
+
+class ExportFindingsRow(TypedDict):
+    """`export_with_findings`: a DATEV export whose findings nobody has dealt with."""
+
+    export_id: UUID
+    start_date: date
+    end_date: date
+    status: str
+    findings: int
 
 
 class OpenWriteRow(TypedDict):

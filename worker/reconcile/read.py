@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sevdesk_client.client import SevDeskClient
 from worker.domain.problems.words import in_words
-from worker.reconcile.compare import Difference, Drift, OurInvoice, Pdf, SevdeskDocuments, compare
+from worker.reconcile.compare import Difference, Drift, OurInvoice, Pdf, SevdeskDocuments, compare, drift
 from worker.reconcile.credit_notes import compare_credit_notes
 from worker.steps.document import head_differences, position_differences
 from worker.steps.payments import CREDIT_NOTE, Receivable
@@ -212,8 +212,13 @@ def pages(values: list[Any]) -> Iterable[list[Any]]:
     return (values[start : start + PAGE] for start in range(0, len(values), PAGE))
 
 
-async def store_counts(store: Store, result: Reconciliation) -> int:
-    """Store the counts, which `status` shows. Returns the id of their row."""
+async def store_result(store: Store, result: Reconciliation) -> int:
+    """Store the counts, which `status` shows, and a notice per invoice. Returns the id of the counts' row."""
+    findings: dict[UUID, list[Difference]] = {}
+    for each in result.findings:
+        findings.setdefault(each.invoice_id, []).append(each)
+    rows = [{"invoice_id": invoice_id, "parameters": drift(told)} for invoice_id, told in findings.items()]
+    await store.query("replace_drift", findings=rows)
     number: int = await store.query(
         "insert_reconciliation",
         started_at=result.started_at,

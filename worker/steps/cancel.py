@@ -174,7 +174,9 @@ def _credit_note_result(context: StepContext, made: CreditNote, outcome: WriteOu
     if _payload(context).refund:
         return StepResult(events, finished=False, outcome=outcome)
     if made.status == DRAFT:
-        stop: Parked | Rejected = Parked(problem("credit_note_draft", credit_note_id=note.external_id))
+        stop: Parked | Rejected = Parked(
+            problem("credit_note_draft", number=context.invoice.number, credit_note_id=note.external_id)
+        )
     else:
         name = note.number or note.external_id
         stop = Rejected(problem("credit_note_stands", credit_note=name, number=context.invoice.number))

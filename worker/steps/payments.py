@@ -207,6 +207,9 @@ def _payment(receivable: Receivable, remote: PaymentState) -> PaymentEvent | Non
     )
     if isinstance(event, Discounted):
         event = _with_terms(event, remote)
+    if isinstance(event, Overpaid):
+        beside_credits = paid + receivable.credited - receivable.gross - receivable.refund_due
+        event = replace(event, excess=max(paid - receivable.gross, beside_credits if receivable.credited else ZERO))
     known = (before.claim_status, before.paid_amount, before.paid_at)
     return None if known == (_claim_after(event), event.paid_now, event.paid_at) else event
 

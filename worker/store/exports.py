@@ -48,4 +48,5 @@ async def finish_export(
                 digest.update(content)
         if digest.hexdigest() != archive_sha256:
             raise ValueError("the archive was changed between its check and its storing")
+        await run_statement(connection, "replace_export_findings", export_id=export_id)
     return True

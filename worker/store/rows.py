@@ -99,6 +99,13 @@ class JobCountRow(TypedDict):
     jobs: int
 
 
+class NoticeCountRow(TypedDict):
+    """`count_notices`: how many notices with this code are open."""
+
+    code: str
+    notices: int
+
+
 class OpenIntentRow(TypedDict):
     """`find_open_intent`: a write whose outcome is not known; `settles_in`: seconds of its quarantine that are left."""
 

@@ -6,12 +6,12 @@ ENTRIES = (
     entry("e_invoice_invalid", Actor.ACCOUNTANT,
           "The e-invoice of {number} breaks {count} official rules: {findings}.",
           "Correct the data in sevDesk or the billing system. A format fault, or one on a mandatory field, makes it no "
-          "invoice in VAT law: cancel it (sevdesk-worker enqueue cancel_invoice invoice_id={number} reason=...) and "
+          "invoice in VAT law: cancel it (sevdesk-worker enqueue cancel_invoice invoice_id={number} reason=TEXT) and "
           "issue a new one. To send it as it is: sevdesk-worker retry {job} --as confirmed.",
           "Die E-Rechnung zu {number} verletzt {count} amtliche Regeln: {findings}.",
           "Die Daten in sevDesk oder im Abrechnungssystem berichtigen. Mit einem Formatfehler oder einem Fehler in "
           "einer Pflichtangabe ist sie umsatzsteuerlich keine Rechnung: sie stornieren (sevdesk-worker enqueue "
-          "cancel_invoice invoice_id={number} reason=...) und eine neue ausstellen. Um sie so zu senden, wie sie ist: "
+          "cancel_invoice invoice_id={number} reason=TEXT) und eine neue ausstellen. Um sie so zu senden, wie sie ist: "
           "sevdesk-worker retry {job} --as confirmed.", confirmable=True),
     entry("e_invoice_differs", Actor.ACCOUNTANT,
           "The XML of e-invoice {number} says something else than the invoice, in {count} places: {differences}.",

@@ -28,9 +28,9 @@ ENTRIES = (
           f"Den Stand der Rechnung im Abrechnungssystem prüfen, {ERNEUT}"),
     entry("other_write_open", Actor.OPERATOR,
           "Whether {action} of job {other_job} took effect is not known yet.",
-          "Retry that job first: sevdesk-worker retry {other_job}; then this one: sevdesk-worker retry {job}.",
+          "First that job: sevdesk-worker why {other_job} says how it ends; then this one: sevdesk-worker retry {job}.",
           "Ob {action} des Auftrags {other_job} gewirkt hat, ist noch nicht bekannt.",
-          "Zuerst jenen Auftrag wiederholen: sevdesk-worker retry {other_job}; dann diesen: sevdesk-worker retry "
+          "Zuerst jenen Auftrag: sevdesk-worker why {other_job} sagt, wie er endet; dann diesen: sevdesk-worker retry "
           "{job}."),
     entry("invoice_cancelled", Actor.BILLING,
           "Invoice {number} is cancelled.",
@@ -68,12 +68,12 @@ ENTRIES = (
     entry("changed_after_publication", Actor.BILLING,
           "The billing system changed invoice {number} after its document was made: {columns}.",
           "To go on with the document as it is: sevdesk-worker retry {job} --as confirmed. Otherwise set the invoice "
-          f"back, {RETRY} Or cancel it (sevdesk-worker enqueue cancel_invoice invoice_id={{number}} reason=...) and "
+          f"back, {RETRY} Or cancel it (sevdesk-worker enqueue cancel_invoice invoice_id={{number}} reason=TEXT) and "
           "issue a new one.",
           "Das Abrechnungssystem hat die Rechnung {number} geändert, nachdem ihr Beleg entstanden war: {columns}.",
           "Um mit dem Beleg weiterzumachen, wie er ist: sevdesk-worker retry {job} --as confirmed. Sonst die Rechnung "
           f"zurückändern, {ERNEUT} Oder sie stornieren (sevdesk-worker enqueue cancel_invoice "
-          "invoice_id={number} reason=...) und eine neue ausstellen.", confirmable=True),
+          "invoice_id={number} reason=TEXT) und eine neue ausstellen.", confirmable=True),
     entry("cancelled_in_sevdesk", Actor.BILLING,
           "Invoice {number} was cancelled in sevDesk.",
           "Nothing to do: a cancelled invoice stays so. Issue a new invoice if one is owed.",
