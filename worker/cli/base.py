@@ -15,6 +15,7 @@ import typer
 from pydantic import ValidationError
 
 from worker.domain.visible import visible, visible_in_json
+from worker.env_file import UnreadableEnvFile
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -48,10 +49,11 @@ def settings() -> Settings:
     except ValidationError as error:
         for problem in error.errors():
             name = "_".join(map(str, problem["loc"])).upper()
-            typer.echo(f"Setting {name}: {problem['msg']}. See .env.example.", err=True)
+            said = problem["msg"].removeprefix("Value error, ")
+            typer.echo(visible(f"Setting {name}: {said}. See .env.example." if name else f"{said}."), err=True)
         raise typer.Exit(USAGE) from None
-    except UnicodeDecodeError:
-        fail("The file .env in this folder is not UTF-8 text. Save it as UTF-8.", USAGE)
+    except UnreadableEnvFile as error:
+        fail(str(error), USAGE)
     except OSError as error:
         fail(f"Cannot read the file .env in this folder: {error.strerror}.", USAGE)
 
@@ -65,6 +67,7 @@ def fail(text: str, code: int = FAILED) -> NoReturn:
 @contextmanager
 def postgres_errors(code: int = FAILED) -> Iterator[None]:
     """End the command with one sentence and this exit code if Postgres lacks a table or refuses."""
+    from worker.store import postgres_cause
     from worker.store.probe import NOT_MIGRATED, PostgresError, what_is_missing
 
     try:
@@ -72,7 +75,7 @@ def postgres_errors(code: int = FAILED) -> Iterator[None]:
     except NOT_MIGRATED as error:
         fail(what_is_missing(error), code)
     except PostgresError as error:
-        fail(f"Postgres refuses ({type(error).__name__}). Check DATABASE_URL and the role's rights with doctor.", code)
+        fail(f"Postgres refuses: {postgres_cause(error)}. Check DATABASE_URL and the role's rights with doctor.", code)
 
 
 def require_token() -> None:
@@ -87,7 +90,7 @@ def with_store(act: Callable[["Store"], Awaitable[T]], advice: str = "") -> T:
     `advice` follows an error of sevDesk.
     """
     from sevdesk_client.errors import SevDeskError
-    from worker.store import CONNECTION_LOST, Store
+    from worker.store import CONNECTION_LOST, Store, postgres_cause
 
     url = settings().database_url
 
@@ -102,7 +105,7 @@ def with_store(act: Callable[["Store"], Awaitable[T]], advice: str = "") -> T:
         try:
             return asyncio.run(work())
         except CONNECTION_LOST as error:
-            fail(f"Cannot reach Postgres ({type(error).__name__}). Check DATABASE_URL.")
+            fail(f"Cannot reach Postgres: {postgres_cause(error)}. Check DATABASE_URL.")
         except SevDeskError as error:
             fail(f"{error} {advice}")
 

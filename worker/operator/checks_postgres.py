@@ -9,7 +9,7 @@ from worker.domain.health_check import Check, check_that
 from worker.domain.schedule import is_allowed
 from worker.operator.health import not_allowed
 from worker.settings import Settings
-from worker.store import CONNECTION_LOST, STATEMENT_TIMEOUT, Store
+from worker.store import CONNECTION_LOST, STATEMENT_TIMEOUT, Store, postgres_cause
 from worker.store.probe import PostgresError, probe_locks, unfit_statements
 from worker.store.rows import ClockRow, ConfigRow, Row
 from worker.store.sql_files import sql_dir
@@ -36,7 +36,7 @@ async def postgres_checks(settings: Settings) -> list[Check]:
         store = await Store.connect(settings.database_url, size=1, name="sevdesk-worker doctor")
     except UNREACHABLE as error:
         does = "refuses" if isinstance(error, PostgresError) else "does not answer"
-        return [Check("postgres", "fail", f"Postgres {does} ({type(error).__name__}). Check DATABASE_URL.")]
+        return [Check("postgres", "fail", f"Postgres {does}: {postgres_cause(error)}. Check DATABASE_URL.")]
     try:
         return [
             *await _server(store),
@@ -55,7 +55,7 @@ async def _fail_on_error(name: str, checks: Awaitable[list[Check]], advice: str)
     try:
         return await checks
     except UNREACHABLE as error:
-        return [Check(name, "fail", f"{type(error).__name__}. {advice}")]
+        return [Check(name, "fail", f"{postgres_cause(error)}. {advice}")]
 
 
 async def _server(store: Store) -> list[Check]:
