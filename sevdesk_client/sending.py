@@ -38,6 +38,7 @@ _NEVER_LEFT = (
     httpx.UnsupportedProtocol,
     httpx.InvalidURL,
 )
+_TELLING = (httpx.ConnectError, httpx.ProxyError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +222,9 @@ class Sender:
                 written = 0 if into is body else received
                 return Answer(response.status_code, dict(response.headers), body.getvalue(), written)
         except _NEVER_LEFT as problem:
-            raise errors.NotSent(request.operation, type(problem).__name__) from None
+            # What these say names host and cause; the request and a proxy's account are no part of it.
+            said = f"{type(problem).__name__}: {problem}" if isinstance(problem, _TELLING) else type(problem).__name__
+            raise errors.NotSent(request.operation, said[:200]) from None
         except (httpx.HTTPError, httpx.StreamError, TimeoutError) as problem:
             raise broken(request, type(problem).__name__) from None
 

@@ -39,6 +39,7 @@ async def read_status(store: Store, given: Settings) -> "Status":
         "last_reconciliation": await store.query("last_reconciliation"),
         "about": await store.query("table_sizes"),
         "workers": await store.query("living_workers"),
+        "leader": await store.query("leader"),
         "redis": await redis,
         "ms": 0,
     }

@@ -11,6 +11,7 @@ from worker.cli.tables import facts, table
 from worker.domain.ledger import ENDED, JobState
 from worker.domain.schedule import MISSED_SYNCS
 from worker.operator.diagnosis import duration
+from worker.operator.leader import silent_leader
 from worker.operator.rows import AccountRow, ListedJobRow, ReconciliationRow, WaitingJobRow
 from worker.store.rows import Row
 
@@ -42,6 +43,7 @@ class Status(TypedDict):
     last_reconciliation: ReconciliationRow | None
     about: Row
     workers: int  # with a lock session in Postgres
+    leader: Row | None  # its name, and for how many seconds it has been silent
     redis: dict[str, Any]
     ms: int  # taken to read all this
 
@@ -54,6 +56,7 @@ def status_view(status: Status) -> RenderableType:
             ("newest jobs", _newest(status["newest_jobs"], status["about"]["jobs"])),
             ("oldest waiting", _oldest(status["oldest_waiting"])),
             ("workers", _workers(status["redis"], status["workers"])),
+            *([("leader", Text(silent, "red"))] if (silent := silent_leader(status["leader"])) else []),
             ("sevDesk", _sevdesk(status["account"], status["redis"]["error_budget_left"])),
             ("payment sync", _sync(status["account"])),
             ("drift", _drift(status["last_reconciliation"])),

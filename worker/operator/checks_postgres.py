@@ -8,6 +8,7 @@ from time import monotonic
 from worker.domain.health_check import Check, check_that
 from worker.domain.schedule import is_allowed
 from worker.operator.health import not_allowed
+from worker.operator.leader import silent_leader
 from worker.settings import Settings
 from worker.store import CONNECTION_LOST, STATEMENT_TIMEOUT, Store, postgres_cause
 from worker.store.probe import PostgresError, probe_locks, unfit_statements
@@ -41,6 +42,7 @@ async def postgres_checks(settings: Settings) -> list[Check]:
         return [
             *await _server(store),
             *await _pooler(store),
+            *await _leader(store),
             *await _fail_on_error("session locks", _locks(settings), "Check DATABASE_LOCK_URL."),
             *await _fail_on_error("migrations", _migrations(store, settings), "Run sevdesk-worker migrate."),
             *await _fail_on_error("sync interval", _interval(store), "Run sevdesk-worker migrate."),
@@ -83,6 +85,12 @@ def locks_refused(settings: Settings) -> str:
 
 def _lock_setting(settings: Settings) -> str:
     return "DATABASE_LOCK_URL" if settings.database_lock_url else "DATABASE_URL"
+
+
+async def _leader(store: Store) -> list[Check]:
+    """A failed check if the leader is silent."""
+    said = silent_leader(await store.query("leader"))
+    return [Check("leader", "fail", said)] if said else []
 
 
 async def _pooler(store: Store) -> list[Check]:
