@@ -19,6 +19,11 @@ DO $$
 BEGIN
     ALTER ROLE sevdesk_worker SET default_transaction_isolation = 'read committed';
     ALTER ROLE sevdesk_worker SET statement_timeout = '25s';
+    ALTER ROLE sevdesk_worker SET default_transaction_read_only = 'off';
+    ALTER ROLE sevdesk_worker SET lock_timeout = '0';
+    ALTER ROLE sevdesk_worker SET idle_in_transaction_session_timeout = '0';
+    ALTER ROLE sevdesk_worker SET idle_session_timeout = '0';
+    ALTER ROLE sevdesk_worker SET TimeZone = 'UTC';
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE WARNING 'These settings of sevdesk_worker may be changed by its creator only; a pooler needs them.';
 END $$;

@@ -7,11 +7,8 @@ import asyncio
 import contextlib
 import os
 import socket
-import ssl
-from functools import cache
 from uuid import uuid4
 
-import httpx
 import structlog
 from arq.connections import ArqRedis
 from structlog.contextvars import get_contextvars
@@ -28,12 +25,13 @@ from worker.observability.metrics import Metrics
 from worker.observability.outage import Outage
 from worker.queue.claims import ClaimLoop
 from worker.queue.inbox import InboxWorker
-from worker.queue.redis_client import cancel_all, connect_redis
+from worker.queue.redis_client import UnsuitableRedis, cancel_all, connect_redis, look_at_server
 from worker.runner.account_check import AccountCheck
 from worker.runner.runner import Runner
 from worker.settings import Settings
+from worker.steps.http_client import open_http
 from worker.steps.sevdesk_account import SevdeskAccount
-from worker.store import CONNECTION_LOST, WRONG_URL, LockSession, Store, require_session_locks
+from worker.store import CONNECTION_LOST, WRONG_URL, LockSession, Store, postgres_cause, require_session_locks
 
 log = structlog.get_logger()
 
@@ -46,6 +44,7 @@ class App:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:6]}"
         self.metrics = Metrics()
         self._stop = asyncio.Event()
+        self._unsuitable: UnsuitableRedis | None = None
 
     def stop(self) -> None:
         """Make `run` finish gracefully. Safe to call again."""
@@ -54,7 +53,7 @@ class App:
     async def run(self) -> None:
         """Connect, work until stopped, drain, close.
 
-        Raises what Postgres refuses at the start, `WRONG_URL` and `PooledLocks`.
+        Raises what Postgres refuses at the start, `WRONG_URL`, `PooledLocks` and `UnsuitableRedis`.
         """
         async with contextlib.AsyncExitStack() as stack:
             store = await self._connect_store()
@@ -62,6 +61,8 @@ class App:
                 return
             stack.push_async_callback(store.close)
             await self._work(stack, store)
+        if self._unsuitable:
+            raise self._unsuitable
 
     async def _connect_store(self) -> Store | None:
         """Connect to Postgres, trying until it answers. None if the worker is stopped before."""
@@ -82,7 +83,7 @@ class App:
             except CONNECTION_LOST as error:
                 if not logged:
                     log.warning(
-                        "postgres.unreachable", error=type(error).__name__, next_step="Trying until it answers."
+                        "postgres.unreachable", error=postgres_cause(error), next_step="Trying until it answers."
                     )
                 logged = True
                 await wait_for(self._stop, RECONNECT_SECONDS)
@@ -122,6 +123,7 @@ class App:
             for loop in (
                 inbox.main(),
                 inbox.listen(),
+                self._look_at_redis(redis),
                 claims.main(),
                 self.leadership.run(),
                 store.notifications.run(),
@@ -147,6 +149,17 @@ class App:
         await store.notifications.flush()
         await inbox.close()
         log.info("worker.stopped")
+
+    async def _look_at_redis(self, redis: ArqRedis) -> None:
+        """Once it answers, warn of what is wrong with it, and stop if it can never serve."""
+        try:
+            while (faults := await look_at_server(redis)) is None:
+                await wait_for(self._stop, RECONNECT_SECONDS)
+        except UnsuitableRedis as error:
+            self._unsuitable = error
+            return self.stop()
+        for fault in faults:
+            log.warning("redis.unsuitable", reason=fault, next_step="Change it; the worker goes on meanwhile.")
 
     def _locks_lost(self) -> None:
         """Cancel all running jobs: without locks others may claim them. Their next attempt reads sevDesk first."""
@@ -174,13 +187,13 @@ class App:
         store: Store,
         restores: RestoreWatch,
     ) -> SevdeskAccount:
-        # A job makes one call at a time, so with as many connections as slots no call waits for one. They stay open
-        # between a job's calls, because a TLS handshake takes as long as a read, but no longer: if the server closes
-        # one during a write, the write is in quarantine. HTTP/1.1 for the same reason: one broken HTTP/2 connection
-        # would leave the outcome of every write on it unknown.
-        limits = httpx.Limits(max_connections=self.settings.worker_max_jobs, keepalive_expiry=5)
+        # A job makes one call at a time.
         http = await stack.enter_async_context(
-            httpx.AsyncClient(verify=_tls(), limits=limits, timeout=self.settings.write_timeout)
+            open_http(
+                self.settings.proxies,
+                seconds=self.settings.write_timeout,
+                connections=self.settings.worker_max_jobs,
+            )
         )
         check = AccountCheck(gate, store, _calling_job, lambda: restores.pending)
         client = SevDeskClient(
@@ -232,9 +245,3 @@ class App:
 def _calling_job() -> tuple[str, str | None]:
     bound = get_contextvars()
     return bound.get("job_id", "none"), bound.get("kind")
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    """The TLS settings with the trusted certificates; cached, because reading them is the slowest part of a start."""
-    return httpx.create_ssl_context()

@@ -27,6 +27,15 @@ ORDER BY j.seq;
 SELECT count(*)::int FROM pg_stat_activity
 WHERE datname = current_database() AND application_name LIKE 'sevdesk-worker locks %';
 
+-- name: leader^
+-- Who leads, and for how many seconds its session has said nothing. Null seconds: the session is another role's.
+SELECT replace(a.application_name, 'sevdesk-worker locks ', '') AS worker,
+       extract(epoch FROM clock_timestamp() - a.state_change)::float8 AS silent
+FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND a.datname = current_database()
+  AND l.database = a.datid
+  AND (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended('leader', 0);
+
 -- name: backend_pid$
 SELECT pg_backend_pid();
 

@@ -1,6 +1,7 @@
 """A worker on real Postgres, real Redis and the sandbox, all in the test's own event loop."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
@@ -11,6 +12,7 @@ import asyncpg
 import pytest
 import redis.asyncio
 from flow.billing import Billing
+from flow.fronts import Authority
 from flow.holding import HoldableSevdesk, holdable
 from flow.stage import Stage
 from flow.waiting import PATIENCE
@@ -116,6 +118,14 @@ async def hasty_worker(run_worker: RunWorker) -> AsyncIterator[App]:
 def stage(billing: Billing, sevdesk: HoldableSevdesk, settings: Settings, run_worker: RunWorker) -> Stage:
     """Everything a trouble needs."""
     return Stage(billing, sevdesk, settings, run_worker)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A private certificate authority."""
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl to make certificates with")
+    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture

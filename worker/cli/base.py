@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from typer.core import TyperGroup
 
 from worker.domain.visible import visible, visible_in_json
+from worker.env_file import UnreadableEnvFile
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -83,10 +84,11 @@ def settings() -> Settings:
     except ValidationError as error:
         for problem in error.errors():
             name = "_".join(map(str, problem["loc"])).upper()
-            typer.echo(f"Setting {name}: {problem['msg']}. See .env.example.", err=True)
+            said = problem["msg"].removeprefix("Value error, ")
+            typer.echo(visible(f"Setting {name}: {said}. See .env.example." if name else f"{said}."), err=True)
         raise typer.Exit(USAGE) from None
-    except UnicodeDecodeError:
-        fail("The file .env in this folder is not UTF-8 text. Save it as UTF-8.", USAGE)
+    except UnreadableEnvFile as error:
+        fail(str(error), USAGE)
     except OSError as error:
         fail(f"Cannot read the file .env in this folder: {error.strerror}.", USAGE)
 
@@ -100,6 +102,7 @@ def fail(text: str, code: int = FAILED) -> NoReturn:
 @contextmanager
 def postgres_errors(code: int = FAILED) -> Iterator[None]:
     """End the command with one sentence and this exit code if Postgres lacks a table or refuses."""
+    from worker.store import postgres_cause
     from worker.store.probe import NOT_MIGRATED, PostgresError, what_is_missing
 
     try:
@@ -107,7 +110,7 @@ def postgres_errors(code: int = FAILED) -> Iterator[None]:
     except NOT_MIGRATED as error:
         fail(what_is_missing(error), code)
     except PostgresError as error:
-        fail(f"Postgres refuses ({type(error).__name__}). Check DATABASE_URL and the role's rights with doctor.", code)
+        fail(f"Postgres refuses: {postgres_cause(error)}. Check DATABASE_URL and the role's rights with doctor.", code)
 
 
 def require_token() -> None:
@@ -125,7 +128,7 @@ def with_store(act: Callable[["Store"], Awaitable[T]], advice: str = "") -> T:
     """
     from sevdesk_client.errors import SevDeskError
     from worker.operator.lookup import Ambiguous
-    from worker.store import CONNECTION_LOST, Store
+    from worker.store import CONNECTION_LOST, Store, postgres_cause
     from worker.store.rows import UnknownValue
 
     url = settings().database_url
@@ -141,7 +144,7 @@ def with_store(act: Callable[["Store"], Awaitable[T]], advice: str = "") -> T:
         try:
             return asyncio.run(work())
         except CONNECTION_LOST as error:
-            fail(f"Cannot reach Postgres ({type(error).__name__}). Check DATABASE_URL.")
+            fail(f"Cannot reach Postgres: {postgres_cause(error)}. Check DATABASE_URL.")
         except SevDeskError as error:
             fail(f"{error} {advice}")
         except Ambiguous as error:

@@ -16,6 +16,7 @@ def run() -> None:
     """Run the worker until SIGTERM."""
     from worker.app import App
     from worker.operator.checks_postgres import DIRECT_LOCKS, locks_refused
+    from worker.queue.redis_client import UnsuitableRedis
     from worker.store import WRONG_URL, PooledLocks
 
     log.set_up(settings().log_level, settings().log_format)
@@ -31,6 +32,8 @@ def run() -> None:
             asyncio.run(work())
         except PooledLocks:
             fail(f"{locks_refused(settings())} {DIRECT_LOCKS}", USAGE)
+        except UnsuitableRedis as error:
+            fail(f"{error}.", USAGE)
         except WRONG_URL:
             fail("DATABASE_URL or DATABASE_LOCK_URL has an option with a wrong value, such as sslmode.", USAGE)
 

@@ -44,6 +44,7 @@ async def read_status(store: Store, given: Settings, most: int = MAX_SHOWN) -> "
         "notices": {row["code"]: row["notices"] for row in await store.query("count_notices")},
         "newest_notices": await store.query("open_notices", invoice_id=None, most=MAX_SHOWN),
         "export": await store.query("export_with_findings"),
+        "leader": await store.query("leader"),
         "redis": await redis,
         "ms": 0,
     }

@@ -14,6 +14,7 @@ from worker.domain.notices import cause_of, next_step_of
 from worker.domain.schedule import MISSED_SYNCS
 from worker.operator.diagnosis import duration
 from worker.operator.health import other_account_seen, restored
+from worker.operator.leader import silent_leader
 from worker.operator.rows import (
     AccountRow,
     ExportFindingsRow,
@@ -56,6 +57,7 @@ class Status(TypedDict):
     notices: dict[str, int]  # open ones by code
     newest_notices: list[NoticeRow]
     export: ExportFindingsRow | None
+    leader: Row | None  # its name, and for how many seconds it has been silent
     redis: dict[str, Any]
     ms: int  # taken to read all this
 
@@ -69,6 +71,7 @@ def status_view(status: Status) -> RenderableType:
             ("newest jobs", _newest(status["newest_jobs"], status["about"]["jobs"])),
             ("oldest waiting", _oldest(status["oldest_waiting"])),
             ("workers", _workers(status["redis"], status["workers"])),
+            *([("leader", Text(silent, "red"))] if (silent := silent_leader(status["leader"])) else []),
             ("sevDesk", _sevdesk(status["account"], status["redis"])),
             ("payment sync", _sync(status["account"])),
             ("drift", _drift(status["last_reconciliation"])),

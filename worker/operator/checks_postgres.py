@@ -8,9 +8,10 @@ from time import monotonic
 from worker.domain.health_check import Check, check_that
 from worker.domain.schedule import is_allowed
 from worker.operator.health import not_allowed, restored
+from worker.operator.leader import silent_leader
 from worker.operator.rows import AccountRow
 from worker.settings import Settings
-from worker.store import CONNECTION_LOST, STATEMENT_TIMEOUT, Store
+from worker.store import CONNECTION_LOST, STATEMENT_TIMEOUT, Store, postgres_cause
 from worker.store.probe import PostgresError, probe_locks, unfit_statements
 from worker.store.rows import ClockRow, ConfigRow, ForeignLocksRow, Row
 from worker.store.sql_files import sql_dir
@@ -38,11 +39,12 @@ async def postgres_checks(settings: Settings) -> list[Check]:
         store = await Store.connect(settings.database_url, size=1, name="sevdesk-worker doctor")
     except UNREACHABLE as error:
         does = "refuses" if isinstance(error, PostgresError) else "does not answer"
-        return [Check("postgres", "fail", f"Postgres {does} ({type(error).__name__}). Check DATABASE_URL.")]
+        return [Check("postgres", "fail", f"Postgres {does}: {postgres_cause(error)}. Check DATABASE_URL.")]
     try:
         return [
             *await _server(store),
             *await _pooler(store),
+            *await _leader(store),
             *await _fail_on_error("session locks", _locks(settings), "Check DATABASE_LOCK_URL."),
             *await _fail_on_error("foreign locks", _foreign_locks(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error("migrations", _migrations(store, settings), "Run sevdesk-worker migrate."),
@@ -59,7 +61,7 @@ async def _fail_on_error(name: str, checks: Awaitable[list[Check]], advice: str)
     try:
         return await checks
     except UNREACHABLE as error:
-        return [Check(name, "fail", f"{type(error).__name__}. {advice}")]
+        return [Check(name, "fail", f"{postgres_cause(error)}. {advice}")]
 
 
 async def _server(store: Store) -> list[Check]:
@@ -95,6 +97,12 @@ def locks_refused(settings: Settings) -> str:
 
 def _lock_setting(settings: Settings) -> str:
     return "DATABASE_LOCK_URL" if settings.database_lock_url else "DATABASE_URL"
+
+
+async def _leader(store: Store) -> list[Check]:
+    """A failed check if the leader is silent."""
+    said = silent_leader(await store.query("leader"))
+    return [Check("leader", "fail", said)] if said else []
 
 
 async def _pooler(store: Store) -> list[Check]:

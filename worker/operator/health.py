@@ -41,18 +41,20 @@ async def _within_time_limit(name: str, checks: Awaitable[list[Check]]) -> list[
     """The checks or, on an error or after SECONDS, one failed check."""
     from redis.exceptions import RedisError
 
-    from worker.store import CONNECTION_LOST
+    from worker.observability.redis_cause import redis_cause
+    from worker.store import CONNECTION_LOST, postgres_cause
     from worker.store.probe import NOT_MIGRATED, PostgresError, what_is_missing
 
     try:
         async with asyncio.timeout(SECONDS):
             return await checks
     except (RedisError, ValueError, *CONNECTION_LOST) as error:
-        return [Check(name, "fail", f"does not answer ({type(error).__name__}).")]
+        cause = redis_cause(error) if isinstance(error, RedisError) else postgres_cause(error)
+        return [Check(name, "fail", f"does not answer: {cause}.")]
     except NOT_MIGRATED as error:
         return [Check(name, "fail", f"answers. {what_is_missing(error)}")]
     except PostgresError as error:
-        return [Check(name, "fail", f"refuses ({type(error).__name__}). See sevdesk-worker doctor.")]
+        return [Check(name, "fail", f"refuses: {postgres_cause(error)}. See sevdesk-worker doctor.")]
 
 
 def other_account_seen(account: "AccountRow") -> str | None:
@@ -108,9 +110,13 @@ async def _redis(settings: Settings, here: bool) -> list[Check]:
         seen = await read_health(client)
     answers = Check("redis", "ok", "answers.")
     where = " on this host" if here else ""
-    ours = [name for name in alive if not here or name.rpartition(":")[0].rpartition(":")[0] == socket.gethostname()]
+    ours = [
+        name for name in alive or () if not here or name.rpartition(":")[0].rpartition(":")[0] == socket.gethostname()
+    ]
     text = f"{len(ours) or 'no'} worker{where} has reported within ten seconds."
-    checks = [answers, check_that("worker", bool(ours), text, text), seen.check(datetime.now(UTC))]
+    unknown = Check("worker", "ok", "which workers run is not known, for Redis does not allow SCAN.")
+    running = unknown if alive is None else check_that("worker", bool(ours), text, text)
+    checks = [answers, running, seen.check(datetime.now(UTC))]
     if left is not None:
         # Never a failure: a restart of the container would not mend it.
         text = f"{left:.0%} of ERROR_BUDGET is left."

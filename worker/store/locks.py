@@ -12,6 +12,7 @@ import asyncpg
 
 from worker.domain.ledger import IncomingJob, Job, LimitedJob
 from worker.settings import JobLimit
+from worker.store.address import connect
 from worker.store.connection import COMMAND_TIMEOUT, CONNECTION_LOST, SESSION, prepare, run_statement
 from worker.store.notifications import REQUESTS_CHANNEL
 from worker.store.pooler import is_behind_pooler
@@ -73,7 +74,7 @@ class LockSession:
         self._connection = connection
 
     async def _open(self, settings: Mapping[str, str]) -> asyncpg.Connection[Any]:
-        return await asyncpg.connect(
+        return await connect(
             self._url,
             server_settings={"application_name": f"sevdesk-worker locks {self._worker}", **settings},
             target_session_attrs=asyncpg.connect_utils.SessionAttribute.read_write,
