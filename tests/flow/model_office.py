@@ -95,7 +95,7 @@ class Office:
         self.wire = Wire(app)
         self.http = httpx.AsyncClient(transport=self.wire)
         client = SevDeskClient(self.http, TOKEN, base_url="http://sandbox/api/v1", attempts=1)
-        settings = make_settings(database_url="", redis_url="", write_quarantine=QUARANTINE)
+        settings = make_settings(database_url="postgresql://", redis_url="redis://", write_quarantine=QUARANTINE)
         self.runner = Runner(store, locks, SevdeskAccount(client), settings, Metrics())
         self.ended: list[str] = []  # order keys to free at the next claim
         self.invoice, self.number = UUID(int=0), ""
@@ -106,7 +106,7 @@ class Office:
     async def open(cls, database_url: str) -> "Office":
         """Connect, with one recipient for all invoices."""
         store = await Store.connect(database_url, size=2)
-        locks = LockSession(database_url, "model", make_settings(database_url="", redis_url="").person_job_limit,
+        locks = LockSession(database_url, "model", make_settings(database_url="postgresql://", redis_url="redis://").person_job_limit,
                             lambda: None, lambda: None)  # fmt: skip
         await locks.connect()
         db = await asyncpg.create_pool(database_url, min_size=1, max_size=2)

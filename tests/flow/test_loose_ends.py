@@ -265,7 +265,9 @@ async def test_mail_waits_for_an_address(office: Office) -> None:
 async def told(office: Office) -> Diagnosis:
     """What `why` says of the invoice."""
     found = Found(office.invoice)
-    return diagnose(await gather(office.store, found, make_settings(database_url="", redis_url="redis://127.0.0.1:9")))
+    return diagnose(
+        await gather(office.store, found, make_settings(database_url="postgresql://", redis_url="redis://127.0.0.1:9"))
+    )
 
 
 async def test_sent_invoice_is_published_afresh(office: Office) -> None:

@@ -95,6 +95,8 @@ WHOLE_TABLE = {
     "readiness_companies": "a person's question about the whole book",
     "contact_history": "reconcile",
     "finished_credit_notes": "reconcile",
+    "credit_note_numbers": "a job that finishes a credit note, whose number must be no other's; there are few",
+    "known_credit_notes": "recover",
     "count_jobs": "the leader's gauges; the queue holds open jobs only",
     "oldest_waiting": "a person's question; the queue holds open jobs only",
 }
