@@ -3,9 +3,9 @@
 sevDesk is a `ForecastAccount`, or any account that may be written to, such as that of a sandbox.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 from uuid import UUID
 
 from sevdesk_client.errors import Refused, SevDeskError, TokenRefused
@@ -17,18 +17,16 @@ from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
 from worker.domain.problems import Problem
 from worker.handlers.write_once import Stop
 from worker.observability.metrics import Metrics
-from worker.operator.forecast import ForecastAccount
+from worker.operator.forecast import ForecastAccount, ForecastClient
 from worker.runner.runner import Runner
 from worker.settings import Settings
 from worker.steps import e_invoice, pdf
 from worker.steps.check import PUBLISHABLE
 from worker.steps.sevdesk_account import SevdeskAccount
-from worker.steps.step import Step, StepContext
+from worker.steps.step import Intent, Step, StepContext, StepResult
 from worker.store import LockSession, Store
 from worker.store.connection import run_statement
 from worker.store.rows import Row
-
-T = TypeVar("T")
 
 # Steps that read the finalized document.
 READ_DOCUMENT = frozenset({pdf.PDF.name, pdf.XML.name, e_invoice.E_INVOICE.name})
@@ -53,6 +51,10 @@ class ReadingStore(Store):
         """As it would be now, had the dry run written."""
         known = self.links.get((party.kind, party.id))
         return known or await super().load_contact_link(party)
+
+    async def is_in_doubt(self, subject: str) -> bool:
+        """False if no write to the subject is open or was refused."""
+        return True
 
     async def record(self, job: Job, changes: Sequence[Change] = (), **given: Any) -> set[UUID]:
         events = [event for change in changes for event in change.events]
@@ -145,15 +147,24 @@ class DryRunner(Runner):
             self.reading.links[party.kind, party.id] = self._context.link
         return self._context
 
-    async def _write_once(
-        self, account: SevdeskAccount, job: Job, call: Callable[[], Awaitable[T]], **about: Any
-    ) -> tuple[T, int]:
-        """Nothing is written down. What sevDesk refused the last time, it is taken to refuse again."""
+    async def _leap(
+        self, job: Job, context: StepContext, step: Step, intent: Intent, account: SevdeskAccount
+    ) -> tuple[StepResult, int]:
+        """No intent is stored."""
         if self.forecast:
-            names = ("subject", "action", "request_sha256")
-            refused: Row | None = await self.store.query("refused_before", **{name: about[name] for name in names})
-            listed = about["action"] == "change_parameter" and self.forecast.real  # then sevDesk's list decides
-            if refused is not None and not listed:
-                raise Stop(Parked(Problem(refused["problem"], refused["problem_parameters"])))
-        self._writes.append(about["action"])
-        return await call(), 0
+            await self._stop_if_refused_before(step.subject(context), intent, self.forecast)
+        self._writes.append(intent.action)
+        try:
+            return await step.leap(intent, account), 0
+        except SevDeskError as error:
+            error.redact(context.private_texts)
+            raise
+
+    async def _stop_if_refused_before(self, subject: str, intent: Intent, forecast: ForecastClient) -> None:
+        """What sevDesk refused the last time, it is taken to refuse again; of templates its list decides."""
+        if not await self.reading.is_in_doubt(subject) or (intent.action == "change_parameter" and forecast.real):
+            return
+        about = {"subject": subject, "action": intent.action, "request_sha256": intent.request_sha256}
+        refused: Row | None = await self.reading.query("refused_before", **about)
+        if refused is not None:
+            raise Stop(Parked(Problem(refused["problem"], refused["problem_parameters"])))

@@ -23,7 +23,7 @@ class PageStore(ReadingStore):
         self._links: dict[tuple[str, UUID], Row] = {}
         self._deals: dict[UUID, dict[UUID, Row]] = {}
         self._assumed: dict[UUID, dict[UUID, Row]] = {}
-        self._written: set[str] = set()
+        self._in_doubt: set[str] = set()
 
     async def load(self, invoice_ids: Sequence[UUID]) -> None:
         """Read a page; the one before is forgotten."""
@@ -35,8 +35,7 @@ class PageStore(ReadingStore):
         self._deals = {deal: {} for deal in deals}
         for row in await self._each("load_deal_invoices", [{"deal_id": deal, **about} for deal in deals]):
             self._deals[row["deal_id"]][row["id"]] = row
-        written = await super().query("subjects_in_doubt")
-        self._written = {row["subject"] for row in written}
+        self._in_doubt = {row["subject"] for row in await super().query("subjects_in_doubt")}
 
     async def _load_parties(self, rows: Iterable[Row]) -> None:
         """Whoever may be a recipient of the page's invoices: as `load_context` chooses them."""
@@ -73,6 +72,9 @@ class PageStore(ReadingStore):
             "positions": [{name: item[column] for name, column in figures} for item in row["items"]],
         }
 
+    async def is_in_doubt(self, subject: str) -> bool:
+        return subject in self._in_doubt
+
     async def query(self, statement: str, /, **values: Any) -> Any:
         match statement:
             case "load_invoice":
@@ -86,7 +88,7 @@ class PageStore(ReadingStore):
                 return self._links.get((values["party_kind"], values["party_id"]))
             case "load_deal_invoices":
                 return self._of_deal(values["deal_id"], values["invoice_id"], values["document_kinds"])
-            case "find_open_intent" | "refused_before" if values["subject"] not in self._written:
+            case "find_open_intent" if values["subject"] not in self._in_doubt:
                 return None
             case _:
                 return await super().query(statement, **values)

@@ -7,11 +7,11 @@ While an intent's outcome is unknown, nobody reads or writes its subject until t
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import structlog
@@ -225,9 +225,9 @@ class Runner:
     async def _leap(
         self, job: Job, context: StepContext, step: Step, intent: Intent, account: SevdeskAccount
     ) -> tuple[StepResult, int]:
-        """The leap's answer and the intent's id."""
-        return await self._write_once(
-            account,
+        """`write_once`; returns the leap's answer and the intent's id."""
+        return await write_once(
+            HandlerContext(self.store, self.locks, account, self.settings),
             job,
             lambda: _redacted(context, step.leap(intent, account)),
             subject=step.subject(context),
@@ -239,12 +239,6 @@ class Runner:
             earlier=context.open_intent.id if context.open_intent else None,
             found=FOUND[intent.earlier_outcome],
         )
-
-    async def _write_once(
-        self, account: SevdeskAccount, job: Job, call: Callable[[], Awaitable[T]], **about: Any
-    ) -> tuple[T, int]:
-        """`write_once`; a dry run (`operator/dry_run.py`) overrides it."""
-        return await write_once(HandlerContext(self.store, self.locks, account, self.settings), job, call, **about)
 
     async def _record(
         self, job: Job, context: StepContext, step: Step, result: StepResult, settles: tuple[int, str] | None
