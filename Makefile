@@ -7,7 +7,7 @@ READY = .venv/ready
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test long docs chaos bench soak check lock clean
+.PHONY: help setup demo local test long docs chaos hostile bench soak check lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
@@ -20,22 +20,25 @@ demo: $(READY) ## the story of an invoice, on embedded servers and a local sevDe
 local: $(READY) ## keep a Postgres and a Redis running and print their addresses
 	$(RUN) -m worker local
 
-test: $(READY) ## unit, client, flow and house tests and a short sample of the chaos tests
+test: $(READY) ## all tests but the long ones, with a sample of the chaos tests
 	$(RUN) -m pytest -q -n auto --dist worksteal -m "not long"
 
-long: $(READY) ## the tests that `make test` leaves out because they take longer, the chaos tests aside
-	$(RUN) -m pytest -q -n auto --dist worksteal -m long --ignore=tests/chaos
+long: $(READY) ## the tests that take longer, chaos and hostile tests aside
+	$(RUN) -m pytest -q -n auto --dist worksteal -m long --ignore=tests/chaos --ignore=tests/hostile
 
 docs: $(READY) ## write the tables of docs/ that come from the code anew
 	PYTHONPATH=tests $(RUN) -m house.doc_tables
 
-chaos: $(READY) ## kill workers at every await and at random, for a quarter of an hour; prints what it found
+chaos: $(READY) ## kill workers at every await and at random; a quarter of an hour
 	$(RUN) -m pytest -q -s tests/chaos
 
-bench: $(READY) ## measure, as one table; ARGS="--quick --only B7,B8 --out bench.json"
+hostile: $(READY) ## restored backups and other mistakes of people, for minutes
+	$(RUN) -m pytest -q -s tests/hostile
+
+bench: $(READY) ## measure; ARGS="--quick --only B7,B8 --out bench.json"
 	PYTHONPATH=tests $(RUN) -m bench $(ARGS)
 
-soak: $(READY) ## measure on a ledger of years and with a snapshot held for ten minutes; half an hour, 6 GB of disk
+soak: $(READY) ## measure on a ledger of years; half an hour, 6 GB of disk
 	PYTHONPATH=tests $(RUN) -m bench --only D1,D2 $(ARGS)
 
 check: $(READY) ## ruff, mypy --strict and the import contracts
@@ -44,7 +47,7 @@ check: $(READY) ## ruff, mypy --strict and the import contracts
 	$(RUN) -m mypy --strict worker sevdesk_client
 	.venv/bin/lint-imports
 
-lock: ## renew requirements.lock for every system and Python >= 3.11 (needs uv)
+lock: ## renew requirements.lock (needs uv)
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --generate-hashes \
 		--no-header --no-annotate --no-emit-index-url pyproject.toml --output-file requirements.lock
 

@@ -77,9 +77,10 @@ def communication_way(contact_id: str, value: str, type: str, key_id: int, main:
 
 
 def mail(draft: MailDraft) -> Body:
-    """POST /Invoice/{id}/sendViaEmail (official)."""
+    """POST /Invoice/{id}/sendViaEmail (official); the one of credit notes knows no `sendXml`."""
     keys = {"to": "toEmail", "cc": "ccEmail", "bcc": "bccEmail"}
-    return {keys.get(key, key): value for key, value in _fields(draft).items()}
+    body = {keys.get(key, key): value for key, value in _fields(draft, left_out=("send_xml",)).items()}
+    return body | ({"sendXml": True} if draft.send_xml else {})
 
 
 def save_invoice(draft: InvoiceDraft) -> Body:

@@ -40,13 +40,24 @@ from sevdesk_client.record import (
 )
 
 
+def _filled(value: Any) -> dict[str, bool]:
+    return {key: bool(each) for key, each in value.items()} if isinstance(value, dict) else {}
+
+
 class SevUser(Record):
-    """A user of the sevDesk account. `client_id` is the account's id; `client_name` is set only when embedded."""
+    """A user of the sevDesk account. `client_id` is the account's id; `client_name` is set only when embedded.
+
+    `client_told`: the keys of the account that the answer has, and whether they are filled. Values such as the IBAN are
+    not kept.
+    """
 
     email: str | None = None
     fullname: str | None = None
     client_id: str | None = Field(default=None, validation_alias=ref_id("sevClient"))
     client_name: str | None = Field(default=None, validation_alias=AliasPath("sevClient", "name"))
+    client_told: Annotated[dict[str, bool], BeforeValidator(_filled)] = Field(
+        default_factory=dict, validation_alias="sevClient"
+    )
 
 
 def _is_zero(value: Any) -> bool:
@@ -351,7 +362,10 @@ class InvoiceDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailDraft:
-    """A mail with the invoice's PDF. `cc`, `bcc`: addresses separated by commas; `text` may hold HTML (official)."""
+    """A mail with the invoice's PDF, or with an e-invoice's XML instead (`send_xml`; both official, of invoices only).
+
+    `cc`, `bcc`: addresses separated by commas; `text` may hold HTML (official).
+    """
 
     to: str
     subject: str
@@ -359,3 +373,4 @@ class MailDraft:
     copy: bool = False
     cc: str | None = None
     bcc: str | None = None
+    send_xml: bool = False

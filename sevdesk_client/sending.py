@@ -38,6 +38,7 @@ _NEVER_LEFT = (
     httpx.UnsupportedProtocol,
     httpx.InvalidURL,
 )
+_TELLING = (httpx.ConnectError, httpx.ProxyError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Sender:
     _: KW_ONLY
     base_url: str = BASE_URL
     timeout: float = 30.0  # seconds for a whole attempt, from waiting for a connection to the last byte
-    attempts: int = 3  # the most attempts of a call; waits grow from 1 s, with full jitter
+    attempts: int = 3  # the most attempts of a call; the waits between them grow from 1 s
     repeat_writes: bool = True  # False for callers that must know when a write was sent
     max_wait: float = (
         30.0  # the most seconds between attempts; for a longer Retry-After the error is raised. 0 in tests
@@ -158,7 +159,7 @@ class Sender:
             (errors.NotSent, errors.Throttled, errors.Unavailable),
             max_tries=1 if request.writes and not self.repeat_writes else self.attempts,
             giveup=self._gives_up,
-            jitter=None,  # _waits adds its own, because Retry-After must not be shortened
+            jitter=None,  # _waits adds its own, so that nothing exceeds max_wait
             logger=None,  # `observe` reports every attempt
             max_wait=self.max_wait,
         )
@@ -221,7 +222,9 @@ class Sender:
                 written = 0 if into is body else received
                 return Answer(response.status_code, dict(response.headers), body.getvalue(), written)
         except _NEVER_LEFT as problem:
-            raise errors.NotSent(request.operation, type(problem).__name__) from None
+            # What these say names host and cause; the request and a proxy's account are no part of it.
+            said = f"{type(problem).__name__}: {problem}" if isinstance(problem, _TELLING) else type(problem).__name__
+            raise errors.NotSent(request.operation, said[:200]) from None
         except (httpx.HTTPError, httpx.StreamError, TimeoutError) as problem:
             raise broken(request, type(problem).__name__) from None
 
@@ -239,9 +242,12 @@ class Sender:
 
 
 def _waits(max_wait: float) -> Generator[float, Any, None]:
-    """Seconds before each next attempt: random up to 1, 2, 4, ..., at least what sevDesk asked for."""
+    """Seconds before each next attempt: 1, 2, 4, ..., up to a second more, on top of what sevDesk asked for.
+
+    Never more than `max_wait`.
+    """
     steps = backoff.expo(max_value=max_wait)
     next(steps)
     error = yield 0.0
     while True:
-        error = yield max(backoff.full_jitter(next(steps)), error.retry_after or 0.0)
+        error = yield min(backoff.random_jitter(next(steps)) + (error.retry_after or 0.0), max_wait)

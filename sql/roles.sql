@@ -1,4 +1,5 @@
--- A database role with only the rights that the worker needs. Run as the owner of the tables, after every
+-- A database role with only the rights that the worker needs, and one with those that a billing system needs which does
+-- not own the tables. Run as the owner of the tables, after every
 -- `sevdesk-worker migrate`:
 --
 --     psql "$OWNER_URL" -f sql/roles.sql
@@ -18,6 +19,11 @@ DO $$
 BEGIN
     ALTER ROLE sevdesk_worker SET default_transaction_isolation = 'read committed';
     ALTER ROLE sevdesk_worker SET statement_timeout = '25s';
+    ALTER ROLE sevdesk_worker SET default_transaction_read_only = 'off';
+    ALTER ROLE sevdesk_worker SET lock_timeout = '0';
+    ALTER ROLE sevdesk_worker SET idle_in_transaction_session_timeout = '0';
+    ALTER ROLE sevdesk_worker SET idle_session_timeout = '0';
+    ALTER ROLE sevdesk_worker SET TimeZone = 'UTC';
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE WARNING 'These settings of sevdesk_worker may be changed by its creator only; a pooler needs them.';
 END $$;
@@ -54,7 +60,7 @@ GRANT INSERT (invoice_id, event_type, payload, actor_contact_id, correlation_id,
     ON billing_invoice_event_log TO sevdesk_worker;
 
 -- The worker's own tables, sequences and functions. Rows are never deleted, except layouts that sevDesk no longer has,
--- jobs in the queue that have ended, links to contacts when the company moves to another account and, by
+-- jobs in the queue that have ended, first looks that found nothing, links to contacts when the company moves to another account and, by
 -- sevdesk_clean_v1 and sevdesk_drop_renderings_v1, ended jobs with their writes and sync runs, and PDFs that were replaced
 -- unsent; rows of mails, bounces, config_log, reconciliations and datev_parts are never changed.
 DO $$
@@ -74,7 +80,24 @@ BEGIN
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO sevdesk_worker', own);
     END LOOP;
 END $$;
-GRANT DELETE ON sevdesk_contacts, sevdesk_queue, sevdesk_templates TO sevdesk_worker;
+GRANT DELETE ON sevdesk_contacts, sevdesk_missing, sevdesk_queue, sevdesk_templates TO sevdesk_worker;
 REVOKE INSERT, UPDATE ON sevdesk_migrations FROM sevdesk_worker;
 REVOKE UPDATE ON sevdesk_mails, sevdesk_bounces, sevdesk_config_log, sevdesk_reconciliations, sevdesk_datev_parts
     FROM sevdesk_worker;
+
+-- What asks for jobs and reads what became of them:
+--
+--     GRANT sevdesk_billing TO the_role_of_the_billing_system;
+DO $$
+BEGIN
+    CREATE ROLE sevdesk_billing NOLOGIN;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+    NULL;
+END $$;
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM sevdesk_billing;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM sevdesk_billing;
+GRANT USAGE ON SCHEMA public TO sevdesk_billing;
+GRANT EXECUTE ON FUNCTION sevdesk_request_job TO sevdesk_billing;
+GRANT SELECT ON sevdesk_jobs, sevdesk_documents, sevdesk_cancellations, sevdesk_credit_notes, sevdesk_mails, sevdesk_bounces,
+                sevdesk_datev_exports, sevdesk_datev_parts, sevdesk_templates, sevdesk_config, sevdesk_config_log
+    TO sevdesk_billing;

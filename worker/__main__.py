@@ -1,7 +1,26 @@
 """The entry point of `sevdesk-worker` and `python -m worker`; the commands live in `worker/cli/`."""
 
 # Importing these modules adds their commands to `cli`.
-from worker.cli import database, evidence, health, invoices, jobs, reconcile, reference, rehearse, services, status  # noqa: F401
+from worker.cli import (  # noqa: F401
+    database,
+    evidence,
+    first_steps,
+    following,
+    health,
+    invoices,
+    job_list,
+    jobs,
+    notices,
+    readiness,
+    reconcile,
+    recover,
+    reference,
+    rehearse,
+    results,
+    services,
+    status,
+    top,
+)
 from worker.cli.base import cli
 
 

@@ -7,31 +7,31 @@ import asyncio
 import contextlib
 import os
 import socket
-import ssl
-from functools import cache
 from uuid import uuid4
 
-import httpx
 import structlog
 from arq.connections import ArqRedis
 from structlog.contextvars import get_contextvars
 
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sending import Call
+from worker.gate.call_log import report_calls
 from worker.gate.gate import SevdeskGate
 from worker.maintenance.leader import Leadership
 from worker.maintenance.loop import RECONNECT_SECONDS, wait_for
 from worker.maintenance.maintenance import Maintenance
+from worker.maintenance.restore_watch import RestoreWatch
 from worker.observability.metrics import Metrics
 from worker.observability.outage import Outage
 from worker.queue.claims import ClaimLoop
 from worker.queue.inbox import InboxWorker
-from worker.queue.redis_client import cancel_all, connect_redis
+from worker.queue.redis_client import UnsuitableRedis, cancel_all, connect_redis, look_at_server
 from worker.runner.account_check import AccountCheck
 from worker.runner.runner import Runner
 from worker.settings import Settings
+from worker.steps.http_client import open_http
 from worker.steps.sevdesk_account import SevdeskAccount
-from worker.store import CONNECTION_LOST, WRONG_URL, LockSession, Store, require_session_locks
+from worker.store import CONNECTION_LOST, WRONG_URL, LockSession, Store, postgres_cause, require_session_locks
 
 log = structlog.get_logger()
 
@@ -44,6 +44,7 @@ class App:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:6]}"
         self.metrics = Metrics()
         self._stop = asyncio.Event()
+        self._unsuitable: UnsuitableRedis | None = None
 
     def stop(self) -> None:
         """Make `run` finish gracefully. Safe to call again."""
@@ -52,7 +53,7 @@ class App:
     async def run(self) -> None:
         """Connect, work until stopped, drain, close.
 
-        Raises what Postgres refuses at the start, `WRONG_URL` and `PooledLocks`.
+        Raises what Postgres refuses at the start, `WRONG_URL`, `PooledLocks` and `UnsuitableRedis`.
         """
         async with contextlib.AsyncExitStack() as stack:
             store = await self._connect_store()
@@ -60,6 +61,8 @@ class App:
                 return
             stack.push_async_callback(store.close)
             await self._work(stack, store)
+        if self._unsuitable:
+            raise self._unsuitable
 
     async def _connect_store(self) -> Store | None:
         """Connect to Postgres, trying until it answers. None if the worker is stopped before."""
@@ -80,7 +83,7 @@ class App:
             except CONNECTION_LOST as error:
                 if not logged:
                     log.warning(
-                        "postgres.unreachable", error=type(error).__name__, next_step="Trying until it answers."
+                        "postgres.unreachable", error=postgres_cause(error), next_step="Trying until it answers."
                     )
                 logged = True
                 await wait_for(self._stop, RECONNECT_SECONDS)
@@ -91,9 +94,10 @@ class App:
         redis = connect_redis(settings.redis_url)
         token = settings.sevdesk_api_token.get_secret_value() if settings.sevdesk_api_token else None
         gate = self._gate(redis, token) if token else None
-        account = await self._account(stack, token, gate, store) if token and gate else None
+        restores = RestoreWatch(store, redis)
+        account = await self._account(stack, token, gate, store, restores) if token and gate else None
         metrics = self.metrics
-        redis_outage, postgres = Outage("redis"), Outage("postgres")
+        postgres = Outage("postgres")
         locks = LockSession(
             settings.lock_url, self.name, settings.person_job_limit, self._locks_lost, lambda: claims.wake()
         )
@@ -101,7 +105,7 @@ class App:
         claims = self.claims = ClaimLoop(
             locks, runner.run, store.notifications.request, metrics, postgres, slots=settings.worker_max_jobs
         )
-        inbox = InboxWorker(redis, store, claims, name=self.name, redis_outage=redis_outage, postgres_outage=postgres)
+        inbox = InboxWorker(redis, store, claims, postgres, name=self.name, keys=settings.job_signing_keys)
         measured = self._serve_metrics(stack)
         maintenance = Maintenance(
             store,
@@ -110,18 +114,20 @@ class App:
             scheduled=account is not None,
             measured=measured,
             retention_days=settings.retention_days,
+            gone_after=settings.gone_after,
         )
-        self.leadership = Leadership(locks, claims, maintenance, postgres)
+        self.leadership = Leadership(locks, claims, maintenance, restores, postgres)
         metrics.lock_session_up.set_function(lambda: locks.alive)
         loops = [
             asyncio.create_task(loop)
             for loop in (
                 inbox.main(),
                 inbox.listen(),
+                self._look_at_redis(redis),
                 claims.main(),
                 self.leadership.run(),
                 store.notifications.run(),
-                *([gate.listen()] if gate else []),
+                *([gate.listen(), report_calls(redis, self.name, gate.calls, gate.breaker)] if gate else []),
             )
         ]
         log.info(
@@ -144,6 +150,17 @@ class App:
         await inbox.close()
         log.info("worker.stopped")
 
+    async def _look_at_redis(self, redis: ArqRedis) -> None:
+        """Once it answers, warn of what is wrong with it, and stop if it can never serve."""
+        try:
+            while (faults := await look_at_server(redis)) is None:
+                await wait_for(self._stop, RECONNECT_SECONDS)
+        except UnsuitableRedis as error:
+            self._unsuitable = error
+            return self.stop()
+        for fault in faults:
+            log.warning("redis.unsuitable", reason=fault, next_step="Change it; the worker goes on meanwhile.")
+
     def _locks_lost(self) -> None:
         """Cancel all running jobs: without locks others may claim them. Their next attempt reads sevDesk first."""
         log.warning("locks.lost", running=len(self.claims.tasks), next_step="Running jobs are taken up again.")
@@ -163,17 +180,22 @@ class App:
         )
 
     async def _account(
-        self, stack: contextlib.AsyncExitStack, token: str, gate: SevdeskGate, store: Store
+        self,
+        stack: contextlib.AsyncExitStack,
+        token: str,
+        gate: SevdeskGate,
+        store: Store,
+        restores: RestoreWatch,
     ) -> SevdeskAccount:
-        # A job makes one call at a time, so with as many connections as slots no call waits for one. They stay open
-        # between a job's calls, because a TLS handshake takes as long as a read, but no longer: if the server closes
-        # one during a write, the write is in quarantine. HTTP/1.1 for the same reason: one broken HTTP/2 connection
-        # would leave the outcome of every write on it unknown.
-        limits = httpx.Limits(max_connections=self.settings.worker_max_jobs, keepalive_expiry=5)
+        # A job makes one call at a time.
         http = await stack.enter_async_context(
-            httpx.AsyncClient(verify=_tls(), limits=limits, timeout=self.settings.write_timeout)
+            open_http(
+                self.settings.proxies,
+                seconds=self.settings.write_timeout,
+                connections=self.settings.worker_max_jobs,
+            )
         )
-        check = AccountCheck(gate, store, _calling_job)
+        check = AccountCheck(gate, store, _calling_job, lambda: restores.pending)
         client = SevDeskClient(
             http,
             token,
@@ -223,9 +245,3 @@ class App:
 def _calling_job() -> tuple[str, str | None]:
     bound = get_contextvars()
     return bound.get("job_id", "none"), bound.get("kind")
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    """The TLS settings with the trusted certificates; cached, because reading them is the slowest part of a start."""
-    return httpx.create_ssl_context()

@@ -1,26 +1,43 @@
 """The only reader of the environment. Every field stands in `.env.example` (a test compares the two)."""
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.request import getproxies_environment
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
+from worker.certificates import check_authorities, check_folder, check_own, check_private, check_readable
 from worker.domain.check_levels import Level, read_levels
+from worker.domain.e_invoice_duty import FIRST_DAY, DutyMode
 from worker.domain.invoice import FinalInvoiceForm
+from worker.domain.postgres_url import HINT as POSTGRES_HINT
+from worker.domain.postgres_url import read_postgres_url
+from worker.domain.proxies import proxy_fault
+from worker.domain.redis_url import HINT as REDIS_HINT
+from worker.domain.redis_url import read_redis_url
+from worker.domain.signature import read_keys
+from worker.env_file import read_env_file
 
 SevdeskType = Literal["RE", "AR", "ER"]
 
+# Under this name the file's path passes through pydantic to `settings_customise_sources`.
+_ENV_FILE = "path of .env"
 # Host and port of a URL's authority, after the account; Postgres takes several, separated by commas.
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.%]*\]|[^\[\]:,]*)(:[0-9]{0,5})?")
 _BASE_URL = re.compile(r"https?://([^\s/?#@:\[\]]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[^\s?#@]*)?")
-_SCHEMES = {
-    "database_url": ("postgresql", "postgres"),
-    "database_lock_url": ("postgresql", "postgres"),
-    "redis_url": ("redis", "rediss", "unix"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +48,23 @@ class JobLimit:
     seconds: float
 
 
+class _EnvFile(EnvSettingsSource):
+    """`.env`, read by ourselves: see `worker/env_file.py`."""
+
+    def __init__(self, settings_cls: type[BaseSettings], path: Path | None) -> None:
+        self._path = path
+        super().__init__(settings_cls)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        if self._path is None or not self._path.exists():
+            return {}
+        return {name.lower(): value for name, value in read_env_file(self._path).items() if value != ""}
+
+
 class Settings(BaseSettings):
     """Read from the environment and `.env` in the working directory; the environment wins where it is not empty."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
 
     database_url: str = Field(repr=False)
     # Session locks need a direct connection: set this when DATABASE_URL goes through a transaction-mode pooler.
@@ -52,6 +82,8 @@ class Settings(BaseSettings):
     error_budget: int = Field(default=200, ge=20, le=1_000_000)
     worker_max_jobs: int = Field(default=20, ge=1, le=500)
     person_job_limit: Annotated[JobLimit, NoDecode] = JobLimit(20, 60.0)
+    # By name, as in `kid` of the producer's token. Several, so that a new one can be in use before the old one goes.
+    job_signing_keys: Annotated[Mapping[str, SecretStr], NoDecode] = Field(default={}, repr=False)
     # Per check (a problem code) park, warn or off, where it shall not be what `check_levels.DEFAULTS` says.
     check_levels: Annotated[Mapping[str, Level], NoDecode] = {}
     # Days between an invoice's date and its publication. 90: what lies longer was forgotten, or its date is a slip.
@@ -59,8 +91,16 @@ class Settings(BaseSettings):
     # So many invoices a payment sync may find deleted, cancelled, reversed or renumbered without asking a person. 20:
     # more than people change by hand between two runs. In a large book it is one per cent.
     mass_change_limit: int = Field(default=20, ge=0, le=1_000_000)
+    # Seconds between the two looks that must both find nothing before an invoice counts as deleted in sevDesk, or is
+    # cancelled here only. 900: a fault or a wrong answer is over by then. 0: the first look decides.
+    gone_after: float = Field(default=900.0, ge=0, le=604_800)
     # deduct: the safe one, because the check then compares every advance; a Restrechnung shows none to compare.
     final_invoice_form: FinalInvoiceForm = FinalInvoiceForm.DEDUCT
+    # The day from which on e-invoices are a duty; None: off. FIRST_DAY, because the worker cannot know who is below
+    # 800,000 EUR a year and has time until 2028-01-01; a warning in that year harms nobody.
+    e_invoice_from: date | None = FIRST_DAY
+    # warn: whether all recipients have what an e-invoice needs, `readiness` tells; until then nothing shall stop.
+    e_invoice_mode: DutyMode = DutyMode.WARN
     # {kind} is Abschlagsrechnung or Schlussrechnung, {number} ours.
     document_header: str = Field(default="{kind} {number}", min_length=1, max_length=200)
     # Seconds after a write without an answer in which nothing is read or written about it. 45 = 30 for the write itself
@@ -79,18 +119,38 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
 
-    @field_validator(*_SCHEMES)
+    def __init__(self, _env_file: Path | None = Path(".env"), **given: Any) -> None:
+        """`_env_file`: None for no file. Raises `UnreadableEnvFile`, OSError, or `pydantic.ValidationError`."""
+        given[_ENV_FILE] = _env_file
+        super().__init__(**given)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What code gives, then the environment, then `.env`."""
+        assert isinstance(init_settings, InitSettingsSource)
+        return init_settings, env_settings, _EnvFile(settings_cls, init_settings.init_kwargs.pop(_ENV_FILE))
+
+    @field_validator("database_url", "database_lock_url", "redis_url")
     @classmethod
     def _read_url(cls, value: str | None, info: ValidationInfo) -> str | None:
         """Checked here, because the libraries' own messages show the part of the password that they took for a port."""
-        schemes = _SCHEMES[str(info.field_name)]
-        scheme, sign, rest = (value or f"{schemes[0]}://").partition("://")
+        if value is None:
+            return None
+        _, sign, rest = value.partition("://")
         hosts = re.split("[/?#]", rest)[0].rpartition("@")[2].split(",")
-        if not sign or scheme not in schemes or not all(_HOST.fullmatch(host) for host in hosts):
-            raise ValueError(
-                f"must be a URL like {schemes[0]}://user:password@host:port/name; "
-                "in the password / ? # @ : and % are written %2F %3F %23 %40 %3A %25"
-            )
+        if not sign or not all(_HOST.fullmatch(host) for host in hosts):
+            raise ValueError(REDIS_HINT if info.field_name == "redis_url" else POSTGRES_HINT)
+        if info.field_name == "redis_url":
+            _check_redis_files(read_redis_url(value))
+        else:
+            _check_postgres_files(read_postgres_url(value).given)
         return value
 
     @field_validator("sevdesk_base_url")
@@ -109,6 +169,21 @@ class Settings(BaseSettings):
                 raise ValueError("must look like 20/60: 20 jobs per 60 seconds and person, each from 1 to 999999")
             return JobLimit(int(match[1]), float(match[2]))
         return value
+
+    @field_validator("job_signing_keys", mode="before")
+    @classmethod
+    def _read_signing_keys(cls, value: object) -> object:
+        return read_keys(value) if isinstance(value, str) else value
+
+    @field_validator("e_invoice_from", mode="before")
+    @classmethod
+    def _read_day(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return None if value.strip() == "off" else date.fromisoformat(value.strip())
+        except ValueError:
+            raise ValueError("must be a day such as 2027-01-01, or off") from None
 
     @field_validator("check_levels", mode="before")
     @classmethod
@@ -132,6 +207,22 @@ class Settings(BaseSettings):
             raise ValueError("must be up to 200 printable ASCII characters without blanks, as sevDesk shows it")
         return SecretStr(token) if token else None
 
+    @model_validator(mode="after")
+    def _check_environment(self) -> Self:
+        """What httpx takes from the environment by itself, and what it would answer with a traceback."""
+        if (fault := proxy_fault(self.proxies)) is not None:
+            raise ValueError(fault.removesuffix("."))
+        if path := os.environ.get("SSL_CERT_FILE"):
+            check_authorities("SSL_CERT_FILE", path)
+        elif path := os.environ.get("SSL_CERT_DIR"):
+            check_folder("SSL_CERT_DIR", path)
+        return self
+
+    @property
+    def proxies(self) -> dict[str, str]:
+        """HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, by https, http, all and no; small letters win."""
+        return getproxies_environment()
+
     @property
     def write_timeout(self) -> float:
         """Seconds that one write may take in all; derived from the quarantine, which must be longer."""
@@ -141,3 +232,29 @@ class Settings(BaseSettings):
     def lock_url(self) -> str:
         """The database URL for session locks."""
         return self.database_lock_url or self.database_url
+
+
+def _check_postgres_files(options: Mapping[str, str]) -> None:
+    """Of the URL or, as both drivers do, of the environment. Raises ValueError."""
+    named = {
+        name: options.get(name) or os.environ.get(f"PG{name.upper()}")
+        for name in ("sslmode", "sslrootcert", "sslcrl", "sslcert", "sslkey")
+    }
+    if named["sslmode"] == "disable":
+        return
+    if named["sslrootcert"]:
+        check_authorities("sslrootcert", named["sslrootcert"])
+    if named["sslcrl"]:
+        check_readable("sslcrl", named["sslcrl"])
+    if named["sslcert"]:
+        check_own(("sslcert", "sslkey"), named["sslcert"], named["sslkey"], options.get("sslpassword", ""))
+    if named["sslkey"]:
+        check_private("sslkey", named["sslkey"])
+
+
+def _check_redis_files(options: Mapping[str, str]) -> None:
+    """Raises ValueError."""
+    if authorities := options.get("ssl_ca_certs"):
+        check_authorities("ssl_ca_certs", authorities)
+    if certificate := options.get("ssl_certfile"):
+        check_own(("ssl_certfile", "ssl_keyfile"), certificate, options.get("ssl_keyfile"), "")

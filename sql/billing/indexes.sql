@@ -14,3 +14,12 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoices_to_publish ON billing_i
     WHERE document_status = 'approved' AND accounting_sync_status IN ('queued', 'not_synced');
 CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoice_event_log_invoice
     ON billing_invoice_event_log (invoice_id, created_at);
+-- A DATEV export is compared with the documents and payments of its period.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoices_issue_date ON billing_invoices (issue_date)
+    WHERE external_invoice_number IS NOT NULL;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoices_paid_at ON billing_invoices (paid_at)
+    WHERE paid_at IS NOT NULL;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoice_event_log_payments
+    ON billing_invoice_event_log ((payload ->> 'paid_on'), created_at)
+    WHERE event_type IN ('partially_paid', 'paid', 'overpaid', 'discounted', 'payment_reversed', 'nothing_owed',
+                         'settled_by_credit');

@@ -10,6 +10,7 @@ CREATE TABLE sevdesk_jobs (
     origin             text NOT NULL CHECK (origin IN ('redis', 'outbox', 'system', 'operator')),
     invoice_id         uuid,
     requested_by       uuid,  -- contacts.id of the person who asked
+    database_user      name,  -- who called sevdesk_request_job, as Postgres knows them; null for jobs from Redis
     correlation_id     text,
     order_key          text NOT NULL,  -- jobs with the same key run one after another
     state              text NOT NULL
@@ -27,6 +28,7 @@ CREATE TABLE sevdesk_jobs (
     confirmed          text[] NOT NULL DEFAULT '{}',  -- codes of problems that a person told the job to disregard
     result             jsonb,
     created_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+    asked_at           timestamptz NOT NULL DEFAULT clock_timestamp(),  -- before created_at, if it waited in Redis
     started_at         timestamptz,
     finished_at        timestamptz,
     updated_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -45,6 +47,9 @@ CREATE TABLE sevdesk_jobs (
 CREATE INDEX sevdesk_jobs_invoice ON sevdesk_jobs (invoice_id, seq) WHERE invoice_id IS NOT NULL;
 -- For lists of the newest jobs, which must not read the whole ledger.
 CREATE INDEX sevdesk_jobs_newest ON sevdesk_jobs (seq);
+-- For `sevdesk-worker jobs`.
+CREATE INDEX sevdesk_jobs_person ON sevdesk_jobs (requested_by, seq) WHERE requested_by IS NOT NULL;
+CREATE INDEX sevdesk_jobs_correlation ON sevdesk_jobs (correlation_id, seq) WHERE correlation_id IS NOT NULL;
 
 -- One row before each write to sevDesk. While closed_at is null, nobody knows whether the write happened.
 CREATE TABLE sevdesk_intents (
@@ -70,6 +75,9 @@ CREATE TABLE sevdesk_intents (
 );
 -- At most one open intent per subject, so that two processes cannot write the same thing.
 CREATE UNIQUE INDEX sevdesk_intents_open ON sevdesk_intents (subject) WHERE closed_at IS NULL;
+-- At most one credit note is finished with a number, for open drafts have the same one in sevDesk.
+CREATE UNIQUE INDEX sevdesk_intents_credit_number ON sevdesk_intents ((summary ->> 'credit_note_number'))
+    WHERE action = 'finalize_credit_note' AND (closed_at IS NULL OR outcome IN ('done', 'found_done'));
 CREATE INDEX sevdesk_intents_job ON sevdesk_intents (job_id);
 CREATE INDEX sevdesk_intents_subject ON sevdesk_intents (subject, id);
 

@@ -87,6 +87,10 @@ CREATE TABLE sevdesk_documents (
     sha256      text NOT NULL,
     content     bytea NOT NULL,
     fetched_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    verdict     text,   -- of an e-invoice's XML, as in the event e_invoice_checked, or of a credit note's; NULL: not judged
+    rules       text,   -- by which it was judged, with version and date; NULL: only compared with the invoice
+    findings    jsonb,  -- rule id, kind of fault and text of each
+    judged_at   timestamptz,
     UNIQUE (invoice_id, kind, sha256)
 );
 
@@ -101,6 +105,7 @@ CREATE TABLE sevdesk_mails (
     bcc           text,
     subject       text NOT NULL,
     pdf_sha256    text,
+    xml_sha256    text,  -- of an e-invoice's XML that was attached instead of the PDF
     sent_at       timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX sevdesk_mails_invoice ON sevdesk_mails (invoice_id);
@@ -127,7 +132,7 @@ CREATE FUNCTION sevdesk_drop_renderings_v1(invoice uuid, document text, replaced
     DELETE FROM sevdesk_documents d
     WHERE d.invoice_id = invoice AND d.kind = document AND d.sha256 <> replaced_by AND d.fetched_at > since
       AND document IN ('invoice_pdf', 'invoice_xml', 'cancellation_pdf')
-      AND NOT EXISTS (SELECT FROM sevdesk_mails m WHERE m.invoice_id = invoice AND m.pdf_sha256 = d.sha256)
+      AND NOT EXISTS (SELECT FROM sevdesk_mails m WHERE m.invoice_id = invoice AND d.sha256 IN (m.pdf_sha256, m.xml_sha256))
 $function$;
 REVOKE ALL ON FUNCTION sevdesk_drop_renderings_v1(uuid, text, text, timestamptz) FROM PUBLIC;
 
@@ -146,6 +151,8 @@ CREATE TABLE sevdesk_cancellations (
     is_draft                 boolean NOT NULL DEFAULT false,
     recorded_at              timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+
+CREATE INDEX sevdesk_cancellations_day ON sevdesk_cancellations (document_day);
 
 -- Credit notes over parts of an invoice, one for each job that asked for one.
 CREATE TABLE sevdesk_credit_notes (
@@ -167,3 +174,4 @@ CREATE TABLE sevdesk_credit_notes (
     recorded_at        timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX sevdesk_credit_notes_invoice ON sevdesk_credit_notes (invoice_id);
+CREATE INDEX sevdesk_credit_notes_day ON sevdesk_credit_notes (document_day) WHERE status = 'finalized';

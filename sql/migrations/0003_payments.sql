@@ -24,6 +24,24 @@ CREATE TABLE sevdesk_sync_runs (
     asked       jsonb  -- the run asked a person about so many changes of each kind (`mass_change`)
 );
 
+-- Finalized invoices that sevDesk did not have at a first look. A second one, later, decides; either deletes the row.
+CREATE TABLE sevdesk_missing (
+    invoice_id    uuid PRIMARY KEY,
+    external_id   text NOT NULL,
+    first_seen_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- What is on record about an invoice and wants a person, though no job waits for one (worker/domain/notices.py).
+CREATE TABLE sevdesk_notices (
+    invoice_id uuid NOT NULL,
+    code       text NOT NULL,
+    parameters jsonb NOT NULL,
+    opened_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    closed_at  timestamptz,  -- by an event, or by a person who acknowledged it
+    PRIMARY KEY (invoice_id, code)
+);
+CREATE INDEX sevdesk_notices_open ON sevdesk_notices (opened_at) WHERE closed_at IS NULL;
+
 -- What each comparison of all invoices with sevDesk found, so that `status` can show it without comparing again.
 CREATE TABLE sevdesk_reconciliations (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

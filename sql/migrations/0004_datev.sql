@@ -25,6 +25,9 @@ CREATE TABLE sevdesk_datev_exports (
     created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
     started_at      timestamptz,
     finished_at     timestamptz,
+    acknowledged_at     timestamptz,  -- a person has dealt with its findings
+    acknowledged_by     text,
+    acknowledged_reason text,
     CHECK (start_date <= end_date)
 );
 CREATE INDEX sevdesk_datev_exports_running ON sevdesk_datev_exports (start_date, end_date) WHERE status = 'running';

@@ -9,8 +9,8 @@ DECLARE
     added sevdesk_jobs;
 BEGIN
     INSERT INTO sevdesk_jobs AS j
-           (job_id, kind, payload, origin, invoice_id, requested_by, correlation_id, order_key, state)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, sevdesk_order_key_v1($2, $5, $1), 'requested')
+           (job_id, kind, payload, origin, invoice_id, requested_by, correlation_id, order_key, database_user, state)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, sevdesk_order_key_v1($2, $5, $1), session_user, 'requested')
     ON CONFLICT (job_id) DO NOTHING
     RETURNING * INTO added;
     IF added.job_id IS NOT NULL THEN
@@ -39,11 +39,12 @@ BEGIN
     ), recorded AS (
         INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, invoice_id, requested_by, correlation_id, order_key,
                                   state, not_before, problem, problem_parameters, error, next_step,
-                                  finished_at)
+                                  finished_at, asked_at)
         SELECT n.job_id, n.kind, n.payload, 'redis', n.invoice_id, n.requested_by, n.correlation_id,
                sevdesk_order_key_v1(n.kind, n.invoice_id, n.job_id),
                CASE WHEN n.problem IS NULL THEN 'queued' ELSE 'rejected' END, n.later, n.problem,
-               n.parameters, n.error, n.next_step, CASE WHEN n.problem IS NOT NULL THEN clock_timestamp() END
+               n.parameters, n.error, n.next_step, CASE WHEN n.problem IS NOT NULL THEN clock_timestamp() END,
+               least(n.scheduled, clock_timestamp())
         FROM incoming n ORDER BY n.place
         ON CONFLICT (job_id) DO NOTHING
         RETURNING *
@@ -65,7 +66,8 @@ END $function$;
 
 -- Transactional outbox: requests a job in the caller's transaction, so a rollback takes the request back too. Returns
 -- the job id; repeating an idempotency_key returns the first job's id and changes nothing. Raises
--- invalid_parameter_value (SQLSTATE 22023) for input that no worker could read. The only function without a version in its
+-- invalid_parameter_value (SQLSTATE 22023) for input that no worker could read. It acts with its owner's rights, so that
+-- a producer needs no other right than to call it; database_user is the one who did. The only function without a version in its
 -- name: producers call it, who know no releases of ours, so its name, parameters and meaning stay. A later migration may
 -- replace its body by one that does the same for old and new workers.
 CREATE FUNCTION sevdesk_request_job(
@@ -74,7 +76,7 @@ CREATE FUNCTION sevdesk_request_job(
     requested_by    uuid DEFAULT NULL,
     correlation_id  text DEFAULT NULL,
     idempotency_key text DEFAULT NULL
-) RETURNS text LANGUAGE plpgsql AS $function$
+) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $function$
 DECLARE
     id text := coalesce(idempotency_key, gen_random_uuid()::text);
 BEGIN
@@ -95,3 +97,5 @@ BEGIN
     PERFORM pg_notify('sevdesk_requests', id);
     RETURN id;
 END $function$;
+-- By default everybody may call a function.
+REVOKE EXECUTE ON FUNCTION sevdesk_request_job FROM PUBLIC;

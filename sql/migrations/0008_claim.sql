@@ -1,5 +1,11 @@
 -- How jobs are started.
 
+-- The advisory lock of a subject. Any user of a database can take advisory locks; the upper half of ours says whose they
+-- are (pg_locks.classid), so that nobody takes one by accident and a session of somebody else that holds one is found.
+CREATE FUNCTION sevdesk_lock_key_v1(subject text) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $function$
+    SELECT (1936029284::bigint << 32) | (hashtext(subject)::bigint & 4294967295)
+$function$;
+
 -- Frees the order keys of ended jobs, then starts up to free_slots jobs. Returns them (state running), and the jobs that
 -- were given a later start time by the person limit (state waiting). For each started one the calling
 -- session holds an advisory lock on the job's order key, beyond this transaction: Postgres frees it when the process
@@ -34,7 +40,7 @@ DECLARE
     moment       timestamptz;
     may_start    boolean;
 BEGIN
-    PERFORM pg_advisory_unlock(hashtextextended(r.order_key, 0)) FROM unnest(released) AS r(order_key);
+    PERFORM pg_advisory_unlock(sevdesk_lock_key_v1(r.order_key)) FROM unnest(released) AS r(order_key);
     PERFORM sevdesk_promote_v1(released);
     IF free_slots <= 0 THEN
         RETURN;
@@ -80,7 +86,7 @@ BEGIN
     ORDER BY person_id FOR UPDATE;
     FOREACH q IN ARRAY runnable LOOP
         EXIT WHEN cardinality(claimed) = free_slots;
-        IF NOT pg_try_advisory_lock(hashtextextended(q.order_key, 0)) THEN
+        IF NOT pg_try_advisory_lock(sevdesk_lock_key_v1(q.order_key)) THEN
             -- Another process is about to free it, or has stalled.
             UPDATE sevdesk_queue SET phase = 'waiting', due_at = clock_timestamp() + interval '0.2 s'
             WHERE job_id = q.job_id;
@@ -91,7 +97,7 @@ BEGIN
             SELECT s.may_start, s.earliest INTO may_start, moment
             FROM sevdesk_start_time_v1(q.requested_by, q.start_at, limit_jobs, limit_seconds) s;
             IF NOT may_start THEN
-                PERFORM pg_advisory_unlock(hashtextextended(q.order_key, 0));
+                PERFORM pg_advisory_unlock(sevdesk_lock_key_v1(q.order_key));
                 UPDATE sevdesk_queue SET phase = 'waiting', due_at = moment, start_at = moment WHERE job_id = q.job_id;
                 UPDATE sevdesk_jobs
                 SET state = 'waiting', not_before = moment, problem = 'person_limit',

@@ -8,6 +8,7 @@
 -- no change is given, the intent is closed and the step added to the job as well. No change is recorded for an attempt
 -- that is not the job's present one: its worker has lost its locks, and another worker has started the job since.
 -- `documents`: what sevDesk was told about the invoices and when it changed last; without content only the latter.
+-- `notices`: those that open; without parameters those that close, `*` for all that do not open.
 WITH wanted AS (
     SELECT n.* FROM unnest(:changes::jsonb[]) AS c(change), jsonb_to_record(change)
         AS n(id uuid, before jsonb, sync_status text, document_status text, claim_status text, external_id text,
@@ -70,6 +71,27 @@ WITH wanted AS (
 ), seen AS (
     UPDATE sevdesk_invoices s SET seen_update = d.seen_update, account_gross = d.account_gross
     FROM documents d WHERE d.content IS NULL AND s.invoice_id = d.invoice_id AND s.external_id = d.external_id
+), notices AS (
+    SELECT n.* FROM jsonb_to_recordset(:notices::jsonb) AS n(invoice_id uuid, code text, parameters jsonb)
+    WHERE n.invoice_id IN (SELECT id FROM recorded)
+), opened AS (
+    INSERT INTO sevdesk_notices (invoice_id, code, parameters)
+    SELECT invoice_id, code, parameters FROM notices WHERE parameters IS NOT NULL
+    ON CONFLICT (invoice_id, code) DO UPDATE
+    SET parameters = CASE WHEN excluded.code = 'refund_due' AND sevdesk_notices.closed_at IS NULL  -- for one document more
+                          THEN jsonb_build_object(
+                              'document', concat_ws(', ', sevdesk_notices.parameters ->> 'document',
+                                                    excluded.parameters ->> 'document'),
+                              'paid', ((sevdesk_notices.parameters ->> 'paid')::numeric
+                                       + (excluded.parameters ->> 'paid')::numeric)::text)
+                          ELSE excluded.parameters END,
+        opened_at = excluded.opened_at, closed_at = NULL
+), settled AS (
+    UPDATE sevdesk_notices s SET closed_at = clock_timestamp()
+    FROM notices n
+    WHERE n.parameters IS NULL AND s.invoice_id = n.invoice_id AND n.code IN (s.code, '*') AND s.closed_at IS NULL
+      AND NOT EXISTS (SELECT FROM notices o
+                      WHERE o.invoice_id = s.invoice_id AND o.code = s.code AND o.parameters IS NOT NULL)
 ), stepped AS (
     UPDATE sevdesk_jobs SET steps_done = steps_done || :step::text, updated_at = clock_timestamp()
     WHERE job_id = (SELECT job_id FROM present_attempt) AND :step::text IS NOT NULL
@@ -113,9 +135,15 @@ SELECT sevdesk_drop_renderings_v1(:invoice_id, :document, :sha256, (
     WHERE e.invoice_id = :invoice_id AND e.event_type IN ('drafted', 'finalized')
       AND e.payload ->> 'external_id' = i.external_id));
 
+-- name: store_verdict!
+-- With the file that was judged, beside the event: whoever copies the file finds with it by which rules it passed.
+UPDATE sevdesk_documents SET verdict = :verdict, rules = :rules, findings = to_jsonb(:findings::text[]),
+                             judged_at = clock_timestamp()
+WHERE invoice_id = :invoice_id AND kind IN ('invoice_xml', 'credit_note_pdf') AND sha256 = :sha256;
+
 -- name: store_mail!
-INSERT INTO sevdesk_mails (invoice_id, job_id, document, recipient, cc, bcc, subject, pdf_sha256)
-VALUES (:invoice_id, :job_id, :document, :recipient, :cc, :bcc, :subject, :pdf_sha256)
+INSERT INTO sevdesk_mails (invoice_id, job_id, document, recipient, cc, bcc, subject, pdf_sha256, xml_sha256)
+VALUES (:invoice_id, :job_id, :document, :recipient, :cc, :bcc, :subject, :pdf_sha256, :xml_sha256)
 ON CONFLICT (job_id) DO NOTHING;
 
 -- name: store_bounce!

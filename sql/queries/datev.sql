@@ -64,50 +64,76 @@ VALUES (:export_id, :part, :original, :content);
 
 -- name: documents_of_period
 -- The finalized invoices with an invoice date in the period, and the cancellation invoices and credit notes made in it.
--- `party`: id of the recipient the draft was made for; null for an invoice that the worker found in sevDesk. `subtotals`:
--- of a credit note over a part of an invoice (`sevdesk_credit_notes`); all others have the invoice's positions.
-SELECT d.kind, d.number, d.day, i.tax_rule, i.currency, d.cancels, d.gross, d.account_gross, i.document_kind, d.subtotals,
+-- By pay date: the invoices paid in it, and as optional those that an export may have as well, because what sevDesk does
+-- with them is not established: paid ones of which sevDesk has no pay date, and credit notes made up to three months
+-- before. A cancellation invoice is never paid. `party`: id of the recipient the draft was made for; null for an invoice that the worker found in sevDesk.
+-- `subtotals`: of a credit note over a part of an invoice (`sevdesk_credit_notes`); all others have the invoice's
+-- positions. Each part begins with an index on its day.
+SELECT d.kind, d.number, d.day, d.issue_day, d.optional, d.tax_rule, d.currency, d.cancels, d.gross, d.account_gross,
+       d.document_kind, d.subtotals,
        ARRAY(SELECT (p.position, p.name, p.description, p.quantity, p.unit, p.unit_price, p.tax_rate)
-             FROM billing_invoice_items p WHERE p.invoice_id = i.id ORDER BY p.position) AS items,
+             FROM billing_invoice_items p WHERE p.invoice_id = d.invoice_id ORDER BY p.position) AS items,
        (SELECT e.payload ->> 'recipient_id' FROM billing_invoice_event_log e
-        WHERE e.invoice_id = i.id AND e.event_type = 'drafted' ORDER BY e.created_at DESC LIMIT 1) AS party
-FROM (SELECT id AS invoice_id, 'invoice' AS kind, external_invoice_number AS number, issue_date AS day, NULL AS cancels,
-             gross_amount AS gross, NULL::jsonb AS subtotals,
+        WHERE e.invoice_id = d.invoice_id AND e.event_type = 'drafted' ORDER BY e.created_at DESC LIMIT 1) AS party
+FROM (SELECT i.id AS invoice_id, 'invoice' AS kind, i.external_invoice_number AS number, i.issue_date AS day,
+             NULL::date AS issue_day, false AS optional, NULL AS cancels, i.gross_amount AS gross,
              (SELECT n.account_gross FROM sevdesk_invoices n
-              WHERE n.invoice_id = billing_invoices.id AND n.external_id = billing_invoices.external_id) AS account_gross
-      FROM billing_invoices
-      WHERE accounting_provider = 'sevdesk' AND external_invoice_number IS NOT NULL
-        AND issue_date BETWEEN :first AND :last
+              WHERE n.invoice_id = i.id AND n.external_id = i.external_id) AS account_gross,
+             NULL::jsonb AS subtotals, i.tax_rule, i.currency, i.document_kind
+      FROM billing_invoices i
+      WHERE NOT :by_pay_date::boolean AND i.accounting_provider = 'sevdesk' AND i.external_invoice_number IS NOT NULL
+        AND i.issue_date BETWEEN :first AND :last
       UNION ALL
-      SELECT a.invoice_id, 'cancellation', a.cancellation_number, (c.cancelled_at AT TIME ZONE 'Europe/Berlin')::date,
-             c.external_invoice_number, a.gross_amount, NULL, NULL
-      FROM sevdesk_cancellations a JOIN billing_invoices c ON c.id = a.invoice_id
-      WHERE a.kind = 'cancellation_invoice' AND a.cancellation_number IS NOT NULL
+      SELECT i.id, 'invoice', i.external_invoice_number, (i.paid_at AT TIME ZONE 'Europe/Berlin')::date, i.issue_date,
+             NOT EXISTS (SELECT FROM billing_invoice_event_log e
+                         WHERE e.invoice_id = i.id AND e.payload ->> 'paid_on'
+                               = to_char(i.paid_at AT TIME ZONE 'Europe/Berlin', 'YYYY-MM-DD')),
+             NULL, i.gross_amount,
+             (SELECT n.account_gross FROM sevdesk_invoices n
+              WHERE n.invoice_id = i.id AND n.external_id = i.external_id),
+             NULL, i.tax_rule, i.currency, i.document_kind
+      FROM billing_invoices i
+      WHERE :by_pay_date::boolean AND i.accounting_provider = 'sevdesk' AND i.external_invoice_number IS NOT NULL
         -- The bounds are converted, not the column: at the end of Postgres' years its conversion would be an error.
-        AND c.cancelled_at >= :first::date::timestamp AT TIME ZONE 'Europe/Berlin'
-        AND c.cancelled_at < (:last::date + 1)::timestamp AT TIME ZONE 'Europe/Berlin'
+        AND i.paid_at >= :first::date::timestamp AT TIME ZONE 'Europe/Berlin'
+        AND i.paid_at < (:last::date + 1)::timestamp AT TIME ZONE 'Europe/Berlin'
       UNION ALL
-      SELECT invoice_id, 'credit_note', cancellation_number, document_day, NULL, -gross_amount, NULL, NULL
-      FROM sevdesk_cancellations
-      WHERE kind = 'credit_note' AND NOT is_draft AND document_day BETWEEN :first AND :last
+      SELECT i.id, 'cancellation', a.cancellation_number, a.document_day, NULL, false, i.external_invoice_number,
+             a.gross_amount, NULL, NULL, i.tax_rule, i.currency, i.document_kind
+      FROM sevdesk_cancellations a JOIN billing_invoices i ON i.id = a.invoice_id
+      WHERE NOT :by_pay_date::boolean AND a.kind = 'cancellation_invoice' AND a.cancellation_number IS NOT NULL
+        AND a.document_day BETWEEN :first AND :last
       UNION ALL
-      SELECT invoice_id, 'credit_note', credit_note_number, document_day, NULL, -gross_amount, subtotals, NULL
-      FROM sevdesk_credit_notes
-      WHERE status = 'finalized' AND document_day BETWEEN :first AND :last) AS d
-JOIN billing_invoices i ON i.id = d.invoice_id;
+      SELECT i.id, 'credit_note', c.number, c.document_day, NULL, :by_pay_date::boolean, NULL, -c.gross_amount, NULL,
+             c.subtotals, i.tax_rule, i.currency, i.document_kind
+      FROM (SELECT invoice_id, cancellation_number AS number, document_day, gross_amount, NULL::jsonb AS subtotals
+            FROM sevdesk_cancellations
+            WHERE kind = 'credit_note' AND NOT is_draft
+              AND document_day BETWEEN :first::date - CASE WHEN :by_pay_date::boolean THEN 92 ELSE 0 END AND :last
+            UNION ALL
+            SELECT invoice_id, credit_note_number, document_day, gross_amount, subtotals
+            FROM sevdesk_credit_notes
+            WHERE status = 'finalized'
+              AND document_day BETWEEN :first::date - CASE WHEN :by_pay_date::boolean THEN 92 ELSE 0 END AND :last) c
+      -- With a limit each invoice is looked up by its id; a join might read the whole book.
+      CROSS JOIN LATERAL (SELECT b.id, b.tax_rule, b.currency, b.document_kind FROM billing_invoices b
+                          WHERE b.id = c.invoice_id LIMIT 1) i) AS d;
 
 -- name: payments_of_period
--- Payments and repayments of our invoices, by the day that sevDesk gave; without one (day null) by the day when the
--- worker learned of them.
+-- Payments and repayments of our invoices, by the day that sevDesk gave. Where it gave none (day null) they may be of any
+-- day near the one when the worker learned of them: value dates are usually earlier, those of post-dated payments later.
 SELECT i.external_invoice_number AS number, i.currency,
        (e.payload ->> 'paid_now')::numeric - (e.payload ->> 'paid_before')::numeric AS amount,
        (e.payload ->> 'paid_on')::date AS day
 FROM billing_invoice_event_log e JOIN billing_invoices i ON i.id = e.invoice_id
 WHERE e.event_type IN ('partially_paid', 'paid', 'overpaid', 'discounted', 'payment_reversed', 'nothing_owed',
                        'settled_by_credit')
+  -- As text, which an index may hold; ISO 8601 is in order as text, too.
+  AND (e.payload ->> 'paid_on' BETWEEN to_char(:first::date, 'YYYY-MM-DD') AND to_char(:last::date, 'YYYY-MM-DD')
+       OR (e.payload ->> 'paid_on' IS NULL
+           AND e.created_at >= (:first::date - 31)::timestamp AT TIME ZONE 'Europe/Berlin'
+           AND e.created_at < (:last::date + 93)::timestamp AT TIME ZONE 'Europe/Berlin'))
   -- These two also come without money: when the invoice is published, and when the credit note is finished.
   AND (e.event_type NOT IN ('nothing_owed', 'settled_by_credit')
        OR (e.payload ->> 'paid_now')::numeric <> (e.payload ->> 'paid_before')::numeric)
-  AND i.external_invoice_number IS NOT NULL
-  AND coalesce((e.payload ->> 'paid_on')::date, (e.created_at AT TIME ZONE 'Europe/Berlin')::date)
-      BETWEEN :first AND :last;
+  AND i.external_invoice_number IS NOT NULL;

@@ -28,11 +28,12 @@ SELECT kind, body FROM (
           WHERE j.invoice_id = :invoice_id) r
     UNION ALL
     SELECT 5, NULL, r.id, 'document', to_jsonb(r)
-    FROM (SELECT id, kind, filename, mimetype, sha256, length(content) AS bytes, fetched_at
+    FROM (SELECT id, kind, filename, mimetype, sha256, length(content) AS bytes, fetched_at, verdict, rules, findings,
+                 judged_at
           FROM sevdesk_documents WHERE invoice_id = :invoice_id) r
     UNION ALL
     SELECT 6, NULL, r.id, 'mail', to_jsonb(r)
-    FROM (SELECT id, job_id, document, recipient, cc, bcc, subject, pdf_sha256, sent_at
+    FROM (SELECT id, job_id, document, recipient, cc, bcc, subject, pdf_sha256, xml_sha256, sent_at
           FROM sevdesk_mails WHERE invoice_id = :invoice_id) r
     UNION ALL
     SELECT 6, NULL, r.id, 'bounce', to_jsonb(r)

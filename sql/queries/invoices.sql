@@ -31,23 +31,35 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
        (SELECT (e.event_type, e.payload ->> 'channel', e.payload ->> 'job_id') FROM billing_invoice_event_log e
         WHERE e.invoice_id = i.id AND e.event_type IN ('mailed', 'marked_sent', 'sent_by_hand', 'mail_bounced')
           AND e.created_at > h.known_since ORDER BY e.created_at DESC LIMIT 1) AS sending,
+       (SELECT extract(epoch FROM clock_timestamp() - m.first_seen_at)::float8 FROM sevdesk_missing m
+        WHERE m.invoice_id = i.id AND m.external_id = i.external_id) AS missing_for,
+       o.restored,
+       -- What was only found does not count: it may be another mail than the one that sevDesk shows by now.
+       (SELECT max(e.created_at) FROM billing_invoice_event_log e
+        WHERE e.invoice_id = i.id AND e.event_type IN ('mailed', 'marked_sent', 'sent_by_hand', 'mail_bounced')
+          AND e.payload ->> 'how' IS DISTINCT FROM 'found_earlier'
+          AND NOT (o.restored AND e.payload ->> 'how' IS NOT DISTINCT FROM 'found_sent')
+          AND e.created_at > h.known_since) AS sendings_until,
        (SELECT count(*) FROM sevdesk_mails m WHERE m.invoice_id = i.id AND m.document = 'cancellation')
            AS cancellation_mails,
        (SELECT s.sha256 FROM sevdesk_documents s
         WHERE s.invoice_id = i.id AND s.kind = 'invoice_pdf' AND s.fetched_at > h.known_since
         ORDER BY s.fetched_at DESC LIMIT 1) AS pdf_sha256,
-       EXISTS (SELECT FROM sevdesk_documents s
-               WHERE s.invoice_id = i.id AND s.kind = 'invoice_xml' AND s.fetched_at > h.known_since) AS has_xml,
-       i.is_e_invoice AND EXISTS (
+       (SELECT s.sha256 FROM sevdesk_documents s
+        WHERE s.invoice_id = i.id AND s.kind = 'invoice_xml' AND s.fetched_at > h.known_since
+        ORDER BY s.fetched_at DESC LIMIT 1) AS xml_sha256,
+       coalesce(n.content ->> 'is_e_invoice' = 'true', i.is_e_invoice) AND EXISTS (
            SELECT FROM billing_invoice_event_log e
            WHERE e.invoice_id = i.id AND e.event_type = 'e_invoice_checked'
+             AND e.payload ->> 'document' = 'invoice'
              AND e.payload ->> 'verdict' IN ('valid', 'let_pass') AND e.created_at > h.known_since) AS e_invoice_passed,
        (SELECT s.request_sha256 FROM sevdesk_intents s
         WHERE s.subject = 'invoice:' || i.id AND s.action = 'save_invoice' AND s.outcome IN ('done', 'found_done')
         ORDER BY s.id DESC LIMIT 1) AS draft_sha256,
-       EXISTS (SELECT FROM sevdesk_intents s WHERE s.subject = 'invoice:' || i.id) AS attempted,
+       EXISTS (SELECT FROM sevdesk_intents s WHERE s.subject = 'invoice:' || i.id)
+           OR EXISTS (SELECT FROM sevdesk_restores r WHERE r.noticed_at IS NOT NULL) AS attempted,
        (SELECT (a.kind, a.cancellation_external_id, a.cancellation_number, a.net_amount, a.tax_amount, a.gross_amount,
-                a.document_day, a.refund_due)
+                a.document_day, a.refund_due, a.is_draft)
         FROM sevdesk_cancellations a WHERE a.invoice_id = i.id) AS cancellation,
        (SELECT jsonb_agg(to_jsonb(k) - 'content'
                          || jsonb_build_object('mailed', EXISTS (SELECT FROM sevdesk_mails m WHERE m.job_id = k.job_id))
@@ -70,7 +82,21 @@ CROSS JOIN LATERAL (SELECT coalesce(min(e.created_at), '-infinity') AS known_sin
                     FROM billing_invoice_event_log e
                     WHERE e.invoice_id = i.id AND e.event_type IN ('drafted', 'finalized')
                       AND e.payload ->> 'external_id' = i.external_id) h
+CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM sevdesk_restores r JOIN sevdesk_jobs j ON j.asked_at < r.noticed_at
+                                   WHERE j.job_id = :job_id) AS restored) o
 WHERE i.id = :invoice_id;
+
+-- name: credit_note_numbers
+-- The numbers of credit notes: of those on record as finished, and of those that are being finished for other invoices.
+SELECT number, bool_or(finished) AS finished FROM (
+    SELECT summary ->> 'credit_note_number' AS number, closed_at IS NOT NULL AS finished FROM sevdesk_intents
+    WHERE action = 'finalize_credit_note' AND (closed_at IS NULL OR outcome IN ('done', 'found_done'))
+      AND (closed_at IS NOT NULL OR subject <> 'invoice:' || :invoice_id::uuid)
+    UNION ALL
+    SELECT credit_note_number, true FROM sevdesk_credit_notes WHERE status = 'finalized'
+    UNION ALL
+    SELECT cancellation_number, true FROM sevdesk_cancellations WHERE kind = 'credit_note' AND NOT is_draft) n
+WHERE number IS NOT NULL GROUP BY number;
 
 -- name: load_deal_invoices
 -- The other invoices of a deal, of these kinds, that are published and not cancelled, or that a job is publishing; an

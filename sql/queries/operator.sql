@@ -27,6 +27,15 @@ ORDER BY j.seq;
 SELECT count(*)::int FROM pg_stat_activity
 WHERE datname = current_database() AND application_name LIKE 'sevdesk-worker locks %';
 
+-- name: leader^
+-- Who leads, and for how many seconds its session has said nothing. Null seconds: the session is another role's.
+SELECT replace(a.application_name, 'sevdesk-worker locks ', '') AS worker,
+       extract(epoch FROM clock_timestamp() - a.state_change)::float8 AS silent
+FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND a.datname = current_database()
+  AND l.database = a.datid
+  AND (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended('leader', 0);
+
 -- name: backend_pid$
 SELECT pg_backend_pid();
 
@@ -78,7 +87,8 @@ SELECT c.account_name, c.is_connected, c.token_configured, c.auto_transfer_invoi
        c.last_sync_at, extract(epoch FROM clock_timestamp() - c.last_sync_at)::float8 AS sync_age,
        (SELECT next_run_at FROM sevdesk_schedules WHERE name = 'payments') AS next_sync_at,
        c.account_id, c.other_account_id,
-       extract(epoch FROM clock_timestamp() - c.other_account_at)::float8 AS other_account_age
+       extract(epoch FROM clock_timestamp() - c.other_account_at)::float8 AS other_account_age,
+       (SELECT noticed_at FROM sevdesk_restores WHERE noticed_at > coalesce(recovered_at, '-infinity')) AS restored_at
 FROM sevdesk_config c;
 
 -- name: last_reconciliation^
@@ -87,12 +97,18 @@ SELECT finished_at, extract(epoch FROM clock_timestamp() - finished_at)::float8 
 FROM sevdesk_reconciliations ORDER BY id DESC LIMIT 1;
 
 -- name: list_jobs
-SELECT j.job_id, j.kind, j.state, i.invoice_number, j.attempt, j.origin, j.problem, j.error, j.next_step, j.created_at,
-       j.finished_at, extract(epoch FROM clock_timestamp() - j.created_at)::float8 AS age,
+-- Planned with its values (asyncpg's first execution), so a condition that is null costs nothing, and the index of an
+-- invoice, a person or a correlation id is used.
+SELECT j.job_id, j.kind, j.state, i.invoice_number, j.attempt, j.origin, j.requested_by, j.correlation_id, j.problem,
+       j.error, j.next_step, j.created_at, j.finished_at,
+       extract(epoch FROM clock_timestamp() - j.created_at)::float8 AS age,
        extract(epoch FROM j.not_before - clock_timestamp())::float8 AS again_in
 FROM (SELECT * FROM sevdesk_jobs
       WHERE (:state::text IS NULL OR state = :state::text) AND (:kind::text IS NULL OR kind = :kind::text)
         AND (:code::text IS NULL OR problem = :code::text)
+        AND (:invoice_id::uuid IS NULL OR invoice_id = :invoice_id::uuid)
+        AND (:requested_by::uuid IS NULL OR requested_by = :requested_by::uuid)
+        AND (:correlation_id::text IS NULL OR correlation_id = :correlation_id::text)
         AND (:since::timestamptz IS NULL OR created_at >= :since::timestamptz)
         AND (:until::timestamptz IS NULL OR created_at < :until::timestamptz)
       ORDER BY seq DESC LIMIT :most) j
@@ -105,7 +121,7 @@ ORDER BY j.seq DESC;
 -- the first, of parked ones a publication before others, because the others may be parked for want of it.
 -- parked_beside: how many jobs of the invoice are parked. locked: whether a process holds the lock of its order key.
 SELECT j.job_id, j.kind, j.state, j.attempt, j.retries, j.worker, j.steps_done, j.problem, j.problem_parameters,
-       j.asks_about, j.order_key, j.seq, j.requested_by, j.started_at, j.dismissed_by, j.dismissed_reason,
+       j.error, j.next_step, j.asks_about, j.order_key, j.seq, j.requested_by, j.started_at, j.dismissed_by, j.dismissed_reason,
        i.invoice_number,
        extract(epoch FROM j.not_before - clock_timestamp())::float8 AS again_in,
        extract(epoch FROM clock_timestamp() - j.updated_at)::float8 AS since,
@@ -115,7 +131,7 @@ SELECT j.job_id, j.kind, j.state, j.attempt, j.retries, j.worker, j.steps_done, 
        EXISTS (SELECT FROM pg_locks l
                WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
                  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                 AND (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended(j.order_key, 0)) AS locked
+                 AND (l.classid::bigint << 32 | l.objid::bigint) = sevdesk_lock_key_v1(j.order_key)) AS locked
 FROM sevdesk_jobs j LEFT JOIN billing_invoices i ON i.id = j.invoice_id
 WHERE j.job_id = :job_id
    OR (:job_id::text IS NULL AND j.invoice_id = :invoice_id::uuid
@@ -179,11 +195,11 @@ SELECT at, source, what, detail FROM (
     FROM sevdesk_intents WHERE subject = 'invoice:' || :invoice_id
     UNION ALL
     SELECT fetched_at, 'document', kind, jsonb_build_object('filename', filename, 'bytes', length(content),
-           'sha256', sha256), '2'
+           'sha256', sha256, 'verdict', verdict, 'rules', rules), '2'
     FROM sevdesk_documents WHERE invoice_id = :invoice_id
     UNION ALL
     SELECT sent_at, 'mail', document || ' mailed', jsonb_build_object('to', recipient, 'cc', cc, 'bcc', bcc, 'subject', subject,
-           'job_id', job_id), '2'
+           'attached', CASE WHEN xml_sha256 IS NULL THEN 'PDF' ELSE 'XML' END, 'job_id', job_id), '2'
     FROM sevdesk_mails WHERE invoice_id = :invoice_id
     UNION ALL
     SELECT reported_at, 'mail', 'invoice came back', jsonb_build_object('address', address, 'reason', reason,
@@ -344,3 +360,28 @@ ORDER BY issue_date, invoice_number;
 -- name: subjects_in_doubt
 -- What a write was open on, or refused of, so that a dry run must look closer.
 SELECT DISTINCT subject FROM sevdesk_intents WHERE closed_at IS NULL OR outcome = 'refused';
+
+-- name: readiness_companies
+-- Companies in Germany, or without a country, that invoices lead to which would have to be e-invoices: by association of
+-- the invoice or its deal. Ordered by name.
+WITH named AS (
+    SELECT from_id AS company_id, to_type AS kind, to_id AS id FROM hubspot_associations
+    WHERE from_type = 'company' AND to_type IN ('deal', 'invoice') AND label IN ('invoice_recipient', 'primary')
+    UNION
+    SELECT to_id, from_type, from_id FROM hubspot_associations
+    WHERE to_type = 'company' AND from_type IN ('deal', 'invoice') AND label IN ('invoice_recipient', 'primary')
+), billed AS (
+    SELECT id, deal_id, tax_rule, issue_date FROM billing_invoices
+    WHERE tax_rule = ANY(:tax_rules::int[]) AND document_status <> 'cancelled'
+      AND (gross_amount > :small_amount::numeric OR currency <> 'EUR')
+), invoices AS (
+    SELECT n.company_id, b.id, b.tax_rule, b.issue_date FROM named n JOIN billed b ON b.id = n.id WHERE n.kind = 'invoice'
+    UNION
+    SELECT n.company_id, b.id, b.tax_rule, b.issue_date FROM named n JOIN billed b ON b.deal_id = n.id WHERE n.kind = 'deal'
+)
+SELECT c.id, c.name, c.email, c.street, c.zip, c.city, upper(c.country_code) AS country_code, c.vat_id, c.buyer_reference,
+       count(*) AS invoices, max(i.issue_date) AS latest, array_agg(DISTINCT i.tax_rule) AS tax_rules
+FROM invoices i JOIN companies c ON c.id = i.company_id
+WHERE upper(coalesce(nullif(btrim(c.country_code), ''), 'DE')) = 'DE'
+GROUP BY c.id
+ORDER BY c.name, c.id;

@@ -83,3 +83,34 @@ SELECT r.job_id, r.pages, r.seen, r.changed
 FROM sevdesk_sync_runs r JOIN sevdesk_jobs j ON j.job_id = :job_id
 WHERE r.scope = :scope AND r.job_id <> :job_id AND r.started_at < j.created_at AND r.finished_at > j.created_at
 ORDER BY r.id DESC LIMIT 1;
+
+-- name: missing_for$
+-- Seconds since the first look that found nothing; null if there was none. An old one does not count: it is months ago,
+-- and the invoice was there in between.
+SELECT extract(epoch FROM clock_timestamp() - first_seen_at)::float8 FROM sevdesk_missing
+WHERE invoice_id = :invoice_id AND external_id = :external_id
+  AND first_seen_at > clock_timestamp() - make_interval(secs => :gone_after::float8, days => 3);
+
+-- name: store_missing!
+INSERT INTO sevdesk_missing (invoice_id, external_id) VALUES (:invoice_id, :external_id)
+ON CONFLICT (invoice_id) DO UPDATE SET external_id = excluded.external_id, first_seen_at = clock_timestamp();
+
+-- name: forget_missing!
+DELETE FROM sevdesk_missing WHERE external_id = :external_id;
+
+-- name: due_second_looks
+SELECT m.external_id FROM sevdesk_missing m JOIN billing_invoices i ON i.id = m.invoice_id
+WHERE m.first_seen_at <= clock_timestamp() - make_interval(secs => :gone_after::float8)
+  AND i.accounting_sync_status = 'synced' AND i.external_id = m.external_id
+ORDER BY m.first_seen_at;
+
+-- name: request_second_looks$
+-- Requests one payment sync for all second looks that are due; null if none is, if one is at it, or while a person is
+-- asked about many changes.
+SELECT :job_id::text, sevdesk_enqueue_v1(:job_id, 'sync_payments', '{"missing": true}', 'system', NULL, NULL, NULL)
+WHERE EXISTS (SELECT FROM sevdesk_missing m JOIN billing_invoices i ON i.id = m.invoice_id
+              WHERE m.first_seen_at <= clock_timestamp() - make_interval(secs => :gone_after::float8)
+                AND i.accounting_sync_status = 'synced' AND i.external_id = m.external_id)
+  AND NOT EXISTS (SELECT FROM sevdesk_queue q JOIN sevdesk_jobs j USING (job_id)
+                  WHERE q.kind = 'sync_payments'
+                    AND (j.payload = '{"missing": true}' OR (q.phase = 'parked' AND j.problem = 'mass_change')));

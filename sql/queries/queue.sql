@@ -28,17 +28,17 @@ SELECT * FROM sevdesk_claim_jobs_v1(:worker, :released::text[], :held::text[], :
                                     :limit_jobs, :limit_seconds);
 
 -- name: lock_subject$
-SELECT pg_try_advisory_lock(hashtextextended(:subject, 0));
+SELECT pg_try_advisory_lock(sevdesk_lock_key_v1(:subject));
 
 -- name: unlock_subject$
-SELECT pg_advisory_unlock(hashtextextended(:subject, 0));
+SELECT pg_advisory_unlock(sevdesk_lock_key_v1(:subject));
 
 -- name: unlock_all_but!
 -- After a statement that failed: frees the locks that it may have taken, and none that this process holds otherwise.
 SELECT pg_advisory_unlock(l.key)
 FROM (SELECT classid::bigint << 32 | objid::bigint AS key FROM pg_locks
       WHERE locktype = 'advisory' AND objsubid = 1 AND pid = pg_backend_pid()) l
-WHERE l.key <> ALL (ARRAY(SELECT hashtextextended(h, 0) FROM unnest(:held::text[]) AS h));
+WHERE l.key <> ALL (ARRAY(SELECT sevdesk_lock_key_v1(h) FROM unnest(:held::text[]) AS h));
 
 -- name: end_attempt$
 -- Ends an attempt: for good (done, rejected), until a person acts (parked), or until later (waiting, queued). Null, and
@@ -83,6 +83,11 @@ WITH again AS (
 ), ready AS (
     UPDATE sevdesk_queue SET phase = 'ready', rank = sevdesk_next_rank_v1(requested_by)
     WHERE job_id = (SELECT job_id FROM again)
+), refunded AS (  -- the person has paid the money back, as the job asked
+    UPDATE sevdesk_notices n SET closed_at = clock_timestamp()
+    FROM sevdesk_jobs j
+    WHERE j.job_id = (SELECT job_id FROM again) AND j.problem = 'refund_due' AND n.code = 'refund_due'
+      AND n.invoice_id = j.invoice_id AND n.closed_at IS NULL
 )
 SELECT again.*, pg_notify('sevdesk_requests', job_id) FROM again;
 
@@ -122,6 +127,12 @@ SELECT d.job_id, pg_notify('sevdesk_events', json_build_object(
            'problem', d.problem)::text)
 FROM dismissed d;
 
+-- name: moot_jobs
+-- Parked jobs that would publish, send, cancel or credit the invoice, for one that is cancelled.
+SELECT j.job_id FROM sevdesk_jobs j JOIN sevdesk_queue q USING (job_id)
+WHERE j.invoice_id = :invoice_id AND j.state = 'parked' AND j.kind IN ('publish_invoice', 'send_invoice', 'cancel_invoice', 'credit_invoice')
+ORDER BY j.seq;
+
 -- name: promote$
 SELECT sevdesk_promote_v1(:order_keys::text[]);
 
@@ -136,11 +147,11 @@ WITH abandoned AS MATERIALIZED (
       AND NOT EXISTS (SELECT FROM pg_locks l
                       WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
                         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                        AND (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended(q.order_key, 0))
+                        AND (l.classid::bigint << 32 | l.objid::bigint) = sevdesk_lock_key_v1(q.order_key))
 ), free AS (
     UPDATE sevdesk_queue q SET phase = 'ready', rank = greatest(q.rank, sevdesk_last_rank_v1(q.requested_by))
     FROM abandoned a
-    WHERE q.job_id = a.job_id AND q.phase = 'running' AND pg_try_advisory_xact_lock(hashtextextended(a.order_key, 0))
+    WHERE q.job_id = a.job_id AND q.phase = 'running' AND pg_try_advisory_xact_lock(sevdesk_lock_key_v1(a.order_key))
     RETURNING q.job_id
 )
 UPDATE sevdesk_jobs j SET state = 'queued', updated_at = clock_timestamp()
@@ -207,3 +218,13 @@ FROM (SELECT job_id FROM ((SELECT job_id FROM sevdesk_queue WHERE phase = 'ready
                           (SELECT job_id FROM sevdesk_queue WHERE due_at < (SELECT clock_timestamp())
                            ORDER BY due_at LIMIT 1)) heads) q
 JOIN sevdesk_jobs j USING (job_id);
+
+-- name: foreign_locks
+-- Sessions of others that hold locks of the worker's kind: jobs whose lock they have never start. Postgres shows the
+-- name of a session to its own user and to superusers; a hidden one is not ours either.
+SELECT l.pid, a.usename::text AS database_user, count(*)::int AS locks
+FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted AND l.classid = 1936029284
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND coalesce(a.application_name, '') NOT LIKE 'sevdesk-worker%'
+GROUP BY l.pid, a.usename ORDER BY l.pid;

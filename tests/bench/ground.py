@@ -269,6 +269,7 @@ class Ground:
                 await pool.execute(
                     "UPDATE sevdesk_config SET template_eb_ar = $1, payment_sync_interval_minutes = 1440", LAYOUT
                 )
+                await pool.execute("INSERT INTO sevdesk_schedules VALUES ('payments', now() + interval '2 days')")
                 billing = Billing(pool, client, admin)
                 sevdesk = found["SEVDESK_BASE_URL"].removesuffix("/api/v1")
                 place = Place(url, self.services.redis_url, billing, sevdesk, found["SEVDESK_API_TOKEN"], self.folder)

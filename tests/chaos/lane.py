@@ -123,6 +123,7 @@ async def lane(services: Services, template: str, nursery: Nursery, number: int)
             await pool.execute(
                 "UPDATE sevdesk_config SET template_eb_ar = $1, payment_sync_interval_minutes = 1440", LAYOUT
             )
+            await pool.execute("INSERT INTO sevdesk_schedules VALUES ('payments', now() + interval '2 days')")
             async with redis.asyncio.Redis.from_url(redis_url) as client:
                 await client.flushdb()
                 environment = {

@@ -20,12 +20,13 @@ from flow.preloading import preload
 
 import worker.__main__
 import worker.app
+import worker.steps.http_client
 
 
 def serve() -> None:
     """Fork on order until stdin ends."""
     preload()
-    worker.app._tls()  # cached
+    worker.steps.http_client.trusted()  # cached
     heard, told = os.pipe()
     for end in (heard, told):
         os.set_blocking(end, False)

@@ -49,10 +49,10 @@ async def examine(lane: Lane, subject: Subject, wanted: Wanted) -> list[str]:
     row = await lane.billing.row(subject.invoice)
     copies = copies_of(lane, subject)
     found = [
-        *_compare(_counts(lane, subject, copies), _wanted_counts(wanted)),
+        *differences(counts(lane, subject, copies), wanted_counts(wanted)),
         *_hand_back(row, copies, wanted),
         *await _records(lane, subject, wanted),
-        *_numbers(lane),
+        *drawn_numbers(lane),
     ]
     return [*found, *await _story(lane, subject, row)]
 
@@ -79,7 +79,8 @@ def exports_of(lane: Lane, subject: Subject) -> int:
     return sum(export.start == subject.day for export in lane.sevdesk.sandbox.account.exports.values())
 
 
-def _counts(lane: Lane, subject: Subject, copies: list[Copy]) -> dict[str, int]:
+def counts(lane: Lane, subject: Subject, copies: list[Copy]) -> dict[str, int]:
+    """How often sevDesk has each of them."""
     account = lane.sevdesk.sandbox.account
     contacts: list[Contact] = account.contacts.with_key(f"R1-C-{subject.company}")
     originals = [copy for copy in copies if copy.type != "SR"]
@@ -103,7 +104,8 @@ def _counts(lane: Lane, subject: Subject, copies: list[Copy]) -> dict[str, int]:
     }
 
 
-def _wanted_counts(wanted: Wanted) -> dict[str, int]:
+def wanted_counts(wanted: Wanted) -> dict[str, int]:
+    """How often it should."""
     once = dict.fromkeys(("contact", "address", "e-mail way", "invoice", "number"), 1)
     mails = {"mail": wanted.mails, "cancellation mail": wanted.cancellation_mails, "mail about a part": wanted.credits}
     notes = {
@@ -115,7 +117,8 @@ def _wanted_counts(wanted: Wanted) -> dict[str, int]:
     return {**once, **mails, **notes, "cancellation": cancellation, "export": wanted.exports}
 
 
-def _compare(found: dict[str, int], wanted: dict[str, int]) -> Iterator[str]:
+def differences(found: dict[str, int], wanted: dict[str, int]) -> Iterator[str]:
+    """One finding for each count that differs."""
     for what, count in found.items():
         if count != wanted[what]:
             yield f"{'duplicate' if count > wanted[what] else 'loss'}: {what}: {count} instead of {wanted[what]}"
@@ -151,12 +154,12 @@ async def _records(lane: Lane, subject: Subject, wanted: Wanted) -> list[str]:
     documents += ["credit_note_pdf"] if wanted.credits else []
     asked = wanted.mails + wanted.cancellation_mails + wanted.credits
     found = [f"odd: the intent {intent['action']} is still open" for intent in intents]
-    found += _compare({"record of a mail": mails}, {"record of a mail": asked})
+    found += differences({"record of a mail": mails}, {"record of a mail": asked})
     found += [f"loss: no {kind} is stored" for kind in documents if kind not in kinds]
     return found
 
 
-def _numbers(lane: Lane) -> Iterator[str]:
+def drawn_numbers(lane: Lane) -> Iterator[str]:
     """No number of a sequence was drawn for nothing, and none twice."""
     account = lane.sevdesk.sandbox.account
     credited = [note.number for note in account.credit_notes.values() if note.status > 100]

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -12,7 +12,7 @@ from worker.app import App
 from worker.domain.ledger import AttemptEnd
 from worker.runner.runner import Runner
 from worker.store import LockSession, Store
-from worker.store.connection import QUERIES, prepare
+from worker.store.connection import prepare, run_statement
 
 
 def die_with(lifeline: int) -> None:
@@ -47,7 +47,9 @@ def skip_quarantine() -> None:
 
     async def open_intent_of(self: Store, subject: str) -> Any:
         row = await original(self, subject)
-        return row and {**row, "age": 1e6}
+        if row is not None:
+            assert "settles_in" in row
+        return row and {**row, "settles_in": -1e6}
 
     _replace(Store, "open_intent_of", open_intent_of)
 
@@ -80,8 +82,8 @@ def drop_claim() -> None:
         async with self._session() as connection:
             await connection.execute("SELECT pg_advisory_unlock_all()")
 
-    async def claim_and_unlock(self: LockSession, slots: int, released: Sequence[str] = ()) -> Any:
-        taken = await claim(self, slots, released)
+    async def claim_and_unlock(self: LockSession, *args: Any, **options: Any) -> Any:
+        taken = await claim(self, *args, **options)
         if taken[0]:
             await give_back(self)
         return taken
@@ -124,7 +126,7 @@ def forget_held() -> None:
     async def hold(self: LockSession, subject: str, patience: float = 0.0) -> bool:
         async with self._session() as connection:
             self.held.add(subject)
-            return bool(await QUERIES.lock_subject(connection, subject=subject))
+            return bool(await run_statement(connection, "lock_subject", subject=subject))
 
     async def open_intent(self: LockSession, **intent: Any) -> int:
         async with self._session() as connection:
@@ -158,7 +160,8 @@ def go_on_without_locks() -> None:
 
 
 async def _open_intent(connection: Any, worker: str, intent: dict[str, Any]) -> int:
-    number: int = await QUERIES.open_intent(connection, worker=worker, **{**intent, "summary": dict(intent["summary"])})
+    given = {"found": "found_not_done", "addresses": None, **intent, "summary": dict(intent["summary"])}
+    number: int = await run_statement(connection, "open_intent", worker=worker, **given)
     return number
 
 

@@ -35,7 +35,8 @@ async def one_worker_two_jobs(lane: Lane, bug: str | None, look: str) -> list[st
     subject = await lane.subject()
     first, second = f"{subject.invoice} first", f"{subject.invoice} second"
     await lane.billing.request("publish_invoice", key=first, invoice_id=subject.invoice)
-    statement = """UPDATE sevdesk_jobs SET state = 'parked', problem = 'unexpected_error', problem_parameters = '{}'
+    statement = """WITH parked AS (UPDATE sevdesk_queue SET phase = 'parked' WHERE job_id = $1)
+                   UPDATE sevdesk_jobs SET state = 'parked', problem = 'unexpected_error', problem_parameters = '{}'
                    WHERE job_id = $1"""
     await lane.billing.db.execute(statement, first)
     await lane.billing.request("publish_invoice", key=second, invoice_id=subject.invoice)

@@ -35,7 +35,7 @@ async def test_bug_is_caught_by_sweep(
 async def test_dropped_claim_is_caught(bug: str | None, services: Services, template: str, home: Nursery) -> None:
     """A living worker rests between look and leap; without its lock another one takes the job from it."""
     async with lane(services, template, home, 1) as place:
-        look = first_look(await find_points(place, "publish"))
+        look = last_look(await find_points(place, "publish"))
         found = await two_workers_one_job(place, bug, look, cut_locks=False)
     assert _duplicates(found) == (bug is not None), found
 
@@ -45,7 +45,7 @@ async def test_dropped_claim_is_caught(bug: str | None, services: Services, temp
 async def test_double_claim_is_caught(bug: str | None, services: Services, template: str, home: Nursery) -> None:
     """Session locks are re-entrant: a process that does not know its own takes an invoice twice."""
     async with lane(services, template, home, 1) as place:
-        look = first_look(await find_points(place, "publish"))
+        look = last_look(await find_points(place, "publish"))
         found = await one_worker_two_jobs(place, bug, look)
     assert _duplicates(found) == (bug is not None), found
 
@@ -55,14 +55,15 @@ async def test_double_claim_is_caught(bug: str | None, services: Services, templ
 async def test_life_without_locks_is_caught(bug: str | None, services: Services, template: str, home: Nursery) -> None:
     """A worker whose lock session is cut must stop; one that goes on writes what another has written."""
     async with lane(services, template, home, 1) as place:
-        look = first_look(await find_points(place, "publish"))
+        look = last_look(await find_points(place, "publish"))
         found = await two_workers_one_job(place, bug, look, cut_locks=True)
     assert _duplicates(found) == (bug is not None), found
 
 
-def first_look(points: list[str]) -> str:
-    """After the answer, before the intent."""
-    return next(point for point in points if " | http GET " in point and point.endswith(AFTER))
+def last_look(points: list[str]) -> str:
+    """After the answer to the last question before the invoice is saved, and before the intent."""
+    saved = next(place for place, point in enumerate(points) if "saveInvoice" in point)
+    return [point for point in points[:saved] if " | http GET " in point and point.endswith(AFTER)][-1]
 
 
 def _duplicates(found: list[str]) -> bool:

@@ -147,7 +147,9 @@ class _Teller:
                 await self._try("change_parameter", invoice.id, "template", STOCK_TEMPLATE)
                 await self._try("get_pdf", invoice.id)
                 await self._try("send_by", invoice.id)
-                await self._try("send_via_email", invoice.id, replace(MAIL, **OPTIONS[type(MAIL)]))
+                await self._try(
+                    "send_via_email", invoice.id, replace(MAIL, **OPTIONS[type(MAIL)] | {"send_xml": False})
+                )
                 await self._try("delete_draft", invoice.id)
             for _ in range(2):
                 await self._try("cancel_invoice", invoice.id)
@@ -212,6 +214,7 @@ class _Teller:
                 await self._try("get_pdf", invoice.id)
                 await self._try("get_xml", invoice.id)
                 await self._try("send_by", invoice.id)
+            await self._try("send_via_email", invoice.id, replace(MAIL, send_xml=True))
             await self._try("get_invoice", invoice.id)
 
     async def refused(self, rule: int, rate: str) -> None:
@@ -220,6 +223,7 @@ class _Teller:
             nowhere = await self._save(rule, rate, **dict.fromkeys(INVOICE_ADDRESS))
             await self._try("send_by", nowhere.id)
             await self._try("get_xml", nowhere.id)
+            await self._try("send_via_email", nowhere.id, replace(MAIL, send_xml=True))
             await self._try("cancel_invoice", nowhere.id)
         with suppress(SevDeskError):
             wrong = await self._save(rule, "16")

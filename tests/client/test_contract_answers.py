@@ -16,7 +16,7 @@ ANSWERS = Path(__file__).parent / "answers"
 # save without the trailing keys or a column, a reminder. What the story has no invoice for: foreign currency. And
 # what is told by the archive of an export, which is no answer of the API.
 UNFELT = {"duplicate_number", "reset_enshrined", "contact_type_main_broken", "trailing_keys_required"} | {
-    *("sql_faults", "reminders_listed", "foreign_sums", "foreign_paid"),
+    *("sql_faults", "reminders_listed", "foreign_sums", "foreign_paid", "credit_note_xml"),
     *("datev_chart", "datev_accounts", "datev_layout", "datev_faults"),
 }
 # Ids of errors and exports, hashes and signatures are drawn by lot.

@@ -11,7 +11,7 @@ from pytest_httpx import HTTPXMock
 
 from sevdesk_client import errors
 from sevdesk_client.client import SevDeskClient
-from sevdesk_client.sending import Call, _waits
+from sevdesk_client.sending import Call
 from sevdesk_client.wire import Request
 from tests.client.samples import answer
 from tests.sandbox.sandbox_client import NO_TLS, TOKEN
@@ -177,15 +177,6 @@ async def test_long_waits_are_the_callers(http: httpx.AsyncClient, httpx_mock: H
     assert len(httpx_mock.get_requests()) == 1
 
 
-async def test_short_waits_are_honoured(http: httpx.AsyncClient, httpx_mock: HTTPXMock) -> None:
-    """The next attempt comes no earlier than sevDesk asked for."""
-    httpx_mock.add_response(status_code=429, headers={"retry-after": "1"})
-    httpx_mock.add_response(content=VERSION)
-    started = time.monotonic()
-    await a_read(SevDeskClient(http, TOKEN))
-    assert time.monotonic() - started >= 1.0
-
-
 class Gatekeeper:
     """A gate that holds the first calls back and records what the client tells it."""
 
@@ -239,17 +230,6 @@ async def test_downloads_pass_by_the_gate(http: httpx.AsyncClient, httpx_mock: H
     await SevDeskClient(http, TOKEN, gate=gate).download("https://storage.example/x", file)
     assert file.getvalue() == b"PK"
     assert gate.asked == [] and gate.outcomes == []
-
-
-def test_waits_grow_with_full_jitter() -> None:
-    """Up to 1, 2, 4 ... seconds, never more than the most, never less than Retry-After."""
-    patient = errors.Throttled("GET /x", "slow down", retry_after=20.0)
-    for _ in range(200):
-        steps = _waits(30.0)
-        next(steps)
-        drawn = [steps.send(errors.NotSent("GET /x", "no")) for _ in range(8)]
-        assert all(0 <= wait <= most for wait, most in zip(drawn, [1, 2, 4, 8, 16, 30, 30, 30], strict=True))
-        assert 20.0 <= steps.send(patient) <= 30.0
 
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

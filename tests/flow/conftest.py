@@ -1,8 +1,10 @@
 """A worker on real Postgres, real Redis and the sandbox, all in the test's own event loop."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +12,7 @@ import asyncpg
 import pytest
 import redis.asyncio
 from flow.billing import Billing
+from flow.fronts import Authority
 from flow.holding import HoldableSevdesk, holdable
 from flow.stage import Stage
 from flow.waiting import PATIENCE
@@ -17,7 +20,7 @@ from flow.waiting import PATIENCE
 from sevdesk_client.sandbox.http.server import Running
 from worker.app import App
 from worker.gate.gate import SevdeskGate
-from worker.maintenance import maintenance
+from worker.maintenance import maintenance, scheduler
 from worker.settings import JobLimit, Settings
 
 RunWorker = Callable[..., AbstractAsyncContextManager[App]]
@@ -27,6 +30,7 @@ RunWorker = Callable[..., AbstractAsyncContextManager[App]]
 def no_scheduled_sync(monkeypatch: pytest.MonkeyPatch) -> None:
     """The workers plan their next payment sync and do not run it, or tests would see it every even ten minutes."""
     monkeypatch.setattr(maintenance, "TICK_SECONDS", 3600.0)
+    monkeypatch.setattr(scheduler, "FIRST_SYNC_AFTER", timedelta(days=1))
 
 
 @pytest.fixture
@@ -71,7 +75,9 @@ def make_settings(**given: Any) -> Settings:
         "shutdown_grace": 5.0,
         "person_job_limit": JobLimit(10_000, 60.0),
         "issue_date_max_age": 36_500,  # tests with a fixed day go on working in later years
+        "gone_after": 0.0,  # the first look decides
         "sevdesk_api_token": None,
+        "e_invoice_from": None,  # tests of the duty set a day; the others are the same in each year
     }
     return Settings(_env_file=None, **usual | given)
 
@@ -112,6 +118,14 @@ async def hasty_worker(run_worker: RunWorker) -> AsyncIterator[App]:
 def stage(billing: Billing, sevdesk: HoldableSevdesk, settings: Settings, run_worker: RunWorker) -> Stage:
     """Everything a trouble needs."""
     return Stage(billing, sevdesk, settings, run_worker)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A private certificate authority."""
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl to make certificates with")
+    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture

@@ -1,230 +1,378 @@
-"""Situations in which an invoice may be published: what is wrong with it, its recipient, its deal or sevDesk."""
+"""Situations an operator may meet, and what `why`, `status`, `preview` and `reconcile` say of each."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from decimal import Decimal
-from random import Random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from flow.billing import Billing, time_to_day
-from flow.books import new_contact
+from flow.books import control, pay
+from flow.provocations import advances, amounts, dates, e_invoices, publishing, tax_rules, terms  # noqa: F401 - fill it
+from flow.provocations.table import PROVOCATIONS
+from flow.stage import Stage
 
-from sevdesk_client.models import InvoiceDraft
-from sevdesk_client.sandbox.http.server import Running
-from worker.domain.recipients import customer_number
-from worker.operator.dry_run import DryRunner, Forecast, ReadingStore
-from worker.operator.forecast import ForecastAccount, ForecastClient
-from worker.settings import Settings
-from worker.steps.sevdesk_account import SevdeskAccount
+from worker.domain.check_levels import Level
 from worker.store import Store
 
-TWO_RATES = {
-    "items": (("2", "50", "19"), ("1", "10", "7")),
-    "net_amount": "110.00",
-    "tax_amount": "19.70",
-    "gross_amount": "129.70",
-}
-FREE = {"items": (("4", "25", "0"),), "tax_amount": "0.00", "gross_amount": "100.00"}
+Provoke = Callable[[Stage], Awaitable[UUID]]
+HALF = {"reason": "Mangel", "positions": [{"position": 1, "quantity": "2"}]}
 
 
-@dataclass
-class Scene:
-    """A billing system and a sandbox in which one situation after the other is made."""
+@dataclass(frozen=True)
+class Situation:
+    """`provoke` answers with the invoice. Exit codes of `why` and `status` are 3 if `person`, else 0."""
 
-    billing: Billing
-    sevdesk: Running
-    store: Store
-    account: SevdeskAccount
-    settings: Settings
-    random: Random
+    provoke: Provoke
+    why: str  # words of the cause
+    person: bool
+    notices: frozenset[str] = frozenset()  # codes that are open
+    parked: int = 0  # jobs
+    drift: frozenset[str] = frozenset()  # what a reconcile finds; `why` then says so as well
+    preview: str | None = None  # why publishing would stop; of published invoices nothing is asked
+    worker: Mapping[str, Any] = field(default_factory=dict)  # its settings
 
-    async def foreseen(self, invoice: UUID) -> tuple[Forecast, InvoiceDraft | None]:
-        """What `preview` decides, and the draft that would be saved."""
-        client = ForecastClient(self.account.client)
-        runner = DryRunner(ReadingStore(self.store), ForecastAccount(client, self.account), self.settings)
-        return await runner.publish(invoice), client.saved
 
-    def odds(self) -> dict[str, Any]:
-        """Columns that are right, by chance."""
-        chosen: dict[str, Any] = self.random.choice(({}, TWO_RATES, {"unit": "h"}, {"unit": "Stück"}))
-        extras = (
-            {}, {}, {"skonto_percent": Decimal(2), "skonto_days": 10}, {"is_e_invoice": True}, {"head_text": "Hallo"},
-            {"document_kind": "SR"},
-        )  # fmt: skip
-        return {**chosen, **self.random.choice(extras)}
+SITUATIONS: dict[str, Situation] = {}
 
-    async def usual(self, **columns: Any) -> UUID:
-        """To a company or a person of its own, with nothing wrong but `columns`."""
-        given = self.odds() | columns
-        if self.random.random() < 0.2 and not given.get("is_e_invoice"):
-            person = await self.billing.person()
-            return await self.billing.invoice(await self.billing.deal(), contact_id=person, **given)
-        deal = await self.billing.deal(await self.billing.company(), deal_type=self.random.choice(("EB", "KOP")))
-        return await self.billing.invoice(deal, **given)
 
-    async def to(self, **columns: Any) -> UUID:
-        """To a company with these columns."""
-        return await self.billing.invoice(await self.billing.deal(await self.billing.company(**columns)), **self.odds())
+def situation(
+    why: str, *codes: str, person: bool | None = None, drift: str = "", **more: Any
+) -> Callable[[Provoke], Provoke]:
+    """Enter a function into the table under its name; a person must act if there are `codes` of notices."""
 
-    async def published(self, **columns: Any) -> UUID:
-        invoice = await self.usual(**columns)
-        assert (await self.billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
-        return invoice
-
-    async def beside(self, **columns: Any) -> tuple[UUID, str]:
-        """An invoice to a company that has a contact in sevDesk, and that contact's id."""
-        company = await self.billing.company()
-        deals = [await self.billing.deal(company) for _ in range(2)]
-        first = await self.billing.invoice(deals[0])
-        assert (await self.billing.do("publish_invoice", invoice_id=first))["state"] == "done"
-        contact: str = await self.billing.db.fetchval(
-            "SELECT contact_id FROM sevdesk_contacts WHERE party_id = $1", company
+    def enter(provoke: Provoke) -> Provoke:
+        must = bool(codes) if person is None else person
+        SITUATIONS[provoke.__name__] = Situation(
+            provoke, why, must, frozenset(codes), drift=frozenset(drift.split()), **more
         )
-        return await self.billing.invoice(deals[1], **columns), contact
+        return provoke
 
-    async def there(self, *, finalize: bool = False, times: int = 1, **changed: Any) -> UUID:
-        """One whose document somebody else has made, with `changed` fields."""
-        invoice, _ = await self.beside()
-        _, draft = await self.foreseen(invoice)
-        assert draft is not None
-        for _ in range(times):
-            made = await self.account.client.save_invoice(replace(draft, **changed))
-            if finalize:
-                await self.account.client.send_by(made.id)
+    return enter
+
+
+# -- not published: one for each reason why publishing stops --------------------------------------------------------
+
+STOPPED = (
+    "sums_differ", "positions_missing", "currency_invalid", "position_quantity_zero", "position_price_decimals",
+    "total_negative", "recipient_none", "recipient_not_named", "recipient_ambiguous", "recipient_address_incomplete",
+    "recipient_email_invalid", "issue_date_in_future", "issue_date_too_old", "payment_term_invalid", "unit_unknown",
+    "vat_id_missing", "service_date_missing", "service_dates_reversed", "e_invoice_missing_email", "skonto_invalid",
+    "tax_rate_not_allowed", "oss_to_company",
+)  # fmt: skip
+
+
+def _stopped(code: str) -> None:
+    provocation = PROVOCATIONS[code]
+
+    async def provoke(stage: Stage) -> UUID:
+        invoice: UUID = (await provocation.provoke(stage))["invoice_id"]
         return invoice
 
-    async def spoilt(self, invoice: UUID, column: str, value: str) -> UUID:
-        statement = f"UPDATE billing_invoices SET {column} = {value} WHERE id = $1"  # noqa: S608 - ours
-        await self.billing.db.execute(statement, invoice)
-        return invoice
+    settings = dict(provocation.worker or {})
+    SITUATIONS[code] = Situation(provoke, "", True, parked=1, preview=code, worker=settings)
 
 
-Situation = Callable[[Scene], Awaitable[UUID]]
+for each in STOPPED:
+    _stopped(each)
 
 
-async def contact_deleted(scene: Scene) -> UUID:
-    invoice, contact = await scene.beside()
-    scene.sevdesk.sandbox.account.contacts.remove(scene.sevdesk.sandbox.account.contacts[int(contact)])
+@situation("It is a draft; only approved invoices are published.", preview="invoice_not_approved")
+async def draft(stage: Stage) -> UUID:
+    return await stage.billing.usual_invoice(document_status="draft")
+
+
+@situation("Nobody has asked to publish it.")
+async def approved(stage: Stage) -> UUID:
+    return await stage.billing.usual_invoice()
+
+
+@situation("cancelled it before it was published", preview="invoice_not_approved")
+async def cancelled_in_billing(stage: Stage) -> UUID:
+    return await stage.billing.usual_invoice(document_status="cancelled")
+
+
+@situation("It is cancelled.", preview="invoice_not_approved")
+async def cancelled_before_publication(stage: Stage) -> UUID:
+    """The parked publication and sending, which the cancellation makes needless, are dismissed with it."""
+    invoice = await stage.billing.usual_invoice(gross_amount="120.00")
+    for kind in ("publish_invoice", "send_invoice"):
+        assert (await stage.billing.do(kind, invoice_id=invoice))["state"] == "parked"
+    await done(stage, "cancel_invoice", invoice_id=invoice, reason="Doppelt")
+    states = await stage.billing.db.fetch("SELECT state, dismissed_by FROM sevdesk_jobs ORDER BY seq")
+    assert [tuple(row) for row in states] == [("dismissed", "worker")] * 2 + [("done", None)]
     return invoice
 
 
-async def contact_changed(scene: Scene) -> UUID:
-    invoice, contact = await scene.beside()
-    statement = """UPDATE companies SET street = 'Neue Gasse 1', email = 'neu@example.com', name = 'Umbenannt'
-                   WHERE id = (SELECT party_id FROM sevdesk_contacts WHERE contact_id = $1)"""
-    await scene.billing.db.execute(statement, contact)
+# -- published ---------------------------------------------------------------------------------------------------------
+
+
+async def done(stage: Stage, kind: str, **payload: Any) -> None:
+    job = await stage.billing.do(kind, **payload)
+    assert job["state"] == "done", job["error"]
+
+
+async def mailed(stage: Stage, **columns: Any) -> UUID:
+    invoice = await stage.published(**columns)
+    await done(stage, "send_invoice", invoice_id=invoice)
     return invoice
 
 
-async def contacts_twice(scene: Scene) -> UUID:
-    invoice = await scene.usual(is_e_invoice=False)
-    forecast, _ = await scene.foreseen(invoice)
-    assert forecast.context is not None
-    for _ in range(scene.random.choice((1, 2))):
-        await new_contact(scene.sevdesk, customer_number(forecast.context.party), "Doppelt")
+async def synced(stage: Stage, invoice: UUID, amount: str, kind: str = "payment") -> UUID:
+    """Money has come, and the worker has read it."""
+    await pay(stage.sevdesk, await stage.there(invoice), amount, kind=kind)
+    await done(stage, "sync_payments", invoice_id=invoice)
     return invoice
 
 
-async def final_over_advance(scene: Scene) -> UUID:
-    """A final invoice that deducts the advance, nothing, or too little."""
-    deal = await scene.billing.deal(await scene.billing.company())
-    advance = await scene.billing.invoice(deal)
-    assert (await scene.billing.do("publish_invoice", invoice_id=advance))["state"] == "done"
-    deducts = scene.random.choice(("-100", "-50", None))
-    figures = {"-100": ("100.00", "19.00", "119.00"), "-50": ("150.00", "28.50", "178.50")}
-    net, tax, gross = figures.get(deducts or "", ("200.00", "38.00", "238.00"))
-    items = (("1", "200", "19"), *((("1", deducts, "19"),) if deducts else ()))
-    about = {"net_amount": net, "tax_amount": tax, "gross_amount": gross}
-    return await scene.billing.invoice(deal, document_kind="SR", items=items, **about)
+async def in_sevdesk(stage: Stage, invoice: UUID, act: str) -> None:
+    await control(stage.sevdesk, "POST", act, {"invoice_id": await stage.there(invoice)})
 
 
-async def advance_after_final(scene: Scene) -> UUID:
-    deal = await scene.billing.deal(await scene.billing.company())
-    final = await scene.billing.invoice(deal, document_kind="SR")
-    assert (await scene.billing.do("publish_invoice", invoice_id=final))["state"] == "done"
-    return await scene.billing.invoice(deal)
+@situation("nobody has asked to mail it")
+async def published(stage: Stage) -> UUID:
+    return await stage.published()
 
 
-async def refused_before(scene: Scene) -> UUID:
-    """SevDesk refuses the e-invoice for something that its account lacks, and will do so again."""
-    invoice = await scene.to()
-    await scene.spoilt(invoice, "is_e_invoice", "true")
-    scene.sevdesk.sandbox.account.switches.change({"e_invoice_missing": ["client_iban"]})
-    job = await scene.billing.do("publish_invoice", invoice_id=invoice)
-    assert job["problem"] == "e_invoice_data_missing"
+@situation("The payment sync has not run yet; the first one starts with the worker.")
+async def before_the_first_sync(stage: Stage) -> UUID:
+    return await mailed(stage)
+
+
+@situation("0.00 of 119.00 EUR has come.")
+async def waiting_for_money(stage: Stage) -> UUID:
+    invoice = await mailed(stage)
+    await done(stage, "sync_payments")
     return invoice
 
 
-async def published_and_changed(scene: Scene) -> UUID:
-    invoice = await scene.published()
-    return await scene.spoilt(invoice, *scene.random.choice((("payment_term_days", "99"), ("head_text", "'Anders'"))))
+@situation("50.00 of 119.00 EUR has come.")
+async def partly_paid(stage: Stage) -> UUID:
+    invoice = await mailed(stage)
+    await pay(stage.sevdesk, await stage.there(invoice), "50")
+    await done(stage, "sync_payments")
+    return invoice
 
 
-async def deleted_in_sevdesk(scene: Scene) -> UUID:
-    """The draft of an earlier attempt was deleted by hand."""
-    invoice = await scene.there()
-    await scene.spoilt(invoice, "external_id", "'999999999'")
-    return await scene.spoilt(invoice, "accounting_sync_status", "'drafted'")
+@situation("sent and paid.")
+async def paid(stage: Stage) -> UUID:
+    return await synced(stage, await mailed(stage), "119")
 
 
-async def no_recipient(scene: Scene) -> UUID:
-    return await scene.billing.invoice(await scene.billing.deal())
+@situation("sent and paid.")
+async def discounted(stage: Stage) -> UUID:
+    return await synced(stage, await mailed(stage), "115", "skonto")
 
 
-async def two_recipients(scene: Scene) -> UUID:
-    deal = await scene.billing.deal(await scene.billing.company())
-    await scene.billing.associate(deal, "company", await scene.billing.company(), "primary")
-    return await scene.billing.invoice(deal)
+@situation("It is overpaid by 31.00 EUR: 150.00 of 119.00 has come.", "overpaid")
+async def overpaid(stage: Stage) -> UUID:
+    return await synced(stage, await mailed(stage), "150")
 
 
-async def template(scene: Scene) -> UUID:
-    """One of the account, or one that it has not."""
-    named = scene.random.choice(("573ef2706bd2d50366786471", "aaaaaaaaaaaaaaaaaaaaaaaa"))
-    row = {"name": f"Layout {uuid4().hex[:6]}", "sevdesk_template_id": named}
-    layout = await scene.billing._insert("billing_document_templates", row)
-    return await scene.usual(document_template_id=layout)
+@situation("sent and paid.")
+async def overpaid_and_paid_back(stage: Stage) -> UUID:
+    invoice = await synced(stage, await mailed(stage), "150")
+    store = Store(stage.billing.db)
+    codes = await store.query("acknowledge_notices", invoice_id=invoice, by="Anna", reason="Zurückgezahlt")
+    assert [row["code"] for row in codes] == ["overpaid"]
+    assert (await stage.billing.event(invoice, "acknowledged"))["by"] == "Anna"
+    return invoice
 
 
-SITUATIONS: dict[str, Situation] = {
-    "right": Scene.usual,
-    "published": Scene.published,
-    "published and changed": published_and_changed,
-    "gross sum": lambda scene: scene.usual(gross_amount="999.99"),
-    "net sum": lambda scene: scene.usual(net_amount="1.00"),
-    "not approved": lambda scene: scene.usual(document_status=scene.random.choice(("draft", "sent"))),
-    "cancelled": lambda scene: scene.usual(document_status="cancelled", accounting_sync_status="cancelled"),
-    "no recipient": no_recipient,
-    "two recipients": two_recipients,
-    "no city": lambda scene: scene.to(city=None),
-    "no country": lambda scene: scene.to(country_code=None),
-    "odd country": lambda scene: scene.to(country_code=scene.random.choice(("XX", "CH", "US"))),
-    "no e-mail": lambda scene: scene.to(email=None),
-    "wrong e-mail": lambda scene: scene.to(email="nicht eine adresse"),
-    "unknown unit": lambda scene: scene.usual(unit="Fass"),
-    "no tax": lambda scene: scene.usual(**FREE),
-    "tax free to Austria": lambda scene: scene.usual(**FREE, tax_rule=3, document_kind="AR"),
-    "odd rate": lambda scene: scene.usual(items=(("4", "25", "16"),), tax_amount="16.00", gross_amount="116.00"),
-    "tax rule": lambda scene: scene.usual(tax_rule=scene.random.choice((2, 11, 17, 19, 99))),
-    "old day": lambda scene: scene.usual(issue_date=time_to_day() - timedelta(days=40_000)),
-    "next year": lambda scene: scene.usual(issue_date=time_to_day() + timedelta(days=400)),
-    "wrong skonto": lambda scene: scene.usual(skonto_percent=Decimal(120), skonto_days=5),
-    "foreign money": lambda scene: scene.usual(currency=scene.random.choice(("USD", "JPY", "XYZ"))),
-    "no money": lambda scene: scene.usual(items=(("1", "0", "19"),), net_amount="0", tax_amount="0", gross_amount="0"),
-    "template": template,
-    "contact deleted": contact_deleted,
-    "contact changed": contact_changed,
-    "contacts twice": contacts_twice,
-    "draft there": Scene.there,
-    "draft with other text": lambda scene: scene.there(header="Von Hand"),
-    "draft with other days": lambda scene: scene.there(invoice_date=time_to_day() - timedelta(days=3)),
-    "drafts twice": lambda scene: scene.there(times=2),
-    "finalized there": lambda scene: scene.there(finalize=True),
-    "finalized with other text": lambda scene: scene.there(finalize=True, header="Von Hand"),
-    "finalized twice": lambda scene: scene.there(finalize=True, times=2),
-    "draft deleted": deleted_in_sevdesk,
-    "final invoice": final_over_advance,
-    "advance after final": advance_after_final,
-    "refused before": refused_before,
-}
+@situation("sent and paid.")
+async def overpaid_and_corrected(stage: Stage) -> UUID:
+    invoice = await synced(stage, await mailed(stage), "150")
+    await in_sevdesk(stage, invoice, "unlink")
+    return await synced(stage, invoice, "119")
+
+
+@situation("50.00 EUR of it has come, and it was not sent.", "paid_unmailed")
+async def partly_paid_but_unmailed(stage: Stage) -> UUID:
+    return await synced(stage, await stage.published(), "50")
+
+
+@situation("119.00 EUR of it has come, and it was not sent.", "paid_unmailed")
+async def paid_but_unmailed(stage: Stage) -> UUID:
+    return await synced(stage, await stage.published(), "119")
+
+
+@situation("sent and paid.")
+async def paid_and_mailed_late(stage: Stage) -> UUID:
+    invoice = await synced(stage, await stage.published(), "119")
+    await done(stage, "send_invoice", invoice_id=invoice)
+    return invoice
+
+
+@situation("Its payment of 119.00 EUR was taken back in sevDesk", "payment_reversed")
+async def reversed_in_sevdesk(stage: Stage) -> UUID:
+    invoice = await synced(stage, await mailed(stage), "119")
+    await in_sevdesk(stage, invoice, "unlink")
+    await done(stage, "sync_payments", invoice_id=invoice)
+    return invoice
+
+
+@situation("Its mail came back, so it counts as not sent.", "mail_bounced")
+async def bounced(stage: Stage) -> UUID:
+    invoice = await mailed(stage)
+    await done(stage, "mail_bounced", invoice_id=invoice, email="rechnung@example.com", reason="unbekannt")
+    return invoice
+
+
+@situation("and sent by post; 0.00 of 119.00 EUR has come.")
+async def bounced_and_posted(stage: Stage) -> UUID:
+    invoice = await bounced(stage)
+    await done(stage, "send_invoice", invoice_id=invoice, channel="post")
+    await done(stage, "sync_payments")
+    return invoice
+
+
+@situation("sevDesk no longer has it (id", "deleted_in_sevdesk", drift="existence")
+async def deleted(stage: Stage) -> UUID:
+    invoice = await mailed(stage)
+    await in_sevdesk(stage, invoice, "delete")
+    await done(stage, "sync_payments", full=True)
+    return invoice
+
+
+@situation("nobody has asked to mail it")
+async def deleted_and_published_again(stage: Stage) -> UUID:
+    invoice = await deleted(stage)
+    await done(stage, "publish_invoice", invoice_id=invoice)
+    return invoice
+
+
+@situation("It is cancelled.")
+async def cancelled(stage: Stage) -> UUID:
+    invoice = await mailed(stage)
+    await done(stage, "cancel_invoice", invoice_id=invoice, reason="Doppelt")
+    return invoice
+
+
+@situation("It is cancelled.")
+async def cancelled_in_sevdesk(stage: Stage) -> UUID:
+    invoice = await mailed(stage)
+    await in_sevdesk(stage, invoice, "cancel")
+    await done(stage, "sync_payments", full=True)
+    return invoice
+
+
+@situation("119.00 EUR must be paid back", "refund_due")
+async def cancelled_with_refund(stage: Stage) -> UUID:
+    invoice = await synced(stage, await mailed(stage), "119")
+    await done(stage, "cancel_invoice", invoice_id=invoice, reason="Retoure", refund=True)
+    return invoice
+
+
+@situation("and 119 EUR had been paid on it.", "refund_due", parked=1)
+async def cancelled_when_paid(stage: Stage) -> UUID:
+    await control(stage.sevdesk, "PUT", "switches", {"cancel_paid": "storno"})
+    invoice = await synced(stage, await mailed(stage), "119")
+    assert (await stage.billing.do("cancel_invoice", invoice_id=invoice, reason="Retoure"))["problem"] == "refund_due"
+    return invoice
+
+
+@situation("It is cancelled.")
+async def cancelled_when_paid_and_refunded(stage: Stage) -> UUID:
+    """Taking the job up again is the word that the money has been paid back."""
+    invoice = await cancelled_when_paid(stage)
+    job_id = await stage.billing.db.fetchval("SELECT job_id FROM sevdesk_jobs WHERE state = 'parked'")
+    await stage.billing.retry(job_id)
+    assert (await stage.billing.ended(job_id))["state"] == "done"
+    return invoice
+
+
+@situation("must be paid back", "refund_due")
+async def credited_in_part(stage: Stage) -> UUID:
+    invoice = await synced(stage, await mailed(stage), "119")
+    await done(stage, "credit_invoice", invoice_id=invoice, **HALF)
+    return invoice
+
+
+@situation("shows German tax, and its recipient", "german_tax_abroad")
+async def warned(stage: Stage) -> UUID:
+    deal = await stage.billing.deal(await stage.billing.company(country_code="CH"))
+    invoice = await stage.billing.invoice(deal)
+    await done(stage, "publish_invoice", invoice_id=invoice)
+    return invoice
+
+
+@situation("nobody has asked to mail it", worker={"check_levels": {"german_tax_abroad": Level.PARK}})
+async def warning_confirmed(stage: Stage) -> UUID:
+    """What a person has confirmed needs no second word."""
+    job = await PROVOCATIONS["german_tax_abroad"].provoke(stage)
+    await stage.billing.retry(job["job_id"], "confirmed")
+    assert (await stage.billing.ended(job["job_id"]))["state"] == "done"
+    invoice: UUID = job["invoice_id"]
+    return invoice
+
+
+@situation("The billing system changed invoice", parked=1, person=True)
+async def changed_here(stage: Stage) -> UUID:
+    job = await PROVOCATIONS["changed_after_publication"].provoke(stage)
+    invoice: UUID = job["invoice_id"]
+    return invoice
+
+
+@situation("now names", parked=1, person=True)
+async def recipient_changed(stage: Stage) -> UUID:
+    job = await PROVOCATIONS["recipient_changed"].provoke(stage)
+    invoice: UUID = job["invoice_id"]
+    return invoice
+
+
+@situation("The DATEV export of", "export_finding")
+async def export_with_findings(stage: Stage) -> UUID:
+    invoice = await mailed(stage)
+    await control(stage.sevdesk, "PUT", "switches", {"datev_faults": ["wrong_amount"]})
+    await export(stage)
+    return invoice
+
+
+@situation("0.00 of 119.00 EUR has come.")
+async def export_repeated_without(stage: Stage) -> UUID:
+    invoice = await export_with_findings(stage)
+    await control(stage.sevdesk, "PUT", "switches", {"datev_faults": []})
+    await export(stage)
+    await done(stage, "sync_payments")
+    return invoice
+
+
+async def export(stage: Stage) -> None:
+    today = (await stage.billing.db.fetchval("SELECT max(issue_date) FROM billing_invoices")).isoformat()
+    await done(stage, "export_datev", start_date=today, end_date=today)
+
+
+# -- sevDesk has changed, and only a reconcile tells -----------------------------------------------------------------
+
+
+@situation("has come.", drift="existence")
+async def deleted_unnoticed(stage: Stage) -> UUID:
+    invoice = await waiting_for_money(stage)
+    await in_sevdesk(stage, invoice, "delete")
+    return invoice
+
+
+@situation("has come.", drift="number")
+async def renumbered_unnoticed(stage: Stage) -> UUID:
+    invoice = await waiting_for_money(stage)
+    stage.sevdesk.sandbox.account.invoices[int(await stage.there(invoice))].number = "RE-NEU"
+    return invoice
+
+
+@situation("has come.", drift="paid")
+async def paid_unnoticed(stage: Stage) -> UUID:
+    invoice = await waiting_for_money(stage)
+    await pay(stage.sevdesk, await stage.there(invoice), "119")
+    return invoice
+
+
+@situation("has come.", drift="status")
+async def cancelled_unnoticed(stage: Stage) -> UUID:
+    invoice = await waiting_for_money(stage)
+    await in_sevdesk(stage, invoice, "cancel")
+    return invoice
+
+
+@situation("has come.", drift="pdf")
+async def pdf_altered(stage: Stage) -> UUID:
+    invoice = await waiting_for_money(stage)
+    await stage.billing.db.execute("UPDATE sevdesk_documents SET content = '%PDF-?'")
+    return invoice

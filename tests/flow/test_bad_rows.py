@@ -112,7 +112,7 @@ async def document_of(billing: Billing, invoice: UUID) -> str:
 
 async def assert_commands_go_on(billing: Billing, book: dict[str, UUID], operator: Operator) -> None:
     """Every command about all invoices answers; those about one answer for each."""
-    await operator.json("status")
+    await operator.json("status", code=3)
     compared = await operator.json("reconcile", code=3)
     found = {finding["invoice_number"] for finding in compared["findings"] if finding["drift"] == "paid"}
     assert found == {await number_of(billing, book[name]) for name in UNCOMPARED}

@@ -42,7 +42,7 @@ async def test_draft_is_deleted_in_sevdesk(billing: Billing, worker: object, sev
     assert len((await state(sevdesk))["invoices"]) == 1
     assert (await billing.do("cancel_invoice", invoice_id=invoice, reason="wrong customer"))["state"] == "done"
     assert len((await state(sevdesk))["invoices"]) == 0
-    assert (await billing.events(invoice))[-2:] == ["draft_deleted", "cancelled"]
+    assert (await billing.events(invoice))[-3:] == ["draft_deleted", "cancelled", "dismissed"]
 
 
 async def test_open_invoice_gets_its_cancellation(billing: Billing, worker: object, sevdesk: Running) -> None:

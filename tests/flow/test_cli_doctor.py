@@ -47,9 +47,10 @@ async def test_sound_installation_passes(operator: Operator) -> None:
     found = await checks(operator)
     assert {name for name, (level, _) in found.items() if level == "warn"} == {"workers", "redis disk"}
     assert {name for name, (level, _) in found.items() if level == "ok"} == {
-        "account",
+        "account", "foreign locks",
         "postgres", "clock", "session locks", "migrations", "statements", "sync interval", "billing tables",
         "billing indexes", "invoice numbers", "rights", "redis", "redis memory", "redis rights", "sevdesk", "templates",
+        "sevdesk calls",
     }  # fmt: skip
     assert all(said.endswith(".") for _, said in found.values())
     code, said, _ = await operator.run("doctor")
@@ -141,14 +142,15 @@ async def test_missing_billing_tables_are_named(operator: Operator, empty_url: s
 async def test_refused_worker_says_so(operator: Operator, database_url: str) -> None:
     """A database that does not exist is a wrong setting, not an outage."""
     ended, _, problem = await operator.run("run", DATABASE_URL=f"{database_url}_gone")
-    assert ended == 2 and problem.startswith("Postgres refuses (InvalidCatalogNameError). Check DATABASE_URL")
+    assert ended == 2 and problem.startswith("Postgres refuses: InvalidCatalogNameError: database")
+    assert "does not exist. Check DATABASE_URL" in problem
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_LOCK_URL"])
 async def test_refused_url_option_ends_run(operator: Operator, database_url: str, name: str) -> None:
     """An option that asyncpg refuses is a wrong setting, which waiting does not mend."""
     ended, _, problem = await operator.run("run", **{name: f"{database_url}?sslmode=nonsense"})
-    assert ended == 2 and "DATABASE_LOCK_URL has an option with a wrong value, such as sslmode." in problem
+    assert ended == 2 and problem.startswith(f"Setting {name}: has an option sslmode that is none of")
 
 
 async def test_failed_migration_is_explained(operator: Operator, billing: Billing, empty_url: str) -> None:
@@ -163,6 +165,15 @@ async def test_failed_migration_is_explained(operator: Operator, billing: Billin
     await other.close()
     code, _, problem = await operator.run("migrate", "--billing-reference", DATABASE_URL=empty_url)
     assert code == 1 and problem.endswith("already exists. --billing-reference is for an empty database.\n")
+
+
+async def test_foreign_locks_are_named(operator: Operator, billing: Billing, database_url: str) -> None:
+    """Any database user can take an advisory lock; one of the worker's kind would hold up jobs in silence."""
+    stranger = await asyncpg.connect(database_url, server_settings={"application_name": "report"})
+    await stranger.execute("SELECT pg_advisory_lock(4711), pg_advisory_lock(sevdesk_lock_key_v1('invoice:4711'))")
+    level, said = (await checks(operator, 1))["foreign locks"]
+    assert level == "fail" and f"held by pid {stranger.get_server_pid()} of user postgres" in said
+    await stranger.close()
 
 
 async def test_transaction_pooler_is_noticed(operator: Operator, database_url: str) -> None:
@@ -181,7 +192,7 @@ async def test_absent_services_are_named(operator: Operator, sevdesk: Running) -
     assert found["postgres"][0] == "fail" and found["redis"][0] == found["sevdesk"][0] == "ok"
     assert "geheim" not in str(found)
     found = await checks(operator, 1, REDIS_URL="redis://127.0.0.1:9/0")
-    assert found["redis"] == ("fail", "Redis does not answer (ConnectionError). Check REDIS_URL.")
+    assert found["redis"][0] == "fail" and found["redis"][1].startswith("Redis does not answer: Error 111 connecting")
     found = await checks(operator, 1, SEVDESK_API_TOKEN="0" * 32)
     assert found["sevdesk"][1].startswith("sevDesk refuses the API token.") and "0" * 32 not in str(found)
     found = await checks(operator, SEVDESK_API_TOKEN="")
@@ -193,16 +204,16 @@ async def test_absent_services_are_named(operator: Operator, sevdesk: Running) -
 
 
 async def test_redis_that_forgets_is_noticed(operator: Operator, billing: Billing) -> None:
-    """A memory limit with eviction may drop jobs that no worker has seen: a warning, not a failure."""
+    """A memory limit with eviction may drop jobs that no worker has seen: a failure."""
     before = await billing.redis.config_get("maxmemory*")
     try:
         await billing.redis.config_set("maxmemory", "100mb")
         await billing.redis.config_set("maxmemory-policy", "allkeys-lru")
-        level, said = (await checks(operator))["redis memory"]
+        level, said = (await checks(operator, 1))["redis memory"]
     finally:
         for name in ("maxmemory", "maxmemory-policy"):
             await billing.redis.config_set(name, before[name])
-    assert level == "warn" and "Set it to noeviction" in said
+    assert level == "fail" and "Set it to noeviction" in said
 
 
 def test_contract_is_read_from_the_schema() -> None:

@@ -17,7 +17,7 @@ from flow.operators import Operator
 from sevdesk_client.sandbox.account.records import Invoice as SandboxInvoice
 from sevdesk_client.sandbox.http.server import Running
 from worker.operator.connections import open_account
-from worker.reconcile.read import Reconciliation, read_documents, reconcile, request_repairs, store_counts
+from worker.reconcile.read import Reconciliation, read_documents, reconcile, request_repairs, store_result
 from worker.settings import Settings
 from worker.store import Store
 
@@ -60,7 +60,7 @@ class BothSystems:
         try:
             async with open_account(self.settings) as account:
                 found = await reconcile(store, account.client)
-            return await request_repairs(store, found, await store_counts(store, found))
+            return await request_repairs(store, found, await store_result(store, found))
         finally:
             await store.close()
 
@@ -291,7 +291,7 @@ async def test_command_tells_and_reports(systems: BothSystems, tmp_path: Path) -
     assert not re.search(r"https?:|<script|src=|@import|url\(", page)
     code, said, _ = await operator.run("reconcile", "--fix")
     assert code == 3 and number in said and "1 repair job asked for." in said
-    assert (await operator.json("status"))["last_reconciliation"]["drift"] == {"paid": 1}
+    assert (await operator.json("status", code=3))["last_reconciliation"]["drift"] == {"paid": 1}
     assert Decimal((await systems.billing.row(invoice))["paid_amount"]) == 0  # only the job writes
     asked = await systems.billing.db.fetch("SELECT kind, state FROM sevdesk_jobs WHERE job_id LIKE 'reconcile:%'")
     assert [tuple(row) for row in asked] == [("sync_payments", "requested")]

@@ -78,6 +78,21 @@ async def test_lost_answers_leave_one_credit_note(office: Office, kind: str, aft
     assert await nothing_open(office)
 
 
+async def test_lost_mail_keeps_its_address(office: Office) -> None:
+    """The recipient has another address by the time the mail is known to be sent; the ledger names the old one."""
+    await published(office)
+    asked = {"reason": "broken", "positions": json.dumps(HALF), "notify": True}
+    job_id = await begin(office, "credit_invoice", Trouble("lost", 2), **asked)
+    old = await office.billing.db.fetchval("SELECT email FROM companies")
+    await office.billing.db.execute("UPDATE companies SET email = 'neu@example.com'")
+    await office.pass_quarantine()
+    assert await office.attempt() == job_id
+    job = await office.billing.job(job_id)
+    assert (job["state"], job["error"]) == ("done", None)
+    assert [mail["to"] for mail in office.account.mails] == [old]
+    assert await office.billing.db.fetchval("SELECT recipient FROM sevdesk_mails") == old
+
+
 async def test_several_never_exceed_the_invoice(office: Office) -> None:
     """Two halves are credited by two jobs; a third job is refused before anything is written."""
     await published(office)

@@ -10,11 +10,13 @@ from uuid import UUID
 import pytest
 from flow.billing import Billing, parameters, time_to_day
 from flow.books import compared, pay
+from flow.conftest import RunWorker
 from flow.operators import Operator
 
 from sevdesk_client.sandbox.account.records import CreditNote
 from sevdesk_client.sandbox.endpoints.credit_notes import add_credit_note
 from sevdesk_client.sandbox.http.server import Running
+from worker.domain.check_levels import Level
 from worker.evidence import bundle as evidence
 from worker.evidence.zip_file import read_stored
 from worker.handlers import datev_export
@@ -98,6 +100,62 @@ async def test_reconcile_finds_missing_and_unknown(
         ("existence", whole, "nothing"),
         ("existence", whole, "credit note GU-1002"),
     ]
+
+
+async def test_reconcile_finds_equal_numbers(
+    billing: Billing, worker: object, sevdesk: Running, settings: Settings
+) -> None:
+    """Both have the same number, here and in sevDesk."""
+    whole, part = await credited(billing, sevdesk)
+    for note in sevdesk.sandbox.account.credit_notes.values():
+        note.number = "GU-9"
+    for table, column in (
+        ("sevdesk_credit_notes", "credit_note_number"),
+        ("sevdesk_cancellations", "cancellation_number"),
+    ):
+        await billing.db.execute(f"UPDATE {table} SET {column} = 'GU-9'")  # noqa: S608 - ours
+    found = (await compared(settings)).findings
+    assert {(each.drift, each.invoice_id, each.ours) for each in found} == {
+        ("number", invoice, "credit note GU-9") for invoice in (whole, part)
+    }
+
+
+async def test_finished_by_hand_is_compared(
+    billing: Billing, worker: object, sevdesk: Running, settings: Settings
+) -> None:
+    """Somebody finished the credit note of a cancellation without `refund`: it is on record as finished."""
+    invoice = await billing.usual_invoice()
+    assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+    await pay(sevdesk, (await billing.row(invoice))["external_id"], "119.00")
+    await billing.do("sync_payments")
+    job = await billing.do("cancel_invoice", invoice_id=invoice, reason="Mangel")
+    assert job["problem"] == "credit_note_draft"
+    assert await billing.db.fetchval("SELECT is_draft FROM sevdesk_cancellations")
+    [note] = sevdesk.sandbox.account.credit_notes.values()
+    note.status = 200
+    await billing.retry(job["job_id"])
+    assert (await billing.ended(job["job_id"]))["problem"] == "credit_note_stands"
+    assert await billing.db.fetchval("SELECT is_draft FROM sevdesk_cancellations") is False
+    assert (await compared(settings)).findings == ()
+    note.number = "GU-9"
+    assert [each.drift for each in (await compared(settings)).findings] == ["number"]
+
+
+async def test_rounding_of_electronic_notes_parks(billing: Billing, run_worker: RunWorker, sevdesk: Running) -> None:
+    """Too many small positions for EN 16931: not written, or a warning, as CHECK_LEVELS says."""
+    many = [{"position": 1, "quantity": 1, "unit_price": "0.13"}] * 230
+    async with run_worker():
+        invoice = await billing.usual_invoice(is_e_invoice=True)
+        assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+        await pay(sevdesk, (await billing.row(invoice))["external_id"], "119.00")
+        job = await billing.do("credit_invoice", invoice_id=invoice, reason="Mangel", positions=many)
+    assert (job["state"], job["problem"]) == ("parked", "e_invoice_rounding")
+    assert not sevdesk.sandbox.account.credit_notes
+    async with run_worker(check_levels={"e_invoice_rounding": Level.WARN}):
+        await billing.retry(job["job_id"])
+        job = await billing.ended(job["job_id"])
+    assert (job["state"], job["error"]) == ("done", None)
+    assert (await billing.events(invoice)).count("legal_warning") == 1
 
 
 async def test_datev_package_holds_credit_notes(

@@ -1,5 +1,6 @@
 """Credit notes that a person deleted or changed in sevDesk, while ours is on record as a draft."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from flow.histories import do, nothing_open, open_office, pay, retried
@@ -77,6 +78,21 @@ async def test_copy_of_our_note_counts(office: Office) -> None:
     office.touched = True
     job = await credit(office, WHOLE)
     assert (job["state"], job["problem"]) == ("rejected", "credit_exceeds_invoice")
+
+
+async def test_rejected_job_leaves_no_draft(office: Office) -> None:
+    """Somebody credited the rest in sevDesk after our draft was saved: it is deleted, and the job rejected."""
+    await published(office)
+    job = await credit(office, HALF, Trouble("dropped", 1, blind=True))
+    [draft] = office.account.credit_notes.values()
+    by_hand = replace(draft, id=draft.id + 1, note=f"{office.number}/by hand", status=200, number="GU-7")
+    by_hand.fields = replace(draft.fields, sums=office.documents()[0].fields.sums)
+    office.account.credit_notes[by_hand.id] = by_hand
+    office.touched = True
+    job = await retried(office, job)
+    assert (job["state"], job["problem"]) == ("rejected", "credit_exceeds_invoice")
+    assert list(office.account.credit_notes) == [by_hand.id]
+    assert [row["status"] for row in await noted(office)] == ["deleted"] and await nothing_open(office)
 
 
 async def test_draft_waits_for_unlinked_payment(office: Office) -> None:

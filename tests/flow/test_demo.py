@@ -68,11 +68,12 @@ async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 60) 
 
 
 async def test_month_ends_as_it_should(tmp_path: Path) -> None:
-    """31 invoices, all checks passed: paid, partly paid, unpaid, over 0, one returned, one letter, one parked."""
+    """33 invoices, all checks passed: paid, partly, late, over 0, a returned, a letter, a parked, two e-invoices."""
     code, output = await run_demo("--out", tmp_path)
     assert (code, failed_checks(output)) == (0, {}), output
     rows = table(output)
-    assert len(rows) == 31
+    assert len(rows) == 33
+    assert "3 of 3 e-invoices and credit notes are valid by EN 16931 in Factur-X" in output
     assert {row[-1] for row in rows.values()} == {"✓"}
     numbers = {number: row.pop(0) for number, row in rows.items()}
     assert rows["R1-2026-10-0001"] == ["11900.00", "sent", "1", "0.00", "open", "open", "again", "✓"]
@@ -156,7 +157,7 @@ async def printed_addresses(process: Process) -> dict[str, str]:
         while "SEVDESK_API_TOKEN" not in found:
             line = (await process.stdout.readline()).decode()
             assert line, "it ended without printing its addresses"
-            name, sign, value = line.strip().partition("=")
+            name, sign, value = line.strip().removeprefix("export ").partition("=")
             if sign and name.isupper():
                 found[name.rstrip()] = value
     return found
@@ -194,7 +195,7 @@ async def test_kept_demo_ends_everything(number: signal.Signals, code: int, tmp_
     async with demo("--keep", "--out", tmp_path) as process:
         address = await printed_addresses(process)
         db = await asyncpg.connect(address["DATABASE_URL"])
-        assert await db.fetchval("SELECT count(*) FROM billing_invoices WHERE document_status = 'sent'") == 30
+        assert await db.fetchval("SELECT count(*) FROM billing_invoices WHERE document_status = 'sent'") == 32
         worker = int((await db.fetchval("SELECT worker FROM sevdesk_jobs LIMIT 1")).split(":")[-2])
         sessions = "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'sevdesk-worker%'"
         assert [row["usename"] for row in await db.fetch(sessions)] == ["sevdesk_worker"]  # with no more rights

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 from flow.billing import Billing
+from flow.conftest import RunWorker
 from house.markdown import ROOT, blocks
+
+from worker.domain.signature import read_keys
 
 PAGE = ROOT / "docs/integrating.md"
 # Compiled strictly: what a back end in TypeScript would do with it.
@@ -72,12 +75,21 @@ async def told(command: list[str], folder: Path, billing: Billing, urls: dict[st
 
 @pytest.mark.parametrize("program", ["python_program", pytest.param("typescript_program", marks=pytest.mark.long)])
 async def test_example_publishes_mails_and_explains(
-    program: str, request: pytest.FixtureRequest, tmp_path: Path, billing: Billing, worker: object, database_url: str,
-    redis_url: str
+    program: str, request: pytest.FixtureRequest, tmp_path: Path, billing: Billing, run_worker: RunWorker,
+    database_url: str, redis_url: str
 ) -> None:  # fmt: skip
-    """A good invoice is published and mailed; one without e-mail address and one without positions are explained."""
-    command = request.getfixturevalue(program)
-    urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+    """A good invoice is published and mailed; one without e-mail address and one without positions are explained.
+
+    Its jobs are signed, and the worker takes no others.
+    """
+    command, key = request.getfixturevalue(program), "billing-2026:only-in-tests-and-longer-than-32-characters"
+    urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "JOB_SIGNING_KEY": key}
+    async with run_worker(job_signing_keys=read_keys(key)):
+        await explained(command, tmp_path, billing, urls)
+
+
+async def explained(command: list[str], tmp_path: Path, billing: Billing, urls: dict[str, str]) -> None:
+    """What the program says about a good invoice, one that cannot be mailed, and one that cannot be published."""
     good = await billing.usual_invoice()
     result = json.loads(await told(command, tmp_path, billing, urls, good))
     row = await billing.row(good)

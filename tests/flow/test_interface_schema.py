@@ -100,6 +100,7 @@ async def endings(stage: Stage) -> None:
         await control(stage.sevdesk, "POST", path, {"invoice_id": await stage.there(invoice)})
         await done(stage, "sync_payments", full=True)
     invoice = await stage.published()
+    await done(stage, "undelete_invoice", invoice_id=invoice)
     await pay(stage.sevdesk, await stage.there(invoice), "119")
     assert (await stage.billing.do("cancel_invoice", invoice_id=invoice, reason="Retoure"))["state"] == "parked"
 
@@ -128,7 +129,10 @@ async def trouble(stage: Stage) -> None:
     deleted = await stage.billing.event(invoice, "draft_deleted")
     assert (deleted["cause"], deleted["parameters"]["stated_gross"]) == ("sums_differ", "119.00")
     await control(stage.sevdesk, "PUT", "switches", {"cent_off": False})
-    assert await Store(stage.billing.db).query("dismiss_job", job_id=job["job_id"], by="Anna", reason="Doppelt")
+    store = Store(stage.billing.db)
+    assert await store.query("dismiss_job", job_id=job["job_id"], by="Anna", reason="Doppelt")
+    noticed = await store.query("open_notices", invoice_id=None, most=1)
+    assert await store.query("acknowledge_notices", invoice_id=noticed[0]["invoice_id"], by="Anna", reason="Gesehen")
     draft = await stage.billing.usual_invoice(document_status="draft")
     assert (await stage.billing.do("publish_invoice", invoice_id=draft))["state"] == "rejected"
     _, asking = await unclear_mail(stage)
@@ -167,6 +171,11 @@ async def test_schema_is_true_of_a_life(stage: Stage) -> None:
         async with stage.run_worker():
             for part in (administration, money, endings, credits, trouble, scopes, exports):
                 await part(stage)
+        async with stage.run_worker(gone_after=600.0):
+            invoice = await stage.published()
+            await control(stage.sevdesk, "POST", "delete", {"invoice_id": await stage.there(invoice)})
+            await done(stage, "sync_payments", invoice_id=invoice)
+            await done(stage, "sync_payments", missing=True)
         async with stage.run_worker(sevdesk_api_token=None):
             await stage.billing.do("test_connection")
         async with stage.run_worker(check_levels={"unit_unknown": Level.WARN}):

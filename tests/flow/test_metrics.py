@@ -163,6 +163,7 @@ def used() -> Metrics:
     metrics.job_ended("publish_invoice", "waiting", 1.0, retry=True, problem="sevdesk_unavailable")
     metrics.call_ended(Call("GET", "/SevUser", 200, 60.0, 2, "ok"))
     metrics.queue_measured([], 0.0, None)
+    metrics.notices_measured([])
     metrics.lock_session_up.set_function(lambda: True)
     return metrics
 

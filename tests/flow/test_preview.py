@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 from flow.billing import Billing
-from flow.situations import SITUATIONS, Scene
+from flow.to_publish import SITUATIONS, Scene
 
 from sevdesk_client.sandbox.http.server import Running
 from worker.operator.connections import open_account

@@ -19,18 +19,32 @@ from worker.store.connection import QUERIES
 
 # Tables that grow for ever, or with the backlog.
 GROWING = {"sevdesk_jobs", "sevdesk_queue", "sevdesk_intents", "billing_invoices", "billing_invoice_event_log",
-           "billing_invoice_items", "sevdesk_documents", "sevdesk_mails"}  # fmt: skip
+           "billing_invoice_items", "sevdesk_documents", "sevdesk_mails", "sevdesk_invoices", "sevdesk_cancellations",
+           "sevdesk_credit_notes"}  # fmt: skip
 FILL = """
 INSERT INTO companies (id, name) SELECT md5('c' || n)::uuid, 'Firma ' || n FROM generate_series(1, 1000) n;
 INSERT INTO deals (id, name, deal_type) SELECT md5('d' || n)::uuid, 'Deal', 'EB' FROM generate_series(1, 1000) n;
 INSERT INTO billing_invoices (id, invoice_number, deal_id, document_kind, document_status, net_amount, tax_amount,
        gross_amount, issue_date, accounting_provider, external_id, external_invoice_number, accounting_sync_status)
-SELECT md5('i' || n)::uuid, 'INV-' || n, md5('d' || n % 1000 + 1)::uuid, 'AR', 'sent', 100, 19, 119, current_date,
-       'sevdesk', (10000000 + n)::text, 'RE-' || n, 'synced' FROM generate_series(1, 50000) n;
+SELECT md5('i' || n)::uuid, 'INV-' || n, md5('d' || n % 1000 + 1)::uuid, 'AR', 'sent', 100, 19, 119,
+       current_date - n % 1000, 'sevdesk', (10000000 + n)::text, 'RE-' || n, 'synced' FROM generate_series(1, 50000) n;
 INSERT INTO billing_invoice_items (invoice_id, position, name, quantity, unit_price, tax_rate)
 SELECT id, 1, 'Leistung', 1, 100, 19 FROM billing_invoices;
 INSERT INTO billing_invoice_event_log (invoice_id, event_type, payload)
 SELECT md5('i' || n % 50000 + 1)::uuid, 'finalized', '{}' FROM generate_series(1, 100000) n;
+UPDATE billing_invoices SET paid_at = issue_date + interval '12 hours' WHERE external_id::integer / 1000 % 2 = 0;
+UPDATE billing_invoices SET cancelled_at = issue_date + interval '12 hours' WHERE external_id::integer / 1000 % 5 = 1;
+INSERT INTO billing_invoice_event_log (invoice_id, event_type, payload, created_at)
+SELECT id, 'paid', jsonb_build_object('paid_before', 0, 'paid_now', 119, 'paid_on', issue_date), issue_date
+FROM billing_invoices WHERE paid_at IS NOT NULL;
+INSERT INTO sevdesk_cancellations (invoice_id, kind, cancellation_external_id, cancellation_number, gross_amount,
+                                   document_day)
+SELECT id, CASE WHEN paid_at IS NULL THEN 'cancellation_invoice' ELSE 'credit_note' END, external_id,
+       'S-' || external_id, -119, issue_date FROM billing_invoices WHERE cancelled_at IS NOT NULL;
+INSERT INTO sevdesk_credit_notes (marker, invoice_id, job_id, external_id, status, credit_note_number, document_day,
+                                  net_amount, tax_amount, gross_amount, subtotals, content, reason)
+SELECT external_id, id, '', external_id, 'finalized', 'G-' || external_id, issue_date, 10, 1.9, 11.9, '{}', '{}', ''
+FROM billing_invoices WHERE external_id::integer / 1000 % 5 = 2;
 INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, invoice_id, requested_by, order_key, state, attempt,
                           started_at, finished_at)
 SELECT 'job-' || n, 'publish_invoice', '{}', 'redis', md5('i' || n)::uuid, md5('p' || n % 7)::uuid,
@@ -67,15 +81,20 @@ BY_NAME = {
     "account_id": "'1'", "contact_id": "'77'", "step": "'publish'", "action": "'save'", "request_sha256": "''",
     "quarantine": "45",
     "name": "'statement_timeout'", "value": "'25s'", "mail_job_id": "'job-77'",
+    "prefix": "'job-77'", "low": ONE, "high": ONE, "part": "0", "file_id": "1",
+    "tax_rules": "ARRAY[1]", "small_amount": "250",
     "free_slots": "10", "since_system": "0", "worker": "'w'",
 }  # fmt: skip
+# One day of a DATEV export.
+DAY = {"first": "(current_date - 77)", "last": "(current_date - 77)", "by_pay_date": "false"}
 # Statements that read a whole table, and why they may.
 WHOLE_TABLE = {
     "linked_invoices": "a payment sync counts the book when it would take something away from many invoices at once",
     "invoices_to_compare": "reconcile reads the book, page by page",
     "adopted_documents": "reconcile",
-    "documents_of_period": "an export reads its period; billing_invoices has no index on its day",
+    "readiness_companies": "a person's question about the whole book",
     "contact_history": "reconcile",
+    "finished_credit_notes": "reconcile",
     "count_jobs": "the leader's gauges; the queue holds open jobs only",
     "oldest_waiting": "a person's question; the queue holds open jobs only",
 }
@@ -101,14 +120,17 @@ async def plans(request: pytest.FixtureRequest, filled: str) -> AsyncIterator[di
     found = {}
     for name in QUERIES.available_queries:
         if not name.endswith("_cursor"):
-            found[name] = await _plan(connection, getattr(QUERIES, name).sql, name)
+            found[name] = await _plan(connection, name, **DAY if name.endswith("_of_period") else {})
+    by_pay_date = {**DAY, "by_pay_date": "true"}
+    found["documents_by_pay_date"] = await _plan(connection, "documents_of_period", **by_pay_date)
     await connection.close()
     yield found
 
 
-async def _plan(connection: asyncpg.Connection[Any], sql: str, name: str) -> Any:
+async def _plan(connection: asyncpg.Connection[Any], name: str, **values: str) -> Any:
+    sql = getattr(QUERIES, name).sql
     for number, variable in reversed(list(enumerate(QUERIES.driver_adapter.var_sorted[name], 1))):
-        sql = re.sub(rf"\${number}\b", BY_NAME.get(variable, "NULL"), sql)
+        sql = re.sub(rf"\${number}\b", {**BY_NAME, **values}.get(variable, "NULL"), sql)
     transaction = connection.transaction()
     await transaction.start()
     try:
@@ -137,6 +159,26 @@ def test_no_statement_scans_a_growing_table(plans: dict[str, Any]) -> None:
     found = {name: list(scans(plan)) for name, plan in plans.items() if not isinstance(plan, str)}
     assert {name: tables for name, tables in found.items() if tables and name not in WHOLE_TABLE} == {}
     assert len(unfit) < 15
+
+
+def test_datev_statements_begin_with_a_day(plans: dict[str, Any]) -> None:
+    """What an export is compared with is found by indexes on its day, and there is something to be found."""
+    wanted = {
+        "documents_of_period": {"billing_invoices_issue_date", "sevdesk_cancellations_day", "sevdesk_credit_notes_day"},
+        "documents_by_pay_date": {"billing_invoices_paid_at"},
+        "payments_of_period": {"billing_invoice_event_log_payments"},
+    }
+    for name, names in wanted.items():
+        assert plans[name]["Actual Rows"] >= 25, name
+        assert names <= set(indexes(plans[name])), name
+
+
+def indexes(plan: dict[str, Any]) -> Iterator[str]:
+    """Names of the indexes that a plan reads."""
+    if "Index Name" in plan and plan["Actual Loops"]:
+        yield plan["Index Name"]
+    for below in plan.get("Plans", ()):
+        yield from indexes(below)
 
 
 QUEUE_CALLS = (

@@ -240,7 +240,7 @@ async def test_aborted_job_never_starts(billing: Billing, worker: object) -> Non
     """arq's own way of taking a job back: it is dismissed if it has not started."""
     invoice, other = await billing.usual_invoice(), uuid4()
     async with billing.db.acquire() as locker:
-        await locker.execute("SELECT pg_advisory_lock(hashtextextended('invoice:' || $1, 0))", str(other))
+        await locker.execute("SELECT pg_advisory_lock(sevdesk_lock_key_v1('invoice:' || $1))", str(other))
         aborted = await billing.enqueue("publish_invoice", invoice_id=other)
         await billing.until_state(aborted, "queued")
         await billing.redis.zadd("arq:abort", {aborted: 1})

@@ -84,7 +84,7 @@ async def test_draft_that_waits_is_finished(office: Office) -> None:
     await paid(office)
     waiting = await do(office, "cancel_invoice", reason="returned")
     assert (waiting["state"], waiting["problem"]) == ("parked", "credit_note_draft")
-    assert "refund: true" in waiting["next_step"]
+    assert "refund=true" in waiting["next_step"]
     job = await do(office, "cancel_invoice", **CANCEL)
     await check_credited(office, job, "119")
     assert (await retried(office, waiting))["state"] == "done"

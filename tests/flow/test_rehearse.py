@@ -11,7 +11,7 @@ from flow.billing import Billing, time_to_day
 from flow.books import calls
 from flow.conftest import RunWorker
 from flow.operators import Operator
-from flow.situations import SITUATIONS, Scene
+from flow.to_publish import SITUATIONS, Scene
 
 from sevdesk_client.sandbox.http.server import Running
 from worker.operator.connections import open_account

@@ -13,7 +13,7 @@ from flow.conftest import RunWorker
 from flow.holding import HoldableSevdesk
 
 from worker.domain.schedule import is_allowed, next_run
-from worker.maintenance import maintenance
+from worker.maintenance import maintenance, scheduler
 
 TICK = 0.05
 
@@ -49,8 +49,21 @@ def ago(minutes: int) -> datetime:
     return next_run(10, datetime.now(UTC) - timedelta(minutes=minutes + 11))
 
 
-async def test_first_tick_only_plans(billing: Billing, worker: object) -> None:
-    """A new worker plans the next even ten minutes and starts nothing before them."""
+async def test_first_sync_runs_at_start(
+    billing: Billing, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a new installation payments are read at once; the next run is planned as ever, and a restart starts none."""
+    monkeypatch.setattr(scheduler, "FIRST_SYNC_AFTER", timedelta(0))
+    for _ in range(2):
+        async with run_worker():
+            [job] = await until(lambda: syncs(billing))
+            assert (await billing.ended(job["job_id"]))["state"] == "done"
+            await asyncio.sleep(3 * TICK)
+    assert len(await syncs(billing)) == 1 and await is_in_future(billing)
+
+
+async def test_later_ticks_only_plan(billing: Billing, worker: object) -> None:
+    """A worker plans the next even ten minutes and starts nothing before them."""
     before = datetime.now(UTC)
     planned = await until(lambda: due(billing))
     assert next_run(10, before) <= planned <= next_run(10, datetime.now(UTC))

@@ -134,7 +134,7 @@ async def test_failed_claim_keeps_no_lock(billing: Billing, worker: object, monk
     await asyncio.sleep(0.3)  # some claims have failed by now, and the next one may be under way
     statement = """SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
                    WHERE l.locktype = 'advisory' AND d.datname = current_database()
-                     AND (l.classid::bigint << 32 | l.objid::bigint) <> hashtextextended('leader', 0)"""
+                     AND (l.classid::bigint << 32 | l.objid::bigint) <> sevdesk_lock_key_v1('leader')"""
     async with asyncio.timeout(PATIENCE):
         while await billing.db.fetchval(statement):  # noqa: ASYNC110 - another task's doing
             await asyncio.sleep(0.01)
@@ -154,7 +154,7 @@ async def test_reaper_spares_what_lives(
     async with billing.db.acquire() as other, run_worker():
         if running:
             await other.execute(
-                "SELECT pg_advisory_lock(hashtextextended(order_key, 0)) FROM sevdesk_jobs WHERE job_id = $1", job_id
+                "SELECT pg_advisory_lock(sevdesk_lock_key_v1(order_key)) FROM sevdesk_jobs WHERE job_id = $1", job_id
             )
             await asyncio.sleep(0.7)
             assert (await billing.job(job_id))["state"] == "running"

@@ -32,7 +32,7 @@ def declared() -> list[Requirement]:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The unpacked wheel, built from a copy so that nothing is left in the checkout."""
     top = tmp_path_factory.mktemp("wheel")
-    ignored = shutil.ignore_patterns(".*", "__pycache__")
+    ignored = shutil.ignore_patterns(".[!e]*", ".env", "__pycache__")  # .env.example goes into the wheel
     shutil.copytree(ROOT, top / "source", ignore=ignored)
     command: list[str | Path] = [
         sys.executable,
@@ -82,6 +82,7 @@ def test_wheel_carries_code_and_sql(wheel: Path) -> None:
     assert files(wheel / "worker", "*.py") == files(ROOT / "worker", "*.py")
     assert files(wheel / "sevdesk_client") == files(ROOT / "sevdesk_client")
     assert (wheel / "sevdesk_client" / "py.typed").is_file()
+    assert (wheel / "worker" / "env.example").read_bytes() == (ROOT / ".env.example").read_bytes()
 
 
 def test_sdist_carries_the_repository() -> None:
@@ -93,7 +94,7 @@ def test_sdist_carries_the_repository() -> None:
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.splitlines()
     if not listed:
         pytest.skip("not a git checkout")
-    top = {name.partition("/")[0] for name in listed} - {"README.md", "pyproject.toml", ".gitignore", ".ci"}
+    top = {name.partition("/")[0] for name in listed} - {"README.md", "pyproject.toml", ".gitignore"}
     assert included == top
 
 
@@ -123,4 +124,5 @@ def test_make_lists_every_target() -> None:
     assert targets is not None
     said = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, check=True, capture_output=True, text=True)
     assert [line.split()[1] for line in said.stdout.splitlines()] == targets[1].split()
+    assert max(map(len, said.stdout.splitlines())) <= 80
     assert {"setup", "demo", "test", "check", "bench", "chaos", "local"} <= set(targets[1].split())

@@ -55,15 +55,17 @@ async def test_all_together_never_exceed_the_invoice(sandbox: SandboxClient) -> 
     assert (await sandbox.error("POST", SAVE, 422, json=body))["code"] == 455
 
 
-async def test_open_drafts_share_a_number(sandbox: SandboxClient) -> None:
-    """The sequence moves when one is enshrined; the second draft gets the next number then."""
+@pytest.mark.parametrize(("choice", "second"), [("keep", "GU-1000"), ("replace", "GU-1001")])
+async def test_open_drafts_share_a_number(sandbox: SandboxClient, choice: str, second: str) -> None:
+    """The sequence moves when one is enshrined; the second draft keeps its number, or gets the next one then."""
+    await sandbox.switch(taken_credit_number=choice)
     drafts = [await sandbox.objects("POST", FROM_INVOICE, 201, json=of(await paid_id(sandbox))) for _ in range(2)]
     assert [each["creditNote"]["creditNoteNumber"] for each in drafts] == ["GU-1000", "GU-1000"]
     numbers = [(await finished(sandbox, each["creditNote"]["id"]))["creditNoteNumber"] for each in drafts]
-    assert numbers == ["GU-1000", "GU-1001"]
+    assert numbers == ["GU-1000", second]
     params = {"objectType": "CreditNote", "type": "CN"}
     sequence = await sandbox.objects("GET", "/SevSequence/Factory/getByType", params=params)
-    assert (sequence["format"], sequence["nextSequence"]) == ("GU-%NUMBER", "1002")
+    assert (sequence["format"], sequence["nextSequence"]) == ("GU-%NUMBER", str(int(second[3:]) + 1))
 
 
 def of(ident: str) -> Any:

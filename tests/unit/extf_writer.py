@@ -103,14 +103,15 @@ class Head:
     client: str = "55003"
     year: date = date(2026, 1, 1)
     length: int = 4
+    locked: int = 0
 
     def written(self) -> str:
         """31 fields."""
         days = [f"{day:%Y%m%d}" for day in (self.year, self.first, self.last)]
         return (
             f'"EXTF";{self.main_version};{self.category};"{self.name}";{self.version};20261101120000000;;"SV";"";"";'
-            f'{self.consultant};{self.client};{days[0]};{self.length};{days[1]};{days[2]};"Rechnungen";"";1;0;0;"EUR";;"";;;'
-            f'"{self.chart}";;;"";""'
+            f'{self.consultant};{self.client};{days[0]};{self.length};{days[1]};{days[2]};"Rechnungen";"";1;0;'
+            f'{self.locked};"EUR";;"";;;"{self.chart}";;;"";""'
         )
 
 

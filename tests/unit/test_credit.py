@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.credit import refund_due, refund_due_of_closed
+from worker.domain.credit import Credit, credit_of, exceeded, refund_due, refund_due_of_closed
+from worker.domain.invoice import CreditNote, Item
+from worker.domain.jobs import CreditPosition
 
 cents = st.integers(0, 20_000).map(lambda n: Decimal(n) / 100)
 parts = st.lists(st.integers(1, 9_000).map(lambda n: Decimal(n) / 100), min_size=1, max_size=6)
@@ -48,3 +50,22 @@ def test_refunds_add_up_to_the_payment(credited: list[Decimal], paid: Decimal) -
         before += part
     assert (left, kept) == (0, 0)
     assert refund_due(gross, paid, Decimal(0), gross) == paid
+
+
+def test_net_of_a_rate_is_limited() -> None:
+    """Sums so small that they carry no tax: gross there is room for 1.19 at 19 %, but net only for 1.00."""
+    invoiced = [Item(1, "A", None, Decimal(1), None, Decimal(1), Decimal(19)),
+                Item(2, "B", None, Decimal(1), None, Decimal(9), Decimal(7))]  # fmt: skip
+    wanted = CreditPosition(position=1, unit_price=Decimal("0.02"))
+    for count, measure in ((50, None), (51, "net"), (60, "gross")):
+        credit = credit_of("R-1", [wanted] * count, invoiced, "EUR")
+        assert isinstance(credit, Credit)
+        found = exceeded("R-1", credit, [], Decimal(0), invoiced, "EUR")
+        assert (found and found.parameters["measure"]) == measure
+    before = CreditNote(
+        "R-1/x", "job", "1", "finalized", "GU-1", Decimal("0.60"), {Decimal(19): (Decimal("0.60"),) * 2}
+    )
+    credit = credit_of("R-1", [wanted] * 21, invoiced, "EUR")
+    assert isinstance(credit, Credit)
+    found = exceeded("R-1", credit, [before], Decimal(0), invoiced, "EUR")
+    assert found is not None and found.parameters["left"] == "0.40"

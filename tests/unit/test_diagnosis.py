@@ -132,7 +132,7 @@ def test_job_ahead_is_named() -> None:
         ({}, {}, "0.00 of 119.00 EUR has come. The payment sync ran 2 min ago and runs every 10 min, next in", False),
         ({}, {"token_configured": False}, "SEVDESK_API_TOKEN is not set, so no payment sync runs.", True),
         ({}, {"sync_age": 7200.0}, "The payment sync last ran 2 h ago, though it is due every 10 min.", True),
-        ({}, {"sync_age": None}, "The payment sync has not run yet", True),
+        ({}, {"sync_age": None}, "The payment sync has not run yet; the first one starts with the worker.", False),
         ({"gross_amount": Decimal("NaN")}, {}, "so its payments are not compared.", True),
         ({"claim_status": "paid"}, {}, "Published as RE-1, sent and paid.", False),
         ({"claim_status": "paid", "sending": "post"}, {}, "Published as RE-1, sent by post and paid.", False),

@@ -1,6 +1,8 @@
 """The official rules judge what the sandbox writes, and what is no e-invoice is refused without harm."""
 
-from collections.abc import AsyncIterator
+import base64
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -8,10 +10,10 @@ import httpx
 import pytest
 
 from sevdesk_client.sandbox.http.server import running
-from tests.sandbox.sandbox_client import NO_TLS, TOKEN, SandboxClient, line, ref
+from tests.sandbox.sandbox_client import NO_TLS, TOKEN, SandboxClient, credit_body, line, ref, save_body, send
 from worker.einvoice import reading
 from worker.einvoice.finding import FaultKind, kind_of_rule
-from worker.einvoice.validation import validate
+from worker.einvoice.validation import validate, validate_pdf
 
 # Tax rule -> rate, buyer's country and VAT id.
 RULES: dict[int, tuple[int, int, str | None]] = {
@@ -35,7 +37,7 @@ async def sandbox() -> AsyncIterator[SandboxClient]:
         yield SandboxClient(found, http)
 
 
-async def e_invoice(sandbox: SandboxClient, rule: int, **invoice: Any) -> str:
+async def e_invoice(sandbox: SandboxClient, rule: int, discounts: Sequence[Any] = (), **invoice: Any) -> str:
     """The id of a finalised e-invoice under the rule."""
     _, country, vat_id = RULES[rule]
     contact = ref(await sandbox.contact(buyerReference="-", **({"vatNumber": vat_id} if vat_id else {})), "Contact")
@@ -43,7 +45,11 @@ async def e_invoice(sandbox: SandboxClient, rule: int, **invoice: Any) -> str:
     await sandbox.objects("POST", "/CommunicationWay", 201, json=way)
     given = {"taxRule": ref(rule, "TaxRule"), "addressCountry": ref(country, "StaticCountry"), "contact": contact}
     given |= {"paymentMethod": ref(21919, "PaymentMethod"), "propertyIsEInvoice": True, "taxText": "Steuerfrei, weil"}
-    return await sandbox.open_id(**given, **invoice)
+    body = save_body(**given, **invoice) | {"discountSave": list(discounts) or None}
+    saved = await sandbox.objects("POST", "/Invoice/Factory/saveInvoice", 201, json=body)
+    ident = str(saved["invoice"]["id"])
+    await sandbox.send_by(ident)
+    return ident
 
 
 async def findings(sandbox: SandboxClient, ident: str) -> list[str]:
@@ -64,15 +70,62 @@ async def test_right_invoices_keep_the_rules(sandbox: SandboxClient, rule: int) 
     assert await findings(sandbox, storno["id"]) == []
 
 
+def off(value: str) -> dict[str, Any]:
+    """A discount in per cent on the whole document."""
+    return {"objectName": "Discounts", "mapAll": True, "discount": True, "percentage": True, "value": value}
+
+
+async def credited(sandbox: SandboxClient, ident: str, lines: list[Any], rule: int) -> list[str]:
+    """What the rules object to in the PDF of a credit note over these lines, on a paid e-invoice."""
+    invoice = await sandbox.invoice(ident)
+    await sandbox.pay(ident, invoice["sumGross"])
+    about = {"taxRule": ref(rule, "TaxRule"), "taxText": "Steuerfrei, weil", "propertyIsEInvoice": True}
+    about |= {"paymentMethod": ref(21919, "PaymentMethod"), "creditNoteNumber": f"GU-{ident}"}
+    body = credit_body(
+        ident, lines, contact=invoice["contact"], addressCountry=ref(RULES[rule][1], "StaticCountry"), **about
+    )
+    note = await sandbox.objects("POST", "/CreditNote/Factory/saveCreditNote", 201, json=body)
+    path = f"/CreditNote/{note['creditNote']['id']}"
+    await sandbox.objects("PUT", f"{path}/sendBy", json=send())
+    document = await sandbox.objects("GET", f"{path}/getPdf", params={"preventSendBy": "true"})
+    verdict = validate_pdf(base64.b64decode(document["content"]))
+    assert verdict.attached is not None and reading.read(verdict.attached).type_code == "381"
+    return [str(each) for each in verdict.findings]
+
+
+@pytest.mark.parametrize("rule", RULES)
+async def test_right_credit_notes_keep_the_rules(sandbox: SandboxClient, rule: int) -> None:
+    """Under each tax rule, over a part of the invoice."""
+    rate = RULES[rule][0]
+    ident = await e_invoice(sandbox, rule, lines=[line("33.335", "2.5", rate), line(50, rate=rate)])
+    assert await credited(sandbox, ident, [line("33.335", "0.5", rate)], rule) == []
+
+
+async def test_discounted_invoices_keep_the_rules(sandbox: SandboxClient) -> None:
+    """A discount on the document is split by rate."""
+    lines = [line("19.99", "3", 7), line("33.335", rate=19)]
+    assert await findings(sandbox, await e_invoice(sandbox, 1, lines=lines, discounts=[off("2.5")])) == []
+
+
 @pytest.mark.long
 async def test_five_hundred_invoices_keep_the_rules(sandbox: SandboxClient) -> None:
-    """Rules by units by prices by quantities, mixed rates where the rule allows them."""
+    """Rules by units by prices by quantities, mixed rates where the rule allows them, each second with a discount on
+    the document; every fifth is credited in part."""
     cases = list(product(RULES, UNITS, PRICES, ("1", "0.5", "-3")))
-    for rule, unit, price, quantity in cases[:: max(1, len(cases) // 500)]:
+    counts = Counter[str]()
+    for number, (rule, unit, price, quantity) in enumerate(cases[:: max(1, len(cases) // 500)]):
         rate = RULES[rule][0]
         more = [line("19.99", "3", 7)] if rule == 1 else []
         lines = [line(price, quantity, rate, unity=ref(unit, "Unity")), line("9999", rate=rate), *more]
-        assert await findings(sandbox, await e_invoice(sandbox, rule, lines=lines)) == [], (rule, unit, price, quantity)
+        discounts = [off("2.5")] if number % 2 else []
+        ident = await e_invoice(sandbox, rule, lines=lines, discounts=discounts)
+        assert await findings(sandbox, ident) == [], (rule, unit, price, quantity, discounts)
+        counts["invoices"] += 1
+        if number % 5 == 0:
+            assert await credited(sandbox, ident, [line("99.995", "0.5", rate)], rule) == [], (rule, unit, price)
+            counts["credit notes"] += 1
+    assert counts["invoices"] >= 500 and counts["credit notes"] >= 100
+    print(dict(counts))
 
 
 def bomb() -> bytes:

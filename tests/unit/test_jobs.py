@@ -8,7 +8,7 @@ import pytest
 from worker.domain.jobs import KINDS, BadJob, Role, SendInvoice, SyncPayments, parse
 
 INVOICE = UUID(int=0xA1)
-FOR_AN_INVOICE = ["publish_invoice", "send_invoice", "mail_bounced", "fetch_invoice_pdf"]
+FOR_AN_INVOICE = ["publish_invoice", "send_invoice", "mail_bounced", "fetch_invoice_pdf", "undelete_invoice"]
 
 GOOD: list[tuple[str, dict[str, Any]]] = [
     *((kind, {"invoice_id": str(INVOICE)}) for kind in FOR_AN_INVOICE),

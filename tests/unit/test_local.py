@@ -254,9 +254,9 @@ def test_wrong_program_folder_is_named(
 
 
 def test_default_folder_follows_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Root's data are in /var/lib, other users' data in their state folder."""
+    """Root's data are kept only where root says, other users' data in their state folder."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    expected = Path("/var/lib/sevdesk-worker") if os.geteuid() == 0 else tmp_path / "sevdesk-worker"
+    expected = None if os.geteuid() == 0 else tmp_path / "sevdesk-worker"
     assert local.default_directory() == expected
 
 

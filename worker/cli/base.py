@@ -8,13 +8,16 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib.metadata import version
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 from pydantic import ValidationError
+from typer.core import TyperGroup
 
 from worker.domain.visible import visible, visible_in_json
+from worker.env_file import UnreadableEnvFile
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,11 +35,44 @@ PIPE_WIDTH = 140
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
 
-cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+# Groups of `--help`, as in docs/operating.md.
+LOOK, ACT = "Look", "Act"
+
+# Commands in the order of the same tables; others come after these.
+ORDER = (
+    "status", "top", "tail", "jobs", "why", "show", "preview", "files", "exports", "verify", "reconcile", "doctor",
+    "health", "mapping", "schema", "problems",
+    "run", "migrate", "clean", "enqueue", "test-connection", "retry", "dismiss", "init", "seed", "local",
+    "sandbox", "demo",
+)  # fmt: skip
+
+
+class _Ordered(TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:
+        place = {name: number for number, name in enumerate(ORDER)}
+        return sorted(self.commands, key=lambda name: place.get(name, len(ORDER)))
+
+
+cli = typer.Typer(
+    cls=_Ordered,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sevdesk-worker {version('sevdesk-worker')}")
+        raise typer.Exit
 
 
 @cli.callback()
-def about() -> None:
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
     """Publishes the billing system's invoices to sevDesk and brings their payment state back."""
 
 
@@ -48,10 +84,11 @@ def settings() -> Settings:
     except ValidationError as error:
         for problem in error.errors():
             name = "_".join(map(str, problem["loc"])).upper()
-            typer.echo(f"Setting {name}: {problem['msg']}. See .env.example.", err=True)
+            said = problem["msg"].removeprefix("Value error, ")
+            typer.echo(visible(f"Setting {name}: {said}. See .env.example." if name else f"{said}."), err=True)
         raise typer.Exit(USAGE) from None
-    except UnicodeDecodeError:
-        fail("The file .env in this folder is not UTF-8 text. Save it as UTF-8.", USAGE)
+    except UnreadableEnvFile as error:
+        fail(str(error), USAGE)
     except OSError as error:
         fail(f"Cannot read the file .env in this folder: {error.strerror}.", USAGE)
 
@@ -65,6 +102,7 @@ def fail(text: str, code: int = FAILED) -> NoReturn:
 @contextmanager
 def postgres_errors(code: int = FAILED) -> Iterator[None]:
     """End the command with one sentence and this exit code if Postgres lacks a table or refuses."""
+    from worker.store import postgres_cause
     from worker.store.probe import NOT_MIGRATED, PostgresError, what_is_missing
 
     try:
@@ -72,7 +110,7 @@ def postgres_errors(code: int = FAILED) -> Iterator[None]:
     except NOT_MIGRATED as error:
         fail(what_is_missing(error), code)
     except PostgresError as error:
-        fail(f"Postgres refuses ({type(error).__name__}). Check DATABASE_URL and the role's rights with doctor.", code)
+        fail(f"Postgres refuses: {postgres_cause(error)}. Check DATABASE_URL and the role's rights with doctor.", code)
 
 
 def require_token() -> None:
@@ -84,10 +122,14 @@ def require_token() -> None:
 def with_store(act: Callable[["Store"], Awaitable[T]], advice: str = "") -> T:
     """Run `act` on one database connection. If the database or sevDesk fails: one sentence about it, and exit code 1.
 
+    The same with exit code 3 if a row holds a status that the worker does not know.
+
     `advice` follows an error of sevDesk.
     """
     from sevdesk_client.errors import SevDeskError
-    from worker.store import CONNECTION_LOST, Store
+    from worker.operator.lookup import Ambiguous
+    from worker.store import CONNECTION_LOST, Store, postgres_cause
+    from worker.store.rows import UnknownValue
 
     url = settings().database_url
 
@@ -102,9 +144,13 @@ def with_store(act: Callable[["Store"], Awaitable[T]], advice: str = "") -> T:
         try:
             return asyncio.run(work())
         except CONNECTION_LOST as error:
-            fail(f"Cannot reach Postgres ({type(error).__name__}). Check DATABASE_URL.")
+            fail(f"Cannot reach Postgres: {postgres_cause(error)}. Check DATABASE_URL.")
         except SevDeskError as error:
             fail(f"{error} {advice}")
+        except Ambiguous as error:
+            fail(str(error))
+        except UnknownValue as error:
+            fail(f"{error} {error.problem.next_step(job=str(error.invoice_id))}", MUST_ACT)
 
 
 def console() -> "Console":

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.base import AsJson, cli, fail, settings, show, with_store
+from worker.cli.base import ACT, AsJson, cli, fail, settings, show, with_store
 
 
-@cli.command()
+@cli.command(rich_help_panel=ACT)
 def migrate(
     billing_reference: Annotated[
         bool,
@@ -18,7 +18,7 @@ def migrate(
     """Bring the worker's own tables up to date."""
     import psycopg
 
-    from worker.store.migrate import NotMigrated
+    from worker.store.migrate import NotMigrated, billing_tables
     from worker.store.migrate import migrate as apply
 
     try:
@@ -32,10 +32,13 @@ def migrate(
         fail(f"Postgres refuses: {_first_line(error)}.{where}")
     except NotMigrated as error:
         fail(str(error))
-    show(as_json, {"applied": applied}, f"Applied {', '.join(applied)}." if applied else "Nothing to apply.")
+    text = f"Applied {', '.join(applied)}." if applied else "Nothing to apply."
+    if "billing_reference" in applied:
+        text += f"\nCreated the billing tables {', '.join(billing_tables())}; they are empty."
+    show(as_json, {"applied": applied}, text)
 
 
-@cli.command()
+@cli.command(rich_help_panel=ACT)
 def clean(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be deleted.")] = False,
     as_json: AsJson = False,

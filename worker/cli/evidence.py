@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.base import MUST_ACT, AsJson, cli, fail, show, with_store, write_private
+from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, fail, show, with_store, write_private
 from worker.store import Store
 
 
-@cli.command()
+@cli.command(rich_help_panel=LOOK)
 def verify(
     bundle: Annotated[Path, typer.Argument(metavar="FILE.zip", help="What `show --bundle` wrote.")],
     seal: Annotated[str | None, typer.Option(help="The seal that was printed then and kept elsewhere.")] = None,

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.base import FAILED, AsJson, cli, settings, show
+from worker.cli.base import FAILED, LOOK, AsJson, cli, settings, show
 from worker.domain.health_check import Check
 
 STYLES = {"ok": "green", "warn": "yellow", "fail": "red", "unknown": "yellow"}
 
 
-@cli.command()
+@cli.command(rich_help_panel=LOOK)
 def doctor(as_json: AsJson = False) -> None:
     """Check Postgres, the billing tables, rights, Redis, sevDesk and the configuration. Exit 1: something fails."""
     from rich.table import Table
@@ -40,7 +40,7 @@ def doctor(as_json: AsJson = False) -> None:
         raise typer.Exit(FAILED)
 
 
-@cli.command()
+@cli.command(rich_help_panel=LOOK)
 def health(
     here: Annotated[bool, typer.Option("--here", help="Only a worker on this host counts.")] = False,
     sync_within: Annotated[

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from worker.cli.base import dump
-from worker.cli.tables import facts, table
+from worker.cli.tables import facts, local_time, money, table
 from worker.domain.dates import BERLIN
 from worker.store.connection import EARLIEST, LATEST
 
@@ -26,24 +26,22 @@ class InvoiceHistory(TypedDict):
 
 
 def history_view(history: InvoiceHistory) -> RenderableType:
-    """Numbers, sums and statuses, then the timeline in Berlin time."""
+    """Numbers, sums and statuses, then the timeline in local time; the day of payment is sevDesk's, a Berlin day."""
     row, paid_at = history["invoice"], history["invoice"]["paid_at"]
     paid_on = f" on {paid_at.astimezone(BERLIN):%Y-%m-%d}" if paid_at else ""
     if paid_at in (EARLIEST, LATEST):
         paid_on = " on a day beyond the calendar"
+    sums = {"net": row["net_amount"], "tax": row["tax_amount"], "gross": row["gross_amount"]}
     head = facts(
         ("invoice", f"{row['invoice_number']} ({row['document_kind']}, {row['id']})"),
         ("sevDesk", f"{row['external_invoice_number'] or '-'} (id {row['external_id'] or '-'})"),
-        ("sums", f"net {row['net_amount']}, tax {row['tax_amount']}, gross {row['gross_amount']} {row['currency']}"),
+        ("sums", ", ".join(f"{name} {money(amount, row['currency'])}" for name, amount in sums.items())),
         ("status", f"{row['document_status']}, {row['accounting_sync_status']}, {row['claim_status']}"),
-        ("paid", f"{row['paid_amount']} {row['currency']}{paid_on}"),
+        ("paid", f"{money(row['paid_amount'], row['currency'])}{paid_on}"),
     )
     if not history["timeline"]:
         return Group(head, "Nothing has happened yet.")
-    rows = [
-        (f"{row['at'].astimezone(BERLIN):%Y-%m-%d %H:%M:%S}", row["source"], row["what"], _detail(row["detail"]))
-        for row in history["timeline"]
-    ]
+    rows = [(local_time(row["at"]), row["source"], row["what"], _detail(row["detail"])) for row in history["timeline"]]
     return Group(head, table(("when", "", "what", "detail"), rows))
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import typer
 
-from worker.cli.base import MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store
+from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store
 from worker.operator.lookup import resolve
 from worker.store import Store
 
@@ -25,7 +25,7 @@ async def invoice_id_of(store: Store, subject: str) -> UUID:
     return found.invoice_id
 
 
-@cli.command("show")
+@cli.command("show", rich_help_panel=LOOK)
 def show_invoice(
     invoice: Subject,
     as_json: AsJson = False,
@@ -52,21 +52,22 @@ def show_invoice(
     show(as_json, history, history_view(history))
 
 
-@cli.command()
+@cli.command(rich_help_panel=LOOK)
 def why(
     subject: Annotated[str, typer.Argument(metavar="INVOICE|JOB", help="An invoice (number or id), or a job's id.")],
     as_json: AsJson = False,
 ) -> None:
     """Say in plain words why an invoice or job is where it is, and what comes next. Exit 3: a person must act."""
-    from worker.operator.diagnosis import Diagnosis, diagnose
+    from worker.operator.connections import is_in_inbox
+    from worker.operator.diagnosis import Diagnosis, diagnose, in_inbox
     from worker.operator.situation import gather
 
     async def read(store: Store) -> Diagnosis:
         found = await resolve(store, subject)
         if found is None:
-            fail(
-                f"No invoice or job has the number or id {subject!r}. A job no worker has polled yet is only in Redis."
-            )
+            if await is_in_inbox(settings(), subject):
+                return in_inbox(subject, await store.query("living_workers"))
+            fail(f"No invoice or job has the number or id {subject!r}. Redis has no such job, either.")
         return diagnose(await gather(store, found, settings()))
 
     answer = with_store(read)
@@ -76,7 +77,7 @@ def why(
         raise typer.Exit(MUST_ACT)
 
 
-@cli.command()
+@cli.command(rich_help_panel=LOOK)
 def preview(
     invoice: Subject,
     offline: Annotated[

@@ -1,70 +1,44 @@
-"""Commands about jobs: jobs, enqueue, retry, dismiss."""
+"""Commands that ask for jobs and decide about parked ones: enqueue, retry, dismiss."""
 
 import getpass
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
-from worker.cli.base import MUST_ACT, USAGE, AsJson, cli, fail, show, with_store
+from worker.cli.base import ACT, MUST_ACT, USAGE, AsJson, cli, fail, show, with_store
+from worker.cli.following import Wait, end_as, result_of, result_text, wait_for
 from worker.cli.invoices import invoice_id_of
+from worker.cli.job_list import Code, KindOption, check_filters, complete_kind
 from worker.domain import jobs as contract
-from worker.domain.ledger import JobState
-from worker.domain.problems import CATALOGUE
 from worker.operator.diagnosis import duration
 from worker.operator.lookup import resolve
-from worker.operator.rows import DecidingJobRow, ListedJobRow
+from worker.operator.rows import DecidingJobRow
 from worker.store import NoOpenQuestion, Store
 from worker.store.rows import Row
 
-FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
-Code = Annotated[str | None, typer.Option(help="A problem code, for example token_refused.")]
-KindOption = Annotated[str | None, typer.Option("--kind", help="A job kind, for example publish_invoice.")]
 Older = Annotated[str | None, typer.Option(help="Parked for longer than this: 90s, 30m, 2h, 7d.")]
 ParkedSubject = Annotated[
     str | None, typer.Argument(metavar="JOB|INVOICE", help="A parked job, or the parked jobs of an invoice.")
 ]
 
 
-@cli.command()
-def jobs(
-    state: Annotated[str | None, typer.Option(help=f"One of {', '.join(JobState)}.")] = None,
-    kind: KindOption = None,
-    code: Code = None,
-    since: Annotated[
-        datetime | None, typer.Option(help="Asked for at or after this day or time (UTC).", formats=FORMATS)
-    ] = None,
-    until: Annotated[
-        datetime | None, typer.Option(help="Asked for before this day or time (UTC).", formats=FORMATS)
-    ] = None,
-    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1, max=10_000)] = 20,
-    as_json: AsJson = False,
-) -> None:
-    """List jobs, the newest first."""
-    from worker.cli.status_view import job_table
-
-    if state is not None and state not in tuple(JobState):
-        fail(f"--state is {state!r}; it must be one of {', '.join(JobState)}.", USAGE)
-    _check_filters(kind, code)
-    wanted = {"state": state, "kind": kind, "code": code, "since": _utc(since), "until": _utc(until), "most": limit}
-    rows: list[ListedJobRow] = with_store(lambda store: store.query("list_jobs", **wanted))
-    show(as_json, rows, job_table(rows) if rows else "No such job.")
-
-
-@cli.command()
+@cli.command(rich_help_panel=ACT)
 def enqueue(
-    kind: Annotated[str, typer.Argument(help="The job kind, for example publish_invoice.")],
+    kind: Annotated[
+        str, typer.Argument(help="The job kind, for example publish_invoice.", autocompletion=complete_kind)
+    ],
     values: Annotated[
         list[str] | None,
         typer.Argument(help="key=value ..., JSON values or plain text; also requested_by=UUID, correlation_id=TEXT."),
     ] = None,
+    wait: Wait = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask for a job through the outbox and print its id; invoice_id may be the invoice's number."""
@@ -87,6 +61,26 @@ def enqueue(
         if invoice is not None:
             payload["invoice_id"] = str(await invoice_id_of(store, invoice))
         return await store.request_job(kind, _flat(payload), requested_by=person, correlation_id=correlation_id)
+
+    job_id = with_store(ask)
+    if not wait:
+        return show(as_json, {"job_id": job_id}, job_id)
+    ended = wait_for([job_id], as_json)
+    show(as_json, result_of(ended[0]), result_text(ended[0]))
+    end_as(ended)
+
+
+@cli.command(rich_help_panel=ACT)
+def undelete(
+    invoice: Annotated[
+        str, typer.Argument(metavar="INVOICE", help="Its number, its id, or sevDesk's number or id for it.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Ask for a job that takes an invoice over again if sevDesk has it although it counts as deleted there."""
+
+    async def ask(store: Store) -> str:
+        return await store.request_job("undelete_invoice", {"invoice_id": str(await invoice_id_of(store, invoice))})
 
     job_id = with_store(ask)
     show(as_json, {"job_id": job_id}, job_id)
@@ -120,7 +114,7 @@ class ParkedJobs:
         return bool(self.code or self.kind or self.older)
 
 
-@cli.command()
+@cli.command(rich_help_panel=ACT)
 def retry(
     subject: ParkedSubject = None,
     all_parked: Annotated[bool, typer.Option("--all-parked", help="Every parked job, in the order asked.")] = False,
@@ -131,6 +125,7 @@ def retry(
         Answer | None,
         typer.Option("--as", help="The answer to what the job asks: did it happen or not; or go on."),
     ] = None,
+    wait: Wait = False,
     as_json: AsJson = False,
 ) -> None:
     """Take parked jobs up again from the start; finished work is found, not repeated."""
@@ -149,10 +144,15 @@ def retry(
 
     retried = with_store(unpark)
     lines = [f"Job {job_id} is requested again." for job_id in retried] or ["No job is parked."]
-    show(as_json, {"retried": retried}, "\n".join(lines))
+    if not (wait and retried):
+        return show(as_json, {"retried": retried}, "\n".join(lines))
+    ended = wait_for(retried, as_json)
+    shown = {"retried": retried, "jobs": [result_of(job) for job in ended]}
+    show(as_json, shown, "\n".join(result_text(job) for job in ended))
+    end_as(ended)
 
 
-@cli.command()
+@cli.command(rich_help_panel=ACT)
 def dismiss(
     subject: ParkedSubject = None,
     reason: Annotated[str, typer.Option(help="Why it need not be done; stays on record.")] = "",
@@ -169,7 +169,7 @@ def dismiss(
 
     async def end(store: Store) -> tuple[list[str], list[str]]:
         parked = await _parked(store, wanted)
-        who = by.strip() or _login_name()
+        who = by.strip() or login_name()
         ended = [j for j in parked if await store.query("dismiss_job", job_id=j, by=who, reason=reason.strip())]
         asking = [j for j in parked if j not in ended and await store.query("has_open_intent", job_id=j)]
         if subject is not None and not ended and not asking:
@@ -188,7 +188,8 @@ def dismiss(
         raise typer.Exit(MUST_ACT)
 
 
-def _login_name() -> str:
+def login_name() -> str:
+    """Who runs the command."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name
@@ -199,18 +200,11 @@ def _chosen(
     subject: str | None, code: str | None, kind: str | None, older: str | None, *, all_parked: bool = False
 ) -> ParkedJobs:
     """Ends the command unless exactly one way of choosing is used."""
-    _check_filters(kind, code)
+    check_filters(kind, code)
     wanted = ParkedJobs(subject, code, kind, _seconds(older))
     if (subject is not None) + all_parked + wanted.by_condition != 1:
         fail("Name a job or an invoice, or choose by --code, --kind and --older (retry: or --all-parked).", USAGE)
     return wanted
-
-
-def _check_filters(kind: str | None, code: str | None) -> None:
-    if kind is not None and kind not in contract.KINDS and kind != "unreadable":
-        fail(f"--kind is {kind!r}; known are {', '.join(contract.KINDS)} and unreadable.", USAGE)
-    if code is not None and code not in CATALOGUE:
-        fail(f"--code is {code!r}; sevdesk-worker problems lists the codes.", USAGE)
 
 
 def _seconds(text: str | None) -> float | None:
@@ -218,10 +212,6 @@ def _seconds(text: str | None) -> float | None:
     if text is not None and match is None:
         fail(f"--older is {text!r}; it must be like 90s, 30m, 2h or 7d.", USAGE)
     return None if match is None else float(int(match[1]) * UNITS[match[2]])
-
-
-def _utc(time: datetime | None) -> datetime | None:
-    return None if time is None else time.replace(tzinfo=UTC)
 
 
 async def _unpark(store: Store, job_id: str, outcome: Answer | None) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.base import MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store, write_private
+from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store, write_private
 from worker.store import Store
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from worker.reconcile.read import Reconciliation
 
 
-@cli.command()
+@cli.command(rich_help_panel=LOOK)
 def reconcile(
     fix: Annotated[bool, typer.Option("--fix", help="Ask for the jobs that repair what a job can repair.")] = False,
     confirmed: Annotated[
@@ -32,7 +32,7 @@ def reconcile(
     from worker.operator.connections import open_account_gated, other_account_of
     from worker.reconcile.html import report
     from worker.reconcile.read import reconcile as compare
-    from worker.reconcile.read import request_repairs, store_counts
+    from worker.reconcile.read import request_repairs, store_result
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))  # the command prints its result itself
 
@@ -41,7 +41,7 @@ def reconcile(
             if (other := await other_account_of(store, account)) is not None:
                 fail(other)
             result = await compare(store, account.client)
-        number = await store_counts(store, result)
+        number = await store_result(store, result)
         if fix and not confirmed and result.takes_much_away(settings().mass_change_limit):
             fail(
                 f"In sevDesk {len(result.taking_away)} of {result.invoices} invoices are gone, cancelled or numbered "

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.base import USAGE, AsJson, cli, dump, fail, show
+from worker.cli.base import LOOK, USAGE, AsJson, cli, dump, fail, show
 from worker.domain.problems import CATALOGUE, Lang
 
 
-@cli.command()
+@cli.command(rich_help_panel=LOOK)
 def schema(as_json: AsJson = False) -> None:
     """Print the JSON Schema of job payloads and results, event-log payloads and notifications (always JSON)."""
     from worker.operator.interface_schema import interface_schema
@@ -16,7 +16,7 @@ def schema(as_json: AsJson = False) -> None:
     typer.echo(dump(interface_schema()))
 
 
-@cli.command()
+@cli.command(rich_help_panel=LOOK)
 def problems(
     code: Annotated[str | None, typer.Argument(help="One code, for example recipient_missing_email.")] = None,
     lang: Annotated[Lang, typer.Option(help="Language of the sentences.")] = "en",
@@ -32,7 +32,7 @@ def problems(
     show(as_json, entries, table(("code", "who acts", "cause", "next step"), rows))
 
 
-@cli.command()
+@cli.command(rich_help_panel=LOOK)
 def mapping(as_json: AsJson = False) -> None:
     """Print which of our fields fills which of sevDesk's, and which come back: the tables the steps work by."""
     from worker.cli.tables import table

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.base import MUST_ACT, AsJson, cli, require_token, settings, show, with_store
+from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, require_token, settings, show, with_store
 from worker.store import Store
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from worker.operator.rehearse import Rehearsal
 
 
-@cli.command()
+@cli.command(rich_help_panel=LOOK)
 def rehearse(
     since: Annotated[
         datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First issue date; all by default.")
@@ -54,7 +54,7 @@ def rehearsal_view(result: "Rehearsal") -> "RenderableType":
         (group.count, group.code, group.verdict, group.actor, ", ".join(group.examples), group.cause)
         for group in result.groups
     ]
-    columns = ("invoices", "problem", "publishing", "who acts", "first ones", "the first one's cause")
+    columns = ("invoices", "problem", "publishing", "who acts", "first ones", "cause")
     head = f"{result.invoices} approved invoices: {result.publishes} would be published, {result.stops} would not."
     notes = "\n".join(f"Not judged: {each}." for each in result.not_judged)
     return Group(head, *([table(columns, rows)] if rows else []), notes)

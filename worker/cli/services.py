@@ -7,15 +7,16 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.base import FAILED, USAGE, cli, console, fail, postgres_errors, settings
+from worker.cli.base import ACT, FAILED, USAGE, cli, console, fail, postgres_errors, settings
 from worker.observability import log
 
 
-@cli.command()
+@cli.command(rich_help_panel=ACT)
 def run() -> None:
     """Run the worker until SIGTERM."""
     from worker.app import App
     from worker.operator.checks_postgres import DIRECT_LOCKS, locks_refused
+    from worker.queue.redis_client import UnsuitableRedis
     from worker.store import WRONG_URL, PooledLocks
 
     log.set_up(settings().log_level, settings().log_format)
@@ -31,14 +32,16 @@ def run() -> None:
             asyncio.run(work())
         except PooledLocks:
             fail(f"{locks_refused(settings())} {DIRECT_LOCKS}", USAGE)
+        except UnsuitableRedis as error:
+            fail(f"{error}.", USAGE)
         except WRONG_URL:
             fail("DATABASE_URL or DATABASE_LOCK_URL has an option with a wrong value, such as sslmode.", USAGE)
 
 
-@cli.command()
+@cli.command(rich_help_panel=ACT)
 def local(
     directory: Annotated[
-        Path | None, typer.Option("--dir", help="Where the data live; kept for the next start.")
+        Path | None, typer.Option("--dir", help="Where the data are kept; root's are not without it.")
     ] = None,
 ) -> None:
     """Start embedded Postgres and Redis, print their URLs, and stay until signalled."""
@@ -51,7 +54,7 @@ def local(
         fail(f"Cannot start the embedded servers: {error}.", FAILED)
 
 
-@cli.command()
+@cli.command(rich_help_panel=ACT)
 def sandbox(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
     token: Annotated[str | None, typer.Option(help="The API token it accepts; a random one by default.")] = None,
@@ -68,7 +71,10 @@ def sandbox(
     ] = None,
 ) -> None:
     """Start the local sevDesk, print its URL and token, and stay until signalled."""
-    from sevdesk_client.sandbox.command import run as run_sandbox
+    try:
+        from sevdesk_client.sandbox.command import run as run_sandbox
+    except ModuleNotFoundError as error:
+        fail(f"The sandbox needs {error.name}, which is not installed: pip install 'sevdesk-worker[sandbox]'")
 
     try:
         read_ms, write_ms = (float(part) for part in latency.split(","))
@@ -79,7 +85,7 @@ def sandbox(
     raise typer.Exit(code)
 
 
-@cli.command()
+@cli.command(rich_help_panel=ACT)
 def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave everything running afterwards, with the URLs printed.")

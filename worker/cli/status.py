@@ -1,14 +1,13 @@
-"""Commands about the whole system: status, top. They show no personal data."""
+"""The command about the whole system: status. It shows no personal data."""
 
 import asyncio
-import signal
 from collections import Counter
-from time import monotonic, sleep
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from time import monotonic
+from typing import TYPE_CHECKING
 
 import typer
 
-from worker.cli.base import USAGE, AsJson, Visibly, cli, console, dump, fail, settings, show, with_store
+from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, settings, show, with_store
 from worker.operator.connections import redis_state
 from worker.operator.rows import AccountRow
 from worker.settings import Settings
@@ -24,21 +23,28 @@ MAX_SHOWN = 10
 NEWEST = 1000
 
 
-async def read_status(store: Store, given: Settings) -> "Status":
-    """Read everything that `status` shows, through indexes: the cost does not grow with the number of invoices."""
+async def read_status(store: Store, given: Settings, most: int = MAX_SHOWN) -> "Status":
+    """Read everything that `status` shows, through indexes: the cost does not grow with the number of invoices.
+
+    `most`: rows per table.
+    """
     began = monotonic()
     redis = asyncio.create_task(redis_state(given))
     account: AccountRow = await store.query("account")
     result: Status = {
         "jobs": _by_state(await store.query("count_jobs")),
         "newest_jobs": _by_state(await store.query("recent_states", most=NEWEST)),
-        "running": await store.query("running_jobs", most=MAX_SHOWN),
-        "parked": await store.query("parked_jobs", most=MAX_SHOWN),
+        "running": await store.query("running_jobs", most=most),
+        "parked": await store.query("parked_jobs", most=most),
         "oldest_waiting": await store.query("oldest_waiting"),
         "account": {**account, "token_here": given.sevdesk_api_token is not None},
         "last_reconciliation": await store.query("last_reconciliation"),
         "about": await store.query("table_sizes"),
         "workers": await store.query("living_workers"),
+        "notices": {row["code"]: row["notices"] for row in await store.query("count_notices")},
+        "newest_notices": await store.query("open_notices", invoice_id=None, most=MAX_SHOWN),
+        "export": await store.query("export_with_findings"),
+        "leader": await store.query("leader"),
         "redis": await redis,
         "ms": 0,
     }
@@ -53,48 +59,12 @@ def _by_state(rows: list[Row]) -> dict[str, int]:
     return jobs
 
 
-@cli.command()
+@cli.command(rich_help_panel=LOOK)
 def status(as_json: AsJson = False) -> None:
-    """Show the queue, what is parked, the workers, the connection and the last payment sync."""
-    from worker.cli.status_view import status_view
+    """Show the queue, what is parked or noticed, workers, connection and last sync. Exit 3: a person must act."""
+    from worker.cli.status_view import needs_person, status_view
 
     result = with_store(lambda store: read_status(store, settings()))
     show(as_json, result, status_view(result))
-
-
-@cli.command()
-def top(
-    every: Annotated[float, typer.Option(help="Seconds between two looks.")] = 1.0,
-    once: Annotated[bool, typer.Option("--once", help="Look once and end.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Watch the same as status, live, until Ctrl-C; --json prints one line a look."""
-    from rich.live import Live
-
-    from worker.cli.status_view import status_view
-
-    if not 0.1 <= every <= 3600:
-        fail("--every must be 0.1 to 3600 seconds.", USAGE)
-
-    # asyncio's own handler would cancel a connection that is being made on Ctrl-C, which is then reported as a failure.
-    signal.signal(signal.SIGINT, _exit)
-
-    def read() -> "Status":
-        return with_store(lambda store: read_status(store, settings()))
-
-    if once:
-        result = read()
-        show(as_json, result, status_view(result))
-        return
-    while as_json:
-        typer.echo(dump(read(), indent=None))
-        sleep(every)
-    out = console()
-    with Live(Visibly(status_view(read())), console=out, screen=out.is_terminal, auto_refresh=False) as live:
-        while True:
-            sleep(every)
-            live.update(Visibly(status_view(read())), refresh=True)
-
-
-def _exit(*_: object) -> NoReturn:
-    raise SystemExit(0)  # asyncio lets this exception through at any point
+    if needs_person(result):
+        raise typer.Exit(MUST_ACT)

@@ -1,6 +1,7 @@
 """How status, top and jobs look in a terminal."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypedDict
 
 from rich.console import Group, RenderableType
@@ -9,9 +10,20 @@ from rich.text import Text
 
 from worker.cli.tables import facts, table
 from worker.domain.ledger import ENDED, JobState
+from worker.domain.notices import cause_of, next_step_of
 from worker.domain.schedule import MISSED_SYNCS
 from worker.operator.diagnosis import duration
-from worker.operator.rows import AccountRow, ListedJobRow, ReconciliationRow, WaitingJobRow
+from worker.operator.health import other_account_seen, restored
+from worker.operator.leader import silent_leader
+from worker.operator.rows import (
+    AccountRow,
+    ExportFindingsRow,
+    ListedJobRow,
+    NoticeRow,
+    ReconciliationRow,
+    WaitingJobRow,
+)
+from worker.operator.sevdesk_health import REFUSED_STEP, SevdeskHealth
 from worker.store.rows import Row
 
 STATES = [state for state in JobState if state not in ENDED]
@@ -42,6 +54,10 @@ class Status(TypedDict):
     last_reconciliation: ReconciliationRow | None
     about: Row
     workers: int  # with a lock session in Postgres
+    notices: dict[str, int]  # open ones by code
+    newest_notices: list[NoticeRow]
+    export: ExportFindingsRow | None
+    leader: Row | None  # its name, and for how many seconds it has been silent
     redis: dict[str, Any]
     ms: int  # taken to read all this
 
@@ -50,26 +66,66 @@ def status_view(status: Status) -> RenderableType:
     """One line per subject, then tables of running and of parked jobs."""
     parts: list[RenderableType] = [
         facts(
-            ("queue", _queue(status["jobs"])),
+            ("queue", _queue(status["jobs"], status["redis"]["in_inbox"])),
+            ("to look at", _notices(status["notices"])),
             ("newest jobs", _newest(status["newest_jobs"], status["about"]["jobs"])),
             ("oldest waiting", _oldest(status["oldest_waiting"])),
             ("workers", _workers(status["redis"], status["workers"])),
-            ("sevDesk", _sevdesk(status["account"], status["redis"]["error_budget_left"])),
+            *([("leader", Text(silent, "red"))] if (silent := silent_leader(status["leader"])) else []),
+            ("sevDesk", _sevdesk(status["account"], status["redis"])),
             ("payment sync", _sync(status["account"])),
             ("drift", _drift(status["last_reconciliation"])),
+            ("DATEV", _export(status["export"])),
             ("on record", _on_record(status["about"])),
         )
     ]
+    if (forgets := restored(status["account"])) is not None:
+        parts.append(Text(f"restore: {forgets}", "red"))
     if status["running"]:
         parts.append(_table(status["running"], RUNNING, "running"))
     if status["parked"]:
         parts.append(_table(status["parked"], PARKED, f"parked ({status['jobs'].get('parked', 0)}), newest first"))
         parts.append("why INVOICE tells the cause and the next step; mended, retry INVOICE takes it up again.")
+    if status["newest_notices"]:
+        rows = [_notice(row) for row in status["newest_notices"]]
+        title = f"to look at ({sum(status['notices'].values())}), newest first"
+        parts.append(table(("since", "invoice", "what", "next step"), rows, title))
     return Group(*parts)
 
 
-def _queue(jobs: Mapping[str, int]) -> Text:
+def needs_person(status: Status) -> bool:
+    """True if a job is parked, something is noticed, sevDesk refuses the token, or jobs wait and no worker runs."""
+    redis, account = status["redis"], status["account"]
+    unfinished = sum(status["jobs"].values()) + (redis["in_inbox"] or 0)
+    workers = max(len(redis["workers"]), status["workers"])
+    health: SevdeskHealth | None = redis["sevdesk"]
+    refused = health is not None and health.refused_for is not None
+    seen = status["jobs"].get("parked") or status["notices"] or status["export"]
+    return bool(seen or refused or other_account_seen(account) or (unfinished and not workers))
+
+
+def _notices(notices: Mapping[str, int]) -> Text:
+    counts = [f"{count} {code}" for code, count in notices.items()]
+    return Text(", ".join(counts) or "nothing", "yellow" if notices else "")
+
+
+def _notice(row: NoticeRow) -> tuple[str, str, str, str]:
+    about = (row["code"], row["parameters"], row["invoice_number"])
+    return duration(row["seconds"]), row["invoice_number"], cause_of(*about, row["currency"]), next_step_of(*about)
+
+
+def _export(export: ExportFindingsRow | None) -> Text:
+    if export is None:
+        return Text("no open findings")
+    what = f"{export['start_date']} to {export['end_date']}: {export['status']}, {export['findings']} findings"
+    again = f"start_date={export['start_date']} end_date={export['end_date']}"
+    step = f"correct the postings in sevDesk, then: sevdesk-worker enqueue export_datev {again}; if they are right: "
+    return Text(f"{what}; {step}sevdesk-worker acknowledge {export['export_id']} --reason TEXT", "yellow")
+
+
+def _queue(jobs: Mapping[str, int], in_inbox: int | None) -> Text:
     counts = [f"{jobs[state]} {state}" for state in STATES if jobs.get(state)]
+    counts += [f"{in_inbox} in Redis, not taken in yet"] if in_inbox else []
     return Text(", ".join(counts) or "empty", "yellow" if jobs.get("parked") else "")
 
 
@@ -100,13 +156,20 @@ def _workers(redis: Mapping[str, Any], sessions: int) -> Text:
     return Text(names or "none has reported within ten seconds", "" if names else "red")
 
 
-def _sevdesk(account: AccountStatus, budget_left: float | None) -> Text:
+def _sevdesk(account: AccountStatus, redis: Mapping[str, Any]) -> Text:
     name = f"{account['account_name']}, " if account["account_name"] else ""
-    token = "token configured" if account["token_configured"] else "no token: jobs that need sevDesk are parked"
-    tested = "connected" if account["is_connected"] else "connection not tested"
-    failing = budget_left is not None and budget_left < 0.5
-    errors = f"; many calls end in errors: {budget_left:.0%} of ERROR_BUDGET left, jobs are slowed" if failing else ""
-    return Text(f"{name}{token}, {tested}{errors}", "yellow" if failing or not account["token_configured"] else "")
+    if not account["token_configured"]:
+        return Text(f"{name}no token: jobs that need sevDesk are parked", "yellow")
+    health: SevdeskHealth | None = redis["sevdesk"]
+    seen = "its calls are not known without Redis" if health is None else health.sentence(datetime.now(UTC))
+    well = health is None or health.refused_for is health.silent_for is None
+    left = redis["error_budget_left"]
+    failing = left is not None and left < 0.5
+    errors = f"; many calls end in errors: {left:.0%} of ERROR_BUDGET left, jobs are slowed" if failing else ""
+    step = f". {REFUSED_STEP}" if health is not None and health.refused_for is not None else ""
+    other = other_account_seen(account)
+    said = other or f"token configured, {seen}{errors}{step}"
+    return Text(f"{name}{said}", "" if well and not failing and not other else "yellow")
 
 
 def _sync(account: AccountStatus) -> Text:

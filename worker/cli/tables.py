@@ -1,10 +1,24 @@
-"""The two layouts of output in a terminal: named facts, and a table."""
+"""The layouts of output in a terminal: named facts, and a table; how times and ids are written."""
 
+import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
 
 from rich import box
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from worker.operator.lookup import SHORT_ID
+
+# Columns of a screen on which a table fits with its sentences and whole ids.
+WIDE = 120
+# Columns that hold sentences, and those that hold ids of jobs and exports.
+SENTENCES, IDS = frozenset({"why", "next step", "cause", "detail", "text"}), frozenset({"job", "export"})
+NOTHING = "-"
 
 
 def facts(*rows: tuple[str, str | Text]) -> Table:
@@ -15,11 +29,65 @@ def facts(*rows: tuple[str, str | Text]) -> Table:
     return grid
 
 
+class FittingTable(Table):
+    """A table; on a screen narrower than WIDE, each row is a line of its short cells with its sentences below."""
+
+    names: Sequence[str]
+    cells: list[list[str]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if options.max_width >= WIDE:
+            yield from super().__rich_console__(console, options)
+            return
+        if self.title:
+            yield Text(str(self.title), style="italic")
+        short = [place for place, name in enumerate(self.names) if name not in SENTENCES]
+        rows = [[short_id(row[place]) if self.names[place] in IDS else row[place] for place in short]
+                for row in self.cells]  # fmt: skip
+        titles = [self.names[place] for place in short]
+        widths = [max(map(cell_len, column)) for column in zip(titles, *rows, strict=True)]
+        yield Text(_line(titles, widths), style="bold", overflow="fold")
+        for row, cells in zip(rows, self.cells, strict=True):
+            yield Text(_line(row, widths), overflow="fold")
+            for place, name in enumerate(self.names):
+                if name in SENTENCES and cells[place] != NOTHING:
+                    yield Padding(Text(f"{name}: {cells[place]}", overflow="fold"), (0, 0, 0, 2))
+        yield ""
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True))
+    return "  ".join(padded).rstrip()
+
+
 def table(columns: Sequence[str], rows: Iterable[Iterable[object]], title: str | None = None) -> Table:
     """A table with column titles. None becomes "-"; long cells are wrapped, except job ids, which people copy."""
-    made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    made = FittingTable(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    made.names, made.cells = columns, [[NOTHING if cell is None else str(cell) for cell in cells] for cells in rows]
     for column in columns:
-        made.add_column(column, overflow="fold", no_wrap=column == "job")
-    for cells in rows:
-        made.add_row(*("-" if cell is None else str(cell) for cell in cells))
+        made.add_column(column, overflow="fold", no_wrap=column in IDS)
+    for cells in made.cells:
+        made.add_row(*cells)
     return made
+
+
+def local_time(at: datetime) -> str:
+    """The time in the zone of this machine, which it names: 2026-11-29 17:20:05 CET."""
+    try:
+        return f"{at.astimezone():%Y-%m-%d %H:%M:%S %Z}"
+    except OverflowError:  # at the ends of the calendar
+        return f"{at:%Y-%m-%d %H:%M:%S %Z}"
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """An amount in English text: 1190.00 EUR. What is no sum of cents is shown as it is."""
+    if not amount.is_finite():
+        return f"{amount} {currency}"
+    whole, _, cents = f"{amount:f}".partition(".")
+    return f"{whole}.{cents.rstrip('0').ljust(2, '0')} {currency}"
+
+
+def short_id(text: str) -> str:
+    """The first eight digits of a generated id, which every command takes for the whole; other ids unchanged."""
+    generated = re.fullmatch("[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text)
+    return text[:SHORT_ID] if generated else text

@@ -10,15 +10,20 @@ compared, not single lines.
 from collections import Counter
 from collections.abc import Iterable
 from itertools import chain, islice
+from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from worker.datev.accounts import CHARTS, Account, AccountKind, classify
-from worker.datev.archive import LIMITS, Archive, ArchiveRefused, Limits, MemberKind, printable_name
+from worker.datev.archive import LIMITS, Archive, ArchiveRefused, Limits, Member, MemberKind, printable_name
 from worker.datev.documents import Document, Payment
 from worker.datev.extf import ExtfFile, Posting
 from worker.datev.findings import Finding, Findings
 from worker.datev.header import CATEGORY_POSTINGS, Header
-from worker.datev.matching import Matching, PostingSide
+from worker.datev.images import Images, UnreadableIndex
+from worker.datev.matching import Matching
+from worker.datev.messages import Message, message
+from worker.datev.order import ORDINARY, Order, judgements
+from worker.datev.posted import PostingSide
 from worker.datev.report import ExportFile, Period, Report, Status
 
 # Postings that decide which chart is used, when the header's is not the one that is set.
@@ -31,27 +36,34 @@ def accept(
     payments: Iterable[Payment] | None,
     period: Period,
     chart: str,
+    order: Order = ORDINARY,
     limits: Limits = LIMITS,
 ) -> Report:
     """Reads a downloaded archive (a seekable file) and reports. No content of the archive raises an exception.
 
     `payments` None means that they are not known, so payment postings are only counted. `chart` is `SKR03` or `SKR04`.
     """
-    acceptance = _Acceptance(documents, payments, period, chart)
+    acceptance = _Acceptance(documents, payments, period, chart, order)
     try:
         acceptance.read_archive(Archive(source, limits))
     except ArchiveRefused as refusal:
-        return acceptance.refused(str(refusal))
+        return acceptance.refused(refusal.reason)
     return acceptance.report()
 
 
 class _Acceptance:
     def __init__(
-        self, documents: Iterable[Document], payments: Iterable[Payment] | None, period: Period, chart: str
+        self,
+        documents: Iterable[Document],
+        payments: Iterable[Payment] | None,
+        period: Period,
+        chart: str,
+        order: Order,
     ) -> None:
-        self._period, self._chart = period, chart
+        self._period, self._chart, self._order = period, chart, order
         self._findings = Findings()
-        self._matching = Matching(documents, payments, period, self._findings)
+        self._matching = Matching(documents, payments, period, order, self._findings)
+        self._images = Images()
         self._files: list[ExportFile] = []
         self._postings = 0
         self._not_checked: Counter[str] = Counter()
@@ -67,17 +79,33 @@ class _Acceptance:
                     while stream.read(1 << 16):  # zipfile compares the check sum at the end
                         pass
                 continue
-            if problem := archive.verify(member):
-                self._findings.add(Finding("file", problem, name))
+            if problem := self._read_other(archive, member):
+                self._findings.add(Finding(problem, name))
             self._files.append(ExportFile(name, member.kind.value))
-            if member.kind is MemberKind.UNKNOWN:
-                self._findings.add(Finding("file", f"Unbekannte Datei im Archiv: {name}.", name))
+
+    def _read_other(self, archive: Archive, member: Member) -> Message | None:
+        """Reads an image, an index or another member; what is wrong with it. Raises `ArchiveRefused`."""
+        match member.kind:
+            case MemberKind.IMAGE:
+                self._images.names.add(PurePosixPath(member.name).name)
+            case MemberKind.PACKAGE:
+                self._images.packed = True
+            case MemberKind.INDEX if self._order.images:
+                with archive.open(member) as stream:
+                    try:
+                        self._images.read_index(stream)
+                    except UnreadableIndex:
+                        return message("file_index", name=printable_name(member.name))
+                return None
+        problem = archive.verify(member)
+        unknown = member.kind is MemberKind.UNKNOWN
+        return message("file_unknown", name=printable_name(member.name)) if unknown else problem
 
     def _read_table(self, file: ExtfFile) -> None:
         header = file.header
-        if header is None or file.refused is not None:
+        if header is None or file.refusal is not None:
             self._files.append(ExportFile(file.name, "unreadable"))
-            self._findings.add(Finding("file", file.refused or "Die Datei ist nicht lesbar.", file.name))
+            self._findings.add(Finding(file.refusal or message("file_not_extf"), file.name))
         elif header.category != CATEGORY_POSTINGS:
             self._matching.debtors.listed.update(file.debtors())
             self._files.append(ExportFile(file.name, f"category {header.category}"))
@@ -91,26 +119,44 @@ class _Acceptance:
                 self._add_posting(posting, file.name, header, chart)
             self._files.append(ExportFile(file.name, "bookings", self._postings - before))
 
-    def refused(self, reason: str) -> Report:
-        self._findings = Findings([Finding("archive", reason)], counts=Counter(archive=1))
-        return self._report(Status.REFUSED)
+    def refused(self, reason: Message) -> Report:
+        self._findings = Findings()
+        self._findings.add(Finding(reason))
+        return self._report(Status.REFUSED, message("unreadable"))
 
     def report(self) -> Report:
-        if not any(file.kind == "bookings" for file in self._files):
-            self._findings.add(Finding("file", "Das Archiv enthält keinen lesbaren Buchungsstapel."))
-            return self._report(Status.REFUSED)
+        kinds = {file.kind for file in self._files}
+        # Whether sevDesk writes a Buchungsstapel without postings is not established.
+        nothing = not self._matching.expected and not self._matching.payments_in_period
+        if "bookings" not in kinds and (not nothing or "unreadable" in kinds):
+            self._findings.add(Finding(message("file_no_batch")))
+            return self._report(Status.REFUSED, message("unreadable"))
+        if "bookings" not in kinds:
+            self._findings.add(Finding(message("nothing_to_post"), note=True))
         self._matching.compare()
+        images = self._compare_images()
         if self._not_checked:
-            listed = ", ".join(f"{count} {kind}" for kind, count in sorted(self._not_checked.items()))
-            text = f"Nicht geprüft, weil sie weder Forderung noch Erlös berühren: {listed}."
-            self._findings.add(Finding("other", text, note=True))
-        return self._report(Status.WITH_FINDINGS if self._findings.counts else Status.ACCEPTED)
+            counts = {kind: self._not_checked[kind] for kind in ("transfers", "others")}
+            self._findings.add(Finding(message("other_postings", **counts), note=True))
+        return self._report(Status.WITH_FINDINGS if self._findings.counts else Status.ACCEPTED, images)
 
-    def _report(self, status: Status) -> Report:
+    def _compare_images(self) -> Message | None:
+        if self._order.images:
+            return self._images.compare(self._matching.image_links(), self._findings)
+        if self._images:
+            self._findings.add(Finding(message("images_unasked"), note=True))
+        return None
+
+    def _report(self, status: Status, images: Message | None) -> Report:
+        judged = judgements(self._order, payments_known=self._matching.payments_known, images=images)
+        if status is Status.REFUSED:
+            judged = dict.fromkeys(judged, message("unreadable"))
         return Report(
             status=status,
             period=self._period,
             chart=self._chart,
+            order=self._order,
+            not_judged=judged,
             files=tuple(self._files),
             postings=self._postings,
             documents=self._matching.expected,
@@ -125,19 +171,20 @@ class _Acceptance:
         """Compares the header with the order; returns the chart it names, or the one that is set."""
         period, first, last = self._period, header.first, header.last
         if first and last and (last < period.first or first > period.last):
-            file.add_fault("period", f"Der Stapel gilt für {first:%d.%m.%Y} bis {last:%d.%m.%Y}.", 1)
+            file.add_fault(message("period_other", first=first, last=last), 1)
         elif first and last and (first < period.first or last > period.last):
-            text = f"Der Stapel reicht über den Zeitraum hinaus: {first:%d.%m.%Y}-{last:%d.%m.%Y}."
-            file.add_note("period", text, 1)
+            file.add_note(message("period_wider", first=first, last=last), 1)
+        if header.locked is not None and header.locked is not self._order.enshrine:
+            file.add_note(message("header_locked" if header.locked else "header_not_locked"), 1)
         self._clients.add((header.consultant, header.client))
         if len(self._clients) == 2:
-            file.add_fault("header", "Die Stapel nennen verschiedene Berater oder Mandanten.", 1)
+            file.add_fault(message("header_clients"), 1)
         chart = CHARTS.get(header.chart_code)
         if chart is None and not header.chart_code:
-            file.add_note("chart", "Der Stapel nennt keinen Kontenrahmen (Feld 27).", 1)
+            file.add_note(message("chart_unnamed"), 1)
         elif chart != self._chart:
             named = chart or f"{header.chart_code[:6]!r}"
-            file.add_fault("chart", f"Der Stapel nennt den Kontenrahmen {named}, eingestellt ist {self._chart}.", 1)
+            file.add_fault(message("chart_differs", named=named, chart=self._chart), 1)
         return chart or self._chart
 
     def _likelier_chart(self, named: str, postings: list[Posting], length: int) -> str:
@@ -168,7 +215,7 @@ class _Acceptance:
             if _is_claim(side.contra) and not _is_claim(side.account):
                 self._matching.add_settlement(side)
                 return
-        self._not_checked["Umbuchungen" if _is_claim(account) else "sonstige Buchungen"] += 1
+        self._not_checked["transfers" if _is_claim(account) else "others"] += 1
 
 
 def _is_turnover(side: PostingSide) -> bool:

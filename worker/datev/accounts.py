@@ -16,6 +16,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from worker.datev.messages import Message, message
+
 SKR03, SKR04 = "SKR03", "SKR04"
 CHARTS = {"03": SKR03, "04": SKR04}  # header field 27 (official)
 
@@ -52,11 +54,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class AccountCheck:
-    """The tax rate that a posting's account stands for, and what is wrong (`fault`) or unusual (`note`), in German."""
+    """The tax rate that a posting's account stands for, and what is wrong (`fault`) or unusual (`note`)."""
 
     rate: Decimal | None
-    fault: str | None = None
-    note: str | None = None
+    fault: Message | None = None
+    note: Message | None = None
 
 
 _0, _7, _16, _19 = (Decimal(rate) for rate in (0, 7, 16, 19))
@@ -182,29 +184,29 @@ def check_account(
     """
     number, key = written
     if account.kind not in (AccountKind.REVENUE, AccountKind.TAX):
-        return AccountCheck(None, fault=f"Konto {number} ist kein Erlöskonto")
+        return AccountCheck(None, fault=message("account_not_revenue", account=number))
     if key in _INPUT_TAX_KEYS:
-        return AccountCheck(account.rate, fault=f"BU-Schlüssel {key} auf Konto {number} steht für Vorsteuer")
+        return AccountCheck(account.rate, fault=message("key_input_tax", key=key, account=number))
     key_rate = _KEY_RATES.get(key)
     if account.rate is not None and key_rate is not None and account.rate != key_rate:
-        return AccountCheck(account.rate, fault=f"BU-Schlüssel {key} widerspricht dem Automatikkonto {number}")
+        return AccountCheck(account.rate, fault=message("key_contradicts", key=key, account=number))
     rate = key_rate if account.rate is None else account.rate
     if account.kind is AccountKind.REVENUE and (fault := _tax_fault(account, written, key_rate, rates, tax_posted)):
         return AccountCheck(rate, fault=fault)
     if rate is None:
         general = account.kind is AccountKind.REVENUE and account.named and not account.tax_rules and not key
         intended = tax_rule in account.tax_rules or (tax_posted and general)
-        return AccountCheck(None, note=None if intended else f"Konto {number} legt keinen Steuersatz fest")
+        return AccountCheck(None, note=None if intended else message("account_without_rate", account=number))
     if rate not in rates:
-        return AccountCheck(rate, fault=f"Konto {number} steht für {_percent(rate)}, der Beleg für {_listed(rates)}")
+        return AccountCheck(rate, fault=message("account_rate", account=number, rate=rate, rates=rates))
     if account.tax_rules and tax_rule not in account.tax_rules:
-        text = f"Konto {number} passt nicht zum Steuergrund des Belegs (sevDesk-Steuerregel {tax_rule})"
+        unfit = message("account_tax_rule", account=number, tax_rule=tax_rule)
         if account.tax_rules & _EXCLUSIVE and tax_rule in _EXCLUSIVE and rate == 0:
-            return AccountCheck(rate, fault=text)
-        return AccountCheck(rate, note=text)
+            return AccountCheck(rate, fault=unfit)
+        return AccountCheck(rate, note=unfit)
     if account.rate is not None and key and not (key == _AUTOMATIC_OFF and _is_automatic(account) and tax_posted):
-        return AccountCheck(rate, note=f"BU-Schlüssel {key} gehört nicht auf das Konto {number}")
-    return AccountCheck(rate, note=None if account.named else f"Konto {number} ist im Kontenrahmen nicht benannt")
+        return AccountCheck(rate, note=message("key_misplaced", key=key, account=number))
+    return AccountCheck(rate, note=None if account.named else message("account_unnamed", account=number))
 
 
 def _is_automatic(account: Account) -> bool:
@@ -214,24 +216,16 @@ def _is_automatic(account: Account) -> bool:
 
 def _tax_fault(
     account: Account, written: AccountAndKey, key_rate: Decimal | None, rates: frozenset[Decimal], tax_posted: bool
-) -> str | None:
+) -> Message | None:
     """A fault unless the tax is computed exactly once: by the account, by the key, or in postings of its own."""
     number, key = written
     off = key == _AUTOMATIC_OFF
     if tax_posted and ((_is_automatic(account) and not off) or key_rate):
-        return f"Konto {number} errechnet die Steuer, die daneben noch einmal gebucht ist"
+        return message("tax_twice", account=number)
     if tax_posted or not all(rates):
         return None
     if off and _is_automatic(account):
-        return f"BU-Schlüssel {key} hebt die Automatik von Konto {number} auf, und die Steuer ist nicht gebucht"
+        return message("key_turns_off_tax", key=key, account=number)
     if account.rate is None and account.named and not account.tax_rules and key in ("", _AUTOMATIC_OFF):
-        return f"Konto {number} errechnet ohne BU-Schlüssel keine Steuer"
+        return message("tax_missing", account=number)
     return None
-
-
-def _percent(rate: Decimal) -> str:
-    return f"{rate.normalize():f} %".replace(".", ",")
-
-
-def _listed(rates: frozenset[Decimal]) -> str:
-    return " und ".join(_percent(rate) for rate in sorted(rates)) or "keinen Satz"

@@ -6,7 +6,7 @@ packed once more for DATEV's Belegtransfer as `DATEV_..._bis_....zip` (one repor
 package is checked for damage but never unpacked here; every other archive in the archive is refused.
 
 Sizes are counted while unpacking, since the sizes in the ZIP directory may be false. Every fault of the archive raises
-`ArchiveRefused` with the reason in German, also while a member is being read.
+`ArchiveRefused` with the reason, also while a member is being read.
 """
 
 import io
@@ -20,11 +20,17 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO
 
+from worker.datev.messages import Message, message
+
 _CHUNK = 64 * 1024
 
 
 class ArchiveRefused(Exception):
-    """The archive cannot or must not be read; the message says why, in German."""
+    """The archive cannot or must not be read; `reason` says why. As text it is German."""
+
+    def __init__(self, reason: Message) -> None:
+        super().__init__(reason.german)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +96,17 @@ class Archive:
         self._bytes_left = limits.unpacked
         size = source.seek(0, io.SEEK_END)
         if size > limits.archive:
-            raise ArchiveRefused(f"Das Archiv ist mit {size} Byte größer als erlaubt.")
+            raise ArchiveRefused(message("archive_too_large", size=size))
         try:
             self._zip = zipfile.ZipFile(source)
             infos = self._zip.infolist()
         except _BROKEN as error:
-            raise ArchiveRefused("Das Archiv ist beschädigt oder kein ZIP.") from error
+            raise ArchiveRefused(message("archive_damaged")) from error
         if len(infos) > limits.members:
-            raise ArchiveRefused(f"Das Archiv hat {len(infos)} Einträge; erlaubt sind {limits.members}.")
+            raise ArchiveRefused(message("archive_entries", count=len(infos), limit=limits.members))
         # Entries of an overlapping bomb share their bytes, so they claim more packed bytes than precede the directory.
         if sum(info.compress_size for info in infos) > self._zip.start_dir:
-            raise ArchiveRefused("Die Einträge des Archivs überlappen sich.")
+            raise ArchiveRefused(message("archive_overlapping"))
         _refuse_unsafe_entries(infos)
         self._infos = {info.filename: info for info in infos if not info.is_dir()}
         self.members = tuple(
@@ -112,11 +118,11 @@ class Archive:
         try:
             raw = self._zip.open(self._infos[member.name])
         except _BROKEN as error:
-            raise ArchiveRefused(f"Der Eintrag {printable_name(member.name)} ist beschädigt.") from error
+            raise ArchiveRefused(_of_entry("entry_damaged", member.name)) from error
         return io.BufferedReader(_MemberStream(raw, member, self), _CHUNK)
 
-    def verify(self, member: Member) -> str | None:
-        """Reads a member to its end; in German if it is not what its suffix says, or None. Raises `ArchiveRefused`."""
+    def verify(self, member: Member) -> Message | None:
+        """Reads a member to its end; a message if it is not what its suffix says, or None. Raises `ArchiveRefused`."""
         with self.open(member) as stream:
             head = stream.read(1024)
             while stream.read(_CHUNK):
@@ -125,16 +131,16 @@ class Archive:
         # Readers allow 1 KiB of other bytes before the mark of a PDF, and a byte order mark or blanks before XML.
         begin = head if wanted != (b"<",) else head.lstrip(b"\xef\xbb\xbf \t\r\n")
         if wanted and not (begin.startswith(wanted) or (wanted == (b"%PDF",) and b"%PDF" in head)):
-            return f"Der Inhalt von {printable_name(member.name)} passt nicht zu seiner Endung."
+            return _of_entry("file_suffix", member.name)
         return None
 
     def count_unpacked(self, member: Member, total: int, new: int) -> None:
         """Counts `new` unpacked bytes of a member, of which `total` are read now. Raises `ArchiveRefused`."""
         self._bytes_left -= new
         if self._bytes_left < 0:
-            raise ArchiveRefused(f"Das Archiv entpackt sich auf mehr als {self._limits.unpacked} Byte.")
+            raise ArchiveRefused(message("archive_unpacks_large", limit=self._limits.unpacked))
         if total > self._limits.ratio_from and total > self._limits.ratio * max(member.packed, 1):
-            raise ArchiveRefused(f"Der Eintrag {printable_name(member.name)} ist verdächtig stark gepackt (ZIP-Bombe).")
+            raise ArchiveRefused(_of_entry("entry_bomb", member.name))
 
 
 class _MemberStream(io.RawIOBase):
@@ -150,12 +156,12 @@ class _MemberStream(io.RawIOBase):
         try:
             chunk: bytes = self._stream.read(len(buffer))
         except _BROKEN as error:
-            raise ArchiveRefused(f"Der Eintrag {printable_name(self._member.name)} ist beschädigt.") from error
+            raise ArchiveRefused(_of_entry("entry_damaged", self._member.name)) from error
         first = self._total == 0
         self._total += len(chunk)
         self._archive.count_unpacked(self._member, self._total, len(chunk))
         if first and chunk.startswith(_NESTED_MAGIC) and self._member.kind is not MemberKind.PACKAGE:
-            raise ArchiveRefused(f"Der Eintrag {printable_name(self._member.name)} ist selbst ein Archiv.")
+            raise ArchiveRefused(_of_entry("entry_nested", self._member.name))
         buffer[: len(chunk)] = chunk
         return len(chunk)
 
@@ -163,6 +169,10 @@ class _MemberStream(io.RawIOBase):
 def printable_name(name: str) -> str:
     """The last part of a member's name, cut to 80 characters, with `?` for what cannot be printed."""
     return "".join(c if c.isprintable() else "?" for c in PurePosixPath(name).name[:80]) or "?"
+
+
+def _of_entry(code: str, name: str) -> Message:
+    return message(code, name=printable_name(name))
 
 
 def _kind(name: str) -> MemberKind:
@@ -183,22 +193,22 @@ def _refuse_unsafe_entries(infos: list[zipfile.ZipInfo]) -> None:
     for info in infos:
         # zipfile cuts names at NUL and may replace backslashes; orig_filename is the name as stored.
         if reason := _unsafe_reason(info, info.orig_filename):
-            raise ArchiveRefused(f"Der Eintrag {printable_name(info.filename)} {reason}.")
+            raise ArchiveRefused(_of_entry(reason, info.filename))
         folded = info.filename.casefold().rstrip("/")
         if folded in seen:
-            raise ArchiveRefused(f"Der Name {printable_name(info.filename)} kommt doppelt vor.")
+            raise ArchiveRefused(_of_entry("entry_doubled", info.filename))
         seen.add(folded)
 
 
 def _unsafe_reason(info: zipfile.ZipInfo, name: str) -> str | None:
     reasons = {
-        "hat einen Rückwärtsschrägstrich im Namen": "\\" in name,
-        "hat einen absoluten Pfad": name.startswith("/") or name[1:2] == ":",
-        "führt aus dem Archiv hinaus (..)": ".." in name.split("/"),
-        "hat einen ungültigen Namen": not name or any(ord(c) < 32 for c in name),
-        "ist eine Verknüpfung (Symlink)": stat.S_ISLNK(info.external_attr >> 16),
-        "ist verschlüsselt": info.flag_bits & _ENCRYPTED,
-        "ist mit einem unüblichen Verfahren gepackt": info.compress_type not in _PACKINGS,
-        "ist selbst ein Archiv": name.lower().endswith(_NESTED) and not _PACKAGE.fullmatch(name),
+        "entry_backslash": "\\" in name,
+        "entry_absolute": name.startswith("/") or name[1:2] == ":",
+        "entry_outside": ".." in name.split("/"),
+        "entry_name": not name or any(ord(c) < 32 for c in name),
+        "entry_link": stat.S_ISLNK(info.external_attr >> 16),
+        "entry_encrypted": info.flag_bits & _ENCRYPTED,
+        "entry_packing": info.compress_type not in _PACKINGS,
+        "entry_nested": name.lower().endswith(_NESTED) and not _PACKAGE.fullmatch(name),
     }
     return next((reason for reason, applies in reasons.items() if applies), None)

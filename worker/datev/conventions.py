@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator
 
 from worker.datev.accounts import AccountAndKey
+from worker.datev.messages import Message, message
 
 CONVENTION = 3  # documents
 
@@ -26,35 +27,39 @@ class RevenueAccounts:
         """True if at least `CONVENTION` documents of this group stand on this account."""
         return self._counts[group][account] >= CONVENTION
 
-    def deviation(self, group: Hashable, account: AccountAndKey) -> str | None:
-        """In German, where documents of this group usually stand; None if nothing else is usual, or this is too."""
+    def deviation(self, group: Hashable, account: AccountAndKey) -> Message | None:
+        """Where documents of this group usually stand; None if nothing else is usual, or this is too."""
         usual, documents = max(self._counts[group].items(), key=lambda pair: pair[1])
         if self.is_convention(group, account) or documents < CONVENTION:
             return None
-        key = f" mit BU-Schlüssel {usual.key}" if usual.key else ""
-        return f"{documents} gleichartige Belege stehen auf Konto {usual.account}{key}"
+        code = "account_unusual_key" if usual.key else "account_unusual"
+        return message(code, documents=documents, **usual._asdict())
 
 
 class Debtors:
     """Records on which debtor accounts each document and its payments stand, and which customer it belongs to."""
 
     def __init__(self) -> None:
-        self._accounts: defaultdict[str, Counter[str]] = defaultdict(Counter)  # by document number
+        self._accounts: dict[str, tuple[str, ...]] = {}  # by document number, each account once
+        self._single: dict[str, tuple[str, ...]] = {}  # shared, since nearly every document has one account
         self._customers: dict[str, Hashable] = {}  # by document number, where known
         self.listed: set[str] = set()  # accounts in the export's own master data; empty if it has none
 
     def add(self, number: str, account: str, customer: Hashable | None) -> None:
         """Records one posting of a document; a cancellation goes under the number of its invoice."""
-        self._accounts[number][account] += 1
+        known = self._accounts.get(number)
+        if known is None:
+            self._accounts[number] = self._single.setdefault(account, (account,))
+        elif account not in known:
+            self._accounts[number] = (*known, account)
         if customer is not None:
             self._customers[number] = customer
 
-    def problems(self) -> dict[str, str]:
-        """German sentences by document number: at most one for each document, and one for each slip."""
+    def problems(self) -> dict[str, Message]:
+        """Messages by document number: at most one for each document, and one for each slip."""
         split = {number for number, accounts in self._accounts.items() if len(accounts) > 1}
         problems = {
-            number: f"Beleg und Zahlungen stehen auf verschiedenen Debitoren: {_listed(self._accounts[number])}"
-            for number in sorted(split)
+            number: message("debtor_split", debtors=_listed(self._accounts[number])) for number in sorted(split)
         }
         whole = [  # (document, account, customer)
             (number, next(iter(accounts)), self._customers[number])
@@ -65,17 +70,17 @@ class Debtors:
             problems.setdefault(number, text)
         return problems
 
-    def _missing_in_master_data(self) -> Iterator[tuple[str, str]]:
+    def _missing_in_master_data(self) -> Iterator[tuple[str, Message]]:
         """Accounts that the master data lack, unless so many are missing that the data are plainly incomplete."""
         used = {account for accounts in self._accounts.values() for account in accounts}
         missing = used - self.listed
         if self.listed and len(missing) < CONVENTION:
             for number, accounts in self._accounts.items():
-                for account in missing & accounts.keys():
-                    yield number, f"Debitor {account} fehlt in den Stammdaten des Exports"
+                for account in missing.intersection(accounts):
+                    yield number, message("debtor_unlisted", account=account)
 
 
-def _unusual_debtors(documents: list[tuple[str, str, Hashable]]) -> Iterator[tuple[str, str]]:
+def _unusual_debtors(documents: list[tuple[str, str, Hashable]]) -> Iterator[tuple[str, Message]]:
     """Documents on another account than most documents of the same customer."""
     by_customer: defaultdict[Hashable, Counter[str]] = defaultdict(Counter)
     for _, account, customer in documents:
@@ -84,10 +89,10 @@ def _unusual_debtors(documents: list[tuple[str, str, Hashable]]) -> Iterator[tup
         accounts = by_customer[customer]
         usual = max(accounts, key=lambda each: accounts[each])
         if account != usual and accounts[account] < CONVENTION:
-            yield number, f"Debitor {account}; sonst stehen solche Belege auf {usual}"
+            yield number, message("debtor_unusual", account=account, usual=usual)
 
 
-def _shared_debtor(documents: list[tuple[str, str, Hashable]]) -> Iterator[tuple[str, str]]:
+def _shared_debtor(documents: list[tuple[str, str, Hashable]]) -> Iterator[tuple[str, Message]]:
     """The only account with two customers where all others have one; collective accounts have many customers."""
     by_account: defaultdict[str, Counter[Hashable]] = defaultdict(Counter)
     for _, account, customer in documents:
@@ -99,7 +104,7 @@ def _shared_debtor(documents: list[tuple[str, str, Hashable]]) -> Iterator[tuple
     rarer = min(customers, key=lambda customer: customers[customer])
     both = {number: customer for number, account, customer in documents if account == shared[0]}
     number = next(number for number, customer in both.items() if customer == rarer)
-    yield number, f"Debitor {shared[0]} steht für zwei Kunden: {_listed(both)}"
+    yield number, message("debtor_shared", account=shared[0], documents=_listed(both))
 
 
 def _listed(values: Iterable[str]) -> str:

@@ -32,6 +32,8 @@ class Document:
     cancels: str | None = None  # number of the cancelled invoice
     customer: Hashable | None = None  # any id of the customer; None where it is not known
     comparable: bool = True  # False: ours holds no number or too large a one; gross is 0 then, without subtotals
+    issue_day: date | None = None  # by pay date, where `day` is that: the invoice date, which postings may bear as well
+    optional: bool = False  # whether an export by pay date has it is not established, nor on which day
     advance: bool = False  # sent to sevDesk as an advance invoice (Abschlagsrechnung), which has accounts of its own
 
 

@@ -1,26 +1,25 @@
-"""Reads an EXTF file (DATEV-Format, main version 700): header, titles, then one posting a line. Pure.
+"""Reads an EXTF file (DATEV-Format, main version 700): header, titles, then one posting a record. Pure.
 
-Holds one line in memory at a time. No content of the file raises an exception: what is wrong becomes a `Finding` with
+Holds one record in memory at a time. No content of the file raises an exception: what is wrong becomes a `Finding` with
 its line, and reading goes on. Only a file whose header or titles cannot be understood has no postings at all, and says
 why in `ExtfFile.refused`.
 
 The format is *official* (developer.datev.de, "DATEV-Format", read 2026-11): `;` between fields, CRLF, texts in double
 quotes, decimal comma, Windows-1252, line 1 with 31 fields, line 2 with the titles. What sevDesk's export really holds
-was never captured, so columns are found by title, and a deviation that does not change a posting is only a note.
+was never captured, so columns are found by title, or by their official order where the titles are other words;
+and a deviation that does not change a posting is only a note. Versions 5 to 13 of the Buchungsstapel differ in how many
+columns follow the first 20, which changes nothing here.
 """
 
-import csv
-import itertools
 import re
-from codecs import BOM_UTF8
+import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import BinaryIO
 
-from worker.datev.findings import Finding, Findings
+from worker.datev.findings import Findings
 from worker.datev.header import (
     CATEGORY_DEBTORS,
     CATEGORY_POSTINGS,
@@ -29,9 +28,9 @@ from worker.datev.header import (
     parse_ddmm,
     read_header,
 )
+from worker.datev.messages import Message, message
+from worker.datev.records import FileFindings, Records
 
-# Bytes of a line that are read at once. A line of 125 columns at their longest has less than 10,000.
-MAX_LINE = 64 * 1024
 # Field of `Posting` -> titles of its column, as `_normalized` writes them.
 _TITLES = {
     "amount": ("umsatz(ohnesoll/habenkz)", "umsatz"),
@@ -47,8 +46,14 @@ _TITLES = {
     "reference": ("belegfeld2",),
     "discount": ("skonto",),
     "text": ("buchungstext",),
+    "link": ("beleglink",),
     "reversal": ("generalumkehr(gu)", "generalumkehr"),
 }
+# Field of `Posting` -> number of its column, from 0, the same in all versions since 5 (official).
+_POSITIONS = {
+    "amount": 0, "side": 1, "currency": 2, "base_amount": 4, "base_currency": 5, "account": 6, "contra_account": 7,
+    "key": 8, "day": 9, "number": 10, "reference": 11, "discount": 12, "text": 13, "link": 19, "reversal": 117,
+}  # fmt: skip
 _REQUIRED = ("amount", "side", "account", "contra_account", "day", "number")
 
 _AMOUNT = re.compile(r"-?\d{1,10}(,\d{1,2})?")
@@ -57,7 +62,10 @@ _ACCOUNT = re.compile(r"\d{1,9}")
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """One line. Amounts in `currency`; account numbers as written, for `Header.account_length` digits."""
+    """One record, which begins in `line`. Amounts in `currency`; account numbers as written.
+
+    Those of general ledger accounts have `Header.account_length` digits.
+    """
 
     line: int
     amount: Decimal  # as written; some exporters write negative ones although DATEV expects positive
@@ -74,6 +82,7 @@ class Posting:
     reference: str  # Belegfeld 2
     discount: Decimal  # Skonto
     text: str
+    link: str = ""  # Beleglink, such as `BEDI "<GUID>"`
 
     @property
     def debited(self) -> Decimal:
@@ -91,7 +100,7 @@ class Posting:
         return abs(amount) if self.debit is not reversed_ else -abs(amount)
 
 
-class ExtfFile:
+class ExtfFile(FileFindings):
     """One EXTF file: a Buchungsstapel (category 21), or master data. May be iterated once, over its postings.
 
     What is wrong is added to `findings`.
@@ -99,18 +108,21 @@ class ExtfFile:
 
     def __init__(self, source: BinaryIO, name: str, findings: Findings) -> None:
         """Reads header and titles; `name` is used in findings."""
-        self.name, self.findings = name, findings
+        super().__init__(name, findings)
         self.header: Header | None = None
-        self.refused: str | None = None  # why nothing can be read, in German
-        self._lines = self._read_lines(source)
+        self.refusal: Message | None = None  # why nothing can be read
+        self._records = Records(source, self)
+        self._lines = iter(self._records)
         self._columns: dict[str, int] = {}
-        self._width = 0
-        self._unended = 0  # number of the last line, if its line end is missing
-        self._reported: set[str] = set()
         self._open()
 
+    @property
+    def refused(self) -> str | None:
+        """Why nothing can be read, in German."""
+        return None if self.refusal is None else self.refusal.german
+
     def __iter__(self) -> Iterator[Posting]:
-        if self.refused is not None or self.header is None or self.header.category != CATEGORY_POSTINGS:
+        if self.refusal is not None or self.header is None or self.header.category != CATEGORY_POSTINGS:
             return
         for line, fields in self._lines:
             if any(fields) and (posting := self._posting(line, fields, self.header)):
@@ -126,30 +138,15 @@ class ExtfFile:
             if column is not None and column < len(fields) and _ACCOUNT.fullmatch(fields[column].strip()):
                 yield fields[column].strip()
 
-    def add_fault(self, kind: str, text: str, line: int | None = None) -> None:
-        self.findings.add(Finding(kind, text, self.name, line))
-
-    def add_fault_once(self, kind: str, text: str, line: int) -> None:
-        """Adds a finding unless the file has one of this kind that was added this way."""
-        if kind not in self._reported:
-            self._reported.add(kind)
-            self.add_fault(kind, text, line)
-
-    def add_note(self, kind: str, text: str, line: int | None = None) -> None:
-        """Adds a note unless the file has this one already."""
-        if text not in self._reported:
-            self._reported.add(text)
-            self.findings.add(Finding(kind, text, self.name, line, note=True))
-
     def _open(self) -> None:
         _, fields = next(self._lines, (1, []))
         if not fields or fields[0].strip() not in ("EXTF", "DTVF"):
-            self.refused = "Keine Datei im DATEV-Format: Zeile 1 beginnt nicht mit EXTF."
+            self.refusal = message("file_not_extf")
             return
         try:
             self.header = read_header(fields, self.name, self.findings)
-        except UnreadableHeader as reason:
-            self.refused = str(reason)
+        except UnreadableHeader as refused:
+            self.refusal = refused.reason
             return
         if self.header.category == CATEGORY_POSTINGS:
             self._read_titles()
@@ -161,147 +158,108 @@ class ExtfFile:
             name = fields.get(self._normalized(title))
             if name is not None:
                 self._columns.setdefault(name, index)
-        self._width = len(titles)
-        if missing := [name for name in _REQUIRED if name not in self._columns]:
-            listed = ", ".join(_TITLES[name][0] for name in missing)
-            self.refused = f"Zeile 2 nennt nicht alle nötigen Spalten; es fehlen: {listed}."
+        self._records.width = len(titles)
+        missing = [name for name in _REQUIRED if name not in self._columns]
+        if missing and len(titles) > _POSITIONS["text"] and self._columns.items() <= _POSITIONS.items():
+            self._columns = {name: at for name, at in _POSITIONS.items() if at < len(titles)}
+            self.add_note(message("fields_by_position"), 2)
+        elif missing:
+            self.refusal = message("file_titles", titles=", ".join(_TITLES[name][0] for name in missing))
 
     def _normalized(self, title: str) -> str:
         """A title in lower case, without spaces and hyphens, and with its umlaut however that is spelled."""
         plain = re.sub(r"[\s\-–_]", "", title).lower()
         spelled = re.sub(r"schl.{1,4}ssel", "schlüssel", plain)
         if spelled != plain.replace("schluessel", "schlüssel"):
-            self.add_fault_once("encoding", "Die Umlaute der Titelzeile sind nicht in Windows-1252 geschrieben.", 2)
+            self.add_fault_once(message("encoding_titles"), 2)
         return spelled
 
     def _posting(self, line: int, fields: list[str], header: Header) -> Posting | None:
-        if len(fields) < self._width:
-            if line == self._unended:
-                self.add_fault("truncated", "Die Datei bricht mitten in der letzten Zeile ab.", line)
+        width = self._records.width
+        if len(fields) < width:
+            if line == self._records.unended:
+                self.add_fault(message("truncated_line"), line)
                 return None
             if len(fields) <= max(self._columns[name] for name in _REQUIRED):
-                self.add_fault("line", f"Die Zeile hat nur {len(fields)} von {self._width} Feldern.", line)
+                self.add_fault(message("line_short", count=len(fields), expected=width), line)
                 return None
-            self.add_note("fields", "Einzelne Zeilen haben weniger Felder als die Titelzeile.", line)
-        elif any(fields[self._width :]):
-            self.add_fault("line", f"Die Zeile hat {len(fields)} Felder statt {self._width}.", line)
+            self.add_note(message("fields_fewer"), line)
+        elif any(fields[width:]):
+            self.add_fault(message("line_long", count=len(fields), expected=width), line)
             return None
         row = {name: fields[at].strip() if at < len(fields) else "" for name, at in self._columns.items()}
         try:
             return self._parsed(line, row, header)
-        except _BadField as problem:
-            self.add_fault("line", str(problem), line)
+        except _BadField as bad:
+            self.add_fault(bad.reason, line)
             return None
 
     def _parsed(self, line: int, row: dict[str, str], header: Header) -> Posting:
         amount = _amount(row["amount"], "Umsatz")
         if amount < 0:
-            self.add_note("negative", "Es gibt negative Umsätze; DATEV erwartet positive mit Soll/Haben.", line)
+            self.add_note(message("negative_amounts"), line)
         if row["side"] not in ("S", "H", ""):
-            raise _BadField(f"Das Soll/Haben-Kennzeichen {row['side'][:3]!r} ist weder S noch H.")
+            raise _BadField("line_side", row["side"][:3])
         if len(row["number"]) > 36:
-            self.add_note("number", "Belegfeld 1 ist länger als 36 Zeichen.", line)
+            self.add_note(message("number_long"), line)
         key = row.get("key", "")
         if key and not re.fullmatch("[0-9]{1,4}", key):
-            raise _BadField(f"Der BU-Schlüssel {key[:6]!r} hat nicht ein bis vier Ziffern.")
+            raise _BadField("line_key", key[:6])
         base_amount, discount = row.get("base_amount", ""), row.get("discount", "")
         return Posting(
             line=line,
             amount=amount,
             debit=row["side"] != "H",  # official: S is the default
-            reversal=row.get("reversal", "") in ("1", "G") or bool(re.fullmatch(r"2\d", key)),
+            reversal=row.get("reversal", "") in ("1", "G") or bool(re.fullmatch(r"0{0,2}2\d", key)),
             currency=row.get("currency", "") or header.currency,
             base_amount=_amount(base_amount, "Basis-Umsatz") if base_amount else None,
             base_currency=row.get("base_currency", "") or header.currency,
             account=_account(row["account"], "Konto"),
             contra_account=_account(row["contra_account"], "Gegenkonto"),
-            key=key,
+            key=sys.intern(key),
             day=self._day(row["day"], header, line),
             number=row["number"],
             reference=row.get("reference", ""),
             discount=_amount(discount, "Skonto") if discount else Decimal(0),
             text=row.get("text", ""),
+            link=row.get("link", ""),
         )
 
     def _day(self, written: str, header: Header, line: int) -> date:
         """The day written as DDMM, in the year that puts it into the period, else into the fiscal year."""
         if re.fullmatch(r"\d{3}", written):
-            self.add_note("day", "Belegdaten haben ihre führende Null verloren (TMM statt TTMM).", line)
+            self.add_note(message("day_without_zero"), line)
             written = f"0{written}"
         if not re.fullmatch(r"[0-9]{4}", written):
-            raise _BadField(f"Das Belegdatum {written[:10]!r} hat nicht die Form TTMM.")
+            raise _BadField("line_day", written[:10])
         day = _in_period(written, header.first, header.last)
         begin = header.fiscal_year_start or header.first
         if day is None and begin is not None:
             candidates = (parse_ddmm(written, begin.year), parse_ddmm(written, begin.year + 1))
             day = next((found for found in candidates if found is not None and found >= begin), None)
         if day is None:
-            raise _BadField(f"Das Belegdatum {written} ist kein Tag dieses Wirtschaftsjahres.")
+            raise _BadField("line_year", written)
         return day
-
-    def _read_lines(self, source: BinaryIO) -> Iterator[tuple[int, list[str]]]:
-        """Yields (line number, fields). A line that cannot be read is left out and becomes a finding."""
-        for number in itertools.count(1):
-            if not (raw := source.readline(MAX_LINE)):
-                return
-            fields = self._fields(source, raw, number)
-            if fields is not None:
-                yield number, fields
-
-    def _fields(self, source: BinaryIO, raw: bytes, number: int) -> list[str] | None:
-        if not raw.endswith(b"\n") and not self._is_last(source, raw, number):
-            self.add_fault("line", "Die Zeile ist länger, als das Format erlaubt.", number)
-            return None
-        if not raw.endswith(b"\r\n") and raw.endswith(b"\n"):
-            self.add_note("line_ends", "Zeilen enden mit LF statt CR LF.", number)
-        text = self._decoded(raw.rstrip(b"\r\n\x1a"), number)
-        try:
-            return next(csv.reader([text], delimiter=";", strict=True), [])
-        except csv.Error:
-            kind = "truncated" if self._unended else "line"
-            self.add_fault(kind, "Die Anführungszeichen der Zeile gehen nicht auf.", number)
-            return None
-
-    def _is_last(self, source: BinaryIO, raw: bytes, number: int) -> bool:
-        """True if a line without line end is the last of the file. If it is only too long, the rest is skipped."""
-        if len(raw) < MAX_LINE:
-            if raw.strip(b"\x1a"):
-                self._unended = number
-                self.add_note("line_ends", "Der letzten Zeile fehlt ihr Zeilenende.", number)
-            return True
-        while raw and not raw.endswith(b"\n"):
-            raw = source.readline(MAX_LINE)
-        return False
-
-    def _decoded(self, raw: bytes, number: int) -> str:
-        if number == 1 and raw.startswith(BOM_UTF8):
-            self.add_fault_once("encoding", "Die Datei ist UTF-8 (mit BOM) statt Windows-1252.", 1)
-            raw = raw.removeprefix(BOM_UTF8)
-        # Text in Windows-1252 is hardly ever valid UTF-8: each non-ASCII letter would need a fitting one behind it.
-        for encoding, fault in (("utf-8", "Die Datei enthält UTF-8 statt Windows-1252."), ("cp1252", None)):
-            with suppress(UnicodeDecodeError):
-                text = raw.decode(encoding)
-                if fault and not raw.isascii():
-                    self.add_fault_once("encoding", fault, number)
-                return text
-        self.add_fault_once("encoding", "Die Datei enthält Zeichen, die es in Windows-1252 nicht gibt.", number)
-        return raw.decode("cp1252", errors="replace")
 
 
 class _BadField(Exception):
-    """A field that cannot be read; the message, in German, becomes a finding at its line."""
+    """A field that cannot be read, which becomes a finding at its line."""
+
+    def __init__(self, code: str, written: str, **values: str) -> None:
+        super().__init__(code)
+        self.reason = message(code, written=written, **values)
 
 
 def _amount(written: str, title: str) -> Decimal:
     if not _AMOUNT.fullmatch(written) or not written.isascii():
-        raise _BadField(f"{title} {written[:20]!r} ist kein Betrag mit Dezimalkomma.")
+        raise _BadField("line_amount", written[:20], title=title)
     return Decimal(written.replace(",", "."))
 
 
 def _account(written: str, title: str) -> str:
     if not _ACCOUNT.fullmatch(written) or not written.isascii():
-        raise _BadField(f"{title} {written[:12]!r} ist keine Kontonummer.")
-    return written
+        raise _BadField("line_account", written[:12], title=title)
+    return sys.intern(written)  # few accounts, many postings
 
 
 def _in_period(ddmm: str, first: date | None, last: date | None) -> date | None:

@@ -3,20 +3,34 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from worker.datev.messages import Message
+
 # A hostile file may be wrong in every line. Findings beyond this number are counted but not kept.
 MAX_FINDINGS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One fault, or with `note` something unusual that needs no action. `text` is German and holds no personal data."""
+    """One fault, or with `note` something unusual that needs no action. Its sentences hold no personal data."""
 
-    kind: str
-    text: str
+    message: Message
     file: str | None = None
     line: int | None = None
     number: str | None = None  # of the document
     note: bool = False
+
+    @property
+    def kind(self) -> str:
+        return self.message.kind
+
+    @property
+    def text(self) -> str:
+        """German."""
+        return _sentence(self.message.german)
+
+    @property
+    def text_en(self) -> str:
+        return _sentence(self.message.english)
 
 
 @dataclass(slots=True)
@@ -34,3 +48,7 @@ class Findings:
         counts[finding.kind] += 1
         if len(kept) < MAX_FINDINGS:
             kept.append(finding)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."

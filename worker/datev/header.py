@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from worker.datev.findings import Finding, Findings
+from worker.datev.messages import Message, message
 
 # Format category, field 3 (official): Buchungsstapel; Debitoren/Kreditoren. There are others.
 CATEGORY_POSTINGS, CATEGORY_DEBTORS = 21, 16
@@ -28,10 +29,15 @@ class Header:
     last: date | None
     currency: str
     chart_code: str  # `03`, `04`, or empty
+    locked: bool | None  # Festschreibung (field 21); None where it is not said
 
 
 class UnreadableHeader(Exception):
-    """The header does not say which format follows; the message gives the reason in German."""
+    """The header does not say which format follows, for this `reason`."""
+
+    def __init__(self, reason: Message) -> None:
+        super().__init__(reason.german)
+        self.reason = reason
 
 
 def read_header(fields: list[str], file: str, findings: Findings) -> Header:
@@ -53,14 +59,12 @@ class _HeaderReader:
 
     def read(self) -> Header:
         if self._field(2) != "700" or not self._field(3).isdecimal():
-            raise UnreadableHeader(
-                f"Nur Hauptversion 700 wird gelesen; die Datei nennt Version {self._field(2)[:6]!r}, "
-                f"Kategorie {self._field(3)[:6]!r}."
-            )
-        category = int(self._field(3)[:6])
-        required = category == CATEGORY_POSTINGS
+            version, category = self._field(2)[:6], self._field(3)[:6]
+            raise UnreadableHeader(message("file_version", version=version, category=category))
+        number = int(self._field(3)[:6])
+        required = number == CATEGORY_POSTINGS
         header = Header(
-            category=category,
+            category=number,
             version=int(self._field(5)[:6]) if self._field(5).isdecimal() else None,
             consultant=self._field(11),
             client=self._field(12),
@@ -70,8 +74,9 @@ class _HeaderReader:
             last=self._day(16, "Ende des Zeitraums", required=required),
             currency=self._field(22) or "EUR",
             chart_code=self._field(27),
+            locked={"0": False, "1": True}.get(self._field(21)),
         )
-        if category == CATEGORY_POSTINGS:
+        if required:
             self._check(header)
         return header
 
@@ -85,31 +90,30 @@ class _HeaderReader:
             if day is not None:
                 return day
         if required:
-            self._add(f"{name} (Feld {number}) ist kein Tag der Form JJJJMMTT.")
+            self._add(message("header_day", name=name, field=number))
         return None
 
     def _check(self, header: Header) -> None:
         if self._field(1) != "EXTF":
-            self._add("Das Kennzeichen DTVF ist DATEV vorbehalten; fremde Programme schreiben EXTF.", note=True)
+            self._add(message("header_dtvf"), note=True)
         if len(self._fields) != FIELDS:
-            self._add(f"Der Kopf hat {len(self._fields)} statt {FIELDS} Felder.", note=True)
+            self._add(message("header_fields", count=len(self._fields), expected=FIELDS), note=True)
         if header.version is None:
-            self._add("Die Formatversion (Feld 5) ist keine Zahl.")
+            self._add(message("header_version_unknown"))
         elif header.version not in _CURRENT_VERSIONS:
-            text = f"Formatversion {header.version}; DATEV nennt 12 als Mindestversion, 13 als neueste."
-            self._add(text, note=True)
+            self._add(message("header_version", version=header.version), note=True)
         # Official: 1001 to 9999999 and 1 to 99999.
         if not re.fullmatch(r"[0-9]{4,7}", header.consultant) or int(header.consultant) < 1001:
-            self._add("Die Beraternummer (Feld 11) fehlt oder ist ungültig.")
+            self._add(message("header_consultant"))
         if not re.fullmatch(r"[0-9]{1,5}", header.client) or int(header.client) < 1:
-            self._add("Die Mandantennummer (Feld 12) fehlt oder ist ungültig.")
+            self._add(message("header_client"))
         if not re.fullmatch("[4-8]", self._field(14)):
-            self._add("Die Sachkontenlänge (Feld 14) ist keine Zahl von 4 bis 8.")
+            self._add(message("header_account_length"))
         first, last, begin = header.first, header.last, header.fiscal_year_start
         if first and last and first > last:
-            self._add("Der Zeitraum des Stapels endet vor seinem Anfang.")
+            self._add(message("header_period_reversed"))
         elif first and last and begin and not (begin <= first and (last - begin).days < 366):
-            self._add("Der Zeitraum des Stapels liegt nicht in seinem Wirtschaftsjahr.")
+            self._add(message("header_fiscal_year"))
 
-    def _add(self, text: str, *, note: bool = False) -> None:
-        self._findings.add(Finding("header", text, self._file, line=1, note=note))
+    def _add(self, what: Message, *, note: bool = False) -> None:
+        self._findings.add(Finding(what, self._file, line=1, note=note))

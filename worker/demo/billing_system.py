@@ -23,6 +23,18 @@ FINAL_STATES = ["done", "parked", "rejected"]
 WAIT_TIMEOUT = 60.0
 
 
+def insert_rows(connection: psycopg.Connection[Row], tables: Mapping[str, Sequence[Row]]) -> None:
+    """Inserts the rows of all tables in one transaction."""
+    with connection.transaction(), connection.cursor() as cursor:
+        for table, rows in tables.items():
+            statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+                sql.Identifier(table),
+                sql.SQL(", ").join(map(sql.Identifier, rows[0])),
+                sql.SQL(", ").join(map(sql.Placeholder, rows[0])),
+            )
+            cursor.executemany(statement, rows)
+
+
 class BillingSystem:
     """A back end. Any method may raise `psycopg.Error` or `redis.RedisError`."""
 
@@ -37,14 +49,7 @@ class BillingSystem:
 
     def insert(self, tables: dict[str, list[Row]]) -> None:
         """Inserts the rows of all tables in one transaction."""
-        with self._db.transaction(), self._db.cursor() as cursor:
-            for table, rows in tables.items():
-                statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
-                    sql.Identifier(table),
-                    sql.SQL(", ").join(map(sql.Identifier, rows[0])),
-                    sql.SQL(", ").join(map(sql.Placeholder, rows[0])),
-                )
-                cursor.executemany(statement, rows)
+        insert_rows(self._db, tables)
 
     def enqueue(self, kind: str, texts: Mapping[str, str] | None = None, *, by: UUID, **ids: UUID) -> str:
         """Enqueues a job with the documented Redis commands; returns its id."""

@@ -17,6 +17,8 @@ from worker.domain.dates import BERLIN
 STATUSES = {"100": "draft", "200": "open", "750": "partially_paid", "1000": "paid"}  # sevDesk's codes, official
 
 PUBLISHED_EVENTS = ["drafted", "template_set", "finalized", "pdf_stored"]
+# The layout of an e-invoice is set once it has a number.
+E_INVOICE_EVENTS = ["drafted", "finalized", "template_set", "pdf_stored", "xml_stored", "e_invoice_checked"]
 NOTHING_OWED_EVENTS = ["drafted", "template_set", "finalized", "nothing_owed", "pdf_stored"]
 SENT_EVENTS = {"email": "mailed", "post": "marked_sent"}
 SEND_TYPES = {"email": "VM", "post": "VP"}  # sevDesk's, official
@@ -99,21 +101,22 @@ def _digest(content: bytes) -> str:
 def _job_checks(invoice: InvoiceOutcome) -> list[Comparison]:
     jobs, state = invoice.row["jobs"], "parked" if invoice.plan.is_refused else "done"
     actual = [f"{job['kind']} {job['state']}" + f": {job['error']}" * (job["state"] != state) for job in jobs]
-    kinds = ["publish_invoice", "send_invoice", *([credits.JOB] if _is_credited(invoice) else [])]
+    kinds = ["publish_invoice", "send_invoice", *([credits.JOB] if _credit_of(invoice) else [])]
     checks = [_check("jobs", [f"{kind} {state}" for kind in kinds], actual)]
     if invoice.plan.is_refused and jobs:
         checks.append(_check("parked because", "sevdesk_tax_refused", jobs[0]["problem"]))
     return checks
 
 
-def _is_credited(invoice: InvoiceOutcome) -> bool:
-    return invoice.plan.invoice_number == credits.INVOICE_NUMBER
+def _credit_of(invoice: InvoiceOutcome) -> credits.DemoCredit | None:
+    return credits.CREDITS.get(invoice.plan.invoice_number)
 
 
 def _event_checks(invoice: InvoiceOutcome) -> list[Comparison]:
     payment_events = PAYMENT_EVENTS.get(invoice.plan.expected, [])
     sent = [SENT_EVENTS[invoice.plan.channel]]
-    expected = PUBLISHED_EVENTS + sent + payment_events + (credits.EVENTS if _is_credited(invoice) else [])
+    published, credit = E_INVOICE_EVENTS if invoice.plan.e_invoice else PUBLISHED_EVENTS, _credit_of(invoice)
+    expected = published + sent + payment_events + (credit.events if credit else [])
     if invoice.plan.expected is ExpectedState.NOTHING_OWED:
         expected = NOTHING_OWED_EVENTS + sent
         payment_events = ["nothing_owed"]
@@ -123,7 +126,14 @@ def _event_checks(invoice: InvoiceOutcome) -> list[Comparison]:
     return [
         _check("event log", expected, [each for each in types if each not in UNORDERED_EVENTS]),
         _check("event log: payment_synced", len(payment_events), types.count("payment_synced")),
+        _check("e-invoice: verdicts", ["valid"] * expected.count("e_invoice_checked"), verdicts(invoice)),
     ]
+
+
+def verdicts(invoice: InvoiceOutcome) -> list[str]:
+    """What the official rules said about the e-invoice and its credit note."""
+    told = [event["payload"] for event in invoice.row["events"] if event["event_type"] == "e_invoice_checked"]
+    return [each["verdict"] if each["rules"] else "not judged: the extra einvoice is missing" for each in told]
 
 
 def _sevdesk_checks(invoice: InvoiceOutcome) -> list[Comparison]:
@@ -135,7 +145,7 @@ def _sevdesk_checks(invoice: InvoiceOutcome) -> list[Comparison]:
     status = "draft" if plan.is_refused else "open" if nothing_owed else plan.claim_status
     layouts = [each["layout"]["template"] for each in invoice.in_sevdesk]
     units = [position["unity"]["id"] for each in invoice.in_sevdesk for position in each["positions"]]
-    mails = [mail["to"] for mail in invoice.mails]
+    mails, as_xml = [mail["to"] for mail in invoice.mails], [mail["sendXml"] for mail in invoice.mails]
     return [
         count,
         _check("sevDesk: status", status, _in_sevdesk(invoice, "status", STATUSES.get)),
@@ -147,6 +157,7 @@ def _sevdesk_checks(invoice: InvoiceOutcome) -> list[Comparison]:
         _check("sevDesk: layout", plan.layout, layouts),
         _check("sevDesk: units", plan.unities, units),
         _check("sevDesk: mails", plan.mail_to if plan.is_mailed else [], mails),
+        _check("sevDesk: mailed as XML", [plan.e_invoice == "XRechnung"] if plan.is_mailed else [], as_xml),
         _check("sevDesk: sent", "0" if plan.is_refused else SEND_TYPES[plan.channel], _in_sevdesk(invoice, "sendType")),
     ]
 
@@ -160,6 +171,10 @@ def _decimal(amount: object) -> Decimal:
     return Decimal(str(amount))
 
 
+def _credited(results: Results) -> list[Decimal]:
+    return sorted(_decimal(note["sumGross"]) for note in results.credit_notes)
+
+
 def check_account(results: Results) -> list[Comparison]:
     """Checks the contacts, the payment syncs, and that there is nothing else."""
     published = [invoice for invoice in results.invoices if not invoice.plan.is_refused]
@@ -167,7 +182,7 @@ def check_account(results: Results) -> list[Comparison]:
     other_documents = [f"{each['objectName']} {each['id']}" for each in results.other_documents]
     return [
         _check("sevDesk: different invoice numbers", len(published), len(numbers)),
-        _check("sevDesk: credit notes", credits.GROSS, [_decimal(note["sumGross"]) for note in results.credit_notes]),
+        _check("sevDesk: credit notes", [each.gross for each in credits.CREDITS.values()], _credited(results)),
         _check("sevDesk: other documents", None, other_documents),
         _check("sevDesk: other mails", None, [f"mail {each['id']}" for each in results.other_mails]),
         _check("writes of unknown outcome", None, results.open_intents),

@@ -63,6 +63,7 @@ class InvoicePlan:
     layout: str  # sevDesk's id of the template
     unities: list[str]  # sevDesk's id of each position's unit
     channel: str  # of `send_invoice`
+    e_invoice: str | None  # ZUGFeRD or XRechnung; None: an ordinary invoice
 
     @property
     def is_refused(self) -> bool:
@@ -186,7 +187,7 @@ def _plan(number: int, sample: SampleInvoice, positions: Sequence[_Position]) ->
         "skonto_days": None,
         "head_text": "Vielen Dank für Ihren Auftrag.",
         "foot_text": f"Bitte zahlen Sie innerhalb von {_PAYMENT_TERM} Tagen ohne Abzug.",
-        "is_e_invoice": False,
+        "is_e_invoice": sample.e_invoice is not None,
         "final_invoice_form": sample.final_form,
         **dict.fromkeys(("created_at", "updated_at"), datetime.combine(issued, time(7), UTC)),
         **_UNPUBLISHED,
@@ -203,6 +204,7 @@ def _plan(number: int, sample: SampleInvoice, positions: Sequence[_Position]) ->
         layout=_TEMPLATES[sample.deal_type, sample.document_kind],
         unities=[_UNITIES[each.unit] for each in positions],
         channel=sample.channel,
+        e_invoice=sample.e_invoice,
     )
 
 

@@ -1,6 +1,6 @@
-"""Runs the demo: a billing month of 30 invoices on embedded servers and a local sevDesk, checked row by row.
+"""Runs the demo: a billing month of 33 invoices on embedded servers and a local sevDesk, checked row by row.
 
-    approved -> published -> mailed -> paid (in full, in part, not yet) -> synced -> a part of one credited,
+    approved -> published -> mailed -> paid (in full, in part, not yet) -> synced -> parts of two credited,
     one payment returned -> synced
 
 The worker runs in a process of its own, with nothing but environment settings and the rights of `sql/roles.sql`. The
@@ -43,6 +43,19 @@ from worker.store.sql_files import sql_dir
 
 ROLE = "sevdesk_worker"  # made by `sql/roles.sql`
 SANDBOX_PACKAGES = ("fpdf", "starlette", "uvicorn")
+# What to try after the demo, and while it is kept running.
+NEXT = """
+  Next: sevdesk-worker demo --keep   everything keeps running, to try the commands on
+        docs/operating.md            what an operator sees and does
+        docs/integrating.md          how a back end asks for jobs
+"""
+KEPT = """
+sevdesk-worker status            # the whole
+sevdesk-worker jobs --state parked
+sevdesk-worker why INVOICE       # one that waits for a person
+sevdesk-worker files INVOICE --save .
+sevdesk-worker tail              # what happens, as it happens
+"""
 REPORTED_ERRORS = (OSError, psycopg.Error, redis.RedisError, httpx.HTTPError, httpx.InvalidURL)
 
 
@@ -90,6 +103,7 @@ def _run(console: DemoConsole, keep: bool, out: Path | None, sevdesk_url: str | 
             # The sandbox answers in milliseconds, so a write whose answer was lost need not be awaited for 45 s.
             "WRITE_QUARANTINE": "10",
             "ISSUE_DATE_MAX_AGE": "36500",  # the month is the same in every year
+            "E_INVOICE_FROM": "off",
             "SHUTDOWN_GRACE": "5",
         }
         log = folder / "worker.log"
@@ -100,6 +114,8 @@ def _run(console: DemoConsole, keep: bool, out: Path | None, sevdesk_url: str | 
         passed = _Demo(console, month, billing, sandbox, worker).run(folder)
         if keep:
             _keep_running(console, worker, settings | {"DATABASE_URL": services.database_url})
+        else:
+            console.text(NEXT)
     return 0 if passed else 1
 
 
@@ -190,6 +206,7 @@ class _Demo:
                 self.console.text(f"  {number} waits for a person, as it should:", "yellow")
                 job = invoice.row["jobs"][0]
                 self.console.text(f"    {job['error']}\n    {job['next_step']}\n")
+        self.console.text(f"  {_judged(results.invoices)}")
         self.console.text(f"  {count} PDFs and the worker's log: {folder}")
         self.console.summary(checks, failed)
         return not failed
@@ -237,12 +254,13 @@ class _Demo:
         return {row["id"]: row["external_id"] for row in self.billing.rows(statement)}
 
     def _credit(self) -> None:
-        """One customer gives something back; the others keep what they have."""
-        plan = next(plan for plan in self.month.plans if plan.invoice_number == credits.INVOICE_NUMBER)
-        wanted = {"reason": credits.REASON, "positions": credits.POSITIONS}
-        job = self.billing.enqueue(credits.JOB, wanted, by=self.month.staff_id, invoice_id=plan.invoice_id)
-        self.billing.wait_for([job], self.worker.check_running, lambda _: None)
-        self.console.step_done(f"{credits.GROSS} EUR of {plan.invoice_number} are credited")
+        """Two customers give something back; the others keep what they have."""
+        for number, credit in credits.CREDITS.items():
+            plan = next(plan for plan in self.month.plans if plan.invoice_number == number)
+            wanted = {"reason": credit.reason, "positions": credit.positions}
+            job = self.billing.enqueue(credits.JOB, wanted, by=self.month.staff_id, invoice_id=plan.invoice_id)
+            self.billing.wait_for([job], self.worker.check_running, lambda _: None)
+            self.console.step_done(f"{credit.gross} EUR of {number} are credited")
 
     def _return_payment(self) -> None:
         plan = next(plan for plan in self.month.plans if plan.expected is ExpectedState.RETURNED)
@@ -259,6 +277,15 @@ class _Demo:
         self.console.step_done(f"{text}: {changed} {'claim has' if changed == 1 else 'claims have'} changed")
 
 
+def _judged(invoices: list[InvoiceOutcome]) -> str:
+    """How many e-invoices the official rules judged, and which rules these were."""
+    told = [event["payload"] for each in invoices for event in each.row["events"]]
+    checked = [each for each in told if "verdict" in each and each["rules"]]
+    valid = sum(each["verdict"] == "valid" for each in checked)
+    rules = ", ".join(sorted({each["rules"] for each in checked})) or "no rules (the extra einvoice is missing)"
+    return f"{valid} of {len(checked)} e-invoices and credit notes are valid by {rules}"
+
+
 def _write_pdfs(invoices: list[InvoiceOutcome], folder: Path) -> int:
     """Writes the PDFs, named by their numbers, and returns how many they are."""
     pdfs = {f"{each.row['external_invoice_number']}": pdf for each in invoices for pdf in each.row["pdfs"]}
@@ -271,8 +298,8 @@ def _write_pdfs(invoices: list[InvoiceOutcome], folder: Path) -> int:
 def _keep_running(console: DemoConsole, worker: DemoProcess, settings: dict[str, str]) -> None:
     """Returns after Ctrl-C. Raises `DemoError` when the worker ends."""
     names = ("DATABASE_URL", "REDIS_URL", "SEVDESK_BASE_URL", "SEVDESK_API_TOKEN")
-    addresses = "\n".join(f"{name}={settings[name]}" for name in names)
-    console.text(f"\n  Everything keeps running; Ctrl-C ends it.\n\n{addresses}\n")
+    addresses = "\n".join(f"export {name}={settings[name]}" for name in names)
+    console.text(f"\n  Everything keeps running; Ctrl-C ends it. For another terminal:\n\n{addresses}\n{KEPT}")
     try:
         while True:
             time.sleep(1)

@@ -47,6 +47,8 @@ class SampleInvoice:
     project: str | None = None  # invoices of one project belong to one deal; without: a deal of its own
     final_form: str | None = None  # the column final_invoice_form
     channel: Literal["email", "post"] = "email"
+    # ZUGFeRD: mailed as PDF that holds the XML. XRechnung: mailed as XML, for the recipient has a Leitweg-ID.
+    e_invoice: Literal["ZUGFeRD", "XRechnung"] | None = None
 
 
 _RECIPIENT: Final = "invoice_recipient"
@@ -63,6 +65,9 @@ CUSTOMERS = {
     ),
     "alpen": Customer("Alpenglühn Handels GmbH", "Stephansgasse 5|1010|Wien|AT", _RECIPIENT, vat_id="ATU12345675"),
     "zuerich": Customer("Zürisee Immobilien AG", "Bahnhofstrasse 100|8001|Zürich|CH", "primary"),
+    "stadt": Customer(
+        "Stadt Musterhausen", "Rathausplatz 1|99999|Musterhausen|DE", _RECIPIENT, buyer_reference="04011000-12345-03"
+    ),
     "joerg": Customer("Größer", "Höhenweg 7a|80331|München|DE", first_name="Jörg"),
     "kaethe": Customer("Lübben", "Deichstraße 2|26121|Oldenburg|DE", _RECIPIENT, first_name="Anne-Käthe"),
     "thomas": Customer("Meier", "Gartenweg 15|30159|Hannover|DE", _RECIPIENT, first_name="Thomas", reversed=True),
@@ -189,4 +194,21 @@ INVOICES = (
     ),
     # A letter: sevDesk mails nothing, and the invoice is marked as sent by post.
     SampleInvoice("kaethe", "KOP", "SR", ("1 x 79.90 @ 19 Energieausweis",), _UNPAID, channel="post"),
+    # E-invoices: to a public buyer, and to a company that gives a position back.
+    SampleInvoice(
+        "stadt",
+        "EB",
+        "SR",
+        ("3 x 420.50 @ 19 Energieberatung", "7 x 3.49 @ 7 Broschüre"),
+        _UNPAID,
+        e_invoice="XRechnung",
+    ),
+    SampleInvoice(
+        "wohnen",
+        "KOP",
+        "SR",
+        ("2.5 Tage x 680.333 @ 19 Wartung", "1 pauschal x 95 @ 19 Anfahrt"),
+        _PAID,
+        e_invoice="ZUGFeRD",
+    ),
 )

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
+from typing import NamedTuple
 
 from worker.domain import events
 from worker.domain.invoice import CreditNote, Item
@@ -75,26 +76,39 @@ def exceeded(
     `notes` are ours; `by_hand` is the gross sum of those that others made in sevDesk, whose rates are not known.
     """
     limits = sums_by_rate(invoiced, currency)
+    invoiced_gross = sum((limit.gross for limit in limits.values()), ZERO)
     in_all = by_hand + sum((note.gross for note in notes), ZERO)
-    parts: list[tuple[tuple[Decimal, ...], Decimal, Decimal]] = [(tuple(limits), in_all, credit.sums.gross)]
-    parts += [((rate,), note_sum(notes, rate), asked.gross) for rate, asked in credit.by_rate.items()]
-    for rates, before, asked in parts:
-        limit = sum((limits[rate].gross for rate in rates), ZERO)
-        if before + asked > limit:
-            listed = " / ".join(map(percent, rates))
-            figures = {"asked": asked, "credited": before, "invoiced": limit, "left": max(ZERO, limit - before)}
+    parts = [_Part("gross", tuple(limits), in_all, credit.sums.gross, invoiced_gross)]
+    for rate, asked in credit.by_rate.items():
+        before = [note.by_rate.get(rate, (ZERO, ZERO)) for note in notes]
+        net, gross = (sum(amounts, ZERO) for amounts in zip((ZERO, ZERO), *before, strict=True))
+        # Rounding may leave the gross within its limit and the net not: many positions of 0.02 carry no tax.
+        parts.append(_Part("gross", (rate,), gross, asked.gross, limits[rate].gross))
+        parts.append(_Part("net", (rate,), net, asked.net, limits[rate].net))
+    for part in parts:
+        if part.credited + part.asked > part.invoiced:
+            figures = {"asked": part.asked, "credited": part.credited, "invoiced": part.invoiced}
+            figures["left"] = max(ZERO, part.invoiced - part.credited)
             shown = {name: f"{amount:.2f}" for name, amount in figures.items()}
-            return problem("credit_exceeds_invoice", number=number, rates=listed, currency=currency, **shown)
+            about = {"rates": " / ".join(map(percent, part.rates)), "measure": part.measure, "currency": currency}
+            return problem("credit_exceeds_invoice", number=number, **about, **shown)
     return None
 
 
-def note_sum(notes: Iterable[CreditNote], rate: Decimal) -> Decimal:
-    return sum((note.gross_by_rate.get(rate, ZERO) for note in notes), ZERO)
+class _Part(NamedTuple):
+    """What must not be exceeded: the net or the gross sum at these tax rates."""
+
+    measure: str
+    rates: tuple[Decimal, ...]
+    credited: Decimal
+    asked: Decimal
+    invoiced: Decimal
 
 
-def gross_by_rate(subtotals: Mapping[str, Mapping[str, str]]) -> dict[Decimal, Decimal]:
-    """From `CreditSaved.subtotals`."""
-    return {Decimal(rate): Decimal(each["net"]) + Decimal(each["tax"]) for rate, each in subtotals.items()}
+def net_and_gross(subtotals: Mapping[str, Mapping[str, str]]) -> dict[Decimal, tuple[Decimal, Decimal]]:
+    """By tax rate, from `CreditSaved.subtotals`."""
+    amounts = {Decimal(rate): (Decimal(each["net"]), Decimal(each["tax"])) for rate, each in subtotals.items()}
+    return {rate: (net, net + tax) for rate, (net, tax) in amounts.items()}
 
 
 def notes_after(notes: tuple[CreditNote, ...], job_id: str, event: events.Event) -> tuple[CreditNote, ...]:
@@ -103,7 +117,7 @@ def notes_after(notes: tuple[CreditNote, ...], job_id: str, event: events.Event)
     own = next((note for note in notes if note.job_id == job_id), None)
     match event:
         case events.CreditSaved(marker=marker, external_id=id, gross=gross):
-            return (*others, CreditNote(marker, job_id, id, DRAFTED, None, gross, gross_by_rate(event.subtotals)))
+            return (*others, CreditNote(marker, job_id, id, DRAFTED, None, gross, net_and_gross(event.subtotals)))
         case events.CreditDeleted() if own is not None:
             return (*others, replace(own, status=DELETED))
         case events.Credited(number=number, refund_due=due) if own is not None:

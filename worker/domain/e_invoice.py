@@ -11,7 +11,9 @@ from stdnum.de import leitweg
 from worker.domain.invoice import Invoice, Party, PartyKind
 from worker.domain.problems import Problem, problem
 
-_REVERSE_CHARGE, _INTRA_EU = frozenset({5, 21}), 3
+# Tax rules under which the XML needs the buyer's VAT id -> the rule of EN 16931, and what it is about.
+_AE = ("BR-AE-02", "vat_id_reverse_charge")
+NEED_BUYER_VAT_ID = {3: ("BR-IC-02", "vat_id_intra_eu"), 5: _AE, 21: _AE}
 # A coarse address of 2 to 12 digits, of which the first two are the state or 99 (federal), perhaps a fine address, and
 # two check digits (format specification 2.0.2). Order numbers of other buyers may look the same.
 _LOOKS_LIKE_LEITWEG = re.compile(r"(0[1-9]|1[0-6]|99)\d{0,10}(-[0-9A-Za-z]{1,30})?-\d{2}")
@@ -34,10 +36,8 @@ def _broken(invoice: Invoice, party: Party) -> Iterator[tuple[str, str]]:
     start, end, rule = invoice.service_from, invoice.service_to, invoice.tax_rule
     if start is not None and end is not None and start > end:
         yield "BR-29", "period_reversed"
-    if rule in _REVERSE_CHARGE and not (party.vat_id or "").strip():
-        yield "BR-AE-02", "vat_id_reverse_charge"
-    if rule == _INTRA_EU and not (party.vat_id or "").strip():
-        yield "BR-IC-02", "vat_id_intra_eu"
+    if rule in NEED_BUYER_VAT_ID and not (party.vat_id or "").strip():
+        yield NEED_BUYER_VAT_ID[rule]
 
 
 def doubtful_reference(invoice: Invoice, party: Party) -> list[Problem]:
@@ -47,9 +47,20 @@ def doubtful_reference(invoice: Invoice, party: Party) -> list[Problem]:
     """
     if not invoice.is_e_invoice or party.kind is not PartyKind.COMPANY:
         return []
-    reference, about = (party.buyer_reference or "").strip(), f"{party.kind.value} {party.id}"
+    about = f"{party.kind.value} {party.id}"
+    fault = reference_fault(party)
+    return [problem(fault, party=about)] if fault else []
+
+
+def reference_fault(party: Party) -> str | None:
+    """What is wrong with a company's buyer reference, as a problem's code; None if nothing is."""
+    reference = (party.buyer_reference or "").strip()
     if _LOOKS_LIKE_LEITWEG.fullmatch(reference) and not leitweg.is_valid(reference):
-        return [problem("leitweg_id_invalid", party=about)]
-    if not reference and _PUBLIC.match(party.name.strip()):
-        return [problem("buyer_reference_missing", party=about)]
-    return []
+        return "leitweg_id_invalid"
+    return "buyer_reference_missing" if not reference and _PUBLIC.match(party.name.strip()) else None
+
+
+def is_leitweg_id(reference: str | None) -> bool:
+    """Whether it has the form of a Leitweg-ID and its check digits are right."""
+    text = (reference or "").strip()
+    return bool(_LOOKS_LIKE_LEITWEG.fullmatch(text)) and leitweg.is_valid(text)

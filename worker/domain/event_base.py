@@ -39,10 +39,11 @@ def _jsonable(value: Any) -> Any:
 
 
 # How we know: by our call's answer, by a look that found it, or (`confirmed_sent`) by a person's answer.
+# `found_earlier`: sevDesk shows a mail of which nothing is on record.
 LinkedHow = Literal["created", "found_by_customer_number", "updated"]
 DraftedHow = Literal["created", "found", "adopted"]
 FinalizedHow = Literal["finalized", "found_finalized"]
-SentHow = Literal["sent", "found_sent", "confirmed_sent"]
+SentHow = Literal["sent", "found_sent", "found_earlier", "confirmed_sent"]
 CancelledHow = Literal[
     "cancellation_invoice",
     "credit_note",
@@ -53,6 +54,8 @@ CancelledHow = Literal[
     "gone_from_sevdesk",
 ]
 CreditSavedHow = Literal["created", "found"]
+# invoice_gone: cancelled or deleted; not_creditable: the rest was credited; number_taken: made again with another.
+CreditDeletedCause = Literal["sums_differ", "invoice_gone", "not_creditable", "number_taken", "gone_from_sevdesk"]
 MarkedHow = Literal["marked", "found_marked"]
 
 # Metadata of fields that are stored in other tables and must not be in the event log: binary content, personal data.

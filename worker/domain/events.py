@@ -23,12 +23,18 @@ from worker.domain.contact_events import (
 from worker.domain.contact_events import (
     EmailWritten as EmailWritten,
 )
+from worker.domain.deletion_events import DeletedInSevdesk as DeletedInSevdesk
+from worker.domain.deletion_events import MissingInSevdesk as MissingInSevdesk
+from worker.domain.e_invoice_events import (
+    EInvoiceChecked as EInvoiceChecked,
+)
 from worker.domain.event_base import (
     UNLOGGED as UNLOGGED,
 )
 from worker.domain.event_base import (
     CancelledHow as CancelledHow,
 )
+from worker.domain.event_base import CreditDeletedCause
 from worker.domain.event_base import (
     CreditSavedHow as CreditSavedHow,
 )
@@ -51,6 +57,8 @@ from worker.domain.event_base import (
     SentHow as SentHow,
 )
 from worker.domain.invoice import Cancellation, ClaimStatus, PartyKind
+from worker.domain.person_events import Acknowledged as Acknowledged
+from worker.domain.person_events import Dismissed as Dismissed
 
 ADOPTED: DraftedHow = "adopted"  # `Drafted.how` of a document that somebody else made
 
@@ -67,6 +75,7 @@ class Drafted(Event):
     recipient_id: UUID
     recipient_reason: str
     how: DraftedHow = "created"
+    e_invoice_by_duty: bool = False  # the billing system asked for an ordinary one
     content: Mapping[str, Any] = field(metadata=UNLOGGED)  # the fields of the request, as JSON values
     seen_update: datetime | None = field(metadata=UNLOGGED)
 
@@ -124,16 +133,6 @@ class XmlStored(DocumentStored):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EInvoiceChecked(Event):
-    """An e-invoice was judged before its mail. `rules`: their version and date, None if they are not installed."""
-
-    verdict: str  # `valid`; `let_pass` by a person or CHECK_LEVELS, in spite of findings; or the problem's code
-    rules: str | None
-    sha256: str  # of the XML
-    findings: tuple[str, ...]  # rule id, kind of fault and text; warnings begin with `warning:`
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MailSent(Event):
     """A document was sent by e-mail; `how` says how we know."""
 
@@ -143,6 +142,7 @@ class MailSent(Event):
     recipient_reason: str
     how: SentHow
     pdf_sha256: str | None
+    xml_sha256: str | None = None  # of the XML that was attached instead of the PDF
     copies: int = 0  # how many addresses beside the first got the same mail, as CC or BCC
     recipient: str = field(metadata=UNLOGGED)
     cc: str | None = field(default=None, metadata=UNLOGGED)
@@ -207,8 +207,11 @@ class Paid(PaymentEvent):
     """Exactly the gross amount has come."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overpaid(PaymentEvent):
-    """More has come than the gross amount, or than credit notes left of it beside their `refund_due`."""
+    """More has come than the gross amount, or than credit notes left of it beside their `refund_due`: `excess`."""
+
+    excess: Decimal | None = None  # null in events of older releases
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,7 +268,7 @@ class CancelledInSevdesk(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditNoteDrafted(Event):
-    """Asked to cancel a paid invoice, sevDesk made a credit note draft; the invoice itself is untouched."""
+    """Asked to cancel a paid invoice, sevDesk made a credit note, as a draft; the invoice itself is untouched."""
 
     reason: str
     cancellation: Cancellation
@@ -304,7 +307,7 @@ class CreditDeleted(Event):
 
     marker: str
     external_id: str
-    cause: Literal["sums_differ", "invoice_gone", "gone_from_sevdesk"]  # invoice_gone: cancelled or deleted meanwhile
+    cause: CreditDeletedCause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -354,13 +357,6 @@ class ChangedAfterPublication(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeletedInSevdesk(Event):
-    """sevDesk no longer has the invoice. The claim stays as it is; a person must publish it again or cancel it."""
-
-    external_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Renumbered(Event):
     """sevDesk shows another invoice number than the one on record."""
 
@@ -386,13 +382,3 @@ class Parked(ProblemEvent):
 
 class Rejected(ProblemEvent):
     """A job for the invoice was refused for good; nothing was changed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dismissed(Event):
-    """A person ended a parked job without it being done."""
-
-    job_id: str
-    kind: str
-    by: str
-    reason: str

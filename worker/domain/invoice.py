@@ -172,6 +172,7 @@ class Cancellation:
     gross: Decimal | None
     day: date | None = None  # the document's own date
     refund_due: Decimal | None = None  # what had been paid on the invoice that it cancels
+    is_draft: bool = False  # nothing is cancelled yet; only credit notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +185,7 @@ class CreditNote:
     status: str  # `drafted`, `finalized`, or `deleted` by us as a draft
     number: str | None
     gross: Decimal
-    gross_by_rate: Mapping[Decimal, Decimal]  # by tax rate (per cent)
+    by_rate: Mapping[Decimal, tuple[Decimal, Decimal]]  # tax rate (per cent) -> net and gross
     refund_due: Decimal | None = None
     pdf_sha256: str | None = None
     mailed: bool = False

@@ -111,7 +111,8 @@ class SendInvoice(Payload):
     """Send a published invoice to its recipient. A second job sends nothing, unless `resend` is true.
 
     `email`: sevDesk mails it. `post`, `portal`: you send it, and the job marks it as sent in sevDesk. `to` replaces the
-    recipient's own address; `to`, `cc` and `bcc` each take several, separated by commas.
+    recipient's own address; `to`, `cc` and `bcc` each take several, separated by commas. `send_xml`: whether an
+    e-invoice's mail has the XML in place of the PDF; by default it has for recipients with a Leitweg-ID.
     """
 
     invoice_id: Id
@@ -122,11 +123,15 @@ class SendInvoice(Payload):
     subject: str | None = Field(default=None, min_length=1, max_length=200)
     text: str | None = Field(default=None, min_length=1, max_length=20_000)
     resend: bool = False
+    send_xml: bool | None = None
 
     @model_validator(mode="after")
     def _mail_fields(self) -> Self:
-        if self.channel is not Channel.EMAIL and {"to", "cc", "bcc", "subject", "text"} & self.model_fields_set:
-            raise PydanticCustomError("channel", "to, cc, bcc, subject and text belong to the channel email only")
+        of_mails = {"to", "cc", "bcc", "subject", "text", "send_xml"}
+        if self.channel is not Channel.EMAIL and of_mails & self.model_fields_set:
+            raise PydanticCustomError(
+                "channel", "to, cc, bcc, subject, text, send_xml belong to the channel email only"
+            )
         return self
 
 
@@ -149,6 +154,12 @@ class MailBounced(Payload):
 
 class FetchInvoicePdf(Payload):
     """Fetch a published invoice's PDF again into `sevdesk_documents`."""
+
+    invoice_id: Id
+
+
+class UndeleteInvoice(Payload):
+    """Take an invoice over again that counts as deleted in sevDesk, if sevDesk has it all the same; writes nothing."""
 
     invoice_id: Id
 
@@ -212,11 +223,13 @@ class CreditInvoice(Payload):
 class SyncPayments(Payload):
     """Copy the state of payments from sevDesk: what changed since the last time, or the part that a field names.
 
-    `full` reads the whole book and finds changes that were missed. `party_id` is a company's or a contact's id. The
-    range is of invoice dates, Berlin days, both ends included.
+    `full` reads the whole book and finds changes that were missed. `missing` looks again for the invoices that sevDesk
+    did not have at a first look. `party_id` is a company's or a contact's id. The range is of invoice dates, Berlin
+    days, both ends included.
     """
 
     full: bool = False
+    missing: bool = False
     invoice_id: Id | None = None
     party_id: Id | None = None
     start_date: date | None = None
@@ -225,8 +238,8 @@ class SyncPayments(Payload):
     @model_validator(mode="after")
     def _one_scope(self) -> Self:
         ranged = self.start_date is not None or self.end_date is not None
-        if sum((self.full, self.invoice_id is not None, self.party_id is not None, ranged)) > 1:
-            raise PydanticCustomError("scope", "give one of full, invoice_id, party_id and a range, not several")
+        if sum((self.full, self.missing, self.invoice_id is not None, self.party_id is not None, ranged)) > 1:
+            raise PydanticCustomError("scope", "give one of full, missing, invoice_id, party_id, a range, not several")
         if ranged and (self.start_date is None or self.end_date is None or self.start_date > self.end_date):
             raise PydanticCustomError("range", "a range needs start_date and end_date, in this order")
         return self
@@ -238,7 +251,7 @@ class SyncPayments(Payload):
             return f"invoice {self.invoice_id}" if self.invoice_id else f"party {self.party_id}"
         if self.start_date:
             return f"{self.start_date} to {self.end_date}"
-        return "full" if self.full else "feed"
+        return "full" if self.full else "missing" if self.missing else "feed"
 
 
 class TestConnection(Payload):
@@ -343,6 +356,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("send_invoice", SendInvoice, Role.INTERNAL),
         Kind("mail_bounced", MailBounced, Role.INTERNAL),
         Kind("fetch_invoice_pdf", FetchInvoicePdf, Role.INTERNAL),
+        Kind("undelete_invoice", UndeleteInvoice, Role.INTERNAL),
         Kind("cancel_invoice", CancelInvoice, Role.INTERNAL),
         Kind("credit_invoice", CreditInvoice, Role.INTERNAL),
         Kind("sync_payments", SyncPayments, Role.ADMIN, BRIEF),

@@ -75,6 +75,7 @@ class IncomingJob:
     correlation_id: str | None = None
     problem: Problem | None = None
     score: float = 0.0  # when it is to start, in epoch milliseconds
+    proven: bool = True  # False if it had to be signed by its producer and was not
 
 
 @dataclass(frozen=True, slots=True)

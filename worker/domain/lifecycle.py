@@ -106,6 +106,7 @@ TABLE: Mapping["type[Event]", Transitions] = {
     events.Credited: Transitions(sync=_ONCE_SYNCED),
     events.CreditPdfStored: Transitions(sync=_ONCE_SYNCED),
     events.CreditMailed: Transitions(sync=_ONCE_SYNCED),
+    events.MissingInSevdesk: Transitions(sync=_SYNCED),
     events.DeletedInSevdesk: Transitions(sync={_S.SYNCED: _S.PARKED}),
     events.Renumbered: Transitions(sync=_SYNCED),
     events.Parked: Transitions(
@@ -114,6 +115,7 @@ TABLE: Mapping["type[Event]", Transitions] = {
     events.Rejected: Transitions(),
     events.LegalWarning: Transitions(),
     events.Dismissed: Transitions(),
+    events.Acknowledged: Transitions(),
     events.ChangedAfterPublication: Transitions(sync=_SYNCED),
 }
 

@@ -6,7 +6,7 @@ same; the prediction prevents that a draft is written which cannot be right.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -102,15 +102,18 @@ def e_invoice_rounding(invoice: Invoice) -> list[Problem]:
     The rules' text wants the same cent, but the official schematron takes what is less than 1.00 off, so that only many
     positions are refused. To be called only where `first_problem` finds nothing.
     """
-    if not invoice.is_e_invoice:
-        return []
+    return rounding_faults(invoice.items, invoice.currency) if invoice.is_e_invoice else []
+
+
+def rounding_faults(items: Sequence[Item], currency: str) -> list[Problem]:
+    """The same of any electronic document with these positions."""
     found = []
-    for rate in sorted({item.tax_rate for item in invoice.items}):
-        sums = predict((item for item in invoice.items if item.tax_rate == rate), invoice.currency)
-        from_total = _rounded(sums.net * rate / 100, _unit(invoice.currency))
+    for rate in sorted({item.tax_rate for item in items}):
+        sums = predict((item for item in items if item.tax_rate == rate), currency)
+        from_total = _rounded(sums.net * rate / 100, _unit(currency))
         if abs(from_total - sums.tax) >= _SCHEMATRON_TOLERANCE:
             figures = {"by_position": figure(sums.tax), "from_total": figure(from_total)}
-            found.append(problem("e_invoice_rounding", rate=percent(rate), currency=invoice.currency, **figures))
+            found.append(problem("e_invoice_rounding", rate=percent(rate), currency=currency, **figures))
     return found
 
 

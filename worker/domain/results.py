@@ -10,7 +10,7 @@ from typing_extensions import TypedDict  # pydantic makes schemas of this one on
 
 
 class InvoiceResult(TypedDict):
-    """publish_invoice, fetch_invoice_pdf: the invoice's state afterwards."""
+    """publish_invoice, fetch_invoice_pdf, undelete_invoice: the invoice's state afterwards."""
 
     external_id: str | None
     external_invoice_number: str | None
@@ -62,6 +62,7 @@ class SyncResult(TypedDict, total=False):
     joined: str  # the job whose run was active when this one was requested, and served both
     missed: int  # full: changes that the feed had missed
     by_id: int  # full: invoices that no page showed
+    missing: int  # full, one invoice: that sevDesk did not have; a second look decides
     held_back: int  # changes about which another run has asked a person (`mass_change`)
 
 
@@ -119,6 +120,7 @@ RESULTS: Mapping[str, type] = {
     "send_invoice": SendResult,
     "mail_bounced": BounceResult,
     "fetch_invoice_pdf": InvoiceResult,
+    "undelete_invoice": InvoiceResult,
     "cancel_invoice": CancelResult,
     "credit_invoice": CreditResult,
     "sync_payments": SyncResult,

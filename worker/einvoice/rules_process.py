@@ -124,9 +124,9 @@ def attached_xml(pdf: bytes) -> bytes | None:
 
 
 def answer(xml: bytes, pdf: bytes) -> dict[str, Any]:
-    """The findings on both, and the PDF's XML where it is another one."""
+    """The findings on both, and the PDF's XML where it is another one; an empty `xml` is not judged."""
     inside = attached_xml(pdf)
-    found = list(judge(xml))
+    found = list(judge(xml)) if xml else []
     if inside is None:
         found.append(Finding(FaultKind.FORMAT, "PDF", "the PDF holds no e-invoice XML"))
     elif inside != xml:

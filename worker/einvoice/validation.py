@@ -117,6 +117,12 @@ def _rules_process() -> RulesProcess | None:
     return process
 
 
+def validate_pdf(pdf: bytes) -> Verdict:
+    """The same of the XML that is only inside the PDF, and is `attached` to the verdict. Raises `RulesUnavailable`."""
+    process = _rules_process()
+    return process.judge(b"", pdf) if process is not None else Verdict((), None)
+
+
 def validate(xml: bytes, pdf: bytes) -> Verdict:
     """Blocks. What is no readable XML is not given to the rules. Raises `RulesUnavailable`."""
     try:

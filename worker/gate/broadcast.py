@@ -17,6 +17,8 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
+from worker.observability.redis_cause import redis_cause
+
 log = structlog.get_logger()
 
 Message = Mapping[str, float]
@@ -61,7 +63,7 @@ class Broadcast:
                 self._unavailable = True
                 log.warning(
                     "gate.redis_unavailable",
-                    error=type(error).__name__,
+                    error=redis_cause(error),
                     next_step="Nothing to do: each worker keeps to its own limit until Redis is back.",
                 )
 

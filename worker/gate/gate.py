@@ -30,6 +30,7 @@ from worker.gate.aimd import FORGET_SECONDS, MIN_RATE, MIN_RATE_5XX, CallRate
 from worker.gate.breaker import LONGEST_INTERVAL, TokenBreaker
 from worker.gate.broadcast import Broadcast, Message, account_of
 from worker.gate.budget import ErrorBudget
+from worker.gate.call_log import CallLog
 from worker.observability.metrics import Metrics
 
 log = structlog.get_logger()
@@ -80,6 +81,7 @@ class SevdeskGate:
         error_budget: int = 200,
     ) -> None:
         self.rate, self.breaker, self.budget = CallRate(), TokenBreaker(), ErrorBudget(error_budget)
+        self.calls = CallLog()
         self._kind, self._for_person, self._metrics = kind, for_person, metrics
         self._broadcast = Broadcast(redis, account_of(token, base_url), name, self._on_message)
         self._last_5xx = -REPEATED_5XX_SECONDS
@@ -173,6 +175,8 @@ class SevdeskGate:
         elif self.breaker.record_accepted(now, sent_at):
             log.info("token.accepted")
             self._broadcast.announce("token_refused", 0)
+        if call.outcome != "cancelled":
+            self.calls.record(now, call.status)
         if call.status is not None and call.status >= 400:
             self._spend_error(now, call.status)
         if isinstance(error, Throttled):

@@ -15,6 +15,7 @@ from worker.domain.health_check import Check, check_that
 from worker.domain.jobs import TestConnection
 from worker.domain.ledger import Job
 from worker.domain.outcome import Done, Outcome
+from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
 from worker.handlers.templates import TEMPLATE_FIELDS
 from worker.store import Store
@@ -82,9 +83,9 @@ async def _same_account(store: Store, job: Job, users: list[SevUser]) -> Check:
     """Whether it is the account that the database belongs to; the first one is written down."""
     found = str(users[0].client_id)
     known = await store.account_on_record(found, job.job_id)
-    bad = f"The token belongs to account {found}, but this database to account {known}."
-    step = f"Set the token of account {known}; to move to the other account, test again with move_account=true."
-    return check_that("account", known == found, f"The token belongs to account {found}.", bad, next_step=step)
+    differs = problem("account_differs", account=known, other=found)
+    good, bad, step = f"The token belongs to account {found}.", differs.cause(), differs.next_step()
+    return check_that("account", known == found, good, bad, next_step=step)
 
 
 def _users(users: list[SevUser] | None, config: ConfigRow) -> Iterable[Check]:

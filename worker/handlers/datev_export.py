@@ -18,6 +18,7 @@ import structlog
 from sevdesk_client import errors
 from worker.datev.acceptance import accept
 from worker.datev.documents import ZERO, Document, Payment, subtotals_by_rate
+from worker.datev.order import Order
 from worker.datev.package import pack, parts
 from worker.datev.report import Period, Report
 from worker.domain.invoice import Item
@@ -30,7 +31,7 @@ from worker.handlers.handler import HandlerContext
 from worker.handlers.write_once import write_once
 from worker.steps.sevdesk_refusals import refusal
 from worker.steps.step import digest
-from worker.store.exports import finish_export
+from worker.store.exports import documents_of_period, finish_export
 from worker.store.rows import ConfigRow, DocumentRow, ExportRow, from_row
 
 log = structlog.get_logger()
@@ -43,6 +44,7 @@ GIVE_UP_SECONDS = 6 * 3600.0
 STEP = SUBJECT = "start_export"
 START_WAIT = 1.0  # seconds until a start that another one holds up is tried again
 
+RESTORED = "export_before_restore"  # the problem's code
 CHECKED = {"accepted", "accepted_with_findings", "refused"}
 OrderField = Literal["start_date", "end_date", "scope", "by_pay_date", "include_images", "enshrine"]
 ORDER: tuple[OrderField, ...] = get_args(OrderField)  # what sevDesk is asked for
@@ -94,6 +96,9 @@ class Export:
         earlier = await self._earlier_start(job, row)
         if isinstance(earlier, Outcome):
             return earlier
+        unsure = earlier is None and RESTORED not in job.confirmed
+        if unsure and await self.store.query("asked_before_restore", job_id=job.job_id):
+            return Parked(problem(RESTORED, period=f"{start.isoformat()}/{end.isoformat()}"))
         order = {name: row[name] for name in ORDER}
         values: tuple[Any, ...] = tuple(order.values())
         try:
@@ -197,14 +202,15 @@ class Export:
         """Compare with our own documents, in a thread: a large package takes seconds and would block the event loop."""
         days = {"first": row["start_date"], "last": row["end_date"]}
         types = {"AR": self.settings.sevdesk_invoice_type_ar, "SR": self.settings.sevdesk_invoice_type_sr}
-        rows: list[DocumentRow] = await self.store.query("documents_of_period", **days)
-        documents = [_document(found, types) for found in rows]
+        order = Order(row["scope"], row["by_pay_date"], row["include_images"], row["enshrine"])
+        found = documents_of_period(self.store, by_pay_date=order.by_pay_date, **days)
+        documents = [_document(each, types) async for each in found]
         payments = None
-        if "T" in row["scope"]:
-            payments = [Payment(**found) for found in await self.store.query("payments_of_period", **days)]
+        if "T" in order.scope:
+            payments = [Payment(**each) for each in await self.store.query("payments_of_period", **days)]
         config: ConfigRow = await self.store.query("config")
         return await asyncio.to_thread(
-            accept, archive, documents, payments, Period(**days), config["datev_chart_of_accounts"]
+            accept, archive, documents, payments, Period(**days), config["datev_chart_of_accounts"], order
         )
 
     async def _failed(self, row: ExportRow, outcome: Parked | Rejected) -> Outcome:
@@ -224,7 +230,7 @@ def _document(row: DocumentRow, types: Mapping[str, str]) -> Document:
     A cancellation has the negative amounts of its invoice, and so has a credit note over the whole of it.
     """
     sign = 1 if row["kind"] == "invoice" else -1
-    advance = types[row["document_kind"]] == "AR"
+    advance = types.get(row["document_kind"]) == "AR"
     if row["subtotals"] is not None:
         parts = ((Decimal(rate), -Decimal(of["net"]), -Decimal(of["tax"])) for rate, of in row["subtotals"].items())
         return from_row(Document, row, subtotals=subtotals_by_rate(parts), customer=row["party"], advance=advance)

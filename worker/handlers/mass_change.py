@@ -30,6 +30,7 @@ class MassChange:
         self._store, self._job, self._limit = store, job, limit
         self._kept: dict[UUID, Change] = {}
         self._found = Counter[str]()  # drastic events by name
+        self._doubtful = 0  # of them deletions that wait for a second look
         self._allowed: Mapping[str, int] | None = None  # as many as a person was asked about and has confirmed
         self._book: int | None = None  # how many invoices of ours are in sevDesk; counted when it matters
         self.is_too_much = False  # only a person can tell that it is right; nothing is kept any more, only counted
@@ -54,13 +55,20 @@ class MassChange:
         return not self.is_too_much and all(self._found[name] <= asked.get(name, 0) + self._limit for name in names)
 
     async def _judge(self) -> None:
-        if len(self._kept) <= (self._limit if self._allowed is None else 0):
+        many = len(self._kept) + self._doubtful
+        if many <= (self._limit if self._allowed is None else 0):
             return
         if self._book is None:
             self._book = await self._store.query("linked_invoices")
-        if self._allowed is not None or 100 * len(self._kept) > self._book:
+        if self._allowed is not None or 100 * many > self._book:
             self.is_too_much = True
             self._kept.clear()
+
+    async def doubt(self) -> None:
+        """A deletion that waits for a second look; many at once are a question all the same."""
+        self._found["deleted"] += 1
+        self._doubtful += 1
+        await self._judge()
 
     def count_unseen(self) -> None:
         """One more that no page showed; whether sevDesk has it by id is not worth a call any more."""

@@ -14,13 +14,13 @@ from sevdesk_client.errors import NotFound
 from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.sending import Hits
 from worker.domain import lifecycle
-from worker.domain.events import DeletedInSevdesk, SentByHand
+from worker.domain.events import DeletedInSevdesk, Event, MissingInSevdesk, SentByHand
 from worker.domain.jobs import SyncPayments
 from worker.domain.ledger import Change, Job
 from worker.domain.outcome import Done, Outcome, Parked, Rejected
 from worker.domain.problems import Problem, problem
 from worker.handlers.handler import HandlerContext
-from worker.handlers.mass_change import MassChange
+from worker.handlers.mass_change import CODE, MassChange
 from worker.steps import payments
 from worker.steps.payments import Receivable
 from worker.steps.sevdesk_account import SevdeskAccount
@@ -41,7 +41,8 @@ MAX_COMPARISONS = 5
 
 async def sync_payments(context: HandlerContext, job: Job, payload: SyncPayments) -> Outcome:
     """One run over everything that changed since the last one, or over the part of the book that was asked for."""
-    return await Sync(context.store, context.sevdesk, job, context.settings.mass_change_limit).run(payload)
+    limit, gone_after = context.settings.mass_change_limit, context.settings.gone_after
+    return await Sync(context.store, context.sevdesk, job, limit, gone_after).run(payload)
 
 
 class Sync:
@@ -49,8 +50,11 @@ class Sync:
     same state changes nothing.
     """
 
-    def __init__(self, store: Store, account: SevdeskAccount, job: Job, mass_change_limit: int = 20) -> None:
-        self.store, self.account, self.job = store, account, job
+    def __init__(
+        self, store: Store, account: SevdeskAccount, job: Job, mass_change_limit: int = 20, gone_after: float = 0.0
+    ) -> None:
+        self.store, self.account, self.job, self.gone_after = store, account, job, gone_after
+        self.missing = 0  # invoices that wait for a second look
         self.mass_change = MassChange(store, job, mass_change_limit)
         self.unresolved: list[Parked] = []  # what only a person can explain
         self.seen: set[str] = set()  # external ids of our invoices on the pages read
@@ -74,6 +78,8 @@ class Sync:
             return await self._customer(payload)
         if payload.full:
             return await self._full()
+        if payload.missing:
+            return await self._second_looks()
         days = (payload.start_date, payload.end_date) if payload.start_date and payload.end_date else None
         return await (self._range(payload.scope, {"days": days}) if days else self._feed())
 
@@ -92,22 +98,45 @@ class Sync:
             return Rejected(problem("payment_state_missing", invoice_id=invoice_id))
         self.mass_change = MassChange(self.store, self.job, limit=1)  # one that a person asks about is never too many
         changed = await self._compare_by_id(row["external_id"]) + await self._record_kept()
-        return self.unresolved[0] if self.unresolved else Done({"seen": 1, "changed": changed})
+        return self.unresolved[0] if self.unresolved else Done({"seen": 1, "changed": changed, "missing": self.missing})
 
     async def _compare_by_id(self, external_id: str) -> int:
-        """Compare one invoice; record `DeletedInSevdesk` if sevDesk no longer has it. Returns how many changed."""
+        """Compare one invoice; `_gone` if sevDesk does not have it. Returns how many changed."""
         self.gone.discard(external_id)
         with suppress(NotFound):
-            changed = await self._record_page([await self.account.client.get_invoice(external_id)])
+            remote = await self.account.client.get_invoice(external_id)
+            await self.store.query("forget_missing", external_id=external_id)
+            changed = await self._record_page([remote])
             if external_id not in self.gone:
                 return changed
-        event = DeletedInSevdesk(external_id=external_id)
-        changes = [
-            Change(known.invoice_id, known.handback, lifecycle.apply(known.handback, event), (event,))
-            for known in (await self._receivables([external_id])).values()
-        ]
-        changes = await self.mass_change.keep(changes)
+        return sum([await self._gone(known) for known in (await self._receivables([external_id])).values()])
+
+    async def _gone(self, known: Receivable) -> int:
+        """Record the first look that found nothing, or `DeletedInSevdesk` at the second; 1 if the latter."""
+        external_id = known.handback.external_id
+        assert external_id is not None  # it was read by that
+        since = await self.store.query(
+            "missing_for", invoice_id=known.invoice_id, external_id=external_id, gone_after=self.gone_after
+        )
+        decided = self.gone_after == 0 or CODE in self.job.confirmed  # a person has looked
+        if not decided and (since is None or since < self.gone_after):
+            self.missing += 1
+            await self.mass_change.doubt()
+            if since is None:
+                await self.store.record(self.job, [_change(known, MissingInSevdesk(external_id=external_id))])
+            return 0
+        changes = await self.mass_change.keep([_change(known, DeletedInSevdesk(external_id=external_id))])
         return len(await self.store.record(self.job, changes)) if changes else 0
+
+    async def _second_looks(self) -> Outcome:
+        """By id, the invoices that sevDesk did not have `gone_after` seconds ago."""
+        run = await self._begin("missing")
+        for row in await self.store.query("due_second_looks", gone_after=self.gone_after):
+            if self.mass_change.is_too_much:
+                self.mass_change.count_unseen()
+            else:
+                await self._count_page(run["id"], [], await self._compare_by_id(row["external_id"]))
+        return await self._too_much(run["id"]) or await self._finished(run["id"])
 
     async def _customer(self, payload: SyncPayments) -> Outcome:
         link = await self.store.query("contact_of_party", party_id=payload.party_id)
@@ -181,7 +210,7 @@ class Sync:
             log.warning("payment_sync.missed_changes", missed=self.missed, next_step=next_step)
         await self.store.query("set_last_sync")
         outcome = await self._finished(run["id"])
-        return Done({**outcome.result, "missed": self.missed, "by_id": unseen})
+        return Done({**outcome.result, "missed": self.missed, "by_id": unseen, "missing": self.missing})
 
     async def _unseen(self) -> AsyncIterator[str]:
         """External ids of our invoices that no page showed or that are gone since, read in batches to limit memory."""
@@ -313,8 +342,7 @@ class Sync:
                 known[row["external_id"]] = from_row(Receivable, row, handback=handback_of(row))
             except UnknownValue as error:
                 self.seen.add(row["external_id"])
-                about = {"invoice_id": error.invoice_id, "column": error.column}
-                self._unresolved(problem("invoice_value_unknown", **about))
+                self._unresolved(error.problem)
         return known
 
     async def _change(
@@ -349,3 +377,7 @@ class Sync:
         """Log and count a problem that a person must solve; the run goes on."""
         log.warning("payment_sync.unresolved", problem=found.code, reason=found.cause(), next_step=found.next_step())
         self.unresolved.append(Parked(found))
+
+
+def _change(known: Receivable, event: Event) -> Change:
+    return Change(known.invoice_id, known.handback, lifecycle.apply(known.handback, event), (event,))

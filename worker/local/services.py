@@ -10,6 +10,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -241,13 +242,13 @@ def _execute_as_admin(services: Services, statement: sql.Composed) -> None:
         connection.execute(statement)
 
 
-def default_directory() -> Path:
-    """Where `sevdesk-worker local` keeps its data: /var/lib for root, else the user's state folder.
+def default_directory() -> Path | None:
+    """Where `sevdesk-worker local` keeps its data: the user's state folder; None for root, for whom nothing is kept.
 
     Raises `ServiceError` if the user has no home folder.
     """
     if os.geteuid() == 0:
-        return Path("/var/lib/sevdesk-worker")
+        return None
     state = Path(os.environ.get("XDG_STATE_HOME", ""))
     try:
         return (state if state.is_absolute() else Path.home() / ".local" / "state") / "sevdesk-worker"
@@ -292,15 +293,20 @@ def _has_room(memory: Path) -> bool:
     return status.f_bavail * status.f_frsize > 10**9 and not status.f_flag & NOEXEC
 
 
-def serve(directory: Path) -> None:
+def serve(directory: Path | None) -> None:
     """Starts both servers, prints their addresses and returns after SIGINT or SIGTERM.
 
+    Without a folder the data are temporary. Where they are is said on standard error, beside the addresses.
     Raises `ServiceError` if they cannot be started or one of them ends before that.
     """
     stopped = threading.Event()
-    with services(directory, durable=True) as found:
+    with ExitStack() as stack:
+        kept = directory or stack.enter_context(scratch()) / "servers"
+        found = stack.enter_context(services(kept, durable=True))
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopped.set())
+        until = "kept for the next start" if directory else "removed at the end; --dir DIR keeps them"
+        print(f"The data are in {kept}, and {until}. Ctrl-C ends both servers.", file=sys.stderr, flush=True)
         print(f"DATABASE_URL={found.database_url}\nREDIS_URL={found.redis_url}", flush=True)
         while not stopped.wait(1.0):
             for server in found.started:

@@ -7,6 +7,7 @@ import structlog
 
 from worker.maintenance.loop import survived, wait_for
 from worker.maintenance.maintenance import Maintenance
+from worker.maintenance.restore_watch import RestoreWatch
 from worker.observability.outage import Outage
 from worker.queue.claims import ClaimLoop
 from worker.store import LockSession
@@ -21,8 +22,11 @@ LEAD_SECONDS = 2.0
 class Leadership:
     """`lost` is to be set when the lock session ends."""
 
-    def __init__(self, locks: LockSession, claims: ClaimLoop, maintenance: Maintenance, postgres: Outage) -> None:
+    def __init__(
+        self, locks: LockSession, claims: ClaimLoop, maintenance: Maintenance, restores: RestoreWatch, postgres: Outage
+    ) -> None:
         self._locks, self._claims, self._maintenance, self._postgres = locks, claims, maintenance, postgres
+        self._restores = restores
         self.lost = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -38,6 +42,8 @@ class Leadership:
                         await self._connect()
                         log.info("locks.restored" if connected_before else "locks.ready")
                         connected_before = True
+                    else:
+                        await self._restores.check()
                     if await self._locks.lead() and (self._task is None or self._task.done()):
                         log.info("leader.elected")
                         self._task = asyncio.create_task(self._maintenance.run())
@@ -49,6 +55,7 @@ class Leadership:
         if self._claims.tasks:
             # Jobs of the old session must end first: they would take locks of the new session for their own.
             await asyncio.wait(list(self._claims.tasks.values()))
+        await self._restores.check()  # before a session lets the first job be claimed
         await self._locks.connect()
         self._postgres.over()
         self._claims.wake()  # jobs may have become ready while this session did not listen

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 import structlog
 
@@ -30,6 +31,8 @@ TICK_SECONDS = 5.0
 # For invoices marked `queued` whose job was lost before a worker polled it. Until the grace is over, the producer may
 # still put the job into Redis itself.
 MISSING_SECONDS, MISSING_GRACE_SECONDS, MAX_MISSING = 15.0, 60.0, 500
+# For invoices that sevDesk did not have at a first look (GONE_AFTER).
+LOOK_SECONDS = 5.0
 # What is old is deleted by pages, all of it within hours.
 CLEAN_SECONDS, CLEAN_PAUSE = 6 * 3600.0, 0.1
 # Prometheus usually scrapes every 15 to 60 s.
@@ -48,7 +51,9 @@ class Maintenance:
         scheduled: bool,
         measured: bool,
         retention_days: int,
+        gone_after: float,
     ) -> None:
+        self._gone_after = gone_after
         self.store, self.metrics, self._postgres, self._retention_days = store, metrics, postgres, retention_days
         self._scheduled, self._measured = scheduled, measured
 
@@ -61,7 +66,7 @@ class Maintenance:
             (FORGOTTEN_SECONDS, self._promote_forgotten),
             (MISSING_SECONDS, self._request_missing),
             (CLEAN_SECONDS, self._clean),
-            *([(TICK_SECONDS, self._schedule)] if self._scheduled else []),
+            *([(TICK_SECONDS, self._schedule), (LOOK_SECONDS, self._look_again)] if self._scheduled else []),
             *([(MEASURE_SECONDS, self._measure)] if self._measured else []),
         ]
         loops = [asyncio.create_task(run_every(seconds, act, self._postgres)) for seconds, act in acts]
@@ -116,8 +121,16 @@ class Maintenance:
         if await start_due(self.store):
             self.store.notifications.request()
 
+    async def _look_again(self) -> None:
+        """Ask for the second looks that are due."""
+        job_id = f"missing:{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+        if await self.store.query("request_second_looks", job_id=job_id, gone_after=self._gone_after):
+            self.store.notifications.request()
+
     async def _measure(self) -> None:
-        """Count the jobs of all workers, for the gauges."""
+        """Count the jobs of all workers and the open notices, for the gauges."""
         jobs: list[JobCountRow] = await self.store.query("count_jobs")
         queue: QueueAgeRow = await self.store.query("queue_age")
         self.metrics.queue_measured(jobs, queue["age"], queue["last_sync"])
+        self.metrics.foreign_locks.set(len(await self.store.query("foreign_locks")))
+        self.metrics.notices_measured(await self.store.query("count_notices"))

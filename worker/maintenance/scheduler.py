@@ -1,6 +1,6 @@
 """Starts the payment sync and the nightly full sweep when they are due, by Postgres' clock."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -13,6 +13,8 @@ log = structlog.get_logger()
 
 # The full sweep finds changes that the feed missed; at 100,000 invoices it takes a hundred calls.
 PAYMENTS, FULL_SWEEP = "payments", "full_sweep"
+# A new installation reads payments at once, so that an operator sees within seconds whether the connection works.
+FIRST_SYNC_AFTER = timedelta(0)
 
 
 async def start_due(store: Store) -> bool:
@@ -32,6 +34,9 @@ async def start_due(store: Store) -> bool:
 async def _start_if_due(store: Store, now: datetime, name: str, minutes: int, payload: dict[str, Any]) -> bool:
     upcoming = schedule.next_run(minutes, now)
     due = await store.query("schedule", name=name)
+    if due is None and name == PAYMENTS:
+        due = min(now + FIRST_SYNC_AFTER, upcoming)
+        await store.query("set_schedule", name=name, next_run_at=due)
     if due is not None and due <= now:  # also if the interval has changed since it was planned
         await store.query(
             "start_scheduled",

@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from sevdesk_client.sending import Call
+from worker.domain.check_levels import DEFAULTS
 from worker.domain.jobs import KINDS
 from worker.domain.ledger import JobState
-from worker.store.rows import JobCountRow
+from worker.domain.notices import NOTICES
+from worker.store.rows import JobCountRow, NoticeCountRow
 
 STATES = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.PARKED)  # in the queue
 # An attempt that only reads takes 0.1 s, a publication some seconds; in an outage a write's time-out and retries.
@@ -65,6 +67,9 @@ class Metrics:
         )
         self.error_budget_left.set(1)
         self._queue = gauge("queue_jobs", "Jobs that have not ended, counted in sevdesk_queue.", "state")
+        self._notices = gauge(
+            "open_notices", "What is on record about invoices and wants a person, by code (status lists them).", "code"
+        )
         self._parked = gauge("parked_jobs", "Jobs that wait for a person to act.", "kind")
         self._queue_age = gauge("oldest_ready_job_age_seconds", "How long the oldest job that may run has waited.")
         self._sync_age = gauge(
@@ -72,6 +77,9 @@ class Metrics:
         )
         self._measure_age = gauge("queue_metrics_age_seconds", "Time since the leader last counted the jobs; else 0.")
         self.lock_session_up = gauge("lock_session_up", "1 while this process has a lock session in Postgres, else 0.")
+        self.foreign_locks = gauge(
+            "foreign_locks", "Sessions of others that hold locks of the worker's kind; jobs may wait for them."
+        )
         self._sync_age.set_function(lambda: self._now() - (self._last_sync or self._started))
         self._measure_age.set_function(lambda: 0 if self._measured is None else self._now() - self._measured)
         self._init_labels()
@@ -129,11 +137,19 @@ class Metrics:
         self._queue_age.set(queue_age)
         self._last_sync, self._measured = last_sync, self._now()
 
+    def notices_measured(self, rows: Iterable[NoticeCountRow]) -> None:
+        """Open notices read from Postgres; a code without any is 0."""
+        counts = dict.fromkeys((*NOTICES, *DEFAULTS), 0) | {row["code"]: row["notices"] for row in rows}
+        for code, notices in counts.items():
+            self._notices.labels(code).set(notices)
+
     def queue_not_measured(self) -> None:
         """Another worker counts from now on: show none of the counts, which would grow old."""
         self._queue.clear()
         self._parked.clear()
+        self._notices.clear()
         self._queue_age.set(0)
+        self.foreign_locks.set(0)
         self._measured = None
 
     # -- export -------------------------------------------------------------------------------------------------------

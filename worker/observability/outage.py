@@ -5,6 +5,9 @@ from typing import Literal
 
 import structlog
 
+from worker.observability.redis_cause import redis_cause
+from worker.store import postgres_cause
+
 log = structlog.get_logger()
 
 # The same is logged at most this often, though a server come and go, or an error be met every second.
@@ -27,7 +30,7 @@ class Outage:
         if self._told:
             log.warning(
                 "redis.lost" if self._name == "redis" else "postgres.lost",
-                error=type(error).__name__,
+                error=redis_cause(error) if self._name == "redis" else postgres_cause(error),
                 next_step="The worker waits and goes on by itself.",
             )
 

@@ -7,11 +7,13 @@ from time import monotonic
 
 from worker.domain.health_check import Check, check_that
 from worker.domain.schedule import is_allowed
-from worker.operator.health import not_allowed
+from worker.operator.health import not_allowed, restored
+from worker.operator.leader import silent_leader
+from worker.operator.rows import AccountRow
 from worker.settings import Settings
-from worker.store import CONNECTION_LOST, STATEMENT_TIMEOUT, Store
+from worker.store import CONNECTION_LOST, STATEMENT_TIMEOUT, Store, postgres_cause
 from worker.store.probe import PostgresError, probe_locks, unfit_statements
-from worker.store.rows import ClockRow, ConfigRow, Row
+from worker.store.rows import ClockRow, ConfigRow, ForeignLocksRow, Row
 from worker.store.sql_files import sql_dir
 
 OLDEST = 140_000  # Postgres 14, as `server_version_num`: the oldest that has all the SQL of our statements
@@ -22,7 +24,8 @@ ACCEPTED_TYPES = {"timestamptz": ("timestamp with time zone",), "text": ("text",
                   "integer": ("integer", "smallint", "bigint")}  # fmt: skip
 COLUMN = re.compile(r"^ +([a-z_]+) +(uuid|text|numeric|date|integer|boolean|timestamptz|jsonb)\b", re.M)
 TABLE = re.compile(r"CREATE TABLE (\w+) \((.*?)^\);", re.M | re.S)
-INDEX = re.compile(r"INDEX CONCURRENTLY IF NOT EXISTS (\w+)\s+ON (\w+) \(([^)]*)\)(\s+WHERE)?")
+INDEX = re.compile(r"INDEX CONCURRENTLY IF NOT EXISTS (\w+)\s+ON (\w+) \(((?:[^()]|\([^()]*\))*)\)(\s+WHERE)?")
+EXPRESSION = re.compile(r"\(.*\)")
 GRANT = re.compile(r"GRANT (SELECT|INSERT|UPDATE) \(([^)]*)\)\s+ON (\w+) TO", re.S)
 DIRECT_LOCKS = "Set DATABASE_LOCK_URL to a direct connection."
 UNREACHABLE = (*CONNECTION_LOST, PostgresError, ValueError)  # asyncpg raises ValueError for an address it cannot read
@@ -36,14 +39,17 @@ async def postgres_checks(settings: Settings) -> list[Check]:
         store = await Store.connect(settings.database_url, size=1, name="sevdesk-worker doctor")
     except UNREACHABLE as error:
         does = "refuses" if isinstance(error, PostgresError) else "does not answer"
-        return [Check("postgres", "fail", f"Postgres {does} ({type(error).__name__}). Check DATABASE_URL.")]
+        return [Check("postgres", "fail", f"Postgres {does}: {postgres_cause(error)}. Check DATABASE_URL.")]
     try:
         return [
             *await _server(store),
             *await _pooler(store),
+            *await _leader(store),
             *await _fail_on_error("session locks", _locks(settings), "Check DATABASE_LOCK_URL."),
+            *await _fail_on_error("foreign locks", _foreign_locks(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error("migrations", _migrations(store, settings), "Run sevdesk-worker migrate."),
             *await _fail_on_error("sync interval", _interval(store), "Run sevdesk-worker migrate."),
+            *await _fail_on_error("restore", _restore(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error("billing tables", _billing(store), "Look at the billing tables."),
         ]
     finally:
@@ -55,7 +61,7 @@ async def _fail_on_error(name: str, checks: Awaitable[list[Check]], advice: str)
     try:
         return await checks
     except UNREACHABLE as error:
-        return [Check(name, "fail", f"{type(error).__name__}. {advice}")]
+        return [Check(name, "fail", f"{postgres_cause(error)}. {advice}")]
 
 
 async def _server(store: Store) -> list[Check]:
@@ -76,6 +82,14 @@ async def _locks(settings: Settings) -> list[Check]:
     return [check_that("session locks", probe.works, good, f"{locks_refused(settings)} {DIRECT_LOCKS}")]
 
 
+async def _foreign_locks(store: Store) -> list[Check]:
+    rows: list[ForeignLocksRow] = await store.query("foreign_locks")
+    who = ", ".join(f"pid {row['pid']} of user {row['database_user']}" for row in rows)
+    bad = f"Locks of the worker's kind are held by {who}: jobs may wait for them. "
+    bad += "Ask who that is; SELECT pg_terminate_backend(PID) ends the session."
+    return [check_that("foreign locks", not rows, "Nobody but workers holds their locks.", bad)]
+
+
 def locks_refused(settings: Settings) -> str:
     """What is wrong when a session does not keep its locks."""
     return f"{_lock_setting(settings)} goes through a pooler in transaction mode: session locks would protect nothing."
@@ -83,6 +97,12 @@ def locks_refused(settings: Settings) -> str:
 
 def _lock_setting(settings: Settings) -> str:
     return "DATABASE_LOCK_URL" if settings.database_lock_url else "DATABASE_URL"
+
+
+async def _leader(store: Store) -> list[Check]:
+    """A failed check if the leader is silent."""
+    said = silent_leader(await store.query("leader"))
+    return [Check("leader", "fail", said)] if said else []
 
 
 async def _pooler(store: Store) -> list[Check]:
@@ -129,6 +149,12 @@ async def _interval(store: Store) -> list[Check]:
     return [check_that("sync interval", is_allowed(minutes), good, not_allowed(minutes))]
 
 
+async def _restore(store: Store) -> list[Check]:
+    account: AccountRow = await store.query("account")
+    forgets = restored(account)
+    return [check_that("restore", forgets is None, "The database has all writes that Redis knows of.", forgets or "")]
+
+
 # -- the billing tables ------------------------------------------------------------------------------------------------
 
 
@@ -162,9 +188,12 @@ async def _billing(store: Store) -> list[Check]:
 
 
 def expected_indexes() -> dict[str, tuple[str, list[str], bool]]:
-    """Name -> table, columns and whether it holds every row: what `sql/billing/indexes.sql` makes."""
+    """Name -> table, columns and whether it holds every row: what `sql/billing/indexes.sql` makes.
+
+    An expression in place of a column is empty, as in `valid_indexes`.
+    """
     found = INDEX.findall((sql_dir() / "billing" / "indexes.sql").read_text())
-    return {name: (table, columns.split(", "), not where) for name, table, columns, where in found}
+    return {name: (table, EXPRESSION.sub("", columns).split(", "), not where) for name, table, columns, where in found}
 
 
 async def _indexes(store: Store) -> Check:

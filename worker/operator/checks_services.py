@@ -1,16 +1,17 @@
 """doctor's checks of Redis and sevDesk."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from sevdesk_client.errors import SevDeskError, TokenRefused
 from worker.domain.account_checks import templates_check, version_check
 from worker.domain.health_check import Check, check_that
-from worker.operator.connections import living_workers, open_account, other_account_of, redis_client
+from worker.operator.connections import living_workers, open_account, other_account_of, read_health, redis_client
 from worker.queue.message import WAKE_CHANNEL
 from worker.settings import Settings
 from worker.steps.sevdesk_account import SevdeskAccount
-from worker.store import CONNECTION_LOST, Store
+from worker.store import CONNECTION_LOST, Store, postgres_cause
 from worker.store.probe import PostgresError
 from worker.store.rows import Row
 
@@ -27,27 +28,35 @@ RIGHTS = {
 
 async def redis_checks(settings: Settings) -> list[Check]:
     """Reach, version, what Redis does when its memory is full, what survives a restart, and running workers."""
-    from redis.exceptions import RedisError
+    from redis.exceptions import RedisError, ResponseError
+
+    from worker.observability.redis_cause import redis_cause
 
     try:
         async with redis_client(settings.redis_url) as client:
-            missing = await _missing_rights(client)
+            missing = await _missing_commands(client)
             info: dict[str, Any] = {} if "INFO" in missing else await client.info()
             snapshots = await _snapshots(client)
-            workers = [] if "SCAN" in missing else await living_workers(client)
+            workers = await living_workers(client)
+            seen = (await read_health(client)).check(datetime.now(UTC))
     except (RedisError, OSError, ValueError) as error:
-        return [Check("redis", "fail", f"Redis does not answer ({type(error).__name__}). Check REDIS_URL.")]
+        does = "refuses" if isinstance(error, ResponseError) else "does not answer"
+        return [Check("redis", "fail", f"Redis {does}: {redis_cause(error)}. Check REDIS_URL.")]
     bad = "No worker has reported within ten seconds. Start one: sevdesk-worker run."
-    running = check_that("workers", bool(workers), f"{len(workers)} running: {', '.join(workers)}.", bad, "warn")
-    lost = [f"The Redis user may not {right}: {RIGHTS[right]}." for right in missing]
+    names = workers or []
+    running = check_that("workers", bool(names), f"{len(names)} running: {', '.join(names)}.", bad, "warn")
+    lost = [f"{whose} {right}: {RIGHTS[right]}." for right, whose in missing.items()]
     rights = check_that("redis rights", not lost, "The Redis user has every right.", " ".join(lost), "warn")
-    told = [_version(info), _eviction(info), _persistence(info, snapshots)] if info else []
-    return [*told, rights, *([] if "SCAN" in missing else [running])]
+    told = [_version(info), *_role(info), _eviction(info), _persistence(info, snapshots)] if info else []
+    return [*told, rights, *([] if workers is None else [running, seen])]
 
 
-async def _missing_rights(client: Any) -> list[str]:
-    """Those of RIGHTS that Redis refuses this user. Raises `RedisError` or `OSError` if Redis does not answer."""
-    from redis.exceptions import NoPermissionError, ResponseError
+async def _missing_commands(client: Any) -> dict[str, str]:
+    """Those of RIGHTS that cannot be used, with whose fault it is: hosted Redis removes commands, or renames them.
+
+    Raises `RedisError` or `OSError` if Redis does not answer.
+    """
+    from redis.exceptions import NoPermissionError, ReadOnlyError, ResponseError
 
     async with client.pubsub() as channel:
         tries: dict[str, Callable[[], Awaitable[object]]] = {
@@ -57,14 +66,16 @@ async def _missing_rights(client: Any) -> list[str]:
             "PUBLISH": lambda: client.publish(WAKE_CHANNEL, "1"),  # an extra wake-up costs a worker one poll
             "SUBSCRIBE": lambda: _subscribe(channel),
         }
-        missing = []
+        missing = {}
         for right in RIGHTS:
             try:
                 await tries[right]()
             except NoPermissionError:
-                missing.append(right)
-            except ResponseError:  # hosted Redis removes commands, which is no matter of this user's rights
+                missing[right] = "The Redis user may not"
+            except ReadOnlyError:
                 pass
+            except ResponseError:
+                missing[right] = "This Redis has no command"
     return missing
 
 
@@ -92,12 +103,21 @@ def _version(info: dict[str, Any]) -> Check:
     return check_that("redis", number >= OLDEST_REDIS, f"{name} {shown} answers.", bad)
 
 
+def _role(info: dict[str, Any]) -> list[Check]:
+    """Failed checks of a server that takes no job: a replica, or a part of a cluster."""
+    from worker.observability.redis_cause import CLUSTER
+
+    replica = "Redis is a replica, on which the worker cannot write. Let REDIS_URL name the primary."
+    found = {f"{CLUSTER}.": int(info.get("cluster_enabled", 0) or 0), replica: info.get("role") == "slave"}
+    return [Check("redis role", "fail", said) for said, so in found.items() if so]
+
+
 def _eviction(info: dict[str, Any]) -> Check:
-    policy, limit = info.get("maxmemory_policy", "unknown"), int(info.get("maxmemory", 0) or 0)
-    ok = policy == "noeviction" or (limit == 0 and policy != "unknown")
-    bad = f"maxmemory-policy is {policy}: Redis may drop jobs that no worker has polled yet. Set it to noeviction."
-    good = f"maxmemory-policy is {policy}, maxmemory {limit or 'unlimited'}."
-    return check_that("redis memory", ok, good, bad, "warn")
+    from worker.queue.redis_client import eviction_fault
+
+    policy, limit = info.get("maxmemory_policy", "unknown"), info.get("maxmemory") or "unlimited"
+    good, fault = f"maxmemory-policy is {policy}, maxmemory {limit}.", eviction_fault(info)
+    return check_that("redis memory", fault is None, good, fault or "")
 
 
 def _persistence(info: dict[str, Any], snapshots: bool | None) -> Check:
@@ -133,7 +153,7 @@ async def _compared_with_database(settings: Settings, account: SevdeskAccount) -
             await store.close()
         known = {template.id for template in await account.client.list_templates()}
     except (*CONNECTION_LOST, PostgresError, ValueError) as error:
-        return [Check("templates", "warn", f"Which templates are named cannot be read ({type(error).__name__}).")]
+        return [Check("templates", "warn", f"Which templates are named cannot be read ({postgres_cause(error)}).")]
     except SevDeskError as error:
         return [Check("templates", "warn", f"sevDesk's templates cannot be read: {error}")]
     good = "The token belongs to the database's account."

@@ -1,16 +1,18 @@
 """Connections for one command: Redis with short time-outs, and a sevDesk account."""
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
-
-import httpx
 
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sending import Gate
+from worker.domain.problems import problem
+from worker.operator.sevdesk_health import SevdeskHealth, combined
 from worker.settings import Settings
+from worker.steps.http_client import open_http
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.store import Store
 
@@ -28,31 +30,74 @@ async def redis_client(url: str) -> AsyncIterator["Redis"]:
     """A client with short time-outs. It connects at its first command, which raises if Redis cannot be reached."""
     from redis.asyncio import Redis
 
-    client: Redis = Redis.from_url(url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
+    from worker.queue.redis_client import tls_options
+
+    client: Redis = Redis.from_url(
+        url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS, **tls_options(url)
+    )
     try:
         yield client
     finally:
         await client.aclose()
 
 
-async def living_workers(client: "Redis") -> list[str]:
-    """The names of the workers that have reported within the last ten seconds."""
-    keys = [key async for key in client.scan_iter(match=f"{HEALTH}*", count=5000)]
+async def living_workers(client: "Redis") -> list[str] | None:
+    """The names of the workers that have reported within the last ten seconds; None where SCAN is not allowed."""
+    from redis.exceptions import ResponseError
+
+    try:
+        keys = [key async for key in client.scan_iter(match=f"{HEALTH}*", count=5000)]
+    except ResponseError:
+        return None
     return sorted(key.decode(errors="replace").removeprefix(HEALTH) for key in keys)
 
 
 async def redis_state(settings: Settings) -> dict[str, Any]:
-    """`reachable`, `workers`, `in_inbox` (jobs in arq's queue), `error_budget_left`; else `error`."""
+    """`reachable`, `workers`, `in_inbox` (jobs in arq's queue), `error_budget_left`, `sevdesk`; else `error`."""
     from redis.exceptions import RedisError
+
+    from worker.observability.redis_cause import redis_cause
 
     try:
         async with redis_client(settings.redis_url) as client:
             workers, waiting = await living_workers(client), int(await client.zcard(QUEUE))
             left = await error_budget_left(client, settings)
-            return {"reachable": True, "workers": workers, "in_inbox": waiting, "error_budget_left": left}
+            known = {"workers": workers or [], "in_inbox": waiting, "error_budget_left": left}
+            return {"reachable": True, **known, "sevdesk": await read_health(client)}
     except (RedisError, OSError, ValueError) as error:
-        unknown: dict[str, Any] = {"workers": [], "in_inbox": None, "error_budget_left": None}
-        return {"reachable": False, **unknown, "error": type(error).__name__}
+        unknown: dict[str, Any] = {"workers": [], "in_inbox": None, "error_budget_left": None, "sevdesk": None}
+        return {"reachable": False, **unknown, "error": redis_cause(error)}
+
+
+async def read_health(client: "Redis") -> SevdeskHealth:
+    """What the workers have told Redis about their calls; nothing where SCAN is not allowed. Raises `RedisError`."""
+    from redis.exceptions import ResponseError
+
+    from worker.gate.call_log import CALLS_KEY, KEPT_SECONDS
+
+    keys = list[bytes]()
+    with suppress(ResponseError):
+        keys = [key async for key in client.scan_iter(match=f"{CALLS_KEY}*", count=5000)]
+    if not keys:
+        return SevdeskHealth()
+    async with client.pipeline(transaction=False) as pipe:
+        for key in keys:
+            pipe.get(key)
+            pipe.pttl(key)
+        answers = await pipe.execute()
+    pairs = zip(answers[::2], answers[1::2], strict=True)
+    return combined([(json.loads(raw), KEPT_SECONDS - ttl / 1000) for raw, ttl in pairs if raw and ttl > 0])
+
+
+async def is_in_inbox(settings: Settings, job_id: str) -> bool:
+    """True if Redis has a job that no worker has taken in yet; False, too, if Redis does not answer."""
+    from redis.exceptions import RedisError
+
+    try:
+        async with redis_client(settings.redis_url) as client:
+            return await client.zscore(QUEUE, job_id.encode(errors="surrogateescape")) is not None
+    except (RedisError, OSError, ValueError):
+        return False
 
 
 async def error_budget_left(client: "Redis", settings: Settings) -> float | None:
@@ -76,7 +121,7 @@ async def error_budget_left(client: "Redis", settings: Settings) -> float | None
 async def open_account(settings: Settings, gate: Gate | None = None) -> AsyncIterator[SevdeskAccount]:
     """The sevDesk account, with the worker's own time-outs. `settings` must have a token."""
     token, seconds = _token(settings), settings.write_timeout
-    async with httpx.AsyncClient(timeout=seconds) as http:
+    async with open_http(settings.proxies, seconds=seconds) as http:
         client = SevDeskClient(http, token, base_url=settings.sevdesk_base_url, timeout=seconds, gate=gate)
         yield SevdeskAccount(client)
 
@@ -86,10 +131,13 @@ async def other_account_of(store: Store, account: SevdeskAccount) -> str | None:
     known, found = (await store.query("account"))["account_id"], await account.account_id()
     if known is None or found in (None, known):
         return None
-    return (
-        f"SEVDESK_API_TOKEN belongs to sevDesk account {found}, but this database to account {known}. "
-        f"Set the token of account {known}, or the right DATABASE_URL."
-    )
+    return other_account(known, found)
+
+
+def other_account(known: str | None, found: str) -> str:
+    """What is wrong, and what to do, if the token belongs to `found` and the database to `known`."""
+    differs = problem("account_differs", account=known, other=found)
+    return f"{differs.cause()} {differs.next_step()}"
 
 
 def _token(settings: Settings) -> str:

@@ -3,14 +3,25 @@
 Healthy states are explained as well, because most invoices that seem stuck only wait for a few seconds.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from worker.domain import jobs
+from worker.domain.ledger import ENDED
 from worker.domain.money import is_amount
+from worker.domain.notices import cause_of, next_step_of
 from worker.domain.problems import TRIED_AGAIN, Problem, problem
 from worker.domain.schedule import MISSED_SYNCS
-from worker.operator.rows import AccountRow, DecidingJobRow, InvoiceHeadRow, JobAheadRow, OpenWriteRow
+from worker.operator.rows import (
+    AccountRow,
+    DecidingJobRow,
+    InvoiceHeadRow,
+    JobAheadRow,
+    NoticeRow,
+    OpenWriteRow,
+)
+from worker.operator.sevdesk_health import REFUSED_STEP, SevdeskHealth
 
 # Seconds. A due job starts within half a second; one that has been due for longer than this has a reason.
 SOON = 15.0
@@ -31,6 +42,8 @@ class Situation:
     limit: str  # setting PERSON_JOB_LIMIT, such as 20/60
     account: AccountRow
     workers: int
+    notices: Sequence[NoticeRow] = ()  # open ones of the invoice, the newest first
+    sevdesk: SevdeskHealth | None = None  # None: Redis does not tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +58,22 @@ class Diagnosis:
 
 
 def diagnose(situation: Situation) -> Diagnosis:
-    """Why the job or the invoice is in its state, and what comes next."""
+    """Why the job or the invoice is in its state, and what comes next; with everything that is noticed about it."""
+    answer, job = _diagnose(situation), situation.job
+    parked = job["problem"] if job is not None and job["state"] == "parked" else None
+    told = [row for row in situation.notices if row["code"] != parked]  # the job says the same, with its own command
+    if not told:
+        return answer
+    causes = [cause_of(row["code"], row["parameters"], row["invoice_number"], row["currency"]) for row in told]
+    answer = replace(answer, cause=" ".join([answer.cause, *causes]))
+    if job is not None and job["state"] not in ENDED:
+        return answer  # first the job, which may be what was asked for because of the notice
+    steps = [next_step_of(row["code"], row["parameters"], row["invoice_number"]) for row in told]
+    first = [] if answer.next_step in (NOTHING, BY_ITSELF) else [answer.next_step]
+    return replace(answer, next_step=" ".join(dict.fromkeys(first + steps)), needs_person=True)
+
+
+def _diagnose(situation: Situation) -> Diagnosis:
     job = situation.job
     if job is None:
         return _of_invoice(situation)
@@ -53,9 +81,8 @@ def diagnose(situation: Situation) -> Diagnosis:
         case "parked":
             return _parked(situation, job)
         case "rejected":
-            problem = _problem(job)
-            cause, next_step = f"{problem.cause()} Nothing was changed.", problem.next_step(job=job["job_id"])
-            return _diagnosis(job, cause, next_step, person=True)
+            cause, next_step = _told(job, job["job_id"])
+            return _diagnosis(job, f"{cause} Nothing was changed.", next_step, person=True)
         case "dismissed" if situation.invoice is None:
             return _diagnosis(job, f"{job['dismissed_by']} dismissed it: {job['dismissed_reason']}", NOTHING)
         case "done" | "dismissed":
@@ -65,11 +92,19 @@ def diagnose(situation: Situation) -> Diagnosis:
         case "running":
             return _running(situation, job)
         case "waiting" if job["problem"] == "token_refused_waiting":
-            return _diagnosis(job, _problem(job).cause(), _problem(job).next_step(), person=True)
+            return _diagnosis(job, *_told(job, job["job_id"]), person=True)
         case "waiting" if (job["again_in"] or 0) > 0:
             return _waiting(situation, job)
         case _:
             return _due(situation, job)
+
+
+def in_inbox(job_id: str, workers: int) -> Diagnosis:
+    """A job that only Redis has."""
+    cause = "It is in Redis, and no worker has taken it in yet."
+    if workers:
+        return Diagnosis(f"job {job_id}", "in_inbox", cause, "Nothing to do; a worker takes it in within a second.")
+    return Diagnosis(f"job {job_id}", "in_inbox", cause, "Start a worker: sevdesk-worker run.", needs_person=True)
 
 
 def duration(seconds: float | None) -> str:
@@ -90,19 +125,27 @@ def _diagnosis(job: DecidingJobRow, cause: str, next_step: str, *, person: bool 
 # -- ended -------------------------------------------------------------------------------------------------------------
 
 
-def _problem(job: DecidingJobRow) -> Problem:
-    """A CHECK of the table makes sure that waiting, parked and rejected jobs have a problem."""
+def _told(job: DecidingJobRow, subject: str) -> tuple[str, str]:
+    """Cause and next step of the job's problem, where `subject` is what its commands name.
+
+    As they were recorded, if another release of the worker knew the code or its parameters and this one does not.
+    A CHECK of the table makes sure that waiting, parked and rejected jobs have a problem.
+    """
     assert job["problem"] is not None
-    return Problem(job["problem"], job["problem_parameters"] or {})
+    problem = Problem(job["problem"], job["problem_parameters"] or {})
+    try:
+        return problem.cause(), problem.next_step(job=subject)
+    except KeyError:
+        unknown = f"Problem {problem.code}, which this release of the worker does not know"
+        return f"{unknown}: {job['error']}", job["next_step"] or NOTHING
 
 
 def _parked(situation: Situation, job: DecidingJobRow) -> Diagnosis:
-    problem = _problem(job)
     # Several parked jobs of an invoice are taken up together; an answer belongs to one job.
     together = job["parked_beside"] > 1 and not job["asks_about"]
     subject = (job["invoice_number"] if together else None) or job["job_id"]
-    cause, next_step = problem.cause(), problem.next_step(job=subject)
-    if problem.code == "token_missing" and situation.account["token_configured"]:
+    cause, next_step = _told(job, subject)
+    if job["problem"] == "token_missing" and situation.account["token_configured"]:
         cause = "SEVDESK_API_TOKEN was not set when the job ran; it is set now."
         next_step = f"Run: sevdesk-worker retry {subject}."
     if situation.intent is not None:
@@ -134,10 +177,10 @@ def _worker_step(situation: Situation, next_step: str) -> str:
 def _waiting(situation: Situation, job: DecidingJobRow) -> Diagnosis:
     """Its next attempt may start in `again_in` seconds."""
     wait = duration(job["again_in"])
-    problem = _problem(job)
+    told, _ = _told(job, job["job_id"])
     if situation.intent is not None and (left := situation.intent["settles_in"]) > 0:
         cause = f"It waits {duration(left)} because the write {situation.intent['action']} may still take effect."
-        cause += f" {problem.cause()}" if problem.code in ("outcome_unknown", "number_lock") else ""
+        cause += f" {told}" if job["problem"] in ("outcome_unknown", "number_lock") else ""
         step = "Nothing to do; then sevDesk is asked what became of it, before anything else."
         return _wait(situation, job, cause, step)
     if situation.limited_for is not None:
@@ -145,9 +188,9 @@ def _waiting(situation: Situation, job: DecidingJobRow) -> Diagnosis:
     if job["retries"]:
         kind = jobs.KINDS.get(job["kind"])
         left_tries = max(len(kind.retry_delays) - job["retries"], 0) if kind else 0
-        cause = f"It is tried again in {wait}: {problem.cause()} {left_tries} more tries before it is parked."
+        cause = f"It is tried again in {wait}: {told} {left_tries} more tries before it is parked."
         return _wait(situation, job, cause, TRIED_AGAIN["en"])
-    return _wait(situation, job, f"It goes on in {wait}: {problem.cause()}", BY_ITSELF)
+    return _wait(situation, job, f"It goes on in {wait}: {told}", BY_ITSELF)
 
 
 def _wait(situation: Situation, job: DecidingJobRow, cause: str, next_step: str) -> Diagnosis:
@@ -216,7 +259,9 @@ def _unpublished(situation: Situation, row: InvoiceHeadRow, status: str) -> Diag
         step = _worker_step(situation, "Nothing to do; a worker asks for the job within two minutes.")
         return _invoice(row, cause, step, person=not situation.workers)
     if status == "not_synced":
-        return _invoice(row, "Nobody has asked to publish it.", f"Publish it: {publish}.", person=True)
+        return _invoice(row, "Nobody has asked to publish it.", f"To publish it: {publish}.")
+    if any(notice["code"] == "deleted_in_sevdesk" for notice in situation.notices):
+        return _invoice(row, f"It was published as {row['external_invoice_number']}.", NOTHING)
     cause = f"It is {status}, but no job is under way or parked, so nobody is going on with it."
     return _invoice(row, cause, f"Publish it again, finished work is found: {publish}.", person=True)
 
@@ -230,9 +275,12 @@ SENT_BY = {
 
 def _published(situation: Situation, row: InvoiceHeadRow) -> Diagnosis:
     number = f"Published as {row['external_invoice_number']}"
-    if row["document_status"] == "approved":
+    noticed = {notice["code"] for notice in situation.notices}
+    if row["document_status"] == "approved" and "paid_unmailed" not in noticed:
         send = f"sevdesk-worker enqueue send_invoice invoice_id={row['id']}"
         if row["sending"] == "mail_bounced":
+            if "mail_bounced" in noticed:
+                return _invoice(row, f"{number}.", NOTHING)
             cause = f"{number}; its mail came back, so it counts as not sent."
             return _invoice(
                 row, cause, f"Correct the address, then: {send}; or by post: {send} channel=post.", person=True
@@ -249,9 +297,15 @@ def _published(situation: Situation, row: InvoiceHeadRow) -> Diagnosis:
     if not account["token_configured"]:
         cause = f"{owed} SEVDESK_API_TOKEN is not set, so no payment sync runs."
         return _invoice(row, cause, "Set the token and restart the worker.", person=True)
+    if (sevdesk := situation.sevdesk) is not None and sevdesk.refused_for is not None:
+        return _invoice(row, f"{owed} sevDesk: {sevdesk.sentence(situation.now)}.", REFUSED_STEP, person=True)
     every = account["payment_sync_interval_minutes"]
-    if account["sync_age"] is None or account["sync_age"] > 60 * every * MISSED_SYNCS:
-        age = "has not run yet" if account["sync_age"] is None else f"last ran {duration(account['sync_age'])} ago"
+    if account["sync_age"] is None:
+        step = _worker_step(situation, BY_ITSELF)
+        cause = f"{owed} The payment sync has not run yet; the first one starts with the worker."
+        return _invoice(row, cause, step, person=not situation.workers)
+    if account["sync_age"] > 60 * every * MISSED_SYNCS:
+        age = f"last ran {duration(account['sync_age'])} ago"
         step = _worker_step(situation, "Look for its jobs: sevdesk-worker jobs --kind sync_payments.")
         return _invoice(row, f"{owed} The payment sync {age}, though it is due every {every} min.", step, person=True)
     due = account["next_sync_at"]

@@ -28,6 +28,7 @@ from worker.store import LockSession, Store
 from worker.store.connection import run_statement
 from worker.store.rows import Row
 
+DRY_RUN = "dry run"  # the id of a job that is in no ledger
 # Steps that read the finalized document.
 READ_DOCUMENT = frozenset({pdf.PDF.name, pdf.XML.name, e_invoice.E_INVOICE.name})
 VERDICTS: dict[type[Outcome], str] = {
@@ -116,7 +117,7 @@ class DryRunner(Runner):
         self._begin()
         payload = {"invoice_id": str(invoice_id)}
         about = (invoice_id, None, None, f"invoice:{invoice_id}")  # the invoice, for nobody, with its order key
-        outcome = await self._execute(Job("dry run", "publish_invoice", payload, "operator", *about, 0, 0, ()))
+        outcome = await self._execute(Job(DRY_RUN, "publish_invoice", payload, "operator", *about, 0, 0, ()))
         return Forecast(
             outcome=outcome,
             writes=tuple(self._writes),

@@ -3,11 +3,12 @@
 import asyncio
 import socket
 from collections.abc import Awaitable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from worker.domain.health_check import Check, check_that
 from worker.domain.schedule import ALLOWED, MISSED_SYNCS, is_allowed
-from worker.operator.connections import error_budget_left, living_workers, redis_client
+from worker.operator.connections import error_budget_left, living_workers, other_account, read_health, redis_client
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,26 +41,37 @@ async def _within_time_limit(name: str, checks: Awaitable[list[Check]]) -> list[
     """The checks or, on an error or after SECONDS, one failed check."""
     from redis.exceptions import RedisError
 
-    from worker.store import CONNECTION_LOST
+    from worker.observability.redis_cause import redis_cause
+    from worker.store import CONNECTION_LOST, postgres_cause
     from worker.store.probe import NOT_MIGRATED, PostgresError, what_is_missing
 
     try:
         async with asyncio.timeout(SECONDS):
             return await checks
     except (RedisError, ValueError, *CONNECTION_LOST) as error:
-        return [Check(name, "fail", f"does not answer ({type(error).__name__}).")]
+        cause = redis_cause(error) if isinstance(error, RedisError) else postgres_cause(error)
+        return [Check(name, "fail", f"does not answer: {cause}.")]
     except NOT_MIGRATED as error:
         return [Check(name, "fail", f"answers. {what_is_missing(error)}")]
     except PostgresError as error:
-        return [Check(name, "fail", f"refuses ({type(error).__name__}). See sevdesk-worker doctor.")]
+        return [Check(name, "fail", f"refuses: {postgres_cause(error)}. See sevdesk-worker doctor.")]
 
 
-def other_account(account: "AccountRow") -> str | None:
+def other_account_seen(account: "AccountRow") -> str | None:
     """A sentence if some worker's token has belonged to another account within OTHER_ACCOUNT_SECONDS."""
     if account["other_account_age"] is None or account["other_account_age"] > OTHER_ACCOUNT_SECONDS:
         return None
-    ours, other = account["account_id"], account["other_account_id"]
-    return f"a worker's token belongs to sevDesk account {other}, this database to {ours}; set the token of {ours}."
+    return other_account(account["account_id"], account["other_account_id"] or "another")
+
+
+def restored(account: "AccountRow") -> str | None:
+    """A sentence if the database was restored from a backup and `recover` has not run since."""
+    if account["restored_at"] is None:
+        return None
+    return (
+        f"this database was restored from a backup, noticed at {account['restored_at']:%Y-%m-%d %H:%M:%S %Z}: no write "
+        "leaves until sevdesk-worker recover --since TIME ran, TIME before the backup was made."
+    )
 
 
 async def _postgres(settings: Settings, sync_within: float | None) -> list[Check]:
@@ -76,8 +88,10 @@ async def _postgres(settings: Settings, sync_within: float | None) -> list[Check
         return [answers, Check("sync", "ok", "no token, so no payment sync is expected.")]
     if sync_within == 0:  # for a container, where a restart would mend none of what follows
         return [answers]
-    if (other := other_account(account)) is not None:
+    if (other := other_account_seen(account)) is not None:
         return [answers, Check("account", "fail", other)]
+    if (forgets := restored(account)) is not None:
+        return [answers, Check("restore", "fail", forgets)]
     if not is_allowed(minutes := account["payment_sync_interval_minutes"]):
         return [answers, Check("sync", "fail", not_allowed(minutes))]
     limit = sync_within * 60 if sync_within else minutes * 60 * MISSED_SYNCS
@@ -93,11 +107,16 @@ async def _redis(settings: Settings, here: bool) -> list[Check]:
         await client.ping()
         alive = await living_workers(client)
         left = await error_budget_left(client, settings)
+        seen = await read_health(client)
     answers = Check("redis", "ok", "answers.")
     where = " on this host" if here else ""
-    ours = [name for name in alive if not here or name.rpartition(":")[0].rpartition(":")[0] == socket.gethostname()]
+    ours = [
+        name for name in alive or () if not here or name.rpartition(":")[0].rpartition(":")[0] == socket.gethostname()
+    ]
     text = f"{len(ours) or 'no'} worker{where} has reported within ten seconds."
-    checks = [answers, check_that("worker", bool(ours), text, text)]
+    unknown = Check("worker", "ok", "which workers run is not known, for Redis does not allow SCAN.")
+    running = unknown if alive is None else check_that("worker", bool(ours), text, text)
+    checks = [answers, running, seen.check(datetime.now(UTC))]
     if left is not None:
         # Never a failure: a restart of the container would not mend it.
         text = f"{left:.0%} of ERROR_BUDGET is left."

@@ -6,7 +6,7 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter, create_model
 
-from worker.domain.events import Event
+from worker.domain.events import Acknowledged, Event
 from worker.domain.jobs import KINDS
 from worker.domain.ledger import JobState
 from worker.domain.lifecycle import TABLE
@@ -62,7 +62,8 @@ def _event(kind: type[Event]) -> Schema:
     """The fields that the log keeps, and the job that caused the event. Money is text, times are ISO 8601."""
     hints = get_type_hints(kind)
     logged = {field.name: (hints[field.name], ...) for field in fields(kind) if field.metadata.get("log", True)}
-    model: Any = create_model(kind.__name__, **{"job_id": (str, ...), **logged})  # type: ignore[call-overload]
+    cause = {} if kind is Acknowledged else {"job_id": (str, ...)}  # a person's word, without a job
+    model: Any = create_model(kind.__name__, **{**cause, **logged})  # type: ignore[call-overload]
     schema: Schema = model.model_json_schema(mode="serialization")
     return {**schema, "description": (kind.__doc__ or "").partition("\n")[0]}
 

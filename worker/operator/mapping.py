@@ -55,6 +55,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     **{f"asked.{name}": (f"job send_invoice, {name}",) for name in ("to", "cc", "bcc")},
     "asked.subject": ("job send_invoice, subject",),
     "asked.text": ("job send_invoice, text",),
+    "asked.send_xml": ("job send_invoice, send_xml",),
 }
 # Our column, the call, and the keys of its answer that the column is computed from.
 BACK_KEYS = (

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from worker.operator.dry_run import ReadingStore
+from worker.operator.dry_run import DRY_RUN, ReadingStore
 from worker.store import Store
 from worker.store.connection import QUERIES
 from worker.store.rows import Row
@@ -27,11 +27,11 @@ class PageStore(ReadingStore):
 
     async def load(self, invoice_ids: Sequence[UUID]) -> None:
         """Read a page; the one before is forgotten."""
-        rows = await self._each("load_invoice", [{"invoice_id": id} for id in invoice_ids])
+        rows = await self._each("load_invoice", [{"invoice_id": id, "job_id": DRY_RUN} for id in invoice_ids])
         self._invoices = {row["id"]: row for row in rows}
         await self._load_parties(rows)
         deals = sorted({row["deal_id"] for row in rows if row["deal_id"] is not None})
-        about = {"document_kinds": BOTH_KINDS, "invoice_id": NOBODY, "job_id": ""}
+        about = {"document_kinds": BOTH_KINDS, "invoice_id": NOBODY, "job_id": DRY_RUN}
         self._deals = {deal: {} for deal in deals}
         for row in await self._each("load_deal_invoices", [{"deal_id": deal, **about} for deal in deals]):
             self._deals[row["deal_id"]][row["id"]] = row

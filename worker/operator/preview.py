@@ -15,7 +15,7 @@ from worker.domain.money import Sums
 from worker.domain.outcome import NotYet
 from worker.domain.problems import Problem, problem
 from worker.domain.recipients import Recipient, customer_number
-from worker.operator.dry_run import DryRunner, Forecast, ReadingStore
+from worker.operator.dry_run import DRY_RUN, DryRunner, Forecast, ReadingStore
 from worker.operator.forecast import UNKNOWN, ForecastAccount, ForecastClient
 from worker.operator.rows import InvoiceHeadRow
 from worker.runner.account_check import AGAIN_SECONDS
@@ -66,7 +66,7 @@ async def preview_of(store: Store, invoice_id: UUID, settings: Settings, real: S
         forecast = replace(forecast, outcome=NotYet(AGAIN_SECONDS, other), writes=())
     head: InvoiceHeadRow = await reading.query("invoice_head", invoice_id=invoice_id)
     stopped: Row | None = await reading.query("last_publish_stop", invoice_id=invoice_id)
-    job = Job("dry run", "publish_invoice", {}, "operator", invoice_id, None, None, "", 0, 0, ())
+    job = Job(DRY_RUN, "publish_invoice", {}, "operator", invoice_id, None, None, "", 0, 0, ())
     try:
         context = await load_context(reading, job, PublishInvoice(invoice_id=invoice_id), invoice_id, settings)
     except UnknownValue:

@@ -3,7 +3,7 @@
 A shape is for the type checker, and names the columns of the statement; at run time a row is an asyncpg record.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypedDict
 from uuid import UUID
@@ -23,6 +23,7 @@ class AccountRow(TypedDict):
     account_id: str | None
     other_account_id: str | None  # that a worker's token belonged to, which nothing was asked then
     other_account_age: float | None  # seconds since that was seen last
+    restored_at: datetime | None  # when a restore of the database was noticed that `recover` has not followed yet
 
 
 class DecidingJobRow(TypedDict):
@@ -37,6 +38,8 @@ class DecidingJobRow(TypedDict):
     steps_done: list[str]
     problem: str | None
     problem_parameters: dict[str, Any] | None
+    error: str | None
+    next_step: str | None
     asks_about: int | None
     order_key: str
     seq: int
@@ -97,6 +100,8 @@ class ListedJobRow(TypedDict):
     invoice_number: str | None
     attempt: int
     origin: str
+    requested_by: UUID | None
+    correlation_id: str | None
     problem: str | None
     error: str | None
     next_step: str | None
@@ -124,6 +129,27 @@ class JobAheadRow(TypedDict):
     kind: str
     state: str
     jobs_ahead: int
+
+
+class NoticeRow(TypedDict):
+    """`open_notices`: what is on record about an invoice and wants a person; `seconds` since it was noticed."""
+
+    invoice_id: UUID
+    invoice_number: str
+    currency: str
+    code: str
+    parameters: dict[str, str]
+    seconds: float
+
+
+class ExportFindingsRow(TypedDict):
+    """`export_with_findings`: a DATEV export whose findings nobody has dealt with."""
+
+    export_id: UUID
+    start_date: date
+    end_date: date
+    status: str
+    findings: int
 
 
 class OpenWriteRow(TypedDict):

@@ -9,6 +9,9 @@ from worker.operator.rows import AccountRow, DecidingJobRow, InvoiceHeadRow, Job
 from worker.settings import Settings
 from worker.store import Store
 
+# An invoice has a handful at most: one per code.
+MOST_NOTICES = 100
+
 
 async def gather(store: Store, found: Found, settings: Settings) -> Situation:
     """Read about a job, or about an invoice and the job that decides what happens next to it.
@@ -37,6 +40,10 @@ async def gather(store: Store, found: Found, settings: Settings) -> Situation:
         limited_for=await _limited_for(store, job, settings),
         limit=f"{settings.person_job_limit.jobs}/{settings.person_job_limit.seconds:.0f}",
         account=account,
+        notices=[]
+        if found.invoice_id is None
+        else await store.query("open_notices", invoice_id=found.invoice_id, most=MOST_NOTICES),
+        sevdesk=redis["sevdesk"],
         # Those of another role show in Redis only; without Redis, jobs in the ledger go on all the same.
         workers=max(len(redis["workers"]), await store.query("living_workers")),
     )

@@ -7,6 +7,7 @@ the ledger in pages; unreadable entries become rejected jobs. From then on Redis
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,9 +20,10 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from worker.domain import jobs
 from worker.domain.ledger import IncomingJob
+from worker.domain.signature import Keys
 from worker.observability.outage import Outage
 from worker.queue.claims import ClaimLoop
-from worker.queue.message import MAX_SCORE, WAKE_CHANNEL, read_member, read_payload, unreadable_score
+from worker.queue.message import WAKE_CHANNEL, read_member, read_payload, under_digest
 from worker.queue.redis_client import dump
 from worker.store import OUTAGES, Store
 
@@ -33,6 +35,8 @@ POLL_SECONDS = 0.5
 PAGE = 1000
 # Whoever holds this key takes a page in; the others leave it to them. It only saves work, so it may expire at any time.
 TURN_KEY, TURN_MS = "arq:inbox-turn", 2000
+# What takes a job back where its producer would have to sign it.
+SIGNED_DISMISS = "With JOB_SIGNING_KEYS arq's abort set counts for nothing; use sevdesk-worker dismiss JOB."
 # Seconds between tries while Redis or Postgres is away.
 OUTAGE_WAIT = 1.0
 # Seconds until SUBSCRIBE is tried again where the Redis user may not: rights change rarely.
@@ -54,10 +58,10 @@ class InboxWorker(Worker):
         redis: ArqRedis,
         store: Store,
         claims: ClaimLoop,
+        postgres: Outage,
         *,
         name: str,
-        redis_outage: Outage,
-        postgres_outage: Outage,
+        keys: Keys,
     ) -> None:
         super().__init__(
             functions=[func(_unused, name="unused")],
@@ -70,7 +74,7 @@ class InboxWorker(Worker):
             health_check_key=f"{default_queue_name}:health-check:{name}",
         )
         self.store, self._claims, self.name = store, claims, name.encode()
-        self._redis, self._postgres = redis_outage, postgres_outage
+        self._redis, self._postgres, self._keys = Outage("redis"), postgres, keys
         self._wake = asyncio.Event()
 
     async def main(self) -> None:
@@ -140,8 +144,7 @@ class InboxWorker(Worker):
             return False
         incoming = [job for job in read.values() if isinstance(job, IncomingJob)]
         for (member, job_id), raw in zip(ids.items(), raws, strict=False):
-            score = page[member]
-            incoming.append(read_payload(job_id, raw, score) if score < MAX_SCORE else unreadable_score(job_id))
+            incoming.append(read_payload(job_id, raw, page[member], self._keys, time.time()))
         try:
             await self._take_in(page, incoming)
         finally:
@@ -163,7 +166,7 @@ class InboxWorker(Worker):
         # A lost or spoilt payload does not matter where the ledger has the job already.
         poison = [job.job_id for job in incoming if job.problem]
         known = await self.store.known_jobs(poison) if poison else set()
-        new = [job for job in incoming if job.job_id not in known]
+        new = [job if job.proven else under_digest(job) for job in incoming if job.job_id not in known]
         if not new or (not poison and await self._claims.take_in(new)):
             return
         rows = await self.store.take_in_jobs(new)
@@ -181,10 +184,13 @@ class InboxWorker(Worker):
             self._claims.arrived()
 
     async def _dismiss(self, members: Sequence[bytes]) -> None:
-        """End the jobs that arq's abort set names, of those that have not been started."""
-        ids = [job_id for member in members if isinstance(job_id := read_member(member), str)]
-        for job_id in await self.store.dismiss_aborted_jobs(ids):
-            log.info("job.dismissed", job_id=job_id, reason="Its producer took it back through arq.")
+        """End the jobs that arq's abort set names, of those that have not been started. It cannot be signed."""
+        if self._keys:
+            log.warning("inbox.abort_refused", jobs=len(members), next_step=SIGNED_DISMISS)
+        else:
+            ids = [job_id for member in members if isinstance(job_id := read_member(member), str)]
+            for job_id in await self.store.dismiss_aborted_jobs(ids):
+                log.info("job.dismissed", job_id=job_id, reason="Its producer took it back through arq.")
         await self.pool.zrem(abort_jobs_ss, *members)
 
     async def close(self) -> None:

@@ -15,6 +15,7 @@ from uuid import UUID
 from worker.domain.jobs import UUID_TEXT
 from worker.domain.ledger import IncomingJob
 from worker.domain.problems import Problem, problem
+from worker.domain.signature import SIGNED, Keys, NotSigned, signed_payload
 
 WAKE_CHANNEL = "arq:wake"  # PUBLISH there after an entry wakes a worker that waits
 # A payload is ids and a few options; a mail text may be 20,000 characters of up to 6 escaped bytes each.
@@ -48,26 +49,39 @@ def read_member(member: bytes) -> str | IncomingJob:
     return IncomingJob(f"sha256:{_sha256(member)}", "unreadable", {}, problem=found)
 
 
-def read_payload(job_id: str, raw: bytes | None, score: float) -> IncomingJob:
-    """The job behind an id; it is to start at `score`, in epoch milliseconds below MAX_SCORE."""
+def read_payload(
+    job_id: str, raw: bytes | None, score: float, keys: Keys | None = None, now: float = 0.0
+) -> IncomingJob:
+    """The job behind an id; it is to start at `score`, in epoch milliseconds.
+
+    With `keys`, only what one of them signed is a job; `now`, in epoch seconds, is for its age. Without keys a
+    signature is not looked at.
+    """
+    proven = not keys
+    if score >= MAX_SCORE:
+        return _rejected(job_id, problem("entry_score_invalid"), proven)
     if raw is None:
-        return _rejected(job_id, problem("entry_payload_missing"))
+        return _rejected(job_id, problem("entry_payload_missing"), proven)
     try:
-        return replace(_read(job_id, raw), score=score)
+        kind, payload = _read(raw)
+        if keys or payload.keys() == {SIGNED}:
+            payload, proven = _signed(job_id, kind, payload, keys or {}, now), True
+        return replace(_job(job_id, kind, payload), score=score)
     except Unreadable as error:
-        return _rejected(job_id, problem(error.code, sha256=_sha256(raw), **error.parameters))
+        return _rejected(job_id, problem(error.code, sha256=_sha256(raw), **error.parameters), proven)
 
 
-def unreadable_score(job_id: str) -> IncomingJob:
-    """A job whose score is no time in milliseconds."""
-    return _rejected(job_id, problem("entry_score_invalid"))
+def under_digest(job: IncomingJob) -> IncomingJob:
+    """The same under the digest of its id, which stays free for the job that somebody signs."""
+    return replace(job, job_id=f"sha256:{_sha256(job.job_id.encode())}")
 
 
-def _rejected(job_id: str, found: Problem) -> IncomingJob:
-    return IncomingJob(job_id, "unreadable", {}, problem=found)
+def _rejected(job_id: str, found: Problem, proven: bool = True) -> IncomingJob:
+    return IncomingJob(job_id, "unreadable", {}, problem=found, proven=proven)
 
 
-def _read(job_id: str, raw: bytes) -> IncomingJob:
+def _read(raw: bytes) -> tuple[str, dict[str, Any]]:
+    """Kind and payload of an entry."""
     fields = _json_object(raw)
     if set(fields) != FIELDS:
         raise Unreadable("entry_keys_wrong")
@@ -82,6 +96,18 @@ def _read(job_id: str, raw: bytes) -> IncomingJob:
         raise Unreadable("entry_a_invalid")
     if not isinstance(payload, dict):
         raise Unreadable("entry_k_invalid")
+    return kind, payload
+
+
+def _signed(job_id: str, kind: str, payload: dict[str, Any], keys: Keys, now: float) -> dict[str, Any]:
+    try:
+        signed = signed_payload(job_id, kind, payload, keys, now)
+    except NotSigned as error:
+        raise Unreadable(error.code) from None
+    return _json_object(json.dumps(signed).encode())
+
+
+def _job(job_id: str, kind: str, payload: dict[str, Any]) -> IncomingJob:
     return IncomingJob(
         job_id,
         kind,

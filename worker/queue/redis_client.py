@@ -2,16 +2,20 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from arq.connections import ArqRedis
 from arq.constants import default_queue_name
-from redis.asyncio import BlockingConnectionPool
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import BusyLoadingError, ReadOnlyError
+from redis.exceptions import BusyLoadingError, ReadOnlyError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from worker.domain.redis_url import checks_hostname, read_redis_url
+from worker.observability.redis_cause import CLUSTER
 
 
 def connect_redis(url: str) -> ArqRedis:
@@ -21,16 +25,50 @@ def connect_redis(url: str) -> ArqRedis:
     """
     pool = BlockingConnectionPool.from_url(
         url,
+        **tls_options(url),
+        **({} if url.startswith("unix:") else {"socket_keepalive": True}),  # redis-py has none for a socket file
         max_connections=50,
         timeout=10,
         socket_timeout=5,
         socket_connect_timeout=2,
-        socket_keepalive=True,
         health_check_interval=15,
         retry=Retry(ExponentialBackoff(cap=1, base=0.05), 3),
         retry_on_error=[RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError],
     )
     return ArqRedis(pool, job_serializer=dump, job_deserializer=json.loads, default_queue_name=default_queue_name)
+
+
+class UnsuitableRedis(Exception):
+    """This Redis can never serve the worker; the text is a sentence part that says why."""
+
+
+async def look_at_server(redis: Redis) -> list[str] | None:
+    """What is wrong with the server, one sentence each; None if it does not answer.
+
+    Raises `UnsuitableRedis` for a cluster. A server without INFO, or a user who may not ask, has no faults.
+    """
+    try:
+        info = await redis.info()
+    except ResponseError:
+        return []
+    except (RedisError, OSError):
+        return None
+    if int(info.get("cluster_enabled", 0)):
+        raise UnsuitableRedis(CLUSTER)
+    return [fault for fault in (eviction_fault(info),) if fault]
+
+
+def eviction_fault(info: Mapping[str, Any]) -> str | None:
+    """A sentence if Redis may drop keys when its memory is full. `info`: its answer to INFO."""
+    policy, limit = info.get("maxmemory_policy", "noeviction"), int(info.get("maxmemory", 0) or 0)
+    if policy == "noeviction" or limit == 0:
+        return None
+    return f"maxmemory-policy is {policy}: Redis may drop jobs that no worker has polled yet. Set it to noeviction."
+
+
+def tls_options(url: str) -> dict[str, bool]:
+    """What the URL leaves open: the certificate must be for the host. redis-py's default is not to look (5.3.1)."""
+    return {"ssl_check_hostname": checks_hostname(read_redis_url(url))} if url.startswith("rediss:") else {}
 
 
 def dump(value: dict[str, Any]) -> bytes:

@@ -4,7 +4,7 @@ Payment states are compared by the function that `sync_payments` uses, so that j
 """
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -16,6 +16,7 @@ from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain import lifecycle
 from worker.domain.events import CancelledInSevdesk, Event, PaymentEvent, Renumbered, SentByHand
 from worker.domain.invoice import SyncStatus
+from worker.domain.notices import gone_step
 from worker.steps import payments
 from worker.steps.payments import DERIVED, DRAFT, Receivable
 
@@ -141,6 +142,10 @@ class SevdeskDocuments:
         """The document with this id."""
         return self._documents.get(external_id or "")
 
+    def with_marker(self, number: str) -> list[ListedInvoice]:
+        """Documents with this marker, cancelled or not."""
+        return [self._documents[id] for id in self._marked.get(number, ())]
+
     def others(self, number: str, external_id: str | None) -> list[ListedInvoice]:
         """Documents with this marker, except the linked one and cancelled ones."""
         ids = (id for id in self._marked.get(number, ()) if id != external_id and id not in self.cancelled_by)
@@ -166,13 +171,18 @@ def _finding(
     )
 
 
+def drift(findings: Sequence[Difference]) -> dict[str, str]:
+    """The parameters of the notice about an invoice that differs; the first next step, for one may remove all."""
+    told = "; ".join(f"{each.drift.value} is {each.ours} here, {each.theirs} in sevDesk" for each in findings)
+    return {"findings": told, "step": findings[0].next_step}
+
+
 def _missing(ours: OurInvoice) -> Iterator[Difference]:
     """A cancelled invoice without a cancellation invoice was a draft, which cancelling has deleted."""
     deleted = ours.sync_status is SyncStatus.CANCELLED and ours.cancellation_id is None
     if ours.external_id is not None and not deleted:
-        id_ = ours.receivable.invoice_id
-        step = "Look into sevDesk's deletion log; restore it there, or cancel the invoice here, or publish it again: "
-        step += f"enqueue sync_payments invoice_id={id_}, then enqueue publish_invoice invoice_id={id_}."
+        about = (ours.external_id, str(ours.receivable.invoice_id))
+        step = gone_step(*about, recorded=ours.sync_status is not SyncStatus.SYNCED)
         yield _finding(ours, Drift.EXISTENCE, f"id {ours.external_id}", "nothing", step)
 
 
@@ -187,7 +197,8 @@ def _others(ours: OurInvoice, documents: SevdeskDocuments) -> Iterator[Differenc
     elif ours.sync_status is SyncStatus.CANCELLED:
         yield _finding(ours, Drift.EXISTENCE, "cancelled", theirs, "Cancel it in sevDesk, or delete the draft there.")
     else:
-        step = f"Publish it, the copy is taken over: enqueue publish_invoice invoice_id={ours.receivable.invoice_id}."
+        step = "Publish it, the copy is taken over: "
+        step += f"sevdesk-worker enqueue publish_invoice invoice_id={ours.receivable.number}."
         yield _finding(ours, Drift.EXISTENCE, "not linked", theirs, step)
 
 
@@ -206,8 +217,8 @@ def _state(ours: OurInvoice, document: ListedInvoice, documents: SevdeskDocument
         case SyncStatus.SYNCED:
             yield from _synced(ours, document, documents.cancelled_by)
         case SyncStatus.DRAFTED if document.status != DRAFT:
-            id_ = ours.receivable.invoice_id
-            step = f"Publish it, the number is taken over: enqueue publish_invoice invoice_id={id_}."
+            step = "Publish it, the number is taken over: "
+            step += f"sevdesk-worker enqueue publish_invoice invoice_id={ours.receivable.number}."
             yield _finding(ours, Drift.STATUS, "draft", f"finalized as {document.invoice_number}", step)
         case SyncStatus.CANCELLED if document.id not in documents.cancelled_by and not ours.credited:
             theirs = f"status {document.status}, no cancellation invoice"
@@ -225,13 +236,14 @@ def _synced(ours: OurInvoice, document: ListedInvoice, cancelled_by: Mapping[str
         yield _finding(ours, Drift.PAID, here, document.paid_amount, step)
     if payments.unclear(receivable, document):
         yield _finding(ours, Drift.PAID, receivable.handback.paid_amount, f"{document.paid_amount} in some currency",
-                       "Look at the invoice in sevDesk; sync_payments says what to do.")  # fmt: skip
+                       "Look at the invoice in sevDesk, then: sevdesk-worker enqueue sync_payments "
+                       f"invoice_id={receivable.number}.")  # fmt: skip
     if payments.unexplained(receivable, document, cancelled_by):
         yield _finding(ours, Drift.STATUS, receivable.handback.claim_status, "closed, neither paid nor cancelled",
                        "Look at the invoice in sevDesk.")  # fmt: skip
     events = payments.compare(receivable, document, cancelled_by)
     repair: str | None = "sync_payments"
-    step = "sync_payments for this invoice brings it over."
+    step = f"Bring it over: sevdesk-worker enqueue sync_payments invoice_id={receivable.number}."
     try:
         reduce(lifecycle.apply, events, receivable.handback)
     except lifecycle.IllegalTransition as conflict:
@@ -262,5 +274,6 @@ def _event_finding(ours: OurInvoice, event: Event, step: str, repair: str | None
 
 def _pdf(ours: OurInvoice) -> Iterator[Difference]:
     if ours.sync_status is SyncStatus.SYNCED and ours.pdf is not Pdf.INTACT:
+        step = f"Fetch it again: sevdesk-worker enqueue fetch_invoice_pdf invoice_id={ours.receivable.number}."
         here = {Pdf.MISSING: "no PDF stored", Pdf.ALTERED: "the stored PDF does not match its SHA-256"}[ours.pdf]
-        yield _finding(ours, Drift.PDF, here, "has one", "fetch_invoice_pdf fetches it again.", "fetch_invoice_pdf")
+        yield _finding(ours, Drift.PDF, here, "has one", step, "fetch_invoice_pdf")

@@ -1,5 +1,6 @@
 """Compares the credit notes on record with sevDesk's."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from sevdesk_client.client import SevDeskClient
@@ -18,12 +19,13 @@ async def compare_credit_notes(store: Store, client: SevDeskClient) -> tuple[lis
     rows: list[Row] = await store.query("finished_credit_notes")
     if not rows:
         return [], 0
-    notes, calls = await _read(client)
+    notes, calls = await read_credit_notes(client)
     findings = [finding for row in rows for finding in _compare(row, notes.get(row["external_id"]))]
-    return findings + _not_on_record(rows, notes), calls
+    return findings + _not_on_record(rows, notes) + _same_numbers(rows, notes), calls
 
 
-async def _read(client: SevDeskClient) -> tuple[dict[str, CreditNote], int]:
+async def read_credit_notes(client: SevDeskClient) -> tuple[dict[str, CreditNote], int]:
+    """All credit notes of sevDesk by id, and the number of requests. Raises `SevDeskError`."""
     notes, offset = dict[str, CreditNote](), 0
     while True:
         page = await client.list_credit_notes(offset=offset)
@@ -54,6 +56,20 @@ def _not_on_record(rows: list[Row], notes: dict[str, CreditNote]) -> list[Differ
         _finding(of_invoice[note.origin.id], Drift.EXISTENCE, "not on record", f"credit note {note.credit_note_number}")
         for note in notes.values()
         if note.id not in known and note.origin is not None and note.origin.id in of_invoice
+    ]
+
+
+def _same_numbers(rows: list[Row], notes: dict[str, CreditNote]) -> list[Difference]:
+    """Finished credit notes with the number of one on record, ours or not."""
+    with_number = defaultdict[str | None, list[str]](list)
+    for note in notes.values():
+        if note.status != DRAFT:
+            with_number[note.credit_note_number].append(note.id)
+    return [
+        _finding(row, Drift.NUMBER, f"credit note {row['number']}", f"also credit note id {other}")
+        for row in rows
+        for other in with_number[row["number"]]
+        if other != row["external_id"]
     ]
 
 

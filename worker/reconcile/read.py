@@ -9,15 +9,18 @@ from uuid import UUID
 
 from sevdesk_client.client import SevDeskClient
 from worker.domain.problems.words import in_words
-from worker.reconcile.compare import Difference, Drift, OurInvoice, Pdf, SevdeskDocuments, compare
+from worker.reconcile.compare import Difference, Drift, OurInvoice, Pdf, SevdeskDocuments, compare, drift
 from worker.reconcile.credit_notes import compare_credit_notes
 from worker.steps.document import head_differences, position_differences
 from worker.steps.payments import CREDIT_NOTE, Receivable
 from worker.store import Store
 from worker.store.connection import LATEST
-from worker.store.rows import AdoptedRow, ClockRow, ComparedRow, LinkedContactRow, from_row, handback_of
+from worker.store.rows import AdoptedRow, ClockRow, ComparedRow, LinkedContactRow, UnknownValue, from_row, handback_of
 
 PAGE = 1000  # documents per request: sevDesk's maximum (official); also rows per SQL statement
+
+
+Unreadable = dict[UUID, Difference]  # by invoice, so that one is reported once
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +56,24 @@ async def reconcile(store: Store, client: SevDeskClient) -> Reconciliation:
     started_at = clock["now"]
     documents, calls = await read_documents(client)
     # Ours are read after sevDesk's, so a row that was changed later than `started_at` may not match; it is left out.
-    invoices, changing, different = 0, 0, list[UUID]()
-    async for page in _linked(store, started_at):
+    invoices, changing, different, unreadable = 0, 0, list[UUID](), Unreadable()
+    async for page in _linked(store, started_at, unreadable):
         invoices += len(page)
         changing += sum(ours.changing for ours in page)
         different += [ours.receivable.invoice_id for ours in page if compare(ours, documents)]
     different += [
-        ours.receivable.invoice_id async for ours in _unlinked(store, documents, started_at) if compare(ours, documents)
+        ours.receivable.invoice_id
+        async for ours in _unlinked(store, documents, started_at, unreadable)
+        if compare(ours, documents)
     ]
     findings = [
-        finding async for ours in _read_again(store, different, started_at) for finding in compare(ours, documents)
+        finding
+        async for ours in read_again(store, different, started_at, unreadable)
+        for finding in compare(ours, documents)
     ]
     changed, reads = await _changed_since_adopted(store, client, documents)
     credited, more = await compare_credit_notes(store, client)
-    findings, calls = findings + changed + credited, calls + reads + more
+    findings, calls = [*unreadable.values(), *findings, *changed, *credited], calls + reads + more
     certain = tuple(finding for finding in findings if not _just_changed(documents, finding, started_at))
     return Reconciliation(started_at, invoices, len(documents), changing, certain, calls)
 
@@ -96,8 +103,10 @@ async def _changed_since_adopted(
     return findings, reads
 
 
-async def read_documents(client: SevDeskClient) -> tuple[SevdeskDocuments, int]:
-    """All sevDesk documents, and the number of requests.
+async def read_documents(
+    client: SevDeskClient, *, update_after: datetime | None = None
+) -> tuple[SevdeskDocuments, int]:
+    """All sevDesk documents, or those changed since then, and the number of requests.
 
     Each page begins with the last document of the page before. If it does not, documents were deleted in sevDesk and
     later ones moved up: then go back one page, so that none is skipped.
@@ -105,7 +114,7 @@ async def read_documents(client: SevDeskClient) -> tuple[SevdeskDocuments, int]:
     documents = SevdeskDocuments()
     offset, before, calls = 0, set[str](), 0
     while True:
-        page = await client.list_invoices(offset=offset, limit=PAGE)
+        page = await client.list_invoices(update_after=update_after, offset=offset, limit=PAGE)
         calls += 1
         ids = {invoice.id for invoice in page}
         documents.add(page)
@@ -123,32 +132,54 @@ async def _rows(store: Store, **which: object) -> list[ComparedRow]:
     return rows
 
 
-async def _linked(store: Store, started_at: datetime) -> AsyncIterator[list[OurInvoice]]:
+async def _linked(store: Store, started_at: datetime, unreadable: Unreadable) -> AsyncIterator[list[OurInvoice]]:
     after: UUID | None = None
     while rows := await _rows(store, after=after, most=PAGE):
-        yield [_ours(row, started_at) for row in rows]
+        yield _readable(rows, started_at, unreadable)
         after = rows[-1]["invoice_id"]
 
 
-async def _unlinked(store: Store, documents: SevdeskDocuments, started_at: datetime) -> AsyncIterator[OurInvoice]:
+async def _unlinked(
+    store: Store, documents: SevdeskDocuments, started_at: datetime, unreadable: Unreadable
+) -> AsyncIterator[OurInvoice]:
     """Our invoices without an external_id whose number is a marker in sevDesk."""
-    for numbers in _pages(documents.markers):
-        for row in await _rows(store, numbers=numbers):
-            yield _ours(row, started_at)
+    for numbers in pages(documents.markers):
+        for ours in _readable(await _rows(store, numbers=numbers), started_at, unreadable):
+            yield ours
 
 
-async def _read_again(store: Store, ids: Sequence[UUID], started_at: datetime) -> AsyncIterator[OurInvoice]:
+async def read_again(
+    store: Store, ids: Sequence[UUID], started_at: datetime, unreadable: Unreadable
+) -> AsyncIterator[OurInvoice]:
     """These invoices as they are now, with all sevDesk contacts their recipient was ever linked to."""
-    for page in _pages(list(dict.fromkeys(ids))):
+    for page in pages(list(dict.fromkeys(ids))):
         rows = await _rows(store, ids=page)
         parties = list({row["recipient_id"] for row in rows if row["recipient_id"] is not None})
         history: list[LinkedContactRow] = await store.query("contact_history", parties=parties) if parties else []
         known: dict[UUID | None, set[str]] = {}
         for link in history:
             known.setdefault(link["party_id"], set()).add(link["contact_id"])
-        for row in rows:
-            ours = _ours(row, started_at)
-            yield replace(ours, contacts=ours.contacts | known.get(row["recipient_id"], set()))
+        recipients = {row["invoice_id"]: row["recipient_id"] for row in rows}
+        for ours in _readable(rows, started_at, unreadable):
+            yield replace(ours, contacts=ours.contacts | known.get(recipients[ours.receivable.invoice_id], set()))
+
+
+def _readable(rows: Iterable[ComparedRow], started_at: datetime, unreadable: Unreadable) -> list[OurInvoice]:
+    """Those whose statuses the worker knows; a finding about each other one is added to `unreadable`."""
+    readable = []
+    for row in rows:
+        try:
+            readable.append(_ours(row, started_at))
+        except UnknownValue as error:
+            about = (
+                row["number"],
+                row["external_id"],
+                str(error),
+                "not compared",
+                error.problem.next_step(job=row["number"]),
+            )
+            unreadable[row["invoice_id"]] = Difference(Drift.STATUS, row["invoice_id"], *about)
+    return readable
 
 
 def _ours(row: ComparedRow, started_at: datetime) -> OurInvoice:
@@ -176,12 +207,18 @@ def _just_changed(documents: SevdeskDocuments, finding: Difference, started_at: 
     return changed and finding.drift is not Drift.PDF
 
 
-def _pages(values: list[Any]) -> Iterable[list[Any]]:
+def pages(values: list[Any]) -> Iterable[list[Any]]:
+    """The values in lists of at most PAGE."""
     return (values[start : start + PAGE] for start in range(0, len(values), PAGE))
 
 
-async def store_counts(store: Store, result: Reconciliation) -> int:
-    """Store the counts, which `status` shows. Returns the id of their row."""
+async def store_result(store: Store, result: Reconciliation) -> int:
+    """Store the counts, which `status` shows, and a notice per invoice. Returns the id of the counts' row."""
+    findings: dict[UUID, list[Difference]] = {}
+    for each in result.findings:
+        findings.setdefault(each.invoice_id, []).append(each)
+    rows = [{"invoice_id": invoice_id, "parameters": drift(told)} for invoice_id, told in findings.items()]
+    await store.query("replace_drift", findings=rows)
     number: int = await store.query(
         "insert_reconciliation",
         started_at=result.started_at,

@@ -1,4 +1,7 @@
-"""Keeps a worker away from an account of sevDesk that is not the one its database belongs to."""
+"""Keeps a worker away from an account of sevDesk that is not the one its database belongs to.
+
+And from writing to any while the database lacks what was written since its backup.
+"""
 
 from collections.abc import Callable
 from time import monotonic
@@ -21,15 +24,24 @@ class AccountCheck:
     """The gate, with a look at whose account it is before the first call and then once a minute.
 
     `test_connection` is let through, for it says what is wrong. `job`: the id and kind of the job that is calling.
+    `restored`: whether a restore of the database was noticed that `recover` has not followed yet.
     """
 
-    def __init__(self, gate: SevdeskGate, store: Store, job: Callable[[], tuple[str, str | None]]) -> None:
-        self._gate, self._store, self._job = gate, store, job
+    def __init__(
+        self,
+        gate: SevdeskGate,
+        store: Store,
+        job: Callable[[], tuple[str, str | None]],
+        restored: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._gate, self._store, self._job, self._restored = gate, store, job, restored
         self.account: SevdeskAccount | None = None  # set when the client, which needs this gate, is there
         self._good_until = 0.0
 
     async def wait_for_turn(self) -> None:
-        """As the gate's. Raises `HeldBack` in the wrong account."""
+        """As the gate's. Raises `HeldBack` in the wrong account, and while the database was restored."""
+        if self._restored():
+            raise HeldBack("any write", "database_restored", AGAIN_SECONDS)
         await self._check()
         await self._gate.wait_for_turn()
 

@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from worker.domain.advances import COMPARED, DealInvoice
-from worker.domain.check_levels import DEFAULTS
-from worker.domain.credit import gross_by_rate
+from worker.domain.check_levels import DEFAULTS, Level
+from worker.domain.credit import net_and_gross
+from worker.domain.dates import FINAL
+from worker.domain.e_invoice_duty import DutyMode, duty_since
 from worker.domain.emails import several
 from worker.domain.invoice import (
     Association,
@@ -22,53 +24,57 @@ from worker.domain.invoice import (
     SevdeskDocument,
     SyncStatus,
 )
-from worker.domain.jobs import Payload, PublishInvoice
+from worker.domain.jobs import CancelInvoice, CreditInvoice, Payload, PublishInvoice
 from worker.domain.ledger import Job
 from worker.domain.money import Sums
-from worker.domain.recipients import Recipient, addressed_to, resolve
+from worker.domain.recipients import PartyKey, Recipient, addressed_to, resolve
 from worker.settings import Settings
 from worker.steps.step import LedgerMail, Sending, StepContext
 from worker.store import Store
 from worker.store.rows import Row, UnknownValue, from_row, handback_of
 
+# What the check `e_invoice_required` does; with AUTO there is nothing left for it to find.
+DUTY_LEVELS = {DutyMode.WARN: Level.WARN, DutyMode.PARK: Level.PARK, DutyMode.AUTO: Level.OFF}
+
 
 async def load_context(
     store: Store, job: Job, payload: Payload, invoice_id: UUID, settings: Settings
 ) -> StepContext | None:
-    """Everything the steps need, read in at most four round trips; None if there is no such invoice.
+    """Everything the steps need, read in at most five round trips; None if there is no such invoice.
 
-    Raises what any method of `Store` may raise, and `UnknownValue` for a status or document kind that is none of ours.
+    Raises what any method of `Store` may raise, and `UnknownValue` for a status or document kind that it does not know.
     """
-    row: Row | None = await store.query("load_invoice", invoice_id=invoice_id)
+    row: Row | None = await store.query("load_invoice", invoice_id=invoice_id, job_id=job.job_id)
     if row is None:
         return None
     invoice = from_row(Invoice, row, items=tuple(Item(*columns) for columns in row["items"]))
     contact_person_id = row["contact_person_id"]
     if isinstance(payload, PublishInvoice):
-        contact_person_id = payload.contact_person_id or contact_person_id
-        if payload.skonto_percent is not None:
-            invoice = replace(invoice, skonto_percent=payload.skonto_percent, skonto_days=payload.skonto_days)
+        invoice, contact_person_id = _as_asked(invoice, payload), payload.contact_person_id or contact_person_id
     associations = tuple(Association(*columns) for columns in row["associations"])
     document = _document(row["document"])
-    companies, contacts = _candidates(invoice, associations, document)
-    rows: list[Row] = await store.query("load_parties", company_ids=companies, contact_ids=contacts)
-    found = [from_row(Party, party, kind=PartyKind(party["kind"])) for party in rows]
-    parties = {(party.kind, party.id): party for party in found}
+    parties = await _parties(store, *_candidates(invoice, associations, document))
     handback = handback_of(row)
     recipient = recipient_now = resolve(invoice, associations, parties)
     if document is not None and handback.sync_status in (SyncStatus.SYNCED, SyncStatus.CANCELLED):
         recipient = addressed_to((document.party_kind, document.party_id), parties)
     link = await store.load_contact_link(recipient.party) if isinstance(recipient, Recipient) else None
     publishing = isinstance(payload, PublishInvoice) and handback.sync_status is not SyncStatus.SYNCED
-    kinds = {"AR": settings.sevdesk_invoice_type_ar, "SR": settings.sevdesk_invoice_type_sr}
-    if invoice.document_kind not in kinds:
-        raise UnknownValue("document_kind", row)
+    sevdesk_type = _sevdesk_type(row, settings)  # raises before anything looks at the kind
+    form = _final_invoice_form(payload, row, settings)
+    deal_invoices = await _deal_invoices(store, job, invoice) if publishing else ()
+    since, by_duty = None, bool(document and document.content.get("e_invoice_by_duty"))
+    if publishing and isinstance(recipient, Recipient):
+        deducts = form is FinalInvoiceForm.DEDUCT and invoice.document_kind == FINAL and bool(deal_invoices)
+        since = duty_since(invoice, recipient.party, settings.e_invoice_from, row["today"], deducts=deducts)
+        by_duty = since is not None and settings.e_invoice_mode is DutyMode.AUTO and not invoice.is_e_invoice
     return from_row(
         StepContext,
         row,
         job_id=job.job_id,
+        gone_after=settings.gone_after,
         payload=payload,
-        invoice=invoice,
+        invoice=replace(invoice, is_e_invoice=True) if by_duty else invoice,
         contact_person_id=contact_person_id,
         document_header=settings.document_header,
         handback=handback,
@@ -76,25 +82,59 @@ async def load_context(
         recipient_now=recipient_now,
         document=document,
         confirmed=job.confirmed,
-        levels={**DEFAULTS, **settings.check_levels},
+        levels={**DEFAULTS, **settings.check_levels, "e_invoice_required": DUTY_LEVELS[settings.e_invoice_mode]},
+        duty_since=since,
+        by_duty=by_duty,
         issue_date_max_age=settings.issue_date_max_age,
-        final_invoice_form=_final_invoice_form(payload, invoice, settings),
-        deal_invoices=await _deal_invoices(store, job, invoice) if publishing else (),
+        final_invoice_form=form,
+        deal_invoices=deal_invoices,
         warned=frozenset(row["warned"]),
         changes_told=frozenset(row["changes_told"]),
         mail_ledger=tuple(_ledger_mail(*columns) for columns in row["mail_ledger"]),
         sent=_sending(row["sending"]),
         link=link,
-        sevdesk_type=kinds[invoice.document_kind],
+        sevdesk_type=sevdesk_type,
         cancellation=_cancellation(row["cancellation"]),
         credit_notes=tuple(_credit_note(each) for each in row["credit_notes"] or ()),
+        credit_numbers=await _credit_numbers(store, payload, invoice_id),
     )
 
 
-def _final_invoice_form(payload: Payload, invoice: Invoice, settings: Settings) -> FinalInvoiceForm:
+def _sevdesk_type(row: Row, settings: Settings) -> str:
+    kinds = {"AR": settings.sevdesk_invoice_type_ar, "SR": settings.sevdesk_invoice_type_sr}
+    if row["document_kind"] not in kinds:
+        raise UnknownValue("document_kind", row)
+    return kinds[row["document_kind"]]
+
+
+def _as_asked(invoice: Invoice, payload: PublishInvoice) -> Invoice:
+    """With the job's terms, if it names any."""
+    if payload.skonto_percent is None:
+        return invoice
+    return replace(invoice, skonto_percent=payload.skonto_percent, skonto_days=payload.skonto_days)
+
+
+async def _credit_numbers(store: Store, payload: Payload, invoice_id: UUID) -> dict[str, bool]:
+    """Only for the jobs that finish credit notes."""
+    if not isinstance(payload, CreditInvoice | CancelInvoice):
+        return {}
+    rows: list[Row] = await store.query("credit_note_numbers", invoice_id=invoice_id)
+    return {row["number"]: row["finished"] for row in rows}
+
+
+def _final_invoice_form(payload: Payload, row: Row, settings: Settings) -> FinalInvoiceForm:
     """As the job says, else the invoice, else the setting."""
     asked = payload.final_invoice_form if isinstance(payload, PublishInvoice) else None
-    return asked or FinalInvoiceForm(invoice.final_invoice_form or settings.final_invoice_form)
+    try:
+        return asked or FinalInvoiceForm(row["final_invoice_form"] or settings.final_invoice_form)
+    except ValueError:
+        raise UnknownValue("final_invoice_form", row) from None
+
+
+async def _parties(store: Store, companies: list[UUID], contacts: list[UUID]) -> dict[PartyKey, Party]:
+    rows: list[Row] = await store.query("load_parties", company_ids=companies, contact_ids=contacts)
+    found = [from_row(Party, party, kind=PartyKind(party["kind"])) for party in rows]
+    return {(party.kind, party.id): party for party in found}
 
 
 async def _deal_invoices(store: Store, job: Job, invoice: Invoice) -> tuple[DealInvoice, ...]:
@@ -129,7 +169,7 @@ def _cancellation(columns: tuple[Any, ...] | None) -> Cancellation | None:
 def _credit_note(row: Row) -> CreditNote:
     refund_due = None if row["refund_due"] is None else Decimal(row["refund_due"])
     about = {"number": row["credit_note_number"], "gross": Decimal(row["gross_amount"]), "refund_due": refund_due}
-    return from_row(CreditNote, row, gross_by_rate=gross_by_rate(row["subtotals"]), **about)
+    return from_row(CreditNote, row, by_rate=net_and_gross(row["subtotals"]), **about)
 
 
 def _ledger_mail(job_id: str, recipient: str, cc: str | None, bcc: str | None, bounce: str | None) -> LedgerMail:

@@ -134,7 +134,7 @@ class Runner:
         except InvoiceChanged:
             return NotYet(CHANGED_WAIT, problem("invoice_changed"))
         except UnknownValue as error:
-            return Parked(problem("invoice_value_unknown", invoice_id=error.invoice_id, column=error.column))
+            return Parked(error.problem)
         except lifecycle.IllegalTransition as error:
             return Parked(problem("transition_not_allowed", event=error.event, status=error.status))
         except errors.SevDeskError as error:

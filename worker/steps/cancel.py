@@ -20,8 +20,10 @@ from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import problem
 from worker.steps import credit_note
 from worker.steps.credit_note import money_come, none_for_advances
+from worker.steps.credit_number import is_taken, why_not_renumbered
 from worker.steps.document import addressed_otherwise
 from worker.steps.finalize import SEND_TYPE, finalized
+from worker.steps.missing import second_look
 from worker.steps.payments import CREDIT_NOTE, DERIVED, DRAFT, ZERO, cancellation_of, cancellations
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import (
@@ -47,6 +49,8 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
     remote, storno = await _find(context, account)
     outcome = write_outcome(context.open_intent, remote, cancelled=storno is not None)
     if remote is None:
+        if (wait := second_look(context)) is not None:
+            return wait
         how: CancelledHow = "never_in_sevdesk" if context.handback.external_id is None else "gone_from_sevdesk"
         return StepResult((_cancelled(context, account, how),), None, outcome=outcome)
     if remote.status != DRAFT and _number_unrecorded(context):
@@ -59,7 +63,7 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
     if (credited := await _credited_in_part(context, account)) is not None:
         return StepResult(stop=credited, outcome=outcome)
     if (note := await _credit_note_for(context, remote, account)) is not None:
-        return _look_at_note(context, remote, note, account)
+        return await _look_at_note(context, remote, note, account)
     return _to_be_cancelled(context, remote, outcome)
 
 
@@ -122,7 +126,9 @@ async def _credit_note_by_origin(remote: SevInvoice, account: SevdeskAccount) ->
     return next(iter(notes), None)
 
 
-def _look_at_note(context: StepContext, remote: SevInvoice, note: CreditNote, account: SevdeskAccount) -> LookResult:
+async def _look_at_note(
+    context: StepContext, remote: SevInvoice, note: CreditNote, account: SevdeskAccount
+) -> LookResult:
     """With `refund`, finish the credit note over the whole invoice, or record that it is finished."""
     outcome = credit_note.write_outcome(context.open_intent, note)
     recorded = context.cancellation is not None and context.cancellation.external_id == note.id
@@ -131,9 +137,21 @@ def _look_at_note(context: StepContext, remote: SevInvoice, note: CreditNote, ac
     if (differ := _differ(context, remote, note) or addressed_otherwise(context, note)) is not None:
         return StepResult(stop=differ, outcome=outcome)
     if note.status == DRAFT:
-        return Intent("finalize_credit_note", note.id, context, {"paid": str(money_come(context, remote))}, outcome)
+        return await _finishing(context, remote, note, outcome, account)
     made = replace(cancellation_of(note), refund_due=money_come(context, remote))
     return StepResult((_cancelled(context, account, "found_credited", made),), remote, outcome=outcome)
+
+
+async def _finishing(
+    context: StepContext, remote: SevInvoice, note: CreditNote, outcome: WriteOutcome, account: SevdeskAccount
+) -> LookResult:
+    """Finish the draft; if its number is in use, delete it, so that sevDesk makes another one."""
+    if await is_taken(context, note.credit_note_number, account):
+        if (stop := await why_not_renumbered(context, note, account)) is not None:
+            return StepResult(stop=stop, outcome=outcome)
+        return Intent("delete_credit_note", note.id, context, earlier_outcome=outcome)
+    summary = {"paid": str(money_come(context, remote)), "credit_note_number": note.credit_note_number}
+    return Intent("finalize_credit_note", note.id, context, summary, outcome)
 
 
 def _differ(context: StepContext, remote: SevInvoice, note: CreditNote) -> Parked | None:
@@ -156,7 +174,9 @@ def _credit_note_result(context: StepContext, made: CreditNote, outcome: WriteOu
     if _payload(context).refund:
         return StepResult(events, finished=False, outcome=outcome)
     if made.status == DRAFT:
-        stop: Parked | Rejected = Parked(problem("credit_note_draft", credit_note_id=note.external_id))
+        stop: Parked | Rejected = Parked(
+            problem("credit_note_draft", number=context.invoice.number, credit_note_id=note.external_id)
+        )
     else:
         name = note.number or note.external_id
         stop = Rejected(problem("credit_note_stands", credit_note=name, number=context.invoice.number))
@@ -170,7 +190,7 @@ def _number_unrecorded(context: StepContext) -> bool:
 
 
 async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
-    """DELETE the draft, POST cancelInvoice or createFromInvoice, or PUT sendBy of the credit note."""
+    """DELETE a draft, POST cancelInvoice or createFromInvoice, or PUT sendBy of the credit note."""
     context = intent.context
     if intent.action == "delete_draft":
         await account.client.delete_draft(intent.request)
@@ -180,6 +200,9 @@ async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
         finished = await account.client.send_credit_note_by(intent.request, send_type=SEND_TYPE)
         note = replace(cancellation_of(finished), refund_due=Decimal(intent.summary["paid"]))
         return StepResult((_cancelled(context, account, "credit_note", note),))
+    if intent.action == "delete_credit_note":
+        await account.client.delete_credit_note(intent.request)
+        return StepResult(finished=False)
     partly = intent.action == "create_credit_note"
     write = account.client.credit_note_from_invoice if partly else account.client.cancel_invoice
     try:

@@ -4,21 +4,16 @@ The document is a cancellation invoice (SR), or a credit note over the whole inv
 """
 
 from sevdesk_client.models import MailDraft
-from worker.domain.events import CancellationMailed, CancellationPdfStored, SentHow
+from worker.domain.events import CancellationMailed, CancellationPdfStored
 from worker.domain.invoice import Cancellation, SyncStatus
 from worker.domain.jobs import CancelInvoice
-from worker.domain.outcome import Parked
 from worker.domain.problems import problem
-from worker.steps.check import why_no_mail
 from worker.steps.credit_document import mail_about
-from worker.steps.credit_note import existing
-from worker.steps.document import addressed_otherwise
-from worker.steps.email import addresses_of, earlier_mail, mail_of, mailed_event
+from worker.steps.mailing import Mailing, mail_step
 from worker.steps.payments import CREDIT_NOTE
 from worker.steps.pdf import stored
-from worker.steps.sending import Mailable, sending_state, sent_document
 from worker.steps.sevdesk_account import SevdeskAccount
-from worker.steps.step import Intent, LookResult, Step, StepContext, StepResult, WriteOutcome
+from worker.steps.step import Step, StepContext, StepResult
 
 MAIL_TEXT = (
     "Guten Tag,\n\nanbei erhalten Sie die Stornorechnung {number}. "
@@ -35,35 +30,17 @@ async def look_pdf(context: StepContext, account: SevdeskAccount) -> StepResult:
     return stored(CancellationPdfStored, name, document.content)
 
 
-async def look_mail(context: StepContext, account: SevdeskAccount) -> LookResult:
-    """Find out whether an attempt whose answer was lost has mailed it (see `email`); if not, mail it."""
-    storno, opened = _storno(context), context.open_intent
-    if (no_mail := why_no_mail(context, f"cancellation {storno.number}")) is not None:
-        return StepResult(stop=no_mail, outcome=WriteOutcome.UNKNOWN)
-    mail = _mail(context, storno)
-    if _is_credit_note(storno):
-        remote: Mailable | None = await existing(storno.external_id, account)
-    else:
-        remote = await sent_document(storno.external_id, opened, account)
-    match earlier_mail(f"cancellation {storno.number}", opened, remote):
-        case Parked() as question:
-            return StepResult(stop=question, outcome=WriteOutcome.UNKNOWN)
-        case str(how):
-            return StepResult((_mailed(context, mail_of(opened) or mail, how),))
-    if remote is None:
-        gone = Parked(problem("cancellation_gone", number=storno.number))
-        return StepResult(stop=gone, outcome=WriteOutcome.NOT_DONE)
-    if other := addressed_otherwise(context, remote):
-        return StepResult(stop=other, outcome=WriteOutcome.NOT_DONE)
-    return Intent("send_via_email", mail, context, sending_state(remote), addresses=addresses_of(mail))
-
-
-async def leap_mail(intent: Intent, account: SevdeskAccount) -> StepResult:
-    """POST sendViaEmail for the SR or credit note."""
-    storno, client = _storno(intent.context), account.client
-    send = client.send_credit_note_via_email if _is_credit_note(storno) else client.send_via_email
-    await send(storno.external_id, intent.request)
-    return StepResult((_mailed(intent.context, intent.request, "sent"),))
+def _mailing(context: StepContext) -> Mailing:
+    storno = _storno(context)
+    return Mailing(
+        f"cancellation {storno.number}",
+        storno.external_id,
+        CancellationMailed,
+        context.cancellation_pdf_sha256,
+        lambda remote: _mail(context, storno),
+        is_credit_note=_is_credit_note(storno),
+        gone=problem("cancellation_gone", number=storno.number),
+    )
 
 
 def _storno(context: StepContext) -> Cancellation:
@@ -84,10 +61,6 @@ def _mail(context: StepContext, storno: Cancellation) -> MailDraft:
     return MailDraft(to=context.party.email, subject=f"Stornorechnung {storno.number}", text=text)
 
 
-def _mailed(context: StepContext, mail: MailDraft, how: SentHow) -> CancellationMailed:
-    return mailed_event(CancellationMailed, context, mail, how, context.cancellation_pdf_sha256)
-
-
 def _no_document(context: StepContext) -> bool:
     """Nothing cancels the invoice in sevDesk; the credit note may be a draft so far."""
     return context.cancellation is None or context.handback.sync_status is not SyncStatus.CANCELLED
@@ -105,4 +78,4 @@ def _no_mail_needed(context: StepContext) -> bool:
 
 
 CANCELLATION_PDF = Step("cancellation_pdf", look_pdf, already_done=_has_pdf)
-CANCELLATION_MAIL = Step("cancellation_mail", look_mail, leap_mail, already_done=_no_mail_needed, own_job_only=True)
+CANCELLATION_MAIL = mail_step("cancellation_mail", _mailing, _no_mail_needed)

@@ -5,7 +5,7 @@ from worker.domain.check_levels import Level
 from worker.domain.dates import doubtful_dates, impossible_dates
 from worker.domain.e_invoice import broken_rules, doubtful_reference
 from worker.domain.emails import address_fault
-from worker.domain.invoice import DocumentStatus, SyncStatus, party_name
+from worker.domain.invoice import ClaimStatus, DocumentStatus, SyncStatus, party_name
 from worker.domain.jobs import Channel, SendInvoice
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import CATALOGUE, Problem, problem
@@ -14,6 +14,7 @@ from worker.domain.skonto import wrong_skonto
 from worker.domain.tax_rules import findings, shown_tax
 from worker.steps.contact_person import unlisted_contact_person
 from worker.steps.deal_check import awaits_other, deal_findings, parking, warning
+from worker.steps.duty import duty_findings
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import DRAFT_WRITES, Step, StepContext, StepResult, WriteOutcome, is_synced
 
@@ -29,6 +30,7 @@ async def look_publishable(context: StepContext, account: SevdeskAccount) -> Ste
         return StepResult(stop=stop, outcome=WriteOutcome.UNKNOWN)
     found = doubtful_dates(context.invoice, context.today, context.issue_date_max_age)
     found += money.e_invoice_rounding(context.invoice)
+    found += duty_findings(context)
     found += doubtful_reference(context.invoice, context.party)
     found += await _unknown_units(context, account)
     found += await _wrong_tax_rule(context, account)
@@ -70,8 +72,9 @@ async def _wrong_tax_rule(context: StepContext, account: SevdeskAccount) -> list
 
 def _why_not_publishable(context: StepContext) -> Parked | Rejected | None:
     invoice, status = context.invoice, context.handback.document_status
-    if status is not DocumentStatus.APPROVED and not _document_lost(context):
-        about = {"number": invoice.number, "status": status.value}
+    cancelled = context.handback.claim_status is ClaimStatus.CANCELLED
+    if cancelled or (status is not DocumentStatus.APPROVED and not _document_lost(context)):
+        about = {"number": invoice.number, "status": "cancelled" if cancelled else status.value}
         if context.open_intent is None:
             return Rejected(problem("invoice_not_approved", **about))
         # A rejected job is never run again, so nothing would find out whether the open write happened.

@@ -16,6 +16,7 @@ from sevdesk_client.credit_note_draft import CreditNoteDraft
 from sevdesk_client.errors import NotFound
 from sevdesk_client.models import BERLIN, CreditNote, PositionDraft
 from sevdesk_client.models import Invoice as SevInvoice
+from worker.domain.check_levels import Level
 from worker.domain.credit import (
     DELETED,
     FINALIZED,
@@ -26,14 +27,24 @@ from worker.domain.credit import (
     refund_due,
     refund_due_of_closed,
 )
-from worker.domain.events import CreditDeleted, Credited, CreditSaved, CreditSavedHow, Event, FinalizedHow
+from worker.domain.event_base import CreditDeletedCause
+from worker.domain.events import (
+    CreditDeleted,
+    Credited,
+    CreditSaved,
+    CreditSavedHow,
+    Event,
+    FinalizedHow,
+    LegalWarning,
+)
 from worker.domain.invoice import CreditNote as CreditRecord
-from worker.domain.invoice import Item, SyncStatus
+from worker.domain.invoice import DocumentStatus, Item, SyncStatus
 from worker.domain.jobs import CreditInvoice
-from worker.domain.money import Sums
+from worker.domain.money import Sums, rounding_faults
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.problems import Problem, problem
 from worker.steps.credit_note import (
+    by_hand,
     credit_notes_of,
     existing,
     free_number,
@@ -42,6 +53,8 @@ from worker.steps.credit_note import (
     standing,
     write_outcome,
 )
+from worker.steps.credit_number import is_taken
+from worker.steps.deal_check import parking, warning
 from worker.steps.document import addressed_otherwise
 from worker.steps.finalize import SEND_TYPE
 from worker.steps.payments import DRAFT, ZERO, Receivable, compare, recordable
@@ -73,17 +86,26 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
         return StepResult((deleted,), remote, finished=False, outcome=outcome)
     credit = _asked(context)
     if note is None:
-        stop = _why_not(context, remote, credit, _by_hand(context, remote, notes), await standing(context, account))
+        stop = _why_not(context, remote, credit, by_hand(context, remote, notes), await standing(context, account))
         if stop is not None or not isinstance(credit, Credit) or remote is None:
             return StepResult(stop=stop, outcome=outcome)
         draft = await _draft(context, credit, remote, account)
         return Intent("save_credit_note", draft, context, {"marker": marker}, outcome)
     result = _look_at(context, note, credit, outcome)
     if isinstance(result, Intent) and result.action == "finalize_credit_note":  # much may have happened to the invoice
-        by_hand, others = _by_hand(context, remote, notes), await standing(context, account)
-        if (stop := _why_not(context, remote, credit, by_hand, others)) is not None:
+        hand_made, others = by_hand(context, remote, notes), await standing(context, account)
+        stop = _why_not(context, remote, credit, hand_made, others)
+        if isinstance(stop, Rejected):  # the job will not run again, so nobody would finish or delete the draft
+            return _deletion(context, note, "not_creditable", outcome)
+        if stop is not None:
             return StepResult(stop=stop, outcome=outcome)
+        if await is_taken(context, note.credit_note_number, account):
+            return _deletion(context, note, "number_taken", outcome)
     return result
+
+
+def _deletion(context: StepContext, note: CreditNote, cause: CreditDeletedCause, outcome: WriteOutcome) -> Intent:
+    return Intent("delete_credit_note", note, context, {"cause": cause}, outcome)
 
 
 def _on_record(context: StepContext) -> str | None:
@@ -104,8 +126,10 @@ def _look_at(context: StepContext, note: CreditNote, asked: Credit | Problem, ou
     """The credit note is there: is it right, is it on record, is it finished?"""
     on_record = _on_record(context) == note.id
     wrong = not isinstance(asked, Credit) or _sums_of(note) != asked.sums
-    if note.status == DRAFT and (wrong or _not_creditable(context) is not None):
-        return Intent("delete_credit_note", note, context, earlier_outcome=outcome)
+    if note.status == DRAFT and _not_creditable(context) is not None:
+        return _deletion(context, note, "invoice_gone", outcome)
+    if note.status == DRAFT and wrong:
+        return _deletion(context, note, "sums_differ", outcome)
     if wrong:
         return StepResult(stop=_differ(context, note, asked), outcome=outcome)
     if other := addressed_otherwise(context, note):
@@ -114,7 +138,8 @@ def _look_at(context: StepContext, note: CreditNote, asked: Credit | Problem, ou
         found = _saved(context, note, "found")
         return StepResult((found,), context.remote, finished=False, outcome=outcome)
     if note.status == DRAFT:
-        return Intent("finalize_credit_note", note.id, context, earlier_outcome=outcome)
+        claimed = {"credit_note_number": note.credit_note_number}
+        return Intent("finalize_credit_note", note.id, context, claimed, outcome)
     return StepResult(_credited(context, note, "found_finalized"), context.remote, outcome=outcome)
 
 
@@ -124,16 +149,15 @@ async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
     match intent.action:
         case "save_credit_note":
             saved = await account.client.save_credit_note(intent.request)
-            return StepResult((_saved(context, saved, "created"),), context.remote, finished=False)
+            events = (_saved(context, saved, "created"), *_warnings(context))
+            return StepResult(events, context.remote, finished=False)
         case "delete_credit_note":
             note: CreditNote = intent.request
             await account.client.delete_credit_note(note.id)
             marker = marker_of(context.invoice.number, context.job_id)
-            gone = _not_creditable(context)
-            deleted = CreditDeleted(
-                marker=marker, external_id=note.id, cause="sums_differ" if gone is None else "invoice_gone"
-            )
-            return StepResult((deleted,), stop=gone or _differ(context, note, _asked(context)))
+            deleted = CreditDeleted(marker=marker, external_id=note.id, cause=intent.summary["cause"])
+            differ = _differ(context, note, _asked(context)) if deleted.cause == "sums_differ" else None
+            return StepResult((deleted,), stop=differ, finished=False)  # if not stopped, the next look says why
         case _:
             made = await account.client.send_credit_note_by(intent.request, send_type=SEND_TYPE)
             return StepResult(_credited(context, made, "finalized"), context.remote)
@@ -146,7 +170,7 @@ def _why_not(
     context: StepContext,
     remote: SevInvoice | None,
     credit: Credit | Problem,
-    by_hand: Decimal,
+    hand_made: Decimal,
     others: list[CreditRecord],
 ) -> Parked | Rejected | None:
     """Why nothing is written; None if nothing speaks against the credit note."""
@@ -161,29 +185,24 @@ def _why_not(
         return advance
     if remote.paid_amount <= 0 and remote.pay_date is None:
         return Parked(problem("credit_note_needs_payment", number=number))
-    found = exceeded(number, credit, others, by_hand, _published(context), _currency(context))
+    if wrong := parking(context, _rounding_faults(context, credit)):
+        return Parked(wrong)
+    found = exceeded(number, credit, others, hand_made, _published(context), _currency(context))
     return Rejected(found) if found else None
 
 
+def _rounding_faults(context: StepContext, credit: Credit) -> list[Problem]:
+    """The credit note of an e-invoice is electronic, too."""
+    return rounding_faults(credit.items, _currency(context)) if _content(context)["is_e_invoice"] else []
+
+
 def _not_creditable(context: StepContext) -> Parked | Rejected | None:
-    """The invoice is cancelled, or sevDesk no longer has it."""
-    if context.handback.sync_status is SyncStatus.CANCELLED:
+    """The invoice is cancelled, perhaps in the billing system only, or sevDesk no longer has it."""
+    handback = context.handback
+    by_person = handback.cancelled_at is not None or handback.document_status is DocumentStatus.CANCELLED
+    if by_person or handback.sync_status is SyncStatus.CANCELLED:
         return Rejected(problem("invoice_cancelled", number=context.invoice.number))
     return None if context.handback.sync_status is SyncStatus.SYNCED else _not_published(context)
-
-
-def _by_hand(context: StepContext, remote: SevInvoice | None, notes: list[CreditNote]) -> Decimal:
-    """The gross sum of the credit notes of the invoice in sevDesk that are not on record.
-
-    Those that sevDesk made of it have it as origin; those of our own making, or copies of them, have our marker.
-    """
-    known, marker = {note.external_id for note in context.credit_notes}, f"{context.invoice.number}/"
-
-    def is_of_it(note: CreditNote) -> bool:
-        made_of_it = remote is not None and note.origin is not None and note.origin.id == remote.id
-        return made_of_it or (note.customer_internal_note or "").startswith(marker)
-
-    return sum((note.sum_gross or ZERO for note in notes if is_of_it(note) and note.id not in known), ZERO)
 
 
 def _not_published(context: StepContext) -> Parked:
@@ -208,7 +227,7 @@ async def _draft(context: StepContext, credit: Credit, remote: SevInvoice, accou
     as_invoiced = ("contact_id", "contact_person_id", "tax_rule", "tax_text", "currency", "address_country_id")
     return CreditNoteDraft(
         **{name: content[name] for name in (*as_invoiced, "payment_method_id", "is_e_invoice")},
-        credit_note_number=await free_number(today, account),
+        credit_note_number=await free_number(today, context.credit_numbers, account),
         credit_note_date=today,
         header=HEADER.format(number=context.handback.external_invoice_number),
         customer_internal_note=marker_of(context.invoice.number, context.job_id),
@@ -256,6 +275,13 @@ def _saved(context: StepContext, note: CreditNote, how: CreditSavedHow) -> Credi
         subtotals={str(rate): {"net": str(of.net), "tax": str(of.tax)} for rate, of in by_rate.items()},
         content={"positions": _payload(context).model_dump(mode="json")["positions"]},
     )
+
+
+def _warnings(context: StepContext) -> tuple[LegalWarning, ...]:
+    """What was found and may pass, as `CHECK_LEVELS` or a person says."""
+    credit = _asked(context)
+    found = _rounding_faults(context, credit)[:1] if isinstance(credit, Credit) else []
+    return tuple(warning(each) for each in found if context.level(each.code) is Level.WARN)
 
 
 def _credited(context: StepContext, note: CreditNote, how: FinalizedHow) -> tuple[Event, ...]:

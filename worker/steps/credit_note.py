@@ -1,5 +1,6 @@
 """What all steps about credit notes share: finding them in sevDesk, their numbers, and what became of an open write."""
 
+from collections.abc import Container
 from contextlib import suppress
 from datetime import date
 from decimal import Decimal
@@ -12,7 +13,7 @@ from worker.domain.credit import DELETED, DRAFTED
 from worker.domain.invoice import CreditNote as CreditRecord
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
-from worker.steps.payments import DRAFT, paid_of
+from worker.steps.payments import DRAFT, ZERO, paid_of
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import OpenIntent, StepContext, WriteOutcome
 
@@ -51,16 +52,21 @@ async def standing(context: StepContext, account: SevdeskAccount) -> list[Credit
     return [note for note in others if note.status != DRAFTED or await existing(note.external_id, account) is not None]
 
 
-async def free_number(day: date, account: SevdeskAccount) -> str:
-    """A number from the sequence on that no finished credit note has. Raises `SevDeskError`.
+async def finished_with(number: str, account: SevdeskAccount) -> list[CreditNote]:
+    """sevDesk's credit notes with this number, without drafts. Raises `SevDeskError`."""
+    return [note for note in await account.client.list_credit_notes(number=number) if note.status != DRAFT]
+
+
+async def free_number(day: date, in_use: Container[str], account: SevdeskAccount) -> str:
+    """A number from the sequence on that no finished credit note has, and none `in_use`. Raises `SevDeskError`.
 
     The first such number if it is less than `MOST_AHEAD` ahead; else one found by doubling the distance, then halving.
     """
     sequence = await account.client.credit_note_sequence()
 
     async def is_free(ahead: int) -> bool:
-        found = await account.client.list_credit_notes(number=sequence.number(day, ahead))
-        return all(note.status == DRAFT for note in found)
+        number = sequence.number(day, ahead)
+        return number not in in_use and not await finished_with(number, account)
 
     for ahead in range(MOST_AHEAD):
         if await is_free(ahead):
@@ -86,6 +92,20 @@ def write_outcome(opened: OpenIntent | None, note: CreditNote | None) -> WriteOu
         case _:
             return WriteOutcome.MOOT
     return WriteOutcome.DONE if done else WriteOutcome.NOT_DONE
+
+
+def by_hand(context: StepContext, remote: SevInvoice | None, notes: list[CreditNote]) -> Decimal:
+    """The gross sum of the credit notes of the invoice in sevDesk that are not on record.
+
+    Those that sevDesk made of it have it as origin; those of our own making, or copies of them, have our marker.
+    """
+    known, marker = {note.external_id for note in context.credit_notes}, f"{context.invoice.number}/"
+
+    def is_of_it(note: CreditNote) -> bool:
+        made_of_it = remote is not None and note.origin is not None and note.origin.id == remote.id
+        return made_of_it or (note.customer_internal_note or "").startswith(marker)
+
+    return sum((note.sum_gross or ZERO for note in notes if is_of_it(note) and note.id not in known), ZERO)
 
 
 def none_for_advances(number: str, invoice_type: str) -> Parked | None:

@@ -6,13 +6,12 @@ not established. The event says what was found and which version of the rules ju
 """
 
 import asyncio
-import hashlib
 from collections.abc import Iterator
 from datetime import timedelta
 
 from worker.domain.check_levels import Level
 from worker.domain.dates import delivery_date, delivery_date_until
-from worker.domain.events import EInvoiceChecked
+from worker.domain.events import EInvoiceChecked, XmlStored
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
 from worker.einvoice.comparison import Expected, differences
@@ -20,6 +19,7 @@ from worker.einvoice.finding import FaultKind, Finding
 from worker.einvoice.reading import Unreadable, read
 from worker.einvoice.validation import validate
 from worker.steps.field_map import buyer_reference
+from worker.steps.pdf import digest_of
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Step, StepContext, StepResult
 
@@ -37,10 +37,14 @@ async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
     event = EInvoiceChecked(
         verdict=stop.problem.code if stop else passed,
         rules=rules,
-        sha256=hashlib.sha256(xml).hexdigest(),
+        sha256=digest_of(xml),
         findings=tuple(str(each) if each.fatal else f"warning: {each}" for each in findings),
     )
-    return StepResult((event,), stop=stop)
+    if event.sha256 == context.xml_sha256:
+        return StepResult((event,), stop=stop)
+    # sevDesk has made the XML anew since it was stored, and what is judged must be stored.
+    anew = XmlStored(filename=f"{expected.number}.xml", sha256=event.sha256, content=xml)
+    return StepResult((anew, event), stop=stop)
 
 
 def _judge(xml: bytes, pdf: bytes, expected: Expected) -> tuple[list[Finding], str | None]:
@@ -94,8 +98,7 @@ def _why_not(context: StepContext, findings: list[Finding]) -> Parked | None:
 
 def _already_done(context: StepContext) -> bool:
     """Judged before and passed; of a document that was mailed already, nothing is asked again."""
-    made_as = context.document.content.get("is_e_invoice") if context.document else context.invoice.is_e_invoice
-    return not made_as or context.e_invoice_passed or context.open_intent is not None
+    return not context.made_as_e_invoice or context.e_invoice_passed or context.open_intent is not None
 
 
 E_INVOICE = Step("e_invoice", look, already_done=_already_done)

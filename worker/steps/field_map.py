@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from worker.domain.dates import delivery_date, delivery_date_until
+from worker.domain.e_invoice import is_leitweg_id
 from worker.domain.emails import addressees
 from worker.domain.eu_vat import vat_id_text
 from worker.domain.invoice import Party
@@ -177,6 +178,12 @@ class MailSource(NamedTuple):
     party: Party
     number: str
     asked: SendInvoice
+    is_e_invoice: bool
+
+
+def _send_xml(is_e_invoice: bool, asked: bool | None, reference: str | None) -> bool:
+    """Public buyers, who have a Leitweg-ID, take XML (XRechnung); others read the PDF, which holds the same XML."""
+    return is_e_invoice and (is_leitweg_id(reference) if asked is None else asked)
 
 
 _ADDRESSES = "party.email asked.to asked.cc asked.bcc"
@@ -186,4 +193,5 @@ MAIL = (
     Field("bcc", _ADDRESSES, "bccEmail", lambda *given: addressees(*given).bcc),
     Field("subject", "asked.subject number", "subject", lambda subject, number: subject or f"Rechnung {number}"),
     Field("text", "asked.text number", "text", lambda text, number: text or MAIL_TEXT.format(number=number)),
+    Field("send_xml", "is_e_invoice asked.send_xml party.buyer_reference", "sendXml", _send_xml),
 )

@@ -177,6 +177,7 @@ def cancellation_of(document: SevInvoice | CreditNote) -> Cancellation:
         tax=document.sum_tax,
         gross=document.sum_gross,
         day=document.credit_note_date if isinstance(document, CreditNote) else document.invoice_date,
+        is_draft=isinstance(document, CreditNote) and document.status == DRAFT,
     )
 
 
@@ -206,6 +207,9 @@ def _payment(receivable: Receivable, remote: PaymentState) -> PaymentEvent | Non
     )
     if isinstance(event, Discounted):
         event = _with_terms(event, remote)
+    if isinstance(event, Overpaid):
+        beside_credits = paid + receivable.credited - receivable.gross - receivable.refund_due
+        event = replace(event, excess=max(paid - receivable.gross, beside_credits if receivable.credited else ZERO))
     known = (before.claim_status, before.paid_amount, before.paid_at)
     return None if known == (_claim_after(event), event.paid_now, event.paid_at) else event
 

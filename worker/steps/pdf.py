@@ -32,7 +32,7 @@ def digest_of(content: bytes) -> str:
 
 
 def _no_xml_wanted(context: StepContext) -> bool:
-    return not context.invoice.is_e_invoice or context.has_xml
+    return not context.made_as_e_invoice or context.xml_sha256 is not None
 
 
 def _has_pdf(context: StepContext) -> bool:

@@ -10,12 +10,14 @@ from worker.steps import (
     contact,
     credit,
     credit_document,
+    credit_number,
     e_invoice,
     email,
     finalize,
     mark_sent,
     pdf,
     publish,
+    undelete,
 )
 from worker.steps.changed_after_publication import UNCHANGED
 from worker.steps.step import Step
@@ -38,6 +40,17 @@ PLAN: Mapping[str, tuple[Step, ...]] = {
     "send_invoice": (check.SENDABLE, pdf.PDF, e_invoice.E_INVOICE, email.EMAIL, mark_sent.MARK_SENT),
     "mail_bounced": (check.PUBLISHED, bounce.BOUNCE),
     "fetch_invoice_pdf": (check.PUBLISHED, pdf.FETCH_PDF, pdf.XML),
-    "credit_invoice": (credit.CREDIT, credit_document.CREDIT_PDF, credit_document.CREDIT_MAIL),
-    "cancel_invoice": (cancel.CANCEL, cancellation_document.CANCELLATION_PDF, cancellation_document.CANCELLATION_MAIL),
+    "undelete_invoice": (undelete.UNDELETE,),
+    "credit_invoice": (
+        credit.CREDIT,
+        credit_number.CREDIT_NUMBER,
+        credit_document.CREDIT_PDF,
+        credit_document.CREDIT_MAIL,
+    ),
+    "cancel_invoice": (
+        cancel.CANCEL,
+        credit_number.CREDIT_NUMBER,
+        cancellation_document.CANCELLATION_PDF,
+        cancellation_document.CANCELLATION_MAIL,
+    ),
 }

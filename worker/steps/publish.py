@@ -127,7 +127,9 @@ def _drafted(context: StepContext, draft: InvoiceDraft, remote: SevInvoice, how:
         recipient_reason=context.addressee.reason,
         how=how,
         content=content_of(draft)
-        | {"document_kind": context.invoice.document_kind, "terms_of_job": _names_terms(context)},
+        | {"document_kind": context.invoice.document_kind, "terms_of_job": _names_terms(context)}
+        | ({"e_invoice_by_duty": True} if context.by_duty else {}),
+        e_invoice_by_duty=context.by_duty,
         seen_update=remote.update,
     )
 

@@ -116,6 +116,8 @@ class StepContext:
     issue_date_max_age: int  # days
     final_invoice_form: FinalInvoiceForm
     deal_invoices: tuple[DealInvoice, ...]  # of the invoice's deal, without itself; read for its publication only
+    duty_since: date | None  # the day since which the invoice has to be an e-invoice; None: it need not be one
+    by_duty: bool  # it is an e-invoice only because of that (E_INVOICE_MODE auto)
     changes_told: frozenset[str]  # `ChangedAfterPublication.columns` of the document's events
     warned: frozenset[str]  # codes of the checks that have warned about the invoice before
     link: ContactLink | None
@@ -127,14 +129,20 @@ class StepContext:
     mail_ledger: tuple[LedgerMail, ...]  # oldest first
     sent: Sending | None
     pdf_sha256: str | None  # of the invoice PDF stored last
-    has_xml: bool  # the e-invoice's XML is stored
+    xml_sha256: str | None  # of the e-invoice's XML stored last
     e_invoice_passed: bool  # the document was judged as an e-invoice, and nothing speaks against its mail
     draft_sha256: str | None  # digest of the request that made the present draft; None: unknown
-    attempted: bool  # a write to sevDesk was attempted for this invoice before
+    attempted: bool  # a write to sevDesk was attempted for this invoice, or a restored database has forgotten whether
     cancellation: Cancellation | None  # the recorded document that cancels the invoice
     cancellation_pdf_sha256: str | None
     cancellation_mails: int
     credit_notes: tuple[CreditNote, ...] = ()  # over parts of the invoice, the oldest first
+    # Numbers of credit notes: True if one of ours has it, False if one of another invoice may be getting it right now.
+    credit_numbers: Mapping[str, bool] = field(default_factory=dict)
+    gone_after: float = 0.0  # seconds between the two looks that must find nothing
+    missing_for: float | None = None  # seconds since a first look found nothing; None: there was none
+    restored: bool = False  # the database was restored from a backup since the job was asked for
+    sendings_until: datetime | None = None  # the latest time at which a sending or bounce of ours was recorded
     open_intent: OpenIntent | None = None
     pdf: bytes | None = None  # what this attempt has stored as the invoice's PDF
     xml: bytes | None = None  # and as its XML
@@ -162,6 +170,12 @@ class StepContext:
         """sevDesk's id of the invoice; only for steps after `publish`."""
         assert self.handback.external_id is not None
         return self.handback.external_id
+
+    @property
+    def made_as_e_invoice(self) -> bool:
+        """Whether sevDesk's document is an e-invoice, or will be one."""
+        made_as = self.document.content.get("is_e_invoice") if self.document else None
+        return self.invoice.is_e_invoice if made_as is None else bool(made_as)
 
     @property
     def credit_note(self) -> CreditNote | None:
@@ -197,7 +211,7 @@ class StepContext:
         opened = self.open_intent if result.outcome is WriteOutcome.UNKNOWN else None
         context = replace(self, handback=handback, open_intent=opened, remote=remote)
         if handback.external_id != self.handback.external_id:  # a new document: nothing of it is stored or mailed yet
-            lost: dict[str, Any] = {"pdf": None, "xml": None, "pdf_sha256": None, "has_xml": False}
+            lost: dict[str, Any] = {"pdf": None, "xml": None, "pdf_sha256": None, "xml_sha256": None}
             context = replace(context, mails=0, mail_ledger=(), sent=None, e_invoice_passed=False, **lost)
         for event in result.events:
             context = replace(context, **_fields_set_by(event, context))
@@ -226,10 +240,10 @@ def _fields_set_by(event: Event, context: StepContext) -> dict[str, Any]:
             )
             return {"sent": None, "mail_ledger": tuple(ledger)}
         case events.PdfStored(sha256=sha256, content=content):
-            return {"pdf_sha256": sha256, "pdf": content if context.invoice.is_e_invoice else None}
-        case events.XmlStored(content=content):
-            return {"has_xml": True, "xml": content}
-        case events.EInvoiceChecked(verdict=verdict):
+            return {"pdf_sha256": sha256, "pdf": content if context.made_as_e_invoice else None}
+        case events.XmlStored(sha256=sha256, content=content):
+            return {"xml_sha256": sha256, "xml": content}
+        case events.EInvoiceChecked(document="invoice", verdict=verdict):
             return {"e_invoice_passed": verdict in ("valid", "let_pass")}
         case events.CancellationPdfStored(sha256=sha256):
             return {"cancellation_pdf_sha256": sha256}

@@ -1,5 +1,6 @@
 """The only package that runs SQL; the statements themselves are in `sql/queries/`, one file per subject."""
 
+from worker.store.address import postgres_cause
 from worker.store.connection import CONFLICTS, CONNECTION_LOST, OUTAGES, STATEMENT_TIMEOUT, TOO_SLOW, WRONG_URL
 from worker.store.locks import LockSession
 from worker.store.pool import InvoiceChanged, NoOpenQuestion, Store
@@ -17,5 +18,6 @@ __all__ = [
     "NoOpenQuestion",
     "PooledLocks",
     "Store",
+    "postgres_cause",
     "require_session_locks",
 ]

@@ -28,11 +28,17 @@ _METHODS = {
 KEEPALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 # Seconds. Postgres ends a statement that takes longer; no answer for even longer means that the server is gone.
 STATEMENT_TIMEOUT, COMMAND_TIMEOUT = 25, 30.0
-# Of every session of the worker, whatever the server's defaults are.
+# Of every session of the worker, whatever the defaults of server, database and role are; the search path stays theirs.
 SESSION = {
     **KEEPALIVE,
     "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
     "statement_timeout": f"{STATEMENT_TIMEOUT}s",
+    # The statement's time-out bounds these as well, and a session that waits for work is no fault.
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    "TimeZone": "UTC",
 }
 
 # What is raised when Postgres cannot be reached. None of it tells whether the last statement was carried out.

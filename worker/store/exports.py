@@ -1,13 +1,29 @@
-"""Stores a DATEV export with its archive, a part at a time."""
+"""Reads what a DATEV export must contain, and stores the export with its archive, a part at a time."""
 
 import hashlib
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import AsyncIterator, Iterable
+from datetime import date
+from typing import Any, cast
 from uuid import UUID
 
-from worker.store.connection import run_statement
+from worker.store.connection import QUERIES, run_statement
 from worker.store.pool import Store
 from worker.store.pooler import ISOLATION
+from worker.store.rows import DocumentRow
+
+# Documents in memory at a time as rows, each with its positions.
+_PAGE = 500
+
+
+async def documents_of_period(
+    store: Store, first: date, last: date, *, by_pay_date: bool
+) -> AsyncIterator[DocumentRow]:
+    """Rows of `documents_of_period`, read through a cursor: a year of a large book is no answer to hold in memory."""
+    values = {"first": first, "last": last, "by_pay_date": by_pay_date}
+    given = [values[name] for name in QUERIES.driver_adapter.var_sorted["documents_of_period"]]
+    async with store.pool.acquire() as connection, connection.transaction(isolation=ISOLATION):
+        async for row in connection.cursor(QUERIES.documents_of_period.sql, *given, prefetch=_PAGE):
+            yield cast("DocumentRow", row)
 
 
 async def finish_export(
@@ -32,4 +48,5 @@ async def finish_export(
                 digest.update(content)
         if digest.hexdigest() != archive_sha256:
             raise ValueError("the archive was changed between its check and its storing")
+        await run_statement(connection, "replace_export_findings", export_id=export_id)
     return True

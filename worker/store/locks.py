@@ -12,11 +12,17 @@ import asyncpg
 
 from worker.domain.ledger import IncomingJob, Job, LimitedJob
 from worker.settings import JobLimit
+from worker.store.address import connect
 from worker.store.connection import COMMAND_TIMEOUT, CONNECTION_LOST, SESSION, prepare, run_statement
 from worker.store.notifications import REQUESTS_CHANNEL
 from worker.store.pooler import is_behind_pooler
 from worker.store.probe import probe_locks
 from worker.store.rows import from_row, incoming_columns
+
+
+class NumberClaimed(Exception):
+    """Another credit note is being finished with this number, or was."""
+
 
 LEADER = "leader"  # the subject that the leader holds
 OTHERS_LOCK_SECONDS = 0.25  # until a lock of another process is tried again
@@ -68,7 +74,7 @@ class LockSession:
         self._connection = connection
 
     async def _open(self, settings: Mapping[str, str]) -> asyncpg.Connection[Any]:
-        return await asyncpg.connect(
+        return await connect(
             self._url,
             server_settings={"application_name": f"sevdesk-worker locks {self._worker}", **settings},
             target_session_attrs=asyncpg.connect_utils.SessionAttribute.read_write,
@@ -207,24 +213,29 @@ class LockSession:
         `quarantine`: the seconds in which nobody reads or writes the subject, unless the outcome is known before.
         `earlier`: the id of the subject's open intent, which is closed with the outcome `found`. `addresses`: to whom
         a mail goes, kept while the intent is open. Raises
-        `asyncpg.InterfaceError` if the subject is not locked any more.
+        `asyncpg.InterfaceError` if the subject is not locked any more; `NumberClaimed`.
         """
-        async with self._session() as connection:
-            if subject not in self.held:
-                raise asyncpg.InterfaceError("the subject is not locked any more")
-            intent_id: int = await run_statement(
-                connection,
-                "open_intent",
-                subject=subject,
-                job_id=job_id,
-                step=step,
-                action=action,
-                summary=dict(summary),
-                request_sha256=request_sha256,
-                addresses=None if addresses is None else dict(addresses),
-                worker=self._worker,
-                quarantine=quarantine,
-                earlier=earlier,
-                found=found,
-            )
-            return intent_id
+        try:
+            async with self._session() as connection:
+                if subject not in self.held:
+                    raise asyncpg.InterfaceError("the subject is not locked any more")
+                intent_id: int = await run_statement(
+                    connection,
+                    "open_intent",
+                    subject=subject,
+                    job_id=job_id,
+                    step=step,
+                    action=action,
+                    summary=dict(summary),
+                    request_sha256=request_sha256,
+                    addresses=None if addresses is None else dict(addresses),
+                    worker=self._worker,
+                    quarantine=quarantine,
+                    earlier=earlier,
+                    found=found,
+                )
+                return intent_id
+        except asyncpg.UniqueViolationError as error:
+            if error.constraint_name == "sevdesk_intents_credit_number":
+                raise NumberClaimed from None
+            raise

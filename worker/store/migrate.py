@@ -13,7 +13,8 @@ from typing import Any
 import psycopg
 from psycopg import errors
 
-from worker.store.connection import KEEPALIVE
+from worker.domain.postgres_url import read_postgres_url
+from worker.store.connection import SESSION
 from worker.store.sql_files import sql_dir
 
 # Longer than any statement of ours takes, short enough not to be noticed: what comes after a statement that waits for a
@@ -30,6 +31,10 @@ HOLDER = """SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND
             AND (classid::bigint << 32 | objid::bigint) = hashtextextended(%s, 0)"""
 # Postgres asks this often whether the client of a running statement still lives, so that a killed migrate ends soon.
 CLIENT_CHECK = "2s"
+SET_ALL = "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS wanted (name, value)"
+SCHEMAS = """SELECT relnamespace::regnamespace::text, pg_table_is_visible(oid) FROM pg_class
+WHERE relname = %s AND relkind IN ('r', 'p')"""
+PUT_FIRST = "SELECT set_config('search_path', %s || ', ' || current_setting('search_path'), false)"
 LOG = """CREATE TABLE IF NOT EXISTS sevdesk_migrations (
     migration_id text PRIMARY KEY,
     applied_at   timestamptz NOT NULL DEFAULT clock_timestamp()
@@ -53,13 +58,18 @@ def migrate(database_url: str, *, billing_reference: bool = False, folder: Path 
     record are one transaction, so a killed one leaves nothing half done. `folder` has the migrations, `sql/migrations`
     by default. Raises `NotMigrated`, or `psycopg.Error`: OperationalError when the database cannot be reached.
     """
-    with psycopg.connect(database_url, autocommit=True, application_name="sevdesk-worker migrate") as connection:
+    address = read_postgres_url(database_url).for_libpq()
+    # Not read-write, which would refuse a role whose default is read-only.
+    address |= {"application_name": "sevdesk-worker migrate", "target_session_attrs": "primary"}
+    with psycopg.connect(**address, autocommit=True) as connection:
         _refuse_pooler(connection)
-        for name, value in KEEPALIVE.items():
-            connection.execute(f"SET {name} = {value}".encode())
+        # Building an index takes as long as it takes.
+        wanted = {**SESSION, "statement_timeout": "0"}
+        connection.execute(SET_ALL, (list(wanted), list(wanted.values())))
         with suppress(errors.InvalidParameterValue):  # some operating systems cannot tell Postgres
             connection.execute(f"SET client_connection_check_interval = '{CLIENT_CHECK}'".encode())
         _take_turn(connection)
+        _choose_schema(connection)
         connection.execute(LOG.encode())
         made = ["billing_reference"] if billing_reference and _create_billing_tables(connection) else []
         applied = {row[0] for row in connection.execute("SELECT migration_id FROM sevdesk_migrations")}
@@ -75,6 +85,11 @@ def statements(sql: str) -> list[str]:
     return [each.strip() for each in re.sub(r"--[^\n]*", "", sql).split(";") if each.strip()]
 
 
+def billing_tables() -> list[str]:
+    """The tables of the billing reference schema."""
+    return re.findall(r"^CREATE TABLE (\w+)", (sql_dir() / "billing" / "tables.sql").read_text(encoding="utf-8"), re.M)
+
+
 def is_concurrent(sql: str) -> bool:
     """Whether the file makes indexes without blocking writes, which Postgres does outside a transaction only."""
     return any(re.match(r"CREATE (UNIQUE )?INDEX CONCURRENTLY\b", each) for each in statements(sql))
@@ -87,6 +102,23 @@ def _refuse_pooler(connection: Connection) -> None:
             "DATABASE_URL goes through a pooler, where settings of a session are lost or left to others. "
             "Run migrate with a direct DATABASE_URL."
         )
+
+
+def _choose_schema(connection: Connection) -> None:
+    """New tables go where the worker's are or, before the first, beside the billing tables.
+
+    The search path alone would make a second set of them if another schema had come to stand first.
+    """
+    for table in ("sevdesk_migrations", "billing_invoices"):
+        found: list[tuple[str, bool]] = connection.execute(SCHEMAS, (table,)).fetchall()
+        if visible := [schema for schema, on_path in found if on_path]:
+            connection.execute(PUT_FIRST, (visible[0],))
+            return
+        if found and table == "sevdesk_migrations":
+            raise NotMigrated(
+                f"The worker's tables are in the schema {found[0][0]}, which is not on the search_path of this role. "
+                "Put it there (ALTER ROLE ... SET search_path), or name a role that has it."
+            )
 
 
 def _take_turn(connection: Connection) -> None:

@@ -8,8 +8,11 @@ from collections import deque
 from typing import Any
 
 import asyncpg
+import structlog
 
 from worker.store.connection import CONNECTION_LOST, run_statement
+
+log = structlog.get_logger()
 
 EVENTS_CHANNEL = "sevdesk_events"  # what became of a job or an invoice
 REQUESTS_CHANNEL = "sevdesk_requests"  # jobs have become ready
@@ -26,6 +29,7 @@ class Notifications:
         self._pool = pool
         self._kept: deque[tuple[str, str]] = deque(maxlen=MAX_KEPT)
         self._new = asyncio.Event()
+        self._refused = False  # the last ones, which is logged once
 
     def event(self, **payload: Any) -> None:
         """Tell what became of a job or an invoice. No personal data."""
@@ -48,7 +52,7 @@ class Notifications:
             await asyncio.sleep(BATCH_SECONDS)
 
     async def flush(self) -> None:
-        """Send what is there; while Postgres is away it stays."""
+        """Send what is there; while Postgres is away it stays. What Postgres refuses is dropped: it is a hint only."""
         batch = list(self._kept)
         if not batch:
             return
@@ -62,5 +66,15 @@ class Notifications:
         except CONNECTION_LOST:
             self._new.set()
             return
+        except asyncpg.PostgresError as error:
+            if not self._refused:
+                log.warning(
+                    "notifications.refused",
+                    error=type(error).__name__,
+                    next_step="None at once: workers find jobs by polling; whoever listens reads the event log.",
+                )
+            self._refused = True
+        else:
+            self._refused = False
         for _ in range(min(len(batch), len(self._kept))):
             self._kept.popleft()

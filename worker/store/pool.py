@@ -17,7 +17,7 @@ from worker.store.connection import run_statement
 from worker.store.notifications import Notifications
 from worker.store.pooler import ISOLATION, open_pool
 from worker.store.rows import OpenIntentRow, Row, from_row, incoming_columns
-from worker.store.side_tables import SIDE_TABLE_EVENTS, document_rows, write_side_tables
+from worker.store.side_tables import SIDE_TABLE_EVENTS, document_rows, notice_rows, write_side_tables
 
 CONFIRMED = "confirmed"
 CONFIRMABLE = [code for code, entry in CATALOGUE.items() if entry.confirmable]
@@ -205,6 +205,7 @@ async def _record_changes(
         "record_changes",
         changes=[{"id": c.invoice_id, "before": asdict(c.before), **asdict(c.after)} for c in changes],
         documents=[row for c in changes for row in document_rows(c.invoice_id, c.events)],
+        notices=notice_rows(changes, job),
         event_ids=[invoice_id for invoice_id, _ in events],
         event_types=[event.type for _, event in events],
         event_payloads=[{**event.payload(), "job_id": job.job_id} for _, event in events],

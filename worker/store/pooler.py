@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from worker.store.address import connect
 from worker.store.connection import COMMAND_TIMEOUT, SESSION, prepare, run_statement
 from worker.store.probe import probe_locks
 
@@ -38,6 +39,7 @@ async def open_pool(url: str, *, size: int, name: str) -> tuple[asyncpg.Pool[Any
     pooled = await _goes_through_pooler(url, name)
     pool = await asyncpg.create_pool(
         url,
+        connect=connect,
         min_size=1,
         max_size=size,
         command_timeout=COMMAND_TIMEOUT,
@@ -54,7 +56,7 @@ async def open_pool(url: str, *, size: int, name: str) -> tuple[asyncpg.Pool[Any
 async def _goes_through_pooler(url: str, name: str) -> bool:
     """Found out on a connection of its own, which leaves nothing behind in a pooler."""
     try:
-        connection = await asyncpg.connect(
+        connection = await connect(
             url,
             server_settings={"application_name": name, **SESSION},
             command_timeout=COMMAND_TIMEOUT,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from worker.store.address import connect
 from worker.store.connection import COMMAND_TIMEOUT, QUERIES, run_statement
 
 PostgresError = asyncpg.PostgresError
@@ -72,7 +73,7 @@ async def probe_locks(url: str) -> LockProbe:
 
 async def _open(url: str) -> asyncpg.Connection[asyncpg.Record]:
     settings = {"application_name": "sevdesk-worker doctor"}
-    return await asyncpg.connect(url, command_timeout=COMMAND_TIMEOUT, statement_cache_size=0, server_settings=settings)
+    return await connect(url, command_timeout=COMMAND_TIMEOUT, statement_cache_size=0, server_settings=settings)
 
 
 async def unfit_statements(url: str) -> list[str]:

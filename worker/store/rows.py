@@ -9,6 +9,7 @@ from uuid import UUID
 
 from worker.domain.invoice import ClaimStatus, DocumentStatus, Handback, SyncStatus
 from worker.domain.ledger import IncomingJob
+from worker.domain.problems import problem
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -58,6 +59,15 @@ class ClockRow(TypedDict):
     version_number: int  # such as 140000 for Postgres 14
 
 
+class HighWaterRow(TypedDict):
+    """`high_water_mark`: the database's mark, see `maintenance/restore_watch.py`."""
+
+    database_id: UUID
+    epoch: int
+    writes: int
+    pending: bool
+
+
 class TemplateRow(TypedDict):
     """`templates`: a layout that sevDesk offers; `age` in seconds since it was fetched."""
 
@@ -73,12 +83,27 @@ class QueueAgeRow(TypedDict):
     last_sync: float | None
 
 
+class ForeignLocksRow(TypedDict):
+    """`foreign_locks`: a session of somebody else, and how many locks of the worker's kind it holds."""
+
+    pid: int
+    database_user: str
+    locks: int
+
+
 class JobCountRow(TypedDict):
     """`count_jobs`: how many unfinished jobs of a kind are in a state."""
 
     kind: str
     state: str
     jobs: int
+
+
+class NoticeCountRow(TypedDict):
+    """`count_notices`: how many notices with this code are open."""
+
+    code: str
+    notices: int
 
 
 class OpenIntentRow(TypedDict):
@@ -134,6 +159,8 @@ class DocumentRow(TypedDict):
     kind: str
     number: str
     day: date
+    issue_day: date | None  # by pay date: the invoice date
+    optional: bool  # whether an export by pay date has it is not established
     tax_rule: int
     currency: str
     cancels: str | None
@@ -218,8 +245,9 @@ class UnknownValue(ValueError):
     """A column of an invoice holds a word that the worker does not know."""
 
     def __init__(self, column: str, row: Row) -> None:
-        self.column, self.invoice_id = column, row.get("invoice_id") or row.get("id")
-        super().__init__(f"{column} of invoice {self.invoice_id} holds a value that the worker does not know.")
+        self.invoice_id: UUID = row.get("invoice_id") or row["id"]
+        self.problem = problem("invoice_value_unknown", invoice_id=self.invoice_id, column=column)
+        super().__init__(self.problem.cause())
 
 
 def handback_of(row: Row) -> Handback:

@@ -7,13 +7,18 @@ from uuid import UUID
 
 from worker.domain import events
 from worker.domain.invoice import Cancellation
-from worker.domain.ledger import Job
+from worker.domain.ledger import Change, Job
+from worker.domain.notices import moves
 from worker.store.connection import run_statement
+
+# Why a job that a cancellation made needless is dismissed.
+MOOT = "The invoice was cancelled, so there is nothing left to do."
 
 # The events that need more than the invoice's row and the event log.
 SIDE_TABLE_EVENTS = (
     events.ContactEvent,
     events.DocumentStored,
+    events.EInvoiceChecked,
     events.MailSent,
     events.MailBounced,
     events.Cancelled,
@@ -22,6 +27,8 @@ SIDE_TABLE_EVENTS = (
     events.CreditSaved,
     events.CreditDeleted,
     events.Credited,
+    events.MissingInSevdesk,
+    events.DeletedInSevdesk,
 )
 
 
@@ -37,9 +44,27 @@ def document_rows(invoice_id: UUID, made: Sequence[events.Event]) -> list[dict[s
     return [row | {"invoice_id": invoice_id}] if row else []
 
 
+def notice_rows(changes: Sequence[Change], job: Job) -> list[dict[str, Any]]:
+    """`notices` of `record_changes`."""
+    confirmed = frozenset(job.confirmed)
+    return [
+        {"invoice_id": change.invoice_id, "code": code, "parameters": parameters}
+        for change in changes
+        for code, parameters in moves(change, confirmed).items()
+    ]
+
+
+async def _dismiss_moot_jobs(connection: Any, invoice_id: UUID) -> None:
+    """End parked jobs that would publish, send, cancel or credit what is cancelled."""
+    for row in await run_statement(connection, "moot_jobs", invoice_id=invoice_id):
+        await run_statement(connection, "dismiss_job", job_id=row["job_id"], by="worker", reason=MOOT)
+
+
 async def write_side_tables(connection: Any, job: Job, invoice_id: UUID, event: events.Event) -> None:
     """Store what the event holds. Must run in the transaction that logs the event. Raises one of `CONNECTION_LOST`."""
     values = asdict(event)
+    if isinstance(event, events.Cancelled | events.CancelledInSevdesk):
+        await _dismiss_moot_jobs(connection, invoice_id)
     match event:
         case events.ContactLinked():
             statement = "link_contact"
@@ -49,6 +74,8 @@ async def write_side_tables(connection: Any, job: Job, invoice_id: UUID, event: 
             statement = "link_email"
         case events.DocumentStored():
             statement, values = "store_document", values | {"document": event.document, "mimetype": event.mimetype}
+        case events.EInvoiceChecked():
+            statement = "store_verdict"
         case events.MailSent():
             statement, values = "store_mail", values | {"document": event.document}
         case events.MailBounced():
@@ -58,14 +85,17 @@ async def write_side_tables(connection: Any, job: Job, invoice_id: UUID, event: 
             | events.CancelledInSevdesk(cancellation=made)
             | events.CreditNoteDrafted(cancellation=made)
         ):
-            drafted = isinstance(event, events.CreditNoteDrafted)
-            statement, values = "store_cancellation", asdict(made) | {"is_draft": drafted}
+            statement, values = "store_cancellation", asdict(made)
         case events.CreditSaved():
             statement = "store_credit_draft"
         case events.CreditDeleted():
             statement = "store_credit_deleted"
         case events.Credited():
             statement = "store_credit"
+        case events.MissingInSevdesk():
+            statement = "store_missing"
+        case events.DeletedInSevdesk():
+            statement = "forget_missing"
         case _:
             return
     await run_statement(connection, statement, invoice_id=invoice_id, job_id=job.job_id, **values)

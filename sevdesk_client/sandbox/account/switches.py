@@ -10,7 +10,7 @@ from sevdesk_client.sandbox.account.formats import Object
 
 PostingFault = Literal["posting_missing", "posting_doubled", "posting_unknown"]
 ValueFault = Literal["wrong_amount", "wrong_account", "wrong_side", "wrong_date", "wrong_number"]  # of one posting
-FileFault = Literal["wrong_chart", "wrong_version", "wrong_period", "wrong_encoding", "cut_csv"]
+FileFault = Literal["wrong_chart", "wrong_version", "wrong_period", "wrong_encoding", "cut_csv", "line_breaks"]
 # What is spoilt in an e-invoice's XML: its form, a rule of EN 16931, or what it says; `pdf_differs`: in the PDF only.
 FormFault = Literal["not_well_formed", "entity_bomb", "unknown_element", "guideline_unknown"]
 RuleFault = Literal["number_missing", "gross_wrong", "tax_wrong", "line_lost", "period_reversed", "seller_ids_missing"]
@@ -24,6 +24,7 @@ class Switches:
 
     send_by_enshrines: Literal[True, False, "VPDF"] = True
     duplicate_number: Literal["replace", "refuse"] = "replace"
+    taken_credit_number: Literal["keep", "replace"] = "keep"
     cancel_paid: Literal["credit_note", "storno", "refuse"] = "credit_note"
     partial_status: Literal[750, 200] = 750
     zero_sum: Literal["open", "paid", "closed"] = "open"
@@ -51,6 +52,7 @@ class Switches:
     ignored_filters: list[str] = field(default_factory=list)
     e_invoice_missing: list[str] = field(default_factory=list)
     xml_backend_down: bool = False
+    credit_note_xml: bool = True
     e_invoice_faults: list[Literal[FormFault, RuleFault, ContentFault]] = field(default_factory=list)
     delivery_dates: Literal["any", "later", "not_later"] = "any"
     export_config_access: Literal["deny", "allow"] = "deny"

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from sevdesk_client.sandbox.account import master_data
 from sevdesk_client.sandbox.account.formats import Object, berlin_day
-from sevdesk_client.sandbox.account.records import DocumentFields, Invoice, Position
+from sevdesk_client.sandbox.account.records import CreditNote, DocumentFields, Invoice, Position
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.account.sums import ZERO, Sums, round_cents
 from sevdesk_client.sandbox.documents import cii_faults
@@ -25,6 +25,8 @@ _NAMES = {
 }
 # Codes of UNTDID 5305 by tax rule; rule 1 has S, or Z where the rate is 0.
 _CATEGORIES = {2: "G", 3: "K", 4: "E", 5: "AE", 11: "E", 17: "O", 21: "AE"}
+# UNTDID 1001: corrected invoice and credit note; else invoice.
+_TYPE_CODES = {"SR": "384", "CN": "381"}
 _Place = tuple[str | None, str | None, str | None, int]  # post code, street, city, country
 _SELLER_PLACE: _Place = ("10115", "Musterweg 1", "Berlin", 1)
 _SELLER_EMAIL = "rechnung@example.com"
@@ -33,6 +35,15 @@ _SELLER_EMAIL = "rechnung@example.com"
 def embedded_xml(account: Account, invoice: Invoice) -> str | None:
     """The XML in the PDF of a finalised e-invoice (official: ZUGFeRD); None for any other invoice."""
     return _spoilt_xml(account, invoice, ("pdf_differs",))
+
+
+def credit_note_xml(account: Account, note: CreditNote) -> str | None:
+    """The XML in the PDF of a finalised e-invoice credit note (inferred from its refusal 830, which names ZUGFeRD)."""
+    if not account.switches.credit_note_xml:
+        return None
+    invoice = note.as_invoice()
+    invoice.origin_id = note.origin_id or note.source_id
+    return _spoilt_xml(account, invoice, ())
 
 
 def standalone_xml(account: Account, invoice: Invoice) -> str | None:
@@ -78,7 +89,7 @@ def _document(account: Account, invoice: Invoice) -> Object:
         },
         "rsm:ExchangedDocument": {
             "ID": invoice.number or "",
-            "TypeCode": "384" if invoice.type == "SR" else "380",
+            "TypeCode": _TYPE_CODES.get(invoice.type, "380"),
             "IssueDateTime": _day(fields.invoice_date),
             "IncludedNote": [{"Content": note} for note in (fields.head_text, fields.foot_text) if note],
         },

@@ -38,7 +38,7 @@ def batches(job: ExportJob, postings: Iterable[Posting]) -> list[tuple[date, dat
 def batch_file(
     job: ExportJob, start: date, end: date, postings: Iterable[Posting], *, layout: str, faults: Iterable[str] = ()
 ) -> str:
-    """A Buchungsstapel file; `faults` that concern the header are applied here."""
+    """A Buchungsstapel file; `faults` that concern the header or all texts are applied here."""
     observed = layout == "observed"
     head = _header(job, "21", "Buchungsstapel", "12" if observed else "13", start, end, observed)
     if "wrong_chart" in faults:
@@ -49,7 +49,10 @@ def batch_file(
         head[14:16] = [f"{day - timedelta(days=400):%Y%m%d}" for day in (start, end)]
     titles = BATCH_TITLES[:-1] if observed else BATCH_TITLES
     shown = (each.swapped() if observed else each for each in postings)
-    rows = [_row(_posting(each, job.enshrine_documents), len(titles), BATCH_TEXTS, bare=observed) for each in shown]
+    cells = [_posting(each, job.enshrine_documents) for each in shown]
+    if "line_breaks" in faults:
+        cells = [{**each, 14: f"{each[14][:40]}\r\nzweite Zeile\n"} for each in cells]
+    rows = [_row(each, len(titles), BATCH_TEXTS, bare=observed) for each in cells]
     ending = "\n" if observed else "\r\n"
     return "".join(line + ending for line in [";".join(head), ";".join(titles), *rows])
 
@@ -123,7 +126,7 @@ def document_number(number: str) -> str:
 def _row(fields: dict[int, str], length: int, texts: frozenset[int], *, bare: bool = False) -> str:
     def cell(column: int) -> str:
         value = fields.get(column, "")
-        quoted = any(char in value for char in ';"') if bare else column in texts  # bare: only where needed
+        quoted = any(char in value for char in ';"\n') if bare else column in texts  # bare: only where needed
         return _text(value) if quoted else value
 
     return ";".join(cell(column) for column in range(1, length + 1))

@@ -9,6 +9,7 @@ from sevdesk_client.sandbox.account.formats import (
 )
 from sevdesk_client.sandbox.account.records import CreditNote
 from sevdesk_client.sandbox.account.state import Account
+from sevdesk_client.sandbox.documents.cii import credit_note_xml
 from sevdesk_client.sandbox.endpoints.body_fields import required_reference
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.credit_notes import credit_note_json
@@ -52,7 +53,9 @@ def _check_sum(note: CreditNote) -> None:
 
 
 def _draw_number(account: Account, note: CreditNote) -> None:
-    """A number that a final credit note has is replaced (inferred from invoices)."""
+    """A number that a final credit note has stays, or is replaced as for invoices; neither is established."""
+    if account.switches.taken_credit_number == "keep":
+        return
     taken = {each.number for each in account.credit_notes.values() if each.status > 100}
     while note.number in taken:
         note.number = account.peek_credit_note()
@@ -79,7 +82,7 @@ def get_pdf(account: Account, note: CreditNote, call: Call) -> Answer:
     """GET /CreditNote/{id}/getPdf: finalises a draft unless preventSendBy=true (as for invoices)."""
     if note.status == 100 and not is_true(call.query.get("preventSendBy")):
         mark_sent(account, note, "VPDF")
-    return pdf_answer(account, note.as_invoice(), call, None)  # whether it holds XML is not established
+    return pdf_answer(account, note.as_invoice(), call, credit_note_xml(account, note))
 
 
 def send_via_email(account: Account, note: CreditNote, call: Call) -> Answer:

@@ -71,6 +71,8 @@ def check_e_invoice(account: Account, fields: DocumentFields) -> None:
 def send_via_email(account: Account, invoice: Invoice, call: Call) -> Answer:
     """POST /Invoice/{id}/sendViaEmail: marks as sent with VM and answers 201 with an Email (official; one report)."""
     texts = check_mail(call.body)
+    if is_true(call.body.get("sendXml")) and not invoice.fields.is_e_invoice:
+        raise invalid("This invoice is not an electronic invoice")  # inferred from getXml
     mark_sent(account, invoice, "VM")
     return objects(add_mail(account, call.body, texts, ref(invoice.id, "Invoice")), 201)
 
@@ -99,7 +101,7 @@ def add_mail(account: Account, body: Object, texts: dict[str, Any], about: Objec
         "bcc": body.get("bccEmail"),
         "arrived": None,
     }
-    account.mails.append(mail)
+    account.mails.append({**mail, "sendXml": is_true(body.get("sendXml"))})
     return mail
 
 

@@ -59,6 +59,33 @@ async def cent_too_much(stage: Stage) -> Any:
     return await credit(stage, invoice)
 
 
+@provokes("credit_note_number_taken", credit_note="GU-1000")
+async def number_of_a_finished_one(stage: Stage) -> Any:
+    """sevDesk's own draft has it, and a new draft would be given the same one."""
+    await credit(stage, await invoiced(stage))
+    account = stage.sevdesk.sandbox.account
+    account.next_credit_note -= 1
+    return await stage.billing.do("cancel_invoice", invoice_id=await invoiced(stage), reason="Doppelt", refund=True)
+
+
+@provokes("credit_note_number_busy", credit_note="GU-1000")
+async def number_of_one_being_finished(stage: Stage) -> Any:
+    """Another job has claimed the number; sevDesk gives it to this invoice's credit note as well."""
+    await credit(stage, await invoiced(stage))
+    await stage.billing.db.execute("""
+        UPDATE sevdesk_intents SET subject = 'invoice:another', closed_at = NULL, outcome = NULL
+        WHERE action = 'finalize_credit_note';
+        UPDATE sevdesk_credit_notes SET credit_note_number = NULL
+    """)
+    account = stage.sevdesk.sandbox.account
+    account.credit_notes.clear()
+    account.next_credit_note -= 1
+    asked = await stage.billing.enqueue(
+        "cancel_invoice", invoice_id=await invoiced(stage), reason="Doppelt", refund=True
+    )
+    return await stage.seen(asked, "credit_note_number_busy")
+
+
 @provokes("partly_credited", credited="59.50", currency="EUR")
 async def cancelled_after_a_part(stage: Stage) -> Any:
     invoice = await invoiced(stage)

@@ -3,13 +3,14 @@
 import asyncio
 from typing import Any
 
-from flow.books import order_fault, until
+from flow.books import control, order_fault, until
 from flow.provocations.exporting import NOVEMBER, OCTOBER, START, held
 from flow.provocations.publishing import SAVE
 from flow.provocations.sevdesk import WRONG_TOKEN
 from flow.provocations.table import provokes, refusal
 from flow.stage import Stage
 
+from worker.maintenance.leader import LEAD_SECONDS
 from worker.settings import JobLimit
 
 NEW_CONTACT = "POST /Contact"
@@ -166,6 +167,21 @@ async def transaction_in_the_way(stage: Stage) -> Any:
         CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE serialization_failure; END $$;
         CREATE TRIGGER conflict BEFORE UPDATE ON billing_invoices FOR EACH ROW EXECUTE FUNCTION conflict();""")
     return await stage.seen(await enqueue(stage), "database_conflict")
+
+
+@provokes("missing_in_sevdesk", worker={"gone_after": 600.0, "shutdown_grace": 0.0})
+async def first_look_finds_nothing(stage: Stage) -> Any:
+    invoice = await stage.published()
+    await control(stage.sevdesk, "POST", "delete", {"invoice_id": await stage.there(invoice)})
+    job_id = await stage.billing.enqueue("cancel_invoice", invoice_id=invoice, reason="Irrtum")
+    return await stage.seen(job_id, "missing_in_sevdesk")
+
+
+@provokes("database_restored", worker=PATIENT)
+async def written_after_a_restore(stage: Stage) -> Any:
+    await stage.billing.db.execute("UPDATE sevdesk_restores SET noticed_at = now()")
+    await asyncio.sleep(2 * LEAD_SECONDS)  # workers read that so often
+    return await stage.seen(await enqueue(stage), "database_restored")
 
 
 @provokes("account_differs", worker=PATIENT, account="another")

@@ -26,6 +26,13 @@ async def unclear_start(stage: Stage) -> Any:
     return await stage.seen(job_id, "export_start_unknown")
 
 
+@provokes("export_before_restore")
+async def export_asked_for_before_a_restore(stage: Stage) -> Any:
+    await stage.billing.db.execute("UPDATE sevdesk_restores SET noticed_at = now() + interval '1 h'")
+    await stage.billing.db.execute("UPDATE sevdesk_restores SET recovered_at = noticed_at")
+    return await stage.billing.do("export_datev", **OCTOBER)
+
+
 @provokes("export_not_found")
 async def no_such_export(stage: Stage) -> Any:
     return await stage.billing.do("export_datev", export_id=uuid4())

@@ -230,6 +230,26 @@ async def cancelled_there_before_the_mail(stage: Stage) -> Any:
     return await stage.billing.ended(job_id)
 
 
+@provokes("mail_not_on_record")
+async def mailed_by_nobody_known(stage: Stage) -> Any:
+    invoice = await stage.published()
+    await control(stage.sevdesk, "POST", "send", {"invoice_id": await stage.there(invoice), "send_type": "VM"})
+    return await stage.billing.do("send_invoice", invoice_id=invoice, resend=True)
+
+
+@provokes("nothing_to_undelete")
+async def undeleted_though_there(stage: Stage) -> Any:
+    return await stage.billing.do("undelete_invoice", invoice_id=await stage.billing.usual_invoice())
+
+
+@provokes("still_gone")
+async def undeleted_though_gone(stage: Stage) -> Any:
+    invoice = await stage.published()
+    await control(stage.sevdesk, "POST", "delete", {"invoice_id": await stage.there(invoice)})
+    await stage.billing.do("sync_payments", invoice_id=invoice)
+    return await stage.billing.do("undelete_invoice", invoice_id=invoice)
+
+
 # -- payment state -----------------------------------------------------------------------------------------------------
 
 

@@ -1,11 +1,17 @@
 """What is wrong with a job as it was asked for."""
 
+import hashlib
+import json
+import time
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
-from flow.poisons import POISON, Poison, job_of
+import jwt
+from flow.poisons import POISON, Entry, Poison, job_of
 from flow.provocations.table import PROVOCATIONS, Provoke, provokes
 from flow.stage import Stage
+from pydantic import SecretStr
 
 
 def _put(poison: Poison) -> Provoke:
@@ -69,3 +75,30 @@ async def template_before_its_list(stage: Stage) -> Any:
 async def no_such_template(stage: Stage) -> Any:
     await stage.billing.do("refresh_templates")
     return await stage.billing.do("update_config", template_eb_sr="5a0b1c2d3e4f5a6b7c8d9eff")
+
+
+SECRET = "only-in-tests-and-longer-than-32-characters"
+KEYS = {"billing": SecretStr(SECRET)}
+
+
+def _signed(code: str, token: Callable[[str, dict[str, Any]], str | None]) -> None:
+    @provokes(code, worker={"job_signing_keys": KEYS})
+    async def provoke(stage: Stage) -> Any:
+        invoice, job_id = await stage.billing.usual_invoice(), str(uuid4())
+        k = {"invoice_id": str(invoice), "requested_by": str(stage.billing.admin)}
+        written = token(job_id, k)
+        body = job_of(invoice, stage.billing.admin) | {"k": {"signed": written} if written else k}
+        await Entry(json.dumps(body).encode(), job_id.encode()).put(stage.billing.redis)
+        return await stage.billing.ended(f"sha256:{hashlib.sha256(job_id.encode()).hexdigest()}")
+
+
+def _token(job_id: str, k: dict[str, Any], secret: str = SECRET, age: float = 0.0) -> str:
+    claims = {"jti": job_id, "iat": time.time() - age, "kind": "publish_invoice", "payload": k}
+    return jwt.encode(claims, secret, headers={"kid": "billing"})
+
+
+SECRET = "only-in-tests-and-longer-than-32-characters"
+_signed("signature_missing", lambda job_id, k: None)
+_signed("signature_invalid", lambda job_id, k: _token(job_id, k, SECRET[::-1]))
+_signed("signature_of_other_job", lambda job_id, k: _token("another", k))
+_signed("signature_time_wrong", lambda job_id, k: _token(job_id, k, age=8 * 86_400))

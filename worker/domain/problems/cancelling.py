@@ -2,6 +2,9 @@
 
 from worker.domain.problems.problem_type import ERNEUT, RETRY, Actor, entry
 
+# A credit note over the whole invoice cancels it, and the job that waits is dismissed with it.
+REFUND = "sevdesk-worker enqueue cancel_invoice invoice_id={number} reason=TEXT refund=true"
+
 ENTRIES = (
     entry("credit_note_exists", Actor.ACCOUNTANT,
           "A credit note exists for invoice {number} in sevDesk, so it is not cancelled.",
@@ -9,13 +12,13 @@ ENTRIES = (
           "Zu Rechnung {number} gibt es in sevDesk eine Gutschrift, daher wird sie nicht storniert.",
           f"Die Gutschrift in sevDesk abschließen oder löschen, {ERNEUT}"),
     entry("credit_note_draft", Actor.ACCOUNTANT,
-          "Of a paid invoice sevDesk made the credit note draft {credit_note_id} instead of a cancellation.",
-          "To have it finished, ask again with refund: true, and pay the money back. Or delete the draft there and "
-          f"unlink the payment, {RETRY}",
-          "Zu der bezahlten Rechnung hat sevDesk statt einer Stornierung den Gutschriftentwurf {credit_note_id} "
-          "angelegt.",
-          "Damit sie fertig wird, mit refund: true noch einmal anfordern, und das Geld zurückzahlen. Oder den Entwurf "
-          f"dort löschen und die Zahlung lösen, {ERNEUT}"),
+          "Of the paid invoice {number} sevDesk made the credit note draft {credit_note_id} instead of a cancellation.",
+          f"To have it finished, pay the money back, then: {REFUND}; or delete the draft there and unlink the payment, "
+          f"{RETRY}",
+          "Zu der bezahlten Rechnung {number} hat sevDesk statt einer Stornierung den Gutschriftentwurf "
+          "{credit_note_id} angelegt.",
+          f"Damit sie fertig wird, das Geld zurückzahlen, dann: {REFUND}; oder den Entwurf dort löschen und die "
+          f"Zahlung lösen, {ERNEUT}"),
     entry("credit_note_stands", Actor.ACCOUNTANT,
           "The credit note {credit_note} stands against invoice {number} in sevDesk, so there is nothing left to "
           "cancel.",
@@ -24,11 +27,11 @@ ENTRIES = (
           "Nichts zu tun, außer es soll mehr sein: dann die Gutschrift in sevDesk berichtigen."),
     entry("partly_paid", Actor.ACCOUNTANT,
           "Invoice {number} is partly paid; sevDesk does not cancel it.",
-          "To have a credit note over the whole of it, ask again with refund: true; over a part of it, credit_invoice. "
-          f"Or unlink the payment there, {RETRY}",
+          f"For a credit note over the whole of it, pay the money back, then: {REFUND}; over a part of it, ask for "
+          f"credit_invoice. Or unlink the payment there, {RETRY}",
           "Rechnung {number} ist teilweise bezahlt; sevDesk storniert sie nicht.",
-          "Für eine Gutschrift über das Ganze mit refund: true noch einmal anfordern; über einen Teil credit_invoice. "
-          f"Oder die Zahlung dort lösen, {ERNEUT}"),
+          f"Für eine Gutschrift über das Ganze das Geld zurückzahlen, dann: {REFUND}; über einen Teil credit_invoice "
+          f"anfordern. Oder die Zahlung dort lösen, {ERNEUT}"),
     entry("refund_due", Actor.ACCOUNTANT,
           "Invoice {number} is cancelled by {cancellation}, and {paid} {currency} had been paid on it.",
           f"Pay the money back or set it off in sevDesk, {RETRY} The rest of the job goes on.",

@@ -21,6 +21,8 @@ ENTRIES = (
            "account for the other.",
            "Die Rechnung {other} desselben Geschäfts wird gerade veröffentlicht; {number} wartet darauf, weil eine von "
            "beiden die andere berücksichtigen muss."),
+    _waits("credit_note_number_busy", "Another credit note with the number {credit_note} is being finished.",
+           "Eine andere Gutschrift mit der Nummer {credit_note} wird gerade fertiggestellt."),
     _waits("worker_stalled", "The worker stalled before the call.", "Der Worker stockte vor dem Aufruf."),
     _waits("person_limit", "The person who asked may start {jobs} jobs per {seconds} s; this one waits its turn.",
            "Wer angefordert hat, darf {jobs} Aufträge je {seconds} s starten; dieser wartet, bis er an der Reihe ist."),
@@ -39,6 +41,15 @@ ENTRIES = (
           "Das Token des Kontos {account} oder die richtige DATABASE_URL setzen und den Worker neu starten; dann geht "
           "es von selbst weiter. Um die Firma in das Konto {other} umzuziehen: sevdesk-worker enqueue test_connection "
           "move_account=true"),
+    _waits("missing_in_sevdesk",
+           "sevDesk did not have invoice {number} at a first look; a second one decides.",
+           "sevDesk hatte die Rechnung {number} bei einer ersten Nachschau nicht; eine zweite entscheidet."),
+    entry("database_restored", Actor.OPERATOR,
+          "The database was restored from a backup: Redis knows of later writes to sevDesk. Nothing is written there.",
+          "sevdesk-worker recover --since TIME, TIME before the backup was made; then it goes on by itself.",
+          "Die Datenbank wurde aus einer Sicherung wiederhergestellt: Redis weiß von späteren Schreibvorgängen in "
+          "sevDesk. Dort wird nichts geschrieben.",
+          "sevdesk-worker recover --since ZEIT, ZEIT vor der Sicherung; dann geht es von selbst weiter."),
     _waits("error_budget_used",
            "Many calls to sevDesk ended in errors lately, for which it may block the API token; this job waits until "
            "fewer have.",

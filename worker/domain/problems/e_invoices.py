@@ -6,12 +6,12 @@ ENTRIES = (
     entry("e_invoice_invalid", Actor.ACCOUNTANT,
           "The e-invoice of {number} breaks {count} official rules: {findings}.",
           "Correct the data in sevDesk or the billing system. A format fault, or one on a mandatory field, makes it no "
-          "invoice in VAT law: cancel it (sevdesk-worker enqueue cancel_invoice invoice_id={number} reason=...) and "
+          "invoice in VAT law: cancel it (sevdesk-worker enqueue cancel_invoice invoice_id={number} reason=TEXT) and "
           "issue a new one. To send it as it is: sevdesk-worker retry {job} --as confirmed.",
           "Die E-Rechnung zu {number} verletzt {count} amtliche Regeln: {findings}.",
           "Die Daten in sevDesk oder im Abrechnungssystem berichtigen. Mit einem Formatfehler oder einem Fehler in "
           "einer Pflichtangabe ist sie umsatzsteuerlich keine Rechnung: sie stornieren (sevdesk-worker enqueue "
-          "cancel_invoice invoice_id={number} reason=...) und eine neue ausstellen. Um sie so zu senden, wie sie ist: "
+          "cancel_invoice invoice_id={number} reason=TEXT) und eine neue ausstellen. Um sie so zu senden, wie sie ist: "
           "sevdesk-worker retry {job} --as confirmed.", confirmable=True),
     entry("e_invoice_differs", Actor.ACCOUNTANT,
           "The XML of e-invoice {number} says something else than the invoice, in {count} places: {differences}.",
@@ -20,6 +20,21 @@ ENTRIES = (
           "Das XML der E-Rechnung {number} sagt an {count} Stellen etwas anderes als die Rechnung: {differences}.",
           f"Den Beleg in sevDesk oder die Rechnung im Abrechnungssystem berichtigen, {ERNEUT} Ist das XML so richtig: "
           "sevdesk-worker retry {job} --as confirmed.", confirmable=True),
+    entry("credit_note_invalid", Actor.ACCOUNTANT,
+          "Credit note {credit_note} of e-invoice {number} breaks {count} official rules: {findings}.",
+          f"Correct the data in sevDesk, {RETRY} To send it as it is: sevdesk-worker retry {{job}} --as confirmed.",
+          "Gutschrift {credit_note} zur E-Rechnung {number} verletzt {count} amtliche Regeln: {findings}.",
+          f"Die Daten in sevDesk berichtigen, {ERNEUT} Um sie so zu senden, wie sie ist: sevdesk-worker retry {{job}} "
+          "--as confirmed.", confirmable=True),
+    entry("e_invoice_required", Actor.BILLING,
+          "Invoice {number} has to be an e-invoice: since {since} they are a duty between companies in Germany (§ 14 "
+          "Abs. 2 UStG).",
+          f"Make it an e-invoice in the billing system (is_e_invoice true), {RETRY} Or set E_INVOICE_MODE to auto. If "
+          "it is exempt: sevdesk-worker retry {job} --as confirmed.",
+          "Rechnung {number} muss eine E-Rechnung sein: seit {since} sind diese zwischen Firmen im Inland Pflicht "
+          "(§ 14 Abs. 2 UStG).",
+          f"Sie im Abrechnungssystem als E-Rechnung führen (is_e_invoice true), {ERNEUT} Oder E_INVOICE_MODE auf auto "
+          "setzen. Ist sie ausgenommen: sevdesk-worker retry {job} --as confirmed.", confirmable=True),
     entry("e_invoice_rule_broken", Actor.BILLING,
           "The e-invoice of {number} would break EN 16931, {rule}: {what}.",
           f"Correct it in the billing system, {RETRY} Or publish it as an ordinary invoice (is_e_invoice false).",

@@ -28,9 +28,9 @@ ENTRIES = (
           f"Den Stand der Rechnung im Abrechnungssystem prüfen, {ERNEUT}"),
     entry("other_write_open", Actor.OPERATOR,
           "Whether {action} of job {other_job} took effect is not known yet.",
-          "Retry that job first: sevdesk-worker retry {other_job}; then this one: sevdesk-worker retry {job}.",
+          "First that job: sevdesk-worker why {other_job} says how it ends; then this one: sevdesk-worker retry {job}.",
           "Ob {action} des Auftrags {other_job} gewirkt hat, ist noch nicht bekannt.",
-          "Zuerst jenen Auftrag wiederholen: sevdesk-worker retry {other_job}; dann diesen: sevdesk-worker retry "
+          "Zuerst jenen Auftrag: sevdesk-worker why {other_job} sagt, wie er endet; dann diesen: sevdesk-worker retry "
           "{job}."),
     entry("invoice_cancelled", Actor.BILLING,
           "Invoice {number} is cancelled.",
@@ -68,12 +68,12 @@ ENTRIES = (
     entry("changed_after_publication", Actor.BILLING,
           "The billing system changed invoice {number} after its document was made: {columns}.",
           "To go on with the document as it is: sevdesk-worker retry {job} --as confirmed. Otherwise set the invoice "
-          f"back, {RETRY} Or cancel it (sevdesk-worker enqueue cancel_invoice invoice_id={{number}} reason=...) and "
+          f"back, {RETRY} Or cancel it (sevdesk-worker enqueue cancel_invoice invoice_id={{number}} reason=TEXT) and "
           "issue a new one.",
           "Das Abrechnungssystem hat die Rechnung {number} geändert, nachdem ihr Beleg entstanden war: {columns}.",
           "Um mit dem Beleg weiterzumachen, wie er ist: sevdesk-worker retry {job} --as confirmed. Sonst die Rechnung "
           f"zurückändern, {ERNEUT} Oder sie stornieren (sevdesk-worker enqueue cancel_invoice "
-          "invoice_id={number} reason=...) und eine neue ausstellen.", confirmable=True),
+          "invoice_id={number} reason=TEXT) und eine neue ausstellen.", confirmable=True),
     entry("cancelled_in_sevdesk", Actor.BILLING,
           "Invoice {number} was cancelled in sevDesk.",
           "Nothing to do: a cancelled invoice stays so. Issue a new invoice if one is owed.",
@@ -87,6 +87,28 @@ ENTRIES = (
           "Ob die E-Mail zu {document} hinausging, lässt sich aus sevDesks Angaben nicht erkennen.",
           "Beim Empfänger fragen oder im Postfach nachsehen, dann antworten: sevdesk-worker retry {job} --as done oder "
           "sevdesk-worker retry {job} --as not-done."),
+    entry("nothing_to_undelete", Actor.REQUESTER,
+          "Invoice {number} does not count as deleted in sevDesk.",
+          "Nothing to do; sevdesk-worker show {number} tells where it stands.",
+          "Die Rechnung {number} gilt nicht als in sevDesk gelöscht.",
+          "Nichts zu tun; sevdesk-worker show {number} sagt, wo sie steht."),
+    entry("still_gone", Actor.ACCOUNTANT,
+          "sevDesk has no finalized invoice {number} under the id {external_id}; nothing was changed.",
+          "Restore it in sevDesk, then ask again with a new job; or publish it anew: sevdesk-worker enqueue "
+          "publish_invoice invoice_id={number}.",
+          "sevDesk hat keine festgeschriebene Rechnung {number} unter der Kennung {external_id}; nichts wurde "
+          "geändert.",
+          "Sie in sevDesk wiederherstellen, dann mit einem neuen Auftrag erneut anfordern; oder sie neu "
+          "veröffentlichen: sevdesk-worker enqueue publish_invoice invoice_id={number}."),
+    entry("mail_not_on_record", Actor.OPERATOR,
+          "sevDesk mailed {document} at {send_date}, and nothing of that is on record: it may be the mail that this "
+          "job is to send.",
+          "If it is to be mailed once more: sevdesk-worker retry {job} --as confirmed; else: sevdesk-worker dismiss "
+          "{job}.",
+          "sevDesk hat {document} am {send_date} versandt, und davon ist nichts verzeichnet: es kann die E-Mail sein, "
+          "die dieser Auftrag senden soll.",
+          "Soll noch eine hinaus: sevdesk-worker retry {job} --as confirmed; sonst: sevdesk-worker dismiss {job}.",
+          confirmable=True),
     entry("mailed_document_gone", Actor.ACCOUNTANT,
           "Invoice {number} was not mailed, and sevDesk no longer has it.",
           "Let the worker notice it: sevdesk-worker enqueue sync_payments invoice_id={number}; publish it again: "

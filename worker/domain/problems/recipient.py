@@ -47,10 +47,10 @@ ENTRIES = (
     entry("recipient_changed", Actor.BILLING,
           "The document of invoice {number} is addressed to {addressee}, and the billing system now names {named}.",
           "To mail it to {addressee}: sevdesk-worker retry {job} --as confirmed. Otherwise cancel the invoice "
-          "(sevdesk-worker enqueue cancel_invoice invoice_id={number} reason=...) and issue a new one for {named}.",
+          "(sevdesk-worker enqueue cancel_invoice invoice_id={number} reason=TEXT) and issue a new one for {named}.",
           "Der Beleg der Rechnung {number} ist an {addressee} gerichtet; das Abrechnungssystem nennt jetzt {named}.",
           "Um ihn an {addressee} zu senden: sevdesk-worker retry {job} --as confirmed. Sonst die Rechnung stornieren "
-          "(sevdesk-worker enqueue cancel_invoice invoice_id={number} reason=...) und eine neue für {named} "
+          "(sevdesk-worker enqueue cancel_invoice invoice_id={number} reason=TEXT) und eine neue für {named} "
           "ausstellen.", confirmable=True),
     entry("e_invoice_missing_email", Actor.BILLING,
           "Invoice {number} is an e-invoice, and its recipient ({party}) has no e-mail address, which sevDesk wants to "

@@ -45,6 +45,18 @@ ENTRIES = (
                 "requested_by muss die Kennung eines Kontakts sein, eine UUID."),
     _unreadable("entry_correlation_invalid", "correlation_id must be a string of at most {max} characters.",
                 "correlation_id muss eine Zeichenkette von höchstens {max} Zeichen sein."),
+    _unreadable("signature_missing",
+                "JOB_SIGNING_KEYS is set, so k must have the key signed and no other; this entry is not signed.",
+                "JOB_SIGNING_KEYS ist gesetzt, also muss k den Schlüssel signed haben und keinen anderen; dieser "
+                "Eintrag ist nicht unterschrieben."),
+    _unreadable("signature_invalid",
+                "signed is no token (HS256) that a key of JOB_SIGNING_KEYS has signed, with kid as the key's name.",
+                "signed ist kein Token (HS256), das ein Schlüssel aus JOB_SIGNING_KEYS unterschrieben hat, mit kid als "
+                "dessen Namen."),
+    _unreadable("signature_of_other_job", "The token's jti, kind or payload is not that of this entry.",
+                "jti, kind oder payload des Tokens gehört nicht zu diesem Eintrag."),
+    _unreadable("signature_time_wrong", "The token's iat must be epoch seconds, at most seven days ago.",
+                "iat des Tokens muss in Sekunden seit 1970 sein und höchstens sieben Tage zurückliegen."),
     entry("kind_unknown", Actor.DEVELOPER,
           "Unknown job kind {kind}. Known kinds: {known}.",
           "Use a kind that sevdesk-worker schema lists, then ask again with a new job.",

@@ -2,6 +2,10 @@
 
 from worker.domain.problems.problem_type import ERNEUT, RETRY, Actor, entry
 
+FIRST_USER = (
+    "sevdesk-worker enqueue update_config contact_person_id=null contact_person_eb=null contact_person_kop=null"
+)
+
 ENTRIES = (
     entry("skonto_invalid", Actor.BILLING,
           "Skonto of {percent} % within {days} days is not possible: the percentage lies above 0 and below 100 with at "
@@ -23,10 +27,10 @@ ENTRIES = (
           "angelegt."),
     entry("contact_person_not_listed", Actor.OPERATOR,
           "Invoice {number} is to name sevDesk user {wanted} as contact person; the account's users are {known}.",
-          "Correct contact_person_id, contact_person_eb or contact_person_kop by update_config (null: the general one, "
-          f"or the account's first user), {RETRY} If the job named it, ask with a new job.",
+          f"Take the account's first user: {FIRST_USER}; or name another, {RETRY} If the job named it, ask with a new "
+          "job.",
           "Die Rechnung {number} soll den sevDesk-Benutzer {wanted} als Ansprechpartner nennen; die Benutzer des "
           "Kontos sind {known}.",
-          "contact_person_id, contact_person_eb oder contact_person_kop mit update_config berichtigen (null: der "
-          f"allgemeine, oder der erste Benutzer des Kontos), {ERNEUT} Hat der Auftrag ihn genannt, neu anfordern."),
+          f"Den ersten Benutzer des Kontos nehmen: {FIRST_USER}; oder einen anderen nennen, {ERNEUT} Hat der Auftrag "
+          "ihn genannt, neu anfordern."),
 )  # fmt: skip

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from worker.domain.problems.problem_type import Lang
 
 # Parameters of one or several (joined by ", ") of: a code of WORDS, then perhaps an id or number.
-CODED = frozenset({"addressee", "differences", "document", "named", "parties", "party", "way", "what"})
+CODED = frozenset({"addressee", "differences", "document", "measure", "named", "parties", "party", "way", "what"})
 
 # Code -> words in English and German; {} is the id or number behind the code.
 _WORDS = {
@@ -15,6 +15,9 @@ _WORDS = {
     "invoice": ("invoice {}", "Rechnung {}"),
     "cancellation": ("cancellation {}", "Stornorechnung {}"),
     "credit note": ("credit note {}", "Gutschrift {}"),
+    # sums
+    "net": ("net", "netto"),
+    "gross": ("gross", "brutto"),
     # by what somebody is the recipient (`domain/recipients.py`)
     "named_by_invoice": ("invoice_recipient of invoice {}", "invoice_recipient der Rechnung {}"),
     "named_by_deal": ("invoice_recipient of deal {}", "invoice_recipient des Geschäfts {}"),

@@ -1,0 +1,12 @@
+-- How a restore of this database from a backup is noticed: Redis keeps the high-water mark (epoch, writes) of the writes to
+-- sevDesk. A database whose own mark is lower has forgotten writes. One row.
+CREATE TABLE sevdesk_restores (
+    id           boolean PRIMARY KEY DEFAULT true CHECK (id),
+    database_id  uuid,                         -- names the mark in Redis; set by the first worker
+    epoch        integer NOT NULL DEFAULT 1,   -- one more after each `recover`
+    writes       bigint NOT NULL DEFAULT 0,    -- id of the latest intent seen, which retention may have deleted since
+    noticed_at   timestamptz,                  -- when the latest restore was noticed or, else, `recover` was run
+    redis_mark   text,                         -- the mark that Redis had then
+    recovered_at timestamptz                   -- null, or earlier than noticed_at: no write leaves until `recover` ran
+);
+INSERT INTO sevdesk_restores DEFAULT VALUES;

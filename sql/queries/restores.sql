@@ -1,0 +1,43 @@
+-- Restores of this database from a backup: noticed, and recovered from.
+
+-- name: high_water_mark^
+-- The database's present mark, raised to its latest intent; `pending`: a restore was noticed, and `recover` has not run.
+WITH latest AS (
+    SELECT coalesce(max(id), 0) AS writes FROM sevdesk_intents
+), raised AS (
+    UPDATE sevdesk_restores r
+    SET database_id = coalesce(r.database_id, gen_random_uuid()), writes = greatest(r.writes, l.writes)
+    FROM latest l WHERE r.database_id IS NULL OR r.writes < l.writes
+    RETURNING r.*
+)
+SELECT database_id, epoch, writes, noticed_at > coalesce(recovered_at, '-infinity') IS TRUE AS pending
+FROM (SELECT * FROM raised UNION ALL SELECT r.* FROM sevdesk_restores r WHERE NOT EXISTS (SELECT FROM raised)) s;
+
+-- name: database_id$
+SELECT database_id FROM sevdesk_restores;
+
+-- name: restore_noticed!
+UPDATE sevdesk_restores SET noticed_at = clock_timestamp(), redis_mark = :mark
+WHERE noticed_at IS NULL OR noticed_at <= recovered_at;
+
+-- name: recovered^
+-- Writes may leave again. The new epoch is higher than the one that Redis knows, if it knows any.
+UPDATE sevdesk_restores r
+SET epoch = greatest(r.epoch, split_part(r.redis_mark, ' ', 1)::integer) + 1,
+    noticed_at = CASE WHEN r.noticed_at > coalesce(r.recovered_at, '-infinity') THEN r.noticed_at
+                      ELSE clock_timestamp() END,
+    recovered_at = clock_timestamp()
+RETURNING epoch, noticed_at, recovered_at;
+
+-- name: asked_before_restore$
+-- Whether the job was asked for before the latest restore was noticed, so that it may have run before that.
+SELECT EXISTS (SELECT FROM sevdesk_restores r JOIN sevdesk_jobs j ON j.asked_at < r.noticed_at WHERE j.job_id = :job_id);
+
+-- name: invoices_marked
+-- Our invoices with these numbers, for `recover`.
+SELECT id AS invoice_id, invoice_number AS number, external_id, accounting_sync_status AS sync_status, document_status
+FROM billing_invoices WHERE invoice_number = ANY (:numbers::text[]) ORDER BY invoice_number;
+
+-- name: known_credit_notes
+SELECT external_id FROM sevdesk_credit_notes
+UNION ALL SELECT cancellation_external_id FROM sevdesk_cancellations WHERE kind = 'credit_note';

@@ -1,0 +1,79 @@
+"""The command recover: after the database was restored from a backup, brings back what sevDesk has had since."""
+
+from dataclasses import fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from worker.cli.base import ACT, MUST_ACT, USAGE, AsJson, cli, fail, require_token, settings, show, with_store
+from worker.store import Store
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from worker.reconcile.recover import Recovery
+
+
+@cli.command(rich_help_panel=ACT)
+def recover(
+    since: Annotated[
+        str, typer.Option(metavar="TIME", help="A time before the backup, such as 2026-11-29T03:00; in Berlin, unless "
+                                               "it has an offset.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report; change nothing, ask for nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Bring back what a restored database has forgotten, and let writes leave again. Exit 3: a person must act."""
+    import structlog
+
+    from worker.maintenance.restore_watch import RestoreWatch
+    from worker.operator.connections import open_account_gated, other_account_of, redis_client
+    from worker.reconcile.recover import bring_back, look_back
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))  # the command prints its result itself
+    moment = _moment(since)
+
+    async def run(store: Store) -> tuple["Recovery", list[str]]:
+        async with open_account_gated(settings()) as account:
+            if (other := await other_account_of(store, account)) is not None:
+                fail(other)
+            found = await look_back(store, account.client, moment)
+        if dry_run:
+            return found, []
+        async with redis_client(settings().redis_url) as redis:
+            await RestoreWatch(store, redis).check()  # so that the new epoch is higher than the one in Redis
+        return found, await bring_back(store, found)
+
+    require_token()
+    found, jobs = with_store(run, "Nothing was changed; try again later.")
+    shown = {field.name: getattr(found, field.name) for field in fields(found)}
+    show(as_json, {**shown, "dry_run": dry_run, "jobs": jobs}, _view(found, jobs, dry_run))
+    if found.for_person:
+        raise typer.Exit(MUST_ACT)
+
+
+def _moment(text: str) -> datetime:
+    """Ends the command with exit code 2 if it is no time."""
+    from sevdesk_client.models import BERLIN
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        fail(f"--since is {text!r}; it must look like 2026-11-29T03:00 or 2026-11-29T02:00+00:00.", USAGE)
+    return moment if moment.tzinfo else moment.replace(tzinfo=BERLIN)
+
+
+def _view(found: "Recovery", jobs: list[str], dry_run: bool) -> "RenderableType":
+    from rich.console import Group
+
+    from worker.cli.tables import table
+    from worker.reconcile.html import counted
+
+    scope = f"{counted(found.documents, 'document')} in sevDesk changed since {found.since.isoformat()}"
+    head = f"{scope}: {counted(len(found.findings), 'difference')}, {found.for_person} for a person."
+    done = f"Writes may leave again; {counted(len(jobs), 'job')} asked for." if not dry_run else "Nothing was changed."
+    if not found.findings:
+        return f"{head} {done}"
+    rows = [(each.what, each.number, each.ours, each.theirs, each.next_step) for each in found.findings]
+    return Group(head, table(("what", "number", "here", "in sevDesk", "next step"), rows), done)

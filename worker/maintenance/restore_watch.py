@@ -1,0 +1,61 @@
+"""Notices that the database was restored from a backup: Redis remembers a later write to sevDesk than the database.
+
+Redis keeps the high-water mark: the epoch (one more after each `recover`) and the id of the latest intent. It is
+compared before a worker claims its first job on a new lock session, and then every two seconds, and raised only after
+that. So writes of the last two seconds before a restore may be missed; the look before each write finds those. Where
+Redis was emptied, or restored from a dump that is older than the database, the mark tells nothing, and is raised.
+"""
+
+import asyncio
+from contextlib import suppress
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from worker.store import Store
+from worker.store.rows import HighWaterRow
+
+log = structlog.get_logger()
+
+KEY = "sevdesk:writes:{database_id}"  # "EPOCH WRITES"
+REDIS_SECONDS = 1.0  # of a Redis that does not answer, as each check keeps a worker's lock session waiting
+
+
+class RestoreWatch:
+    """`pending`: a restore was noticed, and `recover` has not run since; no write may leave."""
+
+    def __init__(self, store: Store, redis: "Redis") -> None:
+        self._store, self._redis = store, redis
+        self.pending = False
+
+    async def check(self) -> None:
+        """Compare both marks, and raise the one in Redis. Without Redis nothing is compared. Raises as `Store`."""
+        database_id = await self._store.query("database_id")
+        told = None if database_id is None else await self._told(KEY.format(database_id=database_id))
+        # The database is read after Redis: it had committed each write before it was told there.
+        here: HighWaterRow = await self._store.query("high_water_mark")
+        mark = (here["epoch"], here["writes"])
+        if told is not None and told > mark and not here["pending"]:
+            await self._store.query("restore_noticed", mark="{} {}".format(*told))
+            here = {**here, "pending": True}
+        if here["pending"] and not self.pending:
+            next_step = "Nothing is written until sevdesk-worker recover --since TIME ran, TIME before the backup."
+            log.error("database.restored", reason="Redis knows later writes than the database.", next_step=next_step)
+        self.pending = here["pending"]
+        if not self.pending and (told is None or told < mark):
+            await self._tell(KEY.format(database_id=here["database_id"]), mark)
+
+    async def _told(self, key: str) -> tuple[int, int] | None:
+        try:
+            async with asyncio.timeout(REDIS_SECONDS):
+                told = await self._redis.get(key)
+            epoch, writes = (told or b"").split()
+            return int(epoch), int(writes)
+        except (RedisError, OSError, ValueError):  # unreachable, not there, or not ours
+            return None
+
+    async def _tell(self, key: str, mark: tuple[int, int]) -> None:
+        with suppress(RedisError, OSError):  # the next check tells it
+            async with asyncio.timeout(REDIS_SECONDS):
+                await self._redis.set(key, "{} {}".format(*mark))
