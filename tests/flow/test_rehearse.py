@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 from uuid import UUID
@@ -13,9 +14,11 @@ from flow.conftest import RunWorker
 from flow.operators import Operator
 from flow.to_publish import SITUATIONS, Scene
 
+from sevdesk_client.sandbox.http import server
 from sevdesk_client.sandbox.http.server import Running
 from worker.operator.connections import open_account
 from worker.operator.rehearse import Rehearsal, forecasts, rehearse
+from worker.operator.shadow import shadow_run
 from worker.settings import Settings
 from worker.store import Store
 
@@ -122,3 +125,32 @@ async def test_rehearse_groups_by_problem(scene: Scene, settings: Settings, tmp_
     await scene.spoilt(warned, "issue_date", "'2031-01-01'")
     assert (await operator.json("rehearse", "--to", f"{time_to_day()}", code=3))["invoices"] == 7
     assert (await operator.json("rehearse", "--from", "2030-12-31", code=3))["invoices"] == 1
+
+
+async def test_shadow_run_compares_documents(
+    scene: Scene, sevdesk: Running, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copies are published into a sandbox of its own, e-invoices judged; one that computes otherwise is found out."""
+    await scene.to(email="rechnung@example.com")
+    await scene.spoilt(await scene.to(), "is_e_invoice", "true")
+    await deal_with_both(scene, deducts=True)
+    await scene.usual(gross_amount="1.00")
+    page = tmp_path / "shadow.html"
+    shown = await Operator(settings, tmp_path).json("rehearse", "--against-sandbox", "--html", str(page), code=3)
+    assert (shown["invoices"], shown["publishes"]) == (5, 4)
+    assert [group["code"] for group in shown["groups"] if group["stops"]] == ["sums_differ"]
+    assert "1 would not" in page.read_text() and "sums_differ" in page.read_text()
+    assert await calls(sevdesk) == []
+    assert await scene.billing.db.fetchval("SELECT count(*) FROM sevdesk_contacts") == 0
+    start = server.running
+
+    @asynccontextmanager
+    async def wrong_by_a_cent() -> AsyncIterator[Running]:
+        async with start() as sandbox:
+            sandbox.sandbox.account.switches.change({"cent_off": True})
+            yield sandbox
+
+    monkeypatch.setattr(server, "running", wrong_by_a_cent)
+    found = await shadow_run(scene.store, settings, None, None)
+    assert {group.code for group in found.groups if group.stops} == {"sums_differ", "sevdesk_sums_differ"}
+    assert found.publishes == 0

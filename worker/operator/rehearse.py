@@ -121,6 +121,11 @@ async def rehearse(
     return report.made((*NOT_JUDGED, *missing))
 
 
+def summary(result: Rehearsal) -> str:
+    """How many would be published, in one sentence."""
+    return f"{result.invoices} approved invoices: {result.publishes} would be published, {result.stops} would not."
+
+
 class Report:
     """Counts what was rehearsed."""
 
