@@ -358,8 +358,9 @@ WHERE document_status = 'approved' AND accounting_sync_status NOT IN ('synced', 
 ORDER BY issue_date, invoice_number;
 
 -- name: subjects_in_doubt
--- What a write was open on, or refused of, so that a dry run must look closer.
-SELECT DISTINCT subject FROM sevdesk_intents WHERE closed_at IS NULL OR outcome = 'refused';
+-- Which of these a write is open on or was refused of, so that a dry run must look closer.
+SELECT DISTINCT subject FROM sevdesk_intents
+WHERE subject = ANY (:subjects::text[]) AND (closed_at IS NULL OR outcome = 'refused');
 
 -- name: readiness_companies
 -- Companies in Germany, or without a country, that invoices lead to which would have to be e-invoices: by association of

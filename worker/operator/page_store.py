@@ -35,7 +35,8 @@ class PageStore(ReadingStore):
         self._deals = {deal: {} for deal in deals}
         for row in await self._each("load_deal_invoices", [{"deal_id": deal, **about} for deal in deals]):
             self._deals[row["deal_id"]][row["id"]] = row
-        self._in_doubt = {row["subject"] for row in await super().query("subjects_in_doubt")}
+        subjects = [f"invoice:{id}" for id in invoice_ids] + [f"contact:{id}" for _, id in self._parties]
+        self._in_doubt = {row["subject"] for row in await super().query("subjects_in_doubt", subjects=subjects)}
 
     async def _load_parties(self, rows: Iterable[Row]) -> None:
         """Whoever may be a recipient of the page's invoices: as `load_context` chooses them."""

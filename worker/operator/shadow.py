@@ -10,8 +10,6 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-import httpx
-
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain.jobs import Kind, Payload
@@ -22,6 +20,7 @@ from worker.operator.page_store import PageStore
 from worker.operator.rehearse import Rehearsal, Report, walk
 from worker.settings import Settings
 from worker.steps.document import not_our_document
+from worker.steps.http_client import open_http
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.store import Store
 from worker.store.rows import Row
@@ -73,7 +72,7 @@ async def _sandbox(settings: Settings) -> AsyncIterator[SevdeskAccount]:
     """A fresh account. Raises ImportError without the extra `sandbox`."""
     from sevdesk_client.sandbox.http.server import running
 
-    async with running() as sandbox, httpx.AsyncClient(trust_env=False, timeout=settings.write_timeout) as http:
+    async with running() as sandbox, open_http({}, seconds=settings.write_timeout) as http:
         yield SevdeskAccount(SevDeskClient(http, sandbox.token, base_url=sandbox.base_url))
 
 
