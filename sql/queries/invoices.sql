@@ -104,10 +104,12 @@ WHERE number IS NOT NULL GROUP BY number;
 -- Positions are those of the document in sevDesk, as it was saved; where that is not on record, the billing system's.
 -- begun_before compares the jobs' first starts: a job that is claimed sees all others that came in before, so one that
 -- began first may have missed this one, and one that began later has not. A job with such a write has begun before.
-SELECT o.invoice_number AS number, o.document_kind, o.issue_date, o.currency,
+-- A job that is not there (`preview`, `rehearse`) counts as the last one that came in.
+SELECT o.id, o.deal_id, o.invoice_number AS number, o.document_kind, o.issue_date, o.currency,
        o.accounting_sync_status = 'synced' AS published,
-       coalesce(other.writes OR other.seq < own.seq, false) AS asked_before,
-       coalesce(other.writes OR (other.phase = 'running' AND other.started_at < own.started_at), false) AS begun_before,
+       coalesce(other.writes OR other.seq < coalesce(own.seq, 9223372036854775807), false) AS asked_before,
+       coalesce(other.writes OR (other.phase = 'running'
+                                 AND other.started_at < coalesce(own.started_at, 'infinity')), false) AS begun_before,
        CASE other.phase WHEN 'parked' THEN 'Infinity'
             ELSE coalesce(greatest(extract(epoch FROM other.due_at - clock_timestamp()), 0), 0) END::float8 AS due_in,
        coalesce(n.content -> 'positions',
@@ -152,7 +154,8 @@ FROM contacts WHERE id = ANY (:contact_ids::uuid[]);
 -- name: load_contact_link^
 -- While nobody knows whether a write to the contact, its address or its e-mail happened, the digest of that one is
 -- null, for sevDesk may hold either the old or the new data.
-SELECT c.contact_id, CASE WHEN o.step IS DISTINCT FROM 'contact' THEN c.contact_digest END AS contact_digest,
+SELECT c.party_kind, c.party_id, c.contact_id,
+       CASE WHEN o.step IS DISTINCT FROM 'contact' THEN c.contact_digest END AS contact_digest,
        c.address_id, CASE WHEN o.step IS DISTINCT FROM 'contact_address' THEN c.address_digest END AS address_digest,
        c.email_id, CASE WHEN o.step IS DISTINCT FROM 'contact_email' THEN c.email_digest END AS email_digest
 FROM sevdesk_contacts c

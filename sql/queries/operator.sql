@@ -334,6 +334,34 @@ UNION ALL
 SELECT sevdesk_template_id, 'billing_document_templates ' || id FROM billing_document_templates
 WHERE sevdesk_template_id IS NOT NULL;
 
+-- name: refused_before^
+-- The problem of the job whose same request sevDesk refused, if nothing else has become of that request since.
+SELECT problem, problem_parameters FROM (
+    SELECT i.outcome, j.problem, j.problem_parameters
+    FROM sevdesk_intents i JOIN sevdesk_jobs j USING (job_id)
+    WHERE i.subject = :subject AND i.action = :action AND i.request_sha256 = :request_sha256 AND i.closed_at IS NOT NULL
+    ORDER BY i.id DESC LIMIT 1) last
+WHERE outcome = 'refused' AND problem IS NOT NULL;
+
+-- name: last_publish_stop^
+-- Why the invoice's latest job of publishing stopped, if that is parked.
+SELECT job_id, problem, problem_parameters, finished_at FROM (
+    SELECT job_id, state, problem, problem_parameters, finished_at FROM sevdesk_jobs
+    WHERE invoice_id = :invoice_id AND kind = 'publish_invoice' ORDER BY seq DESC LIMIT 1) last
+WHERE state = 'parked' AND problem IS NOT NULL;
+
+-- name: invoices_to_rehearse
+-- Approved and not published, in the order of their days.
+SELECT id, invoice_number, document_kind, deal_id FROM billing_invoices
+WHERE document_status = 'approved' AND accounting_sync_status NOT IN ('synced', 'cancelled')
+  AND (:since::date IS NULL OR issue_date >= :since) AND (:until::date IS NULL OR issue_date <= :until)
+ORDER BY issue_date, invoice_number;
+
+-- name: subjects_in_doubt
+-- Which of these a write is open on or was refused of, so that a dry run must look closer.
+SELECT DISTINCT subject FROM sevdesk_intents
+WHERE subject = ANY (:subjects::text[]) AND (closed_at IS NULL OR outcome = 'refused');
+
 -- name: readiness_companies
 -- Companies in Germany, or without a country, that invoices lead to which would have to be e-invoices: by association of
 -- the invoice or its deal. Ordered by name.

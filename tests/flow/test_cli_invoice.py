@@ -98,7 +98,7 @@ async def test_preview_offline_asks_nothing(operator: Operator, billing: Billing
     assert await calls(sevdesk) == []
     assert preview["body"]["invoice"]["contact"] == {"id": 0, "objectName": "Contact"}
     assert preview["body"]["invoice"]["addressCountry"]["id"] == 1
-    assert [what.partition(":")[0] for what in preview["unknown"]] == ["contact", "contactPerson"]
+    assert [what.partition(":")[0] for what in preview["unknown"]] == ["contact", "contactPerson", "template"]
     assert (await operator.run("preview", str(invoice), SEVDESK_API_TOKEN=""))[0] == 2
 
 

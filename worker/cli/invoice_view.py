@@ -45,7 +45,7 @@ def history_view(history: InvoiceHistory) -> RenderableType:
     return Group(head, table(("when", "", "what", "detail"), rows))
 
 
-def _reckoning(found: "Reckoning", form: str) -> Iterator[tuple[str, str]]:
+def _reckoning(found: "Reckoning", form: str | None) -> Iterator[tuple[str, str]]:
     """The advances of a final invoice's deal, and what is deducted of them."""
     for advance in found.advances:
         sums = str(advance.sums) if advance.sums else "sums that cannot be computed"
@@ -67,11 +67,22 @@ def _shortened(text: str) -> str:
     return f"{text[:12]}…" if len(text) == 64 and text.isalnum() else text
 
 
+VERDICTS = {
+    "publishes": "would publish it",
+    "published": "is done already, and would change nothing",
+    "parks": "would park, for a person to act",
+    "rejects": "would be rejected",
+    "waits": "would wait and be tried again by itself",
+}
+
+
 def preview_view(preview: "Preview") -> RenderableType:
-    """Recipient, sums, advances, refusal, and the request's JSON."""
-    problem = preview.problem
+    """What would come of it, recipient, sums, advances, refusal, and the request's JSON."""
+    problem, before = preview.problem, preview.stopped_before
     head = facts(
-        ("invoice", preview.invoice_number),
+        ("invoice", f"{preview.invoice_number} ({preview.standing})"),
+        ("publishing", VERDICTS[preview.verdict]),
+        ("calls", ", ".join(preview.writes) or "none that writes"),
         ("recipient", preview.recipient or "none"),
         ("because", preview.recipient_reason),
         ("sums stated", str(preview.stated)),
@@ -80,6 +91,7 @@ def preview_view(preview: "Preview") -> RenderableType:
         ("template", preview.template_id or "none: sevDesk's default"),
         ("would stop", problem.cause() if problem else "no"),
         ("next step", problem.next_step(job=preview.invoice_number) if problem else "-"),
+        *([("stopped before", before.cause())] if before and before != problem else ()),
         *(("warning", warning) for warning in preview.warnings),
         *(("unknown here", what) for what in preview.unknown),
     )

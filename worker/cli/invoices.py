@@ -85,7 +85,7 @@ def preview(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what publishing an invoice would send, and the sums to expect. Sends nothing. Exit 3: it would stop."""
+    """Show what publishing an invoice would do, and send, with nothing written. Exit 3: it would not be published."""
     from worker.cli.invoice_view import preview_view
     from worker.operator.connections import open_account
     from worker.operator.preview import Preview, preview_of
@@ -99,8 +99,9 @@ def preview(
         require_token()
     result = with_store(read, "Use --offline to ask sevDesk nothing.")
     shown = {field.name: getattr(result, field.name) for field in fields(result)}
-    if result.problem is not None:
-        shown["problem"] = result.problem.as_dict(job=result.invoice_number)
+    for name in ("problem", "stopped_before"):
+        if shown[name] is not None:
+            shown[name] = shown[name].as_dict(job=result.invoice_number)
     show(as_json, shown, preview_view(result))
     if result.problem is not None:
         raise typer.Exit(MUST_ACT)

@@ -1,1 +1,1 @@
-"""What the operator's commands say: diagnosis, preview, field mapping, health checks."""
+"""What the operator's commands say: diagnosis, preview and rehearsal, field mapping, health checks."""

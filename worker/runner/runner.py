@@ -178,7 +178,9 @@ class Runner:
             if step.name in job.steps_done and not step.every_attempt and context.handback.external_id == document:
                 continue
             opened = pending if pending is not None and step.can_resolve(pending, job.job_id) else None
-            context = await self._step(job, replace(context, open_intent=opened), step, account)
+            if opened is not context.open_intent:  # else a copy of many fields for nothing
+                context = replace(context, open_intent=opened)
+            context = await self._step(job, context, step, account)
             pending = context.open_intent if opened else pending  # still open if the step could not tell
         return Done(result_of(kind.name, context))
 

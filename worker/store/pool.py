@@ -125,7 +125,7 @@ class Store:
     async def load_contact_link(self, party: Party) -> ContactLink | None:
         """The sevDesk contact of a company or person; None if it has none yet."""
         row = await self.query("load_contact_link", party_kind=party.kind, party_id=party.id)
-        return None if row is None else ContactLink(**row)
+        return None if row is None else from_row(ContactLink, row)
 
     async def record(
         self,

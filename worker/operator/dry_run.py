@@ -1,0 +1,171 @@
+"""Publishing with its writes stopped: the runner and its steps as they are, on a store that records nothing.
+
+sevDesk is a `ForecastAccount`, or any account that may be written to, such as that of a sandbox.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+from uuid import UUID
+
+from sevdesk_client.errors import Refused, SevDeskError, TokenRefused
+from worker.domain.events import LegalWarning
+from worker.domain.invoice import ContactLink, Party, PartyKind
+from worker.domain.jobs import Kind, Payload
+from worker.domain.ledger import Change, Job
+from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
+from worker.domain.problems import Problem
+from worker.handlers.write_once import Stop
+from worker.observability.metrics import Metrics
+from worker.operator.forecast import ForecastAccount, ForecastClient
+from worker.runner.runner import Runner
+from worker.settings import Settings
+from worker.steps import e_invoice, pdf
+from worker.steps.check import PUBLISHABLE
+from worker.steps.sevdesk_account import SevdeskAccount
+from worker.steps.step import Intent, Step, StepContext, StepResult
+from worker.store import LockSession, Store
+from worker.store.connection import run_statement
+from worker.store.rows import Row
+
+DRY_RUN = "dry run"  # the id of a job that is in no ledger
+# Steps that read the finalized document.
+READ_DOCUMENT = frozenset({pdf.PDF.name, pdf.XML.name, e_invoice.E_INVOICE.name})
+VERDICTS: dict[type[Outcome], str] = {
+    Done: "publishes", NotYet: "waits", Retry: "waits", Parked: "parks", Rejected: "rejects",
+}  # fmt: skip
+
+
+class ReadingStore(Store):
+    """Reads in transactions that Postgres lets write nothing, and keeps what `record` is given in memory."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store.pool, pooled=store.pooled)
+        self.warnings: list[LegalWarning] = []
+        self.links: dict[tuple[PartyKind, UUID], ContactLink] = {}
+
+    async def query(self, statement: str, /, **values: Any) -> Any:
+        async with self.pool.acquire() as connection, connection.transaction(readonly=True):
+            return await run_statement(connection, statement, **values)
+
+    async def load_contact_link(self, party: Party) -> ContactLink | None:
+        """As it would be now, had the dry run written."""
+        known = self.links.get((party.kind, party.id))
+        return known or await super().load_contact_link(party)
+
+    async def is_in_doubt(self, subject: str) -> bool:
+        """False if no write to the subject is open or was refused."""
+        return True
+
+    async def record(self, job: Job, changes: Sequence[Change] = (), **given: Any) -> set[UUID]:
+        events = [event for change in changes for event in change.events]
+        self.warnings += [event for event in events if isinstance(event, LegalWarning)]
+        return {change.invoice_id for change in changes}
+
+
+class NoLocks:
+    """Other jobs of the same recipient are under way for seconds at most, so that nothing waits for them."""
+
+    alive = True
+
+    async def hold(self, subject: str, patience: float) -> bool:
+        return True
+
+    async def release(self, subject: str) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """How publishing would end. `writes`: the calls it would make, in their order."""
+
+    outcome: Outcome
+    writes: tuple[str, ...]
+    warnings: tuple[LegalWarning, ...]
+    unknown: tuple[str, ...]  # what only sevDesk knows and was not asked
+    error: SevDeskError | None = None  # why sevDesk could not be asked
+    context: StepContext | None = field(default=None, repr=False)  # after the last step that ended
+
+    @property
+    def problem(self) -> Problem | None:
+        return None if isinstance(self.outcome, Done) else self.outcome.problem
+
+    @property
+    def verdict(self) -> str:
+        return VERDICTS[type(self.outcome)]
+
+
+class DryRunner(Runner):
+    """Runs a `publish_invoice` job that is in no ledger. One invoice at a time."""
+
+    def __init__(self, store: ReadingStore, account: SevdeskAccount, settings: Settings) -> None:
+        super().__init__(store, cast(LockSession, NoLocks()), account, settings, Metrics())
+        self.reading = store
+        self.forecast = account.forecast if isinstance(account, ForecastAccount) else None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._writes: list[str] = []
+        self._error: SevDeskError | None = None
+        self._context: StepContext | None = None
+        self.reading.warnings = []
+        if self.forecast:
+            self.forecast.begin()
+
+    async def publish(self, invoice_id: UUID) -> Forecast:
+        """What a new job of this invoice would come to."""
+        self._begin()
+        payload = {"invoice_id": str(invoice_id)}
+        about = (invoice_id, None, None, f"invoice:{invoice_id}")  # the invoice, for nobody, with its order key
+        outcome = await self._execute(Job(DRY_RUN, "publish_invoice", payload, "operator", *about, 0, 0, ()))
+        return Forecast(
+            outcome=outcome,
+            writes=tuple(self._writes),
+            warnings=tuple(self.reading.warnings),
+            unknown=tuple(self.forecast.unknown) if self.forecast else (),
+            error=self._error,
+            context=self._context,
+        )
+
+    async def _steps(self, job: Job, kind: Kind, payload: Payload, account: SevdeskAccount) -> Outcome:
+        try:
+            return await super()._steps(job, kind, payload, account)
+        except SevDeskError as error:
+            if not isinstance(error, Refused) or isinstance(error, TokenRefused):
+                self._error = error
+            raise
+
+    async def _look_and_leap(self, job: Job, context: StepContext, step: Step, account: SevdeskAccount) -> StepContext:
+        if step is PUBLISHABLE:
+            context = replace(context, warned=frozenset())  # what has been said before is said again
+        if self.forecast:
+            if step.name in READ_DOCUMENT and (self.forecast.finalizes or not self.forecast.real):
+                return context
+            self.forecast.look_at(context)
+        self._context = await super()._look_and_leap(job, context, step, account)
+        if self._context.link is not None:
+            party = self._context.party
+            self.reading.links[party.kind, party.id] = self._context.link
+        return self._context
+
+    async def _leap(
+        self, job: Job, context: StepContext, step: Step, intent: Intent, account: SevdeskAccount
+    ) -> tuple[StepResult, int]:
+        """No intent is stored."""
+        if self.forecast:
+            await self._stop_if_refused_before(step.subject(context), intent, self.forecast)
+        self._writes.append(intent.action)
+        try:
+            return await step.leap(intent, account), 0
+        except SevDeskError as error:
+            error.redact(context.private_texts)
+            raise
+
+    async def _stop_if_refused_before(self, subject: str, intent: Intent, forecast: ForecastClient) -> None:
+        """What sevDesk refused the last time, it is taken to refuse again; of templates its list decides."""
+        if not await self.reading.is_in_doubt(subject) or (intent.action == "change_parameter" and forecast.real):
+            return
+        about = {"subject": subject, "action": intent.action, "request_sha256": intent.request_sha256}
+        refused: Row | None = await self.reading.query("refused_before", **about)
+        if refused is not None:
+            raise Stop(Parked(Problem(refused["problem"], refused["problem_parameters"])))
