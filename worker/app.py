@@ -69,7 +69,11 @@ class App:
         logged = False
         while not self._stop.is_set():
             try:
-                store = await Store.connect(self.settings.database_url, size=max(4, self.settings.worker_max_jobs // 2))
+                store = await Store.connect(
+                    self.settings.database_url,
+                    size=max(4, self.settings.worker_max_jobs // 2),
+                    billing_schema=self.settings.billing_schema,
+                )
                 try:
                     if store.pooled or self.settings.database_lock_url:
                         await require_session_locks(self.settings.lock_url)
@@ -99,7 +103,12 @@ class App:
         metrics = self.metrics
         postgres = Outage("postgres")
         locks = LockSession(
-            settings.lock_url, self.name, settings.person_job_limit, self._locks_lost, lambda: claims.wake()
+            settings.lock_url,
+            self.name,
+            settings.person_job_limit,
+            self._locks_lost,
+            lambda: claims.wake(),
+            settings.billing_schema,
         )
         runner = Runner(store, locks, account, settings, metrics)
         claims = self.claims = ClaimLoop(

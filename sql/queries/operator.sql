@@ -40,9 +40,14 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND a.datname = c
 SELECT pg_backend_pid();
 
 -- name: session_defaults^
--- What this session begins with; statement_timeout in ms, 0 for none.
+-- What this session begins with; statement_timeout in ms, 0 for none; the first schema of its search path.
 SELECT current_setting('default_transaction_isolation') AS isolation,
-       (SELECT setting::integer FROM pg_settings WHERE name = 'statement_timeout') AS statement_timeout;
+       (SELECT setting::integer FROM pg_settings WHERE name = 'statement_timeout') AS statement_timeout,
+       current_schema() AS first_schema;
+
+-- name: put_schema_first$
+-- For the rest of the session.
+SELECT set_config('search_path', quote_ident(:schema::text) || ', ' || current_setting('search_path'), false);
 
 -- name: set_session_setting$
 SELECT set_config(:name, :value, false);
@@ -286,7 +291,7 @@ RETURNING id;
 
 -- name: billing_columns
 -- The columns of the tables as they are, and what this role may do with each.
-SELECT c.relname AS table_name, a.attname AS column_name, format_type(a.atttypid, NULL) AS type,
+SELECT c.relname AS table_name, a.attname AS column_name, format_type(a.atttypid, NULL) AS type, c.relkind = 'v' AS is_view,
        has_column_privilege(c.oid, a.attnum, 'SELECT') AS may_select,
        has_column_privilege(c.oid, a.attnum, 'INSERT') AS may_insert,
        has_column_privilege(c.oid, a.attnum, 'UPDATE') AS may_update

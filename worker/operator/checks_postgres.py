@@ -7,6 +7,7 @@ from time import monotonic
 
 from worker.domain.health_check import Check, check_that
 from worker.domain.schedule import is_allowed
+from worker.operator.checks_views import advice_about, view_checks
 from worker.operator.health import not_allowed, restored
 from worker.operator.leader import silent_leader
 from worker.operator.rows import AccountRow
@@ -36,14 +37,16 @@ Columns = Mapping[tuple[str, str], Row]
 async def postgres_checks(settings: Settings) -> list[Check]:
     """All checks of Postgres; if it cannot be reached, only that one. Raises nothing."""
     try:
-        store = await Store.connect(settings.database_url, size=1, name="sevdesk-worker doctor")
+        store = await Store.connect(
+            settings.database_url, size=1, name="sevdesk-worker doctor", billing_schema=settings.billing_schema
+        )
     except UNREACHABLE as error:
         does = "refuses" if isinstance(error, PostgresError) else "does not answer"
         return [Check("postgres", "fail", f"Postgres {does}: {postgres_cause(error)}. Check DATABASE_URL.")]
     try:
         return [
             *await _server(store),
-            *await _pooler(store),
+            *await _pooler(store, settings.billing_schema),
             *await _leader(store),
             *await _fail_on_error("session locks", _locks(settings), "Check DATABASE_LOCK_URL."),
             *await _fail_on_error("foreign locks", _foreign_locks(store), "Run sevdesk-worker migrate."),
@@ -105,13 +108,14 @@ async def _leader(store: Store) -> list[Check]:
     return [Check("leader", "fail", said)] if said else []
 
 
-async def _pooler(store: Store) -> list[Check]:
+async def _pooler(store: Store, billing_schema: str | None) -> list[Check]:
     """What the worker sets for each session itself must be the role's where a pooler stands in between."""
     if not store.pooled:
         return []
     row: Row = await store.query("session_defaults")
     slow = not 0 < row["statement_timeout"] <= STATEMENT_TIMEOUT * 1000
     wrong = ["statement_timeout"] * slow + ["default_transaction_isolation"] * (row["isolation"] != "read committed")
+    wrong += ["search_path"] * (billing_schema not in (None, row["first_schema"]))
     good = "DATABASE_URL goes through a pooler; the role has the settings that are lost there."
     bad = f"DATABASE_URL goes through a pooler, and the role lacks {' and '.join(wrong)}. "
     bad += "Let it name sevdesk_worker, and run sql/roles.sql, which sets them."
@@ -119,7 +123,7 @@ async def _pooler(store: Store) -> list[Check]:
 
 
 async def _migrations(store: Store, settings: Settings) -> list[Check]:
-    unfit = await unfit_statements(settings.database_url)
+    unfit = await unfit_statements(settings.database_url, None if store.pooled else settings.billing_schema)
     bad = f"{len(unfit)} statements do not fit the database ({', '.join(unfit[:3])}). "
     bad += "Run sevdesk-worker migrate, unless billing tables are missing."
     good = "Every statement of the worker fits the database."
@@ -177,6 +181,11 @@ async def _billing(store: Store) -> list[Check]:
     if not columns:
         bad = "The billing system's tables are not in this database. Check DATABASE_URL; for a try, "
         return [Check("billing tables", "fail", f"{bad}sevdesk-worker migrate --billing-reference makes them.")]
+    if any(row["is_view"] for row in rows):
+        rights = {(table, name) for _, table, name in expected_rights()}
+        needed = {key: type_ for key, type_ in expected.items() if key in rights}
+        viewed = await view_checks(store, needed, columns, contract_faults(needed, columns))
+        return [*viewed, await _rights(store, columns)]
     faults = contract_faults(expected, columns)
     tables = len({table for table, _ in expected})
     good = f"{tables} tables, {len(expected)} columns are as expected."
@@ -221,7 +230,8 @@ def contract_faults(expected: Mapping[tuple[str, str], str], columns: Columns) -
         if column is None:
             faults.append(f"{table}.{name} is missing")
         elif column["type"] not in ACCEPTED_TYPES.get(type_, (type_,)):
-            faults.append(f"{table}.{name} is {column['type']}, not {type_}")
+            advice = advice_about(type_, column["type"]) if column.get("is_view") else None
+            faults.append(f"{table}.{name} is {column['type']}, not {type_}{f' ({advice})' if advice else ''}")
     return faults
 
 
