@@ -361,5 +361,6 @@ SELECT c.id, c.name, c.email, c.street, c.zip, c.city, upper(c.country_code) AS 
        count(*) AS invoices, max(i.issue_date) AS latest, array_agg(DISTINCT i.tax_rule) AS tax_rules
 FROM invoices i JOIN companies c ON c.id = i.company_id
 WHERE upper(coalesce(nullif(btrim(c.country_code), ''), 'DE')) = 'DE'
-GROUP BY c.id
+-- All columns: a view's id is no primary key, on which the others would depend.
+GROUP BY c.id, c.name, c.email, c.street, c.zip, c.city, c.country_code, c.vat_id, c.buyer_reference
 ORDER BY c.name, c.id;

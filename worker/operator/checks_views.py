@@ -119,7 +119,7 @@ async def _values(views: ViewTrial) -> Check:
             key = (each["table_name"], name)
             if value is None and key in nulls:
                 found[f"{key[0]}.{name} is null in some rows"] = None
-            elif value is not None and value not in words.get(key, {value}):
+            elif value is not None and key in words and value not in words[key]:
                 found[f"{key[0]}.{name} holds a word that is none of {', '.join(sorted(words[key]))}"] = None
     good = f"{len(sample)} rows hold what they should."
     bad = f"{'; '.join(found)}. Mend the rows, or the view (coalesce, CASE)."
@@ -186,12 +186,8 @@ async def _event_log(views: ViewTrial, invoice: Row) -> Check:
         return Check("event log", "fail", bad, _trigger("log_event", EVENTS))
     right = [row["place"] for row in found] == ["1", "2", "3"] and all(row["has_id"] for row in found)
     if right and not all(row["in_time"] for row in found):
-        bad = (
-            "Times in billing_invoice_event_log are shifted, or not kept to the microsecond: events that are recorded "
-        )
-        bad += (
-            "together would lose their order. Make the column timestamp(6) or timestamptz, and look at its time zone."
-        )
+        bad = "Times in billing_invoice_event_log are shifted, or not kept to the microsecond: events that are "
+        bad += "recorded together would lose their order. Make the column timestamp(6) or timestamptz; mind its zone."
         return Check("event log", "fail", bad)
     bad = "Not every event arrives whole: fill id, created_at and payload where they are null. Look at the trigger."
     return check_that("event log", right, "Events arrive whole (tried, and rolled back).", bad)

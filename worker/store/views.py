@@ -22,7 +22,7 @@ LOCK_WAIT = "SET LOCAL lock_timeout = '2s'"
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """How Postgres finds rows by a condition: by an index that holds all of it, or not.
+    """How Postgres finds rows by a condition: by an index on all that is compared, or not.
 
     `unique`: by an index that allows one row each. `ddl`: an index that would do, if there is none.
     """
@@ -55,7 +55,8 @@ class ViewTrial:
         plan = await self._plan(name, "enable_seqscan")
         nodes = list(_nodes(plan))
         found = [node["Index Name"] for node in nodes if "Index Name" in node]
-        indexed = bool(found) and not any("Filter" in node or node["Node Type"] == "Seq Scan" for node in nodes)
+        left = [part for node in nodes for part in _compared(node.get("Filter", ""))]
+        indexed = bool(found) and not left and all(node["Node Type"] != "Seq Scan" for node in nodes)
         place = next((node["Schema"] for node in nodes if "Schema" in node), "")
         unique = indexed and (await self.rows("is_unique", place, found[0]))[0][0]
         return Lookup(indexed, unique, "" if indexed else await self._ddl(name))
@@ -67,7 +68,8 @@ class ViewTrial:
         nodes = list(_nodes(await self._plan(name, *without, verbose=False)))
         condition = next((node["Filter"] for node in nodes if "Filter" in node), "")
         key = next((node["Sort Key"][0] for node in nodes if "Sort Key" in node), None)
-        parts = [key] if key else [part for part in re.findall(r"\((.+?) = '[^']*'::\w+\)", condition) if part]
+        own = re.compile(rf'"?{re.escape(table["Alias"])}"?\.')  # a sort key has the table's name before its columns
+        parts = [own.sub("", key)] if key else list(_compared(condition))
         columns = ", ".join(part if re.fullmatch(r'"?\w+"?', part) else f"({part})" for part in parts)
         where = f" WHERE {condition}" if key else ""
         place = await self._connection.fetchval(
@@ -128,3 +130,13 @@ def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield plan
     for below in plan.get("Plans", ()):
         yield from _nodes(below)
+
+
+def _compared(condition: str) -> Iterator[str]:
+    """What a condition compares with a constant: `a` and `(b)::text` of `((a = 'x') AND ((b)::text = 'y'))`."""
+    for part in condition.split(" AND "):
+        left, sign, _ = part.partition(" = '")
+        while left.startswith("(") and left.count("(") > left.count(")"):
+            left = left.removeprefix("(")
+        if sign:
+            yield left
