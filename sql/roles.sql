@@ -7,7 +7,7 @@
 --
 -- Where views stand for the billing tables (BILLING_SCHEMA), their schema comes first:
 --
---     PGOPTIONS='-c search_path=sevdesk_views,public' psql "$OWNER_URL" -f sql/roles.sql
+--     psql "$OWNER_URL" -c "SET search_path = sevdesk_views, public" -f sql/roles.sql
 --
 -- The role then gets rights on the views only, and their schema first in its own search path in this database. That is
 -- what holds through a pooler such as PgBouncer, where the worker cannot set it for its sessions; for a role of your

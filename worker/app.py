@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import socket
+from collections.abc import Callable
 from uuid import uuid4
 
 import structlog
@@ -93,6 +94,12 @@ class App:
                 await wait_for(self._stop, RECONNECT_SECONDS)
         return None
 
+    def _lock_session(self, on_request: Callable[[], None]) -> LockSession:
+        given = self.settings
+        return LockSession(
+            given.lock_url, self.name, given.person_job_limit, self._locks_lost, on_request, given.billing_schema
+        )
+
     async def _work(self, stack: contextlib.AsyncExitStack, store: Store) -> None:
         settings = self.settings
         redis = connect_redis(settings.redis_url)
@@ -102,14 +109,7 @@ class App:
         account = await self._account(stack, token, gate, store, restores) if token and gate else None
         metrics = self.metrics
         postgres = Outage("postgres")
-        locks = LockSession(
-            settings.lock_url,
-            self.name,
-            settings.person_job_limit,
-            self._locks_lost,
-            lambda: claims.wake(),
-            settings.billing_schema,
-        )
+        locks = self._lock_session(lambda: claims.wake())
         runner = Runner(store, locks, account, settings, metrics)
         claims = self.claims = ClaimLoop(
             locks, runner.run, store.notifications.request, metrics, postgres, slots=settings.worker_max_jobs

@@ -283,7 +283,7 @@ OWN_GROWING = {"Invoice", "InvoiceItem", "InvoiceEvent"}
 
 
 async def test_views_hide_no_index(billing: Billing) -> None:
-    """Through the views, no statement reads a growing table of the company from end to end, the known exceptions aside."""
+    """Through the views, no statement reads a growing table of the company from end to end, known exceptions aside."""
     async with billing.db.acquire() as connection:
         await connection.execute(ROWS)
         await connection.execute("VACUUM ANALYZE")
