@@ -199,6 +199,9 @@ FAULTS = {
         "billing tables", "deals.id is integer, not uuid (the worker's keys are uuids. Give the table a uuid", "",
     ),
     instead("deals", '"id" AS id, "dealType" AS deal_type', "Deal"): ("billing tables", "not text (write CASE", ""),
+    f"DROP SCHEMA {VIEWS} CASCADE; CREATE SCHEMA {VIEWS}": (
+        "billing tables", "contacts.id is missing", "CREATE VIEW billing_invoice_items AS SELECT",
+    ),
     instead("deals", '"id" AS id', "Deal"): (
         "billing tables", "deals.deal_type is missing", 'ALTER TABLE "Deal" ADD COLUMN deal_type text',
     ),

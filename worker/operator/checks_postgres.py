@@ -53,7 +53,9 @@ async def postgres_checks(settings: Settings) -> list[Check]:
             *await _fail_on_error("migrations", _migrations(store, settings), "Run sevdesk-worker migrate."),
             *await _fail_on_error("sync interval", _interval(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error("restore", _restore(store), "Run sevdesk-worker migrate."),
-            *await _fail_on_error("billing tables", _billing(store), "Look at the billing tables."),
+            *await _fail_on_error(
+                "billing tables", _billing(store, settings.billing_schema), "Look at the billing tables."
+            ),
         ]
     finally:
         await store.close()
@@ -174,14 +176,14 @@ def expected_rights() -> list[tuple[str, str, str]]:
     return [(right, table, name.strip()) for right, names, table in grants for name in names.split(",")]
 
 
-async def _billing(store: Store) -> list[Check]:
+async def _billing(store: Store, billing_schema: str | None) -> list[Check]:
     expected = expected_columns()
     rows: list[Row] = await store.query("billing_columns", tables=sorted({table for table, _ in expected}))
     columns = {(row["table_name"], row["column_name"]): row for row in rows}
-    if not columns:
+    if not columns and not billing_schema:
         bad = "The billing system's tables are not in this database. Check DATABASE_URL; for a try, "
         return [Check("billing tables", "fail", f"{bad}sevdesk-worker migrate --billing-reference makes them.")]
-    if any(row["is_view"] for row in rows):
+    if billing_schema or any(row["is_view"] for row in rows):
         rights = {(table, name) for _, table, name in expected_rights()}
         needed = {key: type_ for key, type_ in expected.items() if key in rights}
         viewed = await view_checks(store, needed, columns, contract_faults(needed, columns))

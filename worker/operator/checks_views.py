@@ -60,7 +60,8 @@ async def view_checks(
     """
     async with Trial(store) as views:
         if faults:
-            bad = f"{'; '.join(faults)}. Compare with sql/billing/tables.sql. {EXAMPLE}"
+            more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
+            bad = f"{'; '.join(faults[:5])}{more}. Compare with sql/billing/tables.sql. {EXAMPLE}"
             ddl = [line async for line in _missing_columns(views, needed, columns)]
             return [Check("billing tables", "fail", bad, "\n".join(ddl) or None)]
         return [
