@@ -5,6 +5,14 @@
 --     psql "$OWNER_URL" -f sql/roles.sql
 --     ALTER ROLE sevdesk_worker LOGIN PASSWORD '...';      -- once; then DATABASE_URL names sevdesk_worker
 --
+-- Where views stand for the billing tables (BILLING_SCHEMA), their schema comes first:
+--
+--     psql "$OWNER_URL" -c "SET search_path = sevdesk_views, public" -f sql/roles.sql
+--
+-- The role then gets rights on the views only, and their schema first in its own search path in this database. That is
+-- what holds through a pooler such as PgBouncer, where the worker cannot set it for its sessions; for a role of your
+-- own: ALTER ROLE ... IN DATABASE ... SET search_path = sevdesk_views, public.
+--
 -- `migrate` itself must run as the owner. May be repeated: rights that are not granted here are taken away.
 
 DO $$
@@ -32,6 +40,20 @@ REVOKE ALL ON ALL TABLES IN SCHEMA public FROM sevdesk_worker;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM sevdesk_worker;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM sevdesk_worker;
 GRANT USAGE ON SCHEMA public TO sevdesk_worker;
+
+-- The schema of the views.
+DO $$
+DECLARE
+    views text := (SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = to_regclass('billing_invoices'));
+BEGIN
+    IF views <> 'public' THEN
+        EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %s FROM sevdesk_worker', views);
+        EXECUTE format('GRANT USAGE ON SCHEMA %s TO sevdesk_worker', views);
+        EXECUTE format('ALTER ROLE sevdesk_worker IN DATABASE %I SET search_path = %s, public', current_database(), views);
+    END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE WARNING 'The search path of sevdesk_worker may be changed by its creator only; a pooler needs it.';
+END $$;
 
 -- Reading tables of the billing system: only these columns, so that columns it adds later stay unreadable.
 GRANT SELECT (id, first_name, last_name, email, street, zip, city, country_code, is_internal, is_admin)

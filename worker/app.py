@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import socket
+from collections.abc import Callable
 from uuid import uuid4
 
 import structlog
@@ -69,7 +70,11 @@ class App:
         logged = False
         while not self._stop.is_set():
             try:
-                store = await Store.connect(self.settings.database_url, size=max(4, self.settings.worker_max_jobs // 2))
+                store = await Store.connect(
+                    self.settings.database_url,
+                    size=max(4, self.settings.worker_max_jobs // 2),
+                    billing_schema=self.settings.billing_schema,
+                )
                 try:
                     if store.pooled or self.settings.database_lock_url:
                         await require_session_locks(self.settings.lock_url)
@@ -89,6 +94,12 @@ class App:
                 await wait_for(self._stop, RECONNECT_SECONDS)
         return None
 
+    def _lock_session(self, on_request: Callable[[], None]) -> LockSession:
+        given = self.settings
+        return LockSession(
+            given.lock_url, self.name, given.person_job_limit, self._locks_lost, on_request, given.billing_schema
+        )
+
     async def _work(self, stack: contextlib.AsyncExitStack, store: Store) -> None:
         settings = self.settings
         redis = connect_redis(settings.redis_url)
@@ -98,9 +109,7 @@ class App:
         account = await self._account(stack, token, gate, store, restores) if token and gate else None
         metrics = self.metrics
         postgres = Outage("postgres")
-        locks = LockSession(
-            settings.lock_url, self.name, settings.person_job_limit, self._locks_lost, lambda: claims.wake()
-        )
+        locks = self._lock_session(lambda: claims.wake())
         runner = Runner(store, locks, account, settings, metrics)
         claims = self.claims = ClaimLoop(
             locks, runner.run, store.notifications.request, metrics, postgres, slots=settings.worker_max_jobs

@@ -70,6 +70,8 @@ class Settings(BaseSettings):
     # Session locks need a direct connection: set this when DATABASE_URL goes through a transaction-mode pooler.
     database_lock_url: str | None = Field(default=None, repr=False)
     redis_url: str = Field(repr=False)
+    # A schema with views, named as in sql/billing/tables.sql, of a company's own tables; None: the tables are named so.
+    billing_schema: str | None = Field(default=None, max_length=63, pattern=r"^[A-Za-z_][A-Za-z0-9_$]*$")
 
     sevdesk_api_token: SecretStr | None = None
     sevdesk_base_url: str = "https://my.sevdesk.de/api/v1"

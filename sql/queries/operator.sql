@@ -40,9 +40,14 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND a.datname = c
 SELECT pg_backend_pid();
 
 -- name: session_defaults^
--- What this session begins with; statement_timeout in ms, 0 for none.
+-- What this session begins with; statement_timeout in ms, 0 for none; the first schema of its search path.
 SELECT current_setting('default_transaction_isolation') AS isolation,
-       (SELECT setting::integer FROM pg_settings WHERE name = 'statement_timeout') AS statement_timeout;
+       (SELECT setting::integer FROM pg_settings WHERE name = 'statement_timeout') AS statement_timeout,
+       current_schema() AS first_schema;
+
+-- name: put_schema_first$
+-- For the rest of the session.
+SELECT set_config('search_path', quote_ident(:schema::text) || ', ' || current_setting('search_path'), false);
 
 -- name: set_session_setting$
 SELECT set_config(:name, :value, false);
@@ -286,7 +291,7 @@ RETURNING id;
 
 -- name: billing_columns
 -- The columns of the tables as they are, and what this role may do with each.
-SELECT c.relname AS table_name, a.attname AS column_name, format_type(a.atttypid, NULL) AS type,
+SELECT c.relname AS table_name, a.attname AS column_name, format_type(a.atttypid, NULL) AS type, c.relkind = 'v' AS is_view,
        has_column_privilege(c.oid, a.attnum, 'SELECT') AS may_select,
        has_column_privilege(c.oid, a.attnum, 'INSERT') AS may_insert,
        has_column_privilege(c.oid, a.attnum, 'UPDATE') AS may_update
@@ -384,5 +389,6 @@ SELECT c.id, c.name, c.email, c.street, c.zip, c.city, upper(c.country_code) AS 
        count(*) AS invoices, max(i.issue_date) AS latest, array_agg(DISTINCT i.tax_rule) AS tax_rules
 FROM invoices i JOIN companies c ON c.id = i.company_id
 WHERE upper(coalesce(nullif(btrim(c.country_code), ''), 'DE')) = 'DE'
-GROUP BY c.id
+-- All columns: a view's id is no primary key, on which the others would depend.
+GROUP BY c.id, c.name, c.email, c.street, c.zip, c.city, c.country_code, c.vat_id, c.buyer_reference
 ORDER BY c.name, c.id;

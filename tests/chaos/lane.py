@@ -25,6 +25,7 @@ from sevdesk_client.sandbox.http.faults import Fault
 from sevdesk_client.sandbox.http.server import Running, running
 from worker.local import services as local
 from worker.local.services import Services
+from worker.store.sql_files import sql_dir
 
 # Seconds; a write may take two thirds of it on our side. Much longer than any step here takes, even on a busy machine.
 QUARANTINE = 1.8
@@ -108,14 +109,28 @@ class Lane:
         self.sevdesk.sandbox.faults.clear()
 
 
+async def _worker_url(pool: asyncpg.Pool, url: str) -> str:
+    """The database for the role of `sql/roles.sql`."""
+    await pool.execute((sql_dir() / "roles.sql").read_text())
+    await pool.execute("ALTER ROLE sevdesk_worker LOGIN PASSWORD 'only-in-tests'")
+    parts = urlsplit(url)
+    return parts._replace(netloc=f"sevdesk_worker:only-in-tests@{parts.netloc.rpartition('@')[2]}").geturl()
+
+
 @asynccontextmanager
-async def lane(services: Services, template: str, nursery: Nursery, number: int) -> AsyncIterator[Lane]:
-    """A lane of its own; `number` is its Redis database."""
+async def lane(
+    services: Services, template: str, nursery: Nursery, number: int, *, views: str = ""
+) -> AsyncIterator[Lane]:
+    """A lane of its own; `number` is its Redis database. `views`: BILLING_SCHEMA, as the worker's role sees it."""
     name = f"chaos_{secrets.token_hex(6)}"
     url = await asyncio.to_thread(local.create_database, services, name, template=template)
     redis_url = urlsplit(services.redis_url)._replace(path=f"/{number}").geturl()
     try:
-        async with asyncpg.create_pool(url, min_size=1, max_size=4) as pool, running() as sevdesk:
+        path = {"search_path": f"{views}, public"} if views else {}
+        async with (
+            asyncpg.create_pool(url, min_size=1, max_size=4, server_settings=path) as pool,
+            running() as sevdesk,
+        ):
             admin = await pool.fetchval(
                 "INSERT INTO contacts (last_name, is_internal, is_admin) VALUES ('Chefin', true, true) RETURNING id"
             )
@@ -127,7 +142,8 @@ async def lane(services: Services, template: str, nursery: Nursery, number: int)
             async with redis.asyncio.Redis.from_url(redis_url) as client:
                 await client.flushdb()
                 environment = {
-                    "DATABASE_URL": url,
+                    "DATABASE_URL": await _worker_url(pool, url) if views else url,
+                    "BILLING_SCHEMA": views,
                     "REDIS_URL": redis_url,
                     "SEVDESK_BASE_URL": sevdesk.base_url,
                     "SEVDESK_API_TOKEN": sevdesk.token,

@@ -90,6 +90,13 @@ async def test_month_ends_as_it_should(tmp_path: Path) -> None:
     assert "job.done" in (tmp_path / "worker.log").read_text()
 
 
+async def test_month_ends_well_on_own_tables(tmp_path: Path) -> None:
+    """The same month on tables of another form, through views, with rights on these only."""
+    code, output = await run_demo("--out", tmp_path, "--own-tables")
+    assert (code, failed_checks(output)) == (0, {}), output
+    assert len(table(output)) == 33
+
+
 async def test_every_difference_is_named(sevdesk: Running, tmp_path: Path) -> None:
     """An unplanned payment and an unknown invoice fail their checks; older contents of the sandbox do not."""
     await control(sevdesk, "POST", "seed", {"invoices": 3})

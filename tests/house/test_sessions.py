@@ -10,7 +10,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # Locks of a transaction (pg_try_advisory_xact_lock) and NOTIFY may go through a pooler.
 SESSION = re.compile(r"pg_(?:try_)?advisory_(?:un)?lock|\bset_config\(|\A\s*(?:SET|LISTEN|UNLISTEN|PREPARE|DECLARE)\b")
 FUNCTION = re.compile(r"CREATE FUNCTION (\w+).*?\$function\$(.*?)\$function\$", re.S)
-MAY = ("worker/store/locks.py", "worker/store/probe.py")
+# connection.py sets the search path of new connections that do not go through a pooler.
+MAY = ("worker/store/locks.py", "worker/store/probe.py", "worker/store/connection.py")
 
 
 def test_session_statements_stay_direct() -> None:

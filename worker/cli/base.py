@@ -131,10 +131,12 @@ def with_store(act: Callable[["Store"], Awaitable[T]], advice: str = "") -> T:
     from worker.store import CONNECTION_LOST, Store, postgres_cause
     from worker.store.rows import UnknownValue
 
-    url = settings().database_url
+    given = settings()
 
     async def work() -> T:
-        store = await Store.connect(url, size=1, name="sevdesk-worker cli")
+        store = await Store.connect(
+            given.database_url, size=1, name="sevdesk-worker cli", billing_schema=given.billing_schema
+        )
         try:
             return await act(store)
         finally:

@@ -21,8 +21,9 @@ def migrate(
     from worker.store.migrate import NotMigrated, billing_tables
     from worker.store.migrate import migrate as apply
 
+    given = settings()
     try:
-        applied = apply(settings().database_url, billing_reference=billing_reference)
+        applied = apply(given.database_url, billing_reference=billing_reference, billing_schema=given.billing_schema)
     except psycopg.OperationalError as error:
         fail(f"Cannot reach Postgres: {_first_line(error)}. Check DATABASE_URL.")
     except psycopg.errors.InsufficientPrivilege as error:

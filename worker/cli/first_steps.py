@@ -46,6 +46,8 @@ def seed(
     from worker.demo.seed import NotEmptyError
     from worker.demo.seed import seed as insert
 
+    if settings().billing_schema:
+        fail("seed fills the reference tables; BILLING_SCHEMA says that yours are others.")
     try:
         admin = insert(settings().database_url, invoices)
     except NotEmptyError as error:

@@ -28,7 +28,7 @@ def doctor(as_json: AsJson = False) -> None:
     checks = asyncio.run(check_all())
     table = Table.grid(padding=(0, 2))
     for check in checks:
-        said = " ".join(filter(None, (check.detail, check.next_step)))
+        said = "\n".join(filter(None, (check.detail, check.next_step)))  # DDL begins on a line of its own
         table.add_row(
             Text(check.level, style=STYLES[check.level]),
             Text(check.name, style="bold"),

@@ -92,8 +92,11 @@ def demo(
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Where to put the PDFs; a new folder by default.")] = None,
     sevdesk_url: Annotated[str | None, typer.Option(help="A running sandbox instead of an own one.")] = None,
+    own_tables: Annotated[
+        bool, typer.Option("--own-tables", help="On tables of another form, through views (BILLING_SCHEMA).")
+    ] = False,
 ) -> None:
     """Play a billing month on embedded services and the sandbox, and check every row of it."""
     from worker.demo.run import main as play
 
-    raise typer.Exit(play(console(), keep=keep, out=out, sevdesk_url=sevdesk_url))
+    raise typer.Exit(play(console(), keep=keep, out=out, sevdesk_url=sevdesk_url, own_tables=own_tables))

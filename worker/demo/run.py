@@ -32,6 +32,7 @@ from worker.demo.billing_system import BillingSystem
 from worker.demo.checks import check_account, check_invoice
 from worker.demo.console import DemoConsole
 from worker.demo.month import BillingMonth, billing_month
+from worker.demo.own_tables import VIEWS, create_example
 from worker.demo.process import DemoError, DemoProcess, environment
 from worker.demo.results import InvoiceOutcome, read_results, sandbox_ids
 from worker.demo.sample_invoices import ExpectedState
@@ -59,14 +60,14 @@ sevdesk-worker tail              # what happens, as it happens
 REPORTED_ERRORS = (OSError, psycopg.Error, redis.RedisError, httpx.HTTPError, httpx.InvalidURL)
 
 
-def main(console: Console, *, keep: bool, out: Path | None, sevdesk_url: str | None) -> int:
+def main(console: Console, *, keep: bool, out: Path | None, sevdesk_url: str | None, own_tables: bool = False) -> int:
     """Runs the demo. Returns the exit code: 0 if every check passes, 130 after Ctrl-C, else 1."""
     demo_console = DemoConsole(console)
     demo_console.text("\nsevdesk-worker demo: a billing month, from approved to paid\n", "bold")
     for number in (signal.SIGTERM, signal.SIGHUP):  # so that the processes of the demo are ended, too
         signal.signal(number, signal.default_int_handler)
     try:
-        return _run(demo_console, keep, out, sevdesk_url)
+        return _run(demo_console, keep, out, sevdesk_url, own_tables)
     except (DemoError, ServiceError) as error:
         cause = str(error)
     except REPORTED_ERRORS as error:
@@ -78,7 +79,7 @@ def main(console: Console, *, keep: bool, out: Path | None, sevdesk_url: str | N
     return 1
 
 
-def _run(console: DemoConsole, keep: bool, out: Path | None, sevdesk_url: str | None) -> int:
+def _run(console: DemoConsole, keep: bool, out: Path | None, sevdesk_url: str | None, own_tables: bool) -> int:
     month, folder = billing_month(), _output_folder(out)
     with ExitStack() as stack:
         with console.progress("Starting Postgres, Redis and a local sevDesk ..."):
@@ -88,13 +89,14 @@ def _run(console: DemoConsole, keep: bool, out: Path | None, sevdesk_url: str | 
             else:
                 process = _sandbox_process(stack, directory)  # starts while the servers start
             services = stack.enter_context(local.services(directory / "servers", durable=True))
-            migrate(services.database_url, billing_reference=True)
+            _create_tables(services.database_url, own_tables)
             worker_url = _create_worker_role(services.database_url)
             if not sevdesk_url:
                 sandbox = _connect(stack, *wait_for_address(process))
         console.step_done("Postgres, Redis and a local sevDesk are running")
         settings = {
             "DATABASE_URL": worker_url,
+            "BILLING_SCHEMA": VIEWS if own_tables else "",
             "REDIS_URL": services.redis_url,
             "SEVDESK_BASE_URL": sandbox.base_url,
             "SEVDESK_API_TOKEN": sandbox.token,
@@ -156,6 +158,20 @@ def _sandbox_process(stack: ExitStack, directory: Path) -> DemoProcess:
     process = DemoProcess("the sandbox", ["sevdesk_client.sandbox"], log, directory, environment())
     stack.callback(process.stop)
     return process
+
+
+def _create_tables(owner_url: str, own_tables: bool) -> None:
+    """The billing tables, and the worker's. Of another form, they are read and written through views.
+
+    The owner's search path then begins with the views as well, for the demo's billing system uses the same names.
+    Raises `psycopg.Error`.
+    """
+    if own_tables:
+        with psycopg.connect(owner_url) as owner:
+            create_example(owner)
+            path = sql.SQL("ALTER ROLE CURRENT_USER SET search_path = {}, public").format(sql.Identifier(VIEWS))
+            owner.execute(path)
+    migrate(owner_url, billing_reference=not own_tables, billing_schema=VIEWS if own_tables else None)
 
 
 def _create_worker_role(owner_url: str) -> str:

@@ -7,6 +7,7 @@ from time import monotonic
 
 from worker.domain.health_check import Check, check_that
 from worker.domain.schedule import is_allowed
+from worker.operator.checks_views import advice_about, view_checks
 from worker.operator.health import not_allowed, restored
 from worker.operator.leader import silent_leader
 from worker.operator.rows import AccountRow
@@ -36,21 +37,25 @@ Columns = Mapping[tuple[str, str], Row]
 async def postgres_checks(settings: Settings) -> list[Check]:
     """All checks of Postgres; if it cannot be reached, only that one. Raises nothing."""
     try:
-        store = await Store.connect(settings.database_url, size=1, name="sevdesk-worker doctor")
+        store = await Store.connect(
+            settings.database_url, size=1, name="sevdesk-worker doctor", billing_schema=settings.billing_schema
+        )
     except UNREACHABLE as error:
         does = "refuses" if isinstance(error, PostgresError) else "does not answer"
         return [Check("postgres", "fail", f"Postgres {does}: {postgres_cause(error)}. Check DATABASE_URL.")]
     try:
         return [
             *await _server(store),
-            *await _pooler(store),
+            *await _pooler(store, settings.billing_schema),
             *await _leader(store),
             *await _fail_on_error("session locks", _locks(settings), "Check DATABASE_LOCK_URL."),
             *await _fail_on_error("foreign locks", _foreign_locks(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error("migrations", _migrations(store, settings), "Run sevdesk-worker migrate."),
             *await _fail_on_error("sync interval", _interval(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error("restore", _restore(store), "Run sevdesk-worker migrate."),
-            *await _fail_on_error("billing tables", _billing(store), "Look at the billing tables."),
+            *await _fail_on_error(
+                "billing tables", _billing(store, settings.billing_schema), "Look at the billing tables."
+            ),
         ]
     finally:
         await store.close()
@@ -105,13 +110,14 @@ async def _leader(store: Store) -> list[Check]:
     return [Check("leader", "fail", said)] if said else []
 
 
-async def _pooler(store: Store) -> list[Check]:
+async def _pooler(store: Store, billing_schema: str | None) -> list[Check]:
     """What the worker sets for each session itself must be the role's where a pooler stands in between."""
     if not store.pooled:
         return []
     row: Row = await store.query("session_defaults")
     slow = not 0 < row["statement_timeout"] <= STATEMENT_TIMEOUT * 1000
     wrong = ["statement_timeout"] * slow + ["default_transaction_isolation"] * (row["isolation"] != "read committed")
+    wrong += ["search_path"] * (billing_schema not in (None, row["first_schema"]))
     good = "DATABASE_URL goes through a pooler; the role has the settings that are lost there."
     bad = f"DATABASE_URL goes through a pooler, and the role lacks {' and '.join(wrong)}. "
     bad += "Let it name sevdesk_worker, and run sql/roles.sql, which sets them."
@@ -119,7 +125,7 @@ async def _pooler(store: Store) -> list[Check]:
 
 
 async def _migrations(store: Store, settings: Settings) -> list[Check]:
-    unfit = await unfit_statements(settings.database_url)
+    unfit = await unfit_statements(settings.database_url, None if store.pooled else settings.billing_schema)
     bad = f"{len(unfit)} statements do not fit the database ({', '.join(unfit[:3])}). "
     bad += "Run sevdesk-worker migrate, unless billing tables are missing."
     good = "Every statement of the worker fits the database."
@@ -170,13 +176,18 @@ def expected_rights() -> list[tuple[str, str, str]]:
     return [(right, table, name.strip()) for right, names, table in grants for name in names.split(",")]
 
 
-async def _billing(store: Store) -> list[Check]:
+async def _billing(store: Store, billing_schema: str | None) -> list[Check]:
     expected = expected_columns()
     rows: list[Row] = await store.query("billing_columns", tables=sorted({table for table, _ in expected}))
     columns = {(row["table_name"], row["column_name"]): row for row in rows}
-    if not columns:
+    if not columns and not billing_schema:
         bad = "The billing system's tables are not in this database. Check DATABASE_URL; for a try, "
         return [Check("billing tables", "fail", f"{bad}sevdesk-worker migrate --billing-reference makes them.")]
+    if billing_schema or any(row["is_view"] for row in rows):
+        rights = {(table, name) for _, table, name in expected_rights()}
+        needed = {key: type_ for key, type_ in expected.items() if key in rights}
+        viewed = await view_checks(store, needed, columns, contract_faults(needed, columns))
+        return [*viewed, await _rights(store, columns)]
     faults = contract_faults(expected, columns)
     tables = len({table for table, _ in expected})
     good = f"{tables} tables, {len(expected)} columns are as expected."
@@ -221,7 +232,8 @@ def contract_faults(expected: Mapping[tuple[str, str], str], columns: Columns) -
         if column is None:
             faults.append(f"{table}.{name} is missing")
         elif column["type"] not in ACCEPTED_TYPES.get(type_, (type_,)):
-            faults.append(f"{table}.{name} is {column['type']}, not {type_}")
+            advice = advice_about(type_, column["type"]) if column.get("is_view") else None
+            faults.append(f"{table}.{name} is {column['type']}, not {type_}{f' ({advice})' if advice else ''}")
     return faults
 
 

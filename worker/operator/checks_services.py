@@ -145,7 +145,9 @@ async def sevdesk_checks(settings: Settings) -> list[Check]:
 async def _compared_with_database(settings: Settings, account: SevdeskAccount) -> list[Check]:
     """Whether it is the database's account, and has the templates that the database names."""
     try:
-        store = await Store.connect(settings.database_url, size=1, name="sevdesk-worker doctor")
+        store = await Store.connect(
+            settings.database_url, size=1, name="sevdesk-worker doctor", billing_schema=settings.billing_schema
+        )
         try:
             other = await other_account_of(store, account)
             named: list[Row] = await store.query("named_templates")

@@ -78,7 +78,9 @@ async def _postgres(settings: Settings, sync_within: float | None) -> list[Check
     from worker.operator.rows import AccountRow
     from worker.store import Store
 
-    store = await Store.connect(settings.database_url, size=1, name="sevdesk-worker health")
+    store = await Store.connect(
+        settings.database_url, size=1, name="sevdesk-worker health", billing_schema=settings.billing_schema
+    )
     try:
         account: AccountRow = await store.query("account")
     finally:

@@ -28,7 +28,8 @@ _METHODS = {
 KEEPALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 # Seconds. Postgres ends a statement that takes longer; no answer for even longer means that the server is gone.
 STATEMENT_TIMEOUT, COMMAND_TIMEOUT = 25, 30.0
-# Of every session of the worker, whatever the defaults of server, database and role are; the search path stays theirs.
+# Of every session of the worker, whatever the defaults of server, database and role are. The search path stays theirs,
+# behind BILLING_SCHEMA (`prepare`).
 SESSION = {
     **KEEPALIVE,
     "default_transaction_isolation": "read committed",
@@ -108,8 +109,10 @@ def _decode_instant(value: tuple[int]) -> datetime:
         return LATEST if value[0] > 0 else EARLIEST
 
 
-async def prepare(connection: asyncpg.Connection[Any]) -> None:
+async def prepare(connection: asyncpg.Connection[Any], billing_schema: str | None = None) -> None:
     """Decode JSON into Python values, its fractions into `Decimal`; dates and times without ever raising.
+
+    `billing_schema` comes first in the search path, before what the role has.
 
     Raises one of `CONNECTION_LOST`.
     """
@@ -134,6 +137,8 @@ async def prepare(connection: asyncpg.Connection[Any]) -> None:
             decoder=lambda text: json.loads(text, parse_float=Decimal),
             schema="pg_catalog",
         )
+    if billing_schema:
+        await run_statement(connection, "put_schema_first", schema=billing_schema)
 
 
 async def run_statement(on: Any, statement: str, /, **values: Any) -> Any:

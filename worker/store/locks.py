@@ -37,9 +37,15 @@ class LockSession:
     """
 
     def __init__(
-        self, url: str, worker: str, limit: JobLimit, on_lost: Callable[[], None], on_request: Callable[[], None]
+        self,
+        url: str,
+        worker: str,
+        limit: JobLimit,
+        on_lost: Callable[[], None],
+        on_request: Callable[[], None],
+        billing_schema: str | None = None,
     ) -> None:
-        self._url, self._worker, self._limit = url, worker, limit
+        self._url, self._worker, self._limit, self._billing_schema = url, worker, limit, billing_schema
         self._on_lost, self._on_request = on_lost, on_request
         self._connection: asyncpg.Connection[Any] | None = None
         self._statement_lock = asyncio.Lock()  # a connection runs one statement at a time
@@ -65,7 +71,7 @@ class LockSession:
                     raise asyncpg.InterfaceError("session locks would protect nothing on this connection")
                 for name, value in SESSION.items():  # in session mode they stay
                     await run_statement(connection, "set_session_setting", name=name, value=value)
-            await prepare(connection)
+            await prepare(connection, self._billing_schema)
             connection.add_termination_listener(self._terminated)
             await connection.add_listener(REQUESTS_CHANNEL, lambda *_: self._on_request())
         except BaseException:

@@ -34,6 +34,8 @@ CLIENT_CHECK = "2s"
 SET_ALL = "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS wanted (name, value)"
 SCHEMAS = """SELECT relnamespace::regnamespace::text, pg_table_is_visible(oid) FROM pg_class
 WHERE relname = %s AND relkind IN ('r', 'p')"""
+WITHOUT = """SELECT set_config('search_path', string_agg(quote_ident(name), ', '), false)
+FROM unnest(current_schemas(false)) AS name WHERE name <> %s"""
 PUT_FIRST = "SELECT set_config('search_path', %s || ', ' || current_setting('search_path'), false)"
 LOG = """CREATE TABLE IF NOT EXISTS sevdesk_migrations (
     migration_id text PRIMARY KEY,
@@ -51,13 +53,22 @@ class NotMigrated(Exception):
     """Why nothing (more) was applied, as one sentence with the next step."""
 
 
-def migrate(database_url: str, *, billing_reference: bool = False, folder: Path | None = None) -> list[str]:
+def migrate(
+    database_url: str,
+    *,
+    billing_reference: bool = False,
+    billing_schema: str | None = None,
+    folder: Path | None = None,
+) -> list[str]:
     """Bring the database up to date and return the ids of the migrations applied now, `billing_reference` first.
 
     Several processes may call this at once: they take turns, and the later ones find nothing to do. A migration and its
     record are one transaction, so a killed one leaves nothing half done. `folder` has the migrations, `sql/migrations`
-    by default. Raises `NotMigrated`, or `psycopg.Error`: OperationalError when the database cannot be reached.
+    by default. Nothing is made in `billing_schema`, which is for views. Raises `NotMigrated`, or `psycopg.Error`:
+    OperationalError when the database cannot be reached.
     """
+    if billing_reference and billing_schema:
+        raise NotMigrated("BILLING_SCHEMA has views in the place of the reference tables; leave out one of both.")
     address = read_postgres_url(database_url).for_libpq()
     # Not read-write, which would refuse a role whose default is read-only.
     address |= {"application_name": "sevdesk-worker migrate", "target_session_attrs": "primary"}
@@ -69,6 +80,8 @@ def migrate(database_url: str, *, billing_reference: bool = False, folder: Path 
         with suppress(errors.InvalidParameterValue):  # some operating systems cannot tell Postgres
             connection.execute(f"SET client_connection_check_interval = '{CLIENT_CHECK}'".encode())
         _take_turn(connection)
+        if billing_schema:
+            connection.execute(WITHOUT, (billing_schema,))
         _choose_schema(connection)
         connection.execute(LOG.encode())
         made = ["billing_reference"] if billing_reference and _create_billing_tables(connection) else []

@@ -43,9 +43,11 @@ class Store:
         self.notifications = Notifications(pool)
 
     @classmethod
-    async def connect(cls, url: str, *, size: int, name: str = "sevdesk-worker") -> Store:
+    async def connect(
+        cls, url: str, *, size: int, name: str = "sevdesk-worker", billing_schema: str | None = None
+    ) -> Store:
         """Raises `asyncpg` errors or `OSError` when the database cannot be reached."""
-        pool, pooled = await open_pool(url, size=size, name=name)
+        pool, pooled = await open_pool(url, size=size, name=name, billing_schema=billing_schema)
         return cls(pool, pooled=pooled)
 
     async def close(self) -> None:

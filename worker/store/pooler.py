@@ -7,6 +7,7 @@ does runs on the lock session, which must be direct. NOTIFY belongs to a transac
 
 from __future__ import annotations  # asyncpg's classes are generic in its stubs only
 
+from functools import partial
 from typing import Any, Final
 
 import asyncpg
@@ -29,12 +30,14 @@ async def is_behind_pooler(connection: Any) -> bool:
     return bool(await run_statement(connection, "backend_pid") != told)
 
 
-async def open_pool(url: str, *, size: int, name: str) -> tuple[asyncpg.Pool[Any], bool]:
+async def open_pool(
+    url: str, *, size: int, name: str, billing_schema: str | None = None
+) -> tuple[asyncpg.Pool[Any], bool]:
     """A pool for `worker/store/pool.py`, and whether it goes through a pooler.
 
     Through one it sends no session settings but `name`, which are refused or ignored there, and uses no named prepared
-    statements; statement time-out and isolation are then those of the role (`sql/roles.sql`). Raises `asyncpg` errors
-    or `OSError` when the database cannot be reached.
+    statements; statement time-out, isolation and search path are then those of the role (`sql/roles.sql`). Raises
+    `asyncpg` errors or `OSError` when the database cannot be reached.
     """
     pooled = await _goes_through_pooler(url, name)
     pool = await asyncpg.create_pool(
@@ -43,7 +46,7 @@ async def open_pool(url: str, *, size: int, name: str) -> tuple[asyncpg.Pool[Any
         min_size=1,
         max_size=size,
         command_timeout=COMMAND_TIMEOUT,
-        init=prepare,
+        init=partial(prepare, billing_schema=None if pooled else billing_schema),
         reset=_no_reset,
         statement_cache_size=0 if pooled else 100,  # 100 is asyncpg's default
         max_cached_statement_lifetime=0,  # by default 300 s: each payment sync would prepare its statements again

@@ -76,7 +76,7 @@ async def _open(url: str) -> asyncpg.Connection[asyncpg.Record]:
     return await connect(url, command_timeout=COMMAND_TIMEOUT, statement_cache_size=0, server_settings=settings)
 
 
-async def unfit_statements(url: str) -> list[str]:
+async def unfit_statements(url: str, billing_schema: str | None = None) -> list[str]:
     """Names of the statements that do not fit this database's tables. None is executed, so no right is needed.
 
     Raises `CONNECTION_LOST`, `asyncpg.PostgresError` or `ValueError` (unreadable URL) if it cannot connect.
@@ -84,6 +84,8 @@ async def unfit_statements(url: str) -> list[str]:
     connection = await _open(url)
     unfit = []
     try:
+        if billing_schema:
+            await run_statement(connection, "put_schema_first", schema=billing_schema)
         for name in QUERIES.available_queries:
             if name.endswith("_cursor"):
                 continue

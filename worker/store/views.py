@@ -1,0 +1,142 @@
+"""What `doctor` asks of views that stand for the billing tables; the statements are in `sql/billing/checks.sql`."""
+
+from __future__ import annotations  # asyncpg's classes are generic in its stubs only
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from worker.store.pool import Store
+from worker.store.sql_files import sql_dir
+
+NAMED = re.compile(r"^-- name: (\w+)\n(.*?;)\n", re.M | re.S)
+# The sample must show what is wrong in general, and `doctor` shall end within seconds.
+SAMPLE_ROWS = 1000
+LOCK_WAIT = "SET LOCAL lock_timeout = '2s'"
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """How Postgres finds rows by a condition: by an index on all that is compared, or not.
+
+    `unique`: by an index that allows one row each. `ddl`: an index that would do, if there is none.
+    """
+
+    indexed: bool
+    unique: bool
+    ddl: str
+
+
+class ViewTrial:
+    """A connection whose changes are all rolled back."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection, self._statements = connection, checks()
+
+    async def rows(self, name: str, *values: Any) -> list[Any]:
+        """Runs a statement. Raises `asyncpg.PostgresError`, and the transaction goes on without it."""
+        async with self._connection.transaction():
+            rows: list[Any] = await self._connection.fetch(self._statements[name], *values)
+            return rows
+
+    async def write(self, invoice_id: UUID, values: Mapping[str, Any]) -> Any:
+        """Hand these values back, as the worker does; returns what the view then shows. Raises as `rows`."""
+        async with self._connection.transaction():
+            await self._connection.execute(self._statements["write_hand_back"], invoice_id, dict(values))
+        return (await self.rows("read_hand_back", invoice_id))[0]
+
+    async def lookup(self, name: str) -> Lookup:
+        """Look at the plan of a lookup, which is not run."""
+        plan = await self._plan(name, "enable_seqscan")
+        nodes = list(_nodes(plan))
+        found = [node["Index Name"] for node in nodes if "Index Name" in node]
+        left = [part for node in nodes for part in _compared(node.get("Filter", ""))]
+        indexed = bool(found) and not left and all(node["Node Type"] != "Seq Scan" for node in nodes)
+        place = next((node["Schema"] for node in nodes if "Schema" in node), "")
+        unique = indexed and (await self.rows("is_unique", place, found[0]))[0][0]
+        return Lookup(indexed, unique, "" if indexed else await self._ddl(name))
+
+    async def _ddl(self, name: str) -> str:
+        """Made of the condition that Postgres checks row by row without an index."""
+        without = ("enable_indexscan", "enable_bitmapscan", "enable_indexonlyscan")
+        [table] = [node for node in _nodes(await self._plan(name, *without)) if "Relation Name" in node][:1]
+        nodes = list(_nodes(await self._plan(name, *without, verbose=False)))
+        condition = next((node["Filter"] for node in nodes if "Filter" in node), "")
+        key = next((node["Sort Key"][0] for node in nodes if "Sort Key" in node), None)
+        own = re.compile(rf'"?{re.escape(table["Alias"])}"?\.')  # a sort key has the table's name before its columns
+        parts = [own.sub("", key)] if key else list(_compared(condition))
+        columns = ", ".join(part if re.fullmatch(r'"?\w+"?', part) else f"({part})" for part in parts)
+        where = f" WHERE {condition}" if key else ""
+        place = await self._connection.fetchval(
+            "SELECT format('%I.%I', $1::text, $2::text)", table["Schema"], table["Relation Name"]
+        )
+        return f"CREATE INDEX CONCURRENTLY ON {place} ({columns}){where};"
+
+    async def _plan(self, name: str, *off: str, verbose: bool = True) -> Any:
+        transaction = self._connection.transaction()
+        await transaction.start()
+        try:
+            for setting in off:
+                await self._connection.execute(f"SET LOCAL {setting} = off")
+            how = "FORMAT JSON, VERBOSE" if verbose else "FORMAT JSON"
+            told = await self._connection.fetchval(f"EXPLAIN ({how}) {self._statements[name]}")
+            return (json.loads(told) if isinstance(told, str) else told)[0]["Plan"]
+        finally:
+            await transaction.rollback()
+
+
+class Trial:
+    """`async with Trial(store) as views:` gives a `ViewTrial`, and undoes at the end whatever it did."""
+
+    def __init__(self, store: Store) -> None:
+        self._pool = store.pool
+
+    async def __aenter__(self) -> ViewTrial:
+        self._connection: Any = await self._pool.acquire()
+        self._transaction = self._connection.transaction(isolation="read_committed")
+        await self._transaction.start()
+        await self._connection.execute(LOCK_WAIT)
+        return ViewTrial(self._connection)
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            if not self._connection.is_closed():
+                await self._transaction.rollback()
+        finally:
+            await self._pool.release(self._connection)
+
+
+def checks() -> dict[str, str]:
+    """The statements by name."""
+    return dict(NAMED.findall((sql_dir() / "billing" / "checks.sql").read_text(encoding="utf-8")))
+
+
+def lookups() -> Sequence[str]:
+    """The names of those statements whose plans are looked at."""
+    return [name for name, statement in checks().items() if re.search(r"^SELECT FROM", statement, re.M)]
+
+
+def why(error: asyncpg.PostgresError) -> str:
+    """What Postgres says of a statement that names no data of anybody."""
+    return str(error).partition("\n")[0]
+
+
+def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from _nodes(below)
+
+
+def _compared(condition: str) -> Iterator[str]:
+    """What a condition compares with a constant: `a` and `(b)::text` of `((a = 'x') AND ((b)::text = 'y'))`."""
+    for part in condition.split(" AND "):
+        left, sign, _ = part.partition(" = '")
+        while left.startswith("(") and left.count("(") > left.count(")"):
+            left = left.removeprefix("(")
+        if sign:
+            yield left
