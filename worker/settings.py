@@ -61,10 +61,43 @@ class _EnvFile(EnvSettingsSource):
         return {name.lower(): value for name, value in read_env_file(self._path).items() if value != ""}
 
 
-class Settings(BaseSettings):
-    """Read from the environment and `.env` in the working directory; the environment wins where it is not empty."""
+class EvidenceSettings(BaseSettings):
+    """All that `verify` needs, which runs where neither database nor worker are.
+
+    Read from the environment and `.env` in the working directory; the environment wins where it is not empty.
+    """
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
+
+    # By name. The first seals evidence bundles, each of them checks: a bundle outlives its key's use by years.
+    evidence_keys: Annotated[Mapping[str, SecretStr], NoDecode] = Field(default={}, repr=False)
+
+    def __init__(self, _env_file: Path | None = Path(".env"), **given: Any) -> None:
+        """`_env_file`: None for no file. Raises `UnreadableEnvFile`, OSError, or `pydantic.ValidationError`."""
+        given[_ENV_FILE] = _env_file
+        super().__init__(**given)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What code gives, then the environment, then `.env`."""
+        assert isinstance(init_settings, InitSettingsSource)
+        return init_settings, env_settings, _EnvFile(settings_cls, init_settings.init_kwargs.pop(_ENV_FILE))
+
+    @field_validator("evidence_keys", mode="before")
+    @classmethod
+    def _read_evidence_keys(cls, value: object) -> object:
+        return read_keys(value) if isinstance(value, str) else value
+
+
+class Settings(EvidenceSettings):
+    """The settings of worker and commands. Every field stands in `.env.example`."""
 
     database_url: str = Field(repr=False)
     # Session locks need a direct connection: set this when DATABASE_URL goes through a transaction-mode pooler.
@@ -120,24 +153,6 @@ class Settings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
-
-    def __init__(self, _env_file: Path | None = Path(".env"), **given: Any) -> None:
-        """`_env_file`: None for no file. Raises `UnreadableEnvFile`, OSError, or `pydantic.ValidationError`."""
-        given[_ENV_FILE] = _env_file
-        super().__init__(**given)
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What code gives, then the environment, then `.env`."""
-        assert isinstance(init_settings, InitSettingsSource)
-        return init_settings, env_settings, _EnvFile(settings_cls, init_settings.init_kwargs.pop(_ENV_FILE))
 
     @field_validator("database_url", "database_lock_url", "redis_url")
     @classmethod

@@ -57,7 +57,7 @@ async def blow(lane: Lane, *, kills: int, workers: int, invoices: int, flush_eve
             asked.append(await _ask(lane, storm, chance, outbox=flush_every is not None or chance.random() < 0.5))
         await asyncio.sleep(chance.uniform(0.05, 0.35))
         victim = chance.randrange(workers)
-        await _kill(lane, storm, living[victim])
+        await kill(lane, storm, living[victim])
         if flush_every is not None and storm.kills % flush_every == 0:
             await lane.billing.redis.flushall()
             storm.flushes += 1
@@ -84,7 +84,8 @@ async def _ask(lane: Lane, storm: Storm, chance: random.Random, *, outbox: bool)
     return subject, wanted
 
 
-async def _kill(lane: Lane, storm: Storm, victim: Child) -> None:
+async def kill(lane: Lane, storm: Storm, victim: Child) -> None:
+    """SIGKILL, and count what it met."""
     name = f"%:{victim.pid}:%"
     await victim.kill()
     storm.kills += 1

@@ -71,6 +71,7 @@ async def test_month_ends_as_it_should(tmp_path: Path) -> None:
     """33 invoices, all checks passed: paid, partly, late, over 0, a returned, a letter, a parked, two e-invoices."""
     code, output = await run_demo("--out", tmp_path)
     assert (code, failed_checks(output)) == (0, {}), output
+    assert {entry.stat().st_mode & 0o777 for entry in os.scandir(tmp_path)} == {0o600}
     rows = table(output)
     assert len(rows) == 33
     assert "3 of 3 e-invoices and credit notes are valid by EN 16931 in Factur-X" in output

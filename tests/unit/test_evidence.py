@@ -41,7 +41,7 @@ def lines() -> list[bytes]:
 
 def test_untouched_bundle_is_whole() -> None:
     """Nothing to report, also against the seal kept elsewhere; the same records make the same bytes."""
-    assert verify(BUNDLE) == verify(BUNDLE, seal_of(BUNDLE)) == []
+    assert verify(BUNDLE) == verify(BUNDLE, seal=seal_of(BUNDLE)) == []
     assert assemble(ROWS, {NAME: PDF}, NOW) == BUNDLE
     manifest = json.loads(FILES[MANIFEST])
     assert (manifest["records"], manifest["kinds"]["event"], manifest["invoice_number"]) == (6, 2, "INV-1")
@@ -122,7 +122,7 @@ def test_only_the_seal_finds_a_forger() -> None:
     """Whoever makes a new bundle makes a whole one, but not the one whose seal was kept."""
     forged = assemble([("invoice", {"id": "x", "invoice_number": "INV-1"})], {}, NOW)
     assert verify(forged) == []
-    assert verify(forged, seal_of(BUNDLE)) == [f"{MANIFEST}: does not have this seal"]
+    assert verify(forged, seal=seal_of(BUNDLE)) == [f"{MANIFEST}: does not have this seal"]
 
 
 @given(st.binary(max_size=200))

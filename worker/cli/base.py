@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 
 from worker.domain.visible import visible, visible_in_json
 from worker.env_file import UnreadableEnvFile
-from worker.settings import Settings
+from worker.settings import EvidenceSettings, Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from worker.store import Store
 
 T = TypeVar("T")
+AnySettings = TypeVar("AnySettings", bound=EvidenceSettings)
 
 FAILED, USAGE, MUST_ACT = 1, 2, 3  # exit codes
 # Columns of output to a file or pipe, which has no width of its own: wide enough for every table.
@@ -79,8 +80,13 @@ def about(
 @cache
 def settings() -> Settings:
     """The settings. If some are wrong or `.env` cannot be read: one sentence about each, and exit code 2."""
+    return read_settings(Settings)
+
+
+def read_settings(which: type[AnySettings]) -> AnySettings:
+    """Those of a class, with the same endings as `settings`."""
     try:
-        return Settings()
+        return which()
     except ValidationError as error:
         for problem in error.errors():
             name = "_".join(map(str, problem["loc"])).upper()

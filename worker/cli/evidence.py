@@ -5,8 +5,23 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, fail, show, with_store, write_private
+from worker.cli.base import (
+    LOOK,
+    MUST_ACT,
+    AsJson,
+    cli,
+    fail,
+    read_settings,
+    settings,
+    show,
+    with_store,
+    write_private,
+)
+from worker.settings import EvidenceSettings
 from worker.store import Store
+
+# Bytes of the largest file that is read: a bundle has the documents of one invoice, some megabytes.
+LARGEST = 256 << 20
 
 
 @cli.command(rich_help_panel=LOOK)
@@ -17,27 +32,47 @@ def verify(
 ) -> None:
     """Check an evidence bundle offline; names altered, missing and extra files and the first such record.
 
-    Exit code 3: something differs.
+    Exit code 3: something differs. With EVIDENCE_KEYS, a bundle that was not made with one of these keys is found too.
     """
     from worker.evidence import bundle as evidence
+    from worker.evidence.seal import maker
 
-    try:
-        problems = evidence.verify(bundle.read_bytes(), seal)
-    except OSError as error:
-        fail(f"Cannot read {bundle}: {error.strerror}.")
-    show(as_json, {"problems": problems}, "\n".join(problems) or "Untouched.")
+    keys, content = read_settings(EvidenceSettings).evidence_keys, _read(bundle)
+    problems = evidence.verify(content, keys, seal)
+    made = None if problems else maker(evidence.key_of(content), keys)
+    show(as_json, {"problems": problems, "maker": made}, "\n".join(problems) or f"Untouched. {made}")
     if problems:
         raise typer.Exit(MUST_ACT)
+
+
+def _read(path: Path) -> bytes:
+    """The file's content; ends the command with exit code 1 if it is none, or larger than any bundle."""
+    try:
+        if not path.is_file():  # a device or a pipe might never end
+            fail(f"Cannot read {path}: it is not a file.")
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except (OSError, ValueError) as error:
+        fail(f"Cannot read {path}: {getattr(error, 'strerror', error)}.")
+    if len(content) > LARGEST:
+        fail(f"{path} is larger than {LARGEST >> 20} MB, so it is no evidence bundle.")
+    return content
 
 
 def write_bundle(invoice: str, target: Path, as_json: bool) -> None:
     from worker.cli.invoices import invoice_id_of
     from worker.evidence import bundle as evidence
 
+    keys = settings().evidence_keys
+    key = next(iter(keys), None)
+
     async def collect(store: Store) -> bytes:
-        return await evidence.bundle(store, await invoice_id_of(store, invoice))
+        return await evidence.bundle(store, await invoice_id_of(store, invoice), keys)
 
     content = with_store(collect)
     write_private(target, content)
     seal = evidence.seal_of(content)
-    show(as_json, {"file": str(target), "seal": seal}, f"{target}\nSeal, to be kept elsewhere: {seal}")
+    text = f"{target}\nSeal, to be kept elsewhere: {seal}"
+    if key is None:
+        text += "\nEVIDENCE_KEYS is not set, so anybody could have made this bundle; only the kept seal proves it."
+    show(as_json, {"file": str(target), "seal": seal, "key": key}, text)

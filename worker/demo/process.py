@@ -40,7 +40,8 @@ class DemoProcess:
     def __init__(self, name: str, arguments: list[str], log: Path, directory: Path, env: dict[str, str]) -> None:
         """Starts it in `directory`. Raises `OSError`."""
         self.name, self.log = name, log
-        log.touch(0o600)  # the sandbox prints its token
+        log.touch()
+        log.chmod(0o600)  # the sandbox prints its token
         # -P: no code and no .env of the folder that it starts in is used.
         command = guarded(name, [sys.executable, "-P", "-m", *arguments])
         with log.open("wb") as output:

@@ -307,7 +307,10 @@ def _write_pdfs(invoices: list[InvoiceOutcome], folder: Path) -> int:
     pdfs = {f"{each.row['external_invoice_number']}": pdf for each in invoices for pdf in each.row["pdfs"]}
     for number, content in pdfs.items():
         # sevDesk chooses the number, which must not lead out of the folder.
-        (folder / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', number)}.pdf").write_bytes(content)
+        path = folder / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', number)}.pdf"
+        path.touch()
+        path.chmod(0o600)
+        path.write_bytes(content)
     return len(pdfs)
 
 

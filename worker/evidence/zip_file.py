@@ -29,6 +29,8 @@ def read_stored(content: bytes) -> dict[str, bytes]:
     """
     try:
         infos = zipfile.ZipFile(io.BytesIO(content)).infolist()
+        if sum(info.file_size for info in infos) > len(content):
+            raise ValueError("several files share their bytes")
         files = {info.filename: _content(content, info) for info in infos}
     except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError, struct.error, OSError) as error:
         raise ValueError("is not a ZIP file that can be read") from error

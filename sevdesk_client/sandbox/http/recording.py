@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import ssl
+import stat
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,6 +127,8 @@ async def recording(
         # Readable by the owner only, because the data came from a real account.
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         log = stack.enter_context(os.fdopen(handle, "a", encoding="utf-8"))
+        if stat.S_ISREG(os.fstat(handle).st_mode):  # one that was there keeps its mode otherwise
+            os.fchmod(handle, 0o600)
         target = parse_upstream(upstream or (inner.base_url if inner else ""))
         recorder = Recorder(target, log, forward_all=inner is not None)
         url = await stack.enter_async_context(listening(recorder, port))
