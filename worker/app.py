@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import socket
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import structlog
@@ -15,6 +16,7 @@ from structlog.contextvars import get_contextvars
 
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sending import Call
+from worker import tracing
 from worker.gate.call_log import report_calls
 from worker.gate.gate import SevdeskGate
 from worker.maintenance.leader import Leadership
@@ -45,6 +47,7 @@ class App:
         self.metrics = Metrics()
         self._stop = asyncio.Event()
         self._unsuitable: UnsuitableRedis | None = None
+        self._sevdesk_host = urlsplit(settings.sevdesk_base_url).hostname or ""
 
     def stop(self) -> None:
         """Make `run` finish gracefully. Safe to call again."""
@@ -56,6 +59,10 @@ class App:
         Raises what Postgres refuses at the start, `WRONG_URL`, `PooledLocks` and `UnsuitableRedis`.
         """
         async with contextlib.AsyncExitStack() as stack:
+            if self.settings.otel_traces_exporter == "otlp":
+                from worker.observability.otel import export_spans
+
+                await stack.enter_async_context(export_spans(self.name))
             store = await self._connect_store()
             if store is None:
                 return
@@ -205,6 +212,7 @@ class App:
             repeat_writes=False,
             observe=self._observe,
             correlation=lambda: get_contextvars().get("correlation_id"),
+            traceparent=tracing.traceparent if self.settings.sevdesk_traceparent else None,
             gate=check,
         )
         check.account = SevdeskAccount(client)
@@ -222,6 +230,7 @@ class App:
             outcome=call.outcome,
         )
         self.metrics.call_ended(call)
+        tracing.call_ended(call, self._sevdesk_host)
 
     def _serve_metrics(self, stack: contextlib.AsyncExitStack) -> bool:
         """True if metrics are served. Without a free port the worker logs that and works without them."""

@@ -36,7 +36,9 @@ def enqueue(
     ],
     values: Annotated[
         list[str] | None,
-        typer.Argument(help="key=value ..., JSON values or plain text; also requested_by=UUID, correlation_id=TEXT."),
+        typer.Argument(
+            help="key=value ..., JSON values or plain text; also requested_by=UUID, correlation_id=TEXT, traceparent."
+        ),
     ] = None,
     wait: Wait = False,
     as_json: AsJson = False,
@@ -46,8 +48,9 @@ def enqueue(
     requested_by = payload.pop("requested_by", None)
     correlation_id = payload.pop("correlation_id", None)
     invoice = payload.get("invoice_id")
+    known = {name: value for name, value in payload.items() if name != "traceparent"}
     try:
-        contract.parse(kind, payload if invoice is None else payload | {"invoice_id": str(UUID(int=0))})
+        contract.parse(kind, known if invoice is None else known | {"invoice_id": str(UUID(int=0))})
     except (contract.BadJob, ValueError) as error:
         fail(str(error), USAGE)
     try:

@@ -13,6 +13,7 @@ from aiosql.types import SQLOperationType
 from asyncpg import connect_utils
 
 from worker.store.sql_files import sql_dir
+from worker.tracing import statement_span
 
 QUERIES = aiosql.from_path(str(sql_dir() / "queries"), "asyncpg", mandatory_parameters=False)
 
@@ -149,7 +150,8 @@ async def run_statement(on: Any, statement: str, /, **values: Any) -> Any:
     query = getattr(QUERIES, statement)
     given = [values[name] for name in QUERIES.driver_adapter.var_sorted[statement]]
     try:
-        return await getattr(on, _METHODS[query.operation])(query.sql, *given)
+        with statement_span(statement):
+            return await getattr(on, _METHODS[query.operation])(query.sql, *given)
     except asyncpg.ReadOnlySQLTransactionError:
         if isinstance(on, asyncpg.Pool):
             await on.expire_connections()
