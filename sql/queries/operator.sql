@@ -34,7 +34,7 @@ SELECT replace(a.application_name, 'sevdesk-worker locks ', '') AS worker,
 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND a.datname = current_database()
   AND l.database = a.datid
-  AND (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended('leader', 0);
+  AND (l.classid::bigint << 32 | l.objid::bigint) = sevdesk_lock_key_v1('leader');
 
 -- name: backend_pid$
 SELECT pg_backend_pid();

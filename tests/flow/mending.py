@@ -73,7 +73,20 @@ def _there(act: str) -> Mend:
 
 
 # Where the advice asks for something of its own.
+async def _rules_kept(stage: Stage, job: Any) -> None:
+    await control(stage.sevdesk, "PUT", "switches", {"e_invoice_faults": []})
+
+
+async def _numbered_anew(stage: Stage, job: Any) -> None:
+    """The draft gets another number, as a person gives it in sevDesk."""
+    account = stage.sevdesk.sandbox.account
+    for note in account.credit_notes.values():
+        note.number = note.number if note.status != 100 else "GU-77"
+
+
 MENDS: dict[str, Mend] = {
+    "credit_note_invalid": _rules_kept,
+    "credit_note_number_taken": _numbered_anew,
     "closed_without_payment": _open_there,
     "receivable_invalid": _here("UPDATE billing_invoices SET gross_amount = 119"),
     "payment_state_conflict": _here("UPDATE billing_invoices SET claim_status = 'open'"),

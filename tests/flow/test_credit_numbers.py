@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 from flow.billing import Billing
 from flow.books import compared, pay
-from flow.conftest import make_settings
 from flow.histories import begin, do, nothing_open, open_office, retried
 from flow.model_office import Office
 from flow.test_credit_invoice import HALF, noted, published
 from flow.test_credit_note_drafts import left_as_draft
 
 from sevdesk_client.sandbox.http.server import Running
-from worker.settings import Settings
+from worker.settings import JobLimit, Settings
 from worker.store.locks import LockSession, NumberClaimed
 
 office = open_office
@@ -120,7 +119,7 @@ async def test_one_number_is_claimed_once(database_url: str, billing: Billing) -
     """Two processes that chose the same number: the second may not finish its note, nor once the first has."""
     deal = await billing.deal(await billing.company())
     job_ids = [await billing.request("publish_invoice", invoice_id=await billing.invoice(deal)) for _ in range(2)]
-    limit = make_settings(database_url="", redis_url="").person_job_limit
+    limit = JobLimit(20, 60.0)
     sessions = [LockSession(database_url, name, limit, lambda: None, lambda: None) for name in ("one", "two")]
     try:
         for session, job_id in zip(sessions, job_ids, strict=True):

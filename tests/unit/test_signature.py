@@ -79,9 +79,8 @@ def test_signed_payload_is_judged_too(payload: dict[str, Any]) -> None:
 
 def test_without_keys_a_signature_is_read() -> None:
     """Producers may begin to sign before workers begin to ask for it."""
-    assert read({"signed": token("whatever-it-is-with-32-characters-or-more")}, {}).payload == {
-        "invoice_id": PAYLOAD["invoice_id"]
-    }
+    job = read({"signed": token("whatever-it-is-with-32-characters-or-more")}, {})
+    assert job.payload == {"invoice_id": PAYLOAD["invoice_id"]}
     assert read(PAYLOAD, {}).problem is None
 
 

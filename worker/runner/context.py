@@ -1,7 +1,7 @@
 """Builds the `StepContext` that a step works on from the rows of the database."""
 
 from dataclasses import fields, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -65,9 +65,8 @@ async def load_context(
     deal_invoices = await _deal_invoices(store, job, invoice) if publishing else ()
     since, by_duty = None, bool(document and document.content.get("e_invoice_by_duty"))
     if publishing and isinstance(recipient, Recipient):
-        deducts = form is FinalInvoiceForm.DEDUCT and invoice.document_kind == FINAL and bool(deal_invoices)
-        since = duty_since(invoice, recipient.party, settings.e_invoice_from, row["today"], deducts=deducts)
-        by_duty = since is not None and settings.e_invoice_mode is DutyMode.AUTO and not invoice.is_e_invoice
+        deducts = form is FinalInvoiceForm.DEDUCT and bool(deal_invoices)
+        since, by_duty = _duty(invoice, recipient.party, row["today"], settings, deducts=deducts)
     return from_row(
         StepContext,
         row,
@@ -98,6 +97,15 @@ async def load_context(
         credit_notes=tuple(_credit_note(each) for each in row["credit_notes"] or ()),
         credit_numbers=await _credit_numbers(store, payload, invoice_id),
     )
+
+
+def _duty(
+    invoice: Invoice, party: Party, today: date, settings: Settings, *, deducts: bool
+) -> tuple[date | None, bool]:
+    """Since when it must be an e-invoice (None: it need not be one), and whether it is made one for that reason."""
+    final = invoice.document_kind == FINAL
+    since = duty_since(invoice, party, settings.e_invoice_from, today, deducts=deducts and final)
+    return since, since is not None and settings.e_invoice_mode is DutyMode.AUTO and not invoice.is_e_invoice
 
 
 def _sevdesk_type(row: Row, settings: Settings) -> str:
