@@ -16,6 +16,7 @@ import typer
 from pydantic import ValidationError
 from typer.core import TyperGroup
 
+from worker.domain.postgres_url import read_postgres_url
 from worker.domain.visible import visible, visible_in_json
 from worker.env_file import UnreadableEnvFile
 from worker.settings import Settings
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FAILED, USAGE, MUST_ACT = 1, 2, 3  # exit codes
+# A person waits; asyncpg would try each host for a minute.
+CONNECT_SECONDS = 15.0
 # Columns of output to a file or pipe, which has no width of its own: wide enough for every table.
 PIPE_WIDTH = 140
 
@@ -134,7 +137,8 @@ def with_store(act: Callable[["Store"], Awaitable[T]], advice: str = "") -> T:
     url = settings().database_url
 
     async def work() -> T:
-        store = await Store.connect(url, size=1, name="sevdesk-worker cli")
+        async with asyncio.timeout(None if "connect_timeout" in read_postgres_url(url).given else CONNECT_SECONDS):
+            store = await Store.connect(url, size=1, name="sevdesk-worker cli")
         try:
             return await act(store)
         finally:

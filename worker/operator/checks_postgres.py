@@ -11,7 +11,7 @@ from worker.operator.health import not_allowed, restored
 from worker.operator.leader import silent_leader
 from worker.operator.rows import AccountRow
 from worker.settings import Settings
-from worker.store import CONNECTION_LOST, STATEMENT_TIMEOUT, Store, postgres_cause
+from worker.store import CONNECTION_LOST, MIGRATION_MISSING, STATEMENT_TIMEOUT, Store, postgres_cause
 from worker.store.probe import PostgresError, probe_locks, unfit_statements
 from worker.store.rows import ClockRow, ConfigRow, ForeignLocksRow, Row
 from worker.store.sql_files import sql_dir
@@ -60,6 +60,8 @@ async def _fail_on_error(name: str, checks: Awaitable[list[Check]], advice: str)
     """The checks or, if Postgres refuses, one failed check with `advice`."""
     try:
         return await checks
+    except MIGRATION_MISSING:
+        return [Check(name, "fail", "Tables or functions are not there. Run sevdesk-worker migrate.")]
     except UNREACHABLE as error:
         return [Check(name, "fail", f"{postgres_cause(error)}. {advice}")]
 

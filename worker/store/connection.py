@@ -61,13 +61,10 @@ CONNECTION_LOST = (
 )
 # What asyncpg raises, without asking the server, for a URL with an option it refuses, such as an unknown sslmode.
 WRONG_URL = asyncpg.ClientConfigurationError
-# What the worker's own loops wait out: those, and tables that a migration has not made yet.
-OUTAGES = (
-    *CONNECTION_LOST,
-    asyncpg.UndefinedTableError,
-    asyncpg.UndefinedColumnError,
-    asyncpg.UndefinedFunctionError,
-)
+# What a migration has not made yet.
+MIGRATION_MISSING = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.UndefinedFunctionError)
+# What the worker's own loops wait out.
+OUTAGES = (*CONNECTION_LOST, *MIGRATION_MISSING)
 # The statement took longer than STATEMENT_TIMEOUT, or somebody cancelled it.
 TOO_SLOW = (asyncpg.QueryCanceledError,)
 # Another transaction got in its way; nothing was changed.
