@@ -44,7 +44,7 @@ async def postgres_checks(settings: Settings) -> list[Check]:
         return [
             *await _server(store),
             *await _pooler(store),
-            *await _leader(store),
+            *await _fail_on_error("leader", _leader(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error("session locks", _locks(settings), "Check DATABASE_LOCK_URL."),
             *await _fail_on_error("foreign locks", _foreign_locks(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error("migrations", _migrations(store, settings), "Run sevdesk-worker migrate."),
@@ -154,7 +154,7 @@ async def _interval(store: Store) -> list[Check]:
 async def _restore(store: Store) -> list[Check]:
     account: AccountRow = await store.query("account")
     forgets = restored(account)
-    return [check_that("restore", forgets is None, "The database has all writes that Redis knows of.", forgets or "")]
+    return [check_that("restore", forgets is None, "No restore from a backup was noticed.", forgets or "")]
 
 
 # -- the billing tables ------------------------------------------------------------------------------------------------
