@@ -96,6 +96,7 @@ class Sender:
     )
     observe: Callable[[Call], None] | None = None  # called after every HTTP attempt
     correlation: Callable[[], str | None] | None = None  # returns the X-Correlation-ID of a call
+    traceparent: Callable[[], str | None] | None = None  # returns the traceparent (W3C Trace Context) of a call
     gate: Gate | None = None  # asked before every HTTP attempt at the API
 
     def __post_init__(self) -> None:
@@ -238,6 +239,8 @@ class Sender:
         correlation = self.correlation() if self.correlation else None
         if correlation and _HEADER_VALUE.fullmatch(correlation):
             headers["X-Correlation-ID"] = correlation
+        if self.traceparent and (place := self.traceparent()):
+            headers["traceparent"] = place
         return headers
 
 

@@ -8,6 +8,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import structlog
@@ -16,6 +17,7 @@ from structlog.contextvars import get_contextvars
 
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.sending import Call
+from worker import tracing
 from worker.gate.call_log import report_calls
 from worker.gate.gate import SevdeskGate
 from worker.maintenance.leader import Leadership
@@ -46,6 +48,7 @@ class App:
         self.metrics = Metrics()
         self._stop = asyncio.Event()
         self._unsuitable: UnsuitableRedis | None = None
+        self._sevdesk_host = urlsplit(settings.sevdesk_base_url).hostname or ""
 
     def stop(self) -> None:
         """Make `run` finish gracefully. Safe to call again."""
@@ -57,6 +60,10 @@ class App:
         Raises what Postgres refuses at the start, `WRONG_URL`, `PooledLocks` and `UnsuitableRedis`.
         """
         async with contextlib.AsyncExitStack() as stack:
+            if self.settings.otel_traces_exporter == "otlp":
+                from worker.observability.otel import export_spans
+
+                await stack.enter_async_context(export_spans(self.name))
             store = await self._connect_store()
             if store is None:
                 return
@@ -214,6 +221,7 @@ class App:
             repeat_writes=False,
             observe=self._observe,
             correlation=lambda: get_contextvars().get("correlation_id"),
+            traceparent=tracing.traceparent if self.settings.sevdesk_traceparent else None,
             gate=check,
         )
         check.account = SevdeskAccount(client)
@@ -231,6 +239,7 @@ class App:
             outcome=call.outcome,
         )
         self.metrics.call_ended(call)
+        tracing.call_ended(call, self._sevdesk_host)
 
     def _serve_metrics(self, stack: contextlib.AsyncExitStack) -> bool:
         """True if metrics are served. Without a free port the worker logs that and works without them."""

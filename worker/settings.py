@@ -112,6 +112,9 @@ class Settings(EvidenceSettings):
     sevdesk_invoice_type_ar: SevdeskType = "RE"
     sevdesk_invoice_type_sr: SevdeskType = "RE"
 
+    # Off: it would tell sevDesk, who does not need it, which of its calls belong to one request of ours.
+    sevdesk_traceparent: bool = False
+
     # Calls to sevDesk that may end in errors per hour, of all workers together. sevDesk may block a token that makes
     # many, and names no number (official FAQ). 200: normal work has a few a day, an outage a few for each waiting job.
     error_budget: int = Field(default=200, ge=20, le=1_000_000)
@@ -150,6 +153,11 @@ class Settings(EvidenceSettings):
     # All interfaces, because Prometheus usually runs on another machine. Without a port nothing listens.
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
     metrics_host: str = "0.0.0.0"  # noqa: S104 - see above
+
+    # OpenTelemetry's own names; its SDK reads its other variables, from the environment only. Its default is otlp; ours
+    # none, because few have a collector, and what is not loaded costs nothing.
+    otel_traces_exporter: Literal["none", "otlp"] = "none"
+    otel_exporter_otlp_protocol: Literal["http/protobuf"] = "http/protobuf"
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"

@@ -12,6 +12,7 @@ CREATE TABLE sevdesk_jobs (
     requested_by       uuid,  -- contacts.id of the person who asked
     database_user      name,  -- who called sevdesk_request_job, as Postgres knows them; null for jobs from Redis
     correlation_id     text,
+    traceparent        text,  -- the trace of whoever asked: W3C Trace Context, version 00
     order_key          text NOT NULL,  -- jobs with the same key run one after another
     state              text NOT NULL
         CHECK (state IN ('requested', 'queued', 'running', 'waiting', 'done', 'parked', 'rejected', 'dismissed')),
@@ -92,6 +93,18 @@ CREATE FUNCTION sevdesk_order_key_v1(kind text, invoice_id uuid, job_id text) RE
         WHEN kind = 'export_datev' THEN 'job:' || job_id
         WHEN invoice_id IS NULL OR kind = 'sync_payments' THEN 'kind:' || kind
         ELSE 'invoice:' || invoice_id
+    END;
+
+-- The trace that a payload names, as W3C Trace Context writes it (https://www.w3.org/TR/trace-context/, Recommendation of
+-- 2021), in its version 00: of a later version what 00 knows, of the flags `sampled` only. Null if it names none or is
+-- malformed, for whoever receives such a one has to begin a trace of its own.
+CREATE FUNCTION sevdesk_traceparent_v1(payload jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN payload ->> 'traceparent' ~ '^(00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}|(?!00|ff)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?)$'
+             AND payload ->> 'traceparent' !~ '^..-(0{32}|[0-9a-f]{32}-0{16})-'
+        THEN '00' || substr(payload ->> 'traceparent', 3, 51)
+             || CASE WHEN substr(payload ->> 'traceparent', 55, 1) ~ '[13579bdf]' THEN '01' ELSE '00' END
     END;
 
 -- The text as a uuid; null if it is not one.

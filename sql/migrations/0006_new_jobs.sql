@@ -9,8 +9,10 @@ DECLARE
     added sevdesk_jobs;
 BEGIN
     INSERT INTO sevdesk_jobs AS j
-           (job_id, kind, payload, origin, invoice_id, requested_by, correlation_id, order_key, database_user, state)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, sevdesk_order_key_v1($2, $5, $1), session_user, 'requested')
+           (job_id, kind, payload, origin, invoice_id, requested_by, correlation_id, traceparent, order_key,
+            database_user, state)
+    VALUES ($1, $2, $3 - 'traceparent', $4, $5, $6, $7, sevdesk_traceparent_v1($3), sevdesk_order_key_v1($2, $5, $1),
+            session_user, 'requested')
     ON CONFLICT (job_id) DO NOTHING
     RETURNING * INTO added;
     IF added.job_id IS NOT NULL THEN
@@ -37,11 +39,11 @@ BEGIN
              WITH ORDINALITY AS n(job_id, kind, payload, invoice_id, requested_by, correlation_id, scheduled,
                                   problem, parameters, error, next_step, place)
     ), recorded AS (
-        INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, invoice_id, requested_by, correlation_id, order_key,
-                                  state, not_before, problem, problem_parameters, error, next_step,
+        INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, invoice_id, requested_by, correlation_id, traceparent,
+                                  order_key, state, not_before, problem, problem_parameters, error, next_step,
                                   finished_at, asked_at)
-        SELECT n.job_id, n.kind, n.payload, 'redis', n.invoice_id, n.requested_by, n.correlation_id,
-               sevdesk_order_key_v1(n.kind, n.invoice_id, n.job_id),
+        SELECT n.job_id, n.kind, n.payload - 'traceparent', 'redis', n.invoice_id, n.requested_by, n.correlation_id,
+               sevdesk_traceparent_v1(n.payload), sevdesk_order_key_v1(n.kind, n.invoice_id, n.job_id),
                CASE WHEN n.problem IS NULL THEN 'queued' ELSE 'rejected' END, n.later, n.problem,
                n.parameters, n.error, n.next_step, CASE WHEN n.problem IS NOT NULL THEN clock_timestamp() END,
                least(n.scheduled, clock_timestamp())

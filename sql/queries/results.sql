@@ -14,8 +14,8 @@ SELECT * FROM (SELECT 'export', e.export_id::text, NULL::uuid FROM sevdesk_datev
                WHERE e.export_id BETWEEN :low::uuid AND :high::uuid LIMIT :most::bigint) AS exports;
 
 -- name: whole_job^
-SELECT j.job_id, j.kind, j.state, i.invoice_number, j.invoice_id, j.origin, j.requested_by, j.correlation_id, j.payload,
-       j.result, j.attempt, j.retries, j.not_before, j.worker, j.steps_done, j.problem, j.error, j.next_step, j.confirmed,
+SELECT j.job_id, j.kind, j.state, i.invoice_number, j.invoice_id, j.origin, j.requested_by, j.correlation_id, j.traceparent,
+       j.payload, j.result, j.attempt, j.retries, j.not_before, j.worker, j.steps_done, j.problem, j.error, j.next_step, j.confirmed,
        j.created_at, j.started_at, j.finished_at, j.dismissed_by, j.dismissed_reason
 FROM sevdesk_jobs j LEFT JOIN billing_invoices i ON i.id = j.invoice_id WHERE j.job_id = :job_id;
 

@@ -38,12 +38,13 @@ async def test_headers_say_who_asks(http: httpx.AsyncClient, httpx_mock: HTTPXMo
     """The bare token, a name, a correlation id; no X-Version, and nothing of the given client's own auth."""
     http.auth = httpx.BasicAuth("someone", "else")
     httpx_mock.add_response(content=VERSION)
-    await SevDeskClient(http, TOKEN, correlation=lambda: "c-1").bookkeeping_system_version()
+    client = SevDeskClient(http, TOKEN, correlation=lambda: "c-1", traceparent=lambda: "00-a-b-01")
+    await client.bookkeeping_system_version()
     request = httpx_mock.get_request()
     assert request is not None
     assert request.headers["authorization"] == TOKEN
     assert request.headers["user-agent"].startswith("sevdesk-worker")
-    assert request.headers["x-correlation-id"] == "c-1"
+    assert (request.headers["x-correlation-id"], request.headers["traceparent"]) == ("c-1", "00-a-b-01")
     assert "x-version" not in request.headers
 
 

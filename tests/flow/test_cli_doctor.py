@@ -1,6 +1,8 @@
 """`doctor` names what is missing before the worker trips over it; each fault is planted by itself."""
 
+import asyncio
 import secrets
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,11 @@ from flow.billing import Billing
 from flow.books import control, order_fault
 from flow.operators import Operator
 from flow.pooler import transaction_pooler
+from typer.testing import CliRunner
 
 from sevdesk_client.sandbox.http.server import Running
+from worker.__main__ import cli
+from worker.cli import base
 from worker.local import services as local
 from worker.local.services import Services
 from worker.operator.checks_postgres import contract_faults, expected_columns, expected_rights
@@ -119,6 +124,9 @@ async def test_unmigrated_database_is_named(operator: Operator, empty_url: str) 
         ended, _, problem = await operator.run(*command, DATABASE_URL=empty_url)
         assert ended == code and len(problem.splitlines()) == 1
         assert "sevdesk_" in problem and "Run sevdesk-worker migrate" in problem
+    found = await checks(operator, 1, DATABASE_URL=empty_url)
+    for name in ("leader", "session locks", "sync interval", "restore"):
+        assert found[name] == ("fail", "Tables or functions are not there. Run sevdesk-worker migrate.")
 
 
 async def test_missing_billing_tables_are_named(operator: Operator, empty_url: str) -> None:
@@ -136,7 +144,22 @@ async def test_missing_billing_tables_are_named(operator: Operator, empty_url: s
     assert not {"rights", "invoice numbers"} & found.keys()
     applied = [await operator.json("migrate", "--billing-reference", DATABASE_URL=empty_url) for _ in range(2)]
     assert [each["applied"] for each in applied] == [["billing_reference"], []]
-    assert (await checks(operator, DATABASE_URL=empty_url))["rights"][0] == "ok"
+    found = await checks(operator, DATABASE_URL=empty_url)
+    assert found["rights"][0] == "ok" and found["templates"][1].endswith("none is named here, so it takes its default.")
+    _, said, _ = await operator.run("status", DATABASE_URL=empty_url)
+    assert "no worker has been started with a token yet" in said
+
+
+async def test_silent_postgres_is_not_waited_for(
+    operator: Operator, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that takes the connection and says nothing: one sentence, after the time that the URL may give."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://x:x@127.0.0.1:{silent.getsockname()[1]}/x?sslmode=disable"
+        monkeypatch.setattr(base, "CONNECT_SECONDS", 0.1)
+        monkeypatch.setattr(base, "settings", lambda: operator.settings.model_copy(update={"database_url": url}))
+        ended = await asyncio.to_thread(CliRunner().invoke, cli, ["status"])
+    assert ended.exit_code == 1 and "Cannot reach Postgres: no answer in time." in ended.output
 
 
 async def test_refused_worker_says_so(operator: Operator, database_url: str) -> None:

@@ -111,6 +111,8 @@ def default(name: str) -> str:
             return f"{number:g}"
         case None | {}:
             return "none"
+        case bool(value):
+            return str(value).lower()
         case value:
             return str(value)
 

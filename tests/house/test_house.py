@@ -30,6 +30,7 @@ ONLY_IN = {
     "asyncpg": ("worker.store",),
     "aiosql": ("worker.store",),
     "httpx": ("sevdesk_client.sending", "worker.steps.http_client", "worker.demo"),
+    "opentelemetry": ("worker.observability.otel",),
     "pydantic_settings": ("worker.settings",),
     "stdnum": ("worker.domain.eu_vat", "worker.domain.e_invoice"),
     "defusedxml": ("worker.einvoice.reading",),

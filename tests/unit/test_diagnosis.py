@@ -165,3 +165,23 @@ def test_rejection_has_advice() -> None:
 def test_durations_are_short(seconds: float | None, text: str) -> None:
     """Two digits and a unit are enough."""
     assert duration(seconds) == text
+
+
+def test_later_start_is_told() -> None:
+    """A queued job that was asked for later is not called due."""
+    later = {"again_in": 50.0, "due_for": -50.0, "attempt": 0, "problem": None}
+    assert diagnose(situation(later)).cause == "It was asked for later: in 50 s it may start."
+    answer = diagnose(situation(later, workers=0))
+    assert answer.cause.endswith("But no worker is running.") and answer.needs_person
+
+
+@pytest.mark.parametrize("status", ["parked", "not_synced"])
+def test_dismissal_explains_an_unpublished_invoice(status: str) -> None:
+    """Who let go of its job and why, how to publish it after all, and nothing that a person must do."""
+    gone = {"state": "dismissed", "dismissed_by": "anna", "dismissed_reason": "Wrong sums."}
+    unpublished = INVOICE | {"document_status": "approved", "accounting_sync_status": status}
+    answer = diagnose(situation(gone, invoice=unpublished))
+    assert answer.cause == "anna dismissed publish_invoice (job j1): Wrong sums."
+    assert "publish_invoice invoice_id=i1" in answer.next_step and not answer.needs_person
+    published = diagnose(situation(gone))
+    assert published.cause.startswith("anna dismissed") and "Published as RE-1" in published.cause

@@ -16,6 +16,7 @@ import typer
 from pydantic import ValidationError
 from typer.core import TyperGroup
 
+from worker.domain.postgres_url import read_postgres_url
 from worker.domain.visible import visible, visible_in_json
 from worker.env_file import UnreadableEnvFile
 from worker.settings import EvidenceSettings, Settings
@@ -31,6 +32,8 @@ T = TypeVar("T")
 AnySettings = TypeVar("AnySettings", bound=EvidenceSettings)
 
 FAILED, USAGE, MUST_ACT = 1, 2, 3  # exit codes
+# A person waits; asyncpg would try each host for a minute.
+CONNECT_SECONDS = 15.0
 # Columns of output to a file or pipe, which has no width of its own: wide enough for every table.
 PIPE_WIDTH = 140
 
@@ -140,9 +143,11 @@ def with_store(act: Callable[["Store"], Awaitable[T]], advice: str = "") -> T:
     given = settings()
 
     async def work() -> T:
-        store = await Store.connect(
-            given.database_url, size=1, name="sevdesk-worker cli", billing_schema=given.billing_schema
-        )
+        patient = "connect_timeout" in read_postgres_url(given.database_url).given
+        async with asyncio.timeout(None if patient else CONNECT_SECONDS):
+            store = await Store.connect(
+                given.database_url, size=1, name="sevdesk-worker cli", billing_schema=given.billing_schema
+            )
         try:
             return await act(store)
         finally:

@@ -33,6 +33,8 @@ def _facts(job: Row) -> Iterator[tuple[str, str]]:
     yield "asked", f"{local_time(job['created_at'])}, from {job['origin']}{by}"
     if job["correlation_id"]:
         yield "correlation id", job["correlation_id"]
+    if job["traceparent"]:
+        yield "traceparent", job["traceparent"]
     yield "attempts", f"{job['attempt']}, of which {job['retries']} used up a retry"
     for name, at in (("started", job["started_at"]), ("ended", job["finished_at"])):
         if at:

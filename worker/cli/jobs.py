@@ -36,7 +36,9 @@ def enqueue(
     ],
     values: Annotated[
         list[str] | None,
-        typer.Argument(help="key=value ..., JSON values or plain text; also requested_by=UUID, correlation_id=TEXT."),
+        typer.Argument(
+            help="key=value ..., JSON values or plain text; also requested_by=UUID, correlation_id=TEXT, traceparent."
+        ),
     ] = None,
     wait: Wait = False,
     as_json: AsJson = False,
@@ -46,8 +48,9 @@ def enqueue(
     requested_by = payload.pop("requested_by", None)
     correlation_id = payload.pop("correlation_id", None)
     invoice = payload.get("invoice_id")
+    known = {name: value for name, value in payload.items() if name != "traceparent"}
     try:
-        contract.parse(kind, payload if invoice is None else payload | {"invoice_id": str(UUID(int=0))})
+        contract.parse(kind, known if invoice is None else known | {"invoice_id": str(UUID(int=0))})
     except (contract.BadJob, ValueError) as error:
         fail(str(error), USAGE)
     try:
@@ -113,6 +116,11 @@ class ParkedJobs:
         """True if conditions choose the jobs."""
         return bool(self.code or self.kind or self.older)
 
+    @property
+    def none_parked(self) -> str:
+        """What to say when there are none."""
+        return "No parked job meets these conditions." if self.by_condition else "No job is parked."
+
 
 @cli.command(rich_help_panel=ACT)
 def retry(
@@ -143,7 +151,7 @@ def retry(
         return retried
 
     retried = with_store(unpark)
-    lines = [f"Job {job_id} is requested again." for job_id in retried] or ["No job is parked."]
+    lines = [f"Job {job_id} is requested again." for job_id in retried] or [wanted.none_parked]
     if not (wait and retried):
         return show(as_json, {"retried": retried}, "\n".join(lines))
     ended = wait_for(retried, as_json)
@@ -183,7 +191,7 @@ def dismiss(
         f"sevdesk-worker retry {job_id}, with --as done or --as not-done if it asks."
         for job_id in asking
     ]
-    show(as_json, {"dismissed": ended, "asking": asking}, "\n".join(lines or ["No job is parked."]))
+    show(as_json, {"dismissed": ended, "asking": asking}, "\n".join(lines or [wanted.none_parked]))
     if asking:
         raise typer.Exit(MUST_ACT)
 
@@ -259,7 +267,7 @@ def _payload(values: list[str]) -> dict[str, Any]:
     for pair in values:
         key, sign, text = pair.partition("=")
         if not sign:
-            fail(f"{pair!r} is not key=value.", USAGE)
+            fail(f"{pair!r} is not key=value, such as invoice_id=4711.", USAGE)
         if pair != pair.encode(errors="ignore").decode():
             fail(f"{pair!r} is not UTF-8 text.", USAGE)
         try:

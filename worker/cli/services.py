@@ -19,6 +19,11 @@ def run() -> None:
     from worker.queue.redis_client import UnsuitableRedis
     from worker.store import WRONG_URL, PooledLocks
 
+    if settings().otel_traces_exporter == "otlp":
+        try:
+            import worker.observability.otel  # noqa: F401 - only whether it can be had
+        except ModuleNotFoundError as error:
+            fail(f"OTEL_TRACES_EXPORTER=otlp needs {error.name}: pip install 'sevdesk-worker[otel]'", USAGE)
     log.set_up(settings().log_level, settings().log_format)
 
     async def work() -> None:

@@ -72,7 +72,7 @@ def status_view(status: Status) -> RenderableType:
             ("oldest waiting", _oldest(status["oldest_waiting"])),
             ("workers", _workers(status["redis"], status["workers"])),
             *([("leader", Text(silent, "red"))] if (silent := silent_leader(status["leader"])) else []),
-            ("sevDesk", _sevdesk(status["account"], status["redis"])),
+            ("sevDesk", _sevdesk(status["account"], status["redis"], status["workers"])),
             ("payment sync", _sync(status["account"])),
             ("drift", _drift(status["last_reconciliation"])),
             ("DATEV", _export(status["export"])),
@@ -156,9 +156,11 @@ def _workers(redis: Mapping[str, Any], sessions: int) -> Text:
     return Text(names or "none has reported within ten seconds", "" if names else "red")
 
 
-def _sevdesk(account: AccountStatus, redis: Mapping[str, Any]) -> Text:
+def _sevdesk(account: AccountStatus, redis: Mapping[str, Any], workers: int) -> Text:
     name = f"{account['account_name']}, " if account["account_name"] else ""
     if not account["token_configured"]:
+        if account["token_here"] and not workers:
+            return Text(f"{name}no worker has been started with a token yet", "yellow")
         return Text(f"{name}no token: jobs that need sevDesk are parked", "yellow")
     health: SevdeskHealth | None = redis["sevdesk"]
     seen = "its calls are not known without Redis" if health is None else health.sentence(datetime.now(UTC))

@@ -18,6 +18,7 @@ def version_check(name: str, version: str) -> Check:
 def templates_check(named: Mapping[str, str], known: Collection[str]) -> Check:
     """`named`: the place where a template is named, and its id; `known`: the ids that sevDesk has."""
     lost = [f"{place} names {template_id}" for place, template_id in named.items() if template_id not in known]
-    good = f"sevDesk has {len(known)} templates, the {len(named)} that are named here among them."
+    own = f"the {len(named)} that are named here among them" if named else "none is named here, so it takes its default"
+    good = f"sevDesk has {len(known)} templates, {own}."
     bad = f"sevDesk has {len(known)} templates, but not these: {', '.join(lost[:3])}."
     return check_that("templates", not lost, good, bad, next_step="Choose others with update_config.")

@@ -1,7 +1,7 @@
 """The job contract: one payload model per kind, who may ask for it, and how often it is tried. Pure.
 
-A payload arrives as the `k` object of an arq job or as the jsonb of an outbox row. `requested_by` and
-`correlation_id` belong to every job and are columns of the ledger, not fields of the models below.
+A payload arrives as the `k` object of an arq job or as the jsonb of an outbox row. `requested_by`,
+`correlation_id` and `traceparent` belong to every job and are columns of the ledger, not fields of the models below.
 """
 
 import json

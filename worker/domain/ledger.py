@@ -44,6 +44,7 @@ class Job:
     attempt: int
     steps_done: tuple[str, ...]
     confirmed: tuple[str, ...] = ()  # codes of problems that a person told the job to disregard
+    traceparent: str | None = None  # the trace of whoever asked: W3C Trace Context, version 00
 
 
 @dataclass(frozen=True, slots=True)

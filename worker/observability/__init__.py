@@ -1,1 +1,1 @@
-"""Logging and metrics, with the alert rules and the dashboard that belong to them."""
+"""Logging, metrics and traces, with the alert rules and the dashboard that belong to them."""

@@ -38,15 +38,16 @@ def _traceback(exc_info: ExcInfo) -> str:
 
 
 def _make_visible(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Texts from outside must not give the terminal orders; JSON escapes them anyway."""
-    return {name: visible(value) if isinstance(value, str) else value for name, value in fields.items()}
+    """Texts from outside must not give the terminal orders; JSON escapes them anyway. Fields without a value go."""
+    given = {name: value for name, value in fields.items() if value is not None}
+    return {name: visible(value) if isinstance(value, str) else value for name, value in given.items()}
 
 
 def set_up(level: str = "INFO", style: str = "json") -> None:
     """Configure structlog and the standard library's loggers for this process; idempotent."""
     renderers: list[Any] = [structlog.processors.JSONRenderer()]
     if style == "console":
-        renderers = [_make_visible, structlog.dev.ConsoleRenderer()]
+        renderers = [_make_visible, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -65,3 +66,5 @@ def set_up(level: str = "INFO", style: str = "json") -> None:
     root.setLevel(level)
     for noisy in ("arq", "httpx", "httpcore", "asyncio", "backoff"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # Its pool warns of each try to connect, with a traceback; an outage is `postgres.lost`.
+    logging.getLogger("asyncpg").setLevel(logging.ERROR)

@@ -12,7 +12,7 @@ from worker.operator.health import not_allowed, restored
 from worker.operator.leader import silent_leader
 from worker.operator.rows import AccountRow
 from worker.settings import Settings
-from worker.store import CONNECTION_LOST, STATEMENT_TIMEOUT, Store, postgres_cause
+from worker.store import CONNECTION_LOST, MIGRATION_MISSING, STATEMENT_TIMEOUT, Store, postgres_cause
 from worker.store.probe import PostgresError, probe_locks, unfit_statements
 from worker.store.rows import ClockRow, ConfigRow, ForeignLocksRow, Row
 from worker.store.sql_files import sql_dir
@@ -47,7 +47,7 @@ async def postgres_checks(settings: Settings) -> list[Check]:
         return [
             *await _server(store),
             *await _pooler(store, settings.billing_schema),
-            *await _leader(store),
+            *await _fail_on_error("leader", _leader(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error("session locks", _locks(settings), "Check DATABASE_LOCK_URL."),
             *await _fail_on_error("foreign locks", _foreign_locks(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error("migrations", _migrations(store, settings), "Run sevdesk-worker migrate."),
@@ -65,6 +65,8 @@ async def _fail_on_error(name: str, checks: Awaitable[list[Check]], advice: str)
     """The checks or, if Postgres refuses, one failed check with `advice`."""
     try:
         return await checks
+    except MIGRATION_MISSING:
+        return [Check(name, "fail", "Tables or functions are not there. Run sevdesk-worker migrate.")]
     except UNREACHABLE as error:
         return [Check(name, "fail", f"{postgres_cause(error)}. {advice}")]
 
@@ -158,7 +160,7 @@ async def _interval(store: Store) -> list[Check]:
 async def _restore(store: Store) -> list[Check]:
     account: AccountRow = await store.query("account")
     forgets = restored(account)
-    return [check_that("restore", forgets is None, "The database has all writes that Redis knows of.", forgets or "")]
+    return [check_that("restore", forgets is None, "No restore from a backup was noticed.", forgets or "")]
 
 
 # -- the billing tables ------------------------------------------------------------------------------------------------

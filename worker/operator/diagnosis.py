@@ -83,9 +83,9 @@ def _diagnose(situation: Situation) -> Diagnosis:
         case "rejected":
             cause, next_step = _told(job, job["job_id"])
             return _diagnosis(job, f"{cause} Nothing was changed.", next_step, person=True)
-        case "dismissed" if situation.invoice is None:
-            return _diagnosis(job, f"{job['dismissed_by']} dismissed it: {job['dismissed_reason']}", NOTHING)
-        case "done" | "dismissed":
+        case "dismissed":
+            return _dismissed(situation, job)
+        case "done":
             if situation.invoice is not None:
                 return _of_invoice(situation)
             return _diagnosis(job, "Everything that was asked is done.", NOTHING)
@@ -95,6 +95,9 @@ def _diagnose(situation: Situation) -> Diagnosis:
             return _diagnosis(job, *_told(job, job["job_id"]), person=True)
         case "waiting" if (job["again_in"] or 0) > 0:
             return _waiting(situation, job)
+        case "requested" | "queued" if (job["again_in"] or 0) > 0:
+            later = f"It was asked for later: in {duration(job['again_in'])} it may start."
+            return _wait(situation, job, later, BY_ITSELF)
         case _:
             return _due(situation, job)
 
@@ -138,6 +141,21 @@ def _told(job: DecidingJobRow, subject: str) -> tuple[str, str]:
     except KeyError:
         unknown = f"Problem {problem.code}, which this release of the worker does not know"
         return f"{unknown}: {job['error']}", job["next_step"] or NOTHING
+
+
+def _dismissed(situation: Situation, job: DecidingJobRow) -> Diagnosis:
+    """That somebody let go of it is the reason why its invoice is where it is, and nothing that wants a person."""
+    cause = f"{job['dismissed_by']} dismissed {job['kind']} (job {job['job_id']}): {job['dismissed_reason']}"
+    row = situation.invoice
+    if row is None:
+        return _diagnosis(job, cause, NOTHING)
+    status, by_itself = row["accounting_sync_status"], situation.account["auto_transfer_invoices"]
+    unasked = status == "parked" or (status == "not_synced" and not by_itself)
+    if row["document_status"] == "approved" and unasked:
+        publish = f"sevdesk-worker enqueue publish_invoice invoice_id={row['id']}"
+        return _invoice(row, cause, f"Nothing to do. To publish it after all: {publish}.")
+    answer = _of_invoice(situation)
+    return replace(answer, cause=f"{cause} {answer.cause}")
 
 
 def _parked(situation: Situation, job: DecidingJobRow) -> Diagnosis:

@@ -18,6 +18,7 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from sevdesk_client import errors
+from worker import tracing
 from worker.domain import jobs, lifecycle
 from worker.domain.jobs import Kind, Payload, Role
 from worker.domain.ledger import AttemptEnd, Change, Job
@@ -78,17 +79,19 @@ class Runner:
 
     async def run(self, job: Job) -> None:
         """Make one attempt of a claimed job, and record how it ended."""
-        with bound_contextvars(
+        bound = bound_contextvars(
             job_id=job.job_id,
             kind=job.kind,
             invoice_id=str(job.invoice_id) if job.invoice_id else None,
             correlation_id=job.correlation_id,
             requested_by=str(job.requested_by) if job.requested_by else None,
-        ):
+        )
+        with bound, tracing.attempt_span(job):
             try:
                 await self._attempt(job)
             except CONNECTION_LOST as error:
                 # Its row says "running"; as soon as its lock is free, the leader makes it ready again.
+                tracing.attempt_ended("interrupted", None, failed=True)
                 log.warning("job.interrupted", error=type(error).__name__, next_step="It is taken up again by itself.")
                 await self._until_postgres_answers()
 
@@ -180,7 +183,8 @@ class Runner:
             opened = pending if pending is not None and step.can_resolve(pending, job.job_id) else None
             if opened is not context.open_intent:  # else a copy of many fields for nothing
                 context = replace(context, open_intent=opened)
-            context = await self._step(job, context, step, account)
+            with tracing.step_span(step.name):
+                context = await self._step(job, context, step, account)
             pending = context.open_intent if opened else pending  # still open if the step could not tell
         return Done(result_of(kind.name, context))
 
@@ -263,15 +267,16 @@ class Runner:
         await self._record_ending(job, outcome, ending)
         seconds = monotonic() - started
         shown = ending.problem
-        self.metrics.job_ended(
-            job.kind, ending.state, seconds, retry=ending.costs_retry, problem=shown.code if shown else None
-        )
-        say = log.warning if ending.state in ("parked", "rejected") else log.info
+        code = shown.code if shown else None
+        self.metrics.job_ended(job.kind, ending.state, seconds, retry=ending.costs_retry, problem=code)
+        stopped = ending.state in ("parked", "rejected")
+        tracing.attempt_ended(ending.state, code, failed=stopped or ending.costs_retry)
+        say = log.warning if stopped else log.info
         say(
             f"job.{ending.state}",
             attempt=job.attempt,
             seconds=round(seconds, 3),
-            problem=shown and shown.code,
+            problem=code,
             reason=shown and shown.cause(),
             next_step=ending.next_step(job.job_id),
             again_in=ending.after,

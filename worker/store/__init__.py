@@ -1,7 +1,15 @@
 """The only package that runs SQL; the statements themselves are in `sql/queries/`, one file per subject."""
 
 from worker.store.address import postgres_cause
-from worker.store.connection import CONFLICTS, CONNECTION_LOST, OUTAGES, STATEMENT_TIMEOUT, TOO_SLOW, WRONG_URL
+from worker.store.connection import (
+    CONFLICTS,
+    CONNECTION_LOST,
+    MIGRATION_MISSING,
+    OUTAGES,
+    STATEMENT_TIMEOUT,
+    TOO_SLOW,
+    WRONG_URL,
+)
 from worker.store.locks import LockSession
 from worker.store.pool import InvoiceChanged, NoOpenQuestion, Store
 from worker.store.pooler import PooledLocks, require_session_locks
@@ -9,6 +17,7 @@ from worker.store.pooler import PooledLocks, require_session_locks
 __all__ = [
     "CONFLICTS",
     "CONNECTION_LOST",
+    "MIGRATION_MISSING",
     "OUTAGES",
     "STATEMENT_TIMEOUT",
     "TOO_SLOW",

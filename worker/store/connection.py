@@ -13,6 +13,7 @@ from aiosql.types import SQLOperationType
 from asyncpg import connect_utils
 
 from worker.store.sql_files import sql_dir
+from worker.tracing import statement_span
 
 QUERIES = aiosql.from_path(str(sql_dir() / "queries"), "asyncpg", mandatory_parameters=False)
 
@@ -61,13 +62,10 @@ CONNECTION_LOST = (
 )
 # What asyncpg raises, without asking the server, for a URL with an option it refuses, such as an unknown sslmode.
 WRONG_URL = asyncpg.ClientConfigurationError
-# What the worker's own loops wait out: those, and tables that a migration has not made yet.
-OUTAGES = (
-    *CONNECTION_LOST,
-    asyncpg.UndefinedTableError,
-    asyncpg.UndefinedColumnError,
-    asyncpg.UndefinedFunctionError,
-)
+# What a migration has not made yet.
+MIGRATION_MISSING = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.UndefinedFunctionError)
+# What the worker's own loops wait out.
+OUTAGES = (*CONNECTION_LOST, *MIGRATION_MISSING)
 # The statement took longer than STATEMENT_TIMEOUT, or somebody cancelled it.
 TOO_SLOW = (asyncpg.QueryCanceledError,)
 # Another transaction got in its way; nothing was changed.
@@ -154,7 +152,8 @@ async def run_statement(on: Any, statement: str, /, **values: Any) -> Any:
     query = getattr(QUERIES, statement)
     given = [values[name] for name in QUERIES.driver_adapter.var_sorted[statement]]
     try:
-        return await getattr(on, _METHODS[query.operation])(query.sql, *given)
+        with statement_span(statement):
+            return await getattr(on, _METHODS[query.operation])(query.sql, *given)
     except asyncpg.ReadOnlySQLTransactionError:
         if isinstance(on, asyncpg.Pool):
             await on.expire_connections()

@@ -87,6 +87,8 @@ class Sandbox:
         entry: Object = {"method": method, "path": path, "query": query, "status": None}
         if "x-correlation-id" in headers:
             entry["correlation_id"] = headers["x-correlation-id"][:200]
+        if "traceparent" in headers:
+            entry["traceparent"] = headers["traceparent"][:200]
         entry = {key: value.replace(self.token, "[token]") if value else value for key, value in entry.items()}
         self.requests.append(entry)
         return entry
