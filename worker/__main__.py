@@ -15,6 +15,7 @@ from worker.cli import (  # noqa: F401
     reconcile,
     recover,
     reference,
+    report,
     results,
     services,
     status,
