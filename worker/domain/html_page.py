@@ -25,10 +25,11 @@ table { border-collapse: collapse; width: 100% }
 th, td { padding: .35rem .6rem; text-align: left; vertical-align: top; overflow-wrap: anywhere }
 th { border-bottom: 2px solid var(--text) } td { border-bottom: 1px solid var(--line) }
 .good { color: var(--good) } .bad { color: var(--bad) } .quiet { color: var(--quiet) }
-th.n, td.n { text-align: right; font-variant-numeric: tabular-nums; overflow-wrap: normal }
+th.n, td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
+th { overflow-wrap: normal } table + table { margin-top: 1.5rem }
 dl { display: flex; flex-wrap: wrap; gap: 1rem; margin: 1.5rem 0 }
-dl div { flex: 1 1 10rem; border: 1px solid var(--line); border-radius: .4rem; padding: .6rem .8rem }
-dt { color: var(--quiet); font-size: .87rem } dd { margin: 0; font-size: 1.25rem; font-variant-numeric: tabular-nums }
+dl div { flex: 1 1 12rem; border: 1px solid var(--line); border-radius: .4rem; padding: .6rem .8rem }
+dt { color: var(--quiet); font-size: .87rem } dd { margin: 0; font-size: 1.1rem; font-variant-numeric: tabular-nums }
 svg { display: block; width: 100% }
 rect { fill: var(--bar) } rect.track { fill: var(--track) } rect.bad { fill: var(--bad) }
 td.chart { width: 35%; vertical-align: middle } td.chart svg { height: .8rem }

@@ -15,6 +15,7 @@ from worker.domain.check_levels import DEFAULTS
 from worker.domain.jobs import KINDS
 from worker.domain.ledger import JobState
 from worker.domain.notices import NOTICES
+from worker.observability.business_metrics import BusinessMetrics
 from worker.store.rows import JobCountRow, NoticeCountRow
 
 STATES = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.PARKED)  # in the queue
@@ -82,6 +83,7 @@ class Metrics:
         )
         self._sync_age.set_function(lambda: self._now() - (self._last_sync or self._started))
         self._measure_age.set_function(lambda: 0 if self._measured is None else self._now() - self._measured)
+        self.business = BusinessMetrics(self.registry)
         self._init_labels()
 
     def _init_labels(self) -> None:
@@ -151,6 +153,7 @@ class Metrics:
         self._queue_age.set(0)
         self.foreign_locks.set(0)
         self._measured = None
+        self.business.not_measured()
 
     # -- export -------------------------------------------------------------------------------------------------------
 

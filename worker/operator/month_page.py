@@ -63,7 +63,7 @@ class _Page:
         if not self.report.pipeline:
             yield paragraph(self._word("no_invoices"), "quiet")
         for row in self.report.pipeline:
-            most = max((row[f"{stage}_sum"] for stage in STAGES), default=0)
+            most = max(row[f"{stage}_sum"] for stage in STAGES)
             names = (*STAGES, *(name for name in BESIDE if row[name]))
             yield bar_table(
                 self._words("stage", "invoices", "gross"),
@@ -132,15 +132,20 @@ class _Page:
         if not self.report.exports:
             yield paragraph(self._word("no_exports"), "quiet")
             return
-        cells = []
+        cells = ((self._period(row), self._word(row["status"]), self._time(row["acknowledged_at"]),
+                  self._count(row["findings"]), self._time(row["created_at"]))
+                 for row in self.report.exports)  # fmt: skip
+        yield table(self._words("period", "state", "acknowledged", "findings", "since"), cells, numbers={3})
         for row in self.report.exports:
-            state = self._word(row["status"]) + (f", {self._word('acknowledged')}" if row["acknowledged_at"] else "")
-            texts = row["texts"] or []
-            rest = row["findings"] - len(texts)
-            told = " ".join([*texts, *([self._word("more", count=rest)] if rest > 0 else [])])
-            period = f"{self._day(row['start_date'])} – {self._day(row['end_date'])}"
-            cells.append((period, state, self._time(row["created_at"]), told))
-        yield table(self._words("period", "state", "since", "findings"), cells)
+            if texts := row["texts"]:
+                rest = row["findings"] - len(texts)
+                yield table(
+                    [f"{self._word('findings')}, {self._period(row)}"],
+                    ([told] for told in [*texts, *([self._word("more", count=self._count(rest))] if rest else [])]),
+                )
+
+    def _period(self, row: Row) -> str:
+        return f"{self._day(row['start_date'])} – {self._day(row['end_date'])}"
 
     # -- how values are written ------------------------------------------------------------------------------------
 
