@@ -66,7 +66,6 @@ class Metrics:
         self.error_budget_left = gauge(
             "error_budget_left", "Share of ERROR_BUDGET that is left, 0 to 1; below 0.5 jobs are slowed."
         )
-        self.error_budget_left.set(1)
         self._queue = gauge("queue_jobs", "Jobs that have not ended, counted in sevdesk_queue.", "state")
         self._notices = gauge(
             "open_notices", "What is on record about invoices and wants a person, by code (status lists them).", "code"
@@ -92,6 +91,7 @@ class Metrics:
             for outcome in ("done", "retry", "parked", "rejected"):
                 self._jobs.labels(kind, outcome)
         self._deferred.labels("limited")
+        self.error_budget_left.set(1)
         for cause in ("429", "5xx"):
             self.gate_slowdowns.labels(cause)
 

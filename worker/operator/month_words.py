@@ -1,4 +1,4 @@
-"""The words of the month's report, in English and German. Pure."""
+"""The words of the month's report, in English and German."""
 
 from worker.domain.problems.problem_type import Lang
 
