@@ -16,6 +16,7 @@ from worker.cli import (  # noqa: F401
     recover,
     reference,
     rehearse,
+    report,
     results,
     services,
     status,

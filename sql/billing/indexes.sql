@@ -14,9 +14,11 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoices_to_publish ON billing_i
     WHERE document_status = 'approved' AND accounting_sync_status IN ('queued', 'not_synced');
 CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoice_event_log_invoice
     ON billing_invoice_event_log (invoice_id, created_at);
--- A DATEV export is compared with the documents and payments of its period.
-CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoices_issue_date ON billing_invoices (issue_date)
-    WHERE external_invoice_number IS NOT NULL;
+-- A DATEV export is compared with the documents and payments of its period; a report counts a month's invoices.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoices_issue_date ON billing_invoices (issue_date);
+-- The leader and reports add up what is owed.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoices_open_claims ON billing_invoices (issue_date)
+    WHERE claim_status IN ('open', 'partially_paid') AND external_invoice_number IS NOT NULL;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoices_paid_at ON billing_invoices (paid_at)
     WHERE paid_at IS NOT NULL;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS billing_invoice_event_log_payments

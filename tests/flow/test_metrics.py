@@ -7,12 +7,14 @@ import shutil
 import socket
 import subprocess
 import urllib.request
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from flow.billing import Billing
+from flow.billing import Billing, time_to_day
 from flow.books import order_fault, until
 from flow.conftest import RunWorker
 from prometheus_client import generate_latest
@@ -25,12 +27,15 @@ from worker.app import App
 from worker.maintenance import maintenance
 from worker.observability.metrics import Metrics
 from worker.settings import JobLimit
+from worker.store.rows import BusinessRow
 
 FOLDER = Path(package.__file__).parent / "observability"
 RULES_TEST = Path(__file__).with_name("alert_rules_test.yml")
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 # The functions and keywords of PromQL that the rules use.
-PROMQL = {"absent", "by", "histogram_quantile", "increase", "max", "min", "rate", "sum"}
+# The figures of an empty database.
+NOTHING: Any = dict.fromkeys(BusinessRow.__annotations__, 0)
+PROMQL = {"absent", "by", "histogram_quantile", "increase", "max", "min", "or", "rate", "sum"}
 
 
 @pytest.fixture(autouse=True)
@@ -123,6 +128,48 @@ async def test_queue_and_parked_are_shown(billing: Billing, run_worker: RunWorke
         assert 3600 <= value(seen, "oldest_ready_job_age_seconds") < 3700
 
 
+async def test_leader_measures_the_business(
+    billing: Billing, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This month's invoices, what is owed and overpaid, exports with findings and the last full sweep."""
+    monkeypatch.setattr(maintenance, "BUSINESS_SECONDS", 0.1)
+    port = free_port()
+    columns = {"document_status": "sent", "accounting_sync_status": "synced"}
+    overdue = {"payment_term_days": 0, "issue_date": time_to_day() - timedelta(days=40)}
+    paid = {"claim_status": "paid", "paid_amount": Decimal(129)}
+    given: tuple[dict[str, Any], ...] = (paid, {}, overdue)
+    for number, more in zip("123", given, strict=True):
+        invoice = await billing.invoice(None, external_id=number, external_invoice_number=number, **columns | more)
+        if "paid_amount" in more:
+            await billing.db.execute(
+                """INSERT INTO sevdesk_notices (invoice_id, code, parameters)
+                   VALUES ($1, 'overpaid', '{"excess": "10.00"}')""", invoice)  # fmt: skip
+    await billing.db.execute(
+        """INSERT INTO sevdesk_datev_exports (start_date, end_date, status) VALUES
+           ('2026-01-01', '2026-01-31', 'refused'), ('2026-02-01', '2026-02-28', 'accepted')""")  # fmt: skip
+    async with run_worker(metrics_port=port, metrics_host="127.0.0.1"):
+
+        async def measured() -> Samples | None:
+            seen = await scrape_async(port)
+            return seen if seen.get(("sevdesk_worker_overpaid_euros", frozenset())) else None
+
+        seen = await until(measured)
+    assert [value(seen, "month_invoices", stage=stage) for stage in ("published", "sent", "paid")] == [2, 2, 1]
+    assert value(seen, "month_euros", stage="published") == 238
+    assert [value(seen, "open_claims", due=due) for due in ("not_due", "overdue")] == [1, 1]
+    assert value(seen, "open_claims_euros", due="overdue") == 119
+    assert (value(seen, "overpaid_euros"), value(seen, "exports_with_findings"), value(seen, "leader")) == (10, 1, 1)
+
+
+def test_who_leads_not_shows_nothing() -> None:
+    """Figures that another worker measures from now on are not shown on."""
+    metrics = used()
+    metrics.business.leader.set(1)
+    metrics.queue_not_measured()
+    seen = exported(metrics)
+    assert value(seen, "leader") == 0 and not [name for name, _ in seen if "month" in name or "claims" in name[15:27]]
+
+
 async def test_retries_are_counted_apart(billing: Billing, run_worker: RunWorker, sevdesk: Running) -> None:
     """A write without an answer uses up a retry of the job; a read is repeated by the client."""
     port = free_port()
@@ -164,6 +211,7 @@ def used() -> Metrics:
     metrics.call_ended(Call("GET", "/SevUser", 200, 60.0, 2, "ok"))
     metrics.queue_measured([], 0.0, None)
     metrics.notices_measured([])
+    metrics.business.measured(NOTHING)
     metrics.lock_session_up.set_function(lambda: True)
     return metrics
 
@@ -172,7 +220,7 @@ def expressions() -> list[str]:
     """Every PromQL expression in the dashboard and the alerts."""
     dashboard = json.loads((FOLDER / "dashboard.json").read_text())
     alerts = yaml.safe_load((FOLDER / "alerts.yml").read_text())
-    shown = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    shown = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", ())]
     return shown + [rule["expr"] for group in alerts["groups"] for rule in group["rules"]]
 
 

@@ -25,9 +25,11 @@ FILL = """
 INSERT INTO companies (id, name) SELECT md5('c' || n)::uuid, 'Firma ' || n FROM generate_series(1, 1000) n;
 INSERT INTO deals (id, name, deal_type) SELECT md5('d' || n)::uuid, 'Deal', 'EB' FROM generate_series(1, 1000) n;
 INSERT INTO billing_invoices (id, invoice_number, deal_id, document_kind, document_status, net_amount, tax_amount,
-       gross_amount, issue_date, accounting_provider, external_id, external_invoice_number, accounting_sync_status)
+       gross_amount, issue_date, accounting_provider, external_id, external_invoice_number, accounting_sync_status,
+       claim_status)
 SELECT md5('i' || n)::uuid, 'INV-' || n, md5('d' || n % 1000 + 1)::uuid, 'AR', 'sent', 100, 19, 119,
-       current_date - n % 1000, 'sevdesk', (10000000 + n)::text, 'RE-' || n, 'synced' FROM generate_series(1, 50000) n;
+       current_date - n % 1000, 'sevdesk', (10000000 + n)::text, 'RE-' || n, 'synced',
+       CASE WHEN n % 20 = 0 THEN 'open' ELSE 'paid' END FROM generate_series(1, 50000) n;
 INSERT INTO billing_invoice_items (invoice_id, position, name, quantity, unit_price, tax_rate)
 SELECT id, 1, 'Leistung', 1, 100, 19 FROM billing_invoices;
 INSERT INTO billing_invoice_event_log (invoice_id, event_type, payload)
@@ -87,6 +89,8 @@ BY_NAME = {
 }  # fmt: skip
 # One day of a DATEV export.
 DAY = {"first": "(current_date - 77)", "last": "(current_date - 77)", "by_pay_date": "false"}
+# Statements of the report, also tried with the days of a month.
+MONTHLY = ("pipeline_of_period", "payments_by_day_of_period")
 # Statements that read a whole table, and why they may.
 WHOLE_TABLE = {
     "linked_invoices": "a payment sync counts the book when it would take something away from many invoices at once",
@@ -126,6 +130,9 @@ async def plans(request: pytest.FixtureRequest, filled: str) -> AsyncIterator[di
             found[name] = await plan_of(connection, name, **DAY if name.endswith("_of_period") else {})
     by_pay_date = {**DAY, "by_pay_date": "true"}
     found["documents_by_pay_date"] = await plan_of(connection, "documents_of_period", **by_pay_date)
+    month = {"first": "(current_date - 77)", "last": "(current_date - 47)"}
+    for name in MONTHLY:
+        found[f"{name}, a month"] = await plan_of(connection, name, **month)
     await connection.close()
     yield found
 

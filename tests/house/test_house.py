@@ -194,10 +194,11 @@ async def test_job_states_are_the_ledgers(database_url: str) -> None:
     assert allowed == set(JobState)
 
 
-def test_datev_expects_all_payments() -> None:
-    """What any payment event records is looked for in a DATEV export, unless it is named here as without money."""
+@pytest.mark.parametrize("statement", ["payments_of_period", "payments_by_day_of_period"])
+def test_statements_know_all_payments(statement: str) -> None:
+    """What any payment event records is looked for in a DATEV export and a report, unless it is without money."""
     without_money: set[str] = set()
-    listed = re.search(r"event_type IN \(([^)]*)\)", QUERIES.payments_of_period.sql)
+    listed = re.search(r"event_type IN \(([^)]*)\)", getattr(QUERIES, statement).sql)
     assert listed is not None
     kinds = {re.sub(r"(?<!^)(?=[A-Z])", "_", each.__name__).lower() for each in PaymentEvent.__subclasses__()}
     assert kinds == set(re.findall(r"'(\w+)'", listed[1])) | without_money

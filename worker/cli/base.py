@@ -44,8 +44,8 @@ LOOK, ACT = "Look", "Act"
 
 # Commands in the order of the same tables; others come after these.
 ORDER = (
-    "status", "top", "tail", "jobs", "why", "show", "preview", "files", "exports", "verify", "reconcile", "doctor",
-    "health", "mapping", "schema", "problems",
+    "status", "top", "tail", "jobs", "why", "show", "preview", "files", "exports", "verify", "report", "reconcile",
+    "doctor", "health", "mapping", "schema", "problems",
     "run", "migrate", "clean", "enqueue", "test-connection", "retry", "dismiss", "init", "seed", "local",
     "sandbox", "demo",
 )  # fmt: skip

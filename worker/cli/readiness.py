@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, require_token, settings, show, with_store, write_private
+from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, require_token, settings, show, with_store
+from worker.cli.saving import require_new, save_page
 from worker.store import Store
 
 if TYPE_CHECKING:
@@ -35,9 +36,10 @@ def readiness(
 
     if not offline:
         require_token()
+    require_new(html)
     result = with_store(read, "Use --offline to ask sevDesk nothing.")
     if html is not None:
-        write_private(html, report(result).encode())
+        save_page(html, report(result))
     names = ("since", "mode", "companies", "by_field", "lacking", "seller")
     show(as_json, {name: getattr(result, name) for name in names}, _view(result))
     if not result.is_ready:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store, write_private
+from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store
+from worker.cli.saving import require_new, save_page
 from worker.store import Store
 
 if TYPE_CHECKING:
@@ -51,9 +52,10 @@ def reconcile(
         return result, await request_repairs(store, result, number) if fix else []
 
     require_token()
+    require_new(html)
     result, repair_jobs = with_store(run, "Nothing was compared; try again later.")
     if html is not None:
-        write_private(html, report(result).encode())
+        save_page(html, report(result))
     shown = {field.name: getattr(result, field.name) for field in fields(result)}
     show(as_json, {**shown, "drift": result.counts, "repairs_asked": repair_jobs}, _view(result, repair_jobs))
     if result.findings:

@@ -50,3 +50,15 @@ def new_private_file(path: Path) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
             fail(f"Cannot write {path}: {error.strerror}.")
         raise
+
+
+def require_new(path: Path | None) -> None:
+    """End the command with exit code 1 if the file exists, before any work is done for it."""
+    if path is not None and os.path.lexists(path):
+        fail(f"{path} is there already, and stays as it is.")
+
+
+def save_page(path: Path, page: str) -> None:
+    """A page as a new file of mode 0600."""
+    with new_private_file(path) as file:
+        file.write(page.encode())

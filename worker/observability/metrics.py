@@ -15,6 +15,7 @@ from worker.domain.check_levels import DEFAULTS
 from worker.domain.jobs import KINDS
 from worker.domain.ledger import JobState
 from worker.domain.notices import NOTICES
+from worker.observability.business_metrics import BusinessMetrics
 from worker.store.rows import JobCountRow, NoticeCountRow
 
 STATES = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.PARKED)  # in the queue
@@ -65,7 +66,6 @@ class Metrics:
         self.error_budget_left = gauge(
             "error_budget_left", "Share of ERROR_BUDGET that is left, 0 to 1; below 0.5 jobs are slowed."
         )
-        self.error_budget_left.set(1)
         self._queue = gauge("queue_jobs", "Jobs that have not ended, counted in sevdesk_queue.", "state")
         self._notices = gauge(
             "open_notices", "What is on record about invoices and wants a person, by code (status lists them).", "code"
@@ -82,6 +82,7 @@ class Metrics:
         )
         self._sync_age.set_function(lambda: self._now() - (self._last_sync or self._started))
         self._measure_age.set_function(lambda: 0 if self._measured is None else self._now() - self._measured)
+        self.business = BusinessMetrics(self.registry)
         self._init_labels()
 
     def _init_labels(self) -> None:
@@ -90,6 +91,7 @@ class Metrics:
             for outcome in ("done", "retry", "parked", "rejected"):
                 self._jobs.labels(kind, outcome)
         self._deferred.labels("limited")
+        self.error_budget_left.set(1)
         for cause in ("429", "5xx"):
             self.gate_slowdowns.labels(cause)
 
@@ -151,6 +153,7 @@ class Metrics:
         self._queue_age.set(0)
         self.foreign_locks.set(0)
         self._measured = None
+        self.business.not_measured()
 
     # -- export -------------------------------------------------------------------------------------------------------
 

@@ -263,3 +263,21 @@ def handback_of(row: Row) -> Handback:
         except ValueError:
             raise UnknownValue("accounting_sync_status" if column == "sync_status" else column, row) from None
     return from_row(Handback, row, **statuses)
+
+
+class BusinessRow(TypedDict):
+    """`business_figures`: counts, sums in EUR as floats for gauges, and an age in seconds."""
+
+    published: int
+    sent: int
+    paid: int
+    published_euros: float
+    sent_euros: float
+    paid_euros: float
+    claims_not_due: int
+    claims_overdue: int
+    claims_not_due_euros: float
+    claims_overdue_euros: float
+    overpaid_euros: float
+    exports_with_findings: int
+    sweep_age: float

@@ -1,0 +1,28 @@
+"""How money, days and times are written in reports, in English or German. Pure."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from worker.domain.money import figure
+from worker.domain.problems.problem_type import Lang
+
+
+def written_money(amount: Decimal, currency: str, lang: Lang) -> str:
+    """1190.00 EUR in English, 1.190,00 EUR in German. What is no sum of cents is shown as it is."""
+    return f"{figure(amount) if lang == 'en' else _german(figure(amount))} {currency}"
+
+
+def _german(number: str) -> str:
+    sign, digits = ("-", number[1:]) if number.startswith("-") else ("", number)
+    whole, dot, rest = digits.partition(".")
+    return f"{sign}{int(whole):,}".replace(",", ".") + dot.replace(".", ",") + rest if whole.isdecimal() else number
+
+
+def written_day(day: date, lang: Lang) -> str:
+    """2026-11-30 in English, 30.11.2026 in German."""
+    return f"{day:%d.%m.%Y}" if lang == "de" else day.isoformat()
+
+
+def written_time(at: datetime, lang: Lang) -> str:
+    """To the minute, with the zone that `at` has."""
+    return f"{written_day(at.date(), lang)} {at:%H:%M %Z}"
