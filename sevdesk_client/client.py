@@ -85,19 +85,23 @@ class SevDeskClient(CreditNoteCalls):
 
     async def get_contact(self, id: str) -> models.Contact:
         """The contact. Raises NotFound (404 and 400 were both seen for an unknown id)."""
-        return await self._call(Request("GET", "/Contact/{id}", id), readers.one(models.Contact))
+        return await self._call(Request("GET", "/Contact/{id}", id), readers.same(models.Contact, id))
 
     async def create_contact(self, draft: models.ContactDraft) -> models.Contact:
         """Create a contact. Look first: a duplicate customer number may be accepted (not established).
 
         Raises Refused for a category that is missing or unknown (official).
         """
-        return await self._call(Request("POST", "/Contact", body=bodies.contact(draft)), readers.one(models.Contact))
+        request = Request("POST", "/Contact", body=bodies.contact(draft))
+        reader = readers.fitting(
+            readers.one(models.Contact), lambda made: made.customer_number in (None, draft.customer_number)
+        )
+        return await self._call(request, reader)
 
     async def update_contact(self, id: str, draft: models.ContactDraft) -> models.Contact:
         """Change a contact; what the draft leaves out stays (measured by one peer). Raises NotFound."""
         return await self._call(
-            Request("PUT", "/Contact/{id}", id, body=bodies.contact(draft)), readers.one(models.Contact)
+            Request("PUT", "/Contact/{id}", id, body=bodies.contact(draft)), readers.same(models.Contact, id)
         )
 
     async def list_contact_addresses(self, contact_id: str) -> list[models.ContactAddress]:
@@ -116,7 +120,7 @@ class SevDeskClient(CreditNoteCalls):
     async def update_contact_address(self, address_id: str, draft: models.AddressDraft) -> models.ContactAddress:
         """Change an address; what the draft leaves out stays (measured by one peer). Raises NotFound."""
         request = Request("PUT", "/ContactAddress/{id}", address_id, body=bodies.contact_address(draft))
-        return await self._call(request, readers.one(models.ContactAddress))
+        return await self._call(request, readers.same(models.ContactAddress, address_id))
 
     async def list_communication_ways(self, contact_id: str, type: str = "EMAIL") -> list[models.CommunicationWay]:
         """The contact's ways of this type, oldest first. Raises FilterIgnored when other contacts' ways fill the page.
@@ -137,7 +141,7 @@ class SevDeskClient(CreditNoteCalls):
     async def update_communication_way(self, id: str, value: str) -> models.CommunicationWay:
         """Change only the value (measured by one peer). Raises NotFound."""
         request = Request("PUT", "/CommunicationWay/{id}", id, body={"value": value})
-        return await self._call(request, readers.one(models.CommunicationWay))
+        return await self._call(request, readers.same(models.CommunicationWay, id))
 
     # -- invoices ------------------------------------------------------------------------------------------------------
 
@@ -183,7 +187,7 @@ class SevDeskClient(CreditNoteCalls):
 
     async def get_invoice(self, id: str) -> models.Invoice:
         """The invoice. Raises NotFound for an unknown or deleted id (404 with code 151: measured)."""
-        return await self._call(Request("GET", "/Invoice/{id}", id), readers.one(models.Invoice))
+        return await self._call(Request("GET", "/Invoice/{id}", id), readers.same(models.Invoice, id))
 
     async def list_positions(self, id: str) -> list[models.InvoicePosition]:
         """The positions of an invoice, in their order (official). Raises NotFound for an unknown or deleted id.
@@ -201,7 +205,9 @@ class SevDeskClient(CreditNoteCalls):
         number abort", a temporary lock (four code bases), is OutcomeUnknown: read back first.
         """
         request = Request("POST", "/Invoice/Factory/saveInvoice", body=bodies.save_invoice(draft))
-        return await self._call(request, readers.saved_invoice)
+        marker = draft.customer_internal_note
+        reader = readers.fitting(readers.saved_invoice, lambda made: made.customer_internal_note in (None, marker))
+        return await self._call(request, reader)
 
     async def delete_draft(self, id: str) -> None:
         """Raises Refused (409, code 159) for other than drafts, NotFound if it is gone (no spec; live, three peers)."""
@@ -223,7 +229,7 @@ class SevDeskClient(CreditNoteCalls):
         missing e-invoice fields (measured), 422 without an address (one report); NotFound.
         """
         body = {"sendType": send_type, "sendDraft": False}
-        return await self._call(Request("PUT", "/Invoice/{id}/sendBy", id, body=body), readers.one(models.Invoice))
+        return await self._call(Request("PUT", "/Invoice/{id}/sendBy", id, body=body), readers.same(models.Invoice, id))
 
     async def get_pdf(self, id: str) -> models.Document:
         """The PDF. Sent with preventSendBy, without which this GET finalises a draft (live, three peers).
@@ -247,7 +253,7 @@ class SevDeskClient(CreditNoteCalls):
         A draft is finalised first (inferred), so the refusals of `send_by` apply. Raises Refused, NotFound.
         """
         request = Request("POST", "/Invoice/{id}/sendViaEmail", id, body=bodies.mail(draft))
-        return await self._call(request, readers.one(models.Email))
+        return await self._call(request, readers.mailed(id))
 
     async def cancel_invoice(self, id: str) -> models.Invoice | models.CreditNote:
         """Cancel: creates a cancellation invoice (SR), or for a paid invoice a credit note draft (one report).
@@ -255,7 +261,9 @@ class SevDeskClient(CreditNoteCalls):
         Raises Refused with 421 if already cancelled, 170 if a credit note exists, 390 if partly paid (with HTTP 200;
         all measured).
         """
-        return await self._call(Request("POST", "/Invoice/{id}/cancelInvoice", id), readers.cancellation)
+        return await self._call(
+            Request("POST", "/Invoice/{id}/cancelInvoice", id), readers.about(readers.cancellation, id)
+        )
 
     # -- the DATEV export ----------------------------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ class CreditNoteCalls(Sender):
 
     async def get_credit_note(self, id: str) -> models.CreditNote:
         """The credit note. Raises NotFound for an unknown or deleted id (400 or 404: official)."""
-        return await self._call(Request("GET", "/CreditNote/{id}", id), readers.one(models.CreditNote))
+        return await self._call(Request("GET", "/CreditNote/{id}", id), readers.same(models.CreditNote, id))
 
     async def credit_note_sequence(self) -> models.Sequence:
         """The sequence of credit note numbers (official). It moves when a credit note is enshrined (measured by one).
@@ -58,7 +58,9 @@ class CreditNoteCalls(Sender):
         (capture), 830 for an e-invoice without payment method (measured).
         """
         request = Request("POST", "/CreditNote/Factory/saveCreditNote", body=bodies.save_credit_note(draft))
-        return await self._call(request, readers.saved_credit_note)
+        marker = draft.customer_internal_note
+        reader = readers.fitting(readers.saved_credit_note, lambda made: made.customer_internal_note in (None, marker))
+        return await self._call(request, reader)
 
     async def credit_note_from_invoice(self, invoice_id: str) -> models.CreditNote:
         """Create a draft over the whole invoice (official; measured by one peer).
@@ -67,7 +69,7 @@ class CreditNoteCalls(Sender):
         """
         body = {"invoice": bodies.ref("Invoice", invoice_id)}
         request = Request("POST", "/CreditNote/Factory/createFromInvoice", body=body)
-        return await self._call(request, readers.saved_credit_note)
+        return await self._call(request, readers.about(readers.saved_credit_note, invoice_id))
 
     async def delete_credit_note(self, id: str) -> None:
         """Raises Refused (409, code 159) for other than drafts (measured by one peer), NotFound if it is gone."""
@@ -80,7 +82,7 @@ class CreditNoteCalls(Sender):
         """
         body = {"sendType": send_type, "sendDraft": False}
         request = Request("PUT", "/CreditNote/{id}/sendBy", id, body=body)
-        return await self._call(request, readers.one(models.CreditNote))
+        return await self._call(request, readers.same(models.CreditNote, id))
 
     async def get_credit_note_pdf(self, id: str) -> models.Document:
         """The PDF. Sent with preventSendBy, as for invoices, where this GET finalises a draft without it.
@@ -94,4 +96,4 @@ class CreditNoteCalls(Sender):
     async def send_credit_note_via_email(self, id: str, draft: models.MailDraft) -> models.Email:
         """Mail the PDF and mark the credit note as sent (official). Raises Refused, NotFound."""
         request = Request("POST", "/CreditNote/{id}/sendViaEmail", id, body=bodies.mail(draft))
-        return await self._call(request, readers.one(models.Email))
+        return await self._call(request, readers.mailed(id))

@@ -23,6 +23,7 @@ from sevdesk_client.record import (
     FileName,
     Flag,
     Model,
+    Whole,
     none_if_zero,
     ref_id,
 )
@@ -94,7 +95,7 @@ class Invoice(InOneCurrency):
     """
 
     invoice_number: str | None = None
-    status: int
+    status: Whole
     invoice_type: str
     contact_id: str | None = Field(default=None, validation_alias=ref_id("contact"))
     currency: str
@@ -114,7 +115,7 @@ class Invoice(InOneCurrency):
     origin: Ref | None = None
     header: str | None = None
     discount: AmountOrZero = Decimal(0)  # Skonto in percent, if paid within `discount_time` days (official)
-    discount_time: Annotated[int | None, BeforeValidator(lambda days: days or None)] = None
+    discount_time: Annotated[Whole | None, BeforeValidator(lambda days: days or None)] = None
     is_e_invoice: Flag = Field(default=False, validation_alias="propertyIsEInvoice")
     tax_rule: str | None = Field(default=None, validation_alias=ref_id("taxRule"))
     delivery_date: Day = None
@@ -130,7 +131,7 @@ class InvoicePosition(Record):
     """A position of an invoice. `price` is per unit, net if the invoice shows net prices; `tax_rate` is in percent."""
 
     invoice_id: str | None = Field(default=None, validation_alias=ref_id("invoice"))
-    position_number: int
+    position_number: Whole
     name: str | None = None
     quantity: Amount
     price: Amount
@@ -145,7 +146,7 @@ class CreditNote(InOneCurrency):
     """
 
     credit_note_number: str | None = None
-    status: int
+    status: Whole
     contact_id: str | None = Field(default=None, validation_alias=ref_id("contact"))
     credit_note_date: Day = None
     currency: str | None = None
@@ -165,7 +166,7 @@ class Sequence(Record):
     """A number sequence: `format` with the placeholders %NUMBER, %YYYY and %MM, which the client fills (official)."""
 
     format: str
-    next_sequence: int
+    next_sequence: Whole
 
     def number(self, day: date, ahead: int = 0) -> str:
         """The next number of a document of this day, or one that is `ahead` of it."""
@@ -265,8 +266,8 @@ class PdfAnswer(Model):
 class Progress(Model):
     """Progress of an export: `current` of `total`, usually of 100 (official); 0 of 0 if the answer is empty."""
 
-    current: int = 0
-    total: int = 0
+    current: Whole = 0
+    total: Whole = 0
 
 
 class DownloadInfo(Model):
@@ -322,7 +323,7 @@ class PositionDraft:
     quantity: Decimal
     price: Decimal
     tax_rate: Decimal
-    position_number: int
+    position_number: Whole
     text: str | None = None
     unity_id: int = 1  # piece; 9 is hour (live, three peers)
 

@@ -7,6 +7,7 @@ A reader raises ValueError, whose text contains nothing private, when the answer
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -14,14 +15,38 @@ from pydantic import BaseModel
 from sevdesk_client import models
 from sevdesk_client.wire import MAX_PDF_BYTES, Json, Reader
 
+T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 Hit = TypeVar("Hit", bound=models.Record)
+Made = TypeVar("Made", bound=models.Invoice | models.CreditNote)
 
 
 def one(model: type[M]) -> Reader[M]:
     """A single object, in a list of one for reads by id, bare for factories, POST and PUT (live, three peers)."""
 
     return lambda objects: model.model_validate(_single(objects))
+
+
+def fitting(reader: Reader[T], fits: Callable[[T], object]) -> Reader[T]:
+    """What `reader` makes of the answer; ValueError unless it is about what the call named."""
+
+    def checked(objects: Json) -> T:
+        made = reader(objects)
+        if not fits(made):
+            raise ValueError("the answer is about another record")
+        return made
+
+    return checked
+
+
+def same(model: type[Hit], id: str) -> Reader[Hit]:
+    """A single object with this id."""
+    return fitting(one(model), lambda made: made.id == id)
+
+
+def about(reader: Reader[Made], invoice_id: str) -> Reader[Made]:
+    """A document made of this invoice. Its `origin` may be missing (captures), but names no other one."""
+    return fitting(reader, lambda made: made.id != invoice_id and (made.origin is None or made.origin.id == invoice_id))
 
 
 def many(model: type[M]) -> Reader[list[M]]:
@@ -66,6 +91,11 @@ def cancellation(objects: Json) -> models.Invoice | models.CreditNote:
     made = _single(objects)
     model = models.CreditNote if made.get("objectName") == "CreditNote" else models.Invoice
     return model.model_validate(made)
+
+
+def mailed(id: str) -> Reader[models.Email]:
+    """The mail with this document, which the answer may leave out (no capture)."""
+    return fitting(one(models.Email), lambda mail: mail.object is None or mail.object.id == id)
 
 
 def templates(objects: Json) -> list[models.Template]:

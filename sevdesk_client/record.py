@@ -10,6 +10,8 @@ from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 BERLIN = ZoneInfo("Europe/Berlin")
+YEARS = range(1990, 2200)
+_YEAR = re.compile(r"(-?\d{1,9})-")
 
 
 def _number(value: Any) -> Any:
@@ -26,15 +28,26 @@ def _flag(value: Any) -> Any:
     return False if value is None or value == "" else value
 
 
+def _is_impossible(value: Any) -> bool:
+    """A date in a year of no bookkeeping, such as MySQL's 0000-00-00 or a slip of the pen, 0026-11-29."""
+    year = _YEAR.match(value) if isinstance(value, str) else None
+    return year is not None and int(year[1]) not in YEARS
+
+
 def _day(value: Any) -> Any:
-    """The date in the first ten characters: dates come as Berlin midnight, in UTC the day before (live, four peers)."""
+    """The date in the first ten characters: dates come as Berlin midnight, in UTC the day before (live, four peers).
+
+    None for an impossible one, so that one such invoice does not make a list unreadable.
+    """
+    if _is_impossible(value):
+        return None
     return date.fromisoformat(value[:10]) if isinstance(value, str) and value else value or None
 
 
 def _moment(value: Any) -> Any:
     if isinstance(value, datetime):
         return value
-    if value in (None, "", "0", 0):
+    if value in (None, "", "0", 0) or _is_impossible(value):
         return None
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     # Every captured time has an offset; one without is taken as Berlin time, which sevDesk shows its users.
@@ -55,6 +68,8 @@ def none_if_zero(value: Any) -> Any:
 # before the validator, so that pydantic's core checks it, which is noticeably faster for 1,000 invoices.
 Amount = Annotated[Decimal, Field(max_digits=24), BeforeValidator(_number)]
 AmountOrZero = Annotated[Decimal, Field(max_digits=24), BeforeValidator(_zero_if_null)]
+# Postgres' bigint holds it.
+Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Day = Annotated[date | None, BeforeValidator(_day)]
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]

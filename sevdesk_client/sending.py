@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 import backoff
 import httpx
 
-from sevdesk_client import errors
+from sevdesk_client import errors, links
 from sevdesk_client.readers import Hit, by_age, many
 from sevdesk_client.wire import Answer, Reader, Request, answered_at, broken, read, read_file
 
@@ -137,15 +137,10 @@ class Sender:
     async def _fetch(self, request: Request) -> None:
         """Write the file behind the request's link into `request.into`.
 
-        Raises Refused without a call unless https or sevDesk's own address.
+        Raises Refused without a call unless it is sevDesk's own address, or https in the internet.
         """
-        try:
-            link, own = httpx.URL(request.link or ""), httpx.URL(self.base_url)
-        except httpx.InvalidURL:
-            raise errors.Refused(request.operation, "not fetched, the link is no address") from None
-        same = (link.scheme, link.host, link.port) == (own.scheme, own.host, own.port)
-        if not link.host or not (link.scheme == "https" or same):
-            raise errors.Refused(request.operation, "not fetched, the link is not https")
+        if fault := await links.fault(request.link or "", self.base_url, self.timeout):
+            raise errors.Refused(request.operation, f"not fetched, {fault}")
         await self._repeat(request, lambda answer: read_file(request, answer))
 
     async def _repeat(self, request: Request, understand: Callable[[Answer], T]) -> T:

@@ -27,15 +27,21 @@ Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | Decimal | bool | b
 T = TypeVar("T")
 Reader: TypeAlias = Callable[["Json"], T]
 
-# A page of 1000 invoices is about 3 MB (2.8 kB each in the captures); this is five times as much.
-MAX_ANSWER_BYTES = 16 * 2**20
-# A hundred pages on letter paper with pictures stay below 10 MB; this is three times as much.
-MAX_PDF_BYTES = 32 * 2**20
+# A page of 1000 invoices is about 3 MB (2.8 kB each in the captures); this is twice as much.
+MAX_ANSWER_BYTES = 6 * 2**20
+# A hundred pages on letter paper with pictures stay below 10 MB; this is half as much again. One takes four times
+# its size in memory while it is read.
+MAX_PDF_BYTES = 15 * 2**20
 # A year's documents of a small company; larger archives need a person's decision.
 MAX_ARCHIVE_BYTES = 256 * 2**20
 # A PDF of MAX_PDF_BYTES in JSON: base64 takes four bytes for three, and slashes may be escaped.
 MAX_PDF_ANSWER_BYTES = MAX_PDF_BYTES * 3 // 2
 
+# A page of 1000 invoices has about 100,000 (capture), each of which may take 100 bytes of memory or more.
+MAX_VALUES = 200_000
+
+# An escape of JSON: of six bytes if it is NUL or half a surrogate pair, of two (its beginning) or twelve otherwise.
+_ESCAPE = re.compile(rb"\\(?:u0000|u[dD][89abAB]..(?:\\u[dD][c-fC-F]..)?|u[dD][c-fC-F]..|.)", re.DOTALL)
 _ID = re.compile(r"[0-9]{1,20}", re.ASCII)
 _ABOUT_TOKEN = re.compile(r"token|authenticat|api.?key", re.IGNORECASE)
 # Refusals with status 500 or 503 (official: some should have been 400): getPdf and changeParameter for the draft of an
@@ -218,8 +224,15 @@ def _payload(answer: Answer, max_bytes: int) -> Json:
     body = _plain(answer, max_bytes)
     if body.startswith(b"%PDF"):
         return body
+    if sum(map(body.count, (b",", b"[", b"{", b"\\"))) > MAX_VALUES:
+        raise ValueError(f"an answer of more than {MAX_VALUES} values")
+    if len(body) > MAX_ANSWER_BYTES and not body.isascii():  # only base64 is that long; other text takes four times it
+        raise ValueError(f"a text of more than {MAX_ANSWER_BYTES} bytes")
     try:
-        document: Json = json.loads(body, parse_float=_fraction, parse_constant=_no_constant)
+        text = _storable(body).decode("utf-8-sig")
+        document: Json = json.loads(
+            text, parse_float=_fraction, parse_constant=_no_constant, object_pairs_hook=_unambiguous
+        )
     except (ValueError, RecursionError):
         raise ValueError(_page(body, answer.status)) from None
     return document
@@ -250,6 +263,20 @@ def _plain(answer: Answer, max_bytes: int) -> bytes:
     if len(body) > max_bytes:
         raise ValueError(f"an answer of more than {max_bytes} bytes")
     return body
+
+
+def _storable(body: bytes) -> bytes:
+    """The JSON with U+FFFD for NUL and for half a surrogate pair, which Postgres cannot store."""
+    escaped = b"\\u0000" in body or b"\\ud" in body or b"\\uD" in body
+    return _ESCAPE.sub(lambda found: rb"\ufffd" if len(found[0]) == 6 else found[0], body) if escaped else body
+
+
+def _unambiguous(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """The object; ValueError if it says the same key twice, for readers differ in which one they take."""
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a key twice in one object")
+    return made
 
 
 def _fraction(text: str) -> Decimal:

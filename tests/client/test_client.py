@@ -3,6 +3,7 @@
 import inspect
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -109,7 +110,7 @@ async def test_unfiltered_contacts_are_an_error(client: SevDeskClient, httpx_moc
 
 async def test_contacts_are_created_and_changed(client: SevDeskClient, httpx_mock: HTTPXMock) -> None:
     """Both send the flat body and read the object back."""
-    draft = ContactDraft(customer_number="R1-C-1", name="Testkunde GmbH")
+    draft = ContactDraft(customer_number="SDRS-LIVE-0000000000-contacts", name="Testkunde GmbH")
     replies(httpx_mock, "contact_created", 201)
     replies(httpx_mock, "contact_created")
     assert (await client.create_contact(draft)).id == (await client.update_contact("138810376", draft)).id
@@ -263,9 +264,10 @@ async def test_unknown_invoice_is_not_found(client: SevDeskClient, httpx_mock: H
 async def test_saving_reads_the_sums_back(client: SevDeskClient, httpx_mock: HTTPXMock) -> None:
     """The draft goes out as it is, and what sevDesk computed comes back."""
     replies(httpx_mock, "invoice_saved_quantity_true", 201)
-    saved = await client.save_invoice(invoice_draft())
+    draft = replace(invoice_draft(), customer_internal_note="SDRS-LIVE-0000000000-b2b")
+    saved = await client.save_invoice(draft)
     assert (saved.status, saved.invoice_number, saved.sum_gross) == (100, None, Decimal("65.45"))
-    assert sent(httpx_mock) == ("POST /Invoice/Factory/saveInvoice", {}, bodies.save_invoice(invoice_draft()))
+    assert sent(httpx_mock) == ("POST /Invoice/Factory/saveInvoice", {}, bodies.save_invoice(draft))
 
 
 async def test_draft_is_deleted(client: SevDeskClient, httpx_mock: HTTPXMock) -> None:

@@ -160,7 +160,7 @@ def playing(database_url: str) -> Iterator[Callable[..., None]]:
 @pytest.fixture
 def play_one(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Small pages, so that a handful of documents fills several."""
-    monkeypatch.setattr("worker.handlers.payment_sync.PAGE", PAGE)
+    monkeypatch.setattr("worker.steps.pages.PAGE", PAGE)
     with playing(database_url) as one:
         yield one
 

@@ -40,32 +40,31 @@ class Verdict:
     attached: bytes | None = None
 
 
-class RulesProcess:
-    """The child process; safe to use from several threads, of which one at a time is served."""
+class ChildProcess:
+    """A child that answers lines; safe to use from several threads, of which one at a time is served."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str, seconds: float) -> None:
+        self._module, self._seconds = module, seconds
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
 
-    def judge(self, xml: bytes, pdf: bytes) -> Verdict:
-        """Blocks until the rules have judged both. Raises `RulesUnavailable`."""
-        request = {name: base64.b64encode(each).decode() for name, each in (("xml", xml), ("pdf", pdf))}
-        line = json.dumps(request).encode() + b"\n"
+    def ask(self, question: bytes) -> bytes:
+        """Blocks until the child answers; empty if it crashed or took too long, twice."""
         with self._lock:
             for _ in range(_TRIES):
-                if given := self._ask(line):
-                    return _verdict(given)
+                if given := self._ask(question):
+                    return given
                 self.close()
-        raise RulesUnavailable("the process that judges e-invoices did not answer")
+        return b""
 
-    def _ask(self, line: bytes) -> bytes:
+    def _ask(self, question: bytes) -> bytes:
         """The answer; empty if the process ended or took too long."""
-        child = self._child = self._child or _start()
+        child = self._child = self._child or _start(self._module)
         assert child.stdin is not None and child.stdout is not None
-        timer = threading.Timer(ANSWER_SECONDS, child.kill)
+        timer = threading.Timer(self._seconds, child.kill)
         timer.start()
         try:
-            child.stdin.write(line)
+            child.stdin.write(question)
             child.stdin.flush()
             return child.stdout.readline()
         except OSError:
@@ -86,9 +85,24 @@ class RulesProcess:
         child.wait()
 
 
-def _start() -> subprocess.Popen[bytes]:
+class RulesProcess(ChildProcess):
+    """The child that judges e-invoices."""
+
+    def __init__(self) -> None:
+        super().__init__("worker.einvoice.rules_process", ANSWER_SECONDS)
+
+    def judge(self, xml: bytes, pdf: bytes) -> Verdict:
+        """Blocks until the rules have judged both. Raises `RulesUnavailable`."""
+        request = {name: base64.b64encode(each).decode() for name, each in (("xml", xml), ("pdf", pdf))}
+        given = self.ask(json.dumps(request).encode() + b"\n")
+        if not given:
+            raise RulesUnavailable("the process that judges e-invoices did not answer")
+        return _verdict(given)
+
+
+def _start(module: str) -> subprocess.Popen[bytes]:
     """Without our environment, for it holds the API token; what it prints beside its answers is not read."""
-    command = [sys.executable, "-m", "worker.einvoice.rules_process"]
+    command = [sys.executable, "-m", module]
     pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nothing, env={})
 

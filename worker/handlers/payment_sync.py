@@ -1,7 +1,6 @@
 """sync_payments: read sevDesk's invoices page by page, compare them with our claims, and record what differs."""
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from datetime import datetime, timedelta
 from functools import reduce
@@ -21,7 +20,7 @@ from worker.domain.outcome import Done, Outcome, Parked, Rejected
 from worker.domain.problems import Problem, problem
 from worker.handlers.handler import HandlerContext
 from worker.handlers.mass_change import CODE, MassChange
-from worker.steps import payments
+from worker.steps import pages, payments
 from worker.steps.payments import Receivable
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.store import InvoiceChanged, Store
@@ -29,7 +28,6 @@ from worker.store.rows import FinishedRunRow, ReceivableRow, StartedRunRow, Unkn
 
 log = structlog.get_logger()
 
-PAGE = 1000  # sevDesk's maximum (official)
 BATCH = 10_000  # rows of ours read by one statement: a few hundred kilobytes
 # `update` has whole seconds and is set before the change can be read; a slow write takes seconds (measured: 3-4). Two
 # minutes also cover a switch between sevDesk's own servers; the cost is a few rows that are compared for nothing.
@@ -234,9 +232,15 @@ class Sync:
 
         Changes made in sevDesk while later pages are read have a later `update` and belong to the next run.
         """
+
+        async def fetch(offset: int) -> Hits[SevInvoice]:
+            page = await self.account.client.list_invoices(**filters, offset=offset, limit=pages.PAGE)
+            self.first_page_at = self.first_page_at or page.at
+            return page
+
         newest: datetime | None = None
-        async with aclosing(self._pages(filters)) as pages:
-            async for page in pages:
+        async with aclosing(pages.read_pages("GET /Invoice", fetch)) as found:
+            async for page in found:
                 newest = newest or max((remote.update for remote in page if remote.update is not None), default=None)
                 await self._count_page(run_id, page, await self._record_page(page))
         return newest
@@ -248,40 +252,6 @@ class Sync:
     async def _finished(self, run_id: int) -> Done:
         totals = await self.store.query("finish_run", run_id=run_id)
         return Done({**totals, "unresolved": len(self.unresolved)})
-
-    async def _pages(self, filters: Mapping[str, Any]) -> AsyncGenerator[list[SevInvoice]]:
-        """Pages that overlap by one invoice, which is yielded once. The next page is fetched while one is compared.
-
-        If a document is deleted in sevDesk meanwhile, all later ones move up and the next page would skip some. The
-        overlap is missing then, and we go back until a page overlaps the one that was read last.
-        """
-
-        def fetch() -> asyncio.Task[Hits[SevInvoice]]:
-            return asyncio.create_task(self.account.client.list_invoices(**filters, offset=offset, limit=PAGE))
-
-        offset, before = 0, set[str]()
-        fetched = fetch()
-        try:
-            while True:
-                page = await fetched
-                self.first_page_at = self.first_page_at or page.at
-                ids = {remote.id for remote in page}
-                if offset and before.isdisjoint(ids):
-                    log.info("payment_sync.page_shifted", offset=offset)
-                    offset = max(0, offset - PAGE)
-                    fetched = fetch()
-                    continue
-                if more := len(page) == PAGE:
-                    offset += PAGE - 1
-                    fetched = fetch()
-                if new := [remote for remote in page if remote.id not in before]:
-                    yield new
-                if not more:
-                    return
-                before = ids
-        finally:
-            fetched.cancel()
-            await asyncio.gather(fetched, return_exceptions=True)
 
     async def _record_page(self, page: list[SevInvoice]) -> int:
         """Compare one page and record the differences; returns how many invoices changed.
@@ -354,7 +324,10 @@ class Sync:
             return None
         if payments.closed_without_day(remote) and remote.id not in cancelled_by:
             cancelled_by = payments.cancellations(await self.account.client.find_invoices(receivable.number))
-        if payments.unclear(receivable, remote):
+        if payments.implausible(remote):
+            about = {"paid": remote.paid_amount, "gross": receivable.gross, "paid_on": remote.pay_date or "–"}
+            self._report("payment_implausible", receivable, currency=remote.currency, **about)
+        elif payments.unclear(receivable, remote):
             amounts = {"paid": remote.paid_amount, "gross": remote.sum_gross, "account_gross": remote.account_gross}
             self._report("foreign_payment_unclear", receivable, currency=remote.currency, **amounts)
         elif payments.unexplained(receivable, remote, cancelled_by):

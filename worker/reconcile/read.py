@@ -8,10 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from sevdesk_client.client import SevDeskClient
+from sevdesk_client.models import Invoice as SevInvoice
+from sevdesk_client.sending import Hits
 from worker.domain.problems.words import in_words
 from worker.reconcile.compare import Difference, Drift, OurInvoice, Pdf, SevdeskDocuments, compare, drift
 from worker.reconcile.credit_notes import compare_credit_notes
 from worker.steps.document import head_differences, position_differences
+from worker.steps.pages import read_pages
 from worker.steps.payments import CREDIT_NOTE, Receivable
 from worker.store import Store
 from worker.store.connection import LATEST
@@ -106,24 +109,17 @@ async def _changed_since_adopted(
 async def read_documents(
     client: SevDeskClient, *, update_after: datetime | None = None
 ) -> tuple[SevdeskDocuments, int]:
-    """All sevDesk documents, or those changed since then, and the number of requests.
+    """All sevDesk documents, or those changed since then, and the number of requests."""
+    documents, calls = SevdeskDocuments(), 0
 
-    Each page begins with the last document of the page before. If it does not, documents were deleted in sevDesk and
-    later ones moved up: then go back one page, so that none is skipped.
-    """
-    documents = SevdeskDocuments()
-    offset, before, calls = 0, set[str](), 0
-    while True:
-        page = await client.list_invoices(update_after=update_after, offset=offset, limit=PAGE)
+    async def fetch(offset: int) -> Hits[SevInvoice]:
+        nonlocal calls
         calls += 1
-        ids = {invoice.id for invoice in page}
+        return await client.list_invoices(update_after=update_after, offset=offset, limit=PAGE)
+
+    async for page in read_pages("GET /Invoice", fetch):
         documents.add(page)
-        if before and before.isdisjoint(ids):
-            offset, before = max(0, offset - PAGE), set()
-            continue
-        if len(page) < PAGE:
-            return documents, calls
-        offset, before = offset + PAGE - 1, ids
+    return documents, calls
 
 
 async def _rows(store: Store, **which: object) -> list[ComparedRow]:

@@ -8,7 +8,7 @@ from worker.domain.jobs import CreditInvoice
 from worker.domain.problems import problem
 from worker.steps.credit_e_invoice import judged
 from worker.steps.mailing import Mailing, mail_step
-from worker.steps.pdf import digest_of
+from worker.steps.pdf import digest_of, other_pdf
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Step, StepContext, StepResult
 
@@ -29,6 +29,8 @@ async def look_pdf(context: StepContext, account: SevdeskAccount) -> StepResult:
     """GET getPdf of the credit note; of an e-invoice's, judge it before it is stored. Raises `RulesUnavailable`."""
     note = _note(context)
     document = await account.client.get_credit_note_pdf(note.external_id)
+    if other := await other_pdf(context, document.content, note.number, note.gross):
+        return StepResult(stop=other)
     name, sha256 = document.filename or f"{note.number}.pdf", digest_of(document.content)
     stored = CreditPdfStored(marker=note.marker, filename=name, sha256=sha256, content=document.content)
     if not context.made_as_e_invoice:

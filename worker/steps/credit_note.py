@@ -8,11 +8,12 @@ from decimal import Decimal
 from sevdesk_client.errors import NotFound
 from sevdesk_client.models import CreditNote
 from sevdesk_client.models import Invoice as SevInvoice
-from sevdesk_client.sending import MAX_PAGE
+from sevdesk_client.sending import Hits
 from worker.domain.credit import DELETED, DRAFTED
 from worker.domain.invoice import CreditNote as CreditRecord
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
+from worker.steps.pages import read_pages
 from worker.steps.payments import DRAFT, ZERO, paid_of
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import OpenIntent, StepContext, WriteOutcome
@@ -27,13 +28,11 @@ async def credit_notes_of(contact_id: str, account: SevdeskAccount) -> list[Cred
 
     Raises `SevDeskError`.
     """
-    found, offset = list[CreditNote](), 0
-    while True:
-        page = await account.client.list_credit_notes(contact_id=contact_id, offset=offset)
-        found += page
-        if len(page) < MAX_PAGE:
-            return found
-        offset += MAX_PAGE
+
+    async def fetch(offset: int) -> Hits[CreditNote]:
+        return await account.client.list_credit_notes(contact_id=contact_id, offset=offset)
+
+    return [note async for page in read_pages("GET /CreditNote", fetch) for note in page]
 
 
 async def existing(id: str, account: SevdeskAccount) -> CreditNote | None:

@@ -10,7 +10,7 @@ Of an invoice in another currency than the account's, `paid_of` says what is cer
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
@@ -44,6 +44,9 @@ SR = "SR"  # sevDesk's invoiceType of a cancellation invoice, not our Schlussrec
 DERIVED = frozenset({SR, "MA", "WKR"})
 CANCELLATION_INVOICE, CREDIT_NOTE = "cancellation_invoice", "credit_note"  # `Cancellation.kind`
 ZERO = Decimal(0)
+# Of the gross sum, and as much again for small invoices that somebody paid together with others.
+MOST_TIMES, MOST_BESIDE = 10, 10_000
+LATEST = timedelta(days=366)
 # sendType: mailed, printed, by post (official). VPDF, downloaded, is what our own finalizing sets.
 BY_HAND = ("VM", "VPR", "VP")
 
@@ -93,8 +96,9 @@ class Receivable:
 
 
 def cancellations(invoices: list[SevInvoice]) -> dict[str, SevInvoice]:
-    """SR documents by the id of the invoice they cancel."""
-    return {i.origin.id: i for i in invoices if i.invoice_type == SR and i.origin is not None}
+    """SR documents by the id of the invoice they cancel. Each has a time (captures); one without proves nothing."""
+    timed = (i for i in invoices if i.invoice_type == SR and (i.create or i.update))
+    return {i.origin.id: i for i in timed if i.origin is not None}
 
 
 def closed_without_day(remote: PaymentState) -> bool:
@@ -122,6 +126,17 @@ def paid_of(remote: PaymentState) -> Decimal | None:
     return remote.sum_gross if closed_in_full else None
 
 
+def implausible(remote: PaymentState) -> bool:
+    """Below zero, more than a slip of the decimal point explains, or paid a year after sevDesk's last change.
+
+    Such an amount or day is an error in sevDesk or in its answer, and is never recorded.
+    """
+    paid, day, changed = remote.paid_amount, remote.pay_date, remote.update
+    too_much = not is_amount(paid) or abs(paid) > MOST_TIMES * abs(remote.sum_gross) + MOST_BESIDE
+    too_late = day is not None and changed is not None and day > changed.date() + LATEST
+    return paid < ZERO <= remote.sum_gross or too_much or too_late
+
+
 def unclear(receivable: Receivable, remote: PaymentState) -> bool:
     """Something was paid, nobody can tell how much, and no person has entered it."""
     entered = remote.status == CLOSED and receivable.handback.claim_status is ClaimStatus.PAID
@@ -138,7 +153,7 @@ def compare(receivable: Receivable, remote: PaymentState, cancelled_by: Mapping[
         events.append(Renumbered(before=known_number or "", number=remote.invoice_number))
     if (storno := cancelled_by.get(remote.id)) is not None:
         at = storno.create or storno.update
-        assert at is not None  # every captured document has both
+        assert at is not None  # see `cancellations`
         events.append(CancelledInSevdesk(external_id=remote.id, at=at, cancellation=cancellation_of(storno)))
         return tuple(events)
     if is_sent_by_hand(receivable, remote):
@@ -238,7 +253,7 @@ def _payment_type(receivable: Receivable, remote: PaymentState) -> type[PaymentE
     money that comes after it is told only beyond that sum.
     """
     paid = paid_of(remote)
-    if paid is None or remote.status not in (DRAFT, OPEN, PARTLY_PAID, CLOSED):
+    if paid is None or implausible(remote) or remote.status not in (DRAFT, OPEN, PARTLY_PAID, CLOSED):
         return None
     if receivable.gross == ZERO:
         return Overpaid if paid > ZERO else NothingOwed

@@ -1,17 +1,25 @@
 """pdf, xml: store the finalized invoice's PDF, and an e-invoice's XML, in Postgres."""
 
+import asyncio
 import hashlib
+from decimal import Decimal
 
 from worker.domain.events import DocumentStored, PdfStored, XmlStored
+from worker.domain.outcome import Parked
+from worker.domain.problems import problem
+from worker.einvoice.pdf_text import not_shown
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Step, StepContext, StepResult
+
+CODE = "pdf_differs"
 
 
 async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
     """GET getPdf with preventSendBy: a pure read, which may be repeated."""
     document = await account.client.get_pdf(context.external_id)
-    name = document.filename or f"{context.handback.external_invoice_number}.pdf"
-    return stored(PdfStored, name, document.content)
+    number = context.handback.external_invoice_number
+    stop = await other_pdf(context, document.content, number, context.invoice.gross_amount)
+    return StepResult(stop=stop) if stop else stored(PdfStored, document.filename or f"{number}.pdf", document.content)
 
 
 async def look_xml(context: StepContext, account: SevdeskAccount) -> StepResult:
@@ -24,6 +32,13 @@ async def look_xml(context: StepContext, account: SevdeskAccount) -> StepResult:
 def stored(kind: type[DocumentStored], filename: str, content: bytes) -> StepResult:
     """The event that puts the document into `sevdesk_documents`."""
     return StepResult((kind(filename=filename, sha256=digest_of(content), content=content),))
+
+
+async def other_pdf(context: StepContext, pdf: bytes, number: str | None, gross: Decimal | None) -> Parked | None:
+    """The question to a person about a PDF that does not show number and total, before it is stored or mailed."""
+    missing = [] if CODE in context.confirmed else await asyncio.to_thread(not_shown, pdf, number, gross)
+    about = {"number": context.invoice.number, "document_number": number or "–"}
+    return Parked(problem(CODE, not_shown=", ".join(missing), **about)) if missing else None
 
 
 def digest_of(content: bytes) -> str:

@@ -1,5 +1,7 @@
 """What keeps an invoice from being published, mailed or synchronised."""
 
+from base64 import b64encode
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -277,6 +279,23 @@ async def part_of_an_invoice_in_dollars(stage: Stage) -> Any:
     invoice = await stage.published(currency="USD")
     await pay(stage.sevdesk, await stage.there(invoice), "50")
     return await stage.billing.do("sync_payments", invoice_id=invoice)
+
+
+@provokes("payment_implausible", paid="-5", gross="119.00", currency="EUR")
+async def money_below_nothing(stage: Stage) -> Any:
+    invoice = await stage.published()
+    stage.sevdesk.sandbox.account.invoices[int(await stage.there(invoice))].paid = Decimal(-5)
+    return await stage.billing.do("sync_payments", invoice_id=invoice)
+
+
+@provokes("pdf_differs", not_shown="document_number, gross_total")
+async def pdf_of_another_invoice(stage: Stage) -> Any:
+    other = await stage.published(items=(("1", "10", "19"),), net_amount="10", tax_amount="1.90", gross_amount="11.90")
+    invoice = await stage.published()
+    pdf = await stage.billing.db.fetchval("SELECT content FROM sevdesk_documents WHERE invoice_id = $1", other)
+    body = {"objects": {"filename": "x.pdf", "content": b64encode(pdf).decode(), "base64Encoded": True}}
+    await order_fault(stage.sevdesk, "body", "GET /Invoice/*/getPdf", body=body, times=None)
+    return await stage.billing.do("fetch_invoice_pdf", invoice_id=invoice)
 
 
 @provokes("receivable_invalid")

@@ -65,6 +65,13 @@ ENTRIES = (
           "Ihn in sevDesk ansehen. Ist er so richtig: sevdesk-worker retry {job} --as confirmed. Ist es ein anderer "
           "Beleg, dort seine interne Notiz leeren; ist er falsch, ihn dort berichtigen oder stornieren; "
           f"{ERNEUT}", confirmable=True),
+    entry("pdf_differs", Actor.ACCOUNTANT,
+          "The PDF that sevDesk gave for document {document_number} of invoice {number} does not show: {not_shown}.",
+          f"Look at the document's PDF in sevDesk. If it is another document, {RETRY} If it is right: "
+          "sevdesk-worker retry {job} --as confirmed.",
+          "Das PDF, das sevDesk zum Beleg {document_number} der Rechnung {number} gab, zeigt nicht: {not_shown}.",
+          f"Das PDF des Belegs in sevDesk ansehen. Ist es ein anderer Beleg, {ERNEUT} Ist es richtig: "
+          "sevdesk-worker retry {job} --as confirmed.", confirmable=True),
     entry("changed_after_publication", Actor.BILLING,
           "The billing system changed invoice {number} after its document was made: {columns}.",
           "To go on with the document as it is: sevdesk-worker retry {job} --as confirmed. Otherwise set the invoice "
@@ -162,6 +169,15 @@ ENTRIES = (
           "Nichts zu tun, wenn der Rest noch kommt: ist alles gezahlt, wird es übernommen. Ist die Rechnung mit "
           "weniger oder mehr geschlossen, in sevDesk nachsehen und im Abrechnungssystem claim_status auf paid, "
           "paid_amount und paid_at setzen."),
+    entry("payment_implausible", Actor.ACCOUNTANT,
+          "sevDesk shows {paid} {currency} as paid on invoice {number} over {gross}, on {paid_on}. Nobody pays that, "
+          "so nothing is recorded.",
+          "Look at the payment in sevDesk and correct it there, then: sevdesk-worker enqueue sync_payments "
+          "invoice_id={number}.",
+          "sevDesk zeigt {paid} {currency} als am {paid_on} auf die Rechnung {number} über {gross} gezahlt. Das zahlt "
+          "niemand, daher wird nichts übernommen.",
+          "Die Zahlung in sevDesk ansehen und dort berichtigen, dann: sevdesk-worker enqueue sync_payments "
+          "invoice_id={number}."),
     entry("receivable_invalid", Actor.BILLING,
           "gross_amount or paid_amount of invoice {number} is no number or beyond a trillion, so its payments are not "
           "compared.",
