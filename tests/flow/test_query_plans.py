@@ -123,6 +123,8 @@ async def plans(request: pytest.FixtureRequest, filled: str) -> AsyncIterator[di
             found[name] = await _plan(connection, name, **DAY if name.endswith("_of_period") else {})
     by_pay_date = {**DAY, "by_pay_date": "true"}
     found["documents_by_pay_date"] = await _plan(connection, "documents_of_period", **by_pay_date)
+    for name in ("adoptable_invoices", "without_pdf"):
+        found[name] = await _plan(connection, name, after=ONE)
     await connection.close()
     yield found
 
