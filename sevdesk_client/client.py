@@ -83,6 +83,11 @@ class SevDeskClient(CreditNoteCalls):
         request = Request("GET", "/Contact", params={"customerNumber": customer_number, "depth": 1})
         return await self._find(request, models.Contact, lambda contact: contact.customer_number == customer_number)
 
+    async def list_contacts(self, *, offset: int = 0, limit: int = MAX_PAGE) -> Hits[models.Contact]:
+        """One page of organisations and persons; a page shorter than `limit` is the last, as of invoices (official)."""
+        request = Request("GET", "/Contact", params={"depth": 1, "offset": offset, "limit": limit})
+        return await self._find(request, models.Contact, lambda contact: True)
+
     async def get_contact(self, id: str) -> models.Contact:
         """The contact. Raises NotFound (404 and 400 were both seen for an unknown id)."""
         return await self._call(Request("GET", "/Contact/{id}", id), readers.same(models.Contact, id))

@@ -2,6 +2,7 @@
 
 # Importing these modules adds their commands to `cli`.
 from worker.cli import (  # noqa: F401
+    adopt,
     database,
     evidence,
     first_steps,

@@ -35,11 +35,12 @@ WITH wanted AS (
         accounting_synced_at = clock_timestamp(), updated_at = clock_timestamp()
     FROM wanted n
     WHERE i.id = n.id AND i.id IN (SELECT id FROM recorded)
-      AND (i.accounting_sync_status, i.document_status, i.claim_status, i.external_id, i.external_invoice_number,
+      AND ((i.accounting_sync_status, i.document_status, i.claim_status, i.external_id, i.external_invoice_number,
            i.paid_amount, i.paid_at, i.cancelled_at)
           IS DISTINCT FROM
           (n.sync_status, n.document_status, n.claim_status, n.external_id, n.external_invoice_number,
            n.paid_amount, n.paid_at, n.cancelled_at)
+           OR n.external_id IS NOT NULL AND i.accounting_provider IS NULL)
 ), logged AS (
     INSERT INTO billing_invoice_event_log
            (invoice_id, event_type, payload, actor_contact_id, correlation_id, created_at)

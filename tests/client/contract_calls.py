@@ -138,6 +138,8 @@ def calls() -> Iterator[Call]:
     yield Call("list_users", (), {"with_account": True})
     yield Call("find_country", ("DE",))
     yield Call("find_contacts", ("R1-C-1",))
+    yield Call("list_contacts")
+    yield Call("list_contacts", (), {"offset": 1000, "limit": 100})
     yield Call("find_invoices", ("INV-1",))
     for method in ("get_contact", "list_contact_addresses", "get_invoice", "list_positions", "delete_draft"):
         yield Call(method, ("7",))

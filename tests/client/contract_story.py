@@ -122,6 +122,7 @@ class _Teller:
         for draft in (COMPANY, replace(PERSON, **OPTIONS[type(PERSON)])):
             contact = await self._contact(draft)
             await self.client.get_contact(contact.id)
+            await self.client.list_contacts()
             await self.client.update_contact(contact.id, replace(draft, buyer_reference="04011000-1234512345-35"))
             address = await self.client.create_contact_address(contact.id, ADDRESS)
             await self.client.update_contact_address(address.id, replace(ADDRESS, city=None))

@@ -157,6 +157,13 @@ async def scopes(stage: Stage) -> None:
     assert json.loads((await stage.billing.ended(second))["result"])["joined"] == first
 
 
+async def adoption(stage: Stage) -> None:
+    """An invoice that an earlier integration has left here."""
+    invoice = await stage.published()
+    await stage.billing.db.execute("UPDATE billing_invoices SET accounting_provider = NULL WHERE id = $1", invoice)
+    assert (await done(stage, "adopt"))["linked"] == 1
+
+
 async def exports(stage: Stage) -> None:
     """Made; and asked for once more by its id."""
     today = time_to_day().isoformat()
@@ -169,7 +176,7 @@ async def test_schema_is_true_of_a_life(stage: Stage) -> None:
     """Every payload, result, event and notification of a run in which all kinds and all events occur."""
     async with overheard(stage.settings.database_url) as said:
         async with stage.run_worker():
-            for part in (administration, money, endings, credits, trouble, scopes, exports):
+            for part in (administration, money, endings, credits, trouble, scopes, adoption, exports):
                 await part(stage)
         async with stage.run_worker(gone_after=600.0):
             invoice = await stage.published()

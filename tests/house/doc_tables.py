@@ -14,6 +14,7 @@ import yaml
 from house.log_events import log_events
 from house.log_events import table as log_table
 
+from worker.domain.adoption import CODES as ADOPTION
 from worker.domain.check_levels import DEFAULTS
 from worker.domain.events import Event
 from worker.domain.jobs import KINDS
@@ -42,6 +43,12 @@ def problems() -> str:
     """The catalogue in English."""
     shown = ((f"`{e.code}`", e.actor.value, e.cause["en"].replace("{trace}", ""), e.next_step["en"])
              for e in CATALOGUE.values())  # fmt: skip
+    return rows(("code", "who acts", "cause", "next step"), shown)
+
+
+def adoption() -> str:
+    """What a takeover finds, in English."""
+    shown = ((f"`{e.code}`", e.actor.value, e.cause["en"], e.next_step["en"]) for e in ADOPTION.values())
     return rows(("code", "who acts", "cause", "next step"), shown)
 
 
@@ -106,6 +113,7 @@ TABLES: Mapping[str, tuple[str, Callable[[], str]]] = {
     "log events": ("docs/operating.md", lambda: log_table(log_events())),
     "metrics": ("docs/operating.md", metrics),
     "alerts": ("docs/operating.md", alerts),
+    "adoption": ("docs/operating.md", adoption),
     "checks": ("docs/operating.md", checks),
     "problems": ("docs/operating.md", problems),
     "kinds": ("docs/integrating.md", kinds),

@@ -112,7 +112,7 @@ FORBIDDEN: list[tuple[tuple[type[Event], ...], str, set[str]]] = [
     ((events.Drafted,), "sync_status", {"synced", "cancelled"}),
     ((events.Drafted,), "document_status", {"draft", "cancelled"}),
     ((events.DraftDeleted,), "sync_status", {"cancelled"}),
-    ((events.Finalized,), "document_status", {"draft", "cancelled"}),
+    ((events.Finalized, events.Adopted), "document_status", {"draft", "cancelled"}),
     # No mail and no document of what has no number; that a mail went out may be learnt when all is over.
     ((events.PdfStored,), "sync_status", {"not_synced", "queued", "drafted", "parked", "cancelled"}),
     ((events.Mailed,), "sync_status", {"not_synced", "queued", "drafted"}),
@@ -150,6 +150,7 @@ COLUMNS: dict[type[Event], tuple[Handback, dict[str, Any]]] = {
     events.Drafted: (DRAFT, {"external_id": "text"}),
     events.DraftDeleted: (DRAFT, {"external_id": None}),
     events.Finalized: (DRAFT, {"external_id": "text", "external_invoice_number": "text"}),
+    events.Adopted: (DRAFT, {"external_id": "text", "external_invoice_number": "text"}),
     events.Renumbered: (BEFORE, {"external_invoice_number": "text"}),
     events.PartiallyPaid: (BEFORE, {"paid_amount": Decimal("119.00"), "paid_at": NOON}),
     events.PaymentReversed: (BEFORE, {"paid_amount": Decimal("119.00"), "paid_at": NOON}),

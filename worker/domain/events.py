@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
+from worker.domain.adoption_events import Adopted as Adopted
 from worker.domain.contact_events import (
     AddressWritten as AddressWritten,
 )

@@ -303,6 +303,15 @@ def _interval(minutes: int) -> int:
 TemplateId = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")] | None
 
 
+class Adopt(Payload):
+    """Take over what existed before this worker: link invoices and contacts with sevDesk's, and change nothing there.
+
+    `archive`: also ask for the PDF and XML of each linked invoice that has none stored.
+    """
+
+    archive: bool = False
+
+
 class UpdateConfig(Payload):
     """Change settings in `sevdesk_config`; fields that are left out stay, null clears a template or the person."""
 
@@ -363,6 +372,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("export_datev", ExportDatev, Role.ADMIN),
         Kind("test_connection", TestConnection, Role.ADMIN, BRIEF),
         Kind("refresh_templates", RefreshTemplates, Role.ADMIN, BRIEF),
+        Kind("adopt", Adopt, Role.ADMIN),
         Kind("update_config", UpdateConfig, Role.ADMIN, BRIEF, needs_sevdesk=False),
     )
 }

@@ -67,6 +67,10 @@ TABLE: Mapping["type[Event]", Transitions] = {
         sync={**dict.fromkeys(_UNFINISHED, _S.SYNCED), **_SYNCED},
         document={_D.APPROVED: _D.APPROVED, _D.SENT: _D.SENT},
     ),
+    events.Adopted: Transitions(
+        sync={**dict.fromkeys(_UNFINISHED, _S.SYNCED), **_SYNCED},
+        document={_D.APPROVED: _D.APPROVED, _D.SENT: _D.SENT},
+    ),
     events.PdfStored: Transitions(sync=_SYNCED),
     events.XmlStored: Transitions(sync=_SYNCED),
     events.EInvoiceChecked: Transitions(),
@@ -145,7 +149,10 @@ def _other_columns(event: Event) -> dict[str, Any]:
             return {"external_id": external_id}
         case events.DraftDeleted():
             return {"external_id": None}
-        case events.Finalized(external_id=external_id, number=number):
+        case (
+            events.Finalized(external_id=external_id, number=number)
+            | events.Adopted(external_id=external_id, number=number)
+        ):
             return {"external_id": external_id, "external_invoice_number": number}
         case events.Renumbered(number=number):
             return {"external_invoice_number": number}

@@ -45,7 +45,7 @@ def resolve(
 
     `parties` holds the rows that exist. A party without address is still the recipient: see `missing_address_fields`.
     """
-    for keys, rule in _rules(invoice, tuple(associations)):
+    for keys, rule in _rules(invoice.id, invoice.deal_id, invoice.contact_id, tuple(associations)):
         match keys:
             case []:
                 continue
@@ -59,6 +59,14 @@ def resolve(
     if invoice.deal_id is None:
         return NoRecipient(problem("recipient_none"))
     return NoRecipient(problem("recipient_not_named", deal_id=invoice.deal_id))
+
+
+def only_named(
+    id: UUID, deal_id: UUID | None, contact_id: UUID | None, associations: Iterable[Association]
+) -> PartyKey | None:
+    """The recipient of an invoice by `resolve`'s rules, whether its row exists or not; None for none or several."""
+    named = next((keys for keys, _ in _rules(id, deal_id, contact_id, tuple(associations)) if keys), [])
+    return named[0] if len(named) == 1 else None
 
 
 def addressed_to(key: PartyKey, parties: Mapping[PartyKey, Party]) -> Recipient | NoRecipient:
@@ -92,17 +100,19 @@ def missing_address_fields(party: Party) -> tuple[str, ...]:
     return tuple(field for field in needed if not (getattr(party, field) or "").strip())
 
 
-def _rules(invoice: Invoice, associations: tuple[Association, ...]) -> Iterator[tuple[list[PartyKey], str]]:
+def _rules(
+    id: UUID, deal_id: UUID | None, contact_id: UUID | None, associations: tuple[Association, ...]
+) -> Iterator[tuple[list[PartyKey], str]]:
     """The parties that each rule names, and the rule's code (`problems/words.py`) with the id that it is about."""
-    chosen = _associated("invoice", invoice.id, associations, RECIPIENT_LABEL)
-    named = _associated("deal", invoice.deal_id, associations, RECIPIENT_LABEL)
-    primary = _associated("deal", invoice.deal_id, associations, PRIMARY_LABEL)
-    yield _of(PartyKind.COMPANY, chosen), f"named_by_invoice {invoice.id}"
-    yield _of(PartyKind.CONTACT, chosen), f"named_by_invoice {invoice.id}"
-    yield _of(PartyKind.COMPANY, named), f"named_by_deal {invoice.deal_id}"
-    yield _of(PartyKind.CONTACT, named), f"named_by_deal {invoice.deal_id}"
-    yield _of(PartyKind.COMPANY, primary), f"primary_of_deal {invoice.deal_id}"
-    yield [(PartyKind.CONTACT, invoice.contact_id)] if invoice.contact_id else [], "contact_of_invoice"
+    chosen = _associated("invoice", id, associations, RECIPIENT_LABEL)
+    named = _associated("deal", deal_id, associations, RECIPIENT_LABEL)
+    primary = _associated("deal", deal_id, associations, PRIMARY_LABEL)
+    yield _of(PartyKind.COMPANY, chosen), f"named_by_invoice {id}"
+    yield _of(PartyKind.CONTACT, chosen), f"named_by_invoice {id}"
+    yield _of(PartyKind.COMPANY, named), f"named_by_deal {deal_id}"
+    yield _of(PartyKind.CONTACT, named), f"named_by_deal {deal_id}"
+    yield _of(PartyKind.COMPANY, primary), f"primary_of_deal {deal_id}"
+    yield [(PartyKind.CONTACT, contact_id)] if contact_id else [], "contact_of_invoice"
 
 
 def _associated(kind: str, id: UUID | None, associations: tuple[Association, ...], label: str) -> set[PartyKey]:

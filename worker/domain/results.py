@@ -109,6 +109,18 @@ class SettingChange(TypedDict):
     new: Any
 
 
+class AdoptResult(TypedDict):
+    """adopt. `findings` (code -> number): what it could not link, and what only sevDesk has (`adopt` lists them)."""
+
+    invoices: int  # of ours, that are or may be in sevDesk
+    known: int  # of them linked before
+    linked: int
+    contacts_linked: int
+    pdfs_asked: int
+    sync_job: str  # the payment sync that brings the statuses in line
+    findings: dict[str, int]
+
+
 class ConfigResult(TypedDict):
     """update_config: what differed, by field."""
 
@@ -127,5 +139,6 @@ RESULTS: Mapping[str, type] = {
     "export_datev": ExportResult,
     "test_connection": ConnectionResult,
     "refresh_templates": TemplatesResult,
+    "adopt": AdoptResult,
     "update_config": ConfigResult,
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from worker.handlers.adopt import adopt
 from worker.handlers.config import update_config
 from worker.handlers.connection import test_connection
 from worker.handlers.datev_export import export_datev
@@ -14,5 +15,6 @@ HANDLERS: Mapping[str, Handler] = {
     "export_datev": export_datev,
     "test_connection": test_connection,
     "refresh_templates": refresh_templates,
+    "adopt": adopt,
     "update_config": update_config,
 }

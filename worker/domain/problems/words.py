@@ -37,6 +37,8 @@ _WORDS = {
     "country": ("country", "Land"),
     "currency": ("currency", "Währung"),
     "tax_rule": ("tax rule", "Steuerregel"),
+    "number_in_sevdesk": ("number in sevDesk", "Nummer in sevDesk"),
+    "unfinished": ("a draft or derived document", "ein Entwurf oder abgeleiteter Beleg"),
     "invoice_date": ("invoice date", "Rechnungsdatum"),
     "service_date": ("service date", "Leistungsdatum"),
     "service_end": ("end of the service period", "Ende des Leistungszeitraums"),

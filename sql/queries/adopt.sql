@@ -1,0 +1,45 @@
+-- What the billing system has from before this worker, for `adopt`. Tables are read by pages in the order of their ids.
+
+-- name: adoptable_invoices
+-- Invoices that are, or may be, in sevDesk. Those of another accounting provider are none of ours.
+SELECT i.id, i.invoice_number AS number, i.gross_amount AS gross, i.currency, i.issue_date AS day, i.deal_id, i.contact_id,
+       i.accounting_provider AS provider, i.accounting_sync_status AS sync_status, i.document_status, i.claim_status,
+       i.external_id, i.external_invoice_number, i.paid_amount, i.paid_at, i.cancelled_at,
+       ARRAY(SELECT (a.from_type, a.from_id, a.to_type, a.to_id, a.label) FROM hubspot_associations a
+             WHERE (a.from_type, a.from_id) IN (('deal', i.deal_id), ('invoice', i.id))
+                OR (a.to_type, a.to_id) IN (('deal', i.deal_id), ('invoice', i.id)) ORDER BY a.id) AS associations
+FROM billing_invoices i
+WHERE i.id > :after::uuid AND (i.external_id IS NOT NULL OR i.document_status IN ('approved', 'sent'))
+  AND coalesce(i.accounting_provider, 'sevdesk') = 'sevdesk'
+ORDER BY i.id LIMIT :most;
+
+-- name: adoptable_companies
+SELECT p.id, p.name, NULL AS first_name, p.vat_id, p.email, p.street, p.zip, p.city, p.country_code, l.contact_id
+FROM companies p LEFT JOIN sevdesk_contacts l ON l.party_kind = 'company' AND l.party_id = p.id
+WHERE p.id > :after::uuid ORDER BY p.id LIMIT :most;
+
+-- name: adoptable_people
+-- Colleagues are no customers.
+SELECT p.id, p.last_name AS name, p.first_name, NULL AS vat_id, p.email, p.street, p.zip, p.city, p.country_code, l.contact_id
+FROM contacts p LEFT JOIN sevdesk_contacts l ON l.party_kind = 'contact' AND l.party_id = p.id
+WHERE p.id > :after::uuid AND NOT p.is_internal ORDER BY p.id LIMIT :most;
+
+-- name: link_adopted_contacts
+-- Only while the attempt is its job's present one. A link that exists stays, and a contact gets one party. The empty digest
+-- equals no other, so that the next invoice writes the party's present data to the contact. Returns the parties linked.
+INSERT INTO sevdesk_contacts (party_kind, party_id, contact_id, contact_digest)
+SELECT n.kind, n.party_id, n.contact_id, ''
+FROM unnest(:kinds::text[], :party_ids::uuid[], :found::text[]) AS n(kind, party_id, contact_id)
+WHERE EXISTS (SELECT FROM sevdesk_jobs WHERE job_id = :job_id::text AND state = 'running' AND attempt = :attempt)
+ON CONFLICT DO NOTHING
+RETURNING party_id;
+
+-- name: known_contacts
+SELECT contact_id FROM sevdesk_contacts;
+
+-- name: without_pdf
+-- Finalized invoices of which no PDF is stored.
+SELECT i.id FROM billing_invoices i
+WHERE i.id > :after::uuid AND i.accounting_provider = 'sevdesk' AND i.accounting_sync_status = 'synced'
+  AND NOT EXISTS (SELECT FROM sevdesk_documents d WHERE d.invoice_id = i.id AND d.kind = 'invoice_pdf')
+ORDER BY i.id LIMIT :most;

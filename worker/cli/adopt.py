@@ -1,0 +1,78 @@
+"""The command adopt: takes over an account and invoices that existed before this worker."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from worker.cli.base import ACT, MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store, write_private
+from worker.cli.following import end_as, wait_for
+from worker.store import Store
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from worker.adopt.take_over import Adoption
+
+
+@cli.command(rich_help_panel=ACT)
+def adopt(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report; link nothing, ask for nothing.")] = False,
+    archive: Annotated[
+        bool, typer.Option("--archive", help="Also ask for the PDF and XML of linked invoices.")
+    ] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a report to read or print.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Link existing invoices and contacts with sevDesk's; changes nothing there. Exit 3: a person must decide."""
+    import structlog
+
+    from worker.adopt.html import report
+    from worker.adopt.take_over import TakeOver
+    from worker.operator.connections import open_account_gated, other_account_of
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))  # the command prints its result itself
+
+    async def look(store: Store) -> "Adoption":
+        async with open_account_gated(settings()) as account:
+            if (other := await other_account_of(store, account)) is not None:
+                fail(other)
+            return await TakeOver(store, account.client).run()
+
+    require_token()
+    job = None
+    if not dry_run:
+        job_id = with_store(lambda store: store.request_job("adopt", {"archive": archive}))
+        [job] = wait_for([job_id], as_json)
+        if job["state"] != "done":
+            end_as([job])
+    found = with_store(look, "Nothing was compared; try again later.")
+    if html is not None:
+        write_private(html, report(found, dry_run=dry_run).encode())
+    result = job["result"] if job else None
+    shown = {name: getattr(found, name) for name in ("invoices", "documents", "contacts", "calls", "known", "counts")}
+    counted = {"linked": found.linked, "contacts_linked": found.contacts_linked}
+    show(
+        as_json,
+        {**shown, "dry_run": dry_run, "job": result, "left" if job else "would_link": counted,
+         "findings": [each.as_dict() for each in found.findings]},
+        _view(found, dry_run, result),
+    )  # fmt: skip
+    if found.doubts:
+        raise typer.Exit(MUST_ACT)
+
+
+def _view(found: "Adoption", dry_run: bool, result: dict[str, object] | None) -> "RenderableType":
+    from rich.console import Group
+
+    from worker.adopt.html import summary
+    from worker.cli.tables import table
+
+    done = f"{result['linked']} invoices and {result['contacts_linked']} contacts were linked. " if result else ""
+    head = done + summary(found, dry_run=dry_run)
+    if not found.findings:
+        return head
+    rows = [(each.code, each.cause(), each.next_step()) for each in found.findings]
+    return Group(head, table(("code", "what", "next step"), rows))
