@@ -138,7 +138,7 @@ WHERE o.deal_id = :deal_id AND o.document_kind = ANY (:document_kinds::text[]) A
 ORDER BY o.issue_date, o.invoice_number;
 
 -- name: load_handback^
-SELECT accounting_sync_status AS sync_status, document_status, claim_status, external_id, external_invoice_number, paid_amount,
+SELECT id AS invoice_id, accounting_sync_status AS sync_status, document_status, claim_status, external_id, external_invoice_number, paid_amount,
        paid_at, cancelled_at
 FROM billing_invoices WHERE id = :invoice_id;
 

@@ -5,7 +5,7 @@ that contradict each other).
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,17 @@ PLACE = (
     "mailed", "marked_sent", "credit_note_drafted", "credit_saved", "credited", "partially_paid", "payment_synced",
     "credit_pdf_stored", "credit_mailed", "cancelled", "cancellation_pdf_stored", "cancellation_mailed",
 )  # fmt: skip
+
+
+def count_of(findings: Iterable[str], kind: str) -> int:
+    """Findings of one kind: duplicate, loss, odd."""
+    return sum(f"| {kind}: " in finding for finding in findings)
+
+
+def counted(findings: Sequence[str]) -> str:
+    """How many of each kind, for people."""
+    duplicates, losses, odd = (count_of(findings, kind) for kind in ("duplicate", "loss", "odd"))
+    return f"duplicates {duplicates}, losses {losses}, odd {odd}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,12 @@
 import asyncio
 import random
 import time
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chaos.children import Child
 from chaos.lane import Lane, Subject
-from chaos.ledgers import Wanted, examine
+from chaos.ledgers import Wanted, counted, examine
 from chaos.scenarios import CANCELLED, SENT
 
 # Slow enough that a kill meets somebody at work, quick enough for all to be through in minutes.
@@ -36,11 +35,10 @@ class Storm:
     findings: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        kinds = Counter(finding.split(" | ")[1].split(":")[0] for finding in self.findings)
         return (
             f"{self.kills} kills ({self.at_work} at work, {self.in_write} within a write), {self.flushes} FLUSHALL, "
-            f"{self.invoices} invoices, {len(self.jobs)} jobs in {self.attempts} attempts; duplicates "
-            f"{kinds['duplicate']}, losses {kinds['loss']}, odd {kinds['odd']}, asked a person {self.asked}; "
+            f"{self.invoices} invoices, {len(self.jobs)} jobs in {self.attempts} attempts; "
+            f"{counted(self.findings)}, asked a person {self.asked}; "
             f"{self.seconds:.0f} s"
         )
 

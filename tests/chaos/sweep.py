@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from chaos.children import Nursery
 from chaos.lane import LATE, LATE_QUARANTINE, QUARANTINE, Lane, Subject, lane
-from chaos.ledgers import examine
+from chaos.ledgers import count_of, counted, examine
 from chaos.points import AFTER, BEFORE, Act
 from chaos.scenarios import SCENARIOS, make_ready
 
@@ -46,15 +46,14 @@ class Report:
 
     def count(self, kind: str) -> int:
         """Findings of one kind: duplicate, loss, odd."""
-        return sum(f"| {kind}: " in finding for finding in self.findings)
+        return count_of(self.findings, kind)
 
     def __str__(self) -> str:
         found = ", ".join(f"{name} {count}" for name, count in self.boundaries.items())
         return (
             f"boundaries {self.boundaries.total()} ({found}); kills {self.kills}, not reached {len(self.missed)}; "
             f"late commits {self.late_commits}, with a new worker already waiting {self.taken_up_before}; "
-            f"duplicates {self.count('duplicate')}, losses {self.count('loss')}, odd {self.count('odd')}, "
-            f"asked a person {len(self.asked)}; {self.seconds:.0f} s"
+            f"{counted(self.findings)}, asked a person {len(self.asked)}; {self.seconds:.0f} s"
         )
 
 

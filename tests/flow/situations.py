@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from flow.books import control, pay
-from flow.provocations import advances, amounts, dates, e_invoices, publishing, tax_rules, terms  # noqa: F401 - fill it
 from flow.provocations.table import PROVOCATIONS
 from flow.stage import Stage
 

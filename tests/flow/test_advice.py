@@ -8,21 +8,6 @@ from typing import Any
 import pytest
 from flow.mending import MENDS, commands, corrected_in_billing, corrected_in_sevdesk
 from flow.operators import Operator
-from flow.provocations import (  # noqa: F401 - fill it
-    advances,
-    amounts,
-    cancelling,
-    crediting,
-    dates,
-    delays,
-    e_invoices,
-    exporting,
-    publishing,
-    requests,
-    sevdesk,
-    tax_rules,
-    terms,
-)
 from flow.provocations.table import PROVOCATIONS
 from flow.stage import Stage
 

@@ -8,7 +8,6 @@ import pytest
 from flow.billing import Billing, time_to_day
 from flow.books import calls, control, state
 from flow.operators import Operator
-from flow.provocations import dates  # noqa: F401 - fills the table
 from flow.provocations.table import PROVOCATIONS
 from flow.stage import Stage
 

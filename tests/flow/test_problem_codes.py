@@ -6,21 +6,6 @@ from typing import Any
 
 import pytest
 from flow.billing import parameters
-from flow.provocations import (  # noqa: F401 - fill it
-    advances,
-    amounts,
-    cancelling,
-    crediting,
-    dates,
-    delays,
-    e_invoices,
-    exporting,
-    publishing,
-    requests,
-    sevdesk,
-    tax_rules,
-    terms,
-)
 from flow.provocations.table import PROVOCATIONS
 from flow.stage import Stage
 

@@ -1,30 +1,19 @@
 """With signing keys, only what a producer signed becomes a job, and who asks through Postgres is known by name."""
 
 import time
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
-import jwt
 import pytest
 from flow.billing import Billing
 from flow.books import state, until
 from flow.conftest import RunWorker
-from pydantic import SecretStr
+from flow.signing import KEYS, signed
 
 from sevdesk_client.sandbox.http.server import Running
 from worker.store.sql_files import sql_dir
-
-SECRET = "only-in-tests-and-longer-than-32-characters"
-KEYS = {"billing": SecretStr(SECRET)}
-
-
-def signed(job_id: str, kind: str, payload: Mapping[str, Any]) -> str:
-    """As docs/integrating.md shows it."""
-    claims = {"jti": job_id, "iat": int(time.time()), "kind": kind, "payload": payload}
-    return jwt.encode(claims, SECRET, "HS256", headers={"kid": "billing"})
 
 
 async def rejected(billing: Billing) -> list[tuple[str, str]]:
@@ -42,7 +31,7 @@ async def test_only_signed_jobs_are_done(billing: Billing, run_worker: RunWorker
         [(taken, problem)] = await rejected(billing)
         assert (taken[:7], problem) == ("sha256:", "signature_missing")
         for _ in range(2):  # the second time somebody puts the same entry back
-            token = signed(job_id, "publish_invoice", payload)
+            token = signed(job_id, payload)
             await billing._enqueue("publish_invoice", {"signed": token}, job_id)
             assert (await billing.ended(job_id))["state"] == "done"
             await until(lambda: _taken_in(billing))
@@ -58,7 +47,7 @@ async def test_abort_set_cannot_be_forged(billing: Billing, run_worker: RunWorke
     """A job that waits for its time stays, though Redis says that its producer took it back."""
     job_id = str(uuid4())
     payload = {"invoice_id": str(await billing.usual_invoice()), "requested_by": str(billing.admin)}
-    token = signed(job_id, "publish_invoice", payload)
+    token = signed(job_id, payload)
     async with run_worker(job_signing_keys=KEYS):
         await billing._enqueue("publish_invoice", {"signed": token}, job_id, (time.time() + 3600) * 1000)
         await until(lambda: _taken_in(billing))

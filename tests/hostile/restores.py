@@ -3,14 +3,13 @@
 import asyncio
 import random
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chaos.lane import Lane, Subject
-from chaos.ledgers import Wanted, copies_of, counts, differences, drawn_numbers, wanted_counts
+from chaos.ledgers import Wanted, copies_of, counted, counts, differences, drawn_numbers, wanted_counts
 from chaos.scenarios import CANCELLED, HALF, PUBLISHED, SENT, make_ready
 from flow.conftest import make_settings
 from hostile.backups import Backups, dump, load
@@ -73,11 +72,10 @@ class Report:
     findings: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        kinds = Counter(finding.split(" | ")[1].split(":")[0] for finding in self.findings)
         return (
             f"{self.restored}: {self.jobs} jobs, {self.forgotten} forgotten, {self.behind} writes behind, "
             f"{'noticed' if self.noticed else 'not noticed'}, {self.brought_back} brought back, asked {self.asked}; "
-            f"duplicates {kinds['duplicate']}, losses {kinds['loss']}, odd {kinds['odd']}"
+            f"{counted(self.findings)}"
         )
 
 

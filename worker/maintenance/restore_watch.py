@@ -27,14 +27,18 @@ class RestoreWatch:
 
     def __init__(self, store: Store, redis: "Redis") -> None:
         self._store, self._redis = store, redis
+        self._database_id: str | None = None  # as last seen; it names the key, so that each check needs one statement
         self.pending = False
 
     async def check(self) -> None:
         """Compare both marks, and raise the one in Redis. Without Redis nothing is compared. Raises as `Store`."""
-        database_id = await self._store.query("database_id")
+        database_id = self._database_id = self._database_id or await self._store.query("database_id")
         told = None if database_id is None else await self._told(KEY.format(database_id=database_id))
         # The database is read after Redis: it had committed each write before it was told there.
         here: HighWaterRow = await self._store.query("high_water_mark")
+        if database_id is not None and here["database_id"] != database_id:  # another database stands there now
+            self._database_id = None
+            return await self.check()
         mark = (here["epoch"], here["writes"])
         if told is not None and told > mark and not here["pending"]:
             await self._store.query("restore_noticed", mark="{} {}".format(*told))

@@ -245,7 +245,7 @@ class UnknownValue(ValueError):
     """A column of an invoice holds a word that the worker does not know."""
 
     def __init__(self, column: str, row: Row) -> None:
-        self.invoice_id: UUID | None = row.get("invoice_id") or row.get("id")  # None: the caller knows it
+        self.invoice_id: UUID = row.get("invoice_id") or row["id"]
         self.problem = problem("invoice_value_unknown", invoice_id=self.invoice_id, column=column)
         super().__init__(self.problem.cause())
 

@@ -2,16 +2,14 @@
 
 import hashlib
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
-import jwt
 from flow.poisons import POISON, Entry, Poison, job_of
 from flow.provocations.table import PROVOCATIONS, Provoke, provokes
+from flow.signing import KEYS, SECRET, signed
 from flow.stage import Stage
-from pydantic import SecretStr
 
 
 def _put(poison: Poison) -> Provoke:
@@ -77,10 +75,6 @@ async def no_such_template(stage: Stage) -> Any:
     return await stage.billing.do("update_config", template_eb_sr="5a0b1c2d3e4f5a6b7c8d9eff")
 
 
-SECRET = "only-in-tests-and-longer-than-32-characters"
-KEYS = {"billing": SecretStr(SECRET)}
-
-
 def _signed(code: str, token: Callable[[str, dict[str, Any]], str | None]) -> None:
     @provokes(code, worker={"job_signing_keys": KEYS})
     async def provoke(stage: Stage) -> Any:
@@ -92,13 +86,7 @@ def _signed(code: str, token: Callable[[str, dict[str, Any]], str | None]) -> No
         return await stage.billing.ended(f"sha256:{hashlib.sha256(job_id.encode()).hexdigest()}")
 
 
-def _token(job_id: str, k: dict[str, Any], secret: str = SECRET, age: float = 0.0) -> str:
-    claims = {"jti": job_id, "iat": time.time() - age, "kind": "publish_invoice", "payload": k}
-    return jwt.encode(claims, secret, headers={"kid": "billing"})
-
-
-SECRET = "only-in-tests-and-longer-than-32-characters"
 _signed("signature_missing", lambda job_id, k: None)
-_signed("signature_invalid", lambda job_id, k: _token(job_id, k, SECRET[::-1]))
-_signed("signature_of_other_job", lambda job_id, k: _token("another", k))
-_signed("signature_time_wrong", lambda job_id, k: _token(job_id, k, age=8 * 86_400))
+_signed("signature_invalid", lambda job_id, k: signed(job_id, k, secret=SECRET[::-1]))
+_signed("signature_of_other_job", lambda job_id, k: signed("another", k))
+_signed("signature_time_wrong", lambda job_id, k: signed(job_id, k, age=8 * 86_400))
