@@ -3,24 +3,27 @@
 import asyncio
 import ipaddress
 import socket
-
-import httpx
+from typing import NamedTuple
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
-async def fault(link: str, base_url: str, seconds: float) -> str | None:
+class Place(NamedTuple):
+    """Where an address leads."""
+
+    scheme: str
+    host: str
+    port: int | None
+
+
+async def fault(there: Place, own: Place, seconds: float) -> str | None:
     """Why the link is not fetched; None if it may be.
 
     A name that cannot be resolved here may be fetched, because a proxy may resolve it. That a name resolves differently
     a moment later is harmless as long as no server inside has a certificate for it.
     """
-    try:
-        there, own = httpx.URL(link), httpx.URL(base_url)
-    except httpx.InvalidURL:
-        return "the link is no address"
-    if there.host and (there.scheme, there.host, there.port) == (own.scheme, own.host, own.port):
+    if there.host and there == own:
         return None
     if not there.host or there.scheme != "https":
         return "the link is not https"

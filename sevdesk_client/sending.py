@@ -139,7 +139,11 @@ class Sender:
 
         Raises Refused without a call unless it is sevDesk's own address, or https in the internet.
         """
-        if fault := await links.fault(request.link or "", self.base_url, self.timeout):
+        try:
+            there, own = _place(request.link or ""), _place(self.base_url)
+        except httpx.InvalidURL:
+            raise errors.Refused(request.operation, "not fetched, the link is no address") from None
+        if fault := await links.fault(there, own, self.timeout):
             raise errors.Refused(request.operation, f"not fetched, {fault}")
         await self._repeat(request, lambda answer: read_file(request, answer))
 
@@ -237,6 +241,12 @@ class Sender:
         if self.traceparent and (place := self.traceparent()):
             headers["traceparent"] = place
         return headers
+
+
+def _place(address: str) -> links.Place:
+    """By the parser that the request itself goes through. Raises InvalidURL."""
+    url = httpx.URL(address)
+    return links.Place(url.scheme, url.host, url.port)
 
 
 def _waits(max_wait: float) -> Generator[float, Any, None]:
