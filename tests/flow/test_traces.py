@@ -34,7 +34,7 @@ from worker.settings import Settings
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 GIVEN = f"00-{TRACE}-{SPAN}-01"
-# All that a span may say, with the kinds of values; see docs/operating.md.
+# All that a span may say; docs/operating.md lists it.
 ATTRIBUTES = {
     "sevdesk_worker.job.id", "sevdesk_worker.job.kind", "sevdesk_worker.job.attempt", "sevdesk_worker.job.origin",
     "sevdesk_worker.job.outcome", "sevdesk_worker.job.problem", "sevdesk_worker.invoice.id",
