@@ -128,7 +128,9 @@ async def plans(request: pytest.FixtureRequest, filled: str) -> AsyncIterator[di
     by_pay_date = {**DAY, "by_pay_date": "true"}
     found["documents_by_pay_date"] = await _plan(connection, "documents_of_period", **by_pay_date)
     for name in MONTHLY:
-        found[f"{name}, a month"] = await _plan(connection, name, first="(current_date - 77)", last="(current_date - 47)")
+        found[f"{name}, a month"] = await _plan(
+            connection, name, first="(current_date - 77)", last="(current_date - 47)"
+        )
     await connection.close()
     yield found
 
