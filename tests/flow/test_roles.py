@@ -195,6 +195,10 @@ SELECT phone FROM contacts
 DELETE FROM sevdesk_jobs
 DELETE FROM sevdesk_mails
 UPDATE sevdesk_mails SET recipient = 'X'
+TRUNCATE sevdesk_mails
+TRUNCATE billing_invoice_event_log
+DROP TABLE sevdesk_mails
+ALTER TABLE billing_invoice_event_log DISABLE TRIGGER ALL
 UPDATE sevdesk_bounces SET reason = 'X'
 UPDATE sevdesk_config_log SET new_value = '1'
 DELETE FROM sevdesk_config_log

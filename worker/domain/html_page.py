@@ -35,8 +35,8 @@ rect { fill: var(--bar) } rect.track { fill: var(--track) } rect.bad { fill: var
 td.chart { width: 35%; vertical-align: middle } td.chart svg { height: .8rem }
 figure { margin: 1rem 0; break-inside: avoid } figure svg { height: 9rem; border-bottom: 1px solid var(--line) }
 figcaption { display: flex; justify-content: space-between; color: var(--quiet); font-size: .87rem; margin: .3rem 0 }
-@media (max-width: 40rem) { body { margin: 1rem auto; font-size: 14px } th, td { padding: .3rem .3rem }
-  td.chart { width: 18% } }
+@media (max-width: 40rem) { body { margin: 1rem auto; font-size: 14px }
+  table { font-size: 12px } th, td { padding: .3rem .2rem } td.chart { width: 12% } }
 @media print { :root { --text: #000; --back: #fff; --line: #bbb; --good: #000; --bad: #000; --quiet: #444; --bar: #555;
   --track: #eee }
   body { margin: 0; max-width: none; font-size: 10pt }

@@ -324,6 +324,9 @@ class Sync:
             return None
         if payments.closed_without_day(remote) and remote.id not in cancelled_by:
             cancelled_by = payments.cancellations(await self.account.client.find_invoices(receivable.number))
+            if payments.unexplained(receivable, remote, cancelled_by) and remote.contact_id:  # adopted: no marker
+                others = await self.account.client.list_invoices(contact_id=remote.contact_id)
+                cancelled_by = payments.cancellations(others)
         if payments.implausible(remote):
             about = {"paid": remote.paid_amount, "gross": receivable.gross, "paid_on": remote.pay_date or "–"}
             self._report("payment_implausible", receivable, currency=remote.currency, **about)
