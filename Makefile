@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE :=
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
 
-setup: $(READY) ## build .venv from requirements.lock (only when it changed)
+setup: $(READY) ## build .venv from .ci/requirements.lock (only when it changed)
 
 demo: $(READY) ## the story of an invoice, on embedded servers and a local sevDesk
 	$(RUN) -m worker demo
@@ -41,21 +41,21 @@ bench: $(READY) ## measure; ARGS="--quick --only B7,B8 --out bench.json"
 soak: $(READY) ## measure on a ledger of years; half an hour, 6 GB of disk
 	PYTHONPATH=tests $(RUN) -m bench --only D1,D2 $(ARGS)
 
-check: $(READY) ## ruff, mypy --strict and the import contracts
+check: $(READY) ## ruff, mypy --strict, import contracts, audit of packages
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy --strict worker sevdesk_client
 	.venv/bin/lint-imports
+	$(RUN) .ci/audit.py
 
-lock: ## renew requirements.lock (needs uv)
-	uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --generate-hashes \
-		--no-header --no-annotate --no-emit-index-url pyproject.toml --output-file requirements.lock
+lock: ## renew both lock files and print what changed (needs uv)
+	sh .ci/lock --upgrade
 
 clean: ## remove .venv and every cache
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The lock holds a hash for every package, the build backend too, so building the project itself fetches nothing.
-$(READY): pyproject.toml requirements.lock
+$(READY): pyproject.toml .ci/requirements.lock
 	@PYTHON="$(PYTHON)" sh .ci/setup
 	@touch $@

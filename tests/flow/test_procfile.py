@@ -2,24 +2,18 @@
 
 import asyncio
 import os
-import shutil
 import signal
 import sys
 from asyncio.subprocess import DEVNULL
 from pathlib import Path
 
 import asyncpg
-import pytest
 from flow.billing import Billing
 from flow.processes import ROOT, environment
 
 from worker.settings import Settings
 
 BIN = Path(sys.executable).parent
-
-pytestmark = pytest.mark.skipif(
-    shutil.which("sevdesk-worker", path=str(BIN)) is None, reason="NOT CHECKED: sevdesk-worker is not installed here"
-)
 
 
 async def honcho(settings: Settings, process: str) -> asyncio.subprocess.Process:

@@ -23,8 +23,9 @@ from worker.settings import JobLimit, Settings
 
 OPERATING, INTEGRATING, DESIGN = (ROOT / f"docs/{name}.md" for name in ("operating", "integrating", "design"))
 COMMANDS: dict[str, typer.core.TyperCommand] = get_command(cli).commands  # type: ignore[attr-defined]
-# `sh` is checked by sh, `sql` by Postgres, `json` by the schema; `ts` and `python` run in tests/flow/test_examples.py.
-LANGUAGES = {"", "sh", "sql", "json", "ts", "python"}
+# `sh` is checked by sh, `sql` by Postgres, `json` by the schema; `ts` and `python` run in tests/flow/test_examples.py,
+# `dockerfile` in tests/flow/test_deploy.py, and `ini` is checked in test_packaging.py.
+LANGUAGES = {"", "sh", "sql", "json", "ts", "python", "dockerfile", "ini"}
 # What a shell block may run.
 PROGRAMS = {"make", "pip", "npm", "npx", "cp", "psql", "sevdesk-worker", ".venv/bin/python"}
 # Words about how the project came to be, and none of the reader's business.

