@@ -5,9 +5,10 @@ import time
 from typing import Any
 
 from worker.domain import jobs
-from worker.domain.jobs import Id, Kind, Payload, Role
+from worker.domain.jobs import Kind, Role
 from worker.domain.ledger import Job
 from worker.domain.outcome import Done, Outcome
+from worker.domain.payloads import Id, Payload
 from worker.handlers.handler import HandlerContext
 from worker.runner import registry as handlers
 

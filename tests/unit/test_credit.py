@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from worker.domain.credit import Credit, credit_of, exceeded, refund_due, refund_due_of_closed
 from worker.domain.invoice import CreditNote, Item
-from worker.domain.jobs import CreditPosition
+from worker.domain.payloads import CreditPosition
 
 cents = st.integers(0, 20_000).map(lambda n: Decimal(n) / 100)
 parts = st.lists(st.integers(1, 9_000).map(lambda n: Decimal(n) / 100), min_size=1, max_size=6)

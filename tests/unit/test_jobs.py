@@ -5,7 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from worker.domain.jobs import KINDS, BadJob, Role, SendInvoice, SyncPayments, parse
+from worker.domain.jobs import KINDS, BadJob, Role, parse
+from worker.domain.payloads import SendInvoice, SyncPayments
 
 INVOICE = UUID(int=0xA1)
 FOR_AN_INVOICE = ["publish_invoice", "send_invoice", "mail_bounced", "fetch_invoice_pdf", "undelete_invoice"]

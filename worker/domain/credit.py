@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from worker.domain import events
 from worker.domain.invoice import CreditNote, Item
-from worker.domain.jobs import CreditPosition
 from worker.domain.money import CENT, Sums, predict
+from worker.domain.payloads import CreditPosition
 from worker.domain.problems import Problem, problem
 from worker.domain.tax_rules import percent
 

@@ -3,9 +3,9 @@
 import structlog
 
 from worker.adopt.take_over import FIRST, PAGE, TakeOver
-from worker.domain.jobs import Adopt
 from worker.domain.ledger import Job
 from worker.domain.outcome import Done, Outcome
+from worker.domain.payloads import Adopt
 from worker.handlers.handler import HandlerContext
 from worker.store import Store
 

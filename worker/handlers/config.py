@@ -1,8 +1,8 @@
 """update_config: change settings in `sevdesk_config` and record each change."""
 
-from worker.domain.jobs import UpdateConfig
 from worker.domain.ledger import Job
 from worker.domain.outcome import Done, Outcome, Rejected
+from worker.domain.payloads import UpdateConfig
 from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
 from worker.handlers.templates import TEMPLATE_FIELDS

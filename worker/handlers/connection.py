@@ -12,9 +12,9 @@ from sevdesk_client.errors import SevDeskError
 from sevdesk_client.models import SevUser, Template
 from worker.domain.account_checks import templates_check, version_check
 from worker.domain.health_check import Check, check_that
-from worker.domain.jobs import TestConnection
 from worker.domain.ledger import Job
 from worker.domain.outcome import Done, Outcome
+from worker.domain.payloads import TestConnection
 from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
 from worker.handlers.templates import TEMPLATE_FIELDS

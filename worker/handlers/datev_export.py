@@ -22,10 +22,10 @@ from worker.datev.order import Order
 from worker.datev.package import pack, parts
 from worker.datev.report import Period, Report
 from worker.domain.invoice import Item
-from worker.domain.jobs import ExportDatev
 from worker.domain.ledger import Job
 from worker.domain.money import are_computable, is_amount, predict
 from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
+from worker.domain.payloads import ExportDatev
 from worker.domain.problems import Problem, problem
 from worker.handlers.handler import HandlerContext
 from worker.handlers.write_once import write_once

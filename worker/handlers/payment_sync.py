@@ -14,9 +14,9 @@ from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.sending import Hits
 from worker.domain import lifecycle
 from worker.domain.events import DeletedInSevdesk, Event, MissingInSevdesk, SentByHand
-from worker.domain.jobs import SyncPayments
 from worker.domain.ledger import Change, Job
 from worker.domain.outcome import Done, Outcome, Parked, Rejected
+from worker.domain.payloads import SyncPayments
 from worker.domain.problems import Problem, problem
 from worker.handlers.handler import HandlerContext
 from worker.handlers.mass_change import CODE, MassChange

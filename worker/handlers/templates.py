@@ -3,9 +3,9 @@
 from typing import Literal, get_args
 
 from sevdesk_client.models import Template
-from worker.domain.jobs import RefreshTemplates
 from worker.domain.ledger import Job
 from worker.domain.outcome import Done, Outcome
+from worker.domain.payloads import RefreshTemplates
 from worker.handlers.handler import HandlerContext
 from worker.store.rows import TemplateRow
 

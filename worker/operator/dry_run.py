@@ -11,9 +11,10 @@ from uuid import UUID
 from sevdesk_client.errors import Refused, SevDeskError, TokenRefused
 from worker.domain.events import LegalWarning
 from worker.domain.invoice import ContactLink, Party, PartyKind
-from worker.domain.jobs import Kind, Payload
+from worker.domain.jobs import Kind
 from worker.domain.ledger import Change, Job
 from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
+from worker.domain.payloads import Payload
 from worker.domain.problems import Problem
 from worker.handlers.write_once import Stop
 from worker.observability.metrics import Metrics

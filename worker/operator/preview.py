@@ -9,10 +9,10 @@ from worker.domain import money
 from worker.domain.advances import Reckoning, reckoning
 from worker.domain.dates import impossible_dates
 from worker.domain.invoice import ContactLink, FinalInvoiceForm
-from worker.domain.jobs import PublishInvoice
 from worker.domain.ledger import Job
 from worker.domain.money import Sums
 from worker.domain.outcome import NotYet
+from worker.domain.payloads import PublishInvoice
 from worker.domain.problems import Problem, problem
 from worker.domain.recipients import Recipient, customer_number
 from worker.operator.dry_run import DRY_RUN, DryRunner, Forecast, ReadingStore

@@ -12,9 +12,10 @@ from typing import Any
 
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.models import Invoice as SevInvoice
-from worker.domain.jobs import Kind, Payload
+from worker.domain.jobs import Kind
 from worker.domain.ledger import Job
 from worker.domain.outcome import Outcome
+from worker.domain.payloads import Payload
 from worker.operator.dry_run import DryRunner
 from worker.operator.page_store import PageStore
 from worker.operator.rehearse import Rehearsal, Report, walk

@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from worker.domain.jobs import UUID_TEXT
 from worker.domain.ledger import IncomingJob
+from worker.domain.payloads import UUID_TEXT
 from worker.domain.problems import Problem, problem
 from worker.domain.signature import SIGNED, Keys, NotSigned, signed_payload
 

@@ -24,9 +24,9 @@ from worker.domain.invoice import (
     SevdeskDocument,
     SyncStatus,
 )
-from worker.domain.jobs import CancelInvoice, CreditInvoice, Payload, PublishInvoice
 from worker.domain.ledger import Job
 from worker.domain.money import Sums
+from worker.domain.payloads import CancelInvoice, CreditInvoice, Payload, PublishInvoice
 from worker.domain.recipients import PartyKey, Recipient, addressed_to, resolve
 from worker.settings import Settings
 from worker.steps.step import LedgerMail, Sending, StepContext

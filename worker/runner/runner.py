@@ -20,9 +20,10 @@ from structlog.contextvars import bound_contextvars
 from sevdesk_client import errors
 from worker import tracing
 from worker.domain import jobs, lifecycle
-from worker.domain.jobs import Kind, Payload, Role
+from worker.domain.jobs import Kind, Role
 from worker.domain.ledger import AttemptEnd, Change, Job
 from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
+from worker.domain.payloads import Payload
 from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
 from worker.handlers.write_once import Stop, write_once

@@ -5,8 +5,8 @@ from typing import Any
 
 from sevdesk_client.errors import NotFound
 from worker.domain.events import MailBounced
-from worker.domain.jobs import MailBounced as BounceReport
 from worker.domain.outcome import Rejected
+from worker.domain.payloads import MailBounced as BounceReport
 from worker.domain.problems import problem
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import LedgerMail, Step, StepContext, StepResult

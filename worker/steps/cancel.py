@@ -14,9 +14,9 @@ from sevdesk_client.models import CreditNote
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain.events import Cancelled, CancelledHow, CreditNoteDrafted, DraftDeleted
 from worker.domain.invoice import Cancellation, DocumentStatus, SyncStatus
-from worker.domain.jobs import CancelInvoice
 from worker.domain.money import Sums
 from worker.domain.outcome import Parked, Rejected
+from worker.domain.payloads import CancelInvoice
 from worker.domain.problems import problem
 from worker.steps import credit_note
 from worker.steps.credit_note import money_come, none_for_advances

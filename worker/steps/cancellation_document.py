@@ -6,7 +6,7 @@ The document is a cancellation invoice (SR), or a credit note over the whole inv
 from sevdesk_client.models import MailDraft
 from worker.domain.events import CancellationMailed, CancellationPdfStored
 from worker.domain.invoice import Cancellation, SyncStatus
-from worker.domain.jobs import CancelInvoice
+from worker.domain.payloads import CancelInvoice
 from worker.domain.problems import problem
 from worker.steps.credit_document import mail_about
 from worker.steps.mailing import Mailing, mail_step

@@ -6,8 +6,8 @@ from worker.domain.dates import doubtful_dates, impossible_dates
 from worker.domain.e_invoice import broken_rules, doubtful_reference
 from worker.domain.emails import address_fault
 from worker.domain.invoice import ClaimStatus, DocumentStatus, SyncStatus, party_name
-from worker.domain.jobs import Channel, SendInvoice
 from worker.domain.outcome import Parked, Rejected
+from worker.domain.payloads import Channel, SendInvoice
 from worker.domain.problems import CATALOGUE, Problem, problem
 from worker.domain.recipients import NoRecipient, missing_address_fields
 from worker.domain.skonto import wrong_skonto

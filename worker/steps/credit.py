@@ -39,9 +39,9 @@ from worker.domain.events import (
 )
 from worker.domain.invoice import CreditNote as CreditRecord
 from worker.domain.invoice import DocumentStatus, Item, SyncStatus
-from worker.domain.jobs import CreditInvoice
 from worker.domain.money import Sums, rounding_faults
 from worker.domain.outcome import Parked, Rejected
+from worker.domain.payloads import CreditInvoice
 from worker.domain.problems import Problem, problem
 from worker.steps.credit_note import (
     by_hand,

@@ -4,7 +4,7 @@ from sevdesk_client.models import MailDraft
 from worker.domain.credit import FINALIZED
 from worker.domain.events import CreditMailed, CreditPdfStored
 from worker.domain.invoice import CreditNote
-from worker.domain.jobs import CreditInvoice
+from worker.domain.payloads import CreditInvoice
 from worker.domain.problems import problem
 from worker.steps.credit_e_invoice import judged
 from worker.steps.mailing import Mailing, mail_step

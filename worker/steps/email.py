@@ -3,7 +3,7 @@
 from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.models import MailDraft
 from worker.domain.events import Mailed
-from worker.domain.jobs import Channel
+from worker.domain.payloads import Channel
 from worker.steps.field_map import MAIL, MailSource, filled
 from worker.steps.mailing import Mailing, mail_step
 from worker.steps.sending import Mailable, already_sent, asked_of

@@ -15,7 +15,7 @@ from worker.domain.e_invoice import is_leitweg_id
 from worker.domain.emails import addressees
 from worker.domain.eu_vat import vat_id_text
 from worker.domain.invoice import Party
-from worker.domain.jobs import SendInvoice
+from worker.domain.payloads import SendInvoice
 from worker.domain.recipients import customer_number
 from worker.domain.skonto import skonto_percent, with_skonto
 from worker.domain.tax_rules import tax_text

@@ -11,8 +11,8 @@ from typing import Any
 from sevdesk_client.models import CreditNote, MailDraft
 from worker.domain.emails import several
 from worker.domain.events import MailSent, SentHow
-from worker.domain.jobs import SendInvoice
 from worker.domain.outcome import Parked
+from worker.domain.payloads import SendInvoice
 from worker.domain.problems import Problem, problem
 from worker.steps.check import why_no_mail
 from worker.steps.credit_note import existing

@@ -6,7 +6,7 @@ tell, it is repeated: another mark does no harm, unlike another mail.
 
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain.events import MarkedHow, MarkedSent
-from worker.domain.jobs import Channel
+from worker.domain.payloads import Channel
 from worker.steps.sending import already_sent, asked_of, sending_state, sent_document, too_close, why_not_sent
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Intent, LookResult, OpenIntent, Step, StepContext, StepResult, WriteOutcome

@@ -12,9 +12,9 @@ from sevdesk_client.errors import NotFound
 from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.models import InvoiceDraft
 from worker.domain.events import ADOPTED, DraftDeleted, Drafted, DraftedHow
-from worker.domain.jobs import PublishInvoice
 from worker.domain.money import stated_sums, sums_problem
 from worker.domain.outcome import Parked
+from worker.domain.payloads import PublishInvoice
 from worker.domain.problems import Problem, problem
 from worker.steps.deal_check import deal_stop
 from worker.steps.document import content_of, differences, draft_of, not_our_document

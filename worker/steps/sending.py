@@ -7,8 +7,8 @@ from sevdesk_client.errors import NotFound
 from sevdesk_client.models import CreditNote
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain.invoice import DocumentStatus, SyncStatus
-from worker.domain.jobs import SendInvoice
 from worker.domain.outcome import Parked, Rejected
+from worker.domain.payloads import SendInvoice
 from worker.domain.problems import problem
 from worker.steps.changed_after_publication import unless_changed
 from worker.steps.document import not_our_document

@@ -7,8 +7,8 @@ only evidence, as after a lost answer (see `email`).
 from datetime import timedelta
 
 from worker.domain.events import SentHow
-from worker.domain.jobs import SendInvoice
 from worker.domain.outcome import Parked
+from worker.domain.payloads import SendInvoice
 from worker.domain.problems import problem
 from worker.steps.sending import Mailable
 from worker.steps.step import StepContext

@@ -46,8 +46,8 @@ from worker.domain.invoice import (
     SevdeskDocument,
     SyncStatus,
 )
-from worker.domain.jobs import CreditInvoice, Payload, SendInvoice
 from worker.domain.outcome import NotYet, Parked, Rejected
+from worker.domain.payloads import CreditInvoice, Payload, SendInvoice
 from worker.domain.recipients import NoRecipient, Recipient
 from worker.steps.payments import DRAFT
 from worker.steps.sevdesk_account import SevdeskAccount
