@@ -15,7 +15,8 @@ import httpx
 
 from sevdesk_client import errors, links
 from sevdesk_client.readers import Hit, by_age, many
-from sevdesk_client.wire import Answer, Reader, Request, answered_at, broken, read, read_file
+from sevdesk_client.unknown import unknown, unknown_error
+from sevdesk_client.wire import Answer, Json, Reader, Request, answered_at, broken, read, read_file
 
 T = TypeVar("T")
 
@@ -99,6 +100,7 @@ class Sender:
     observe: Callable[[Call], None] | None = None  # called after every HTTP attempt
     correlation: Callable[[], str | None] | None = None  # returns the X-Correlation-ID of a call
     traceparent: Callable[[], str | None] | None = None  # returns the traceparent (W3C Trace Context) of a call
+    unknown: Callable[[str, str], None] | None = None  # called with operation and place of what no release knows yet
     gate: Gate | None = None  # asked before every HTTP attempt at the API
 
     def __post_init__(self) -> None:
@@ -116,7 +118,25 @@ class Sender:
 
     async def _call(self, request: Request, reader: Reader[T]) -> T:
         """Send the request; returns what `reader` makes of the answer's `objects`."""
-        return await self._repeat(request, lambda answer: read(request, answer, reader, secret=self.token))
+        return await self._repeat(request, lambda answer: self._read(request, answer, reader))
+
+    def _read(self, request: Request, answer: Answer, reader: Reader[T]) -> T:
+        """As `wire.read`; tells `unknown` what is new in the answer."""
+
+        def looked_at(objects: Json) -> T:
+            self._tell(request, *unknown(objects))
+            return reader(objects)
+
+        try:
+            return read(request, answer, looked_at if self.unknown else reader, secret=self.token)
+        except errors.SevDeskError as error:
+            self._tell(request, unknown_error(error.code))
+            raise
+
+    def _tell(self, request: Request, *places: str | None) -> None:
+        for place in places:
+            if place is not None and self.unknown is not None:
+                self.unknown(request.operation, place)
 
     async def _find(
         self, request: Request, model: type[Hit], fits: Callable[[Hit], object], *, page: int = 0
@@ -128,7 +148,7 @@ class Sender:
         """
 
         def understand(answer: Answer) -> Hits[Hit]:
-            return Hits(read(request, answer, many(model), secret=self.token), answered_at(answer))
+            return Hits(self._read(request, answer, many(model)), answered_at(answer))
 
         hits = await self._in_parts(request, understand)
         fitting = [hit for hit in hits if fits(hit)]

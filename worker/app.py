@@ -26,6 +26,7 @@ from worker.maintenance.maintenance import Maintenance
 from worker.maintenance.restore_watch import RestoreWatch
 from worker.observability.metrics import Metrics
 from worker.observability.outage import Outage
+from worker.observability.unknown_answers import UnknownAnswers
 from worker.queue.claims import ClaimLoop
 from worker.queue.inbox import InboxWorker
 from worker.queue.redis_client import UnsuitableRedis, cancel_all, connect_redis, look_at_server
@@ -113,7 +114,7 @@ class App:
         token = settings.sevdesk_api_token.get_secret_value() if settings.sevdesk_api_token else None
         gate = self._gate(redis, token) if token else None
         restores = RestoreWatch(store, redis)
-        account = await self._account(stack, token, gate, store, restores) if token and gate else None
+        account = await self._account(stack, token, gate, store, restores, redis) if token and gate else None
         metrics = self.metrics
         postgres = Outage("postgres")
         locks = self._lock_session(lambda: claims.wake())
@@ -202,6 +203,7 @@ class App:
         gate: SevdeskGate,
         store: Store,
         restores: RestoreWatch,
+        redis: ArqRedis,
     ) -> SevdeskAccount:
         # A job makes one call at a time.
         http = await stack.enter_async_context(
@@ -220,6 +222,7 @@ class App:
             # The quarantine begins with the intent, so a write repeated after a wait could still be sent at its end.
             repeat_writes=False,
             observe=self._observe,
+            unknown=UnknownAnswers(redis, self.metrics).noticed,
             correlation=lambda: get_contextvars().get("correlation_id"),
             traceparent=tracing.traceparent if self.settings.sevdesk_traceparent else None,
             gate=check,
