@@ -1,12 +1,12 @@
 """The command adopt: takes over an account and invoices that existed before this worker."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.base import ACT, MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store, write_private
+from worker.cli.base import ACT, MUST_ACT, AsJson, cli, own_account, require_token, show, with_store, write_private
 from worker.cli.following import end_as, wait_for
+from worker.cli.saving import HtmlFile
 from worker.store import Store
 
 if TYPE_CHECKING:
@@ -21,24 +21,15 @@ def adopt(
     archive: Annotated[
         bool, typer.Option("--archive", help="Also ask for the PDF and XML of linked invoices.")
     ] = False,
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write a report to read or print.")
-    ] = None,
+    html: HtmlFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Link existing invoices and contacts with sevDesk's; changes nothing there. Exit 3: a person must decide."""
-    import structlog
-
     from worker.adopt.html import report
     from worker.adopt.take_over import TakeOver
-    from worker.operator.connections import open_account_gated, other_account_of
-
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))  # the command prints its result itself
 
     async def look(store: Store) -> "Adoption":
-        async with open_account_gated(settings()) as account:
-            if (other := await other_account_of(store, account)) is not None:
-                fail(other)
+        async with own_account(store) as account:
             return await TakeOver(store, account.client).run()
 
     require_token()

@@ -92,18 +92,21 @@ async def _missing_columns(
                 )
 
 
+def reference_tables() -> list[tuple[str, str]]:
+    """Name and columns of each table of the reference schema, as text."""
+    return TABLE.findall((sql_dir() / "billing" / "tables.sql").read_text())
+
+
 def never_null() -> set[tuple[str, str]]:
     """(table, column) of the reference schema that hold no null."""
-    schema = (sql_dir() / "billing" / "tables.sql").read_text()
-    return {(table, name) for table, body in TABLE.findall(schema) for name in NEVER_NULL.findall(body)}
+    return {(table, name) for table, body in reference_tables() for name in NEVER_NULL.findall(body)}
 
 
 def one_of() -> dict[tuple[str, str], set[str]]:
     """(table, column) -> the values that it may hold besides null."""
-    schema = (sql_dir() / "billing" / "tables.sql").read_text()
     return {
         (table, name): set(re.findall("'(\\w+)'", values))
-        for table, body in TABLE.findall(schema)
+        for table, body in reference_tables()
         for name, values in ONE_OF.findall(body)
     }
 
