@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.base import ACT, MUST_ACT, AsJson, cli, own_account, require_token, show, with_store, write_private
+from worker.cli.base import ACT, MUST_ACT, AsJson, cli, own_account, require_token, show, with_store
 from worker.cli.following import end_as, wait_for
-from worker.cli.saving import HtmlFile
+from worker.cli.saving import HtmlFile, require_new, save_page
 from worker.store import Store
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def adopt(
             return await TakeOver(store, account.client).run()
 
     require_token()
+    require_new(html)
     job = None
     if not dry_run:
         job_id = with_store(lambda store: store.request_job("adopt", {"archive": archive}))
@@ -41,7 +42,7 @@ def adopt(
             end_as([job])
     found = with_store(look, "Nothing was compared; try again later.")
     if html is not None:
-        write_private(html, report(found, dry_run=dry_run).encode())
+        save_page(html, report(found, dry_run=dry_run))
     result = job["result"] if job else None
     shown = {name: getattr(found, name) for name in ("invoices", "documents", "contacts", "calls", "known", "counts")}
     counted = {"linked": found.linked, "contacts_linked": found.contacts_linked}

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store, write_private
-from worker.cli.saving import HtmlFile
+from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store
+from worker.cli.saving import HtmlFile, require_new, save_page
 from worker.store import Store
 
 if TYPE_CHECKING:
@@ -46,12 +46,13 @@ def rehearse(
 
     if not offline and not against_sandbox:
         require_token()
+    require_new(html)
     try:
         result = with_store(work, "Use --offline to ask sevDesk nothing.")
     except ImportError:
         fail("--against-sandbox needs the extra sandbox: pip install 'sevdesk-worker[sandbox]'.")
     if html is not None:
-        write_private(html, rehearsal_page(result).encode())
+        save_page(html, rehearsal_page(result))
     show(as_json, result, rehearsal_view(result))
     if result.stops:
         raise typer.Exit(MUST_ACT)
