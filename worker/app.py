@@ -21,7 +21,6 @@ from worker import tracing
 from worker.gate.call_log import report_calls
 from worker.gate.gate import SevdeskGate
 from worker.maintenance.leader import Leadership
-from worker.maintenance.loop import RECONNECT_SECONDS, wait_for
 from worker.maintenance.maintenance import Maintenance
 from worker.maintenance.restore_watch import RestoreWatch
 from worker.observability.metrics import Metrics
@@ -29,6 +28,7 @@ from worker.observability.outage import Outage
 from worker.observability.unknown_answers import UnknownAnswers
 from worker.queue.claims import ClaimLoop
 from worker.queue.inbox import InboxWorker
+from worker.queue.loop import RECONNECT_SECONDS, wait_for
 from worker.queue.redis_client import UnsuitableRedis, cancel_all, connect_redis, look_at_server
 from worker.runner.account_check import AccountCheck
 from worker.runner.runner import Runner
@@ -75,7 +75,7 @@ class App:
 
     async def _connect_store(self) -> Store | None:
         """Connect to Postgres, trying until it answers. None if the worker is stopped before."""
-        logged = False
+        outage = Outage("postgres")
         while not self._stop.is_set():
             try:
                 store = await Store.connect(
@@ -94,11 +94,10 @@ class App:
             except WRONG_URL:  # one of CONNECTION_LOST by its class, but no waiting mends it
                 raise
             except CONNECTION_LOST as error:
-                if not logged:
+                if outage.is_news():
                     log.warning(
                         "postgres.unreachable", error=postgres_cause(error), next_step="Trying until it answers."
                     )
-                logged = True
                 await wait_for(self._stop, RECONNECT_SECONDS)
         return None
 

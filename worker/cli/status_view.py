@@ -12,6 +12,7 @@ from worker.cli.tables import facts, table
 from worker.domain.ledger import ENDED, JobState
 from worker.domain.notices import cause_of, next_step_of
 from worker.domain.schedule import MISSED_SYNCS
+from worker.gate.budget import SLOW_SHARE
 from worker.operator.diagnosis import duration
 from worker.operator.health import other_account_seen, restored
 from worker.operator.leader import silent_leader
@@ -178,7 +179,7 @@ def _sevdesk(account: AccountStatus, redis: Mapping[str, Any], workers: int) -> 
     seen = "its calls are not known without Redis" if health is None else health.sentence(datetime.now(UTC))
     well = health is None or health.refused_for is health.silent_for is None
     left = redis["error_budget_left"]
-    failing = left is not None and left < 0.5
+    failing = left is not None and left < 1 - SLOW_SHARE
     errors = f"; many calls end in errors: {left:.0%} of ERROR_BUDGET left, jobs are slowed" if failing else ""
     step = f". {REFUSED_STEP}" if health is not None and health.refused_for is not None else ""
     other = other_account_seen(account)

@@ -13,7 +13,7 @@ from worker.store import Store
 from worker.store.probe import PostgresError
 from worker.store.rows import Row
 from worker.store.sql_files import sql_dir
-from worker.store.views import SAMPLE_ROWS, Trial, ViewTrial, lookups, why
+from worker.store.views import SAMPLE_ROWS, ViewTrial, lookups, trial, why
 
 TABLE = re.compile(r"CREATE TABLE (\w+) \((.*?)^\);", re.M | re.S)
 NEVER_NULL = re.compile(r"^ +(\w+) +\w+ (?:PRIMARY KEY|NOT NULL)", re.M)
@@ -58,7 +58,7 @@ async def view_checks(
 
     Raises one of `CONNECTION_LOST`. Whatever it writes is rolled back.
     """
-    async with Trial(store) as views:
+    async with trial(store) as views:
         if faults:
             more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
             bad = f"{'; '.join(faults[:5])}{more}. Compare with sql/billing/tables.sql. {EXAMPLE}"
@@ -92,18 +92,21 @@ async def _missing_columns(
                 )
 
 
+def reference_tables() -> list[tuple[str, str]]:
+    """Name and columns of each table of the reference schema, as text."""
+    return TABLE.findall((sql_dir() / "billing" / "tables.sql").read_text())
+
+
 def never_null() -> set[tuple[str, str]]:
     """(table, column) of the reference schema that hold no null."""
-    schema = (sql_dir() / "billing" / "tables.sql").read_text()
-    return {(table, name) for table, body in TABLE.findall(schema) for name in NEVER_NULL.findall(body)}
+    return {(table, name) for table, body in reference_tables() for name in NEVER_NULL.findall(body)}
 
 
 def one_of() -> dict[tuple[str, str], set[str]]:
     """(table, column) -> the values that it may hold besides null."""
-    schema = (sql_dir() / "billing" / "tables.sql").read_text()
     return {
         (table, name): set(re.findall("'(\\w+)'", values))
-        for table, body in TABLE.findall(schema)
+        for table, body in reference_tables()
         for name, values in ONE_OF.findall(body)
     }
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain.events import Event, Finalized, FinalizedHow, TemplateSet
 from worker.domain.lifecycle import apply
-from worker.domain.money import Sums
 from worker.domain.outcome import Rejected
 from worker.domain.problems import problem
 from worker.steps.deal_check import late_warnings
@@ -79,10 +78,6 @@ def _compared(
     invoice, after = context.invoice, apply(context.handback, event)
     receivable = Receivable(invoice.id, invoice.number, invoice.gross_amount, after)
     return recordable(after, compare(receivable, remote, cancelled_by))
-
-
-def sums_of(remote: SevInvoice) -> Sums:
-    return Sums(remote.sum_net, remote.sum_tax, remote.sum_gross)
 
 
 def finalized(remote: SevInvoice, how: FinalizedHow) -> Finalized:

@@ -4,7 +4,8 @@ from __future__ import annotations  # asyncpg's classes are generic in its stubs
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from uuid import UUID
 import asyncpg
 
 from worker.store.pool import Store
+from worker.store.pooler import ISOLATION
 from worker.store.sql_files import sql_dir
 
 NAMED = re.compile(r"^-- name: (\w+)\n(.*?;)\n", re.M | re.S)
@@ -90,25 +92,18 @@ class ViewTrial:
             await transaction.rollback()
 
 
-class Trial:
-    """`async with Trial(store) as views:` gives a `ViewTrial`, and undoes at the end whatever it did."""
-
-    def __init__(self, store: Store) -> None:
-        self._pool = store.pool
-
-    async def __aenter__(self) -> ViewTrial:
-        self._connection: Any = await self._pool.acquire()
-        self._transaction = self._connection.transaction(isolation="read_committed")
-        await self._transaction.start()
-        await self._connection.execute(LOCK_WAIT)
-        return ViewTrial(self._connection)
-
-    async def __aexit__(self, *_: object) -> None:
+@asynccontextmanager
+async def trial(store: Store) -> AsyncIterator[ViewTrial]:
+    """A `ViewTrial`; whatever it does is undone at the end."""
+    async with store.pool.acquire() as connection:
+        transaction = connection.transaction(isolation=ISOLATION)
+        await transaction.start()
         try:
-            if not self._connection.is_closed():
-                await self._transaction.rollback()
+            await connection.execute(LOCK_WAIT)
+            yield ViewTrial(connection)
         finally:
-            await self._pool.release(self._connection)
+            if not connection.is_closed():
+                await transaction.rollback()
 
 
 def checks() -> dict[str, str]:
