@@ -37,9 +37,11 @@ RETURNING party_id;
 -- name: known_contacts
 SELECT contact_id FROM sevdesk_contacts;
 
--- name: without_pdf
--- Finalized invoices of which no PDF is stored.
+-- name: not_archived
+-- Finalized invoices of which no PDF is stored, and e-invoices without XML.
 SELECT i.id FROM billing_invoices i
 WHERE i.id > :after::uuid AND i.accounting_provider = 'sevdesk' AND i.accounting_sync_status = 'synced'
-  AND NOT EXISTS (SELECT FROM sevdesk_documents d WHERE d.invoice_id = i.id AND d.kind = 'invoice_pdf')
+  AND (NOT EXISTS (SELECT FROM sevdesk_documents d WHERE d.invoice_id = i.id AND d.kind = 'invoice_pdf')
+       OR (i.is_e_invoice AND NOT EXISTS (SELECT FROM sevdesk_documents d
+                                          WHERE d.invoice_id = i.id AND d.kind = 'invoice_xml')))
 ORDER BY i.id LIMIT :most;
