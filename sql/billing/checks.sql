@@ -146,7 +146,11 @@ WHERE document_status = 'approved' AND accounting_sync_status IN ('queued', 'not
 SELECT FROM billing_invoice_event_log WHERE invoice_id = '00000000-0000-0000-0000-000000000000';
 
 -- name: billing_invoices_issue_date
-SELECT FROM billing_invoices WHERE external_invoice_number IS NOT NULL AND issue_date = '2001-02-03';
+SELECT FROM billing_invoices WHERE issue_date = '2001-02-03';
+
+-- name: billing_invoices_open_claims
+SELECT FROM billing_invoices
+WHERE claim_status IN ('open', 'partially_paid') AND external_invoice_number IS NOT NULL ORDER BY issue_date LIMIT 1;
 
 -- name: billing_invoices_paid_at
 SELECT FROM billing_invoices WHERE paid_at = '2001-02-03 04:05:06Z';

@@ -21,6 +21,8 @@ LOCK_WAIT = "SET LOCAL lock_timeout = '2s'"
 # A constant of the lookups that a large part of the rows may have, so that it needs no index.
 OF_MANY = frozenset({"deal"})
 CONSTANT = re.compile(r"'([^']+)'")
+EQUAL = re.compile(r"= '([^']+)'")
+COMPARISON = re.compile(r" = (?:ANY \('\{|')")
 # So many characters of a constant are compared: Postgres writes times in its own way.
 COMPARED = 10
 
@@ -71,9 +73,10 @@ class ViewTrial:
         return Lookup(True, (await self.rows("is_unique", place, found[0]["Index Name"], compared))[0][0], "")
 
     def _wanted(self, name: str) -> tuple[str, ...]:
-        """The constants of a lookup; a view may compare with others."""
-        constants = dict.fromkeys(CONSTANT.findall(self._statements[name]))
-        return tuple(each for each in constants if each not in OF_MANY)
+        """What the lookup's rows must equal, else one of what; a view may compare with other constants."""
+        statement = self._statements[name]
+        constants = [each for each in EQUAL.findall(statement) if each not in OF_MANY]
+        return tuple(constants or CONSTANT.findall(statement))
 
     async def _ddl(self, name: str) -> str:
         """Made of the condition that Postgres checks row by row without an index; empty for a subquery's result."""
@@ -154,8 +157,8 @@ def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _compared(condition: str, constants: Iterable[str]) -> Iterator[str]:
     """What a condition compares with one of these: `a` and `(b)::text` of `((a = 'x') AND ((b)::text = 'y'))`."""
     for part in condition.split(" AND "):
-        left, sign, right = part.partition(" = '")
+        left, *right = COMPARISON.split(part, maxsplit=1)
         while left.startswith("(") and left.count("(") > left.count(")"):
             left = left.removeprefix("(")
-        if sign and any(right.startswith(each[:COMPARED]) for each in constants):
+        if right and any(right[0].startswith(each[:COMPARED]) for each in constants):
             yield left

@@ -227,7 +227,11 @@ CREATE INDEX ON erp.bill ((modified AT TIME ZONE 'UTC'))
     WHERE (CASE state WHEN 'new' THEN 'draft' WHEN 'released' THEN 'approved' WHEN 'delivered' THEN 'sent'
                 WHEN 'void' THEN 'cancelled' END) = 'approved'
       AND sync_status IN ('queued', 'not_synced');
-CREATE INDEX ON erp.bill (billed_on) WHERE sevdesk_no IS NOT NULL;
+CREATE INDEX ON erp.bill (billed_on);
+CREATE INDEX ON erp.bill (billed_on)
+    WHERE (CASE payment WHEN 'unpaid' THEN 'open' WHEN 'part' THEN 'partially_paid' WHEN 'paid' THEN 'paid'
+                WHEN 'void' THEN 'cancelled' END) IN ('open', 'partially_paid')
+      AND sevdesk_no IS NOT NULL;
 CREATE INDEX ON erp.bill ((paid_at AT TIME ZONE 'UTC')) WHERE (paid_at AT TIME ZONE 'UTC') IS NOT NULL;
 CREATE INDEX ON erp.bill_event (bill_id, happened);
 CREATE INDEX ON erp.bill_event ((payload ->> 'paid_on'), happened)
