@@ -11,7 +11,7 @@ from flow.operators import Operator
 from typer.main import get_command
 
 from sevdesk_client.sandbox.account.formats import berlin_day
-from worker.cli.base import cli
+from worker.__main__ import cli
 from worker.demo.own_tables import VIEWS
 
 # They run until they are stopped, or have tests of their own: `demo --own-tables`, `migrate` as the owner.
@@ -78,5 +78,6 @@ async def test_every_command_knows_the_views(
             await walk(*words, code=None)  # 3: the export has findings, and one invoice is in doubt
         await control(sevdesk, "POST", "delete", {"invoice_id": known})
         assert (await billing.do("sync_payments", full=True))["state"] == "done"
+        await walk("acknowledge", "OLD-A", "--reason", "Gesehen")
         await walk("undelete", "OLD-A")
     assert set(get_command(cli).commands) == walked | LEFT_OUT  # type: ignore[attr-defined]
