@@ -37,11 +37,12 @@ RETURNING party_id;
 -- name: known_contacts
 SELECT contact_id FROM sevdesk_contacts;
 
--- name: without_pdf
--- Finalized invoices of which no PDF is stored.
+-- name: not_archived
+-- Finalized invoices of which no PDF is stored, and e-invoices without XML.
 SELECT i.id FROM billing_invoices i
 WHERE i.id > :after::uuid AND i.accounting_provider = 'sevdesk' AND i.accounting_sync_status = 'synced'
-  AND NOT EXISTS (SELECT FROM sevdesk_documents d WHERE d.invoice_id = i.id AND d.kind = 'invoice_pdf')
+  AND NOT ARRAY(SELECT d.kind FROM sevdesk_documents d WHERE d.invoice_id = i.id)
+          @> CASE WHEN i.is_e_invoice THEN ARRAY['invoice_pdf', 'invoice_xml'] ELSE ARRAY['invoice_pdf'] END
 ORDER BY i.id LIMIT :most;
 
 -- name: published_by_other

@@ -58,9 +58,14 @@ SELECT state, count(*)::int AS jobs
 FROM (SELECT state FROM sevdesk_jobs ORDER BY seq DESC LIMIT :most) AS newest GROUP BY state;
 
 -- name: table_sizes^
--- Rows are estimates, from Postgres' last ANALYZE; bytes: all tables of the worker with their indexes, and the largest.
+-- Rows are estimates, from Postgres' last ANALYZE (of a view, those of its largest table); bytes: all tables of the worker with
+-- their indexes, and the largest.
 SELECT (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'sevdesk_jobs'::regclass) AS jobs,
-       (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'billing_invoices'::regclass) AS invoices,
+       (SELECT greatest(max(c.reltuples), 0)::bigint FROM pg_class c
+        WHERE c.oid = 'billing_invoices'::regclass
+           OR c.oid IN (SELECT d.refobjid FROM pg_rewrite r JOIN pg_depend d ON d.objid = r.oid
+                        WHERE r.ev_class = 'billing_invoices'::regclass AND d.classid = 'pg_rewrite'::regclass
+                          AND d.refclassid = 'pg_class'::regclass)) AS invoices,
        (SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class c
         WHERE c.relkind = 'r' AND c.relname LIKE 'sevdesk\_%' AND pg_table_is_visible(c.oid)) AS bytes,
        ARRAY(SELECT jsonb_build_object('table', c.relname, 'bytes', pg_total_relation_size(c.oid)) FROM pg_class c

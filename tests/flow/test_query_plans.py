@@ -135,7 +135,7 @@ async def plans(request: pytest.FixtureRequest, filled: str) -> AsyncIterator[di
     month = {"first": "(current_date - 77)", "last": "(current_date - 47)"}
     for name in MONTHLY:
         found[f"{name}, a month"] = await plan_of(connection, name, **month)
-    for name in ("adoptable_invoices", "without_pdf"):
+    for name in ("adoptable_invoices", "not_archived"):
         found[name] = await plan_of(connection, name, after=ONE)
     await connection.close()
     yield found

@@ -24,6 +24,7 @@ from worker.handlers.mass_change import CODE, MassChange
 from worker.steps import pages, payments
 from worker.steps.payments import Receivable
 from worker.steps.sevdesk_account import SevdeskAccount
+from worker.steps.unmarked import with_unmarked
 from worker.store import InvoiceChanged, Store
 from worker.store.rows import FinishedRunRow, ReceivableRow, StartedRunRow, UnknownValue, from_row, handback_of
 
@@ -327,9 +328,7 @@ class Sync:
             return None
         if payments.closed_without_day(remote) and remote.id not in cancelled_by:
             cancelled_by = payments.cancellations(await self.account.client.find_invoices(receivable.number))
-            if payments.unexplained(receivable, remote, cancelled_by) and remote.contact_id:  # adopted: no marker
-                others = await self.account.client.list_invoices(contact_id=remote.contact_id)
-                cancelled_by = payments.cancellations(others)
+            cancelled_by = await with_unmarked(remote, cancelled_by, self.account)
         if payments.implausible(remote):
             about = {"paid": remote.paid_amount, "gross": receivable.gross, "paid_on": remote.pay_date or "–"}
             self._report("payment_implausible", receivable, currency=remote.currency, **about)

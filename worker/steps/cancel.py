@@ -36,6 +36,7 @@ from worker.steps.step import (
     WriteOutcome,
     write_outcome,
 )
+from worker.steps.unmarked import with_unmarked
 
 # sevDesk's error numbers (measured).
 CREDIT_NOTE_EXISTS, PARTLY_PAID, ALREADY_CANCELLED = 170, 390, 421
@@ -89,7 +90,7 @@ async def _credited_in_part(context: StepContext, account: SevdeskAccount) -> Pa
 
 
 async def _find(context: StepContext, account: SevdeskAccount) -> tuple[SevInvoice | None, SevInvoice | None]:
-    """The invoice in sevDesk and the SR that cancels it, both found by the marker in one call."""
+    """The invoice in sevDesk and the SR that cancels it, both found by the marker in one call if they have it."""
     external_id = context.handback.external_id
     if external_id is None and not context.attempted:
         return None, None
@@ -100,7 +101,9 @@ async def _find(context: StepContext, account: SevdeskAccount) -> tuple[SevInvoi
         with suppress(NotFound):  # deleted by hand; an attempt to save it again may have left another copy
             remote = await account.client.get_invoice(external_id)
     remote = remote or next(iter(marked), None)
-    return remote, cancellations(hits).get(remote.id) if remote else None
+    if remote is None:
+        return None, None
+    return remote, (await with_unmarked(remote, cancellations(hits), account)).get(remote.id)
 
 
 async def _credit_note_for(context: StepContext, remote: SevInvoice, account: SevdeskAccount) -> CreditNote | None:

@@ -21,6 +21,7 @@ from worker.steps.step import (
     is_synced,
     write_outcome,
 )
+from worker.steps.unmarked import with_unmarked
 
 # "Downloaded as PDF": sets sendDate and sends no mail; the document is sent by the email step or on paper.
 SEND_TYPE = "VPDF"
@@ -63,7 +64,10 @@ async def adopt_finalized(context: StepContext, remote: SevInvoice, account: Sev
     After an own write of unknown outcome also what `check` has left out.
     """
     event, number = finalized(remote, "found_finalized"), context.invoice.number
-    cancelled_by = cancellations(await account.client.find_invoices(number)) if closed_without_day(remote) else {}
+    cancelled_by: Mapping[str, SevInvoice] = {}
+    if closed_without_day(remote):
+        cancelled_by = cancellations(await account.client.find_invoices(number))
+        cancelled_by = await with_unmarked(remote, cancelled_by, account)
     outcome = write_outcome(context.open_intent, remote)
     stop = Rejected(problem("cancelled_in_sevdesk", number=number)) if remote.id in cancelled_by else None
     warnings = late_warnings(context) if context.open_intent is not None and stop is None else ()
