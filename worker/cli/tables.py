@@ -15,7 +15,7 @@ from rich.text import Text
 from worker.operator.lookup import SHORT_ID
 
 # Columns of a screen on which a table fits with its sentences and whole ids.
-WIDE = 120
+WIDE = 160
 # Columns that hold sentences, and those that hold ids of jobs and exports.
 SENTENCES, IDS = frozenset({"why", "next step", "cause", "detail", "text"}), frozenset({"job", "export"})
 NOTHING = "-"
