@@ -29,6 +29,7 @@ from worker.domain.money import Sums
 from worker.domain.payloads import CancelInvoice, CreditInvoice, Payload, PublishInvoice
 from worker.domain.recipients import PartyKey, Recipient, addressed_to, resolve
 from worker.settings import Settings
+from worker.steps.missing import gone_before
 from worker.steps.step import LedgerMail, Sending, StepContext
 from worker.store import Store
 from worker.store.rows import Row, UnknownValue, from_row, handback_of
@@ -72,6 +73,7 @@ async def load_context(
         row,
         job_id=job.job_id,
         gone_after=settings.gone_after,
+        gone_before=gone_before(job, settings.gone_after),
         payload=payload,
         invoice=replace(invoice, is_e_invoice=True) if by_duty else invoice,
         contact_person_id=contact_person_id,
