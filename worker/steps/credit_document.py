@@ -32,9 +32,13 @@ async def look_pdf(context: StepContext, account: SevdeskAccount) -> StepResult:
     found = await compared(context, document, note.number, note.gross)
     if found.other is not None:
         return StepResult(stop=found.other)
-    name, sha256 = document.filename or f"{note.number}.pdf", digest_of(document.content)
-    about = {"marker": note.marker, "not_shown": found.missing}
-    stored = CreditPdfStored(filename=name, sha256=sha256, content=document.content, **about)
+    stored = CreditPdfStored(
+        marker=note.marker,
+        filename=document.filename or f"{note.number}.pdf",
+        sha256=digest_of(document.content),
+        content=document.content,
+        not_shown=found.missing,
+    )
     if not context.made_as_e_invoice:
         return StepResult((stored,))
     checked, stop = await judged(context, note, document.content)
