@@ -111,7 +111,7 @@ class Settings(EvidenceSettings):
     sevdesk_base_url: str = "https://my.sevdesk.de/api/v1"
     # None: files that sevDesk links to, such as exports, are in the internet; only a network that reaches that storage
     # by an address of its own has to name it.
-    sevdesk_file_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    sevdesk_file_hosts: Annotated[tuple[str, ...] | None, NoDecode] = None
     # RE for both: sevDesk refuses AR and ER outside tax rules 1 and 11 and outside EUR, and chains them by rules.
     sevdesk_invoice_type_ar: SevdeskType = "RE"
     sevdesk_invoice_type_sr: SevdeskType = "RE"
