@@ -84,7 +84,10 @@ class SevDeskClient(CreditNoteCalls):
         return await self._find(request, models.Contact, lambda contact: contact.customer_number == customer_number)
 
     async def list_contacts(self, *, offset: int = 0, limit: int = MAX_PAGE) -> Hits[models.Contact]:
-        """One page of organisations and persons; a page shorter than `limit` is the last, as of invoices (official)."""
+        """One page of organisations and persons; a page shorter than `limit` is the last, as of invoices (official).
+
+        Raises TooLarge if even a tenth of the page is more than an answer may hold.
+        """
         request = Request("GET", "/Contact", params={"depth": 1, "offset": offset, "limit": limit})
         return await self._find(request, models.Contact, lambda contact: True)
 

@@ -30,8 +30,8 @@ from worker.handlers.write_once import Stop, write_once
 from worker.observability.metrics import Metrics
 from worker.runner.attempt_end import attempt_end, problem_change
 from worker.runner.context import load_context
+from worker.runner.invoice_result import result_of
 from worker.runner.registry import HANDLERS
-from worker.runner.result import result_of
 from worker.runner.retry import charge_retry
 from worker.settings import Settings
 from worker.steps.missing import looked_twice
