@@ -40,7 +40,7 @@ async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
         sha256=digest_of(xml),
         findings=tuple(map(str, findings)),
     )
-    if event.sha256 == context.xml_sha256 or of_other_invoice(context, xml):
+    if event.sha256 == context.xml_sha256 or await of_other_invoice(context, xml):
         return StepResult((event,), stop=stop)
     # sevDesk has made the XML anew since it was stored, and what is judged must be stored.
     anew = XmlStored(filename=f"{expected.number}.xml", sha256=event.sha256, content=xml)

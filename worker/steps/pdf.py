@@ -46,7 +46,7 @@ async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
     found = await compared(context, document, number, context.invoice.gross_amount)
     if found.other is not None:
         return StepResult(stop=found.other)
-    if context.made_as_e_invoice and found.xml is not None and of_other_invoice(context, found.xml):
+    if context.made_as_e_invoice and found.xml is not None and await of_other_invoice(context, found.xml):
         return _not_stored(context, "invoice number in the PDF's XML")
     name, sha256 = document.filename or f"{number}.pdf", digest_of(document.content)
     return StepResult((PdfStored(filename=name, sha256=sha256, content=document.content, not_shown=found.missing),))
@@ -55,18 +55,18 @@ async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
 async def look_xml(context: StepContext, account: SevdeskAccount) -> StepResult:
     """GET getXml: a read. sevDesk's e-invoice flag is unreliable in reads (live, two peers), so ours decides."""
     content = (await account.client.get_xml(context.external_id)).encode()
-    if of_other_invoice(context, content):
+    if await of_other_invoice(context, content):
         return _not_stored(context, "invoice number")
     name = context.handback.external_invoice_number or context.external_id
     return StepResult((XmlStored(filename=f"{name}.xml", sha256=digest_of(content), content=content),))
 
 
-def of_other_invoice(context: StepContext, xml: bytes) -> bool:
+async def of_other_invoice(context: StepContext, xml: bytes) -> bool:
     """Whether the XML has another number than the invoice. False if a person or CHECK_LEVELS lets that pass."""
     if context.level("e_invoice_differs") is not Level.PARK:
         return False
     try:
-        number = read(xml).number
+        number = (await asyncio.to_thread(read, xml)).number
     except Unreadable:
         return False
     return number not in (None, context.handback.external_invoice_number)
