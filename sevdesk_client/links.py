@@ -1,8 +1,9 @@
-"""Where a link in an answer may lead: to sevDesk's own address, or by https to one in the internet."""
+"""Where a link in an answer may lead: to sevDesk's own address, or by https to one in the internet or a named host."""
 
 import asyncio
 import ipaddress
 import socket
+from collections.abc import Collection
 from typing import NamedTuple
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -17,8 +18,8 @@ class Place(NamedTuple):
     port: int | None
 
 
-async def fault(there: Place, own: Place, seconds: float) -> str | None:
-    """Why the link is not fetched; None if it may be.
+async def fault(there: Place, own: Place, seconds: float, named: Collection[str] = ()) -> str | None:
+    """Why the link is not fetched; None if it may be. `named`: hosts that need no public address, as `is_named` says.
 
     A name that cannot be resolved here may be fetched, because a proxy may resolve it. That a name resolves differently
     a moment later is harmless as long as no server inside has a certificate for it.
@@ -27,13 +28,20 @@ async def fault(there: Place, own: Place, seconds: float) -> str | None:
         return None
     if not there.host or there.scheme != "https":
         return "the link is not https"
+    if is_named(there.host, named):
+        return None
     try:
         async with asyncio.timeout(seconds):
             found = await asyncio.get_running_loop().getaddrinfo(there.host, there.port or 443, type=socket.SOCK_STREAM)
     except (OSError, TimeoutError, UnicodeError):
         return None
     inside = not all(_is_public(ipaddress.ip_address(str(address[0]).partition("%")[0])) for *_, address in found)
-    return "the link leads to an address that is not public" if inside else None
+    return f"the link leads to {there.host}, whose address is not public" if inside else None
+
+
+def is_named(host: str, named: Collection[str]) -> bool:
+    """Whether the host is in the list, or ends with a name of it that begins with a dot."""
+    return any(host == name or (name.startswith(".") and host.endswith(name)) for name in named)
 
 
 def _is_public(address: Address) -> bool:

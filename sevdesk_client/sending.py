@@ -5,7 +5,7 @@ import io
 import itertools
 import re
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
 from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -102,6 +102,7 @@ class Sender:
     traceparent: Callable[[], str | None] | None = None  # returns the traceparent (W3C Trace Context) of a call
     unknown: Callable[[str, str], None] | None = None  # called with operation and place of what no release knows yet
     gate: Gate | None = None  # asked before every HTTP attempt at the API
+    file_hosts: Collection[str] = ()  # hosts of linked files that may have addresses that are not public
 
     def __post_init__(self) -> None:
         if not _HEADER_VALUE.fullmatch(self.token):
@@ -174,13 +175,13 @@ class Sender:
     async def _fetch(self, request: Request) -> None:
         """Write the file behind the request's link into `request.into`.
 
-        Raises Refused without a call unless it is sevDesk's own address, or https in the internet.
+        Raises Refused without a call unless it is sevDesk's own address, or https in the internet or of `file_hosts`.
         """
         try:
             there, own = _place(request.link or ""), _place(self.base_url)
         except httpx.InvalidURL:
             raise errors.Refused(request.operation, "not fetched, the link is no address") from None
-        if fault := await links.fault(there, own, self.timeout):
+        if fault := await links.fault(there, own, self.timeout, self.file_hosts):
             raise errors.Refused(request.operation, f"not fetched, {fault}")
         await self._repeat(request, lambda answer: read_file(request, answer))
 

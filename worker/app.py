@@ -225,6 +225,7 @@ class App:
             correlation=lambda: get_contextvars().get("correlation_id"),
             traceparent=tracing.traceparent if self.settings.sevdesk_traceparent else None,
             gate=check,
+            file_hosts=self.settings.sevdesk_file_hosts or (),
         )
         check.account = SevdeskAccount(client)
         return check.account

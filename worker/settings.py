@@ -37,6 +37,7 @@ SevdeskType = Literal["RE", "AR", "ER"]
 _ENV_FILE = "path of .env"
 # Host and port of a URL's authority, after the account; Postgres takes several, separated by commas.
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.%]*\]|[^\[\]:,]*)(:[0-9]{0,5})?")
+_FILE_HOST = re.compile(r"\.?[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)*")
 _BASE_URL = re.compile(r"https?://([^\s/?#@:\[\]]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[^\s?#@]*)?")
 
 
@@ -108,6 +109,9 @@ class Settings(EvidenceSettings):
 
     sevdesk_api_token: SecretStr | None = None
     sevdesk_base_url: str = "https://my.sevdesk.de/api/v1"
+    # None: files that sevDesk links to, such as exports, are in the internet; only a network that reaches that storage
+    # by an address of its own has to name it.
+    sevdesk_file_hosts: Annotated[tuple[str, ...] | None, NoDecode] = None
     # RE for both: sevDesk refuses AR and ER outside tax rules 1 and 11 and outside EUR, and chains them by rules.
     sevdesk_invoice_type_ar: SevdeskType = "RE"
     sevdesk_invoice_type_sr: SevdeskType = "RE"
@@ -184,6 +188,16 @@ class Settings(EvidenceSettings):
         if not _BASE_URL.fullmatch(value):
             raise ValueError("must be a URL like https://host/path, without account, ? and #")
         return value
+
+    @field_validator("sevdesk_file_hosts", mode="before")
+    @classmethod
+    def _read_file_hosts(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        names = tuple(name.strip().lower() for name in value.split(",") if name.strip())
+        if not all(_FILE_HOST.fullmatch(name) for name in names):
+            raise ValueError("must be host names separated by commas, without https:// and port")
+        return names
 
     @field_validator("person_job_limit", mode="before")
     @classmethod

@@ -25,6 +25,7 @@ CREATE TABLE sevdesk_jobs (
     next_step          text,    -- what a person should do about a parked job
     problem            text,    -- code of worker/domain/problems that ended the last attempt; no personal data
     problem_parameters jsonb,   -- the named parameters of that problem; no personal data
+    earlier_problem    text,    -- the code that ended the attempt before the running one
     asks_about         bigint,  -- the open intent that a parked job asks a person about: did this write happen?
     confirmed          text[] NOT NULL DEFAULT '{}',  -- codes of problems that a person told the job to disregard
     result             jsonb,

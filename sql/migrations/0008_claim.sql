@@ -113,9 +113,9 @@ BEGIN
         claimed := claimed || q;
         UPDATE sevdesk_queue SET phase = 'running', started = true WHERE job_id = q.job_id;
         UPDATE sevdesk_jobs
-        SET state = 'running', attempt = attempt + 1, worker = worker_name, not_before = NULL, problem = NULL,
-            problem_parameters = NULL, error = NULL, next_step = NULL, started_at = coalesce(started_at, moment),
-            updated_at = moment
+        SET state = 'running', attempt = attempt + 1, worker = worker_name, not_before = NULL,
+            earlier_problem = coalesce(problem, earlier_problem), problem = NULL, problem_parameters = NULL,
+            error = NULL, next_step = NULL, started_at = coalesce(started_at, moment), updated_at = moment
         WHERE job_id = q.job_id RETURNING * INTO j;
         RETURN NEXT j;
     END LOOP;

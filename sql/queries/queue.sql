@@ -73,8 +73,8 @@ SELECT pg_notify(n.channel, n.payload) FROM unnest(:channels::text[], :payloads:
 -- Requests a parked job again, with all its steps and retries.
 WITH again AS (
     UPDATE sevdesk_jobs
-    SET state = 'requested', problem = NULL, problem_parameters = NULL, error = NULL, next_step = NULL, retries = 0,
-        steps_done = '{}', not_before = NULL, finished_at = NULL, asks_about = NULL, updated_at = clock_timestamp()
+    SET state = 'requested', earlier_problem = problem, problem = NULL, problem_parameters = NULL, error = NULL,
+        next_step = NULL, retries = 0, steps_done = '{}', not_before = NULL, finished_at = NULL, asks_about = NULL, updated_at = clock_timestamp()
     WHERE job_id = :job_id AND state = 'parked'
     RETURNING job_id, kind
 ), ready AS (

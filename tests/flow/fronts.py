@@ -17,23 +17,25 @@ class Authority:
 
     def __init__(self, folder: Path, name: str = "ca") -> None:
         self.ca, self.key = folder / f"{name}.pem", folder / f"{name}.key"
-        self.server = folder / f"{name}-server.pem"
         may = ("-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
         self._openssl("req", "-x509", *self._new_key(self.key), "-subj", f"/CN={name}", "-days", "2", *may,
                       "-out", self.ca)  # fmt: skip
-        request, names = folder / f"{name}.csr", folder / f"{name}.ext"
-        names.write_text("subjectAltName=DNS:localhost\nauthorityKeyIdentifier=keyid\n")
-        server_key = folder / f"{name}-server.key"
-        self._openssl("req", "-new", *self._new_key(server_key), "-subj", "/CN=localhost", "-out", request)
+        self.server = self.issue("localhost")
+
+    def issue(self, host: str, days: int = 2) -> Path:
+        """Certificate and key of a server for this host, valid from now for so many days; -1: expired yesterday."""
+        made = self.ca.with_name(f"{self.ca.stem}-{host}{days}.pem")
+        request, names, key = (made.with_suffix(each) for each in (".csr", ".ext", ".key"))
+        names.write_text(f"subjectAltName=DNS:{host}\nauthorityKeyIdentifier=keyid\n")
+        self._openssl("req", "-new", *self._new_key(key), "-subj", f"/CN={host}", "-out", request)
         self._openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self.key, "-CAcreateserial",
-                      "-days", "2", "-extfile", names, "-out", self.server)  # fmt: skip
-        self.server.write_bytes(self.server.read_bytes() + server_key.read_bytes())
+                      "-days", str(days), "-extfile", names, "-out", made)  # fmt: skip
+        made.write_bytes(made.read_bytes() + key.read_bytes())
+        return made
 
     def context(self) -> ssl.SSLContext:
         """The server's side."""
-        made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        made.load_cert_chain(self.server)
-        return made
+        return server_side(self.server)
 
     @staticmethod
     def _new_key(path: Path) -> list[str | Path]:
@@ -42,6 +44,13 @@ class Authority:
     @staticmethod
     def _openssl(*arguments: str | Path) -> None:
         subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
+
+def server_side(certificate: Path) -> ssl.SSLContext:
+    """The context of a server with this certificate, whose file also holds the key."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.load_cert_chain(certificate)
+    return made
 
 
 @asynccontextmanager

@@ -93,6 +93,20 @@ async def test_each_fault_stops_the_mail(billing: Billing, worker: object, sevde
     assert (await billing.do("send_invoice", invoice_id=invoice))["state"] == "done"
 
 
+@pytest.mark.parametrize(("fault", "stored"), [("other_number", set()), ("pdf_differs", {"invoice_xml"})])
+async def test_nothing_of_others_is_stored(
+    billing: Billing, worker: object, sevdesk: Running, fault: str, stored: set[str]
+) -> None:
+    """The XML of another invoice, beside or inside the PDF: neither publishing nor fetching keeps it."""
+    await control(sevdesk, "PUT", "switches", {"e_invoice_faults": [fault]})
+    invoice = await billing.usual_invoice(is_e_invoice=True)
+    for kind in ("publish_invoice", "fetch_invoice_pdf", "send_invoice"):
+        job = await billing.do(kind, invoice_id=invoice)
+        assert (job["state"], job["problem"]) == ("parked", "e_invoice_differs"), kind
+    kinds = await billing.db.fetch("SELECT DISTINCT kind FROM sevdesk_documents WHERE invoice_id = $1", invoice)
+    assert {row["kind"] for row in kinds} == stored
+
+
 async def test_person_lets_an_invoice_pass(billing: Billing, worker: object, sevdesk: Running) -> None:
     """Confirmed once, the mail goes without another question."""
     await control(sevdesk, "PUT", "switches", {"e_invoice_faults": ["other_number"]})

@@ -5,15 +5,18 @@ Beside the channels of `tests/flow/test_privacy.py` these are the places that th
 
 import asyncio
 import os
+import sys
+from asyncio.subprocess import PIPE, STDOUT
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import pytest
 from flow.billing import Billing
 from flow.conftest import RunWorker
 from flow.operators import Operator
-from flow.processes import worker_process
+from flow.processes import ROOT, worker_process
 from flow.test_privacy import (  # noqa: F401 - urls is a fixture
     MAIL,
     MARK,
@@ -33,7 +36,7 @@ from worker.evidence.zip_file import read_stored
 from worker.settings import Settings
 
 KEY = f"{MARK}-key-that-has-more-than-32-characters"
-ACTIVITY = "SELECT query FROM pg_stat_activity WHERE usename = 'sevdesk_worker'"
+ACTIVITY = "SELECT to_jsonb(a)::text FROM pg_stat_activity a WHERE usename = 'sevdesk_worker'"
 # Of /proc/PID, what any user can read of others' processes; and of children what they inherit.
 PUBLIC, INHERITED = ("cmdline", "comm", "stat"), ("environ", "cmdline")
 
@@ -71,7 +74,7 @@ class Watch:
             self._see("process list", (read(f"/proc/{self.pid}/{name}") for name in PUBLIC))
             for child in children_of(self.pid):
                 self._see("children", (read(f"/proc/{child}/{name}") for name in INHERITED))
-            self._see("pg_stat_activity", [row["query"] for row in await self.billing.db.fetch(ACTIVITY)])
+            self._see("pg_stat_activity", [row[0] for row in await self.billing.db.fetch(ACTIVITY)])
             for path in self.temporary.rglob("*"):
                 with suppress(OSError):
                     self.modes.add(path.stat().st_mode & 0o077)
@@ -121,7 +124,7 @@ async def test_neither_secret_nor_person_is_found(
     assert "rules_process" in channels["children"]
     channels |= {"log": process.path.read_text(), **await written_rows(billing)}
     assert not (found := leaks(channels, sevdesk)), "\n\n".join(found)
-    assert watch.modes <= {0}
+    assert watch.modes <= {0} and list(temporary.iterdir()) == []
 
 
 async def test_recording_has_neither(
@@ -189,3 +192,57 @@ async def test_key_is_shown_nowhere(settings: Settings, tmp_path: Path, sevdesk:
         said += out + err
     assert "made with the key '2026'" in said and "was not checked" in said and "name:secret" in said
     assert leaks({"output": said, "settings": repr(settings.model_copy(update={"evidence_keys": {}}))}, sevdesk) == []
+
+
+CRASHES = {
+    "main": "raise ValueError(SECRET)",
+    "thread": "thread = threading.Thread(target=fail); thread.start(); thread.join()",
+    "cause": "\ntry:\n    fail()\nexcept ValueError as error:\n    raise KeyError(SECRET) from error",
+    "forgotten task": "asyncio.run(forget())",
+}
+PROGRAM = """
+import asyncio, gc, os, threading
+from worker.observability import log
+SECRET = os.environ["SECRET"]
+def fail():
+    raise ValueError(SECRET)
+async def failing():
+    fail()
+async def forget():
+    task = asyncio.create_task(failing())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    del task
+    gc.collect()
+log.set_up(style=os.environ["STYLE"])
+log.tell_crashes()
+"""
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+@pytest.mark.parametrize("crash", CRASHES)
+async def test_traceback_has_no_message(crash: str, style: str) -> None:
+    """An error that nobody handles: where it was raised is told, and not what it says."""
+    given = {"SECRET": f"{MARK} value", "STYLE": style, "PYTHONPATH": str(ROOT)}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PROGRAM + CRASHES[crash], env=given, stdout=PIPE, stderr=STDOUT
+    )
+    said = (await process.communicate())[0].decode()
+    assert MARK not in said, said
+    assert "ValueError" in said and ("worker.crashed" in said or "never retrieved" in said)
+
+
+@pytest.mark.parametrize("command", ["doctor", "status", "health", "reconcile", "migrate"])
+async def test_command_tells_no_secret(
+    settings: Settings,
+    urls: dict[str, str],  # noqa: F811 - the fixture
+    tmp_path: Path,
+    command: str,
+) -> None:
+    """Postgres and Redis refuse their passwords, then sevDesk the token: each is said, and none is shown."""
+    operator, token = Operator(settings, tmp_path), f"{MARK}0123456789abcdef0123456789abc"
+    passwords = {name.upper(): url.replace(PASSWORD, f"{PASSWORD}-old") for name, url in urls.items()}
+    code, out, err = await operator.run(command, **passwords)
+    assert code != 0 and PASSWORD not in out + err, (out, err)
+    _, out, err = await operator.run(command, SEVDESK_API_TOKEN=token)
+    assert out + err and token not in out + err, (out, err)

@@ -5,7 +5,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from flow.books import calls, control, forget_calls, until
+from flow.books import calls, control, forget_calls, order_fault, until
 from flow.operators import Operator
 from flow.stage import Stage
 
@@ -103,3 +103,72 @@ async def test_cancelling_waits_for_second_look(stage: Stage) -> None:
         await stage.billing.make_due(job)
         assert (await stage.billing.ended(job))["state"] == "done"
     assert (await stage.billing.event(invoice, "cancelled"))["how"] == "cancellation_invoice"
+
+
+async def test_step_looks_twice_as_well(stage: Stage) -> None:
+    """A PDF that is missing once: the job waits, and is done; missing twice: it parks. A person's retry asks once."""
+    async with stage.working(**PATIENT):
+        invoice = await stage.published()
+        show = await hide(stage, invoice)
+        job = await stage.billing.enqueue("fetch_invoice_pdf", invoice_id=invoice)
+        await stage.billing.until_state(job, "waiting")
+        assert (await stage.billing.job(job))["problem"] == "sevdesk_object_gone"
+        show()
+        await stage.billing.make_due(job)
+        assert (await stage.billing.ended(job))["state"] == "done"
+        await hide(stage, invoice)
+        job = await stage.billing.enqueue("fetch_invoice_pdf", invoice_id=invoice)
+        await stage.billing.until_state(job, "waiting")
+        await stage.billing.make_due(job)
+        await stage.seen(job, "sevdesk_object_gone")
+        await stage.billing.until_state(job, "parked")
+        await stage.billing.retry(job)
+        await stage.billing.until_state(job, "parked")
+        assert (await stage.billing.job(job))["attempt"] == 3
+
+
+async def test_other_troubles_between_do_not_count(stage: Stage) -> None:
+    """Missing, then unavailable, then missing: the second look is the one after."""
+    async with stage.working(**PATIENT):
+        invoice = await stage.published()
+        await hide(stage, invoice)
+        job = await stage.billing.enqueue("fetch_invoice_pdf", invoice_id=invoice)
+        await stage.seen(job, "sevdesk_object_gone")
+        await order_fault(stage.sevdesk, "status", "GET /Invoice/*/getPdf", status=503, body="down", times=3)
+        await stage.billing.make_due(job)
+        await stage.seen(job, "sevdesk_unavailable")
+        await stage.billing.until_state(job, "waiting")
+        await stage.billing.make_due(job)
+        await stage.seen(job, "sevdesk_object_gone")
+        await stage.billing.until_state(job, "waiting")
+
+
+async def test_contact_is_looked_for_twice(stage: Stage) -> None:
+    """The linked contact answers 404 once: no job parks for it, and no second contact is made."""
+    async with stage.working(**PATIENT):
+        invoice = await stage.published()
+        await stage.billing.db.execute("UPDATE companies SET name = name || ' & Co'")
+        deal = (await stage.billing.row(invoice))["deal_id"]
+        other = await stage.billing.invoice(deal)
+        gone = {"objects": None, "error": {"message": "No Model_Contact with the id 1 was found", "code": 151}}
+        await order_fault(stage.sevdesk, "status", "PUT /Contact/*", status=404, body=gone)
+        job = await stage.billing.enqueue("publish_invoice", invoice_id=other)
+        await stage.seen(job, "contact_gone")
+        await stage.billing.until_state(job, "waiting")
+        await stage.billing.make_due(job)
+        assert (await stage.billing.ended(job))["state"] == "done"
+
+
+async def test_mail_in_doubt_asks_nobody_at_once(stage: Stage) -> None:
+    """The answer to a mail was lost and the invoice is not there at one look: nobody is asked, it is found sent."""
+    async with stage.working(**PATIENT):
+        invoice = await stage.published()
+        await order_fault(stage.sevdesk, "lose_answer", "POST /Invoice/*/sendViaEmail")
+        job = await stage.lost("send_invoice", invoice_id=invoice)
+        show = await hide(stage, invoice)
+        await stage.hasten(job)
+        await stage.seen(job, "mailed_document_gone")
+        show()
+        await stage.hasten(job)
+        assert (await stage.billing.ended(job))["state"] == "done"
+    assert (await stage.billing.event(invoice, "mailed"))["how"] == "found_sent"

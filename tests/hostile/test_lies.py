@@ -227,3 +227,15 @@ async def test_links_inside_are_not_fetched(link: str) -> None:
     async with lied_to(saying(b"")) as (client, _):
         with pytest.raises(errors.Refused, match="not fetched"):
             await client.download(link, io.BytesIO())
+
+
+@pytest.mark.parametrize("link", ["https://localhost:1/", "https://127.0.0.1:1/", "https://files.localhost:1/"])
+async def test_named_hosts_may_be_inside(link: str) -> None:
+    """A private S3 endpoint that a setting names: https all the same, and no other name."""
+    named = ("localhost", ".localhost", "127.0.0.1")
+    async with lied_to(saying(b""), file_hosts=named) as (client, _):
+        with pytest.raises(errors.NotSent):
+            await client.download(link, io.BytesIO())
+        for other in ("http://localhost/", "https://169.254.169.254/", "https://[::1]/"):
+            with pytest.raises(errors.Refused, match="not fetched"):
+                await client.download(other, io.BytesIO())

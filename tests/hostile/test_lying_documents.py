@@ -8,7 +8,7 @@ import pytest
 from fpdf import FPDF
 
 from worker.einvoice import pdf_text
-from worker.einvoice.pdf_text import not_shown
+from worker.einvoice.pdf_text import shown
 from worker.einvoice.validation import ChildProcess
 
 NUMBER, GROSS = "RE-2026-11-1000", Decimal("1234.50")
@@ -33,31 +33,71 @@ def pdf(*lines: str) -> bytes:
     return bytes(made.output())
 
 
+def looked_at(*lines: str, filename: str = "", mentioned: tuple[str, ...] = ()) -> tuple[str | None, tuple[str, ...]]:
+    """The number of another document, if it is certain, and what was not seen."""
+    found = shown(pdf(*lines), filename, NUMBER, GROSS, mentioned)
+    return found.other, found.missing
+
+
+@pytest.mark.parametrize("total", ["1234,50", "1.234,50 EUR", "1,234.50", "EUR 1234.50", "1 234,50", "-1.234,50",
+                                   "1'234.50", "1 . 2 3 4 , 5 0", "1\u00a0234,50"])  # fmt: skip
+def test_right_total_is_recognized(total: str) -> None:
+    """However it is written, and beside other columns."""
+    assert looked_at(f"Rechnung {NUMBER}", "1 1.234,51 19", f"Gesamt {total}") == (None, ())
+
+
+@pytest.mark.parametrize("number", [NUMBER, "R E - 2 0 2 6 - 1 1 - 1 0 0 0", "RE-2026-11-\n1000", f"Nr.{NUMBER}.",
+                                    NUMBER.lower()])  # fmt: skip
+def test_right_number_is_recognized(number: str) -> None:
+    """Also if kerning has put blanks into it, or a line ends in it."""
+    assert looked_at(*number.split("\n"), "Gesamt 1.234,50") == (None, ())
+
+
 @pytest.mark.parametrize(
-    "total", ["1234,50", "1.234,50 EUR", "1,234.50", "EUR 1234.50", "1 234,50", "-1.234,50", "1'234.50"]
+    "line", ["Gesamt 1.234,51", "Gesamt 11.234,50", "Netto 5,00", "Gesamt 1.234,505", "Summe: siehe unten"]
 )
-def test_right_document_is_recognized(total: str) -> None:
-    """However the total is written."""
-    assert not_shown(pdf(f"Rechnung {NUMBER}", f"Gesamt {total}"), NUMBER, GROSS) == []
+def test_other_total_is_only_said(line: str) -> None:
+    """sevDesk's answer about the document has the sum that was asked for, and how a PDF writes sums is not known."""
+    assert looked_at(f"Rechnung {NUMBER}", line) == (None, ("gross_total",))
 
 
-@pytest.mark.parametrize(("lines", "missing"), [
-    ((f"Rechnung {NUMBER}", "Gesamt 1.234,51"), ["gross_total"]),
-    ((f"Rechnung {NUMBER}", "Gesamt 11.234,50"), ["gross_total"]),
-    ((f"Rechnung {NUMBER}", "Netto 5,00", "Gesamt 1.234,505"), ["gross_total"]),
-    (("Rechnung RE-2026-11-1001", "Gesamt 1.234,50"), ["document_number"]),
-    (("Mahnung", "Gesamt 5,00"), ["document_number", "gross_total"]),
+@pytest.mark.parametrize(("lines", "filename", "other"), [
+    (("Rechnung RE-2026-11-1001", "Gesamt 1.234,50"), "", "RE-2026-11-1001"),
+    (("Rechnung RE-2026-11-10001",), "Rechnung.pdf", "RE-2026-11-10001"),
+    (("Gesamt 1.234,50",), "RE-2026-11-1001.pdf", "RE-2026-11-1001"),
+    ((), "RE-2026-11-999.pdf", "RE-2026-11-999"),
 ])  # fmt: skip
-def test_other_document_is_told(lines: tuple[str, ...], missing: list[str]) -> None:
-    """By what it does not show."""
-    assert not_shown(pdf(*lines), NUMBER, GROSS) == missing
+def test_other_document_is_told(lines: tuple[str, ...], filename: str, other: str) -> None:
+    """By a number like ours in the place of ours: in the text, or as the file's name."""
+    assert looked_at(*lines, filename=filename)[0] == other
+
+
+@pytest.mark.parametrize(("lines", "filename", "mentioned"), [
+    (("Gesamt 1.234,50", "USt-IdNr. DE123456789", "HRB 12345"), f"{NUMBER}.pdf", ()),
+    (("abzüglich RE-2026-10-0998",), "", ("Abschlag RE-2026-10-0998 vom 1.10.2026",)),
+    (("Kunde XRE-2026-11-1001", "RE-2026-11-1001-2"), "Rechnung.pdf", ()),
+    (("Mahnung", "Gesamt 5,00"), ".pdf", ()),
+    ((f"Rechnung {NUMBER}", "zu RE-2026-11-1001"), "RE-2026-11-1001.pdf", ()),
+])  # fmt: skip
+def test_nothing_else_proves_another(lines: tuple[str, ...], filename: str, mentioned: tuple[str, ...]) -> None:
+    """A number that was not found may be one that cannot be read: no good invoice waits for that."""
+    assert looked_at(*lines, filename=filename, mentioned=mentioned)[0] is None
+
+
+def test_number_without_letters() -> None:
+    """In a text it might be anything, as a file's name it is the number."""
+    text = pdf("2026", "10115 Berlin", "1001")
+    assert shown(text, "", "1000", GROSS, ()).other is None
+    assert shown(text, "1001.pdf", "1000", GROSS, ()).other == "1001"
+    assert shown(text, "12.pdf", "10", GROSS, ()).other is None
 
 
 def test_unreadable_is_said_once(capfd: pytest.CaptureFixture[str]) -> None:
-    """What nobody can read is let pass, and the log says so; the next readable one is judged."""
-    for unreadable in (b"%PDF-1.4 nothing", pdf("picture"), pdf("x") + bytes(10**6)):
-        assert not_shown(unreadable, NUMBER, GROSS) == []
-    assert not_shown(pdf("Gesamt 1,00"), NUMBER, GROSS) != []
+    """What nobody can read is let pass, and the log says so once; the next readable one is judged."""
+    for unreadable in (b"%PDF-1.4 nothing", pdf(), bytes(10**6)):
+        found = shown(unreadable, "", NUMBER, GROSS, ())
+        assert (found.other, found.missing) == (None, ("document_number", "gross_total"))
+    assert looked_at("RE-2026-11-1001")[0] is not None
     out = capfd.readouterr()
     said = [json.loads(line) for line in (out.out + out.err).splitlines() if "pdf.not_compared" in line]
     assert len(said) == 1
@@ -67,4 +107,4 @@ def test_crashed_child_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the child ends without an answer the document passes unread."""
     crashing = ChildProcess("no_such_module", 5.0)
     monkeypatch.setattr(pdf_text, "_process", lambda: crashing)
-    assert not_shown(pdf("Gesamt 1,00"), NUMBER, GROSS) == []
+    assert looked_at("RE-2026-11-1001")[0] is None

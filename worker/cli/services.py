@@ -25,6 +25,7 @@ def run() -> None:
         except ModuleNotFoundError as error:
             fail(f"OTEL_TRACES_EXPORTER=otlp needs {error.name}: pip install 'sevdesk-worker[otel]'", USAGE)
     log.set_up(settings().log_level, settings().log_format)
+    log.tell_crashes()
 
     async def work() -> None:
         app = App(settings())

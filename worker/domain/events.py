@@ -91,8 +91,17 @@ class DocumentStored(Event):
     content: bytes = field(metadata=UNLOGGED)
 
 
-class PdfStored(DocumentStored):
-    """The finalized invoice's PDF."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PdfDocumentStored(DocumentStored):
+    """A PDF; `not_shown` is explained at `PdfStored`."""
+
+    not_shown: tuple[str, ...] = ()
+
+
+class PdfStored(PdfDocumentStored):
+    """The finalized invoice's PDF. `not_shown`: of document_number and gross_total what its text was not seen to show,
+    or both if it has none that can be read.
+    """
 
     document = "invoice_pdf"
 
@@ -245,7 +254,7 @@ class CreditNoteDrafted(Event):
     cancellation: Cancellation
 
 
-class CancellationPdfStored(DocumentStored):
+class CancellationPdfStored(PdfDocumentStored):
     """The PDF of the cancellation invoice, or of the credit note over the whole invoice."""
 
     document = "cancellation_pdf"
@@ -298,7 +307,7 @@ class Credited(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CreditPdfStored(DocumentStored):
+class CreditPdfStored(PdfDocumentStored):
     """The PDF of a credit note over a part of the invoice."""
 
     document: ClassVar[str] = "credit_note_pdf"

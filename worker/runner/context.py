@@ -29,6 +29,7 @@ from worker.domain.money import Sums
 from worker.domain.payloads import CancelInvoice, CreditInvoice, Payload, PublishInvoice
 from worker.domain.recipients import PartyKey, Recipient, addressed_to, resolve
 from worker.settings import Settings
+from worker.steps.missing import gone_before
 from worker.steps.step import LedgerMail, Sending, StepContext
 from worker.store import Store
 from worker.store.rows import Row, UnknownValue, from_row, handback_of
@@ -71,7 +72,7 @@ async def load_context(
         StepContext,
         row,
         job_id=job.job_id,
-        gone_after=settings.gone_after,
+        **_second_looks(job, settings),
         payload=payload,
         invoice=replace(invoice, is_e_invoice=True) if by_duty else invoice,
         contact_person_id=contact_person_id,
@@ -97,6 +98,10 @@ async def load_context(
         credit_notes=tuple(_credit_note(each) for each in row["credit_notes"] or ()),
         credit_numbers=await _credit_numbers(store, payload, invoice_id),
     )
+
+
+def _second_looks(job: Job, settings: Settings) -> dict[str, Any]:
+    return {"gone_after": settings.gone_after, "gone_before": gone_before(job, settings.gone_after)}
 
 
 def _duty(

@@ -34,6 +34,7 @@ from worker.runner.invoice_result import result_of
 from worker.runner.registry import HANDLERS
 from worker.runner.retry import charge_retry
 from worker.settings import Settings
+from worker.steps.missing import looked_twice
 from worker.steps.plan import PLAN
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.sevdesk_refusals import outcome_of
@@ -263,7 +264,7 @@ class Runner:
 
     async def _end(self, job: Job, outcome: Outcome, started: float) -> None:
         """Record the outcome in the ledger and the invoice's event log, and log it in one line."""
-        outcome = charge_retry(job, outcome)
+        outcome = charge_retry(job, looked_twice(job, outcome, self.settings.gone_after))
         ending = attempt_end(outcome)
         await self._record_ending(job, outcome, ending)
         seconds = monotonic() - started

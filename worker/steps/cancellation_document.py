@@ -12,7 +12,7 @@ from worker.domain.problems import problem
 from worker.steps.credit_document import mail_about
 from worker.steps.mailing import Mailing, mail_step
 from worker.steps.payments import CREDIT_NOTE
-from worker.steps.pdf import other_pdf, stored
+from worker.steps.pdf import compared, digest_of
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Step, StepContext, StepResult
 
@@ -22,10 +22,12 @@ async def look_pdf(context: StepContext, account: SevdeskAccount) -> StepResult:
     storno = _storno(context)
     read = account.client.get_credit_note_pdf if _is_credit_note(storno) else account.client.get_pdf
     document = await read(storno.external_id)
-    if stop := await other_pdf(context, document.content, storno.number, storno.gross):
-        return StepResult(stop=stop)
-    name = document.filename or f"{storno.number or storno.external_id}.pdf"
-    return stored(CancellationPdfStored, name, document.content)
+    found = await compared(context, document, storno.number, storno.gross)
+    if found.other is not None:
+        return StepResult(stop=found.other)
+    name, sha256 = document.filename or f"{storno.number or storno.external_id}.pdf", digest_of(document.content)
+    content = document.content
+    return StepResult((CancellationPdfStored(filename=name, sha256=sha256, content=content, not_shown=found.missing),))
 
 
 def _mailing(context: StepContext) -> Mailing:

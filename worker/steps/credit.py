@@ -57,6 +57,7 @@ from worker.steps.credit_number import is_taken
 from worker.steps.deal_check import parking, warning
 from worker.steps.document import addressed_otherwise, sums_of
 from worker.steps.finalize import SEND_TYPE
+from worker.steps.missing import second_look
 from worker.steps.payments import DRAFT, ZERO, Receivable, compare, recordable
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Intent, LookResult, Step, StepContext, StepResult, WriteOutcome
@@ -79,6 +80,8 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
     note, remote = next(iter(marked), None), await _invoice(context, account)
     if note is None and recorded is not None:  # the contact of the credit note may have been changed in sevDesk
         note = await existing(recorded, account)
+    if remote is None and (wait := second_look(context)) is not None:
+        return wait
     context = replace(context, remote=remote)
     outcome = write_outcome(context.open_intent, note)
     if note is None and recorded is not None:

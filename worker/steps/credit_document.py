@@ -9,7 +9,7 @@ from worker.domain.payloads import CreditInvoice
 from worker.domain.problems import problem
 from worker.steps.credit_e_invoice import judged
 from worker.steps.mailing import Mailing, mail_step
-from worker.steps.pdf import digest_of, other_pdf
+from worker.steps.pdf import compared, digest_of
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Step, StepContext, StepResult
 
@@ -26,10 +26,16 @@ async def look_pdf(context: StepContext, account: SevdeskAccount) -> StepResult:
     """GET getPdf of the credit note; of an e-invoice's, judge it before it is stored. Raises `RulesUnavailable`."""
     note = _note(context)
     document = await account.client.get_credit_note_pdf(note.external_id)
-    if other := await other_pdf(context, document.content, note.number, note.gross):
-        return StepResult(stop=other)
-    name, sha256 = document.filename or f"{note.number}.pdf", digest_of(document.content)
-    stored = CreditPdfStored(marker=note.marker, filename=name, sha256=sha256, content=document.content)
+    found = await compared(context, document, note.number, note.gross)
+    if found.other is not None:
+        return StepResult(stop=found.other)
+    stored = CreditPdfStored(
+        marker=note.marker,
+        filename=document.filename or f"{note.number}.pdf",
+        sha256=digest_of(document.content),
+        content=document.content,
+        not_shown=found.missing,
+    )
     if not context.made_as_e_invoice:
         return StepResult((stored,))
     checked, stop = await judged(context, note, document.content)

@@ -19,7 +19,7 @@ from worker.einvoice.finding import FaultKind, Finding
 from worker.einvoice.reading import Unreadable, read
 from worker.einvoice.validation import validate
 from worker.steps.field_map import buyer_reference
-from worker.steps.pdf import digest_of
+from worker.steps.pdf import digest_of, of_other_invoice
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Step, StepContext, StepResult
 
@@ -40,7 +40,7 @@ async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
         sha256=digest_of(xml),
         findings=tuple(map(str, findings)),
     )
-    if event.sha256 == context.xml_sha256:
+    if event.sha256 == context.xml_sha256 or await of_other_invoice(context, xml):
         return StepResult((event,), stop=stop)
     # sevDesk has made the XML anew since it was stored, and what is judged must be stored.
     anew = XmlStored(filename=f"{expected.number}.xml", sha256=event.sha256, content=xml)

@@ -17,7 +17,7 @@ from worker.domain.problems import Problem, problem
 from worker.steps.check import why_no_mail
 from worker.steps.credit_note import existing
 from worker.steps.document import addressed_otherwise
-from worker.steps.sending import Mailable, sending_state, sent_document, too_close, why_not_sent
+from worker.steps.sending import Mailable, document_gone, sending_state, sent_document, too_close, why_not_sent
 from worker.steps.sent_before import BY_MAIL, sent_before
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Intent, LookResult, OpenIntent, Step, StepContext, StepResult, WriteOutcome
@@ -51,6 +51,9 @@ def mail_step(
             if mailing.is_credit_note
             else sent_document(mailing.external_id, opened, account)
         )
+        answered = opened is not None and opened.answer is not None
+        if remote is None and not answered and not context.gone_before:
+            return StepResult(stop=Parked(mailing.gone or document_gone(context)), outcome=WriteOutcome.UNKNOWN)
         match _earlier_mail(mailing.document, opened, remote) or sent_before(context, mailing.document, remote):
             case Parked() as question:
                 return StepResult(stop=question, outcome=WriteOutcome.UNKNOWN)

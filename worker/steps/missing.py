@@ -1,16 +1,39 @@
-"""A finalized invoice that sevDesk does not have at one look: what follows from that waits for a second one."""
+"""What sevDesk does not have at one look: what follows from that waits for a second look, at another time."""
 
 from worker.domain.events import MissingInSevdesk
-from worker.domain.outcome import NotYet
+from worker.domain.ledger import Job
+from worker.domain.outcome import NotYet, Outcome, Parked, Retry
 from worker.domain.problems import problem
 from worker.steps.step import StepContext, StepResult, WriteOutcome, is_synced
 
+# Problems that rest on one "not found" of sevDesk's. All of them park.
+GONE = frozenset(
+    {"sevdesk_object_gone", "contact_gone", "credit_note_gone", "cancellation_gone", "mailed_document_gone"}
+)
+
 
 def second_look(context: StepContext) -> StepResult | None:
-    """Wait, and note the first look; None if the second one may be believed, or if none was finalized here."""
+    """Wait, and note the first look; None if the second one may be believed, or if no finalized invoice is missing."""
     waited = context.missing_for
     if not is_synced(context) or context.gone_after == 0 or (waited is not None and waited >= context.gone_after):
         return None
     noted = () if waited is not None else (MissingInSevdesk(external_id=context.external_id),)
     wait = NotYet(context.gone_after - (waited or 0.0), problem("missing_in_sevdesk", number=context.invoice.number))
     return StepResult(noted, stop=wait, outcome=WriteOutcome.UNKNOWN)
+
+
+def gone_before(job: Job, gone_after: float) -> bool:
+    """Whether the job's attempt before this one missed something in sevDesk, so that this one may conclude from it."""
+    return gone_after == 0 or job.earlier_problem in GONE
+
+
+def looked_twice(job: Job, outcome: Outcome, gone_after: float) -> Outcome:
+    """The first time that something is missing becomes a retry after `gone_after` seconds; the second time parks.
+
+    What we were about to delete is looked at soon: the next look finds it gone, which is what was wanted.
+    """
+    match outcome:
+        case Parked(missing, asks_about=None) if missing.code in GONE and not gone_before(job, gone_after):
+            deleting = missing.parameters.get("operation", "").startswith("DELETE ")
+            return Retry(missing, None if deleting else gone_after)
+    return outcome

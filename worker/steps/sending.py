@@ -9,7 +9,7 @@ from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain.invoice import DocumentStatus, SyncStatus
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.payloads import SendInvoice
-from worker.domain.problems import problem
+from worker.domain.problems import Problem, problem
 from worker.steps.changed_after_publication import unless_changed
 from worker.steps.document import not_our_document
 from worker.steps.sevdesk_account import SevdeskAccount
@@ -54,14 +54,19 @@ def too_close(opened: OpenIntent, remote: Mailable, send_type: str) -> bool:
     return sent is not None and abs((opened.at - sent).total_seconds()) < CLOSE_SECONDS
 
 
+def document_gone(context: StepContext) -> Problem:
+    """The invoice was there when we tried to send it, and sevDesk no longer has it."""
+    return problem("mailed_document_gone", number=context.invoice.number)
+
+
 async def why_not_sent(context: StepContext, remote: SevInvoice | None, account: SevdeskAccount) -> StepResult | None:
     """Cancelled, gone, or not what the billing system says; None if it may be sent. Raises `SevDeskError`."""
     number = context.invoice.number
     if context.handback.sync_status is SyncStatus.CANCELLED:
         return StepResult(stop=Rejected(problem("cancelled_before_mail", number=number)), outcome=WriteOutcome.NOT_DONE)
     if remote is None:
-        gone = Parked(problem("mailed_document_gone", number=number))
-        return StepResult(stop=gone, outcome=WriteOutcome.NOT_DONE)
+        outcome = WriteOutcome.NOT_DONE if context.gone_before else WriteOutcome.UNKNOWN
+        return StepResult(stop=Parked(document_gone(context)), outcome=outcome)
     if other := await not_our_document(context, remote, account):
         return StepResult(stop=other, outcome=WriteOutcome.NOT_DONE)
     changed = await unless_changed(context, account, WriteOutcome.NOT_DONE)

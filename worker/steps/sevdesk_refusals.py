@@ -57,7 +57,10 @@ def refusal(error: errors.Refused) -> Problem:
     """The problem behind sevDesk's refusal; `sevdesk_refused` if it is not a known one."""
     by_text = (code for text, code in _BY_TEXT.items() if text in error.reason)
     by_operation = _NOT_LISTED if isinstance(error, errors.NotFound) and error.status is None else _BY_OPERATION
-    code = _BY_NUMBER.get(error.code or 0) or by_operation.get(error.operation) or next(by_text, "sevdesk_refused")
+    # An unknown id is not always answered with 151: NOT_FOUND with HTTP 400 (one report).
+    missing = isinstance(error, errors.NotFound) and "{id}" in error.operation
+    other = "sevdesk_object_gone" if missing else "sevdesk_refused"
+    code = _BY_NUMBER.get(error.code or 0) or by_operation.get(error.operation) or next(by_text, other)
     return _about(code, error)
 
 

@@ -144,6 +144,7 @@ class StepContext:
     credit_numbers: Mapping[str, bool] = field(default_factory=dict)
     gone_after: float = 0.0  # seconds between the two looks that must find nothing
     missing_for: float | None = None  # seconds since a first look found nothing; None: there was none
+    gone_before: bool = True  # an earlier attempt missed something in sevDesk, so that this one may conclude from it
     restored: bool = False  # the database was restored from a backup since the job was asked for
     sendings_until: datetime | None = None  # the latest time at which a sending or bounce of ours was recorded
     open_intent: OpenIntent | None = None

@@ -294,14 +294,17 @@ async def money_below_nothing(stage: Stage) -> Any:
     return await stage.billing.do("sync_payments", invoice_id=invoice)
 
 
-@provokes("pdf_differs", not_shown="document_number, gross_total")
+@provokes("pdf_differs", document_number="RE-1001", other_number="RE-1000")
 async def pdf_of_another_invoice(stage: Stage) -> Any:
     other = await stage.published(items=(("1", "10", "19"),), net_amount="10", tax_amount="1.90", gross_amount="11.90")
     invoice = await stage.published()
     pdf = await stage.billing.db.fetchval("SELECT content FROM sevdesk_documents WHERE invoice_id = $1", other)
     body = {"objects": {"filename": "x.pdf", "content": b64encode(pdf).decode(), "base64Encoded": True}}
     await order_fault(stage.sevdesk, "body", "GET /Invoice/*/getPdf", body=body, times=None)
-    return await stage.billing.do("fetch_invoice_pdf", invoice_id=invoice)
+    job = await stage.billing.do("fetch_invoice_pdf", invoice_id=invoice)
+    assert pdf not in [row["content"] for row in await stage.billing.db.fetch(
+        "SELECT content FROM sevdesk_documents WHERE invoice_id = $1", invoice)]  # fmt: skip
+    return job
 
 
 @provokes("receivable_invalid")

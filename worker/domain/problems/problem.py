@@ -94,3 +94,10 @@ def problem(code: str, /, **parameters: object) -> Problem:
     if parameters.keys() != wanted:
         raise TypeError(f"problem {code} takes {sorted(wanted)}, not {sorted(parameters)}")
     return Problem(code, {name: str(value) for name, value in parameters.items()})
+
+
+def recorded(code: str, parameters: Mapping[str, str] | None) -> Problem | None:
+    """The problem as the ledger has it; None if only another release of the worker knows its code or parameters."""
+    known = CATALOGUE.get(code)
+    given = parameters or {}
+    return Problem(code, given) if known is not None and known.parameters <= given.keys() else None

@@ -74,11 +74,13 @@ ENTRIES = (
           "Beleg, dort seine interne Notiz leeren; ist er falsch, ihn dort berichtigen oder stornieren; "
           f"{ERNEUT}", confirmable=True),
     entry("pdf_differs", Actor.ACCOUNTANT,
-          "The PDF that sevDesk gave for document {document_number} of invoice {number} does not show: {not_shown}.",
-          f"Look at the document's PDF in sevDesk. If it is another document, {RETRY} If it is right: "
+          "The PDF that sevDesk gave for document {document_number} of invoice {number} is that of document "
+          "{other_number}. It was neither stored nor mailed.",
+          f"Look at the document's PDF in sevDesk; {RETRY} If the PDF is right as it stands: "
           "sevdesk-worker retry {job} --as confirmed.",
-          "Das PDF, das sevDesk zum Beleg {document_number} der Rechnung {number} gab, zeigt nicht: {not_shown}.",
-          f"Das PDF des Belegs in sevDesk ansehen. Ist es ein anderer Beleg, {ERNEUT} Ist es richtig: "
+          "Das PDF, das sevDesk zum Beleg {document_number} der Rechnung {number} gab, ist das des Belegs "
+          "{other_number}. Es wurde weder abgelegt noch versandt.",
+          f"Das PDF des Belegs in sevDesk ansehen; {ERNEUT} Ist das PDF so richtig: "
           "sevdesk-worker retry {job} --as confirmed.", confirmable=True),
     entry("changed_after_publication", Actor.BILLING,
           "The billing system changed invoice {number} after its document was made: {columns}.",

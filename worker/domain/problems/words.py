@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from worker.domain.problems.problem_type import Lang
 
 # Parameters of one or several (joined by ", ") of: a code of WORDS, then perhaps an id or number.
-CODED = frozenset(
-    {"addressee", "differences", "document", "measure", "not_shown", "named", "parties", "party", "way", "what"}
-)
+CODED = frozenset({"addressee", "differences", "document", "measure", "named", "parties", "party", "way", "what"})
 
 # Code -> words in English and German; {} is the id or number behind the code.
 _WORDS = {
@@ -17,9 +15,6 @@ _WORDS = {
     "invoice": ("invoice {}", "Rechnung {}"),
     "cancellation": ("cancellation {}", "Stornorechnung {}"),
     "credit note": ("credit note {}", "Gutschrift {}"),
-    # what a PDF shows
-    "document_number": ("document number", "Belegnummer"),
-    "gross_total": ("gross total", "Bruttobetrag"),
     # sums
     "net": ("net", "netto"),
     "gross": ("gross", "brutto"),
