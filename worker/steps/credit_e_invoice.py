@@ -38,7 +38,7 @@ async def judged(context: StepContext, note: CreditNote, pdf: bytes) -> tuple[EI
         verdict=CODE if stop else "let_pass" if fatal else "valid",
         rules=rules,
         sha256=digest_of(pdf),
-        findings=tuple(map(str, findings)),
+        findings=tuple(str(each) if each.fatal else f"warning: {each}" for each in findings),
     )
     return event, stop
 

@@ -38,7 +38,7 @@ async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
         verdict=stop.problem.code if stop else passed,
         rules=rules,
         sha256=digest_of(xml),
-        findings=tuple(map(str, findings)),
+        findings=tuple(str(each) if each.fatal else f"warning: {each}" for each in findings),
     )
     if event.sha256 == context.xml_sha256 or await of_other_invoice(context, xml):
         return StepResult((event,), stop=stop)
