@@ -20,6 +20,12 @@ from worker.settings import Settings
 from worker.store import Store
 
 
+async def reported(billing: Billing) -> bool:
+    """Whether a worker has told Redis that it lives, and has its session in Postgres."""
+    told = [key async for key in billing.redis.scan_iter("arq:queue:health-check:*")]
+    return told != [] and await billing.db.fetchval("SELECT count(*) FROM sevdesk_living_workers_v1()") > 0
+
+
 @dataclass
 class Stage:
     """Everything a trouble needs."""
@@ -47,7 +53,7 @@ class Stage:
             yield
 
     async def _reported(self) -> bool:
-        return [key async for key in self.billing.redis.scan_iter("arq:queue:health-check:*")] != []
+        return await reported(self.billing)
 
     # -- with a worker that runs -----------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ import contextlib
 
 import structlog
 
+from worker.maintenance.agreement import Agreement
 from worker.maintenance.loop import survived, wait_for
 from worker.maintenance.maintenance import Maintenance
 from worker.maintenance.restore_watch import RestoreWatch
@@ -23,10 +24,16 @@ class Leadership:
     """`lost` is to be set when the lock session ends."""
 
     def __init__(
-        self, locks: LockSession, claims: ClaimLoop, maintenance: Maintenance, restores: RestoreWatch, postgres: Outage
+        self,
+        locks: LockSession,
+        claims: ClaimLoop,
+        maintenance: Maintenance,
+        restores: RestoreWatch,
+        agreement: Agreement,
+        postgres: Outage,
     ) -> None:
         self._locks, self._claims, self._maintenance, self._postgres = locks, claims, maintenance, postgres
-        self._restores = restores
+        self._restores, self._agreement = restores, agreement
         self.lost = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -57,6 +64,7 @@ class Leadership:
             await asyncio.wait(list(self._claims.tasks.values()))
         await self._restores.check()  # before a session lets the first job be claimed
         await self._locks.connect()
+        await self._agreement.register()
         self._postgres.over()
         self._claims.wake()  # jobs may have become ready while this session did not listen
 

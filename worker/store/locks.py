@@ -51,6 +51,7 @@ class LockSession:
         self._statement_lock = asyncio.Lock()  # a connection runs one statement at a time
         self.held: set[str] = set()  # order keys of the running jobs, and other locked subjects
         self._freed = asyncio.Condition()  # notified when a subject of this process is released
+        self.known: list[str] = []  # of the jobs read from Redis for the last claim, those that the ledger had already
         self._since_system = 0  # jobs of people started since the last one that nobody asked for
 
     @property
@@ -134,6 +135,15 @@ class LockSession:
                 await connection.fetchval("SELECT 1")
             return LEADER in self.held
 
+    async def register(self, version: str, settings: Mapping[str, str]) -> None:
+        """Put this worker on record as living until the session ends."""
+        async with self._session() as connection:
+            subject = f"worker:{self._worker}"
+            await run_statement(connection, "lock_subject", subject=subject)
+            self.held.add(subject)
+            given = {"name": self._worker, "version": version, "settings": dict(settings)}
+            await run_statement(connection, "register_worker", **given)
+
     async def claim(
         self, slots: int, released: Sequence[str] = (), incoming: Sequence[IncomingJob] = ()
     ) -> tuple[list[Job], list[LimitedJob]]:
@@ -161,6 +171,8 @@ class LockSession:
                 # A failed statement is rolled back, but session locks that it took stay.
                 await run_statement(connection, "unlock_all_but", held=list(self.held))
                 raise
+            recorded = {row["job_id"] for row in rows}
+            self.known = [job.job_id for job in incoming if job.job_id not in recorded]
             started = [row for row in rows if row["state"] == "running"]
             self.held.difference_update(released)
             self.held.update(row["order_key"] for row in started)
