@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from flow.books import until
 from flow.holding import HoldableSevdesk
 from flow.waiting import PATIENCE
 
+from sevdesk_client.sandbox.account.records import Invoice
 from worker.app import App
 from worker.operator.diagnosis import Diagnosis, diagnose
 from worker.operator.lookup import resolve
@@ -34,6 +35,7 @@ class Stage:
     sevdesk: HoldableSevdesk
     settings: Settings
     run_worker: Callable[..., AbstractAsyncContextManager[App]]
+    deleted: list[Invoice] = field(default_factory=list)  # in sevDesk, as they were
 
     async def why(self, subject: object) -> Diagnosis:
         """What the command says, without the process around it."""
