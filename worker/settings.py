@@ -165,6 +165,9 @@ class Settings(EvidenceSettings):
     e_invoice_mode: Annotated[DutyMode, Agreed(_PUBLISHER)] = DutyMode.WARN
     # {kind} is Abschlagsrechnung or Schlussrechnung, {number} ours.
     document_header: Annotated[str, Agreed(_PUBLISHER)] = Field(default="{kind} {number}", min_length=1, max_length=200)
+    # Off: numbers in order cost time, as invoices are then finalized one after the other, and no law asks for it
+    # (§ 14 (4) no. 4 UStG: a number is given only once).
+    publish_in_order: Annotated[bool, Agreed("The others draw numbers out of order.")] = False
     # Seconds after a write without an answer in which nothing is read or written about it. 45 = 30 for the write itself
     # (see write_timeout) and 15 more in which sevDesk may still commit it.
     write_quarantine: Annotated[

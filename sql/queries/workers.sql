@@ -3,7 +3,9 @@
 -- name: register_worker!
 -- The session holds the worker's lock already, so that nobody takes the row for a dead worker's.
 WITH dead AS (
-    DELETE FROM sevdesk_workers WHERE name NOT IN (SELECT name FROM sevdesk_living_workers_v1()) AND name <> :name
+    DELETE FROM sevdesk_workers WHERE name IN (
+        SELECT name FROM sevdesk_workers
+        WHERE name NOT IN (SELECT name FROM sevdesk_living_workers_v1()) AND name <> :name FOR UPDATE SKIP LOCKED)
 )
 INSERT INTO sevdesk_workers (name, version, settings) VALUES (:name, :version, :settings::jsonb)
 ON CONFLICT (name) DO UPDATE

@@ -103,6 +103,7 @@ WHOLE_TABLE = {
     "credit_note_numbers": "a job that finishes a credit note, whose number must be no other's; there are few",
     "known_credit_notes": "recover",
     "count_jobs": "the leader's gauges; the queue holds open jobs only",
+    "publications_ahead": "only with PUBLISH_IN_ORDER; the queue holds open jobs only",
     "oldest_waiting": "a person's question; the queue holds open jobs only",
 }
 

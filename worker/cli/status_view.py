@@ -160,7 +160,8 @@ def _workers(redis: Mapping[str, Any], living: Sequence[Registered]) -> Text:
         error = f"Redis does not answer ({redis['error']}): new jobs wait there"
         return Text(f"{len(living)} with a session in Postgres; {error}", "red")
     seen: Mapping[str, float] = redis["workers"]
-    gone = [f"{name} (gone; last seen {seen[name]:.0f} s ago)" for name in seen.keys() - {each.name for each in living}]
+    dead = sorted(seen.keys() - {each.name for each in living})
+    gone = [f"{name} (gone; last seen {seen[name]:.0f} s ago)" for name in dead]
     several = len(versions(living)) > 1
     names = [
         f"{each.name}{f', {each.version}' if several else ''} "

@@ -24,9 +24,10 @@ class Agreement:
         self._told: set[object] = set()
 
     async def register(self) -> None:
-        """Put this worker on record for as long as its lock session lives, and compare it with the others."""
-        await self._locks.register(version(), self._settings.agreed())
-        await self.compare()
+        """Put this worker on record, unless its lock session has done so, and compare it with the others."""
+        if not self._locks.registered:
+            await self._locks.register(version(), self._settings.agreed())
+            await self.compare()
 
     async def compare(self) -> None:
         """Log what was not so at the last comparison."""

@@ -51,6 +51,8 @@ class Leadership:
                         connected_before = True
                     else:
                         await self._restores.check()
+                    async with survived(self._postgres):  # whoever cannot register may lead all the same
+                        await self._agreement.register()
                     if await self._locks.lead() and (self._task is None or self._task.done()):
                         log.info("leader.elected")
                         self._task = asyncio.create_task(self._maintenance.run())
@@ -64,7 +66,6 @@ class Leadership:
             await asyncio.wait(list(self._claims.tasks.values()))
         await self._restores.check()  # before a session lets the first job be claimed
         await self._locks.connect()
-        await self._agreement.register()
         self._postgres.over()
         self._claims.wake()  # jobs may have become ready while this session did not listen
 

@@ -47,6 +47,7 @@ class LockSession:
     ) -> None:
         self._url, self._worker, self._limit, self._billing_schema = url, worker, limit, billing_schema
         self._on_lost, self._on_request = on_lost, on_request
+        self._own_subject = f"worker:{worker}"
         self._connection: asyncpg.Connection[Any] | None = None
         self._statement_lock = asyncio.Lock()  # a connection runs one statement at a time
         self.held: set[str] = set()  # order keys of the running jobs, and other locked subjects
@@ -58,6 +59,11 @@ class LockSession:
     def alive(self) -> bool:
         """False once the connection, and with it every lock, is known to be lost."""
         return self._connection is not None and not self._connection.is_closed()
+
+    @property
+    def registered(self) -> bool:
+        """Whether this session has put its worker on record."""
+        return self._own_subject in self.held
 
     async def connect(self) -> None:
         """Open a new session, which holds no locks yet."""
@@ -138,11 +144,10 @@ class LockSession:
     async def register(self, version: str, settings: Mapping[str, str]) -> None:
         """Put this worker on record as living until the session ends."""
         async with self._session() as connection:
-            subject = f"worker:{self._worker}"
-            await run_statement(connection, "lock_subject", subject=subject)
-            self.held.add(subject)
+            await run_statement(connection, "lock_subject", subject=self._own_subject)
             given = {"name": self._worker, "version": version, "settings": dict(settings)}
             await run_statement(connection, "register_worker", **given)
+            self.held.add(self._own_subject)
 
     async def claim(
         self, slots: int, released: Sequence[str] = (), incoming: Sequence[IncomingJob] = ()
