@@ -82,7 +82,8 @@ GRANT INSERT (invoice_id, event_type, payload, actor_contact_id, correlation_id,
     ON billing_invoice_event_log TO sevdesk_worker;
 
 -- The worker's own tables, sequences and functions. Rows are never deleted, except layouts that sevDesk no longer has,
--- jobs in the queue that have ended, first looks that found nothing, links to contacts when the company moves to another account and, by
+-- jobs in the queue that have ended, first looks that found nothing, workers that are gone, links to contacts when the
+-- company moves to another account and, by
 -- sevdesk_clean_v1 and sevdesk_drop_renderings_v1, ended jobs with their writes and sync runs, and PDFs that were replaced
 -- unsent; rows of mails, bounces, config_log, reconciliations and datev_parts are never changed.
 DO $$
@@ -102,7 +103,8 @@ BEGIN
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO sevdesk_worker', own);
     END LOOP;
 END $$;
-GRANT DELETE ON sevdesk_contacts, sevdesk_missing, sevdesk_queue, sevdesk_templates TO sevdesk_worker;
+GRANT DELETE ON sevdesk_contacts, sevdesk_missing, sevdesk_queue, sevdesk_templates, sevdesk_workers
+    TO sevdesk_worker;
 REVOKE INSERT, UPDATE ON sevdesk_migrations FROM sevdesk_worker;
 REVOKE UPDATE ON sevdesk_mails, sevdesk_bounces, sevdesk_config_log, sevdesk_reconciliations, sevdesk_datev_parts
     FROM sevdesk_worker;

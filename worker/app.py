@@ -20,6 +20,7 @@ from sevdesk_client.sending import Call
 from worker import tracing
 from worker.gate.call_log import report_calls
 from worker.gate.gate import SevdeskGate
+from worker.maintenance.agreement import Agreement
 from worker.maintenance.leader import Leadership
 from worker.maintenance.maintenance import Maintenance
 from worker.maintenance.restore_watch import RestoreWatch
@@ -123,16 +124,18 @@ class App:
         )
         inbox = InboxWorker(redis, store, claims, postgres, name=self.name, keys=settings.job_signing_keys)
         measured = self._serve_metrics(stack)
+        agreement = Agreement(store, locks, settings)
         maintenance = Maintenance(
             store,
             metrics,
             postgres,
+            agreement,
             scheduled=account is not None,
             measured=measured,
             retention_days=settings.retention_days,
             gone_after=settings.gone_after,
         )
-        self.leadership = Leadership(locks, claims, maintenance, restores, postgres)
+        self.leadership = Leadership(locks, claims, maintenance, restores, agreement, postgres)
         metrics.lock_session_up.set_function(lambda: locks.alive)
         loops = [
             asyncio.create_task(loop)
@@ -212,7 +215,7 @@ class App:
                 connections=self.settings.worker_max_jobs,
             )
         )
-        check = AccountCheck(gate, store, _calling_job, lambda: restores.pending)
+        check = AccountCheck(gate, store, _calling_job, lambda: restores.pending, self.name)
         client = SevDeskClient(
             http,
             token,

@@ -1,5 +1,6 @@
 """The only reader of the environment. Every field stands in `.env.example` (a test compares the two)."""
 
+import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from pydantic_settings import (
 )
 
 from worker.certificates import check_authorities, check_folder, check_own, check_private, check_readable
+from worker.domain.agreement import Agreed
 from worker.domain.check_levels import Level, read_levels
 from worker.domain.e_invoice_duty import FIRST_DAY, DutyMode
 from worker.domain.invoice import FinalInvoiceForm
@@ -27,7 +29,7 @@ from worker.domain.postgres_url import HINT as POSTGRES_HINT
 from worker.domain.postgres_url import read_postgres_url
 from worker.domain.proxies import proxy_fault
 from worker.domain.redis_url import HINT as REDIS_HINT
-from worker.domain.redis_url import read_redis_url
+from worker.domain.redis_url import read_redis_url, redis_place
 from worker.domain.signature import read_keys
 from worker.env_file import read_env_file
 
@@ -97,60 +99,87 @@ class EvidenceSettings(BaseSettings):
         return read_keys(value) if isinstance(value, str) else value
 
 
+# Whose value decides, where workers differ in the setting.
+_PUBLISHER = "Whichever of them publishes an invoice decides."
+
+
 class Settings(EvidenceSettings):
-    """The settings of worker and commands. Every field stands in `.env.example`."""
+    """The settings of worker and commands. Every field stands in `.env.example`.
+
+    `Agreed` marks those that all workers of a database must have alike, and says what depends on it: each worker has
+    them on record, and contradictions are told (`worker/maintenance/agreement.py`). The others are a process's own.
+    """
 
     database_url: str = Field(repr=False)
     # Session locks need a direct connection: set this when DATABASE_URL goes through a transaction-mode pooler.
     database_lock_url: str | None = Field(default=None, repr=False)
-    redis_url: str = Field(repr=False)
+    redis_url: Annotated[str, Agreed("Workers tell each other of pauses and errors through it.")] = Field(repr=False)
     # A schema with views, named as in sql/billing/tables.sql, of a company's own tables; None: the tables are named so.
-    billing_schema: str | None = Field(default=None, max_length=63, pattern=r"^[A-Za-z_][A-Za-z0-9_$]*$")
+    billing_schema: Annotated[
+        str | None, Agreed("Whichever takes a job reads the invoice in its own tables and writes the result there.")
+    ] = Field(default=None, max_length=63, pattern=r"^[A-Za-z_][A-Za-z0-9_$]*$")
 
-    sevdesk_api_token: SecretStr | None = None
-    sevdesk_base_url: str = "https://my.sevdesk.de/api/v1"
+    sevdesk_api_token: Annotated[
+        SecretStr | None, Agreed("Pauses that sevDesk asks for and its errors are told to workers with the same token.")
+    ] = None
+    sevdesk_base_url: Annotated[str, Agreed("Whichever takes a job decides which sevDesk it goes to.")] = (
+        "https://my.sevdesk.de/api/v1"
+    )
     # None: files that sevDesk links to, such as exports, are in the internet; only a network that reaches that storage
     # by an address of its own has to name it.
     sevdesk_file_hosts: Annotated[tuple[str, ...] | None, NoDecode] = None
     # RE for both: sevDesk refuses AR and ER outside tax rules 1 and 11 and outside EUR, and chains them by rules.
-    sevdesk_invoice_type_ar: SevdeskType = "RE"
-    sevdesk_invoice_type_sr: SevdeskType = "RE"
+    sevdesk_invoice_type_ar: Annotated[SevdeskType, Agreed(_PUBLISHER)] = "RE"
+    sevdesk_invoice_type_sr: Annotated[SevdeskType, Agreed(_PUBLISHER)] = "RE"
 
     # Off: it would tell sevDesk, who does not need it, which of its calls belong to one request of ours.
     sevdesk_traceparent: bool = False
 
     # Calls to sevDesk that may end in errors per hour, of all workers together. sevDesk may block a token that makes
     # many, and names no number (official FAQ). 200: normal work has a few a day, an outage a few for each waiting job.
-    error_budget: int = Field(default=200, ge=20, le=1_000_000)
+    error_budget: Annotated[int, Agreed("They use one budget up together.")] = Field(default=200, ge=20, le=1_000_000)
     worker_max_jobs: int = Field(default=20, ge=1, le=500)
-    person_job_limit: Annotated[JobLimit, NoDecode] = JobLimit(20, 60.0)
+    person_job_limit: Annotated[JobLimit, NoDecode, Agreed("Whichever starts a job counts by its own.")] = JobLimit(
+        20, 60.0
+    )
     # By name, as in `kid` of the producer's token. Several, so that a new one can be in use before the old one goes.
-    job_signing_keys: Annotated[Mapping[str, SecretStr], NoDecode] = Field(default={}, repr=False)
+    job_signing_keys: Annotated[
+        Mapping[str, SecretStr], NoDecode, Agreed("Whichever reads an entry in Redis decides whether it is a job.")
+    ] = Field(default={}, repr=False)
     # Per check (a problem code) park, warn or off, where it shall not be what `check_levels.DEFAULTS` says.
-    check_levels: Annotated[Mapping[str, Level], NoDecode] = {}
+    check_levels: Annotated[Mapping[str, Level], NoDecode, Agreed(_PUBLISHER)] = {}
     # Days between an invoice's date and its publication. 90: what lies longer was forgotten, or its date is a slip.
-    issue_date_max_age: int = Field(default=90, ge=0, le=36_500)
+    issue_date_max_age: Annotated[int, Agreed(_PUBLISHER)] = Field(default=90, ge=0, le=36_500)
     # So many invoices a payment sync may find deleted, cancelled, reversed or renumbered without asking a person. 20:
     # more than people change by hand between two runs. In a large book it is one per cent.
-    mass_change_limit: int = Field(default=20, ge=0, le=1_000_000)
+    mass_change_limit: Annotated[int, Agreed("Whichever runs the payment sync decides.")] = Field(
+        default=20, ge=0, le=1_000_000
+    )
     # Seconds between the two looks that must both find nothing before an invoice counts as deleted in sevDesk, or is
     # cancelled here only. 900: a fault or a wrong answer is over by then. 0: the first look decides.
-    gone_after: float = Field(default=900.0, ge=0, le=604_800)
+    gone_after: Annotated[float, Agreed("The leader's decides when an invoice counts as deleted.")] = Field(
+        default=900.0, ge=0, le=604_800
+    )
     # deduct: the safe one, because the check then compares every advance; a Restrechnung shows none to compare.
-    final_invoice_form: FinalInvoiceForm = FinalInvoiceForm.DEDUCT
+    final_invoice_form: Annotated[FinalInvoiceForm, Agreed(_PUBLISHER)] = FinalInvoiceForm.DEDUCT
     # The day from which on e-invoices are a duty; None: off. FIRST_DAY, because the worker cannot know who is below
     # 800,000 EUR a year and has time until 2028-01-01; a warning in that year harms nobody.
-    e_invoice_from: date | None = FIRST_DAY
+    e_invoice_from: Annotated[date | None, Agreed(_PUBLISHER)] = FIRST_DAY
     # warn: whether all recipients have what an e-invoice needs, `readiness` tells; until then nothing shall stop.
-    e_invoice_mode: DutyMode = DutyMode.WARN
+    e_invoice_mode: Annotated[DutyMode, Agreed(_PUBLISHER)] = DutyMode.WARN
     # {kind} is Abschlagsrechnung or Schlussrechnung, {number} ours.
-    document_header: str = Field(default="{kind} {number}", min_length=1, max_length=200)
+    document_header: Annotated[str, Agreed(_PUBLISHER)] = Field(default="{kind} {number}", min_length=1, max_length=200)
+    # Off: numbers in order cost time, as invoices are then finalized one after the other, and no law asks for it
+    # (§ 14 (4) no. 4 UStG: a number is given only once).
+    publish_in_order: Annotated[bool, Agreed("The others draw numbers out of order.")] = False
     # Seconds after a write without an answer in which nothing is read or written about it. 45 = 30 for the write itself
     # (see write_timeout) and 15 more in which sevDesk may still commit it.
-    write_quarantine: float = Field(default=45.0, gt=0, le=3600)
+    write_quarantine: Annotated[
+        float, Agreed("A write may take two thirds of it, and whoever takes its job over looks after the whole.")
+    ] = Field(default=45.0, gt=0, le=3600)
     # Days for which ended jobs, their writes and payment syncs are kept; the 30 that are the least also stand in
     # sevdesk_clean_v1. Event log, documents and mails are kept for ever.
-    retention_days: int = Field(default=90, ge=30, le=36_500)
+    retention_days: Annotated[int, Agreed("The leader deletes by its own.")] = Field(default=90, ge=30, le=36_500)
     # Seconds for running steps after SIGTERM. Longer than one write, shorter than Kubernetes' usual 60 s of grace.
     shutdown_grace: float = Field(default=35.0, ge=0, le=600)
 
@@ -271,6 +300,34 @@ class Settings(EvidenceSettings):
     def lock_url(self) -> str:
         """The database URL for session locks."""
         return self.database_lock_url or self.database_url
+
+    def agreed(self) -> dict[str, str]:
+        """The settings that all workers must have alike, by name, as texts without secrets."""
+        texts = {name: _shown(getattr(self, name.lower())) for name in AGREED}
+        return texts | {"REDIS_URL": redis_place(self.redis_url)}
+
+
+# Setting -> what depends on its being alike on all workers.
+AGREED = {
+    name.upper(): each.why
+    for name, field in Settings.model_fields.items()
+    for each in field.metadata
+    if isinstance(each, Agreed)
+}
+
+
+def _shown(value: object) -> str:
+    """As a text to compare; of a secret the first digits of its SHA-256."""
+    if value is None or value == {}:
+        return "none"
+    match value:
+        case SecretStr():
+            return f"SHA-256 {hashlib.sha256(value.get_secret_value().encode()).hexdigest()[:8]}..."
+        case JobLimit():
+            return f"{value.jobs}/{value.seconds:g}"
+        case Mapping():
+            return ", ".join(f"{key}={_shown(each)}" for key, each in sorted(value.items()))
+    return str(value)
 
 
 def _check_postgres_files(options: Mapping[str, str]) -> None:

@@ -3,7 +3,8 @@ CREATE TABLE sevdesk_config (
     id                            boolean PRIMARY KEY DEFAULT true CHECK (id),
     account_name                  text,
     account_id                    text,  -- the account that every linked invoice is in; no worker asks another one
-    other_account_id              text,  -- that a worker's token belonged to, and when that was seen last
+    other_account_id              text,  -- that a worker's token belonged to, which worker, and when that was seen last
+    other_account_worker          text,
     other_account_at              timestamptz,
     contact_person_id             text,  -- sevDesk's user; for one deal type, where it is another:
     contact_person_eb             text,

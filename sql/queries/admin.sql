@@ -20,7 +20,8 @@ SELECT coalesce((SELECT account_id FROM first), c.account_id) FROM sevdesk_confi
 
 -- name: other_account_seen!
 -- A worker has a token of another account; `health` fails for some minutes.
-UPDATE sevdesk_config SET other_account_id = :account_id, other_account_at = clock_timestamp();
+UPDATE sevdesk_config
+SET other_account_id = :account_id, other_account_worker = :worker, other_account_at = clock_timestamp();
 
 -- name: set_token_configured!
 -- The token itself is nowhere but in the environment. Without one the account is not connected.

@@ -138,6 +138,21 @@ WHERE o.deal_id = :deal_id AND o.document_kind = ANY (:document_kinds::text[]) A
   AND (o.accounting_sync_status = 'synced' OR other.seq IS NOT NULL)
 ORDER BY o.issue_date, o.invoice_number;
 
+-- name: publications_ahead^
+-- The nearest earlier invoice that a job is publishing and that has no number yet, and how many there are. Numbers of ours
+-- with fewer digits come first. What is put off for long, or waits for an invoice of its deal, holds nobody up.
+SELECT i.invoice_number AS nearest, count(*) OVER ()::int AS invoices
+FROM billing_invoices own, sevdesk_queue q
+JOIN sevdesk_jobs j USING (job_id)
+JOIN billing_invoices i ON i.id = j.invoice_id
+WHERE own.id = :invoice_id AND q.kind = 'publish_invoice' AND q.phase NOT IN ('scheduled', 'parked')
+  AND i.accounting_sync_status NOT IN ('synced', 'cancelled')
+  AND (i.issue_date, length(i.invoice_number), i.invoice_number)
+      < (own.issue_date, length(own.invoice_number), own.invoice_number)
+  AND NOT (q.phase = 'waiting' AND (j.problem = 'deal_invoice_under_way'
+                                    OR q.due_at > clock_timestamp() + interval '5 minutes'))
+ORDER BY i.issue_date DESC, length(i.invoice_number) DESC, i.invoice_number DESC LIMIT 1;
+
 -- name: load_handback^
 SELECT id AS invoice_id, accounting_sync_status AS sync_status, document_status, claim_status, external_id, external_invoice_number, paid_amount,
        paid_at, cancelled_at

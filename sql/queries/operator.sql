@@ -22,11 +22,6 @@ WHERE q.phase = 'parked' AND (:invoice_id::uuid IS NULL OR j.invoice_id = :invoi
   AND (:older::float8 IS NULL OR j.finished_at < clock_timestamp() - make_interval(secs => :older::float8))
 ORDER BY j.seq;
 
--- name: living_workers$
--- Workers by their lock sessions, which end with them. A role sees the sessions of its own workers only.
-SELECT count(*)::int FROM pg_stat_activity
-WHERE datname = current_database() AND application_name LIKE 'sevdesk-worker locks %';
-
 -- name: leader^
 -- Who leads, and for how many seconds its session has said nothing. Null seconds: the session is another role's.
 SELECT replace(a.application_name, 'sevdesk-worker locks ', '') AS worker,
@@ -97,7 +92,7 @@ SELECT c.account_name, c.is_connected, c.token_configured, c.auto_transfer_invoi
        c.payment_sync_interval_minutes,
        c.last_sync_at, extract(epoch FROM clock_timestamp() - c.last_sync_at)::float8 AS sync_age,
        (SELECT next_run_at FROM sevdesk_schedules WHERE name = 'payments') AS next_sync_at,
-       c.account_id, c.other_account_id,
+       c.account_id, c.other_account_id, c.other_account_worker,
        extract(epoch FROM clock_timestamp() - c.other_account_at)::float8 AS other_account_age,
        (SELECT noticed_at FROM sevdesk_restores WHERE noticed_at > coalesce(recovered_at, '-infinity')) AS restored_at
 FROM sevdesk_config c;

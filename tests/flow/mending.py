@@ -12,7 +12,8 @@ Mend = Callable[[Stage, Any], Awaitable[None]]
 # The invoice, its one position, and whoever may receive it, as `Billing.usual_invoice` makes them.
 RIGHT = """
 UPDATE billing_invoices
-SET net_amount = 100, tax_amount = 19, gross_amount = 119, currency = 'EUR', tax_rule = 1, is_e_invoice = false,
+SET net_amount = 100, tax_amount = 19, gross_amount = 119, currency = 'EUR', tax_rule = 1,
+    is_e_invoice = is_e_invoice AND accounting_sync_status = 'synced',  -- what is published stays what it is
     issue_date = $2, service_from = NULL, service_to = NULL, payment_term_days = 14,
     skonto_percent = NULL, skonto_days = NULL, document_kind = 'AR', final_invoice_form = NULL, head_text = NULL,
     document_status = CASE WHEN document_status = 'draft' THEN 'approved' ELSE document_status END
@@ -91,7 +92,18 @@ async def _numbered_anew(stage: Stage, job: Any) -> None:
         note.number = note.number if note.status != 100 else "GU-77"
 
 
+async def _restored_there(stage: Stage, job: Any) -> None:
+    for invoice in stage.deleted:
+        stage.sevdesk.sandbox.account.add(invoice)
+
+
+async def _filters_again(stage: Stage, job: Any) -> None:
+    await control(stage.sevdesk, "PUT", "switches", {"ignored_filters": []})
+
+
 MENDS: dict[str, Mend] = {
+    "sevdesk_object_gone": _restored_there,
+    "filter_ignored": _filters_again,
     "credit_note_invalid": _rules_kept,
     "credit_note_number_taken": _numbered_anew,
     "closed_without_payment": _open_there,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -12,12 +12,19 @@ from flow.books import until
 from flow.holding import HoldableSevdesk
 from flow.waiting import PATIENCE
 
+from sevdesk_client.sandbox.account.records import Invoice
 from worker.app import App
 from worker.operator.diagnosis import Diagnosis, diagnose
 from worker.operator.lookup import resolve
 from worker.operator.situation import gather
 from worker.settings import Settings
 from worker.store import Store
+
+
+async def reported(billing: Billing) -> bool:
+    """Whether a worker has told Redis that it lives, and has its session in Postgres."""
+    told = [key async for key in billing.redis.scan_iter("arq:queue:health-check:*")]
+    return told != [] and await billing.db.fetchval("SELECT count(*) FROM sevdesk_living_workers_v1()") > 0
 
 
 @dataclass
@@ -28,6 +35,7 @@ class Stage:
     sevdesk: HoldableSevdesk
     settings: Settings
     run_worker: Callable[..., AbstractAsyncContextManager[App]]
+    deleted: list[Invoice] = field(default_factory=list)  # in sevDesk, as they were
 
     async def why(self, subject: object) -> Diagnosis:
         """What the command says, without the process around it."""
@@ -47,7 +55,7 @@ class Stage:
             yield
 
     async def _reported(self) -> bool:
-        return [key async for key in self.billing.redis.scan_iter("arq:queue:health-check:*")] != []
+        return await reported(self.billing)
 
     # -- with a worker that runs -----------------------------------------------------------------------------------
 

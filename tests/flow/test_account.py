@@ -51,6 +51,7 @@ async def test_nothing_happens_in_another_account(
         assert await billing.row(invoice) == before
         checks = {check.name: check for check in await health_checks(stage.settings, here=False, sync_within=None)}
         assert not checks["account"].ok and right in row["error"]
+        assert checks["account"].detail.startswith("Worker test:")
         await billing.db.execute("UPDATE sevdesk_config SET account_id = $1", right)
         await stage.hasten(job_id)
         assert (await billing.ended(job_id))["state"] == "done"

@@ -156,8 +156,9 @@ async def test_command_says_the_same(stage: Stage, tmp_path: Any) -> None:
     for subject in (row["invoice_number"], str(row["id"]), row["job_id"]):
         code, said, _ = await operator.run("why", subject)
         assert code == 3
+        next_step = answer.next_step.replace(row["job_id"], row["job_id"][:8])  # which every command takes
         assert said.splitlines() == [
-            f"{answer.subject}: parked", f"  why   {answer.cause}", f"  next  {answer.next_step}",
+            f"{answer.subject}: parked", f"  why   {answer.cause}", f"  next  {next_step}",
         ]  # fmt: skip
     assert (await operator.json("why", row["job_id"], code=3))["needs_person"] is True
     code, said, problem = await operator.run("why", "nothing of the kind")

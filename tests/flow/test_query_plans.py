@@ -85,7 +85,7 @@ BY_NAME = {
     "name": "'statement_timeout'", "value": "'25s'", "mail_job_id": "'job-77'",
     "prefix": "'job-77'", "low": ONE, "high": ONE, "part": "0", "file_id": "1",
     "tax_rules": "ARRAY[1]", "small_amount": "250",
-    "free_slots": "10", "since_system": "0", "worker": "'w'",
+    "free_slots": "10", "since_system": "0", "worker": "'w'", "version": "'1'", "settings": "'{}'",
 }  # fmt: skip
 # One day of a DATEV export.
 DAY = {"first": "(current_date - 77)", "last": "(current_date - 77)", "by_pay_date": "false"}
@@ -105,6 +105,7 @@ WHOLE_TABLE = {
     "credit_note_numbers": "a job that finishes a credit note, whose number must be no other's; there are few",
     "known_credit_notes": "recover",
     "count_jobs": "the leader's gauges; the queue holds open jobs only",
+    "publications_ahead": "only with PUBLISH_IN_ORDER; the queue holds open jobs only",
     "oldest_waiting": "a person's question; the queue holds open jobs only",
 }
 

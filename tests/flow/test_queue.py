@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from flow.billing import Billing
-from flow.books import state
+from flow.books import state, until
 from flow.conftest import RunWorker
 from flow.holding import HoldableSevdesk
 from flow.waiting import PATIENCE, wait_for
@@ -20,6 +20,7 @@ from structlog.testing import capture_logs
 
 from worker.domain.ledger import AttemptEnd, Job
 from worker.domain.problems import problem
+from worker.runner import runner
 from worker.settings import JobLimit, Settings
 from worker.store import LockSession, Store
 
@@ -287,15 +288,18 @@ async def test_maintenance_goes_on_elsewhere(billing: Billing, run_worker: RunWo
 
 
 async def test_jobs_of_a_company_cost_one_claim_each(
-    billing: Billing, run_worker: RunWorker, sevdesk: HoldableSevdesk
+    billing: Billing, run_worker: RunWorker, sevdesk: HoldableSevdesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Forty invoices of a company that sevDesk does not know yet: one contact, and no job is started twice."""
+    # One after the other they all write the contact, which on a loaded machine takes longer than ten seconds.
+    monkeypatch.setattr(runner, "CONTACT_PATIENCE", PATIENCE)
     deal = await billing.deal(await billing.company())
     invoices = [await billing.invoice(deal) for _ in range(40)]
     async with run_worker(), run_worker(), sevdesk.held("POST /Contact") as hold:
         jobs = [await billing.enqueue("publish_invoice", invoice_id=invoice) for invoice in invoices]
         await hold.reached()
-        await asyncio.sleep(0.5)
+        running = "SELECT count(*) = 40 FROM sevdesk_jobs WHERE state = 'running'"
+        await until(lambda: billing.db.fetchval(running))
         hold.release()
         rows = [await billing.ended(job_id) for job_id in jobs]
     assert Counter((row["state"], row["attempt"]) for row in rows) == {("done", 1): 40}

@@ -149,7 +149,7 @@ async def test_tables_are_only_its_own(billing: Billing, as_worker: asyncpg.Conn
         "sevdesk_datev_parts",
     }
     more = {name: set(granted) - {"SELECT", "INSERT", "UPDATE"} for name, granted in rights.items()}
-    deleting = ("sevdesk_contacts", "sevdesk_templates", "sevdesk_queue", "sevdesk_missing")
+    deleting = ("sevdesk_contacts", "sevdesk_templates", "sevdesk_queue", "sevdesk_missing", "sevdesk_workers")
     kept: dict[str, set[str]] = {name: {"DELETE"} for name in deleting}
     assert {name: granted for name, granted in more.items() if granted} == kept
     assert tuple(await as_worker.fetchrow(STANDING)) == (False, 0, 0)

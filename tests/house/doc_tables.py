@@ -23,6 +23,7 @@ from worker.domain.problems import CATALOGUE
 from worker.domain.results import RESULTS
 from worker.observability.metrics import Metrics
 from worker.operator.interface_schema import event_type
+from worker.settings import AGREED
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -56,6 +57,11 @@ def checks() -> str:
     """The checks whose level is a setting."""
     shown = ((f"`{code}`", level.value, CATALOGUE[code].cause["en"]) for code, level in DEFAULTS.items())
     return rows(("check", "default", "what it finds"), shown)
+
+
+def agreed() -> str:
+    """The settings that all workers of a database must have alike."""
+    return rows(("setting", "what depends on it"), ((f"`{name}`", why) for name, why in AGREED.items()))
 
 
 def kinds() -> str:
@@ -115,6 +121,7 @@ TABLES: Mapping[str, tuple[str, Callable[[], str]]] = {
     "alerts": ("docs/operating.md", alerts),
     "adoption": ("docs/operating.md", adoption),
     "checks": ("docs/operating.md", checks),
+    "settings of all workers": ("docs/operating.md", agreed),
     "problems": ("docs/operating.md", problems),
     "kinds": ("docs/integrating.md", kinds),
     "events": ("docs/integrating.md", events),

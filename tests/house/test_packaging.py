@@ -1,5 +1,6 @@
 """What the repository promises to those who install, deploy or check it out."""
 
+import json
 import re
 import runpy
 import shutil
@@ -126,12 +127,17 @@ def test_every_dependency_is_imported() -> None:
 
 
 def test_wheel_carries_code_and_sql(wheel: Path) -> None:
-    """The wheel has every module, every SQL file, and the mark that says the client is typed."""
-    assert files(wheel / "worker" / "sql") == files(ROOT / "sql")
-    assert files(wheel / "worker", "*.py") == files(ROOT / "worker", "*.py")
+    """Every module and SQL file, the mark that says the client is typed, and at the top nothing named `worker`."""
+    inside = wheel / "sevdesk_worker"
+    assert {path.name for path in wheel.iterdir() if path.suffix != ".dist-info"} == {
+        "sevdesk_worker",
+        "sevdesk_client",
+    }
+    assert files(inside / "worker" / "sql") == files(ROOT / "sql")
+    assert files(inside / "worker", "*.py") == files(ROOT / "worker", "*.py")
     assert files(wheel / "sevdesk_client") == files(ROOT / "sevdesk_client")
     assert (wheel / "sevdesk_client" / "py.typed").is_file()
-    assert (wheel / "worker" / "env.example").read_bytes() == (ROOT / ".env.example").read_bytes()
+    assert (inside / "worker" / "env.example").read_bytes() == (ROOT / ".env.example").read_bytes()
 
 
 def test_sdist_carries_the_repository() -> None:
@@ -147,12 +153,13 @@ def test_sdist_carries_the_repository() -> None:
     assert included == top
 
 
-def test_installed_worker_finds_its_sql(wheel: Path) -> None:
-    """Installed from the wheel the worker reads the SQL inside it; in a checkout the folder beside it."""
-    code = "from worker.store.sql_files import sql_dir; print(sql_dir())"
+def test_installed_worker_finds_its_files(wheel: Path, tmp_path: Path) -> None:
+    """Installed from the wheel the command reads the files inside it; in a checkout those there."""
+    code = "sys.argv[1:] = ['init', '--json']; import sevdesk_worker; sevdesk_worker.main()"
     command = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(wheel)!r}); {code}"]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-    assert Path(said) == wheel / "worker" / "sql"
+    said = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path).stdout)
+    assert Path(said["roles"]) == wheel / "sevdesk_worker" / "worker" / "sql" / "roles.sql"
+    assert Path(said["file"]).read_text() == (ROOT / ".env.example").read_text()
     assert sql_dir() == ROOT / "sql"
 
 

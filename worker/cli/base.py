@@ -10,7 +10,6 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
@@ -70,20 +69,10 @@ cli = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"sevdesk-worker {_version()}")
+        from worker.version import version
+
+        typer.echo(f"sevdesk-worker {version()}")
         raise typer.Exit
-
-
-def _version() -> str:
-    """The installed package's or, in a checkout that runs without being installed, pyproject.toml's."""
-    try:
-        return version("sevdesk-worker")
-    except PackageNotFoundError:
-        import tomllib
-        from pathlib import Path
-
-        declared = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
-        return str(declared["project"]["version"])
 
 
 @cli.callback()
@@ -97,7 +86,16 @@ def about(
 
 @cache
 def settings() -> Settings:
-    """The settings. If some are wrong or `.env` cannot be read: one sentence about each, and exit code 2."""
+    """The settings. If some are wrong or `.env` cannot be read: one sentence about each, and exit code 2.
+
+    From then on warnings and errors are logged to standard error, for standard output is the command's answer.
+    """
+    import structlog
+
+    from worker.observability.log import set_up
+
+    if not structlog.is_configured():
+        set_up("WARNING", "console")
     return read_settings(Settings)
 
 

@@ -63,9 +63,11 @@ def result_of(job: Row) -> dict[str, Any]:
 
 def result_text(job: Row) -> str:
     """A job's end in words."""
+    from worker.cli.tables import short_commands
+
     lines = [f"Job {job['job_id']} ({job['kind']}) is {job['state']}."]
     if job["state"] != "done":
-        lines += [f"  why   {job['error']}", f"  next  {job['next_step'] or '-'}"]
+        lines += [f"  why   {job['error']}", f"  next  {short_commands(job['next_step'] or '-')}"]
     lines += [f"  {name}: {value if isinstance(value, str) else dump(value, indent=None)}"
               for name, value in (job["result"] or {}).items()]  # fmt: skip
     return "\n".join(lines)

@@ -58,6 +58,7 @@ def why(
     as_json: AsJson = False,
 ) -> None:
     """Say in plain words why an invoice or job is where it is, and what comes next. Exit 3: a person must act."""
+    from worker.cli.tables import short_commands
     from worker.operator.connections import is_in_inbox
     from worker.operator.diagnosis import Diagnosis, diagnose, in_inbox
     from worker.operator.situation import gather
@@ -71,7 +72,8 @@ def why(
         return diagnose(await gather(store, found, settings()))
 
     answer = with_store(read)
-    lines = (f"{answer.subject}: {answer.state}", f"  why   {answer.cause}", f"  next  {answer.next_step}")
+    step = short_commands(answer.next_step)
+    lines = (f"{answer.subject}: {answer.state}", f"  why   {answer.cause}", f"  next  {step}")
     show(as_json, answer, "\n".join(lines))
     if answer.needs_person:
         raise typer.Exit(MUST_ACT)

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from worker.cli.base import dump
-from worker.cli.tables import facts, local_time, table
+from worker.cli.tables import facts, local_time, short_commands, table
 from worker.operator.results import WholeJob
 from worker.store.rows import Row
 
@@ -28,7 +28,7 @@ def _facts(job: Row) -> Iterator[tuple[str, str]]:
     yield "state", job["state"]
     if job["error"] and job["state"] != "done":
         yield "why", f"{job['error']} ({job['problem']})"
-        yield "next step", job["next_step"] or "-"
+        yield "next step", short_commands(job["next_step"] or "-")
     by = f" by {job['requested_by']}" if job["requested_by"] else ""
     yield "asked", f"{local_time(job['created_at'])}, from {job['origin']}{by}"
     if job["correlation_id"]:

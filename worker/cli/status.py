@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, settings, show, with_store
+from worker.domain.agreement import contradictions
+from worker.maintenance.agreement import registered
 from worker.operator.connections import redis_state
 from worker.operator.rows import AccountRow
-from worker.settings import Settings
+from worker.settings import AGREED, Settings
 from worker.store import Store
 from worker.store.rows import Row
 
@@ -31,6 +33,7 @@ async def read_status(store: Store, given: Settings, most: int = MAX_SHOWN) -> "
     began = monotonic()
     redis = asyncio.create_task(redis_state(given))
     account: AccountRow = await store.query("account")
+    workers = await registered(store)
     result: Status = {
         "jobs": _by_state(await store.query("count_jobs")),
         "newest_jobs": _by_state(await store.query("recent_states", most=NEWEST)),
@@ -40,7 +43,8 @@ async def read_status(store: Store, given: Settings, most: int = MAX_SHOWN) -> "
         "account": {**account, "token_here": given.sevdesk_api_token is not None},
         "last_reconciliation": await store.query("last_reconciliation"),
         "about": await store.query("table_sizes"),
-        "workers": await store.query("living_workers"),
+        "workers": workers,
+        "contradictions": contradictions(workers, AGREED),
         "notices": {row["code"]: row["notices"] for row in await store.query("count_notices")},
         "newest_notices": await store.query("open_notices", invoice_id=None, most=MAX_SHOWN),
         "export": await store.query("export_with_findings"),

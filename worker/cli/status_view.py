@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.cli.tables import facts, table
+from worker.domain.agreement import NEXT_STEP, Contradiction, Registered, versions
 from worker.domain.ledger import ENDED, JobState
 from worker.domain.notices import cause_of, next_step_of
 from worker.domain.schedule import MISSED_SYNCS
@@ -56,7 +57,8 @@ class Status(TypedDict):
     account: AccountStatus
     last_reconciliation: ReconciliationRow | None
     about: Row
-    workers: int  # with a lock session in Postgres
+    workers: list[Registered]  # with a lock session in Postgres
+    contradictions: list[Contradiction]  # between their settings
     notices: dict[str, int]  # open ones by code
     newest_notices: list[NoticeRow]
     export: ExportFindingsRow | None
@@ -74,8 +76,9 @@ def status_view(status: Status) -> RenderableType:
             ("newest jobs", _newest(status["newest_jobs"], status["about"]["jobs"])),
             ("oldest waiting", _oldest(status["oldest_waiting"])),
             ("workers", _workers(status["redis"], status["workers"])),
+            *(("settings", Text(f"{each.sentence()} {NEXT_STEP}", "red")) for each in status["contradictions"]),
             *([("leader", Text(silent, "red"))] if (silent := silent_leader(status["leader"])) else []),
-            ("sevDesk", _sevdesk(status["account"], status["redis"], status["workers"])),
+            ("sevDesk", _sevdesk(status["account"], status["redis"], len(status["workers"]))),
             ("payment sync", _sync(status["account"])),
             *_publishes_only(status["account"]),
             ("drift", _drift(status["last_reconciliation"])),
@@ -98,14 +101,17 @@ def status_view(status: Status) -> RenderableType:
 
 
 def needs_person(status: Status) -> bool:
-    """True if a job is parked, something is noticed, sevDesk refuses the token, or jobs wait and no worker runs."""
+    """True if a job is parked, something is noticed, sevDesk refuses the token, or jobs wait and no worker runs.
+
+    Also if Redis does not answer, where new jobs wait, or workers contradict each other.
+    """
     redis, account = status["redis"], status["account"]
     unfinished = sum(status["jobs"].values()) + (redis["in_inbox"] or 0)
-    workers = max(len(redis["workers"]), status["workers"])
     health: SevdeskHealth | None = redis["sevdesk"]
     refused = health is not None and health.refused_for is not None
     seen = status["jobs"].get("parked") or status["notices"] or status["export"]
-    return bool(seen or refused or other_account_seen(account) or (unfinished and not workers))
+    wrong = refused or other_account_seen(account) or status["contradictions"] or not redis["reachable"]
+    return bool(seen or wrong or (unfinished and not status["workers"]))
 
 
 def _publishes_only(account: AccountStatus) -> list[tuple[str, Text]]:
@@ -161,12 +167,21 @@ def _on_record(about: Row) -> str:
     return f"{about['bytes'] / 1e6:.0f} MB in the worker's tables ({largest}){since}"
 
 
-def _workers(redis: Mapping[str, Any], sessions: int) -> Text:
+def _workers(redis: Mapping[str, Any], living: Sequence[Registered]) -> Text:
+    """Who has a session in Postgres, and when each reported to Redis; a dead worker has its last report only."""
     if not redis["reachable"]:
         error = f"Redis does not answer ({redis['error']}): new jobs wait there"
-        return Text(f"{sessions} with a session in Postgres; {error}", "red")
-    names = ", ".join(redis["workers"])
-    return Text(names or "none has reported within ten seconds", "" if names else "red")
+        return Text(f"{len(living)} with a session in Postgres; {error}", "red")
+    seen: Mapping[str, float] = redis["workers"]
+    dead = sorted(seen.keys() - {each.name for each in living})
+    gone = [f"{name} (gone; last seen {seen[name]:.0f} s ago)" for name in dead]
+    several = len(versions(living)) > 1
+    names = [
+        f"{each.name}{f', {each.version}' if several else ''} "
+        + (f"(last seen {seen[each.name]:.0f} s ago)" if each.name in seen else "(has not reported to Redis)")
+        for each in living
+    ]
+    return Text(", ".join(names + gone) or "none has reported within ten seconds", "" if living and not gone else "red")
 
 
 def _sevdesk(account: AccountStatus, redis: Mapping[str, Any], workers: int) -> Text:

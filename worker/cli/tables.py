@@ -19,6 +19,7 @@ WIDE = 160
 # Columns that hold sentences, and those that hold ids of jobs and exports.
 SENTENCES, IDS = frozenset({"why", "next step", "cause", "detail", "text"}), frozenset({"job", "export"})
 NOTHING = "-"
+GENERATED = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # ids that a program made
 
 
 def facts(*rows: tuple[str, str | Text]) -> Table:
@@ -51,7 +52,7 @@ class FittingTable(Table):
             yield Text(_line(row, widths), overflow="fold")
             for place, name in enumerate(self.names):
                 if name in SENTENCES and cells[place] != NOTHING:
-                    yield Padding(Text(f"{name}: {cells[place]}", overflow="fold"), (0, 0, 0, 2))
+                    yield Padding(Text(f"{name}: {short_commands(cells[place])}", overflow="fold"), (0, 0, 0, 2))
         yield ""
 
 
@@ -87,7 +88,15 @@ def money(amount: Decimal, currency: str) -> str:
     return f"{whole}.{cents.rstrip('0').ljust(2, '0')} {currency}"
 
 
+def short_commands(text: str) -> str:
+    """A sentence whose commands name ids by their first eight digits, as they may be typed."""
+    return re.sub(
+        rf"(sevdesk-worker (?:[a-z_-]+ )+(?:invoice_id=)?)({GENERATED})(?![0-9a-f-])",
+        lambda found: found[1] + short_id(found[2]),
+        text,
+    )
+
+
 def short_id(text: str) -> str:
     """The first eight digits of a generated id, which every command takes for the whole; other ids unchanged."""
-    generated = re.fullmatch("[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text)
-    return text[:SHORT_ID] if generated else text
+    return text[:SHORT_ID] if re.fullmatch(GENERATED, text) else text

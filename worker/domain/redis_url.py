@@ -5,7 +5,7 @@ time-outs, and takes a database that is no number for 0 (all measured, 5.3.1).
 """
 
 import re
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 _TLS_OPTIONS = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname")
 _ACCOUNT_OPTIONS = ("username", "password")  # redis-py's form for sockets
@@ -58,6 +58,14 @@ def _options(query: str, *, tls: bool) -> dict[str, str]:
     if options.get("ssl_cert_reqs") == "none" and options.get("ssl_check_hostname", "").lower() == "true":
         raise ValueError("has ssl_check_hostname=true with ssl_cert_reqs=none, which checks no name")
     return options
+
+
+def redis_place(url: str) -> str:
+    """Server and database of a URL that can be read, without account and options: HOST:PORT/0."""
+    parts, options = urlsplit(url), dict(parse_qsl(urlsplit(url).query))
+    database = options.get("db") or ("" if parts.scheme == "unix" else parts.path.strip("/")) or "0"
+    server = parts.path if parts.scheme == "unix" else f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
+    return f"{server}/{database}"
 
 
 def checks_hostname(options: dict[str, str]) -> bool:

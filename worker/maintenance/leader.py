@@ -5,6 +5,7 @@ import contextlib
 
 import structlog
 
+from worker.maintenance.agreement import Agreement
 from worker.maintenance.maintenance import Maintenance
 from worker.maintenance.restore_watch import RestoreWatch
 from worker.observability.outage import Outage
@@ -23,10 +24,16 @@ class Leadership:
     """`lost` is to be set when the lock session ends."""
 
     def __init__(
-        self, locks: LockSession, claims: ClaimLoop, maintenance: Maintenance, restores: RestoreWatch, postgres: Outage
+        self,
+        locks: LockSession,
+        claims: ClaimLoop,
+        maintenance: Maintenance,
+        restores: RestoreWatch,
+        agreement: Agreement,
+        postgres: Outage,
     ) -> None:
         self._locks, self._claims, self._maintenance, self._postgres = locks, claims, maintenance, postgres
-        self._restores = restores
+        self._restores, self._agreement = restores, agreement
         self.lost = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -44,6 +51,8 @@ class Leadership:
                         connected_before = True
                     else:
                         await self._restores.check()
+                    async with survived("maintenance", self._postgres):  # whoever cannot register may lead all the same
+                        await self._agreement.register()
                     if await self._locks.lead() and (self._task is None or self._task.done()):
                         log.info("leader.elected")
                         self._task = asyncio.create_task(self._maintenance.run())

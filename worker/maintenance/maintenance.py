@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import structlog
 
 from worker.domain.ledger import JobRef
+from worker.maintenance.agreement import Agreement
 from worker.maintenance.retention import clean
 from worker.maintenance.scheduler import start_due
 from worker.observability.metrics import Metrics
@@ -33,6 +34,8 @@ TICK_SECONDS = 5.0
 MISSING_SECONDS, MISSING_GRACE_SECONDS, MAX_MISSING = 15.0, 60.0, 500
 # For invoices that sevDesk did not have at a first look (GONE_AFTER).
 LOOK_SECONDS = 5.0
+# Until the log tells of a worker with other settings; that worker itself tells at once.
+COMPARE_SECONDS = 10.0
 # What is old is deleted by pages, all of it within hours.
 CLEAN_SECONDS, CLEAN_PAUSE = 6 * 3600.0, 0.1
 # Prometheus usually scrapes every 15 to 60 s.
@@ -49,13 +52,14 @@ class Maintenance:
         store: Store,
         metrics: Metrics,
         postgres: Outage,
+        agreement: Agreement,
         *,
         scheduled: bool,
         measured: bool,
         retention_days: int,
         gone_after: float,
     ) -> None:
-        self._gone_after = gone_after
+        self._gone_after, self._agreement = gone_after, agreement
         self.store, self.metrics, self._postgres, self._retention_days = store, metrics, postgres, retention_days
         self._scheduled, self._measured = scheduled, measured
 
@@ -68,6 +72,7 @@ class Maintenance:
             (FORGOTTEN_SECONDS, self._promote_forgotten),
             (MISSING_SECONDS, self._request_missing),
             (CLEAN_SECONDS, self._clean),
+            (COMPARE_SECONDS, self._agreement.compare),
             *([(TICK_SECONDS, self._schedule), (LOOK_SECONDS, self._look_again)] if self._scheduled else []),
             *([(MEASURE_SECONDS, self._measure), (BUSINESS_SECONDS, self._measure_business)] if self._measured else []),
         ]

@@ -5,13 +5,15 @@ from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, datetime
 from time import monotonic
 
+from worker.domain.agreement import NEXT_STEP, contradictions, versions
 from worker.domain.health_check import Check, check_that
 from worker.domain.schedule import is_allowed
+from worker.maintenance.agreement import registered
 from worker.operator.checks_views import advice_about, reference_tables, view_checks
 from worker.operator.health import not_allowed, restored
 from worker.operator.leader import silent_leader
 from worker.operator.rows import AccountRow
-from worker.settings import Settings
+from worker.settings import AGREED, Settings
 from worker.store import CONNECTION_LOST, MIGRATION_MISSING, STATEMENT_TIMEOUT, Store, postgres_cause
 from worker.store.probe import PostgresError, probe_locks, unfit_statements
 from worker.store.rows import ClockRow, ConfigRow, ForeignLocksRow, Row
@@ -50,6 +52,7 @@ async def postgres_checks(settings: Settings) -> list[Check]:
             *await _fail_on_error("session locks", _locks(settings), "Check DATABASE_LOCK_URL."),
             *await _fail_on_error("foreign locks", _foreign_locks(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error("migrations", _migrations(store, settings), "Run sevdesk-worker migrate."),
+            *await _fail_on_error("settings", _settings(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error("sync interval", _interval(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error("restore", _restore(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error(
@@ -94,6 +97,16 @@ async def _foreign_locks(store: Store) -> list[Check]:
     bad = f"Locks of the worker's kind are held by {who}: jobs may wait for them. "
     bad += "Ask who that is; SELECT pg_terminate_backend(PID) ends the session."
     return [check_that("foreign locks", not rows, "Nobody but workers holds their locks.", bad)]
+
+
+async def _settings(store: Store) -> list[Check]:
+    """Whether the living workers have the same settings, where they must; which releases run is only told."""
+    workers = await registered(store)
+    found = contradictions(workers, AGREED)
+    running = "; ".join(f"{version}: {', '.join(names)}" for version, names in versions(workers).items())
+    good = f"All living workers have the same settings, where they must. By release: {running or 'none runs'}."
+    return [check_that("settings", not found, good, " ".join(each.sentence() for each in found), "warn",
+                       next_step=NEXT_STEP)]  # fmt: skip
 
 
 def locks_refused(settings: Settings) -> str:

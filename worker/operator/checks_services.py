@@ -8,7 +8,7 @@ from sevdesk_client.errors import SevDeskError, TokenRefused
 from worker.domain.account_checks import templates_check, version_check
 from worker.domain.health_check import Check, check_that
 from worker.observability.unknown_answers import NEXT_STEP, unknown_answers
-from worker.operator.connections import living_workers, open_account, other_account_of, read_health, redis_client
+from worker.operator.connections import last_reports, open_account, other_account_of, read_health, redis_client
 from worker.queue.message import WAKE_CHANNEL
 from worker.settings import Settings
 from worker.steps.sevdesk_account import SevdeskAccount
@@ -39,15 +39,15 @@ async def redis_checks(settings: Settings) -> list[Check]:
             missing = await _missing_commands(client)
             info: dict[str, Any] = {} if "INFO" in missing else await client.info()
             snapshots = await _snapshots(client)
-            workers = await living_workers(client)
+            workers = await last_reports(client)
             seen = (await read_health(client)).check(datetime.now(UTC))
             new = await unknown_answers(client)
     except (RedisError, OSError, ValueError) as error:
         does = "refuses" if isinstance(error, ResponseError) else "does not answer"
         return [Check("redis", "fail", f"Redis {does}: {redis_cause(error)}. Check REDIS_URL.")]
     bad = "No worker has reported within ten seconds. Start one: sevdesk-worker run."
-    names = workers or []
-    running = check_that("workers", bool(names), f"{len(names)} running: {', '.join(names)}.", bad, "warn")
+    names = [f"{name} ({seconds:.0f} s ago)" for name, seconds in (workers or {}).items()]
+    running = check_that("workers", bool(names), f"Have reported: {', '.join(names)}.", bad, "warn")
     lost = [f"{whose} {right}: {RIGHTS[right]}." for right, whose in missing.items()]
     rights = check_that("redis rights", not lost, "The Redis user has every right.", " ".join(lost), "warn")
     shown = ", ".join(new[:MAX_SHOWN]) + (f" and {len(new) - MAX_SHOWN} more" if len(new) > MAX_SHOWN else "")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # arq's sorted set of waiting jobs, and the prefix of the keys by which workers report.
 QUEUE, HEALTH = "arq:queue", "arq:queue:health-check:"
+# Seconds for which arq keeps a worker's report: one more than passes between two.
+REPORT_KEPT = 11.0
 # Longest wait for one answer of Redis: an operator or a container's check is waiting.
 REDIS_SECONDS = 2.0
 
@@ -41,31 +43,42 @@ async def redis_client(url: str) -> AsyncIterator["Redis"]:
         await client.aclose()
 
 
-async def living_workers(client: "Redis") -> list[str] | None:
-    """The names of the workers that have reported within the last ten seconds; None where SCAN is not allowed."""
+async def last_reports(client: "Redis") -> dict[str, float] | None:
+    """Name of a worker -> seconds since it reported, by name; None where SCAN is not allowed.
+
+    A worker reports every ten seconds; one that has not done so for eleven is left out.
+    """
     from redis.exceptions import ResponseError
 
     try:
-        keys = [key async for key in client.scan_iter(match=f"{HEALTH}*", count=5000)]
+        keys = sorted([key async for key in client.scan_iter(match=f"{HEALTH}*", count=5000)])
     except ResponseError:
         return None
-    return sorted(key.decode(errors="replace").removeprefix(HEALTH) for key in keys)
+    async with client.pipeline(transaction=False) as pipe:
+        for key in keys:
+            pipe.pttl(key)
+        left = await pipe.execute()
+    return {
+        key.decode(errors="replace").removeprefix(HEALTH): max(REPORT_KEPT - ms / 1000, 0.0)
+        for key, ms in zip(keys, left, strict=True)
+        if ms > 0
+    }
 
 
 async def redis_state(settings: Settings) -> dict[str, Any]:
-    """`reachable`, `workers`, `in_inbox` (jobs in arq's queue), `error_budget_left`, `sevdesk`; else `error`."""
+    """`reachable`, `workers` (as `last_reports`), `in_inbox`, `error_budget_left`, `sevdesk`; else `error`."""
     from redis.exceptions import RedisError
 
     from worker.observability.redis_cause import redis_cause
 
     try:
         async with redis_client(settings.redis_url) as client:
-            workers, waiting = await living_workers(client), int(await client.zcard(QUEUE))
+            workers, waiting = await last_reports(client), int(await client.zcard(QUEUE))
             left = await error_budget_left(client, settings)
-            known = {"workers": workers or [], "in_inbox": waiting, "error_budget_left": left}
+            known = {"workers": workers or {}, "in_inbox": waiting, "error_budget_left": left}
             return {"reachable": True, **known, "sevdesk": await read_health(client)}
     except (RedisError, OSError, ValueError) as error:
-        unknown: dict[str, Any] = {"workers": [], "in_inbox": None, "error_budget_left": None, "sevdesk": None}
+        unknown: dict[str, Any] = {"workers": {}, "in_inbox": None, "error_budget_left": None, "sevdesk": None}
         return {"reachable": False, **unknown, "error": redis_cause(error)}
 
 

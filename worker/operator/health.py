@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from worker.domain.health_check import Check, check_that
 from worker.domain.schedule import ALLOWED, MISSED_SYNCS, is_allowed
 from worker.gate.budget import SLOW_SHARE
-from worker.operator.connections import error_budget_left, living_workers, other_account, read_health, redis_client
+from worker.operator.connections import error_budget_left, last_reports, other_account, read_health, redis_client
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # A job that met another account is tried again every minute, and each time that is noted.
 OTHER_ACCOUNT_SECONDS = 180.0
+NONE_EVER = Check("worker", "fail", "no worker has run on this database yet. Start one: sevdesk-worker run.")
 # For all checks together: a container's check is usually given five seconds.
 SECONDS = 4.0
 
@@ -35,7 +36,9 @@ async def health_checks(settings: Settings, *, here: bool, sync_within: float | 
         _within_time_limit("postgres", _postgres(settings, sync_within)),
         _within_time_limit("redis", _redis(settings, here)),
     )
-    return [check for group in groups for check in group]
+    checks = [check for group in groups for check in group]
+    # It says more than that none has reported to Redis.
+    return [each for each in checks if NONE_EVER not in checks or each.name != "worker" or each == NONE_EVER]
 
 
 async def _within_time_limit(name: str, checks: Awaitable[list[Check]]) -> list[Check]:
@@ -62,7 +65,8 @@ def other_account_seen(account: "AccountRow") -> str | None:
     """A sentence if some worker's token has belonged to another account within OTHER_ACCOUNT_SECONDS."""
     if account["other_account_age"] is None or account["other_account_age"] > OTHER_ACCOUNT_SECONDS:
         return None
-    return other_account(account["account_id"], account["other_account_id"] or "another")
+    differs = other_account(account["account_id"], account["other_account_id"] or "another")
+    return f"Worker {account['other_account_worker']}: {differs}"
 
 
 def restored(account: "AccountRow") -> str | None:
@@ -84,39 +88,45 @@ async def _postgres(settings: Settings, sync_within: float | None) -> list[Check
     )
     try:
         account: AccountRow = await store.query("account")
+        started = await store.query("any_worker_ever")
     finally:
         await store.close()
     answers = Check("postgres", "ok", "answers.")
-    if not account["token_configured"]:
+    known = [answers] if started else [answers, NONE_EVER]
+    if started and not account["token_configured"]:
         return [answers, Check("sync", "ok", "no token, so no payment sync is expected.")]
     if sync_within == 0:  # for a container, where a restart would mend none of what follows
-        return [answers]
+        return known
     if (other := other_account_seen(account)) is not None:
-        return [answers, Check("account", "fail", other)]
+        return [*known, Check("account", "fail", other)]
     if (forgets := restored(account)) is not None:
-        return [answers, Check("restore", "fail", forgets)]
+        return [*known, Check("restore", "fail", forgets)]
     if not is_allowed(minutes := account["payment_sync_interval_minutes"]):
-        return [answers, Check("sync", "fail", not_allowed(minutes))]
+        return [*known, Check("sync", "fail", not_allowed(minutes))]
     limit = sync_within * 60 if sync_within else minutes * 60 * MISSED_SYNCS
     age = account["sync_age"]
     if age is None:
-        return [answers, Check("sync", "ok", "no payment sync has been made yet.")]
+        return [*known, Check("sync", "ok", "no payment sync has been made yet.")]
     text = f"the last payment sync was {age:.0f} s ago, {limit:.0f} s allowed."
-    return [answers, check_that("sync", age <= limit, text, text)]
+    return [*known, check_that("sync", age <= limit, text, text)]
 
 
 async def _redis(settings: Settings, here: bool) -> list[Check]:
     async with redis_client(settings.redis_url) as client:
         await client.ping()
-        alive = await living_workers(client)
+        alive = await last_reports(client)
         left = await error_budget_left(client, settings)
         seen = await read_health(client)
     answers = Check("redis", "ok", "answers.")
     where = " on this host" if here else ""
     ours = [
-        name for name in alive or () if not here or name.rpartition(":")[0].rpartition(":")[0] == socket.gethostname()
+        seconds
+        for name, seconds in (alive or {}).items()
+        if not here or name.rpartition(":")[0].rpartition(":")[0] == socket.gethostname()
     ]
-    text = f"{len(ours) or 'no'} worker{where} has reported within ten seconds."
+    text = f"no worker{where} has reported within ten seconds."
+    if ours:
+        text = f"workers{where} that have reported: {len(ours)}, the last one {min(ours):.0f} s ago."
     unknown = Check("worker", "ok", "which workers run is not known, for Redis does not allow SCAN.")
     running = unknown if alive is None else check_that("worker", bool(ours), text, text)
     checks = [answers, running, seen.check(datetime.now(UTC))]

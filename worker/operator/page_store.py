@@ -89,6 +89,8 @@ class PageStore(ReadingStore):
                 return self._links.get((values["party_kind"], values["party_id"]))
             case "load_deal_invoices":
                 return self._of_deal(values["deal_id"], values["invoice_id"], values["document_kinds"])
+            case "publications_ahead":
+                return None  # whatever is under way now is over when the month is published
             case "find_open_intent" if values["subject"] not in self._in_doubt:
                 return None
             case _:

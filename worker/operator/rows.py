@@ -23,6 +23,7 @@ class AccountRow(TypedDict):
     next_sync_at: datetime | None
     account_id: str | None
     other_account_id: str | None  # that a worker's token belonged to, which nothing was asked then
+    other_account_worker: str | None
     other_account_age: float | None  # seconds since that was seen last
     restored_at: datetime | None  # when a restore of the database was noticed that `recover` has not followed yet
 

@@ -44,8 +44,7 @@ async def gather(store: Store, found: Found, settings: Settings) -> Situation:
         if found.invoice_id is None
         else await store.query("open_notices", invoice_id=found.invoice_id, most=MAX_NOTICES),
         sevdesk=redis["sevdesk"],
-        # Those of another role show in Redis only; without Redis, jobs in the ledger go on all the same.
-        workers=max(len(redis["workers"]), await store.query("living_workers")),
+        workers=await store.query("living_workers"),
     )
 
 

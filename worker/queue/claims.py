@@ -66,24 +66,24 @@ class ClaimLoop:
         self._arrived = True
         self._wake.set()
 
-    async def take_in(self, incoming: Sequence[IncomingJob]) -> bool:
-        """Record new jobs and start them, in one statement: a job starts sooner so.
+    async def take_in(self, incoming: Sequence[IncomingJob]) -> list[str] | None:
+        """Record new jobs and start them, in one statement: a job starts sooner so. Returns ids that were known before.
 
-        False, and nothing is recorded, if there is no slot for all or the claim failed. Raises one of `OUTAGES`.
+        None, and nothing is recorded, if there is no slot for all or the claim failed. Raises one of `OUTAGES`.
         """
         if not self._locks.alive or self.free_slots < len(incoming):
-            return False
+            return None
         try:
             # Shielded, because an interrupted statement would end the lock session.
-            _, limited = await asyncio.shield(self._claim_once(incoming))
+            _, limited, known = await asyncio.shield(self._claim_once(incoming))
         except OUTAGES:
             raise
         except Exception:
             log.exception("queue.claim_failed")
-            return False  # nothing was recorded: a claim that fails must not keep jobs out of the ledger
+            return None  # nothing was recorded: a claim that fails must not keep jobs out of the ledger
         if limited:
             self._wake.set()
-        return True
+        return known
 
     async def main(self) -> None:
         """Claim until cancelled."""
@@ -115,19 +115,20 @@ class ClaimLoop:
         return False
 
     async def _claim(self) -> int:
-        started, limited = await self._claim_once()
+        started, limited, _ = await self._claim_once()
         while limited and self.free_slots:  # there may be jobs of others behind them
-            more, limited = await self._claim_once()
+            more, limited, _ = await self._claim_once()
             started += more
         return started
 
-    async def _claim_once(self, incoming: Sequence[IncomingJob] = ()) -> tuple[int, int]:
-        """How many jobs were started, and how many were given a later start time."""
+    async def _claim_once(self, incoming: Sequence[IncomingJob] = ()) -> tuple[int, int, list[str]]:
+        """How many jobs were started, how many were given a later start time, and which of `incoming` were known."""
         async with self._claiming:
             ended = self._ended.copy()
             arrived, self._arrived = self._arrived or bool(incoming), False
             try:
                 jobs, limited = await self._locks.claim(self.free_slots, ended, incoming)
+                known = self._locks.known
             except BaseException:
                 self._arrived = self._arrived or arrived
                 raise
@@ -141,7 +142,7 @@ class ClaimLoop:
         for put_off in limited:
             self._metrics.job_limited()
             log.info("job.person_limited", job_id=put_off.job_id, start_at=put_off.start_at, reason=put_off.reason)
-        return len(jobs), len(limited)
+        return len(jobs), len(limited), known
 
     def _end(self, job: Job) -> None:
         task = self.tasks.pop(job.job_id)

@@ -42,7 +42,7 @@ SIGNED_DISMISS = "With JOB_SIGNING_KEYS arq's abort set counts for nothing; use 
 FORBIDDEN_WAIT = 60.0
 # Tie-break for equal enqueue times: the order of kinds in `jobs.KINDS`, which is that of an invoice's life.
 KIND_POSITION = {kind: position for position, kind in enumerate(jobs.KINDS)}
-HEALTH_SECONDS = 10
+HEALTH_SECONDS = 10  # arq keeps each report a second longer, which `operator/connections.py` counts on
 
 
 async def _unused(ctx: dict[Any, Any]) -> None:
@@ -153,9 +153,12 @@ class InboxWorker(Worker):
         poison = [job.job_id for job in incoming if job.problem]
         known = await self.store.known_jobs(poison) if poison else set()
         new = [job if job.proven else under_digest(job) for job in incoming if job.job_id not in known]
-        if not new or (not poison and await self._claims.take_in(new)):
-            return
+        before = await self._claims.take_in(new) if new and not poison else None
+        if before is not None or not new:
+            return self._tell_known(before or sorted(known))
         rows = await self.store.take_in_jobs(new)
+        recorded = {row["job_id"] for row in rows}
+        self._tell_known([*sorted(known), *(job.job_id for job in new if job.job_id not in recorded)])
         for row in rows:
             if row["state"] == "rejected":
                 log.warning("job.rejected", job_id=row["job_id"], problem=row["problem"], reason=row["error"])
@@ -168,6 +171,12 @@ class InboxWorker(Worker):
                 )
         if any(row["state"] == "queued" for row in rows):
             self._claims.arrived()
+
+    def _tell_known(self, job_ids: Sequence[str]) -> None:
+        """Log that entries changed nothing; usually a producer uses an id twice. Once a minute at most."""
+        if job_ids and self._postgres.is_news("known"):
+            reason = "The ledger has a job with this id already, so the entry was removed and changes nothing."
+            log.info("inbox.job_known", job_id=job_ids[0], entries=len(job_ids), reason=reason)
 
     async def _dismiss(self, members: Sequence[bytes]) -> None:
         """End the jobs that arq's abort set names, of those that have not been started. It cannot be signed."""

@@ -17,11 +17,14 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from worker.domain.redis_url import checks_hostname, read_redis_url
 from worker.observability.redis_cause import CLUSTER
 
+# Until a server that says nothing counts as lost.
+ANSWER_SECONDS, CONNECT_SECONDS = 5.0, 2.0
+
 
 def connect_redis(url: str) -> ArqRedis:
     """A client with its own pool: arq's has no socket time-out and no keep-alive, and does not decode passwords.
 
-    Time-outs: 5 s to answer, 2 s to connect; a command is tried 3 times within about a second.
+    A command is tried 3 times, within about a second if it is refused.
     """
     pool = BlockingConnectionPool.from_url(
         url,
@@ -29,8 +32,8 @@ def connect_redis(url: str) -> ArqRedis:
         **({} if url.startswith("unix:") else {"socket_keepalive": True}),  # redis-py has none for a socket file
         max_connections=50,
         timeout=10,
-        socket_timeout=5,
-        socket_connect_timeout=2,
+        socket_timeout=ANSWER_SECONDS,
+        socket_connect_timeout=CONNECT_SECONDS,
         health_check_interval=15,
         retry=Retry(ExponentialBackoff(cap=1, base=0.05), 3),
         retry_on_error=[RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError],

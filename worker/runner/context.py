@@ -30,7 +30,7 @@ from worker.domain.payloads import CancelInvoice, CreditInvoice, Payload, Publis
 from worker.domain.recipients import PartyKey, Recipient, addressed_to, resolve
 from worker.settings import Settings
 from worker.steps.missing import gone_before
-from worker.steps.step import LedgerMail, Sending, StepContext
+from worker.steps.step import Ahead, LedgerMail, Sending, StepContext
 from worker.store import Store
 from worker.store.rows import Row, UnknownValue, from_row, handback_of
 
@@ -41,7 +41,7 @@ DUTY_LEVELS = {DutyMode.WARN: Level.WARN, DutyMode.PARK: Level.PARK, DutyMode.AU
 async def load_context(
     store: Store, job: Job, payload: Payload, invoice_id: UUID, settings: Settings
 ) -> StepContext | None:
-    """Everything the steps need, read in at most five round trips; None if there is no such invoice.
+    """Everything the steps need, read in at most six round trips; None if there is no such invoice.
 
     Raises what any method of `Store` may raise, and `UnknownValue` for a status or document kind that it does not know.
     """
@@ -61,8 +61,7 @@ async def load_context(
         recipient = addressed_to((document.party_kind, document.party_id), parties)
     link = await store.load_contact_link(recipient.party) if isinstance(recipient, Recipient) else None
     publishing = isinstance(payload, PublishInvoice) and handback.sync_status is not SyncStatus.SYNCED
-    sevdesk_type = _sevdesk_type(row, settings)  # raises before anything looks at the kind
-    form = _final_invoice_form(payload, row, settings)
+    sevdesk_type, form = _sevdesk_type(row, settings), _final_invoice_form(payload, row, settings)  # may raise
     deal_invoices = await _deal_invoices(store, job, invoice) if publishing else ()
     since, by_duty = None, bool(document and document.content.get("e_invoice_by_duty"))
     if publishing and isinstance(recipient, Recipient):
@@ -88,6 +87,7 @@ async def load_context(
         issue_date_max_age=settings.issue_date_max_age,
         final_invoice_form=form,
         deal_invoices=deal_invoices,
+        ahead=await _ahead(store, invoice_id) if publishing and settings.publish_in_order else None,
         warned=frozenset(row["warned"]),
         changes_told=frozenset(row["changes_told"]),
         mail_ledger=tuple(_ledger_mail(*columns) for columns in row["mail_ledger"]),
@@ -160,6 +160,11 @@ async def _deal_invoices(store: Store, job: Job, invoice: Invoice) -> tuple[Deal
         from_row(DealInvoice, row, items=tuple(map(_position, row["positions"])), credited=_credited(row["subtotals"]))
         for row in rows
     )
+
+
+async def _ahead(store: Store, invoice_id: UUID) -> Ahead | None:
+    row: Row | None = await store.query("publications_ahead", invoice_id=invoice_id)
+    return None if row is None else from_row(Ahead, row)
 
 
 def _credited(notes: list[Row]) -> tuple[tuple[Decimal, Sums], ...]:

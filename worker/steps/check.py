@@ -14,6 +14,7 @@ from worker.domain.skonto import wrong_skonto
 from worker.domain.tax_rules import findings, shown_tax
 from worker.steps.contact_person import unlisted_contact_person
 from worker.steps.deal_check import awaits_other, deal_findings, parking, warning
+from worker.steps.publish_order import draft_awaits_turn
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import DRAFT_WRITES, Step, StepContext, StepResult, WriteOutcome, is_synced
 
@@ -23,7 +24,7 @@ async def look_publishable(context: StepContext, account: SevdeskAccount) -> Ste
 
     Then the checks whose level is a setting. Raises `SevDeskError` where one needs facts about the account.
     """
-    if (stop := _why_not_publishable(context)) is not None:
+    if (stop := _why_not_publishable(context) or draft_awaits_turn(context)) is not None:
         return StepResult(stop=stop, outcome=WriteOutcome.UNKNOWN)
     if (stop := await unlisted_contact_person(context, account)) is not None:
         return StepResult(stop=stop, outcome=WriteOutcome.UNKNOWN)

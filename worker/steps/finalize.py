@@ -10,6 +10,7 @@ from worker.domain.problems import problem
 from worker.steps.deal_check import late_warnings
 from worker.steps.field_map import TEMPLATE_ID
 from worker.steps.payments import DRAFT, Receivable, cancellations, closed_without_day, compare, recordable
+from worker.steps.publish_order import awaits_turn
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import (
     Intent,
@@ -47,6 +48,8 @@ async def look_finalize(context: StepContext, account: SevdeskAccount) -> LookRe
     assert remote is not None  # `publish` looks in every attempt, and goes on only with our sums
     if remote.status != DRAFT:
         return await adopt_finalized(context, remote, account)
+    if (turn := awaits_turn(context)) is not None:
+        return StepResult(stop=turn)
     return Intent("send_by", remote.id, context)
 
 

@@ -102,6 +102,14 @@ class LedgerMail:
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """Earlier invoices that jobs are publishing and that have no number yet: the nearest one, and how many."""
+
+    nearest: str
+    invoices: int
+
+
+@dataclass(frozen=True, slots=True)
 class StepContext:
     """Everything a step may know about one invoice. The runner loads it and updates it after each step."""
 
@@ -142,6 +150,7 @@ class StepContext:
     credit_notes: tuple[CreditNote, ...] = ()  # over parts of the invoice, the oldest first
     # Numbers of credit notes: True if one of ours has it, False if one of another invoice may be getting it right now.
     credit_numbers: Mapping[str, bool] = field(default_factory=dict)
+    ahead: Ahead | None = None  # with PUBLISH_IN_ORDER, for its publication only
     gone_after: float = 0.0  # seconds between the two looks that must find nothing
     missing_for: float | None = None  # seconds since a first look found nothing; None: there was none
     gone_before: bool = True  # an earlier attempt missed something in sevDesk, so that this one may conclude from it

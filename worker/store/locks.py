@@ -47,16 +47,23 @@ class LockSession:
     ) -> None:
         self._url, self._worker, self._limit, self._billing_schema = url, worker, limit, billing_schema
         self._on_lost, self._on_request = on_lost, on_request
+        self._own_subject = f"worker:{worker}"
         self._connection: asyncpg.Connection[Any] | None = None
         self._statement_lock = asyncio.Lock()  # a connection runs one statement at a time
         self.held: set[str] = set()  # order keys of the running jobs, and other locked subjects
         self._freed = asyncio.Condition()  # notified when a subject of this process is released
+        self.known: list[str] = []  # of the jobs read from Redis for the last claim, those that the ledger had already
         self._since_system = 0  # jobs of people started since the last one that nobody asked for
 
     @property
     def alive(self) -> bool:
         """False once the connection, and with it every lock, is known to be lost."""
         return self._connection is not None and not self._connection.is_closed()
+
+    @property
+    def registered(self) -> bool:
+        """Whether this session has put its worker on record."""
+        return self._own_subject in self.held
 
     async def connect(self) -> None:
         """Open a new session, which holds no locks yet."""
@@ -134,6 +141,14 @@ class LockSession:
                 await connection.fetchval("SELECT 1")
             return LEADER in self.held
 
+    async def register(self, version: str, settings: Mapping[str, str]) -> None:
+        """Put this worker on record as living until the session ends."""
+        async with self._session() as connection:
+            await run_statement(connection, "lock_subject", subject=self._own_subject)
+            given = {"name": self._worker, "version": version, "settings": dict(settings)}
+            await run_statement(connection, "register_worker", **given)
+            self.held.add(self._own_subject)
+
     async def claim(
         self, slots: int, released: Sequence[str] = (), incoming: Sequence[IncomingJob] = ()
     ) -> tuple[list[Job], list[LimitedJob]]:
@@ -161,6 +176,8 @@ class LockSession:
                 # A failed statement is rolled back, but session locks that it took stay.
                 await run_statement(connection, "unlock_all_but", held=list(self.held))
                 raise
+            recorded = {row["job_id"] for row in rows}
+            self.known = [job.job_id for job in incoming if job.job_id not in recorded]
             started = [row for row in rows if row["state"] == "running"]
             self.held.difference_update(released)
             self.held.update(row["order_key"] for row in started)

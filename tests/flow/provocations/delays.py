@@ -5,7 +5,7 @@ from typing import Any
 
 from flow.books import control, order_fault, until
 from flow.provocations.exporting import NOVEMBER, OCTOBER, START, held
-from flow.provocations.publishing import SAVE
+from flow.provocations.publishing import FINALIZE, SAVE
 from flow.provocations.sevdesk import WRONG_TOKEN
 from flow.provocations.table import provokes, refusal
 from flow.stage import Stage
@@ -74,6 +74,16 @@ async def advance_that_is_being_published(stage: Stage) -> Any:
         return await stage.seen(
             await stage.billing.enqueue("publish_invoice", invoice_id=final), "deal_invoice_under_way"
         )
+
+
+@provokes("earlier_invoice_under_way", worker=PATIENT | {"publish_in_order": True}, other="INV-9", number="INV-10")
+async def earlier_invoice_without_a_number(stage: Stage) -> Any:
+    earlier, later = [await stage.billing.usual_invoice(invoice_number=number) for number in ("INV-9", "INV-10")]
+    async with stage.sevdesk.held(FINALIZE) as hold:
+        await stage.billing.enqueue("publish_invoice", invoice_id=earlier)
+        await hold.reached()
+        job_id = await stage.billing.enqueue("publish_invoice", invoice_id=later)
+        return await stage.seen(job_id, "earlier_invoice_under_way")
 
 
 @provokes("worker_stalled", worker={"write_quarantine": STALLED * 10})

@@ -51,7 +51,9 @@ async def company_without_iban(stage: Stage) -> Any:
 @provokes("sevdesk_object_gone")
 async def pdf_of_a_deleted_invoice(stage: Stage) -> Any:
     invoice = await stage.published()
-    await control(stage.sevdesk, "POST", "delete", {"invoice_id": await stage.there(invoice)})
+    there = await stage.there(invoice)
+    stage.deleted.append(stage.sevdesk.sandbox.account.invoices[int(there)])
+    await control(stage.sevdesk, "POST", "delete", {"invoice_id": there})
     return await stage.billing.do("fetch_invoice_pdf", invoice_id=invoice)
 
 

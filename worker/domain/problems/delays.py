@@ -21,6 +21,10 @@ ENTRIES = (
            "account for the other.",
            "Die Rechnung {other} desselben Geschäfts wird gerade veröffentlicht; {number} wartet darauf, weil eine von "
            "beiden die andere berücksichtigen muss."),
+    _waits("earlier_invoice_under_way",
+           "Invoice {number} gets its number after {other}, which is being published (setting PUBLISH_IN_ORDER).",
+           "Die Rechnung {number} bekommt ihre Nummer nach {other}, die gerade veröffentlicht wird (Einstellung "
+           "PUBLISH_IN_ORDER)."),
     _waits("credit_note_number_busy", "Another credit note with the number {credit_note} is being finished.",
            "Eine andere Gutschrift mit der Nummer {credit_note} wird gerade fertiggestellt."),
     _waits("worker_stalled", "The worker stalled before the call.", "Der Worker stockte vor dem Aufruf."),

@@ -25,7 +25,11 @@ ENTRIES = (
                "Der Inhalt fehlt: abgelaufen, vom falschen Typ oder nie geschrieben."),
     _unreadable("entry_too_large", "The payload has {bytes} bytes; at most {max} are read.",
                 "Der Inhalt hat {bytes} Bytes; höchstens {max} werden gelesen."),
-    _unreadable("entry_not_json", "The payload is not valid JSON.", "Der Inhalt ist kein gültiges JSON."),
+    _unreadable("entry_not_json",
+                "The payload is not valid JSON. arq's own client writes a pickle unless it is given a job_serializer, "
+                "and a pickle is never loaded.",
+                "Der Inhalt ist kein gültiges JSON. arqs eigener Client schreibt ohne job_serializer ein Pickle, und "
+                "das wird nie geladen."),
     _unreadable("entry_holds_nul", "The payload contains a NUL character.", "Der Inhalt enthält ein NUL-Zeichen."),
     _unreadable("entry_too_deep", "The payload is nested deeper than {max} levels.",
                 "Der Inhalt ist tiefer als {max} Ebenen verschachtelt."),

@@ -39,11 +39,15 @@ ENTRIES = (
              "Einer E-Rechnung fehlen Angaben: die der eigenen Firma (Anschrift, IBAN, BIC, Steuernummer) oder die des "
              "Kunden.",
              "Was sevDesk nennt in den Firmeneinstellungen oder beim Kontakt ergänzen", Actor.ACCOUNTANT),
-    _refused("sevdesk_object_gone", "sevDesk no longer has what the worker refers to: it was deleted there.",
-             "Restore it in sevDesk, or clear the reference (sevdesk-worker show names it)",
-             "sevDesk hat nicht mehr, worauf der Worker sich bezieht: es wurde dort gelöscht.",
-             "Es in sevDesk wiederherstellen, oder den Bezug entfernen (sevdesk-worker show nennt ihn)",
-             Actor.ACCOUNTANT),
+    entry("sevdesk_object_gone", Actor.ACCOUNTANT,
+          "sevDesk no longer has what the worker refers to: it was deleted there. sevDesk's answer to {operation}: "
+          "“{answer}”.",
+          f"Restore it in sevDesk, {RETRY} If an invoice stays deleted, let that be noted: sevdesk-worker enqueue "
+          "sync_payments full=true; then: sevdesk-worker dismiss {job} --reason TEXT.",
+          "sevDesk hat nicht mehr, worauf der Worker sich bezieht: es wurde dort gelöscht. Antwort von sevDesk auf "
+          "{operation}: „{answer}“.",
+          f"Es in sevDesk wiederherstellen, {ERNEUT} Bleibt eine Rechnung gelöscht, das festhalten lassen: "
+          "sevdesk-worker enqueue sync_payments full=true; dann: sevdesk-worker dismiss {job} --reason TEXT."),
     _refused("not_a_draft", "sevDesk deletes drafts only, and this document has its number already.",
              "Look at it in sevDesk (the job goes on with what is there)",
              "sevDesk löscht nur Entwürfe, und dieser Beleg hat schon seine Nummer.",

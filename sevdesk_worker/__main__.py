@@ -1,0 +1,5 @@
+"""`python -m sevdesk_worker`."""
+
+from sevdesk_worker import main
+
+main()

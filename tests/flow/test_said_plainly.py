@@ -1,0 +1,96 @@
+"""What an operator stumbled over once: a system that is new, workers that died, entries that change nothing."""
+
+import asyncio
+import json
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from flow.billing import Billing
+from flow.books import until
+from flow.conftest import RunWorker
+from flow.operators import Operator
+from flow.processes import ROOT, environment
+from structlog.testing import capture_logs
+
+from worker.settings import Settings
+
+
+@pytest.fixture
+def operator(settings: Settings, billing: Billing, tmp_path: Path) -> Operator:
+    """At a database with a billing system in it."""
+    return Operator(settings, tmp_path)
+
+
+async def test_health_knows_a_new_system(operator: Operator, billing: Billing, run_worker: RunWorker) -> None:
+    """Before the first worker ever ran that is what it says, once, and of the token it says nothing."""
+    for options in ((), ("--here", "--sync-within", "0")):
+        code, said, _ = await operator.run("health", *options)
+        assert code == 1 and "no worker has run on this database yet. Start one: sevdesk-worker run." in said
+        assert said.count("worker:") == 1 and "token" not in said
+    async with run_worker():
+        await until(lambda: billing.db.fetchval("SELECT count(*) FROM sevdesk_living_workers_v1()"))
+    code, said, _ = await operator.run("health")
+    assert code == 1 and "no worker has reported within ten seconds." in said and "yet. Start" not in said
+
+
+async def test_dead_workers_are_told_apart(operator: Operator, billing: Billing, run_worker: RunWorker) -> None:
+    """Redis keeps a report for eleven seconds; a worker without a session in Postgres is gone all the same."""
+    await billing.redis.set("arq:queue:health-check:host:1:dead", "", px=7_000_000)
+    code, said, _ = await operator.run("status")
+    assert code == 0 and "host:1:dead (gone; last seen 0 s ago)" in said
+    async with run_worker() as app:
+        await until(lambda: billing.redis.exists(f"arq:queue:health-check:{app.name}"))
+        await until(lambda: billing.db.fetchval("SELECT count(*) FROM sevdesk_living_workers_v1()"))
+        _, said, _ = await operator.run("status")
+        assert f"{app.name} (last seen " in said and "host:1:dead (gone" in said
+        assert [each["name"] for each in (await operator.json("status"))["workers"]] == [app.name]
+    job_id = await billing.request("sync_payments")
+    assert (await operator.run("status"))[0] == 3, job_id  # a job waits, and the one that Redis names does not count
+
+
+async def test_used_id_leaves_a_line(billing: Billing, run_worker: RunWorker) -> None:
+    """An entry whose id the ledger has already is dropped; the log says so once in a minute."""
+    invoice, job_id = await billing.usual_invoice(), str(uuid4())
+    with capture_logs() as lines:
+        async with run_worker():
+            for _ in range(3):
+                await billing.enqueue("publish_invoice", job_id=job_id, invoice_id=invoice)
+                await until(lambda: _is_empty(billing))
+                await billing.ended(job_id)
+    told = [line for line in lines if line["event"] == "inbox.job_known"]
+    assert [(line["log_level"], line["job_id"], line["entries"]) for line in told] == [("info", job_id, 1)]
+    assert (await billing.job(job_id))["attempt"] == 1
+
+
+async def _is_empty(billing: Billing) -> bool:
+    return await billing.redis.zcard("arq:queue") == 0
+
+
+BROKEN = """
+from worker.__main__ import main
+from worker.operator.dry_run import DryRunner
+
+async def break_down(*_):
+    raise RuntimeError
+
+DryRunner._look_and_leap = break_down
+main()
+"""
+
+
+@pytest.mark.parametrize("command", [("preview", "INV-77", "--offline"), ("rehearse", "--offline")])
+async def test_logs_leave_the_answer_alone(
+    settings: Settings, billing: Billing, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """An unexpected exception in a dry run is logged to standard error, and standard output stays JSON."""
+    await billing.usual_invoice(invoice_number="INV-77")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", BROKEN, *command, "--json",
+        env=environment(settings, {"PYTHONPATH": str(ROOT)}), cwd=tmp_path, stdout=PIPE, stderr=PIPE,
+    )  # fmt: skip
+    said, problem = await process.communicate()
+    assert "unexpected_error" in json.dumps(json.loads(said)), problem.decode()
+    assert process.returncode == 3 and b"job.unexpected_error" in problem
