@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 
 from flow.billing import Billing, time_to_day
 from flow.books import new_contact
+from flow.holding import HoldableSevdesk
 
 from sevdesk_client.models import InvoiceDraft
-from sevdesk_client.sandbox.http.server import Running
 from worker.domain.recipients import customer_number
 from worker.operator.dry_run import DryRunner, Forecast, ReadingStore
 from worker.operator.forecast import ForecastAccount, ForecastClient
@@ -34,11 +34,12 @@ class Scene:
     """A billing system and a sandbox in which one situation after the other is made."""
 
     billing: Billing
-    sevdesk: Running
+    sevdesk: HoldableSevdesk
     store: Store
     account: SevdeskAccount
     settings: Settings
     random: Random
+    deal_types: tuple[str, ...] = ("EB", "KOP")
 
     async def foreseen(self, invoice: UUID) -> tuple[Forecast, InvoiceDraft | None]:
         """What `preview` decides, and the draft that would be saved."""
@@ -61,7 +62,7 @@ class Scene:
         if self.random.random() < 0.2 and not given.get("is_e_invoice"):
             person = await self.billing.person()
             return await self.billing.invoice(await self.billing.deal(), contact_id=person, **given)
-        deal = await self.billing.deal(await self.billing.company(), deal_type=self.random.choice(("EB", "KOP")))
+        deal = await self.billing.deal(await self.billing.company(), deal_type=self.random.choice(self.deal_types))
         return await self.billing.invoice(deal, **given)
 
     async def to(self, **columns: Any) -> UUID:

@@ -65,6 +65,6 @@ class AccountCheck:
         if account_id is not None:  # sevDesk has always named it so far (live, four peers)
             known = await self._store.account_on_record(account_id, job_id)
             if known != account_id:
-                await self._store.query("other_account_seen", account_id=account_id)
+                await self._store.other_account_seen(account_id)
                 raise HeldBack("any call", "account_differs", AGAIN_SECONDS, account=known, other=account_id)
         self._good_until = monotonic() + GOOD_SECONDS
