@@ -195,6 +195,13 @@ async def test_preview_remembers_the_refusal(scene: Scene, settings: Settings, t
     assert job["state"] == "done" and await writes_of(scene.billing, job["job_id"]) == shown["writes"]
 
 
+async def test_preview_names_unknown_country(scene: Scene, settings: Settings, tmp_path: Path) -> None:
+    """Its id is in no list of sevDesk's, so that there is a problem and no request."""
+    invoice = await scene.to(country_code="XX")
+    shown = await Operator(settings, tmp_path).json("preview", str(invoice), code=3)
+    assert (shown["verdict"], shown["problem"]["code"], shown["body"]) == ("parks", "country_unknown", None)
+
+
 async def test_preview_notices_another_account(scene: Scene, settings: Settings, tmp_path: Path) -> None:
     """The workers with this token would wait."""
     invoice = await scene.usual()

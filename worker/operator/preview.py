@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sevdesk_client import bodies
-from sevdesk_client.errors import TokenRefused
+from sevdesk_client.errors import Refused
 from worker.domain import money
 from worker.domain.advances import Reckoning, reckoning
 from worker.domain.dates import impossible_dates
@@ -163,5 +163,5 @@ async def _save_body(context: StepContext, forecast: Forecast, account: Forecast
             found = await account.forecast.find_contacts(customer_number(context.party))
             link = ContactLink(found[0].id if found else UNKNOWN)
         return bodies.save_invoice(await draft_of(replace(context, link=link), account))
-    except (TokenRefused, HeldBack):  # `problem` says so
+    except (Refused, HeldBack):  # the token, or what sevDesk does not have: `problem` says so
         return None
