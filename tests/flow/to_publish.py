@@ -170,6 +170,12 @@ async def deleted_in_sevdesk(scene: Scene) -> UUID:
     return await scene.spoilt(invoice, "accounting_sync_status", "'drafted'")
 
 
+async def foreign_money(scene: Scene) -> UUID:
+    """XYZ is no currency, which only the XML of an e-invoice shows: that is judged after publishing."""
+    currency = scene.random.choice(("USD", "JPY", "XYZ"))
+    return await scene.usual(currency=currency, **({"is_e_invoice": False} if currency == "XYZ" else {}))
+
+
 async def no_recipient(scene: Scene) -> UUID:
     return await scene.billing.invoice(await scene.billing.deal())
 
@@ -211,7 +217,7 @@ SITUATIONS: dict[str, Situation] = {
     "old day": lambda scene: scene.usual(issue_date=time_to_day() - timedelta(days=40_000)),
     "next year": lambda scene: scene.usual(issue_date=time_to_day() + timedelta(days=400)),
     "wrong skonto": lambda scene: scene.usual(skonto_percent=Decimal(120), skonto_days=5),
-    "foreign money": lambda scene: scene.usual(currency=scene.random.choice(("USD", "JPY", "XYZ"))),
+    "foreign money": foreign_money,
     "no money": lambda scene: scene.usual(items=(("1", "0", "19"),), net_amount="0", tax_amount="0", gross_amount="0"),
     "template": template,
     "contact deleted": contact_deleted,

@@ -61,6 +61,8 @@ GERMAN = {
         "ob ein verknüpfter Kontakt in sevDesk gelöscht wurde, oder mehrere dieselbe Kundennummer haben",
         "was sevDesk ablehnt, obwohl keine Regel von uns es tut, es sei denn, es hat genau diese Anfrage schon "
         "abgelehnt",
+        "das XML, das sevDesk aus einer E-Rechnung macht: die amtlichen Regeln beurteilen es, sobald sie ihre Nummer "
+        "hat",
         "wie lange Aufträge aufeinander warten: auf solche, die gerade laufen, und auf die einer Person über ihrer "
         "Grenze",
     ), strict=True)),
