@@ -151,6 +151,13 @@ ORDER BY CASE WHEN j.state IN ('requested', 'queued', 'running', 'waiting') THEN
          CASE WHEN j.state IN ('done', 'rejected', 'dismissed') THEN -j.seq ELSE j.seq END
 LIMIT 1;
 
+-- name: is_locked$
+-- Whether a process holds the subject's lock.
+SELECT EXISTS (SELECT FROM pg_locks l
+               WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
+                 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                 AND (l.classid::bigint << 32 | l.objid::bigint) = sevdesk_lock_key_v1(:subject));
+
 -- name: job_ahead^
 SELECT job_id, j.kind, j.state, count(*) OVER ()::int AS jobs_ahead
 FROM sevdesk_queue q JOIN sevdesk_jobs j USING (job_id)

@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 
 from flow.billing import Billing, time_to_day
 from flow.books import new_contact
+from flow.holding import HoldableSevdesk
 
 from sevdesk_client.models import InvoiceDraft
-from sevdesk_client.sandbox.http.server import Running
 from worker.domain.recipients import customer_number
 from worker.operator.dry_run import DryRunner, Forecast, ReadingStore
 from worker.operator.forecast import ForecastAccount, ForecastClient
@@ -34,11 +34,12 @@ class Scene:
     """A billing system and a sandbox in which one situation after the other is made."""
 
     billing: Billing
-    sevdesk: Running
+    sevdesk: HoldableSevdesk
     store: Store
     account: SevdeskAccount
     settings: Settings
     random: Random
+    deal_types: tuple[str, ...] = ("EB", "KOP")
 
     async def foreseen(self, invoice: UUID) -> tuple[Forecast, InvoiceDraft | None]:
         """What `preview` decides, and the draft that would be saved."""
@@ -61,7 +62,7 @@ class Scene:
         if self.random.random() < 0.2 and not given.get("is_e_invoice"):
             person = await self.billing.person()
             return await self.billing.invoice(await self.billing.deal(), contact_id=person, **given)
-        deal = await self.billing.deal(await self.billing.company(), deal_type=self.random.choice(("EB", "KOP")))
+        deal = await self.billing.deal(await self.billing.company(), deal_type=self.random.choice(self.deal_types))
         return await self.billing.invoice(deal, **given)
 
     async def to(self, **columns: Any) -> UUID:
@@ -169,6 +170,12 @@ async def deleted_in_sevdesk(scene: Scene) -> UUID:
     return await scene.spoilt(invoice, "accounting_sync_status", "'drafted'")
 
 
+async def foreign_money(scene: Scene) -> UUID:
+    """XYZ is no currency, which only the XML of an e-invoice shows: that is judged after publishing."""
+    currency = scene.random.choice(("USD", "JPY", "XYZ"))
+    return await scene.usual(currency=currency, **({"is_e_invoice": False} if currency == "XYZ" else {}))
+
+
 async def no_recipient(scene: Scene) -> UUID:
     return await scene.billing.invoice(await scene.billing.deal())
 
@@ -210,7 +217,7 @@ SITUATIONS: dict[str, Situation] = {
     "old day": lambda scene: scene.usual(issue_date=time_to_day() - timedelta(days=40_000)),
     "next year": lambda scene: scene.usual(issue_date=time_to_day() + timedelta(days=400)),
     "wrong skonto": lambda scene: scene.usual(skonto_percent=Decimal(120), skonto_days=5),
-    "foreign money": lambda scene: scene.usual(currency=scene.random.choice(("USD", "JPY", "XYZ"))),
+    "foreign money": foreign_money,
     "no money": lambda scene: scene.usual(items=(("1", "0", "19"),), net_amount="0", tax_amount="0", gross_amount="0"),
     "template": template,
     "contact deleted": contact_deleted,

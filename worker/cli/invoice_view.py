@@ -91,6 +91,7 @@ def preview_view(preview: "Preview") -> RenderableType:
         ("template", preview.template_id or "none: sevDesk's default"),
         ("would stop", problem.cause() if problem else "no"),
         ("next step", problem.next_step(job=preview.invoice_number) if problem else "-"),
+        *([("behind", "{kind} {job_id}, {state}".format_map(preview.behind))] if preview.behind else ()),
         *([("stopped before", before.cause())] if before and before != problem else ()),
         *(("warning", warning) for warning in preview.warnings),
         *(("unknown here", what) for what in preview.unknown),

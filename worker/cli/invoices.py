@@ -17,6 +17,9 @@ Subject = Annotated[
 ]
 
 
+WELL = ("publishes", "published")
+
+
 async def invoice_id_of(store: Store, subject: str) -> UUID:
     """The invoice's id. Ends the command with exit code 1 if there is no such invoice."""
     found = await resolve(store, subject)
@@ -85,17 +88,20 @@ def preview(
     offline: Annotated[
         bool, typer.Option("--offline", help="Ask sevDesk nothing: ids only it knows are shown as 0 and named.")
     ] = False,
+    by: Annotated[
+        UUID | None, typer.Option(metavar="UUID", help="The person who would ask for it: their rights and limit count.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what publishing an invoice would do, and send, with nothing written. Exit 3: it would not be published."""
     from worker.cli.invoice_view import preview_view
-    from worker.operator.connections import open_account
+    from worker.operator.connections import open_account_watching
     from worker.operator.preview import Preview, preview_of
 
     async def read(store: Store) -> Preview:
         invoice_id = await invoice_id_of(store, invoice)
-        async with nullcontext() if offline else open_account(settings()) as real:
-            return await preview_of(store, invoice_id, settings(), real)
+        async with nullcontext() if offline else open_account_watching(settings(), store) as real:
+            return await preview_of(store, invoice_id, settings(), real, by)
 
     if not offline:
         require_token()
@@ -105,5 +111,5 @@ def preview(
         if shown[name] is not None:
             shown[name] = shown[name].as_dict(job=result.invoice_number)
     show(as_json, shown, preview_view(result))
-    if result.problem is not None:
+    if result.verdict not in WELL:
         raise typer.Exit(MUST_ACT)

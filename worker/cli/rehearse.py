@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store
+from worker.cli.base import LOOK, MUST_ACT, USAGE, AsJson, cli, fail, require_token, settings, show, with_store
 from worker.cli.saving import HtmlFile, require_new, save_page
+from worker.domain.problems.problem_type import Lang
 from worker.store import Store
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def rehearse(
         bool, typer.Option("--against-sandbox", help="Publish copies into a local sandbox, and compare its documents.")
     ] = False,
     html: HtmlFile = None,
+    language: Annotated[Lang, typer.Option(help="Language of the report.")] = "en",
     as_json: AsJson = False,
 ) -> None:
     """Check every approved invoice as publishing would, and write nothing. Exit 3: some would not be published."""
@@ -37,6 +39,8 @@ def rehearse(
     from worker.operator.shadow import shadow_run
 
     days = [each.date() if each else None for each in (since, until)]
+    if since and until and since > until:
+        fail("--from is later than --to, so that no invoice can be between them.", USAGE)
 
     async def work(store: Store) -> Rehearsal:
         if against_sandbox:
@@ -52,41 +56,29 @@ def rehearse(
     except ImportError:
         fail("--against-sandbox needs the extra sandbox: pip install 'sevdesk-worker[sandbox]'.")
     if html is not None:
-        save_page(html, rehearsal_page(result))
+        from worker.operator.rehearsal_page import rehearsal_page
+
+        save_page(html, rehearsal_page(result, language, datetime.now().astimezone(), *days))
     show(as_json, result, rehearsal_view(result))
     if result.stops:
         raise typer.Exit(MUST_ACT)
 
 
 def rehearsal_view(result: "Rehearsal") -> "RenderableType":
-    """The sums, a table of problems, and what could not be judged."""
+    """The sums, each problem over the full width, and what could not be judged."""
     from rich.console import Group
+    from rich.padding import Padding
+    from rich.text import Text
 
-    from worker.cli.tables import table
+    from worker.cli.tables import facts
     from worker.operator.rehearse import summary
 
-    rows = [
-        (group.count, group.code, group.verdict, group.actor, ", ".join(group.examples), group.cause, group.next_step)
-        for group in result.groups
-    ]
-    columns = ("invoices", "problem", "publishing", "who acts", "first ones", "cause", "next step")
+    told: list[RenderableType] = []
+    for group in result.groups:
+        rest = group.count - len(group.examples)
+        numbers = ", ".join([*group.examples, *([f"and {rest} more"] if rest else [])])
+        told.append(Text(f"{group.count} × {group.code} ({group.verdict}; {group.actor} acts)", style="bold"))
+        about = (("invoices", numbers), ("cause", group.cause), ("next step", group.next_step))
+        told.append(Padding(facts(*about), (0, 0, 1, 2)))
     notes = "\n".join(f"Not judged: {each}." for each in result.not_judged)
-    return Group(summary(result), *([table(columns, rows)] if rows else []), notes)
-
-
-def rehearsal_page(result: "Rehearsal") -> str:
-    """The same as an HTML file."""
-    from worker.domain.html_page import heading, page, paragraph, table
-    from worker.operator.rehearse import summary
-
-    columns = ("Invoices", "Problem", "Who acts", "First ones", "Cause (of the first)", "Next step")
-    parts = [paragraph(summary(result), "bad" if result.stops else "good")]
-    for title, stops in (("Would not be published", True), ("Published with a warning", False)):
-        groups = [group for group in result.groups if group.stops is stops]
-        rows = [
-            (group.count, group.code, group.actor, ", ".join(group.examples), group.cause, group.next_step)
-            for group in groups
-        ]
-        parts += [heading(title), table(columns, rows)] if rows else []
-    notes = [paragraph(f"{each}.", "quiet") for each in result.not_judged]
-    return page("Rehearsal of the approved invoices", [*parts, heading("Not judged"), *notes])
+    return Group(summary(result), "", *told, notes)

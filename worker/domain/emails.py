@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from email_validator import EmailNotValidError, validate_email
@@ -23,11 +24,12 @@ def address_fault(text: str) -> str | None:
             return sign
     if text.count("@") != 1:
         return "@"
-    if not _is_deliverable(text.partition("@")[0] + "@example.com"):
-        return "Local-Part"
-    return None if _is_deliverable(text) else "Domain"
+    if _is_deliverable(text):
+        return None
+    return "Domain" if _is_deliverable(text.partition("@")[0] + "@example.com") else "Local-Part"
 
 
+@lru_cache(maxsize=5000)  # a month has many invoices of the same customers, and this takes 0.1 ms
 def _is_deliverable(address: str) -> bool:
     try:
         found = validate_email(address, check_deliverability=False, allow_smtputf8=False, strict=True)

@@ -6,6 +6,7 @@ rates of today. A member state is named by the prefix of its VAT ids, which for 
 
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 import duty27_eu_vat
@@ -48,6 +49,7 @@ def reduced_rates(state: str) -> frozenset[Decimal]:
     return frozenset(Decimal(str(rate)) for rate in found if rate is not None) - {_OF_VILLAGES.get(state)}
 
 
+@lru_cache(maxsize=1000)
 def highest_rate(day: date) -> Decimal:
     """The highest standard rate of the Union."""
     return max(standard_rate(state, day) for state in _MEMBERS)

@@ -35,6 +35,9 @@ rect { fill: var(--bar) } rect.track { fill: var(--track) } rect.bad { fill: var
 td.chart { width: 35%; vertical-align: middle } td.chart svg { height: .8rem }
 figure { margin: 1rem 0; break-inside: avoid } figure svg { height: 9rem; border-bottom: 1px solid var(--line) }
 figcaption { display: flex; justify-content: space-between; color: var(--quiet); font-size: .87rem; margin: .3rem 0 }
+section { border: 1px solid var(--line); border-radius: .4rem; padding: .8rem 1rem; margin: .8rem 0;
+  break-inside: avoid; overflow-wrap: anywhere }
+h3 { font-size: 1rem; margin: 0 0 .5rem } section p { margin: .3rem 0 }
 @media (max-width: 40rem) { body { margin: 1rem auto; font-size: 14px }
   table { font-size: 12px } th, td { padding: .3rem .2rem } td.chart { width: 12% } }
 @media print { :root { --text: #000; --back: #fff; --line: #bbb; --good: #000; --bad: #000; --quiet: #444; --bar: #555;
@@ -56,6 +59,11 @@ def heading(title: str) -> Html:
 
 def paragraph(sentence: str, tone: Tone = "") -> Html:
     return Html(f'<p class="{tone}">{text(sentence)}</p>\n' if tone else f"<p>{text(sentence)}</p>\n")
+
+
+def card(title: str, parts: Iterable[Html]) -> Html:
+    """Several parts in a frame, under a title of their own."""
+    return Html(f"<section><h3>{text(title)}</h3>\n{''.join(parts)}</section>\n")
 
 
 def figures(told: Iterable[tuple[str, object, Tone]]) -> Html:

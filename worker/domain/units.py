@@ -6,6 +6,7 @@ sevDesk's stock units are known by their `translationCode`; an account may add u
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 PIECE_CODE = "UNITY_PIECE"
 # translationCode of a stock unit, or a name for what has none -> what billing systems write for it.
@@ -74,5 +75,6 @@ def find_unit(written: str, units: Iterable[Unit]) -> Unit | None:
     return None
 
 
+@lru_cache(maxsize=1000)  # of an account's units, for each position
 def _normal(text: str) -> str:
     return " ".join(text.split()).casefold().removesuffix(".")

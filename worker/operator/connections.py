@@ -159,6 +159,25 @@ def _token(settings: Settings) -> str:
 
 
 @asynccontextmanager
+async def open_account_watching(settings: Settings, store: Store) -> AsyncIterator[SevdeskAccount]:
+    """The account as a job would meet it: what holds the workers back holds it back; nobody is told of its calls."""
+    from worker.observability.metrics import Metrics
+    from worker.operator.watching import WatchingGate, account_check
+
+    async with redis_client(settings.redis_url) as client:
+        gate = WatchingGate(
+            client, _token(settings), settings.sevdesk_base_url,
+            name=f"preview:{os.getpid()}", kind=lambda: "publish_invoice", metrics=Metrics(),
+            error_budget=settings.error_budget,
+        )  # fmt: skip
+        await gate.catch_up()
+        check = await account_check(gate, store)
+        async with open_account(settings, check) as account:
+            check.account = account
+            yield account
+
+
+@asynccontextmanager
 async def open_account_gated(settings: Settings) -> AsyncIterator[SevdeskAccount]:
     """The account for many reads, through the workers' shared gate and behind their calls; needs a token, too."""
     from worker.gate.gate import SevdeskGate

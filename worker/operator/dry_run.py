@@ -3,19 +3,24 @@
 sevDesk is a `ForecastAccount`, or any account that may be written to, such as that of a sandbox.
 """
 
+import asyncio
+import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
 from typing import Any, cast
 from uuid import UUID
 
-from sevdesk_client.errors import Refused, SevDeskError, TokenRefused
+from sevdesk_client.errors import Refused, SevDeskError
 from worker.domain.events import LegalWarning
 from worker.domain.invoice import ContactLink, Party, PartyKind
 from worker.domain.jobs import Kind
 from worker.domain.ledger import Change, Job
 from worker.domain.outcome import Done, NotYet, Outcome, Parked, Rejected, Retry
 from worker.domain.payloads import Payload
-from worker.domain.problems import Problem, recorded
+from worker.domain.problems import Problem, problem, recorded
+from worker.gate.gate import HeldBack
 from worker.handlers.write_once import Stop
 from worker.observability.metrics import Metrics
 from worker.operator.forecast import ForecastAccount, ForecastClient
@@ -27,8 +32,10 @@ from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Intent, Step, StepContext, StepResult
 from worker.store import LockSession, Store
 from worker.store.connection import run_statement
+from worker.store.locks import OTHERS_LOCK_SECONDS
 from worker.store.rows import Row
 
+ROOT = Path(__file__).parents[2]
 DRY_RUN = "dry run"  # the id of a job that is in no ledger
 # Steps that read the finalized document.
 READ_DOCUMENT = frozenset({pdf.PDF.name, pdf.XML.name, e_invoice.E_INVOICE.name})
@@ -58,6 +65,13 @@ class ReadingStore(Store):
         """False if no write to the subject is open or was refused."""
         return True
 
+    async def account_on_record(self, account_id: str, job_id: str) -> str:
+        """As it is; nothing is written down."""
+        return (await self.query("account"))["account_id"] or account_id
+
+    async def other_account_seen(self, account_id: str, worker: str) -> None:
+        """Nothing is written down."""
+
     async def record(self, job: Job, changes: Sequence[Change] = (), **given: Any) -> set[UUID]:
         events = [event for change in changes for event in change.events]
         self.warnings += [event for event in events if isinstance(event, LegalWarning)]
@@ -65,7 +79,7 @@ class ReadingStore(Store):
 
 
 class NoLocks:
-    """Other jobs of the same recipient are under way for seconds at most, so that nothing waits for them."""
+    """Nothing is locked, and what others have locked is no hindrance: they hold it for seconds."""
 
     alive = True
 
@@ -74,6 +88,21 @@ class NoLocks:
 
     async def release(self, subject: str) -> None:
         pass
+
+
+class OthersLocks(NoLocks):
+    """Nothing is locked, but what another process has locked is waited for, as a job would."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def hold(self, subject: str, patience: float) -> bool:
+        deadline = monotonic() + patience
+        while await self._store.query("is_locked", subject=subject):
+            if (left := deadline - monotonic()) <= 0:
+                return False
+            await asyncio.sleep(min(OTHERS_LOCK_SECONDS, left))
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +128,10 @@ class Forecast:
 class DryRunner(Runner):
     """Runs a `publish_invoice` job that is in no ledger. One invoice at a time."""
 
-    def __init__(self, store: ReadingStore, account: SevdeskAccount, settings: Settings) -> None:
-        super().__init__(store, cast(LockSession, NoLocks()), account, settings, Metrics())
+    def __init__(
+        self, store: ReadingStore, account: SevdeskAccount, settings: Settings, locks: NoLocks | None = None
+    ) -> None:
+        super().__init__(store, cast(LockSession, locks or NoLocks()), account, settings, Metrics())
         self.reading = store
         self.forecast = account.forecast if isinstance(account, ForecastAccount) else None
         self._begin()
@@ -113,11 +144,11 @@ class DryRunner(Runner):
         if self.forecast:
             self.forecast.begin()
 
-    async def publish(self, invoice_id: UUID) -> Forecast:
-        """What a new job of this invoice would come to."""
+    async def publish(self, invoice_id: UUID, requested_by: UUID | None = None) -> Forecast:
+        """What a new job of this invoice would come to, once it starts."""
         self._begin()
         payload = {"invoice_id": str(invoice_id)}
-        about = (invoice_id, None, None, f"invoice:{invoice_id}")  # the invoice, for nobody, with its order key
+        about = (invoice_id, requested_by, None, f"invoice:{invoice_id}")
         outcome = await self._execute(Job(DRY_RUN, "publish_invoice", payload, "operator", *about, 0, 0, ()))
         return Forecast(
             outcome=outcome,
@@ -132,13 +163,16 @@ class DryRunner(Runner):
         try:
             return await super()._steps(job, kind, payload, account)
         except SevDeskError as error:
-            if not isinstance(error, Refused) or isinstance(error, TokenRefused):
+            if not isinstance(error, Refused | HeldBack):
                 self._error = error
             raise
 
+    def _unexpected(self, error: Exception) -> Outcome:
+        return unexpected(error)
+
     async def _look_and_leap(self, job: Job, context: StepContext, step: Step, account: SevdeskAccount) -> StepContext:
         if step is PUBLISHABLE:
-            context = replace(context, warned=frozenset())  # what has been said before is said again
+            context = context.but(warned=frozenset())  # what has been said before is said again
         if self.forecast:
             if step.name in READ_DOCUMENT and (self.forecast.finalizes or not self.forecast.real):
                 return context
@@ -153,6 +187,7 @@ class DryRunner(Runner):
         self, job: Job, context: StepContext, step: Step, intent: Intent, account: SevdeskAccount
     ) -> tuple[StepResult, int]:
         """No intent is stored."""
+        await account.client.wait_for_turn()
         if self.forecast:
             await self._stop_if_refused_before(step.subject(context), intent, self.forecast)
         self._writes.append(intent.action)
@@ -171,3 +206,13 @@ class DryRunner(Runner):
         known = None if refused is None else recorded(refused["problem"], refused["problem_parameters"])
         if known is not None:
             raise Stop(Parked(known))
+
+
+def unexpected(error: Exception) -> Retry:
+    """As the runner ends such an attempt. It names the line that raised it, and nothing of what the error says."""
+    lines = [
+        f" ({path.relative_to(ROOT)}:{frame.lineno})"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if (path := Path(frame.filename)).is_relative_to(ROOT / "worker")
+    ]
+    return Retry(problem("unexpected_error", error=type(error).__name__ + "".join(lines[-1:])))

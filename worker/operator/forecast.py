@@ -52,6 +52,10 @@ class ForecastClient:
             raise AttributeError(name)
         return getattr(self.real, name)
 
+    async def wait_for_turn(self) -> None:
+        if self.real:
+            await self.real.wait_for_turn()
+
     # -- contacts ------------------------------------------------------------------------------------------------------
 
     async def find_contacts(self, customer_number: str) -> list[models.Contact]:

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sevdesk_client import bodies
+from sevdesk_client.errors import Refused
 from worker.domain import money
 from worker.domain.advances import Reckoning, reckoning
 from worker.domain.dates import impossible_dates
@@ -15,10 +16,10 @@ from worker.domain.outcome import NotYet
 from worker.domain.payloads import PublishInvoice
 from worker.domain.problems import Problem, problem, recorded
 from worker.domain.recipients import Recipient, customer_number
-from worker.operator.dry_run import DRY_RUN, DryRunner, Forecast, ReadingStore
+from worker.gate.gate import HeldBack
+from worker.operator.dry_run import DRY_RUN, DryRunner, Forecast, NoLocks, OthersLocks, ReadingStore
 from worker.operator.forecast import UNKNOWN, ForecastAccount, ForecastClient
-from worker.operator.rows import InvoiceHeadRow
-from worker.runner.account_check import AGAIN_SECONDS
+from worker.operator.rows import InvoiceHeadRow, JobAheadRow
 from worker.runner.context import load_context
 from worker.settings import Settings
 from worker.steps.document import draft_of
@@ -27,12 +28,15 @@ from worker.steps.step import StepContext, is_synced
 from worker.store import Store
 from worker.store.rows import Row, UnknownValue
 
+LAST = 2**63 - 1  # the place in line of a job that nobody has asked for yet
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
     """`verdict`: publishes, published (it is already, and nothing speaks against it), parks, rejects, waits.
 
-    `problem`: why it would not be published now. `stopped_before`: why the latest job stopped, if it is parked still.
+    `problem`: why it would not be published now. `behind`: the job of the invoice that a new one would wait for.
+    `stopped_before`: why the latest job stopped, if it is parked still.
     `body` is None where nothing would be saved, or a recipient, country, date or figure is missing. `reckoning`: the
     advances of a final invoice's deal, if it has any.
     """
@@ -44,6 +48,7 @@ class Preview:
     recipient: str | None
     recipient_reason: str
     problem: Problem | None
+    behind: JobAheadRow | None
     stopped_before: Problem | None
     warnings: tuple[str, ...]
     stated: Sums
@@ -55,15 +60,22 @@ class Preview:
     body: dict[str, object] | None
 
 
-async def preview_of(store: Store, invoice_id: UUID, settings: Settings, real: SevdeskAccount | None) -> Preview:
-    """A dry run against `real`; without it, nobody asks sevDesk. Raises `SevDeskError` if that does not answer."""
+async def preview_of(
+    store: Store, invoice_id: UUID, settings: Settings, real: SevdeskAccount | None, requested_by: UUID | None = None
+) -> Preview:
+    """A dry run against `real`; without it, nobody asks sevDesk. Raises `SevDeskError` if that does not answer.
+
+    `requested_by`: the person who would ask for it, whose rights and limit count then.
+    """
     reading = ReadingStore(store)
     account = ForecastAccount(ForecastClient(real.client if real else None, await known_templates(reading, real)), real)
-    forecast = await DryRunner(reading, account, settings).publish(invoice_id)
+    behind: JobAheadRow | None = await reading.query("job_ahead", order_key=f"invoice:{invoice_id}", seq=LAST)
+    locks = NoLocks() if behind else OthersLocks(reading)
+    forecast = await DryRunner(reading, account, settings, locks).publish(invoice_id, requested_by)
     if forecast.error is not None:
         raise forecast.error
-    if real and (other := await _other_account(reading, real)):
-        forecast = replace(forecast, outcome=NotYet(AGAIN_SECONDS, other), writes=())
+    if (limited := await _limit_of(reading, requested_by, settings)) or behind:
+        forecast = replace(forecast, outcome=limited or forecast.outcome, writes=())
     head: InvoiceHeadRow = await reading.query("invoice_head", invoice_id=invoice_id)
     stopped: Row | None = await reading.query("last_publish_stop", invoice_id=invoice_id)
     job = Job(DRY_RUN, "publish_invoice", {}, "operator", invoice_id, None, None, "", 0, 0, ())
@@ -76,12 +88,13 @@ async def preview_of(store: Store, invoice_id: UUID, settings: Settings, real: S
     return Preview(
         **{
             "invoice_number": head["invoice_number"],
-            "verdict": "published" if published else forecast.verdict,
+            "verdict": "published" if published else "waits" if behind else forecast.verdict,
             "standing": _standing(head),
             "writes": forecast.writes,
             "recipient": None,
             "recipient_reason": "unknown while the invoice cannot be read",
-            "problem": forecast.problem,
+            "problem": None if behind else forecast.problem,
+            "behind": None if published else behind,
             "stopped_before": stopped and recorded(stopped["problem"], stopped["problem_parameters"]),
             "warnings": tuple(event.reason for event in forecast.warnings),
             "stated": Sums(head["net_amount"], head["tax_amount"], head["gross_amount"]),
@@ -102,10 +115,15 @@ async def known_templates(store: Store, account: SevdeskAccount | None) -> froze
     return frozenset(row["template_id"] for row in listed) or None
 
 
-async def _other_account(store: Store, real: SevdeskAccount) -> Problem | None:
-    """The workers with this token wait: it belongs to another account than the database."""
-    known, found = (await store.query("account"))["account_id"], await real.account_id()
-    return None if known is None or found in (None, known) else problem("account_differs", account=known, other=found)
+async def _limit_of(store: Store, requested_by: UUID | None, settings: Settings) -> NotYet | None:
+    """Until the person may start another job; None: now."""
+    if requested_by is None:
+        return None
+    limit = settings.person_job_limit
+    about = {"limit_jobs": limit.jobs, "limit_seconds": limit.seconds}
+    seconds: float | None = await store.query("limited_for", person=requested_by, **about)
+    told = problem("person_limit", jobs=limit.jobs, seconds=f"{limit.seconds:g}")
+    return NotYet(seconds, told) if seconds is not None and seconds > 0 else None
 
 
 def _standing(head: InvoiceHeadRow) -> str:
@@ -139,8 +157,11 @@ async def _save_body(context: StepContext, forecast: Forecast, account: Forecast
         return bodies.save_invoice(saved)
     if forecast.problem is None or is_synced(context):
         return None
-    link = context.link
-    if link is None:
-        found = await account.forecast.find_contacts(customer_number(context.party))
-        link = ContactLink(found[0].id if found else UNKNOWN)
-    return bodies.save_invoice(await draft_of(replace(context, link=link), account))
+    try:
+        link = context.link
+        if link is None:
+            found = await account.forecast.find_contacts(customer_number(context.party))
+            link = ContactLink(found[0].id if found else UNKNOWN)
+        return bodies.save_invoice(await draft_of(replace(context, link=link), account))
+    except (Refused, HeldBack):  # the token, or what sevDesk does not have: `problem` says so
+        return None

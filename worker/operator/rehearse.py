@@ -5,19 +5,21 @@ a deal the earlier ones. What only sevDesk's documents and contacts show is not 
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
 from worker.domain.problems import Problem
-from worker.operator.dry_run import DryRunner, Forecast
+from worker.domain.problems.problem_type import Lang
+from worker.operator.dry_run import DryRunner, Forecast, unexpected
 from worker.operator.forecast import ForecastAccount, ForecastClient
 from worker.operator.page_store import PageStore
 from worker.operator.preview import known_templates
 from worker.settings import Settings
 from worker.steps.sevdesk_account import SevdeskAccount
-from worker.store import Store
+from worker.store import OUTAGES, Store
+from worker.store.probe import PostgresError
 from worker.store.rows import Row
 
 PAGE = 500  # invoices whose rows are read at once; some MB
@@ -26,6 +28,12 @@ NOT_JUDGED = (
     "whether sevDesk already holds a document or a draft with the invoice's marker, and what that says",
     "whether a linked contact was deleted in sevDesk, or several have the same customer number",
     "what sevDesk refuses though no rule of ours does, unless it refused the very same request before",
+    "the XML that sevDesk makes of an e-invoice, which the official rules judge once it has its number",
+    "how long jobs wait for each other: those that are under way now, and those of one person beyond their limit",
+)
+COMPARED = (
+    "The copies in the sandbox were compared with what they should say: sums, recipient, address, dates, heading, "
+    "Skonto and positions."
 )
 WITHOUT_FACTS = "users, units, countries and payment methods of the account; the stock units of sevDesk are assumed"
 WITHOUT_TEMPLATES = "whether the account has the templates: no worker has fetched its list (refresh_templates)"
@@ -41,19 +49,21 @@ class Group:
     actor: str
     count: int
     examples: tuple[str, ...]  # the first invoices' numbers
-    cause: str  # of the first one
+    parameters: Mapping[str, str]  # these and the next two are of the first one
+    cause: str
     next_step: str
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """`stops`: invoices that would not be published."""
+    """`stops`: invoices that would not be published. `compared`: whether copies were published in a sandbox."""
 
     invoices: int
     publishes: int
     stops: int
     groups: tuple[Group, ...]
     not_judged: tuple[str, ...]
+    compared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +97,29 @@ async def walk(
     rows: list[Row] = await page_store.query("invoices_to_rehearse", since=since, until=until)
     for turn in _turns(rows):
         for page in (turn[start : start + PAGE] for start in range(0, len(turn), PAGE)):
-            await page_store.load([row["id"] for row in page])
-            for row in page:
-                forecast = await runner.publish(row["id"])
-                if forecast.verdict == "publishes":
-                    page_store.assume_published(row["id"])
-                yield Rehearsed(row["id"], row["invoice_number"], forecast)
+            async for each in _walk_page(page, page_store, runner):
+                yield each
+
+
+async def _walk_page(page: Sequence[Row], page_store: PageStore, runner: DryRunner) -> AsyncIterator[Rehearsed]:
+    """The dry runs of a page; if it cannot be read as a whole, one by one, so that none stops the others."""
+    try:
+        await page_store.load([row["id"] for row in page])
+    except (*OUTAGES, PostgresError):
+        raise
+    except Exception as error:
+        if len(page) == 1:
+            yield Rehearsed(page[0]["id"], page[0]["invoice_number"], Forecast(unexpected(error), (), (), ()))
+            return
+        for row in page:
+            async for each in _walk_page([row], page_store, runner):
+                yield each
+        return
+    for row in page:
+        forecast = await runner.publish(row["id"])
+        if forecast.verdict == "publishes":
+            page_store.assume_published(row["id"])
+        yield Rehearsed(row["id"], row["invoice_number"], forecast)
 
 
 def _turns(rows: Sequence[Row]) -> list[list[Row]]:
@@ -122,8 +149,12 @@ async def rehearse(
 
 
 def summary(result: Rehearsal) -> str:
-    """How many would be published, in one sentence."""
-    return f"{result.invoices} approved invoices: {result.publishes} would be published, {result.stops} would not."
+    """How many would be published."""
+    if not result.invoices:
+        return "There is no approved invoice to publish."
+    noun = "invoice" if result.invoices == 1 else "invoices"
+    told = f"{result.invoices} approved {noun}: {result.publishes} would be published, {result.stops} would not."
+    return f"{told} {COMPARED}" if result.compared else told
 
 
 class Report:
@@ -131,7 +162,7 @@ class Report:
 
     def __init__(self) -> None:
         self._invoices = self._publishes = 0
-        self._found: dict[tuple[str, str], list[tuple[str, Problem]]] = defaultdict(list)
+        self._found: dict[tuple[str, str, str], list[tuple[str, Problem]]] = defaultdict(list)
 
     def add(self, rehearsed: Rehearsed) -> None:
         """One invoice: its problem, if it has one, and the warnings of its checks."""
@@ -140,16 +171,18 @@ class Report:
         if forecast.problem is None:
             self._publishes += 1
         else:
-            self._found[forecast.problem.code, forecast.verdict].append((number, forecast.problem))
+            # Unexpected errors have one code, and are as many problems as there are lines that raise them.
+            which = forecast.problem.parameters["error"] if forecast.problem.code == "unexpected_error" else ""
+            self._found[forecast.problem.code, forecast.verdict, which].append((number, forecast.problem))
         for event in forecast.warnings:
-            self._found[event.problem, "warns"].append((number, Problem(event.problem, event.parameters)))
+            self._found[event.problem, "warns", ""].append((number, Problem(event.problem, event.parameters)))
 
-    def made(self, not_judged: tuple[str, ...]) -> Rehearsal:
+    def made(self, not_judged: tuple[str, ...], *, compared: bool = False) -> Rehearsal:
         """What stops first, and the most frequent first."""
-        groups = [_group(*key, found) for key, found in self._found.items()]
+        groups = [_group(code, verdict, found) for (code, verdict, _), found in self._found.items()]
         groups.sort(key=lambda group: (not group.stops, -group.count, group.code))
         stops = self._invoices - self._publishes
-        return Rehearsal(self._invoices, self._publishes, stops, tuple(groups), not_judged)
+        return Rehearsal(self._invoices, self._publishes, stops, tuple(groups), not_judged, compared)
 
 
 def _group(code: str, verdict: str, found: list[tuple[str, Problem]]) -> Group:
@@ -161,6 +194,16 @@ def _group(code: str, verdict: str, found: list[tuple[str, Problem]]) -> Group:
         actor=first.type.actor.value,
         count=len(found),
         examples=tuple(number for number, _ in found[:EXAMPLES]),
+        parameters=first.parameters,
         cause=first.cause(),
-        next_step=first.next_step(job=number),
+        next_step=next_step(first, number, warns=verdict == "warns"),
     )
+
+
+def next_step(first: Problem, number: str, lang: Lang = "en", *, warns: bool = False) -> str:
+    """The catalogue's; but no job is parked yet that could be retried, and a warning parks none."""
+    told, confirm = first.next_step(lang, job=number), f"sevdesk-worker retry {number} --as confirmed"
+    if warns:
+        told = told.replace(confirm, "nothing to do" if lang == "en" else "nichts zu tun")
+    told = told.replace(confirm, f"{confirm} ({'once it has parked' if lang == 'en' else 'sobald ihr Auftrag liegt'})")
+    return told.replace(f"sevdesk-worker retry {number}.", "sevdesk-worker rehearse.")

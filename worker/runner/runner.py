@@ -151,8 +151,11 @@ class Runner:
         except CONFLICTS:
             return Retry(problem("database_conflict"))
         except Exception as error:
-            log.exception("job.unexpected_error")
-            return Retry(problem("unexpected_error", error=type(error).__name__))
+            return self._unexpected(error)
+
+    def _unexpected(self, error: Exception) -> Outcome:
+        log.exception("job.unexpected_error")
+        return Retry(problem("unexpected_error", error=type(error).__name__))
 
     async def _not_permitted(self, job: Job, kind: Kind) -> Rejected | None:
         """Why whoever asked may not; None if they may. Only outbox and system may ask without naming a person."""
@@ -184,7 +187,7 @@ class Runner:
                 continue
             opened = pending if pending is not None and step.can_resolve(pending, job.job_id) else None
             if opened is not context.open_intent:  # else a copy of many fields for nothing
-                context = replace(context, open_intent=opened)
+                context = context.but(open_intent=opened)
             with tracing.step_span(step.name):
                 context = await self._step(job, context, step, account)
             pending = context.open_intent if opened else pending  # still open if the step could not tell
@@ -209,7 +212,7 @@ class Runner:
             raise Stop(NotYet(CONTACT_PATIENCE, problem("contact_busy")))
         try:
             link = await self.store.load_contact_link(context.addressee.party)
-            context = replace(context, link=link, open_intent=await self._open_intent_of(subject))
+            context = context.but(link=link, open_intent=await self._open_intent_of(subject))
             return context if step.already_done(context) else await self._look_and_leap(job, context, step, account)
         finally:
             await asyncio.shield(self.locks.release(subject))

@@ -146,8 +146,10 @@ def _email_written(context: StepContext, email_id: str) -> EmailWritten:
 
 def _contact_is_written(context: StepContext) -> bool:
     """A contact written for an e-invoice also fits every other invoice."""
+    if is_synced(context) or context.link is None:
+        return is_synced(context)
     fitting = {digest(_draft(context.party, e_invoice=flag)) for flag in {context.invoice.is_e_invoice, True}}
-    return is_synced(context) or (context.link is not None and context.link.contact_digest in fitting)
+    return context.link.contact_digest in fitting
 
 
 def _address_is_written(context: StepContext) -> bool:

@@ -7,7 +7,7 @@ if sevDesk's `update` is not the one it had when they were last compared: any ch
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -21,7 +21,7 @@ from worker.steps import field_map
 from worker.steps.field_map import filled, looked_up
 from worker.steps.payments import ZERO
 from worker.steps.sevdesk_account import SevdeskAccount
-from worker.steps.step import StepContext
+from worker.steps.step import StepContext, json_value
 
 NOT_OURS = "not_our_document"  # the problem's code
 
@@ -59,7 +59,7 @@ def sums_of(document: SevInvoice | CreditNote) -> Sums:
 
 def content_of(draft: InvoiceDraft) -> dict[str, Any]:
     """The draft's fields as JSON values: what is stored, to be compared later."""
-    content: dict[str, Any] = json.loads(json.dumps(asdict(draft), default=str))
+    content: dict[str, Any] = json.loads(json.dumps(draft, default=json_value))
     return content
 
 

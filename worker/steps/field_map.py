@@ -7,6 +7,7 @@ A field is computed from the attributes named in `ours` only. tests/unit/test_fi
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -41,10 +42,15 @@ class Field:
 
     def arguments(self, source: object) -> list[Any]:
         """The attributes' values. Raises AttributeError if an object on the path is None."""
-        return [attrgetter(path)(source) for path in self.ours.split()]
+        return [get(source) for get in _getters(self.ours)]
 
     def value(self, source: object) -> Any:
         return self.compute(*self.arguments(source))
+
+
+@cache
+def _getters(ours: str) -> tuple[Callable[[object], Any], ...]:
+    return tuple(attrgetter(path) for path in ours.split())
 
 
 def filled(fields: Iterable[Field], source: object) -> dict[str, Any]:

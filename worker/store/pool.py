@@ -124,6 +124,10 @@ class Store:
             pass  # another process has just written it down
         return str(known)
 
+    async def other_account_seen(self, account_id: str, worker: str) -> None:
+        """Write down that this worker's token belongs to an account that is not the database's."""
+        await self.query("other_account_seen", account_id=account_id, worker=worker)
+
     async def load_contact_link(self, party: Party) -> ContactLink | None:
         """The sevDesk contact of a company or person; None if it has none yet."""
         row = await self.query("load_contact_link", party_kind=party.kind, party_id=party.id)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 from uuid import UUID
 
@@ -239,7 +240,12 @@ class LinkedContactRow(TypedDict):
 
 def from_row(shape: type[T], row: Row, **others: Any) -> T:
     """A dataclass of the columns that are named like its fields, and of `others`."""
-    return shape(**{field.name: row[field.name] for field in fields(shape) if field.name in row} | others)
+    return shape(**{name: row[name] for name in _names(shape) if name in row} | others)
+
+
+@cache
+def _names(shape: type["DataclassInstance"]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(shape))
 
 
 class UnknownValue(ValueError):

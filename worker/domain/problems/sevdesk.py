@@ -118,7 +118,8 @@ ENTRIES = (
           f"Nichts zu tun. Hört es nicht auf, nachsehen, was diese Zeilen ständig ändert, {ERNEUT}"),
     entry("unexpected_error", Actor.OPERATOR,
           "Unexpected {error} in the worker.",
-          f"The log line job.unexpected_error has the traceback: report it, {RETRY}",
+          f"Report it, with the traceback of the log line job.unexpected_error if a worker wrote it, {RETRY}",
           "Unerwarteter Fehler {error} im Worker.",
-          f"Die Protokollzeile job.unexpected_error enthält die Einzelheiten: melden, {ERNEUT}"),
+          "Ihn melden, mit den Einzelheiten der Protokollzeile job.unexpected_error, wenn ein Worker sie schrieb, "
+          f"{ERNEUT}"),
 )  # fmt: skip
