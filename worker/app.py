@@ -24,6 +24,7 @@ from worker.maintenance.leader import Leadership
 from worker.maintenance.loop import RECONNECT_SECONDS, wait_for
 from worker.maintenance.maintenance import Maintenance
 from worker.maintenance.restore_watch import RestoreWatch
+from worker.maintenance.stalls import report_stalls
 from worker.observability.metrics import Metrics
 from worker.observability.outage import Outage
 from worker.queue.claims import ClaimLoop
@@ -117,7 +118,7 @@ class App:
         metrics = self.metrics
         postgres = Outage("postgres")
         locks = self._lock_session(lambda: claims.wake())
-        runner = Runner(store, locks, account, settings, metrics)
+        runner = Runner(store, locks, account, settings, metrics, postgres)
         claims = self.claims = ClaimLoop(
             locks, runner.run, store.notifications.request, metrics, postgres, slots=settings.worker_max_jobs
         )
@@ -143,6 +144,7 @@ class App:
                 claims.main(),
                 self.leadership.run(),
                 store.notifications.run(),
+                report_stalls(),
                 *([gate.listen(), report_calls(redis, self.name, gate.calls, gate.breaker)] if gate else []),
             )
         ]

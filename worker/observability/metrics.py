@@ -4,9 +4,9 @@ Every App has its own registry. Label values come from closed sets (kinds, outco
 no personal data becomes a label. All names start with `sevdesk_worker_`; times are in seconds.
 """
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
@@ -28,7 +28,7 @@ CALL_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30)
 class Metrics:
     """What one worker process counts, and, while it is the leader, the jobs of all workers."""
 
-    def __init__(self, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, now: Callable[[], float] = monotonic) -> None:
         self.registry = CollectorRegistry()
         self._now, self._started = now, now()
         self._measured: float | None = None  # None while another worker counts
@@ -80,7 +80,9 @@ class Metrics:
         self.foreign_locks = gauge(
             "foreign_locks", "Sessions of others that hold locks of the worker's kind; jobs may wait for them."
         )
-        self._sync_age.set_function(lambda: self._now() - (self._last_sync or self._started))
+        self._sync_age.set_function(
+            lambda: self._now() - (self._started if self._last_sync is None else self._last_sync)
+        )
         self._measure_age.set_function(lambda: 0 if self._measured is None else self._now() - self._measured)
         self.business = BusinessMetrics(self.registry)
         self._init_labels()
@@ -123,8 +125,8 @@ class Metrics:
 
     # -- fed by the maintenance loops ----------------------------------------------------------------------------------
 
-    def queue_measured(self, rows: Iterable[JobCountRow], queue_age: float, last_sync: float | None) -> None:
-        """Job counts read from Postgres: rows of (kind, state, jobs); `last_sync` in seconds since 1970."""
+    def queue_measured(self, rows: Iterable[JobCountRow], queue_age: float, sync_age: float | None) -> None:
+        """Job counts read from Postgres: rows of (kind, state, jobs); `sync_age` in seconds by Postgres' clock."""
         by_state = dict.fromkeys(map(str, STATES), 0)
         parked = dict.fromkeys(KINDS, 0)
         for row in rows:
@@ -137,7 +139,8 @@ class Metrics:
         for kind, jobs in parked.items():
             self._parked.labels(kind).set(jobs)
         self._queue_age.set(queue_age)
-        self._last_sync, self._measured = last_sync, self._now()
+        self._measured = self._now()
+        self._last_sync = None if sync_age is None else self._measured - sync_age
 
     def notices_measured(self, rows: Iterable[NoticeCountRow]) -> None:
         """Open notices read from Postgres; a code without any is 0."""

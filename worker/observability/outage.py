@@ -6,7 +6,7 @@ from typing import Literal
 import structlog
 
 from worker.observability.redis_cause import redis_cause
-from worker.store import postgres_cause
+from worker.store import CONNECTION_LOST, NO_ROOM, postgres_cause
 
 log = structlog.get_logger()
 
@@ -23,7 +23,18 @@ class Outage:
         self._logged_at: dict[tuple[object, ...], float] = {}
 
     def began(self, error: BaseException) -> None:
-        """Log the beginning, unless it is known or one was logged within QUIET_SECONDS."""
+        """Log the beginning, unless it is known or one was logged within QUIET_SECONDS.
+
+        A server without room is no outage: it answers, so that what another loop asks of it may go well.
+        """
+        if isinstance(error, NO_ROOM) and not isinstance(error, CONNECTION_LOST):
+            if self.is_news("no room"):
+                log.warning(
+                    "postgres.no_room",
+                    error=postgres_cause(error),
+                    next_step="Give Postgres room (the error says of what); the worker goes on by itself.",
+                )
+            return
         if self._lasts:
             return
         self._lasts, self._told = True, self.is_news()

@@ -21,6 +21,7 @@ from redis.exceptions import NoPermissionError, RedisError
 from worker.domain import jobs
 from worker.domain.ledger import IncomingJob
 from worker.domain.signature import Keys
+from worker.gate.subscription import subscribed
 from worker.observability.outage import Outage
 from worker.queue.claims import ClaimLoop
 from worker.queue.message import WAKE_CHANNEL, read_member, read_payload, under_digest
@@ -106,11 +107,9 @@ class InboxWorker(Worker):
         """Wake the loop at each PUBLISH, until cancelled. Without pub/sub only the poll interval counts."""
         while True:
             try:
-                async with self.pool.pubsub() as channel:
-                    await channel.subscribe(WAKE_CHANNEL)
-                    while True:
-                        if await channel.get_message(ignore_subscribe_messages=True, timeout=5.0):
-                            self._wake.set()
+                async with subscribed(self.pool, WAKE_CHANNEL) as messages:
+                    async for _ in messages:
+                        self._wake.set()
             except NoPermissionError:
                 await asyncio.sleep(FORBIDDEN_WAIT)
             except (RedisError, OSError):
