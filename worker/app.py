@@ -8,6 +8,8 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -35,9 +37,12 @@ from worker.runner.runner import Runner
 from worker.settings import Settings
 from worker.steps.http_client import open_http
 from worker.steps.sevdesk_account import SevdeskAccount
-from worker.store import CONNECTION_LOST, WRONG_URL, LockSession, Store, postgres_cause, require_session_locks
+from worker.store import CONNECTION_LOST, NO_ROOM, WRONG_URL, LockSession, Store, postgres_cause, require_session_locks
 
 log = structlog.get_logger()
+
+# One document is judged at a time; looking up a host must not wait for it.
+THREADS = 4
 
 
 class App:
@@ -93,7 +98,7 @@ class App:
                     raise
             except WRONG_URL:  # one of CONNECTION_LOST by its class, but no waiting mends it
                 raise
-            except CONNECTION_LOST as error:
+            except (*CONNECTION_LOST, *NO_ROOM) as error:
                 if not logged:
                     log.warning(
                         "postgres.unreachable", error=postgres_cause(error), next_step="Trying until it answers."
@@ -260,6 +265,15 @@ class App:
             return False
         log.info("metrics.ready", host=host, port=listening_on)
         return True
+
+
+def start_threads() -> ThreadPoolExecutor:
+    """Threads for what blocks, all running: a process short of memory then cannot lack one in the middle of a job."""
+    executor, all_there = ThreadPoolExecutor(THREADS), Barrier(THREADS + 1)
+    for _ in range(THREADS):
+        executor.submit(all_there.wait)
+    all_there.wait()
+    return executor
 
 
 def _calling_job() -> tuple[str, str | None]:

@@ -87,6 +87,7 @@ async def ended_anew(place: Lane) -> dict[str, object]:
     return await place.billing.do("publish_invoice", invoice_id=subject.invoice)
 
 
+@pytest.mark.long
 async def test_slow_postgres_slows_only(services: Services, template: str, home: Nursery) -> None:
     """300 ms for each statement: nothing is lost, given up or complained of."""
     async with lane(services, template, home, 1) as place, proxy_to(services.database_url) as proxy:

@@ -1,12 +1,14 @@
 """Workers at work while something around them stops: what they were asked for, what became of it, what they said."""
 
+import asyncio
 import contextlib
 import json
 import os
 import signal
+import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,9 +19,10 @@ from chaos.children import Child
 from chaos.lane import Lane, Subject
 from chaos.ledgers import examine
 from chaos.scenarios import SENT
+from flow.processes import ROOT
 from flow.waiting import asked
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 # A statement without an answer is given up soon, so that a test need not wait; in production after 30 s.
 HASTY = {"worker.store.locks.COMMAND_TIMEOUT": 2.0, "worker.store.pooler.COMMAND_TIMEOUT": 2.0,
          "worker.store.address.CONNECT_SECONDS": 2.0}  # fmt: skip
@@ -90,6 +93,23 @@ def resident(worker: Child) -> float:
     """Its memory, in MB."""
     status = Path(f"/proc/{worker.pid}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+@asynccontextmanager
+async def limited_worker(lane: Lane, folder: Path, limits: str) -> AsyncIterator[Child]:
+    """A worker process that was started as users start it, under the shell's `ulimit`; killed at the end."""
+    log = folder / "limited.log"
+    given = {**lane.environment, "PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT), "WORKER_MAX_JOBS": "20"}
+    command = f'ulimit {limits}; exec "{sys.executable}" -m worker run'
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            "bash", "-c", command, cwd=folder, env=given, stdout=output, stderr=output
+        )
+    try:
+        yield Child(process.pid, log, folder / "none", asyncio.get_running_loop().create_future())
+    finally:
+        process.kill()
+        await process.wait()
 
 
 @contextmanager

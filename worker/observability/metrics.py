@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from sevdesk_client.sending import Call
 from worker.domain.check_levels import DEFAULTS
@@ -16,6 +16,7 @@ from worker.domain.jobs import KINDS
 from worker.domain.ledger import JobState
 from worker.domain.notices import NOTICES
 from worker.observability.business_metrics import BusinessMetrics
+from worker.observability.metrics_server import start_server
 from worker.store.rows import JobCountRow, NoticeCountRow
 
 STATES = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.PARKED)  # in the queue
@@ -166,7 +167,7 @@ class Metrics:
 
         Raises OSError if the port is taken.
         """
-        server, thread = start_http_server(port, host, self.registry)
+        server, thread = start_server(host, port, self.registry)
         try:
             yield server.server_port
         finally:

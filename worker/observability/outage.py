@@ -1,5 +1,6 @@
 """Logs an outage, or an error that each try meets again, once a minute at most, however many loops notice it."""
 
+import errno
 from time import monotonic
 from typing import Literal
 
@@ -14,6 +15,17 @@ log = structlog.get_logger()
 QUIET_SECONDS = 60.0
 
 
+# Of the process or the machine: open files, memory, processes.
+_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
+
+
+def without_room(error: BaseException) -> Literal["postgres", "worker"] | None:
+    """Who lacks room, such as disk, memory or open files; None if the error says no such thing."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _LIMITS):
+        return "worker"
+    return "postgres" if isinstance(error, NO_ROOM) and not isinstance(error, CONNECTION_LOST) else None
+
+
 class Outage:
     """Whether a server can be reached, as far as this process knows."""
 
@@ -25,14 +37,14 @@ class Outage:
     def began(self, error: BaseException) -> None:
         """Log the beginning, unless it is known or one was logged within QUIET_SECONDS.
 
-        A server without room is no outage: it answers, so that what another loop asks of it may go well.
+        Want of room is no outage: what another loop asks may go well.
         """
-        if isinstance(error, NO_ROOM) and not isinstance(error, CONNECTION_LOST):
-            if self.is_news("no room"):
+        if (where := without_room(error)) is not None:
+            if self.is_news("no room", where):
                 log.warning(
-                    "postgres.no_room",
+                    "postgres.no_room" if where == "postgres" else "worker.no_room",
                     error=postgres_cause(error),
-                    next_step="Give Postgres room (the error says of what); the worker goes on by itself.",
+                    next_step="Give it room (the error says of what); the worker goes on by itself.",
                 )
             return
         if self._lasts:

@@ -74,8 +74,9 @@ CONNECTION_LOST = (
 WRONG_URL = asyncpg.ClientConfigurationError
 # What a migration has not made yet.
 MIGRATION_MISSING = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.UndefinedFunctionError)
-# Postgres answers, but lacks room for what it was asked: a full disk, memory, a limit of its own, a disk that fails.
-NO_ROOM = (asyncpg.InsufficientResourcesError, asyncpg.PostgresIOError)
+# Postgres answers, but lacks room for what it was asked: a full disk, memory, a limit of its own, a disk that fails. Or
+# this process lacks memory.
+NO_ROOM = (asyncpg.InsufficientResourcesError, asyncpg.PostgresIOError, MemoryError)
 # What the worker's own loops wait out.
 OUTAGES = (*CONNECTION_LOST, *NO_ROOM, *MIGRATION_MISSING)
 # The statement took longer than STATEMENT_TIMEOUT, or somebody cancelled it.
