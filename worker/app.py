@@ -41,6 +41,8 @@ from worker.store import CONNECTION_LOST, NO_ROOM, WRONG_URL, LockSession, Store
 
 log = structlog.get_logger()
 
+# How long a stopping worker waits for Postgres to take its last notifications.
+CLOSE_SECONDS = 5.0
 # One document is judged at a time; looking up a host must not wait for it.
 THREADS = 4
 
@@ -169,7 +171,9 @@ class App:
         await cancel_all(*loops)
         await locks.close()
         store.notifications.request()  # what was handed back
-        await store.notifications.flush()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await store.notifications.flush()
         await inbox.close()
         log.info("worker.stopped")
 

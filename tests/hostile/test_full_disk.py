@@ -54,6 +54,13 @@ async def run(*command: str | Path) -> int:
     return await (await asyncio.create_subprocess_exec(*command)).wait()
 
 
+async def execute(services: Services, statement: str) -> None:
+    """As administrator of the server."""
+    admin = await asyncpg.connect(services.database_url)
+    await admin.execute(statement)
+    await admin.close()
+
+
 @asynccontextmanager
 async def small_disk(services: Services) -> AsyncIterator[Path]:
     """A tablespace `small` on a file system of SIZE. Skips where none can be mounted."""
@@ -68,11 +75,9 @@ async def small_disk(services: Services) -> AsyncIterator[Path]:
         data = place / "data"
         data.mkdir()
         services.postgres.account.chown(data)
-        admin = await asyncpg.connect(services.database_url)
-        await admin.execute(f"CREATE TABLESPACE small LOCATION '{data}'")
+        await execute(services, f"CREATE TABLESPACE small LOCATION '{data}'")
         yield place
-        await admin.execute("DROP TABLESPACE small")
-        await admin.close()
+        await execute(services, "DROP TABLESPACE small")
     finally:
         assert await run("umount", place) == 0
 
@@ -87,10 +92,9 @@ async def test_really_full_disk_is_outlived(services: Services, template: str, h
         work = await ask(place, 20)
         await work.begun()
         rest = disk / "rest"
-        with rest.open("wb") as filling, pytest.raises(OSError, match="No space"):
+        with rest.open("wb", buffering=0) as filling, pytest.raises(OSError, match="No space"):
             while True:
                 filling.write(bytes(4096))
-                filling.flush()
         await asyncio.sleep(10)
         rest.unlink()
         assert await work.findings() == []

@@ -101,17 +101,19 @@ async def test_slow_postgres_slows_only(services: Services, template: str, home:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("server", ["postgres", "redis"])
-async def test_minutes_of_silence_are_survived(server: str, services: Services, template: str, home: Nursery) -> None:
-    """With the time-outs of production: no connection carries anything for 100 seconds, then all is done."""
+@pytest.mark.parametrize(("server", "seconds"), [("postgres", 45), ("redis", 30)])
+async def test_long_silence_is_survived(
+    server: str, seconds: int, services: Services, template: str, home: Nursery
+) -> None:
+    """With the time-outs of production: no connection carries anything any more, is told of, and all is done later."""
     url, name = (services.database_url, "DATABASE_URL") if server == "postgres" else (services.redis_url, "REDIS_URL")
     async with lane(services, template, home, 1) as place, proxy_to(url) as proxy:
         worker = await place.worker(**{name: proxy.in_place_of(place.environment[name])}, as_shipped=True)
         work = await ask(place)
         await work.begun()
         proxy.stall()
-        await asyncio.sleep(100)
-        assert count(worker, f"{server}.lost") in (1, 2)
+        await asyncio.sleep(seconds)
+        assert count(worker, f"{server}.lost") == 1
         proxy.resume()
         assert await work.findings() == []
         assert complaints(worker) == []

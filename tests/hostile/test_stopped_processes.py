@@ -6,10 +6,10 @@ import signal
 import asyncpg
 import pytest
 from chaos.children import Nursery
-from chaos.lane import CONSTANTS, lane
+from chaos.lane import lane
 from chaos.points import Act
 from flow.waiting import wait_for
-from hostile.trouble import HASTY, ask, complaints, count, stopped
+from hostile.trouble import HASTY, ask, complaints, count, resident, stopped
 
 from worker.local.services import Services
 from worker.store.connection import SESSION
@@ -70,46 +70,51 @@ async def test_stopped_transaction_frees_its_rows(services: Services, template: 
         assert complaints(worker) == []
 
 
-async def test_stopped_postgres_lets_workers_end(breakable_services: Services, template: str, home: Nursery) -> None:
+@pytest.mark.parametrize("server", ["postgres", "redis"])
+async def test_stopped_server_lets_workers_end(
+    server: str, breakable_services: Services, template: str, home: Nursery
+) -> None:
     """SIGTERM while nothing answers: the worker ends within its grace and some seconds."""
     async with lane(breakable_services, template, home, 1) as place:
         worker = await place.worker(as_shipped=True, SHUTDOWN_GRACE=2)
         work = await ask(place)
         await work.begun()
-        with stopped(breakable_services.postgres.pid):
+        with stopped(getattr(breakable_services, server).pid):
             worker.signal(signal.SIGTERM)
-            assert await worker.gone(25) == 0
+            assert await worker.gone(30) == 0
         assert complaints(worker) == []
         await place.worker()
         assert await work.findings() == []
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("server", ["postgres", "redis"])
-async def test_server_stopped_for_minutes(
-    server: str, breakable_services: Services, template: str, home: Nursery
+@pytest.mark.parametrize(("server", "seconds"), [("postgres", 60), ("redis", 30)])
+async def test_server_stopped_for_long(
+    server: str, seconds: int, breakable_services: Services, template: str, home: Nursery
 ) -> None:
-    """Two minutes, with the time-outs of production and two workers, whose memory stays as it was."""
+    """Longer than every time-out of production: two workers go on, with no more than 64 MB of memory taken meanwhile."""
     async with lane(breakable_services, template, home, 1) as place:
         workers = [await place.worker(as_shipped=True) for _ in range(2)]
         work = await ask(place, 10)
         await work.begun()
+        before = [resident(each) for each in workers]
         with stopped(getattr(breakable_services, server).pid):
-            await asyncio.sleep(120)
+            await asyncio.sleep(seconds)
+        assert [now for now, then in zip(map(resident, workers), before, strict=True) if now > then + 64] == []
         assert await work.findings() == []
         assert complaints(*workers) == []
 
 
 @pytest.mark.long
-async def test_worker_stopped_for_minutes(services: Services, template: str, home: Nursery) -> None:
-    """Two minutes, beyond every time-out, in the middle of its jobs; what others wait for is done meanwhile."""
+async def test_worker_stopped_for_long(services: Services, template: str, home: Nursery) -> None:
+    """Beyond every time-out and quarantine, in the middle of its jobs; what others wait for is done meanwhile."""
     async with lane(services, template, home, 1) as place:
-        frozen, other = await place.worker(**CONSTANTS), await place.worker()
+        frozen, other = await place.worker(), await place.worker()
         await wait_for(lambda: count(frozen, "locks.ready") + count(other, "locks.ready") == 2)
         work = await ask(place, 6)
         await work.begun()
         frozen.signal(signal.SIGSTOP)
-        await asyncio.sleep(120)
+        await asyncio.sleep(60)
         more = await ask(place, 6)
         frozen.signal(signal.SIGCONT)
         assert [*await work.findings(), *await more.findings()] == []

@@ -45,6 +45,8 @@ FORBIDDEN_WAIT = 60.0
 # Tie-break for equal enqueue times: the order of kinds in `jobs.KINDS`, which is that of an invoice's life.
 KIND_POSITION = {kind: position for position, kind in enumerate(jobs.KINDS)}
 HEALTH_SECONDS = 10
+# How long a stopping worker waits for Redis.
+CLOSE_SECONDS = 2.0
 
 
 async def _unused(ctx: dict[Any, Any]) -> None:
@@ -193,8 +195,9 @@ class InboxWorker(Worker):
         await self.pool.zrem(abort_jobs_ss, *members)
 
     async def close(self) -> None:
-        """Remove our health key and hang up."""
+        """Remove our health key, which expires anyway, and hang up. Takes CLOSE_SECONDS at most."""
         with contextlib.suppress(RedisError, OSError):
-            await self.pool.delete(self.health_check_key)
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.pool.delete(self.health_check_key)
         await self.pool.aclose(close_connection_pool=True)
         self._pool = None
