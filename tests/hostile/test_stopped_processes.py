@@ -92,7 +92,7 @@ async def test_stopped_server_lets_workers_end(
 async def test_server_stopped_for_long(
     server: str, seconds: int, breakable_services: Services, template: str, home: Nursery
 ) -> None:
-    """Longer than every time-out of production: two workers go on, with no more than 64 MB of memory taken meanwhile."""
+    """Longer than every time-out of production: two workers go on, and have taken 64 MB of memory at most."""
     async with lane(breakable_services, template, home, 1) as place:
         workers = [await place.worker(as_shipped=True) for _ in range(2)]
         work = await ask(place, 10)
