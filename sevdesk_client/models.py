@@ -12,12 +12,8 @@ from typing import Annotated, Any
 
 from pydantic import AliasChoices, AliasPath, BeforeValidator, Field, model_validator
 
-from sevdesk_client.record import (
-    BERLIN as BERLIN,
-)
-from sevdesk_client.record import (
-    Amount as Amount,
-)
+from sevdesk_client.record import BERLIN as BERLIN
+from sevdesk_client.record import Amount as Amount
 from sevdesk_client.record import (
     AmountOrZero,
     FileName,
@@ -27,18 +23,10 @@ from sevdesk_client.record import (
     none_if_zero,
     ref_id,
 )
-from sevdesk_client.record import (
-    Day as Day,
-)
-from sevdesk_client.record import (
-    Moment as Moment,
-)
-from sevdesk_client.record import (
-    Record as Record,
-)
-from sevdesk_client.record import (
-    Ref as Ref,
-)
+from sevdesk_client.record import Day as Day
+from sevdesk_client.record import Moment as Moment
+from sevdesk_client.record import Record as Record
+from sevdesk_client.record import Ref as Ref
 
 
 def _filled(value: Any) -> dict[str, bool]:

@@ -23,14 +23,15 @@ from worker import tracing
 from worker.gate.call_log import report_calls
 from worker.gate.gate import SevdeskGate
 from worker.maintenance.leader import Leadership
-from worker.maintenance.loop import RECONNECT_SECONDS, wait_for
 from worker.maintenance.maintenance import Maintenance
 from worker.maintenance.restore_watch import RestoreWatch
 from worker.maintenance.stalls import report_stalls
 from worker.observability.metrics import Metrics
 from worker.observability.outage import Outage
+from worker.observability.unknown_answers import UnknownAnswers
 from worker.queue.claims import ClaimLoop
 from worker.queue.inbox import InboxWorker
+from worker.queue.loop import RECONNECT_SECONDS, wait_for
 from worker.queue.redis_client import UnsuitableRedis, cancel_all, connect_redis, look_at_server
 from worker.runner.account_check import AccountCheck
 from worker.runner.runner import Runner
@@ -41,8 +42,6 @@ from worker.store import CONNECTION_LOST, NO_ROOM, WRONG_URL, LockSession, Store
 
 log = structlog.get_logger()
 
-# How long a stopping worker waits for Postgres to take its last notifications.
-CLOSE_SECONDS = 5.0
 # One document is judged at a time; looking up a host must not wait for it.
 THREADS = 4
 
@@ -82,7 +81,7 @@ class App:
 
     async def _connect_store(self) -> Store | None:
         """Connect to Postgres, trying until it answers. None if the worker is stopped before."""
-        logged = False
+        outage = Outage("postgres")
         while not self._stop.is_set():
             try:
                 store = await Store.connect(
@@ -101,11 +100,10 @@ class App:
             except WRONG_URL:  # one of CONNECTION_LOST by its class, but no waiting mends it
                 raise
             except (*CONNECTION_LOST, *NO_ROOM) as error:
-                if not logged:
+                if outage.is_news():
                     log.warning(
                         "postgres.unreachable", error=postgres_cause(error), next_step="Trying until it answers."
                     )
-                logged = True
                 await wait_for(self._stop, RECONNECT_SECONDS)
         return None
 
@@ -121,7 +119,7 @@ class App:
         token = settings.sevdesk_api_token.get_secret_value() if settings.sevdesk_api_token else None
         gate = self._gate(redis, token) if token else None
         restores = RestoreWatch(store, redis)
-        account = await self._account(stack, token, gate, store, restores) if token and gate else None
+        account = await self._account(stack, token, gate, store, restores, redis) if token and gate else None
         metrics = self.metrics
         postgres = Outage("postgres")
         locks = self._lock_session(lambda: claims.wake())
@@ -170,10 +168,7 @@ class App:
         await claims.drain(settings.shutdown_grace)
         await cancel_all(*loops)
         await locks.close()
-        store.notifications.request()  # what was handed back
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await store.notifications.flush()
+        await store.notifications.close()
         await inbox.close()
         log.info("worker.stopped")
 
@@ -213,6 +208,7 @@ class App:
         gate: SevdeskGate,
         store: Store,
         restores: RestoreWatch,
+        redis: ArqRedis,
     ) -> SevdeskAccount:
         # A job makes one call at a time.
         http = await stack.enter_async_context(
@@ -231,6 +227,7 @@ class App:
             # The quarantine begins with the intent, so a write repeated after a wait could still be sent at its end.
             repeat_writes=False,
             observe=self._observe,
+            unknown=UnknownAnswers(redis, self.metrics).noticed,
             correlation=lambda: get_contextvars().get("correlation_id"),
             traceparent=tracing.traceparent if self.settings.sevdesk_traceparent else None,
             gate=check,

@@ -47,10 +47,11 @@ JOIN pg_class c ON c.oid = d.refobjid AND c.relkind IN ('r', 'p')
 WHERE r.ev_class = to_regclass($1::text) AND d.refclassid = 'pg_class'::regclass ORDER BY 1;
 
 -- name: is_unique
--- Whether the index of this schema and name holds every row once, by one column.
+-- Whether the index of this schema and name holds every row once, by so many columns. Its own condition, if it has one, holds
+-- for all rows of the view: otherwise Postgres would not have used it.
 SELECT EXISTS (SELECT FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid
                WHERE c.relnamespace = to_regnamespace(quote_ident($1::text)) AND c.relname = $2::text
-                 AND x.indisunique AND x.indnkeyatts = 1 AND x.indpred IS NULL);
+                 AND x.indisunique AND x.indnkeyatts <= $3::integer);
 
 -- name: invoice_to_try
 -- An invoice that nobody else holds, locked as record_changes locks it; what the worker never writes as one text.
@@ -145,7 +146,11 @@ WHERE document_status = 'approved' AND accounting_sync_status IN ('queued', 'not
 SELECT FROM billing_invoice_event_log WHERE invoice_id = '00000000-0000-0000-0000-000000000000';
 
 -- name: billing_invoices_issue_date
-SELECT FROM billing_invoices WHERE external_invoice_number IS NOT NULL AND issue_date = '2001-02-03';
+SELECT FROM billing_invoices WHERE issue_date = '2001-02-03';
+
+-- name: billing_invoices_open_claims
+SELECT FROM billing_invoices
+WHERE claim_status IN ('open', 'partially_paid') AND external_invoice_number IS NOT NULL ORDER BY issue_date LIMIT 1;
 
 -- name: billing_invoices_paid_at
 SELECT FROM billing_invoices WHERE paid_at = '2001-02-03 04:05:06Z';

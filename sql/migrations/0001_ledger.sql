@@ -107,6 +107,11 @@ CREATE FUNCTION sevdesk_traceparent_v1(payload jsonb) RETURNS text
              || CASE WHEN substr(payload ->> 'traceparent', 55, 1) ~ '[13579bdf]' THEN '01' ELSE '00' END
     END;
 
+-- What is kept of an ended job's payload. Personal data is not: sevDesk has the mail, sevdesk_bounces what came back.
+CREATE FUNCTION sevdesk_kept_payload_v1(kind text, payload jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN payload - CASE kind WHEN 'mail_bounced' THEN '{email,reason}'::text[] ELSE '{subject,text}'::text[] END;
+
 -- The text as a uuid; null if it is not one.
 CREATE FUNCTION sevdesk_uuid_or_null_v1(candidate text) RETURNS uuid
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -58,9 +58,14 @@ SELECT state, count(*)::int AS jobs
 FROM (SELECT state FROM sevdesk_jobs ORDER BY seq DESC LIMIT :most) AS newest GROUP BY state;
 
 -- name: table_sizes^
--- Rows are estimates, from Postgres' last ANALYZE; bytes: all tables of the worker with their indexes, and the largest.
+-- Rows are estimates, from Postgres' last ANALYZE (of a view, those of its largest table); bytes: all tables of the worker with
+-- their indexes, and the largest.
 SELECT (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'sevdesk_jobs'::regclass) AS jobs,
-       (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'billing_invoices'::regclass) AS invoices,
+       (SELECT greatest(max(c.reltuples), 0)::bigint FROM pg_class c
+        WHERE c.oid = 'billing_invoices'::regclass
+           OR c.oid IN (SELECT d.refobjid FROM pg_rewrite r JOIN pg_depend d ON d.objid = r.oid
+                        WHERE r.ev_class = 'billing_invoices'::regclass AND d.classid = 'pg_rewrite'::regclass
+                          AND d.refclassid = 'pg_class'::regclass)) AS invoices,
        (SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class c
         WHERE c.relkind = 'r' AND c.relname LIKE 'sevdesk\_%' AND pg_table_is_visible(c.oid)) AS bytes,
        ARRAY(SELECT jsonb_build_object('table', c.relname, 'bytes', pg_total_relation_size(c.oid)) FROM pg_class c
@@ -88,7 +93,8 @@ JOIN sevdesk_jobs j USING (job_id)
 LEFT JOIN billing_invoices i ON i.id = j.invoice_id;
 
 -- name: account^
-SELECT c.account_name, c.is_connected, c.token_configured, c.auto_transfer_invoices, c.payment_sync_interval_minutes,
+SELECT c.account_name, c.is_connected, c.token_configured, c.auto_transfer_invoices, c.publish_only,
+       c.payment_sync_interval_minutes,
        c.last_sync_at, extract(epoch FROM clock_timestamp() - c.last_sync_at)::float8 AS sync_age,
        (SELECT next_run_at FROM sevdesk_schedules WHERE name = 'payments') AS next_sync_at,
        c.account_id, c.other_account_id,
@@ -177,8 +183,10 @@ SELECT i.id, i.invoice_number, i.document_kind, i.document_status, i.claim_statu
        i.external_id, i.external_invoice_number, i.accounting_synced_at, i.updated_at,
        (SELECT coalesce(e.payload ->> 'channel', e.event_type) FROM billing_invoice_event_log e
         WHERE e.invoice_id = i.id AND e.event_type IN ('drafted', 'mailed', 'marked_sent', 'sent_by_hand', 'mail_bounced')
-        ORDER BY e.created_at DESC LIMIT 1) AS sending
-FROM billing_invoices i WHERE i.id = :invoice_id;
+        ORDER BY e.created_at DESC LIMIT 1) AS sending,
+       NOT (c.publish_only IS NULL OR d.deal_type = ANY (c.publish_only) OR i.invoice_number = ANY (c.publish_only)) AS left_to_other
+FROM billing_invoices i CROSS JOIN sevdesk_config c LEFT JOIN deals d ON d.id = i.deal_id
+WHERE i.id = :invoice_id;
 
 -- name: timeline
 -- Everything that happened to one invoice, from all tables. Contains personal data (recipients of mails), so it is
@@ -356,11 +364,13 @@ SELECT job_id, problem, problem_parameters, finished_at FROM (
 WHERE state = 'parked' AND problem IS NOT NULL;
 
 -- name: invoices_to_rehearse
--- Approved and not published, in the order of their days.
-SELECT id, invoice_number, document_kind, deal_id FROM billing_invoices
-WHERE document_status = 'approved' AND accounting_sync_status NOT IN ('synced', 'cancelled')
-  AND (:since::date IS NULL OR issue_date >= :since) AND (:until::date IS NULL OR issue_date <= :until)
-ORDER BY issue_date, invoice_number;
+-- Approved and not published, in the order of their days; without those that another program publishes.
+SELECT i.id, i.invoice_number, i.document_kind, i.deal_id
+FROM billing_invoices i CROSS JOIN sevdesk_config c LEFT JOIN deals d ON d.id = i.deal_id
+WHERE i.document_status = 'approved' AND i.accounting_sync_status NOT IN ('synced', 'cancelled')
+  AND (c.publish_only IS NULL OR d.deal_type = ANY (c.publish_only) OR i.invoice_number = ANY (c.publish_only))
+  AND (:since::date IS NULL OR i.issue_date >= :since) AND (:until::date IS NULL OR i.issue_date <= :until)
+ORDER BY i.issue_date, i.invoice_number;
 
 -- name: subjects_in_doubt
 -- Which of these a write is open on or was refused of, so that a dry run must look closer.

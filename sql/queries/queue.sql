@@ -52,10 +52,7 @@ WITH ended AS (
     UPDATE sevdesk_jobs
     SET state = :state, problem = :problem, problem_parameters = :parameters::jsonb, error = :error,
         next_step = :next_step, result = coalesce(:result::jsonb, result),
-        -- Personal data: not kept after the job; sevDesk has the mail, sevdesk_bounces what came back.
-        payload = CASE WHEN :state NOT IN ('done', 'rejected') THEN payload
-                       WHEN kind = 'mail_bounced' THEN payload - '{email,reason}'::text[]
-                       ELSE payload - '{subject,text}'::text[] END,
+        payload = CASE WHEN :state IN ('done', 'rejected') THEN sevdesk_kept_payload_v1(kind, payload) ELSE payload END,
         retries = retries + :retries::int,
         not_before = clock_timestamp() + make_interval(secs => :after::float8),
         finished_at = CASE WHEN :state IN ('done', 'parked', 'rejected') THEN clock_timestamp() END,
@@ -100,7 +97,7 @@ SELECT again.*, pg_notify('sevdesk_requests', job_id) FROM again;
 -- Ends jobs that their producer took back, of those that have not been started. Call promote with their order keys.
 WITH dismissed AS (
     UPDATE sevdesk_jobs
-    SET state = 'dismissed', payload = payload - '{subject,text}'::text[], dismissed_by = 'producer',
+    SET state = 'dismissed', payload = sevdesk_kept_payload_v1(kind, payload), dismissed_by = 'producer',
         dismissed_reason = 'Taken back through arq before it started.',
         problem = NULL, problem_parameters = NULL, error = NULL, next_step = NULL, not_before = NULL,
         finished_at = clock_timestamp(), updated_at = clock_timestamp()
@@ -114,8 +111,8 @@ RETURNING q.job_id, q.kind, q.order_key, d.invoice_id;
 -- Ends a parked job for good; null if it is not parked, or asks about a write of which nobody knows yet.
 WITH dismissed AS (
     UPDATE sevdesk_jobs j
-    SET state = 'dismissed', payload = payload - '{subject,text}'::text[], dismissed_by = :by, dismissed_reason = :reason, finished_at = clock_timestamp(),
-        updated_at = clock_timestamp()
+    SET state = 'dismissed', payload = sevdesk_kept_payload_v1(kind, payload), dismissed_by = :by,
+        dismissed_reason = :reason, finished_at = clock_timestamp(), updated_at = clock_timestamp()
     WHERE job_id = :job_id AND state = 'parked'
       AND NOT EXISTS (SELECT FROM sevdesk_intents i WHERE i.job_id = j.job_id AND i.closed_at IS NULL)
     RETURNING job_id, kind, invoice_id, problem
@@ -184,12 +181,13 @@ FROM sevdesk_clean_v1(make_interval(days => :days::integer), :after_seq::bigint,
 
 -- name: request_missing_jobs$
 -- Requests the publication of approved invoices that are marked queued but have no unfinished job, and, with auto
--- transfer on, of those that are not transferred. The key contains updated_at, so an invoice whose job failed is not
+-- transfer on, of those that are not transferred; not of those that another program publishes. The key contains updated_at, so an invoice whose job failed is not
 -- requested again until the invoice changes. Returns the number of requests.
 WITH forgotten AS (
     SELECT i.id, i.updated_at
-    FROM billing_invoices i CROSS JOIN sevdesk_config c
+    FROM billing_invoices i CROSS JOIN sevdesk_config c LEFT JOIN deals d ON d.id = i.deal_id
     WHERE i.document_status = 'approved'
+      AND (c.publish_only IS NULL OR d.deal_type = ANY (c.publish_only) OR i.invoice_number = ANY (c.publish_only))
       AND ((i.accounting_sync_status = 'queued'
             AND i.updated_at < clock_timestamp() - make_interval(secs => :grace::float8))
            OR (c.auto_transfer_invoices AND i.accounting_sync_status = 'not_synced'))

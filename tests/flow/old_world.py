@@ -23,25 +23,38 @@ FIRST_DAY = date(2023, 1, 2)
 DAYS = 3 * 365
 CENT = Decimal("0.01")
 INVOICE = """
-    INSERT INTO billing_invoices (id, invoice_number, deal_id, document_kind, document_status, net_amount, tax_amount,
-           gross_amount, issue_date, external_id, accounting_sync_status, accounting_provider, external_invoice_number)
-    VALUES ($1, $2, $3, 'AR', $4, $5, $6, $7, $8, $9, $10, $11, $12)"""
+    INSERT INTO billing_invoices (id, invoice_number, deal_id, contact_id, document_kind, document_status, net_amount,
+           tax_amount, gross_amount, issue_date, external_id, accounting_sync_status, accounting_provider,
+           external_invoice_number)
+    VALUES ($1, $2, $3, $4, 'AR', $5, $6, $7, $8, $9, $10, $11, $12, $13)"""
 COMPANY = """INSERT INTO companies (id, name, vat_id, street, zip, city, country_code)
              VALUES ($1, $2, $3, $4, $5, $6, 'DE')"""
+PERSON = """INSERT INTO contacts (id, first_name, last_name, street, zip, city, country_code)
+            VALUES ($1, $2, $3, $4, $5, $6, 'DE')"""
 DEAL = "INSERT INTO deals (id, name, deal_type) VALUES ($1, 'Deal', 'EB')"
-PRIMARY = """INSERT INTO hubspot_associations (from_type, from_id, to_type, to_id, label)
-             VALUES ('deal', $1, 'company', $2, 'primary')"""
+RECIPIENT = """INSERT INTO hubspot_associations (from_type, from_id, to_type, to_id, label)
+               VALUES ('deal', $1, $2, $3, $4)"""
 
 
 @dataclass
 class Customer:
-    """A company, its deal, and the contacts that its documents are addressed to in turn."""
+    """A company or person, its deal, and the contacts that its documents are addressed to in turn."""
 
     id: UUID
-    deal: UUID
+    deal: UUID | None  # None: its invoices name the person themselves
     contacts: list[int]
     right: str | None  # the contact that must be linked; None: a doubt, or there is none
     in_doubt: bool = False
+    kind: str = "company"  # or contact
+
+    @property
+    def person(self) -> UUID | None:
+        """The contact that its invoices name."""
+        return self.id if self.deal is None else None
+
+    @property
+    def customer_number(self) -> str:
+        return f"R1-{'C' if self.kind == 'company' else 'P'}-{self.id}"
 
 
 @dataclass
@@ -59,6 +72,7 @@ class OldWorld:
     paid: set[str] = field(default_factory=set)
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     companies: list[tuple[Any, ...]] = field(default_factory=list)
+    people: list[tuple[Any, ...]] = field(default_factory=list)
 
     @property
     def everybody(self) -> list[Customer]:
@@ -67,7 +81,7 @@ class OldWorld:
     def uuid(self) -> UUID:
         return UUID(int=self.chance.getrandbits(128), version=4)
 
-    def contact(self, name: str, **fields: str) -> int:
+    def contact(self, name: str | None, **fields: str) -> int:
         number = fields.pop("customerNumber", f"K{self.account.next_customer}")
         self.account.next_customer += 1
         own = {"name": name, "customerNumber": number, **fields}
@@ -92,14 +106,17 @@ class OldWorld:
             external_id: str | None = None, sync: str = "not_synced", provider: str | None = None,
             external_number: str | None = None) -> None:  # fmt: skip
         net = (gross / Decimal("1.19")).quantize(CENT)
-        self.rows.append((self.uuid(), number, customer.deal, status, net, gross - net, gross, day, external_id, sync,
-                          provider, external_number))  # fmt: skip
+        self.rows.append((self.uuid(), number, customer.deal, customer.person, status, net, gross - net, gross, day,
+                          external_id, sync, provider, external_number))  # fmt: skip
 
     async def store(self, billing: Billing) -> None:
         """Insert the billing system's part."""
         await billing.db.executemany(COMPANY, self.companies)
-        await billing.db.executemany(DEAL, [(each.deal,) for each in self.everybody])
-        await billing.db.executemany(PRIMARY, [(each.deal, each.id) for each in self.everybody])
+        await billing.db.executemany(PERSON, self.people)
+        with_deal = [each for each in self.everybody if each.deal is not None]
+        await billing.db.executemany(DEAL, [(each.deal,) for each in with_deal])
+        labels = {"company": "primary", "contact": "invoice_recipient"}
+        await billing.db.executemany(RECIPIENT, [(it.deal, it.kind, it.id, labels[it.kind]) for it in with_deal])
         await billing.db.executemany(INVOICE, self.rows)
 
 
@@ -127,9 +144,12 @@ def _company(world: OldWorld, place: int, vat_id: str | None = None, name: str |
     return id, name, where
 
 
-def _customer(world: OldWorld, id: UUID, contacts: list[int], right: int | None, *, quiet: bool = False) -> None:
-    shown = None if right is None else str(right)
-    made = Customer(id, world.uuid(), contacts, shown, in_doubt=right is None)
+def _customer(
+    world: OldWorld, id: UUID, contacts: list[int], right: int | None, *, quiet: bool = False, person: bool = False,
+    deal: bool = True,
+) -> None:  # fmt: skip
+    shown, kind = None if right is None else str(right), "contact" if person else "company"
+    made = Customer(id, world.uuid() if deal else None, contacts, shown, right is None, kind)
     (world.quiet if quiet else world.customers).append(made)
 
 
@@ -190,8 +210,64 @@ def twins(world: OldWorld, place: int) -> None:
         _customer(world, id, [contact], None, quiet=True)
 
 
+def with_clerk(world: OldWorld, place: int) -> None:
+    """Renamed; some documents are addressed to a person who works there."""
+    id, _, _ = _company(world, place)
+    right = world.contact("Noch anders KG")
+    clerk = world.contact(None, surename="Jörg", familyname="Weiß")
+    _customer(world, id, [right, clerk], right)
+
+
+def _person(world: OldWorld, place: int) -> tuple[UUID, dict[str, str], Any]:
+    id, where = world.uuid(), (f"Gässchen {place}", "50667", "Köln")
+    name = {"surename": "Zoë Ångström", "familyname": f"Müller-Lüdenscheidt {place}"}
+    world.people.append((id, *name.values(), *where))
+    return id, name, where
+
+
+def person_with_number(world: OldWorld, place: int) -> None:
+    """Has another name since a marriage; the customer number is ours."""
+    id, name, _ = _person(world, place)
+    right = world.contact(None, surename="Zoë", familyname="Mädchenname", customerNumber=f"R1-P-{id}")
+    _customer(world, id, [right, world.contact(None, **name)], right, person=True)
+
+
+def person_of_invoices(world: OldWorld, place: int) -> None:
+    """Renamed, and named by the invoices themselves, without a deal."""
+    id, _, _ = _person(world, place)
+    right = world.contact(None, surename="Zoë", familyname="Mädchenname")
+    _customer(world, id, [right], right, person=True, deal=False)
+
+
+def person_as_company(world: OldWorld, place: int) -> None:
+    """Its documents are addressed to an organisation."""
+    id, _, _ = _person(world, place)
+    _customer(world, id, [world.contact("Praxis für Übermut")], None, person=True)
+
+
+def person_with_name(world: OldWorld, place: int) -> None:
+    """A namesake lives elsewhere, and a company has the same name and address."""
+    id, name, where = _person(world, place)
+    right, namesake = world.contact(None, **name), world.contact(None, **name)
+    company = world.contact(" ".join(name.values()))
+    for contact in (right, company):
+        world.address(contact, where)
+    world.address(namesake, ("Anderswo 1", "20095", "Hamburg"))
+    _customer(world, id, [right], right, quiet=True, person=True)
+
+
+def double_person(world: OldWorld, place: int) -> None:
+    """Two contacts with the same name and address, both with invoices."""
+    id, name, where = _person(world, place)
+    twins = [world.contact(None, **name) for _ in range(2)]
+    for twin in twins:
+        world.address(twin, where)
+    _customer(world, id, twins, None, person=True, deal=False)
+
+
 CUSTOMERS: tuple[Callable[[OldWorld, int], None], ...] = (
     with_number, with_vat_id, with_name, by_invoices, double, double_with_vat_id, by_invoices, twins,
+    with_clerk, person_with_number, person_of_invoices, person_as_company, person_with_name, double_person,
 )  # fmt: skip
 
 # -- invoices ----------------------------------------------------------------------------------------------------------

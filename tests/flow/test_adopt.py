@@ -2,25 +2,26 @@
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flow.billing import Billing
-from flow.books import calls
+from flow.books import calls, control, order_fault, until
 from flow.conftest import RunWorker
-from flow.old_world import Customer, OldWorld, old_world
+from flow.old_world import CENT, FIRST_DAY, Customer, OldWorld, old_world
 from flow.operators import Operator
 from flow.processes import worker_process
-from flow.waiting import wait_for
 
-from sevdesk_client.sandbox.account.records import Contact
+from sevdesk_client.sandbox.account.records import CommunicationWay, Contact, Invoice
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.http.server import Running
 from worker.adopt.take_over import Adoption, TakeOver
 from worker.domain.adoption import LISTED
 from worker.operator.connections import open_account
 from worker.settings import Settings
+from worker.steps import unmarked
 from worker.store import Store
 
 # Everything that a takeover asks sevDesk; none of these writes.
@@ -72,7 +73,7 @@ def assert_listed(world: OldWorld, found: Adoption) -> None:
     assert world.foreign <= alone
     assert len(world.account.credit_notes) == found.counts["adopt_credit_note_unknown"]
     parties = {f.parameters["party"] for f in found.findings if f.code == "adopt_contact_ambiguous"}
-    assert parties == {f"company {each.id}" for each in world.everybody if each.in_doubt}
+    assert parties == {f"{each.kind} {each.id}" for each in world.everybody if each.in_doubt}
 
 
 def assert_no_write(world: OldWorld, before: Any, asked: list[str]) -> None:
@@ -85,7 +86,9 @@ async def assert_first_month_makes_no_duplicate(billing: Billing, world: OldWorl
     account = world.account
     people, documents = len(account.contacts), len(account.invoices)
     jobs = [
-        await billing.enqueue("publish_invoice", invoice_id=await billing.invoice(customer.deal))
+        await billing.enqueue(
+            "publish_invoice", invoice_id=await billing.invoice(customer.deal, contact_id=customer.person)
+        )
         for customer in customers
     ]
     assert {(await billing.ended(job))["state"] for job in jobs} == {"done"}
@@ -107,11 +110,18 @@ async def test_old_world_is_taken_over(
     assert dry.linked == len(world.exact)
     assert_listed(world, dry)
     job_id = await billing.enqueue("adopt")
-    chance, account_calls = random.Random(size), sevdesk.sandbox.requests
-    for _ in range(KILLS):
+    chance, asked = random.Random(size), sevdesk.sandbox.requests
+    for kill in range(KILLS):  # in turn while it reads and while it records
+        enough_calls = len(asked) + chance.randrange(1, dry.calls)
+        enough_rows = chance.randrange(1, dry.linked)
+
+        async def reached(kill: int = kill, calls: int = enough_calls, linked: int = enough_rows) -> bool:
+            job = await billing.job(job_id)
+            ended = job is not None and job["state"] == "done"
+            return ended or (len(asked) >= calls if kill % 2 == 0 else await recorded(billing) >= linked)
+
         async with worker_process(settings, tmp_path) as process:
-            enough = len(account_calls) + chance.randrange(1, dry.calls)
-            await wait_for(lambda enough=enough: len(account_calls) >= enough or _ended(account_calls, dry))
+            await until(reached, seconds=600)
             await process.kill()
     async with run_worker():
         job = await billing.ended(job_id, seconds=600)
@@ -130,9 +140,9 @@ async def test_old_world_is_taken_over(
         await assert_first_month_makes_no_duplicate(billing, world, [c for c in world.everybody if c.right])
 
 
-def _ended(asked: Any, dry: Adoption) -> bool:
-    """The job has read everything: its last call is the list of credit notes."""
-    return sum(each["path"].endswith("/CreditNote") for each in asked) > 1 and len(asked) > 2 * dry.calls
+async def recorded(billing: Billing) -> int:
+    """How many invoices have their event by now."""
+    return await billing.db.fetchval("SELECT count(*) FROM billing_invoice_event_log WHERE event_type = 'adopted'")
 
 
 async def bring_statuses_in_line(billing: Billing, world: OldWorld, sync_job: str) -> None:
@@ -153,7 +163,7 @@ async def decide(billing: Billing, world: OldWorld) -> None:
     doubtful = [each for each in world.customers if each.in_doubt]
     for customer in doubtful:
         chosen: Contact = world.account.contacts[customer.contacts[0]]
-        chosen.fields["customerNumber"] = f"R1-C-{customer.id}"
+        chosen.fields["customerNumber"] = customer.customer_number
         world.account.contacts.put(chosen)
         customer.right = str(chosen.id)
     assert json.loads((await billing.do("adopt"))["result"])["contacts_linked"] == len(doubtful)
@@ -180,16 +190,69 @@ async def test_command_reports_in_three_forms(
     assert "may be one of these documents" in page and "könnte einer dieser Belege sein" in page
 
 
+def make_e_invoice(account: Account, invoice: Invoice) -> None:
+    """With what its XML needs."""
+    place = {"address_street": "Weg 1", "address_zip": "10115", "address_city": "Berlin"}
+    invoice.fields = replace(invoice.fields, is_e_invoice=True, payment_method_id=21919, **place)
+    contact = account.contacts[invoice.fields.contact_id]
+    contact.fields["buyerReference"] = "-"
+    way = CommunicationWay(*account.new_record(), contact.id, 8, "EMAIL", "rechnung@example.com", main=True)
+    account.communication_ways.put(way)
+
+
 async def test_linked_invoices_are_archived(billing: Billing, worker: object, sevdesk: Running) -> None:
-    """With `archive` each finalized invoice gets its PDF, by a job of its own; a second run asks for none."""
-    world = old_world(sevdesk.sandbox.account, 10, seed=1)
+    """With `archive` each finalized invoice gets its PDF, an e-invoice its XML, by a job of its own; each once."""
+    account = sevdesk.sandbox.account
+    world = old_world(account, 10, seed=1)
     await world.store(billing)
-    asked = json.loads((await billing.do("adopt", archive=True))["result"])["pdfs_asked"]
-    assert asked == len(world.exact)
-    jobs = await billing.db.fetch("SELECT job_id FROM sevdesk_jobs WHERE kind = 'fetch_invoice_pdf'")
-    for row in jobs:
-        job = await billing.ended(row["job_id"])
-        assert job["state"] in ("done", "rejected"), job["error"]
-    stored = await billing.db.fetchval("SELECT count(DISTINCT invoice_id) FROM sevdesk_documents")
-    assert stored >= len(world.exact) - len(world.cancelled)
-    assert json.loads((await billing.do("adopt", archive=True))["result"])["pdfs_asked"] == 0
+    electronic = [number for number in world.exact if number not in world.cancelled][:2]
+    for number in electronic:
+        make_e_invoice(account, account.invoices[int(world.exact[number])])
+    statement = "UPDATE billing_invoices SET is_e_invoice = true WHERE invoice_number = ANY($1)"
+    await billing.db.execute(statement, electronic)
+
+    async def archive() -> int:
+        asked = json.loads((await billing.do("adopt", archive=True))["result"])["pdfs_asked"]
+        for row in await billing.db.fetch("SELECT job_id FROM sevdesk_jobs WHERE kind = 'fetch_invoice_pdf'"):
+            job = await billing.ended(row["job_id"])
+            assert job["state"] == "done" or job["problem"] == "invoice_cancelled", job["error"]
+        return asked
+
+    async def stored(kind: str) -> set[str]:
+        statement = """SELECT DISTINCT i.invoice_number FROM sevdesk_documents d
+                       JOIN billing_invoices i ON i.id = d.invoice_id WHERE d.kind = $1"""
+        return {row["invoice_number"] for row in await billing.db.fetch(statement, kind)}
+
+    assert await archive() == len(world.exact)
+    assert await stored("invoice_pdf") >= world.exact.keys() - world.cancelled
+    assert await stored("invoice_xml") == set(electronic)
+    assert await archive() == 0
+    await billing.db.execute("DELETE FROM sevdesk_documents WHERE kind = 'invoice_xml'")
+    assert await archive() == len(electronic) and await stored("invoice_xml") == set(electronic)
+
+
+async def test_cancellation_without_marker_is_found(
+    billing: Billing, hasty_worker: object, sevdesk: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an adopted invoice, on a later page of its contact's documents; by the sync, and after a lost answer."""
+    monkeypatch.setattr(unmarked, "PAGE", 100)
+    world = old_world(sevdesk.sandbox.account, 20, seed=1)
+    await world.store(billing)
+    job = await billing.do("adopt")
+    assert (await billing.ended(json.loads(job["result"])["sync_job"]))["state"] == "done"
+    first, second = [number for number in world.exact if number not in world.cancelled | world.paid][:2]
+    rows = await billing.db.fetch("SELECT invoice_number, id FROM billing_invoices")
+    ours = {row["invoice_number"]: row["id"] for row in rows}
+    await control(sevdesk, "POST", "cancel", {"invoice_id": world.exact[first]})
+    for place in range(120):
+        there = world.account.invoices[int(world.exact[first])]
+        customer = next(each for each in world.customers if there.fields.contact_id in each.contacts)
+        later = world.document(replace(customer, contacts=[there.fields.contact_id]), CENT, FIRST_DAY, f"LATER-{place}")
+        assert later.origin_id is None
+    assert (await billing.do("sync_payments", invoice_id=ours[first]))["state"] == "done"
+    assert (await billing.row(ours[first]))["claim_status"] == "cancelled"
+    before = len(world.account.invoices)
+    await order_fault(sevdesk, "lose_answer", "POST /Invoice/*/cancelInvoice")
+    job = await billing.do("cancel_invoice", invoice_id=ours[second], reason="Doppelt")
+    assert (job["state"], job["error"]) == ("done", None)
+    assert len(world.account.invoices) == before + 1

@@ -55,7 +55,7 @@ async def test_sound_installation_passes(operator: Operator) -> None:
         "account", "foreign locks", "restore",
         "postgres", "clock", "session locks", "migrations", "statements", "sync interval", "billing tables",
         "billing indexes", "invoice numbers", "rights", "redis", "redis memory", "redis rights", "sevdesk", "templates",
-        "sevdesk calls",
+        "sevdesk calls", "sevdesk answers",
     }  # fmt: skip
     assert all(said.endswith(".") for _, said in found.values())
     code, said, _ = await operator.run("doctor")

@@ -43,6 +43,15 @@ async def test_dismissed_job_is_over(billing: Billing, worker: object, operator:
     assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
 
 
+async def test_dismissed_report_forgets_the_address(billing: Billing, worker: object, operator: Operator) -> None:
+    """A report of a bounce that was parked and dismissed keeps no personal data, like one that is done."""
+    invoice = await billing.usual_invoice()
+    job = await billing.do("mail_bounced", invoice_id=invoice, email="anna@example.com", reason="Anna has left.")
+    assert job["state"] == "parked"
+    assert (await operator.run("dismiss", job["job_id"], "--reason", "A mistake."))[0] == 0
+    assert (await billing.job(job["job_id"]))["payload"] == {"invoice_id": str(invoice)}
+
+
 async def test_reason_is_needed(operator: Operator) -> None:
     """Without one, or without saying which jobs, nothing is ended."""
     assert (await operator.run("dismiss", "0042"))[0] == 2

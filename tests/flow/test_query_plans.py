@@ -96,6 +96,8 @@ WHOLE_TABLE = {
     "linked_invoices": "a payment sync counts the book when it would take something away from many invoices at once",
     "invoices_to_compare": "reconcile reads the book, page by page",
     "adopted_documents": "reconcile",
+    "adoptable_invoices": "adopt reads the book, page by page",
+    "without_pdf": "adopt reads the book, page by page",
     "invoices_to_rehearse": "a person's question about all approved invoices",
     "readiness_companies": "a person's question about the whole book",
     "contact_history": "reconcile",
@@ -133,7 +135,7 @@ async def plans(request: pytest.FixtureRequest, filled: str) -> AsyncIterator[di
     month = {"first": "(current_date - 77)", "last": "(current_date - 47)"}
     for name in MONTHLY:
         found[f"{name}, a month"] = await plan_of(connection, name, **month)
-    for name in ("adoptable_invoices", "without_pdf"):
+    for name in ("adoptable_invoices", "not_archived"):
         found[name] = await plan_of(connection, name, after=ONE)
     await connection.close()
     yield found

@@ -131,7 +131,7 @@ async def test_file_is_new_and_private(operator: Operator, tmp_path: Path) -> No
     file = tmp_path / "report.html"
     assert (await operator.run("report", "--html", str(file)))[0] == 0
     assert file.stat().st_mode & 0o777 == 0o600
-    for command in (("report",), ("reconcile",), ("readiness", "--offline")):
+    for command in (("report",), ("reconcile",), ("readiness", "--offline"), ("rehearse",), ("adopt",)):
         code, said, error = await operator.run(*command, "--html", str(file))
         assert (code, said) == (1, "") and "is there already" in error
 

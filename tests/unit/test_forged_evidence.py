@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from unit.test_evidence import NAME, NOW, PDF, ROWS
 
 from worker.evidence.bundle import MANIFEST, RECORDS, SEAL, assemble, key_of, seal_of, verify
-from worker.evidence.seal import HMAC, maker
+from worker.evidence.hmac_file import HMAC, maker
 from worker.evidence.zip_file import read_stored, stored_zip
 
 OLD = {"2025": SecretStr("the-key-of-last-year-with-32-characters")}

@@ -4,8 +4,8 @@ import asyncio
 
 from structlog.testing import capture_logs
 
-from worker.maintenance.loop import run_every
 from worker.observability.outage import Outage
+from worker.queue.loop import run_every
 
 
 async def test_repeated_error_is_logged_once() -> None:

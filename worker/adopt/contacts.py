@@ -1,6 +1,7 @@
 """Which of sevDesk's contacts a company or person is. Pure.
 
-In this order: by our customer number; by the contact of the party's own invoices; by VAT id; by name and address.
+In this order: by our customer number; by the contact of the party's own invoices; by VAT id; by name and address. Only
+the customer number makes an organisation the contact of a person, or the other way round.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -32,6 +33,7 @@ class Contacts:
 
     def __init__(self) -> None:
         self._vat_ids: dict[str, str] = {}  # contact id -> VAT id, empty if it has none
+        self._kinds: dict[str, PartyKind] = {}
         self._by_number: Index = {}
         self._by_vat_id: Index = {}
         self._by_name: Index = {}
@@ -47,7 +49,7 @@ class Contacts:
             vat_id = vat_id_text(contact.vat_number or "")
             kind = PartyKind.COMPANY if contact.name else PartyKind.CONTACT
             name = contact.name or f"{contact.surename or ''} {contact.familyname or ''}"
-            self._vat_ids[contact.id] = vat_id
+            self._vat_ids[contact.id], self._kinds[contact.id] = vat_id, kind
             for index, key in (
                 (self._by_number, contact.customer_number),
                 (self._by_vat_id, vat_id),
@@ -64,12 +66,21 @@ class Contacts:
         with_vat_id = self._by_vat_id.get(vat_id, ()) if vat_id else ()
         used = tuple(sorted(id for id in of_invoices if id in self._vat_ids))
         if not used:
-            return Match(with_vat_id)
+            return self._of_kind(party.kind, with_vat_id)
         if both := tuple(id for id in used if id in with_vat_id):
-            return Match(both)
+            return self._of_kind(party.kind, both)
         # Another VAT id, there or on another contact: the deal may have another customer by now.
         contradicted = bool(with_vat_id) or any(vat_id and self._vat_ids[id] for id in used)
-        return Match(used, certain=not contradicted)
+        return self._of_kind(party.kind, used, certain=not contradicted)
+
+    def _of_kind(self, kind: PartyKind, ids: tuple[str, ...], *, certain: bool = True) -> Match:
+        """Those of the kind; without one all of them, as a doubt.
+
+        sevDesk's contacts have the name of an organisation or of a person, never both (official), and the next invoice
+        writes the party's.
+        """
+        same = tuple(id for id in ids if self._kinds[id] is kind)
+        return Match(same or ids, certain=certain and bool(same))
 
     def named(self, party: Party) -> tuple[str, ...]:
         """The contacts with exactly its name, blanks aside, and no other VAT id."""

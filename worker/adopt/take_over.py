@@ -4,14 +4,15 @@ It may be stopped at any point and repeated: what is recorded is found recorded,
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.models import ContactAddress, Record
-from sevdesk_client.sending import MAX_PAGE
+from sevdesk_client.sending import Hits
 from worker.adopt.contacts import Contacts, Match, with_address
 from worker.adopt.documents import Documents
 from worker.adopt.matching import MAX_IDS, OldInvoice, claimed, judge
@@ -20,6 +21,7 @@ from worker.domain.adoption import Finding, finding
 from worker.domain.invoice import Association, Party, PartyKind, party_name
 from worker.domain.ledger import Change, Job
 from worker.domain.recipients import PartyKey, customer_number, only_named
+from worker.steps.pages import read_pages
 from worker.store import Store
 from worker.store.rows import Row, UnknownValue, from_row, handback_of
 
@@ -63,9 +65,9 @@ class TakeOver:
 
     async def run(self) -> Adoption:
         """Raises `SevDeskError`, or one of `CONNECTION_LOST`."""
-        async for page in self._pages(lambda offset: self.client.list_invoices(offset=offset)):
+        async for page in self._pages("/Invoice", lambda offset: self.client.list_invoices(offset=offset)):
             self.documents.add(page)
-        async for contacts in self._pages(lambda offset: self.client.list_contacts(offset=offset)):
+        async for contacts in self._pages("/Contact", lambda offset: self.client.list_contacts(offset=offset)):
             self.people.add(contacts)
         self.found.documents, self.found.contacts = len(self.documents), len(self.people)
         claims = Counter[str]()
@@ -82,20 +84,16 @@ class TakeOver:
         await self._credit_notes()
         return self.found
 
-    async def _pages(self, fetch: Callable[[int], Awaitable[Sequence[T]]]) -> AsyncIterator[Sequence[T]]:
-        """Each page begins with the last object of the one before; if not, some were deleted: then one page back."""
-        offset, before = 0, set[str]()
-        while True:
-            page = await fetch(offset)
+    async def _pages(self, path: str, fetch: Callable[[int], Awaitable[Hits[T]]]) -> AsyncIterator[Hits[T]]:
+        """As `read_pages`, with the calls counted."""
+
+        async def counted(offset: int) -> Hits[T]:
             self.found.calls += 1
-            ids = {each.id for each in page}
-            yield page
-            if before and before.isdisjoint(ids):
-                offset, before = max(0, offset - MAX_PAGE), set()
-                continue
-            if len(page) < MAX_PAGE:
-                return
-            offset, before = offset + MAX_PAGE - 1, ids
+            return await fetch(offset)
+
+        async with aclosing(read_pages(f"GET {path}", counted)) as pages:
+            async for page in pages:
+                yield page
 
     async def _rows(self, statement: str) -> AsyncIterator[list[Row]]:
         after = FIRST
@@ -193,7 +191,7 @@ class TakeOver:
     async def _credit_notes(self) -> None:
         known = {row["external_id"] for row in await self.store.query("known_credit_notes")}
         listed = set[str]()
-        async for page in self._pages(lambda offset: self.client.list_credit_notes(offset=offset)):
+        async for page in self._pages("/CreditNote", lambda offset: self.client.list_credit_notes(offset=offset)):
             for note in page:
                 if note.id not in known | listed:
                     listed.add(note.id)

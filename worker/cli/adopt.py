@@ -1,12 +1,12 @@
 """The command adopt: takes over an account and invoices that existed before this worker."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.base import ACT, MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store, write_private
+from worker.cli.base import ACT, MUST_ACT, AsJson, cli, own_account, require_token, show, with_store
 from worker.cli.following import end_as, wait_for
+from worker.cli.saving import HtmlFile, require_new, save_page
 from worker.store import Store
 
 if TYPE_CHECKING:
@@ -21,27 +21,19 @@ def adopt(
     archive: Annotated[
         bool, typer.Option("--archive", help="Also ask for the PDF and XML of linked invoices.")
     ] = False,
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write a report to read or print.")
-    ] = None,
+    html: HtmlFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Link existing invoices and contacts with sevDesk's; changes nothing there. Exit 3: a person must decide."""
-    import structlog
-
     from worker.adopt.html import report
     from worker.adopt.take_over import TakeOver
-    from worker.operator.connections import open_account_gated, other_account_of
-
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))  # the command prints its result itself
 
     async def look(store: Store) -> "Adoption":
-        async with open_account_gated(settings()) as account:
-            if (other := await other_account_of(store, account)) is not None:
-                fail(other)
+        async with own_account(store) as account:
             return await TakeOver(store, account.client).run()
 
     require_token()
+    require_new(html)
     job = None
     if not dry_run:
         job_id = with_store(lambda store: store.request_job("adopt", {"archive": archive}))
@@ -50,7 +42,7 @@ def adopt(
             end_as([job])
     found = with_store(look, "Nothing was compared; try again later.")
     if html is not None:
-        write_private(html, report(found, dry_run=dry_run).encode())
+        save_page(html, report(found, dry_run=dry_run))
     result = job["result"] if job else None
     shown = {name: getattr(found, name) for name in ("invoices", "documents", "contacts", "calls", "known", "counts")}
     counted = {"linked": found.linked, "contacts_linked": found.contacts_linked}

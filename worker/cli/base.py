@@ -3,10 +3,12 @@
 import asyncio
 import dataclasses
 import json
+import logging
 import os
+import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from io import TextIOWrapper
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
+    from worker.steps.sevdesk_account import SevdeskAccount
     from worker.store import Store
 
 T = TypeVar("T")
@@ -44,10 +47,10 @@ LOOK, ACT = "Look", "Act"
 
 # Commands in the order of the same tables; others come after these.
 ORDER = (
-    "status", "top", "tail", "jobs", "why", "show", "preview", "files", "exports", "verify", "report", "reconcile",
-    "doctor", "health", "mapping", "schema", "problems",
-    "run", "migrate", "clean", "enqueue", "test-connection", "retry", "dismiss", "init", "seed", "local",
-    "sandbox", "demo",
+    "status", "top", "tail", "jobs", "files", "exports", "why", "show", "verify", "preview", "rehearse", "readiness",
+    "report", "reconcile", "doctor", "health", "mapping", "schema", "problems",
+    "run", "migrate", "clean", "enqueue", "test-connection", "adopt", "recover", "undelete", "retry", "dismiss",
+    "acknowledge", "init", "seed", "local", "sandbox", "demo",
 )  # fmt: skip
 
 
@@ -123,12 +126,12 @@ def fail(text: str, code: int = FAILED) -> NoReturn:
 @contextmanager
 def postgres_errors(code: int = FAILED) -> Iterator[None]:
     """End the command with one sentence and this exit code if Postgres lacks a table or refuses."""
-    from worker.store import postgres_cause
-    from worker.store.probe import NOT_MIGRATED, PostgresError, what_is_missing
+    from worker.store import MIGRATION_MISSING, postgres_cause
+    from worker.store.probe import PostgresError, what_is_missing
 
     try:
         yield
-    except NOT_MIGRATED as error:
+    except MIGRATION_MISSING as error:
         fail(what_is_missing(error), code)
     except PostgresError as error:
         fail(f"Postgres refuses: {postgres_cause(error)}. Check DATABASE_URL and the role's rights with doctor.", code)
@@ -176,6 +179,32 @@ def with_store(act: Callable[["Store"], Awaitable[T]], advice: str = "") -> T:
             fail(str(error))
         except UnknownValue as error:
             fail(f"{error} {error.problem.next_step(job=str(error.invoice_id))}", MUST_ACT)
+
+
+@asynccontextmanager
+async def own_account(store: "Store") -> AsyncIterator["SevdeskAccount"]:
+    """The database's account in sevDesk, for many reads; ends the command if the token belongs to another one.
+
+    From then on nothing is logged, for the command prints its result itself.
+    """
+    import structlog
+
+    from worker.operator.connections import open_account_gated, other_account_of
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    async with open_account_gated(settings()) as account:
+        if (other := await other_account_of(store, account)) is not None:
+            fail(other)
+        yield account
+
+
+def end_on_interrupt() -> None:
+    """End the command on Ctrl-C with exit code 0. asyncio's own handler would cancel a connection being made."""
+
+    def end(*_: object) -> NoReturn:
+        raise SystemExit(0)  # asyncio lets this exception through at any point
+
+    signal.signal(signal.SIGINT, end)
 
 
 def console() -> "Console":

@@ -35,7 +35,7 @@ def verify(
     Exit code 3: something differs. With EVIDENCE_KEYS, a bundle that was not made with one of these keys is found too.
     """
     from worker.evidence import bundle as evidence
-    from worker.evidence.seal import maker
+    from worker.evidence.hmac_file import maker
 
     keys, content = read_settings(EvidenceSettings).evidence_keys, _read(bundle)
     problems = evidence.verify(content, keys, seal)

@@ -1,6 +1,5 @@
 """Commands that follow what happens: tail, test-connection; and `--wait` of enqueue and retry."""
 
-import signal
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +13,7 @@ from worker.cli.base import (
     cli,
     console,
     dump,
+    end_on_interrupt,
     fail,
     settings,
     show,
@@ -24,7 +24,7 @@ from worker.domain.visible import visible
 from worker.operator.following import follow, past_events, past_jobs
 from worker.operator.lookup import Found, resolve
 from worker.store import Store
-from worker.store.hearing import hear_events
+from worker.store.listener import listen_to_events
 from worker.store.rows import Row
 
 Wait = Annotated[
@@ -98,11 +98,11 @@ def tail(
 ) -> None:
     """Print what becomes of jobs and invoices as it happens, until Ctrl-C; --json prints one line each."""
     check_filters(kind, code)
-    signal.signal(signal.SIGINT, _exit)
+    end_on_interrupt()
 
     async def run(store: Store) -> None:
         subject, numbers = await _found(store, invoice, job), dict[str, str | None]()
-        async with hear_events(settings().lock_url) as told:
+        async with listen_to_events(settings().lock_url) as told:
             for each in await _past(store, subject, kind, code, last):
                 await _print(store, each, numbers, as_json)
             async for each in told:
@@ -163,7 +163,3 @@ async def _print(store: Store, told: dict[str, Any], numbers: dict[str, str | No
     job = f"job {short_id(str(told['job_id']))}" if told.get("job_id") else None
     words = (local_time(told["at"]), told.get("kind"), told.get("invoice_number"), what, problem, job)
     console().print(visible(" ".join(str(word) for word in words if word)), soft_wrap=True)
-
-
-def _exit(*_: object) -> None:
-    raise SystemExit(0)  # asyncio lets this exception through at any point

@@ -12,7 +12,7 @@ import typer
 
 from worker.cli.base import ACT, MUST_ACT, USAGE, AsJson, cli, fail, show, with_store
 from worker.cli.following import Wait, end_as, result_of, result_text, wait_for
-from worker.cli.invoices import invoice_id_of
+from worker.cli.invoices import Subject, invoice_id_of
 from worker.cli.job_list import Code, KindOption, check_filters, complete_kind
 from worker.domain import jobs as contract
 from worker.operator.diagnosis import duration
@@ -74,12 +74,7 @@ def enqueue(
 
 
 @cli.command(rich_help_panel=ACT)
-def undelete(
-    invoice: Annotated[
-        str, typer.Argument(metavar="INVOICE", help="Its number, its id, or sevDesk's number or id for it.")
-    ],
-    as_json: AsJson = False,
-) -> None:
+def undelete(invoice: Subject, as_json: AsJson = False) -> None:
     """Ask for a job that takes an invoice over again if sevDesk has it although it counts as deleted there."""
 
     async def ask(store: Store) -> str:

@@ -1,13 +1,12 @@
 """The command readiness: which companies would stop under the duty to issue e-invoices."""
 
 from contextlib import nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, require_token, settings, show, with_store
-from worker.cli.saving import require_new, save_page
+from worker.cli.saving import HtmlFile, require_new, save_page
 from worker.store import Store
 
 if TYPE_CHECKING:
@@ -21,9 +20,7 @@ def readiness(
     offline: Annotated[
         bool, typer.Option("--offline", help="Ask sevDesk nothing about the seller's own data.")
     ] = False,
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write a report to read or print.")
-    ] = None,
+    html: HtmlFile = None,
     as_json: AsJson = False,
 ) -> None:
     """List every company whose e-invoices would stop, by what it lacks, and the seller's data. Exit 3: some lack."""

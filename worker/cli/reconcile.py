@@ -1,13 +1,12 @@
 """The command reconcile: compares all invoices with sevDesk."""
 
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store
-from worker.cli.saving import require_new, save_page
+from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, fail, own_account, require_token, settings, show, with_store
+from worker.cli.saving import HtmlFile, require_new, save_page
 from worker.store import Store
 
 if TYPE_CHECKING:
@@ -22,25 +21,16 @@ def reconcile(
     confirmed: Annotated[
         bool, typer.Option("--confirmed", help="With --fix: even if sevDesk shows more as gone than MASS_CHANGE_LIMIT.")
     ] = False,
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write a report to read or print.")
-    ] = None,
+    html: HtmlFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare every linked invoice with sevDesk; changes nothing. Exit 0: both agree, 3: they differ."""
-    import structlog
-
-    from worker.operator.connections import open_account_gated, other_account_of
     from worker.reconcile.html import report
     from worker.reconcile.read import reconcile as compare
     from worker.reconcile.read import request_repairs, store_result
 
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))  # the command prints its result itself
-
     async def run(store: Store) -> tuple["Reconciliation", list[str]]:
-        async with open_account_gated(settings()) as account:
-            if (other := await other_account_of(store, account)) is not None:
-                fail(other)
+        async with own_account(store) as account:
             result = await compare(store, account.client)
         number = await store_result(store, result)
         if fix and not confirmed and result.takes_much_away(settings().mass_change_limit):
@@ -66,7 +56,7 @@ def _view(result: "Reconciliation", repair_jobs: list[str]) -> "RenderableType":
     from rich.console import Group
 
     from worker.cli.tables import table
-    from worker.reconcile.html import counted
+    from worker.domain.formats import counted
 
     scope = f"{counted(result.invoices, 'linked invoice')} and {counted(result.documents, 'document')} in sevDesk"
     scope += f" ({counted(result.calls, 'call')})"

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.base import ACT, MUST_ACT, USAGE, AsJson, cli, fail, require_token, settings, show, with_store
+from worker.cli.base import (
+    ACT,
+    MUST_ACT,
+    USAGE,
+    AsJson,
+    cli,
+    fail,
+    own_account,
+    require_token,
+    settings,
+    show,
+    with_store,
+)
 from worker.store import Store
 
 if TYPE_CHECKING:
@@ -25,19 +37,14 @@ def recover(
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Bring back what a restored database has forgotten, and let writes leave again. Exit 3: a person must act."""
-    import structlog
-
     from worker.maintenance.restore_watch import RestoreWatch
-    from worker.operator.connections import open_account_gated, other_account_of, redis_client
+    from worker.operator.connections import redis_client
     from worker.reconcile.recover import bring_back, look_back
 
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))  # the command prints its result itself
     moment = _moment(since)
 
     async def run(store: Store) -> tuple["Recovery", list[str]]:
-        async with open_account_gated(settings()) as account:
-            if (other := await other_account_of(store, account)) is not None:
-                fail(other)
+        async with own_account(store) as account:
             found = await look_back(store, account.client, moment)
         if dry_run:
             return found, []
@@ -68,7 +75,7 @@ def _view(found: "Recovery", jobs: list[str], dry_run: bool) -> "RenderableType"
     from rich.console import Group
 
     from worker.cli.tables import table
-    from worker.reconcile.html import counted
+    from worker.domain.formats import counted
 
     scope = f"{counted(found.documents, 'document')} in sevDesk changed since {found.since.isoformat()}"
     head = f"{scope}: {counted(len(found.findings), 'difference')}, {found.for_person} for a person."

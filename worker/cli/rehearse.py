@@ -2,12 +2,12 @@
 
 from contextlib import nullcontext
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store, write_private
+from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, fail, require_token, settings, show, with_store
+from worker.cli.saving import HtmlFile, require_new, save_page
 from worker.store import Store
 
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ def rehearse(
     against_sandbox: Annotated[
         bool, typer.Option("--against-sandbox", help="Publish copies into a local sandbox, and compare its documents.")
     ] = False,
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write a report to read or print.")
-    ] = None,
+    html: HtmlFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Check every approved invoice as publishing would, and write nothing. Exit 3: some would not be published."""
@@ -48,12 +46,13 @@ def rehearse(
 
     if not offline and not against_sandbox:
         require_token()
+    require_new(html)
     try:
         result = with_store(work, "Use --offline to ask sevDesk nothing.")
     except ImportError:
         fail("--against-sandbox needs the extra sandbox: pip install 'sevdesk-worker[sandbox]'.")
     if html is not None:
-        write_private(html, rehearsal_page(result).encode())
+        save_page(html, rehearsal_page(result))
     show(as_json, result, rehearsal_view(result))
     if result.stops:
         raise typer.Exit(MUST_ACT)

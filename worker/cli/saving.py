@@ -6,9 +6,13 @@ import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
+
+import typer
 
 from worker.cli.base import fail
+
+HtmlFile = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a report to read or print.")]
 
 # Of a name, so that any file system takes it with what is added to it.
 LONGEST_NAME = 150

@@ -12,6 +12,7 @@ from worker.cli.tables import facts, table
 from worker.domain.ledger import ENDED, JobState
 from worker.domain.notices import cause_of, next_step_of
 from worker.domain.schedule import MISSED_SYNCS
+from worker.gate.budget import SLOW_SHARE
 from worker.operator.diagnosis import duration
 from worker.operator.health import other_account_seen, restored
 from worker.operator.leader import silent_leader
@@ -25,6 +26,8 @@ from worker.operator.rows import (
 )
 from worker.operator.sevdesk_health import REFUSED_STEP, SevdeskHealth
 from worker.store.rows import Row
+
+MAX_NAMES = 10  # of publish_only
 
 STATES = [state for state in JobState if state not in ENDED]
 # Columns of the tables of jobs: title -> key of the row.
@@ -74,6 +77,7 @@ def status_view(status: Status) -> RenderableType:
             *([("leader", Text(silent, "red"))] if (silent := silent_leader(status["leader"])) else []),
             ("sevDesk", _sevdesk(status["account"], status["redis"], status["workers"])),
             ("payment sync", _sync(status["account"])),
+            *_publishes_only(status["account"]),
             ("drift", _drift(status["last_reconciliation"])),
             ("DATEV", _export(status["export"])),
             ("on record", _on_record(status["about"])),
@@ -102,6 +106,15 @@ def needs_person(status: Status) -> bool:
     refused = health is not None and health.refused_for is not None
     seen = status["jobs"].get("parked") or status["notices"] or status["export"]
     return bool(seen or refused or other_account_seen(account) or (unfinished and not workers))
+
+
+def _publishes_only(account: AccountStatus) -> list[tuple[str, Text]]:
+    """A line if another program publishes, too."""
+    if (names := account["publish_only"]) is None:
+        return []
+    more = f", +{len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    shown = ", ".join(names[:MAX_NAMES]) or "nothing"
+    return [("publishes only", Text(f"{shown}{more}; another program publishes the rest"))]
 
 
 def _notices(notices: Mapping[str, int]) -> Text:
@@ -166,7 +179,7 @@ def _sevdesk(account: AccountStatus, redis: Mapping[str, Any], workers: int) -> 
     seen = "its calls are not known without Redis" if health is None else health.sentence(datetime.now(UTC))
     well = health is None or health.refused_for is health.silent_for is None
     left = redis["error_budget_left"]
-    failing = left is not None and left < 0.5
+    failing = left is not None and left < 1 - SLOW_SHARE
     errors = f"; many calls end in errors: {left:.0%} of ERROR_BUDGET left, jobs are slowed" if failing else ""
     step = f". {REFUSED_STEP}" if health is not None and health.refused_for is not None else ""
     other = other_account_seen(account)

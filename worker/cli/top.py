@@ -2,17 +2,29 @@
 
 import os
 import select
-import signal
 import sys
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.base import LOOK, USAGE, AsJson, Visibly, cli, console, dump, fail, settings, show, with_store
+from worker.cli.base import (
+    LOOK,
+    USAGE,
+    AsJson,
+    Visibly,
+    cli,
+    console,
+    dump,
+    end_on_interrupt,
+    fail,
+    settings,
+    show,
+    with_store,
+)
 from worker.cli.status import read_status
 
 if TYPE_CHECKING:
@@ -42,8 +54,7 @@ def top(
     if not 0.1 <= every <= 3600:
         fail("--every must be 0.1 to 3600 seconds.", USAGE)
 
-    # asyncio's own handler would cancel a connection that is being made on Ctrl-C, which is then reported as a failure.
-    signal.signal(signal.SIGINT, _exit)
+    end_on_interrupt()
     if once:
         result = _read()
         return show(as_json, result, status_view(result))
@@ -146,7 +157,3 @@ def _pressed(keys: int | None, seconds: float) -> bytes:
         return b""
     readable, _, _ = select.select([keys], [], [], seconds)
     return os.read(keys, 16) if readable else b""
-
-
-def _exit(*_: object) -> NoReturn:
-    raise SystemExit(0)  # asyncio lets this exception through at any point

@@ -140,7 +140,7 @@ def refund_due(gross: Decimal, paid: Decimal, credited_before: Decimal, credited
 
 
 def refund_due_of_closed(left: Decimal, kept: Decimal, credited: Decimal) -> Decimal:
-    """The same of an invoice that sevDesk closed, on which nothing is owed any more: what was paid for that part.
+    """`refund_due` of an invoice that sevDesk closed, on which nothing is owed any more: what was paid for that part.
 
     `left` is what earlier credit notes left of the gross sum, and `kept` what was paid without what must be paid back
     for them. With Skonto `kept` is less than `left`, and the refund is less in proportion, to the cent; those of all

@@ -1,7 +1,6 @@
 """What is wrong with an invoice's dates and its payment term. Pure."""
 
 from datetime import date
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from worker.domain.invoice import Invoice
@@ -31,22 +30,18 @@ def doubtful_dates(invoice: Invoice, today: date, max_age: int) -> list[Problem]
     Only a final invoice must name when the service was rendered: an advance is invoiced before (§ 14 (4) no. 6 UStG).
     """
     found: list[Problem] = []
-
-    def objects(code: str, **parameters: Any) -> None:
-        found.append(problem(code, **parameters))
-
     start, end, term = invoice.service_from, invoice.service_to, invoice.payment_term_days
     if invoice.document_kind == FINAL and start is None and end is None:
-        objects("service_date_missing", number=invoice.number)
+        found.append(problem("service_date_missing", number=invoice.number))
     if start is not None and end is not None and start > end:
-        objects("service_dates_reversed", service_from=start, service_to=end)
+        found.append(problem("service_dates_reversed", service_from=start, service_to=end))
     age = (today - invoice.issue_date).days
     if age < 0:
-        objects("issue_date_in_future", issue_date=invoice.issue_date, today=today)
+        found.append(problem("issue_date_in_future", issue_date=invoice.issue_date, today=today))
     if age > max_age:
-        objects("issue_date_too_old", issue_date=invoice.issue_date, age=age, limit=max_age)
+        found.append(problem("issue_date_too_old", issue_date=invoice.issue_date, age=age, limit=max_age))
     if term is not None and not 0 <= term <= LONGEST_TERM:
-        objects("payment_term_invalid", days=term, longest=LONGEST_TERM)
+        found.append(problem("payment_term_invalid", days=term, longest=LONGEST_TERM))
     return found
 
 

@@ -12,51 +12,21 @@ from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from worker.domain.adoption_events import Adopted as Adopted
-from worker.domain.contact_events import (
-    AddressWritten as AddressWritten,
-)
-from worker.domain.contact_events import (
-    ContactEvent as ContactEvent,
-)
-from worker.domain.contact_events import (
-    ContactLinked as ContactLinked,
-)
-from worker.domain.contact_events import (
-    EmailWritten as EmailWritten,
-)
+from worker.domain.contact_events import AddressWritten as AddressWritten
+from worker.domain.contact_events import ContactLinked as ContactLinked
+from worker.domain.contact_events import EmailWritten as EmailWritten
 from worker.domain.deletion_events import DeletedInSevdesk as DeletedInSevdesk
 from worker.domain.deletion_events import MissingInSevdesk as MissingInSevdesk
-from worker.domain.e_invoice_events import (
-    EInvoiceChecked as EInvoiceChecked,
-)
-from worker.domain.event_base import (
-    UNLOGGED as UNLOGGED,
-)
-from worker.domain.event_base import (
-    CancelledHow as CancelledHow,
-)
-from worker.domain.event_base import CreditDeletedCause
-from worker.domain.event_base import (
-    CreditSavedHow as CreditSavedHow,
-)
-from worker.domain.event_base import (
-    DraftedHow as DraftedHow,
-)
-from worker.domain.event_base import (
-    Event as Event,
-)
-from worker.domain.event_base import (
-    FinalizedHow as FinalizedHow,
-)
-from worker.domain.event_base import (
-    LinkedHow as LinkedHow,
-)
-from worker.domain.event_base import (
-    MarkedHow as MarkedHow,
-)
-from worker.domain.event_base import (
-    SentHow as SentHow,
-)
+from worker.domain.e_invoice_events import EInvoiceChecked as EInvoiceChecked
+from worker.domain.event_base import UNLOGGED, CreditDeletedCause
+from worker.domain.event_base import CancelledHow as CancelledHow
+from worker.domain.event_base import CreditSavedHow as CreditSavedHow
+from worker.domain.event_base import DraftedHow as DraftedHow
+from worker.domain.event_base import Event as Event
+from worker.domain.event_base import FinalizedHow as FinalizedHow
+from worker.domain.event_base import LinkedHow as LinkedHow
+from worker.domain.event_base import MarkedHow as MarkedHow
+from worker.domain.event_base import SentHow as SentHow
 from worker.domain.invoice import Cancellation, ClaimStatus, PartyKind
 from worker.domain.person_events import Acknowledged as Acknowledged
 from worker.domain.person_events import Dismissed as Dismissed

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from worker.domain.html_page import Html, Tone, table_of, text
 
 # A bar that stands for something is never too thin to be seen: this share of the whole.
-_LEAST = 0.01
+_MIN_SHARE = 0.01
 
 
 def bar_table(columns: Sequence[str], rows: Iterable[tuple[str, float, Tone, Sequence[object]]]) -> Html:
@@ -26,7 +26,7 @@ def bar_table(columns: Sequence[str], rows: Iterable[tuple[str, float, Tone, Seq
 
 
 def _bar(share: float, tone: Tone) -> str:
-    width = round(100 * max(min(share, 1.0), _LEAST if share > 0 else 0.0), 2)
+    width = round(100 * max(min(share, 1.0), _MIN_SHARE if share > 0 else 0.0), 2)
     whole = '<rect class="track" width="100" height="100"/>'
     return _svg(100, f'{whole}<rect class="{tone}" width="{width}" height="100"/>')
 
@@ -37,7 +37,7 @@ def columns(bars: Sequence[tuple[str, float]], label: str, captions: Sequence[st
     scale = 100 / ((top - bottom) or 1.0)
     made = []
     for place, (told, value) in enumerate(bars):
-        high = max(abs(value) * scale, 100 * _LEAST if value else 0.0)
+        high = max(abs(value) * scale, 100 * _MIN_SHARE if value else 0.0)
         y = (top - max(value, 0.0)) * scale
         tone = "bad" if value < 0 else ""
         made.append(f'<rect class="{tone}" x="{place * 10 + 1}" y="{y:.2f}" width="8" height="{high:.2f}">'

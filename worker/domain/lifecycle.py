@@ -44,8 +44,13 @@ _S, _D, _C = SyncStatus, DocumentStatus, ClaimStatus
 _UNFINISHED = (_S.NOT_SYNCED, _S.QUEUED, _S.DRAFTED, _S.PARKED)
 _NOT_CANCELLED = (_C.OPEN, _C.PARTIALLY_PAID, _C.PAID)
 _SYNCED = {_S.SYNCED: _S.SYNCED}
-# What became of a credit note is recorded even if the invoice was deleted or cancelled in sevDesk meanwhile.
+# What became of a credit note or mail is recorded even if the invoice was deleted or cancelled in sevDesk meanwhile.
 _ONCE_SYNCED = {status: status for status in (_S.SYNCED, _S.PARKED, _S.CANCELLED)}
+_FINALIZED = Transitions(
+    sync=dict.fromkeys((*_UNFINISHED, _S.SYNCED), _S.SYNCED),
+    document={_D.APPROVED: _D.APPROVED, _D.SENT: _D.SENT},
+)
+_SENT = Transitions(sync=_ONCE_SYNCED, document={_D.APPROVED: _D.SENT, _D.SENT: _D.SENT, _D.CANCELLED: _D.CANCELLED})
 
 
 def _payment(claim: ClaimStatus) -> Transitions:
@@ -63,25 +68,13 @@ TABLE: Mapping["type[Event]", Transitions] = {
     # SYNCED: a person reset it to a draft in sevDesk
     events.DraftDeleted: Transitions(sync=dict.fromkeys((*_UNFINISHED, _S.SYNCED), _S.NOT_SYNCED)),
     events.TemplateSet: Transitions(sync={_S.DRAFTED: _S.DRAFTED, _S.PARKED: _S.PARKED, **_SYNCED}),
-    events.Finalized: Transitions(
-        sync={**dict.fromkeys(_UNFINISHED, _S.SYNCED), **_SYNCED},
-        document={_D.APPROVED: _D.APPROVED, _D.SENT: _D.SENT},
-    ),
-    events.Adopted: Transitions(
-        sync={**dict.fromkeys(_UNFINISHED, _S.SYNCED), **_SYNCED},
-        document={_D.APPROVED: _D.APPROVED, _D.SENT: _D.SENT},
-    ),
+    events.Finalized: _FINALIZED,
+    events.Adopted: _FINALIZED,
     events.PdfStored: Transitions(sync=_SYNCED),
     events.XmlStored: Transitions(sync=_SYNCED),
     events.EInvoiceChecked: Transitions(),
-    events.Mailed: Transitions(  # PARKED, CANCELLED: deleted or cancelled before the mail's lost answer was resolved
-        sync={**_SYNCED, _S.PARKED: _S.PARKED, _S.CANCELLED: _S.CANCELLED},
-        document={_D.APPROVED: _D.SENT, _D.SENT: _D.SENT, _D.CANCELLED: _D.CANCELLED},
-    ),
-    events.MarkedSent: Transitions(  # PARKED, CANCELLED: as for a mail
-        sync={**_SYNCED, _S.PARKED: _S.PARKED, _S.CANCELLED: _S.CANCELLED},
-        document={_D.APPROVED: _D.SENT, _D.SENT: _D.SENT, _D.CANCELLED: _D.CANCELLED},
-    ),
+    events.Mailed: _SENT,
+    events.MarkedSent: _SENT,
     events.SentByHand: Transitions(sync=_SYNCED, document={_D.APPROVED: _D.SENT}),
     events.MailBounced: Transitions(sync=_SYNCED, document=dict.fromkeys((_D.SENT, _D.APPROVED), _D.APPROVED)),
     events.PartiallyPaid: _payment(_C.PARTIALLY_PAID),

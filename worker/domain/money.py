@@ -106,7 +106,7 @@ def e_invoice_rounding(invoice: Invoice) -> list[Problem]:
 
 
 def rounding_faults(items: Sequence[Item], currency: str) -> list[Problem]:
-    """The same of any electronic document with these positions."""
+    """What `e_invoice_rounding` finds, of any electronic document with these positions."""
     found = []
     for rate in sorted({item.tax_rate for item in items}):
         sums = predict((item for item in items if item.tax_rate == rate), currency)

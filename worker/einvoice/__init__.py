@@ -1,1 +1,1 @@
-"""Checks an e-invoice before it is mailed: reads its XML safely, has the official rules judge it, and compares it."""
+"""Checks documents before they are mailed: what a PDF shows, and an e-invoice's XML by the official rules and ours."""

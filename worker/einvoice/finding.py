@@ -28,7 +28,7 @@ class Finding:
     fatal: bool = True
 
     def __str__(self) -> str:
-        return f"{self.rule} ({self.kind}): {self.text}"
+        return f"{'' if self.fatal else 'warning: '}{self.rule} ({self.kind}): {self.text}"
 
 
 # Rules of EN 16931 on what § 14 Abs. 4 UStG wants: number, date, names and addresses, tax ids, positions, period,

@@ -51,8 +51,6 @@ class EInvoice:
     type_code: str | None
     issued: date | None
     currency: str | None
-    seller_name: str | None
-    seller_tax_ids: tuple[str, ...]
     buyer: Address
     buyer_tax_ids: tuple[str, ...]
     buyer_reference: str | None
@@ -107,8 +105,6 @@ def read(xml: bytes) -> EInvoice:
         type_code=_text(root, "rsm:ExchangedDocument/TypeCode"),
         issued=_day(root, "rsm:ExchangedDocument/IssueDateTime"),
         currency=currency,
-        seller_name=_text(root, f"{agreement}/SellerTradeParty/Name"),
-        seller_tax_ids=_texts(root, f"{agreement}/SellerTradeParty/SpecifiedTaxRegistration/ID"),
         buyer=_address(root, buyer),
         buyer_tax_ids=_texts(root, f"{buyer}/SpecifiedTaxRegistration/ID"),
         buyer_reference=_text(root, f"{agreement}/BuyerReference"),

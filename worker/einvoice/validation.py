@@ -135,7 +135,7 @@ def _rules_process() -> RulesProcess | None:
 
 
 def validate_pdf(pdf: bytes) -> Verdict:
-    """The same of the XML that is only inside the PDF, and is `attached` to the verdict. Raises `RulesUnavailable`."""
+    """Blocks. Only the XML inside the PDF, which is `attached` to the verdict, is judged. Raises `RulesUnavailable`."""
     process = _rules_process()
     return process.judge(b"", pdf) if process is not None else Verdict((), None)
 

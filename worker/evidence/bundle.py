@@ -22,7 +22,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from worker.evidence.seal import HMAC, NO_KEYS, Keys, forged, hmac_file
+from worker.evidence.hmac_file import HMAC, NO_KEYS, Keys, forged, hmac_file
 from worker.evidence.zip_file import read_stored, stored_zip
 from worker.store import Store
 

@@ -12,6 +12,7 @@ import structlog
 from sevdesk_client.errors import NotFound
 from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.sending import Hits
+from worker.adopt import other_program
 from worker.domain import lifecycle
 from worker.domain.events import DeletedInSevdesk, Event, MissingInSevdesk, SentByHand
 from worker.domain.ledger import Change, Job
@@ -23,6 +24,7 @@ from worker.handlers.mass_change import CODE, MassChange
 from worker.steps import pages, payments
 from worker.steps.payments import Receivable
 from worker.steps.sevdesk_account import SevdeskAccount
+from worker.steps.unmarked import with_unmarked
 from worker.store import InvoiceChanged, Store
 from worker.store.rows import FinishedRunRow, ReceivableRow, StartedRunRow, UnknownValue, from_row, handback_of
 
@@ -61,6 +63,7 @@ class Sync:
         self.missed = 0  # changes that the feed should have found and did not
         self.first_page_at: datetime | None = None  # by sevDesk's clock
         self.started_at: datetime | None = None
+        self.shared = False  # another program publishes invoices too
         self.written_since: set[str] = set()  # external ids of our invoices that were written since `started_at`
 
     async def run(self, payload: SyncPayments) -> Outcome:
@@ -224,7 +227,7 @@ class Sync:
 
     async def _begin(self, scope: str) -> StartedRunRow:
         run: StartedRunRow = await self.store.query("start_run", job_id=self.job.job_id, scope=scope)
-        self.started_at = run["started_at"]
+        self.started_at, self.shared = run["started_at"], run["shared"]
         return run
 
     async def _compare_pages(self, run_id: int, filters: Mapping[str, Any]) -> datetime | None:
@@ -242,7 +245,8 @@ class Sync:
         async with aclosing(pages.read_pages("GET /Invoice", fetch)) as found:
             async for page in found:
                 newest = newest or max((remote.update for remote in page if remote.update is not None), default=None)
-                await self._count_page(run_id, page, await self._record_page(page))
+                linked = await other_program.take_over(self.store, self.job, page) if self.shared else 0
+                await self._count_page(run_id, page, linked + await self._record_page(page))
         return newest
 
     async def _count_page(self, run_id: int, page: list[SevInvoice], changed: int) -> None:
@@ -324,9 +328,7 @@ class Sync:
             return None
         if payments.closed_without_day(remote) and remote.id not in cancelled_by:
             cancelled_by = payments.cancellations(await self.account.client.find_invoices(receivable.number))
-            if payments.unexplained(receivable, remote, cancelled_by) and remote.contact_id:  # adopted: no marker
-                others = await self.account.client.list_invoices(contact_id=remote.contact_id)
-                cancelled_by = payments.cancellations(others)
+            cancelled_by = await with_unmarked(remote, cancelled_by, self.account)
         if payments.implausible(remote):
             about = {"paid": remote.paid_amount, "gross": receivable.gross, "paid_on": remote.pay_date or "–"}
             self._report("payment_implausible", receivable, currency=remote.currency, **about)

@@ -5,11 +5,11 @@ import contextlib
 
 import structlog
 
-from worker.maintenance.loop import survived, wait_for
 from worker.maintenance.maintenance import Maintenance
 from worker.maintenance.restore_watch import RestoreWatch
 from worker.observability.outage import Outage
 from worker.queue.claims import ClaimLoop
+from worker.queue.loop import survived, wait_for
 from worker.store import LockSession
 
 log = structlog.get_logger()
@@ -36,7 +36,7 @@ class Leadership:
         try:
             while True:
                 self.lost.clear()
-                async with survived(self._postgres):
+                async with survived("maintenance", self._postgres):
                     if not self._locks.alive:
                         await self._step_down()
                         await self._connect()

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import structlog
 
 from worker.domain.ledger import JobRef
-from worker.maintenance.loop import run_every
 from worker.maintenance.retention import clean
 from worker.maintenance.scheduler import start_due
 from worker.observability.metrics import Metrics
 from worker.observability.outage import Outage
+from worker.queue.loop import run_every
 from worker.store import Store
 from worker.store.rows import JobCountRow, QueueAgeRow
 

@@ -25,7 +25,7 @@ REDIS_SECONDS = 1.0  # of a Redis that does not answer, as each check keeps a wo
 class RestoreWatch:
     """`pending`: a restore was noticed, and `recover` has not run since; no write may leave."""
 
-    def __init__(self, store: Store, redis: "Redis") -> None:
+    def __init__(self, store: Store, redis: Redis) -> None:
         self._store, self._redis = store, redis
         self._database_id: str | None = None  # as last seen; it names the key, so that each check needs one statement
         self.pending = False
@@ -33,33 +33,33 @@ class RestoreWatch:
     async def check(self) -> None:
         """Compare both marks, and raise the one in Redis. Without Redis nothing is compared. Raises as `Store`."""
         database_id = self._database_id = self._database_id or await self._store.query("database_id")
-        told = None if database_id is None else await self._told(KEY.format(database_id=database_id))
-        # The database is read after Redis: it had committed each write before it was told there.
+        in_redis = None if database_id is None else await self._read_mark(KEY.format(database_id=database_id))
+        # The database is read after Redis: it had committed each write before that was noted there.
         here: HighWaterRow = await self._store.query("high_water_mark")
         if database_id is not None and here["database_id"] != database_id:  # another database stands there now
             self._database_id = None
             return await self.check()
         mark = (here["epoch"], here["writes"])
-        if told is not None and told > mark and not here["pending"]:
-            await self._store.query("restore_noticed", mark="{} {}".format(*told))
+        if in_redis is not None and in_redis > mark and not here["pending"]:
+            await self._store.query("restore_noticed", mark="{} {}".format(*in_redis))
             here = {**here, "pending": True}
         if here["pending"] and not self.pending:
             next_step = "Nothing is written until sevdesk-worker recover --since TIME ran, TIME before the backup."
             log.error("database.restored", reason="Redis knows later writes than the database.", next_step=next_step)
         self.pending = here["pending"]
-        if not self.pending and (told is None or told < mark):
-            await self._tell(KEY.format(database_id=here["database_id"]), mark)
+        if not self.pending and (in_redis is None or in_redis < mark):
+            await self._write_mark(KEY.format(database_id=here["database_id"]), mark)
 
-    async def _told(self, key: str) -> tuple[int, int] | None:
+    async def _read_mark(self, key: str) -> tuple[int, int] | None:
         try:
             async with asyncio.timeout(REDIS_SECONDS):
-                told = await self._redis.get(key)
-            epoch, writes = (told or b"").split()
+                mark = await self._redis.get(key)
+            epoch, writes = (mark or b"").split()
             return int(epoch), int(writes)
         except (RedisError, OSError, ValueError):  # unreachable, not there, or not ours
             return None
 
-    async def _tell(self, key: str, mark: tuple[int, int]) -> None:
-        with suppress(RedisError, OSError):  # the next check tells it
+    async def _write_mark(self, key: str, mark: tuple[int, int]) -> None:
+        with suppress(RedisError, OSError):  # the next check writes it
             async with asyncio.timeout(REDIS_SECONDS):
                 await self._redis.set(key, "{} {}".format(*mark))

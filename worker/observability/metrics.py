@@ -50,6 +50,7 @@ class Metrics:
         self._problems = counter(
             "problems", "Attempts that ended with this problem (sevdesk-worker problems).", "problem", "outcome"
         )
+        self._unknown = counter("unknown_answers", "News in sevDesk's answers (doctor).", "operation", "place")
         self._deferred = counter(
             "claims_deferred", "Jobs that were given a later start time (limited: PERSON_JOB_LIMIT).", "reason"
         )
@@ -109,6 +110,10 @@ class Metrics:
             self._retries.labels(kind).inc()
         if problem:
             self._problems.labels(problem, outcome).inc()
+
+    def unknown_answer(self, operation: str, place: str) -> None:
+        """SevDesk answered something that this release does not know."""
+        self._unknown.labels(operation, place).inc()
 
     def job_limited(self) -> None:
         """A job was given a later start time because of the person limit."""

@@ -7,7 +7,7 @@ from time import monotonic
 
 from worker.domain.health_check import Check, check_that
 from worker.domain.schedule import is_allowed
-from worker.operator.checks_views import advice_about, view_checks
+from worker.operator.checks_views import advice_about, reference_tables, view_checks
 from worker.operator.health import not_allowed, restored
 from worker.operator.leader import silent_leader
 from worker.operator.rows import AccountRow
@@ -24,7 +24,6 @@ CLOCK_WARN = 1.0
 ACCEPTED_TYPES = {"timestamptz": ("timestamp with time zone",), "text": ("text", "character varying"),
                   "integer": ("integer", "smallint", "bigint")}  # fmt: skip
 COLUMN = re.compile(r"^ +([a-z_]+) +(uuid|text|numeric|date|integer|boolean|timestamptz|jsonb)\b", re.M)
-TABLE = re.compile(r"CREATE TABLE (\w+) \((.*?)^\);", re.M | re.S)
 INDEX = re.compile(r"INDEX CONCURRENTLY IF NOT EXISTS (\w+)\s+ON (\w+) \(((?:[^()]|\([^()]*\))*)\)(\s+WHERE)?")
 EXPRESSION = re.compile(r"\(.*\)")
 GRANT = re.compile(r"GRANT (SELECT|INSERT|UPDATE) \(([^)]*)\)\s+ON (\w+) TO", re.S)
@@ -168,8 +167,7 @@ async def _restore(store: Store) -> list[Check]:
 
 def expected_columns() -> dict[tuple[str, str], str]:
     """(table, column) -> type, as the reference schema writes them."""
-    schema = (sql_dir() / "billing" / "tables.sql").read_text()
-    return {(table, name): type_ for table, body in TABLE.findall(schema) for name, type_ in COLUMN.findall(body)}
+    return {(table, name): type_ for table, body in reference_tables() for name, type_ in COLUMN.findall(body)}
 
 
 def expected_rights() -> list[tuple[str, str, str]]:

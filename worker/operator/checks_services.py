@@ -7,6 +7,7 @@ from typing import Any
 from sevdesk_client.errors import SevDeskError, TokenRefused
 from worker.domain.account_checks import templates_check, version_check
 from worker.domain.health_check import Check, check_that
+from worker.observability.unknown_answers import NEXT_STEP, unknown_answers
 from worker.operator.connections import living_workers, open_account, other_account_of, read_health, redis_client
 from worker.queue.message import WAKE_CHANNEL
 from worker.settings import Settings
@@ -16,6 +17,7 @@ from worker.store.probe import PostgresError
 from worker.store.rows import Row
 
 OLDEST_REDIS = (6, 2)
+MAX_SHOWN = 10  # of what is new in sevDesk's answers
 # What a Redis user may lack, and what is lost without it. Jobs run all the same.
 RIGHTS = {
     "INFO": "version, memory and persistence are not checked",
@@ -39,6 +41,7 @@ async def redis_checks(settings: Settings) -> list[Check]:
             snapshots = await _snapshots(client)
             workers = await living_workers(client)
             seen = (await read_health(client)).check(datetime.now(UTC))
+            new = await unknown_answers(client)
     except (RedisError, OSError, ValueError) as error:
         does = "refuses" if isinstance(error, ResponseError) else "does not answer"
         return [Check("redis", "fail", f"Redis {does}: {redis_cause(error)}. Check REDIS_URL.")]
@@ -47,8 +50,11 @@ async def redis_checks(settings: Settings) -> list[Check]:
     running = check_that("workers", bool(names), f"{len(names)} running: {', '.join(names)}.", bad, "warn")
     lost = [f"{whose} {right}: {RIGHTS[right]}." for right, whose in missing.items()]
     rights = check_that("redis rights", not lost, "The Redis user has every right.", " ".join(lost), "warn")
+    shown = ", ".join(new[:MAX_SHOWN]) + (f" and {len(new) - MAX_SHOWN} more" if len(new) > MAX_SHOWN else "")
+    known = check_that("sevdesk answers", not new, "Nothing in sevDesk's answers is new to this release.",
+                       f"New to this release: {shown}.", "warn", next_step=NEXT_STEP)  # fmt: skip
     told = [_version(info), *_role(info), _eviction(info), _persistence(info, snapshots)] if info else []
-    return [*told, rights, *([] if workers is None else [running, seen])]
+    return [*told, rights, *([] if workers is None else [running, seen]), known]
 
 
 async def _missing_commands(client: Any) -> dict[str, str]:

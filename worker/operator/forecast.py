@@ -8,6 +8,7 @@ from typing import Any, cast
 from sevdesk_client import models
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.errors import NotFound, Refused
+from sevdesk_client.sending import Hits
 from worker.domain.money import Sums
 from worker.domain.units import STOCK, Unit
 from worker.steps.payments import DRAFT, OPEN
@@ -105,6 +106,9 @@ class ForecastClient:
     async def find_invoices(self, marker: str) -> list[models.Invoice]:
         found = await self.real.find_invoices(marker) if self.real else []
         return [invoice for invoice in found if invoice.id not in self._deleted]
+
+    async def list_invoices(self, **asked: Any) -> Hits[models.Invoice]:
+        return await self.real.list_invoices(**asked) if self.real else Hits([], None)
 
     async def get_invoice(self, id: str) -> models.Invoice:
         if self.real and id not in self._deleted:

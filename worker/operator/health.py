@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from worker.domain.health_check import Check, check_that
 from worker.domain.schedule import ALLOWED, MISSED_SYNCS, is_allowed
+from worker.gate.budget import SLOW_SHARE
 from worker.operator.connections import error_budget_left, living_workers, other_account, read_health, redis_client
 from worker.settings import Settings
 
@@ -42,8 +43,8 @@ async def _within_time_limit(name: str, checks: Awaitable[list[Check]]) -> list[
     from redis.exceptions import RedisError
 
     from worker.observability.redis_cause import redis_cause
-    from worker.store import CONNECTION_LOST, postgres_cause
-    from worker.store.probe import NOT_MIGRATED, PostgresError, what_is_missing
+    from worker.store import CONNECTION_LOST, MIGRATION_MISSING, postgres_cause
+    from worker.store.probe import PostgresError, what_is_missing
 
     try:
         async with asyncio.timeout(SECONDS):
@@ -51,7 +52,7 @@ async def _within_time_limit(name: str, checks: Awaitable[list[Check]]) -> list[
     except (RedisError, ValueError, *CONNECTION_LOST) as error:
         cause = redis_cause(error) if isinstance(error, RedisError) else postgres_cause(error)
         return [Check(name, "fail", f"does not answer: {cause}.")]
-    except NOT_MIGRATED as error:
+    except MIGRATION_MISSING as error:
         return [Check(name, "fail", f"answers. {what_is_missing(error)}")]
     except PostgresError as error:
         return [Check(name, "fail", f"refuses: {postgres_cause(error)}. See sevdesk-worker doctor.")]
@@ -123,5 +124,5 @@ async def _redis(settings: Settings, here: bool) -> list[Check]:
         # Never a failure: a restart of the container would not mend it.
         text = f"{left:.0%} of ERROR_BUDGET is left."
         bad = f"many calls end in errors: {left:.0%} of ERROR_BUDGET is left, so jobs are slowed."
-        checks.append(check_that("errors", left >= 0.5, text, bad, "warn"))
+        checks.append(check_that("errors", left >= 1 - SLOW_SHARE, text, bad, "warn"))
     return checks

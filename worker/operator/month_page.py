@@ -5,17 +5,17 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 
+from worker.domain.formats import format_day, format_money, format_time
 from worker.domain.html_charts import bar_table, columns
 from worker.domain.html_page import Html, Tone, figures, heading, page, paragraph, table
 from worker.domain.problems import CATALOGUE
 from worker.domain.problems.problem_type import Lang
-from worker.domain.written import written_day, written_money, written_time
 from worker.operator.month_report import MonthReport
 from worker.operator.month_words import word
 from worker.store.rows import Row
 
 STAGES = ("approved", "published", "sent", "paid")
-BESIDE = ("received", "draft", "cancelled")
+OTHERS = ("received", "draft", "cancelled")
 
 
 def month_page(report: MonthReport, lang: Lang) -> str:
@@ -64,7 +64,7 @@ class _Page:
             yield paragraph(self._word("no_invoices"), "quiet")
         for row in self.report.pipeline:
             most = max(row[f"{stage}_sum"] for stage in STAGES)
-            names = (*STAGES, *(name for name in BESIDE if row[name]))
+            names = (*STAGES, *(name for name in OTHERS if row[name]))
             yield bar_table(
                 self._words("stage", "invoices", "gross"),
                 ((self._word(name), _share(row[f"{name}_sum"], most), "",
@@ -167,16 +167,16 @@ class _Page:
         return ", ".join(self._money(total, currency) for currency, total in sums.items()) or self._word("none")
 
     def _money(self, amount: Decimal, currency: str) -> str:
-        return written_money(amount, currency, self.lang)
+        return format_money(amount, currency, self.lang)
 
     def _count(self, number: int) -> str:
         return f"{number:,}".replace(",", ".") if self.lang == "de" else str(number)
 
     def _day(self, day: date) -> str:
-        return written_day(day, self.lang)
+        return format_day(day, self.lang)
 
     def _time(self, at: datetime | None) -> str | None:
-        return None if at is None else written_time(at.astimezone(), self.lang)
+        return None if at is None else format_time(at.astimezone(), self.lang)
 
     def _month(self) -> str:
         return self.report.month if self.lang == "en" else f"{self.report.first:%m/%Y}"

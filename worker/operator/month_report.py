@@ -10,7 +10,7 @@ from worker.store import Store
 from worker.store.rows import ClockRow, Row
 
 # Rows of one table that are written out; the page says how many more there are.
-MOST = 50
+MAX_ROWS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,12 @@ async def read_month(store: Store, month: str | None) -> MonthReport:
         first,
         last,
         clock["now"],
-        differences=await store.query("notices_in_money", most=MOST),
+        differences=await store.query("notices_in_money", most=MAX_ROWS),
         pipeline=await store.query("pipeline_of_period", first=first, last=last),
         open_claims=await store.query("open_claims"),
         payments=await store.query("payments_by_day_of_period", first=first, last=last),
         parked=await store.query("parked_by_code"),
         last_reconciliation=await store.query("last_reconciliation"),
-        drift=await store.query("drift_notices", most=MOST),
-        exports=await store.query("exports_about", first=first, last=last, most=MOST),
+        drift=await store.query("drift_notices", most=MAX_ROWS),
+        exports=await store.query("exports_about", first=first, last=last, most=MAX_ROWS),
     )

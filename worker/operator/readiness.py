@@ -81,7 +81,7 @@ async def _seller(account: SevdeskAccount) -> tuple[SellerField, ...]:
 
 
 def summary(result: Readiness) -> str:
-    """One sentence."""
+    """Since when the duty holds, how many companies would stop, and what they lack, in one sentence."""
     since = f"from {result.since}" if result.since else "switched off (E_INVOICE_FROM)"
     lack = len(result.lacking)
     fields = ", ".join(f"{count} {name}" for name, count in result.by_field.items())

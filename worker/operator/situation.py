@@ -10,7 +10,7 @@ from worker.settings import Settings
 from worker.store import Store
 
 # An invoice has a handful at most: one per code.
-MOST_NOTICES = 100
+MAX_NOTICES = 100
 
 
 async def gather(store: Store, found: Found, settings: Settings) -> Situation:
@@ -42,7 +42,7 @@ async def gather(store: Store, found: Found, settings: Settings) -> Situation:
         account=account,
         notices=[]
         if found.invoice_id is None
-        else await store.query("open_notices", invoice_id=found.invoice_id, most=MOST_NOTICES),
+        else await store.query("open_notices", invoice_id=found.invoice_id, most=MAX_NOTICES),
         sevdesk=redis["sevdesk"],
         # Those of another role show in Redis only; without Redis, jobs in the ledger go on all the same.
         workers=max(len(redis["workers"]), await store.query("living_workers")),

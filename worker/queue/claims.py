@@ -10,6 +10,7 @@ import structlog
 from worker.domain.ledger import IncomingJob, Job
 from worker.observability.metrics import Metrics
 from worker.observability.outage import Outage
+from worker.queue.loop import wait_for
 from worker.store import OUTAGES, LockSession
 
 log = structlog.get_logger()
@@ -96,11 +97,7 @@ class ClaimLoop:
                 in_vain = 0 if await self._claim_safely() else in_vain + 1
                 if in_vain:
                     await asyncio.sleep(min(in_vain * PAUSE_SECONDS, MAX_PAUSE_SECONDS))
-            try:
-                # Not wait_for: on Python 3.11 it can swallow a cancellation that meets the event (measured).
-                async with asyncio.timeout(POLL_SECONDS):
-                    await self._wake.wait()
-            except TimeoutError:
+            if not await wait_for(self._wake, POLL_SECONDS):
                 in_vain = 0
 
     async def _claim_safely(self) -> bool:

@@ -24,9 +24,10 @@ from worker.domain.signature import Keys
 from worker.gate.subscription import subscribed
 from worker.observability.outage import Outage
 from worker.queue.claims import ClaimLoop
+from worker.queue.loop import RECONNECT_SECONDS, survived, wait_for
 from worker.queue.message import WAKE_CHANNEL, read_member, read_payload, under_digest
 from worker.queue.redis_client import dump
-from worker.store import OUTAGES, Store
+from worker.store import Store
 
 log = structlog.get_logger()
 
@@ -38,8 +39,6 @@ PAGE = 1000
 TURN_KEY, TURN_MS = "arq:inbox-turn", 2000
 # What takes a job back where its producer would have to sign it.
 SIGNED_DISMISS = "With JOB_SIGNING_KEYS arq's abort set counts for nothing; use sevdesk-worker dismiss JOB."
-# Seconds between tries while Redis or Postgres is away.
-OUTAGE_WAIT = 1.0
 # Seconds until SUBSCRIBE is tried again where the Redis user may not: rights change rarely.
 FORBIDDEN_WAIT = 60.0
 # Tie-break for equal enqueue times: the order of kinds in `jobs.KINDS`, which is that of an invoice's life.
@@ -84,26 +83,13 @@ class InboxWorker(Worker):
         """Poll until cancelled."""
         while True:
             self._wake.clear()
-            try:
+            more = False
+            async with survived("inbox", self._postgres, self._redis):
                 more = await self._poll()
                 await self.record_health()
                 self._redis.over()
-                if more:
-                    continue
-            except RedisError as error:
-                self._redis.began(error)
-                await asyncio.sleep(OUTAGE_WAIT)
-            except OUTAGES as error:
-                self._postgres.began(error)
-                await asyncio.sleep(OUTAGE_WAIT)
-            except Exception as error:
-                if self._postgres.is_news("inbox", type(error)):
-                    log.exception("inbox.unexpected_error")
-                await asyncio.sleep(OUTAGE_WAIT)
-            with contextlib.suppress(TimeoutError):
-                # Not wait_for: on Python 3.11 it can swallow a cancellation that meets the event (measured).
-                async with asyncio.timeout(POLL_SECONDS):
-                    await self._wake.wait()
+            if not more:
+                await wait_for(self._wake, POLL_SECONDS)
 
     async def listen(self) -> None:
         """Wake the loop at each PUBLISH, until cancelled. Without pub/sub only the poll interval counts."""
@@ -115,7 +101,7 @@ class InboxWorker(Worker):
             except NoPermissionError:
                 await asyncio.sleep(FORBIDDEN_WAIT)
             except (RedisError, OSError):
-                await asyncio.sleep(OUTAGE_WAIT)
+                await asyncio.sleep(RECONNECT_SECONDS)
 
     # -- into the ledger -----------------------------------------------------------------------------------------------
 

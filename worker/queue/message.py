@@ -72,7 +72,7 @@ def read_payload(
 
 
 def under_digest(job: IncomingJob) -> IncomingJob:
-    """The same under the digest of its id, which stays free for the job that somebody signs."""
+    """The job under the digest of its id, which stays free for the job that somebody signs."""
     return replace(job, job_id=f"sha256:{_sha256(job.job_id.encode())}")
 
 

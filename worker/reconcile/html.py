@@ -1,6 +1,7 @@
 """The report of a comparison as one HTML file without scripts or links."""
 
 from worker.domain.dates import BERLIN
+from worker.domain.formats import counted
 from worker.domain.html_page import Html, heading, page, paragraph, table
 from worker.reconcile.compare import Drift
 from worker.reconcile.read import Reconciliation
@@ -40,8 +41,3 @@ def _verdict(result: Reconciliation) -> Html:
         f"a person must act on {len(result.findings) - repairable}.",
         "bad",
     )
-
-
-def counted(number: int, name: str) -> str:
-    """Such as "1 call" and "2 calls"."""
-    return f"{number} {name}{'' if number == 1 else 's'}"

@@ -228,8 +228,13 @@ async def store_result(store: Store, result: Reconciliation) -> int:
 
 async def request_repairs(store: Store, result: Reconciliation, run: int) -> list[str]:
     """Request one job per invoice and repair through the outbox; calling it again for the same run requests nothing."""
-    wanted = dict.fromkeys((f.repair, f.invoice_id) for f in result.findings if f.repair is not None)
+    return await request_each(store, ((f.repair, f.invoice_id) for f in result.findings), f"reconcile:{run}")
+
+
+async def request_each(store: Store, wanted: Iterable[tuple[str | None, UUID | None]], key: str) -> list[str]:
+    """Request each job kind for each invoice once; returns the jobs' ids. Without a kind nothing is wanted."""
     return [
-        await store.request_job(kind, {"invoice_id": str(invoice_id)}, key=f"reconcile:{run}:{kind}:{invoice_id}")
-        for kind, invoice_id in wanted
+        await store.request_job(kind, {"invoice_id": str(invoice_id)}, key=f"{key}:{kind}:{invoice_id}")
+        for kind, invoice_id in dict.fromkeys(wanted)
+        if kind is not None
     ]

@@ -9,7 +9,7 @@ from sevdesk_client.client import SevDeskClient
 from worker.domain.invoice import DocumentStatus, SyncStatus
 from worker.reconcile.compare import Difference, SevdeskDocuments, compare
 from worker.reconcile.credit_notes import read_credit_notes
-from worker.reconcile.read import Unreadable, pages, read_again, read_documents
+from worker.reconcile.read import Unreadable, pages, read_again, read_documents, request_each
 from worker.steps.payments import DRAFT
 from worker.store import Store
 from worker.store.rows import ClockRow, Row
@@ -108,10 +108,6 @@ async def _credit_notes(store: Store, client: SevDeskClient, since: datetime) ->
 async def bring_back(store: Store, found: Recovery) -> list[str]:
     """Let writes leave again, and ask for the jobs that repair; returns the jobs' ids."""
     recovered: Row = await store.query("recovered")
-    wanted = dict.fromkeys((each.repair, each.invoice_id) for each in found.findings if each.repair is not None)
-    key = "recover:{}:{}:{}".format
-    jobs = [
-        await store.request_job(kind, {"invoice_id": str(invoice_id)}, key=key(recovered["epoch"], kind, invoice_id))
-        for kind, invoice_id in wanted
-    ]
-    return [*jobs, await store.request_job("sync_payments", {}, key=key(recovered["epoch"], "sync_payments", "feed"))]
+    key = f"recover:{recovered['epoch']}"
+    jobs = await request_each(store, ((each.repair, each.invoice_id) for each in found.findings), key)
+    return [*jobs, await store.request_job("sync_payments", {}, key=f"{key}:sync_payments:feed")]

@@ -31,8 +31,8 @@ from worker.observability.metrics import Metrics
 from worker.observability.outage import Outage, without_room
 from worker.runner.attempt_end import attempt_end, problem_change
 from worker.runner.context import load_context
+from worker.runner.invoice_result import result_of
 from worker.runner.registry import HANDLERS
-from worker.runner.result import result_of
 from worker.runner.retry import charge_retry
 from worker.settings import Settings
 from worker.steps.plan import PLAN

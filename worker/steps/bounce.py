@@ -14,7 +14,7 @@ from worker.steps.step import LedgerMail, Step, StepContext, StepResult
 
 async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
     """Record the bounce of the latest mail that the report can mean, once. Raises `SevDeskError`."""
-    report, number = _report(context), context.invoice.number
+    report, number = context.asked(BounceReport), context.invoice.number
     mail = _meant(report, context.mail_ledger)
     if mail is None:
         return StepResult(stop=Rejected(problem("bounce_without_mail", number=number)))
@@ -37,11 +37,6 @@ async def _send_date(external_id: str, account: SevdeskAccount) -> datetime | No
         return (await account.client.get_invoice(external_id)).send_date
     except NotFound:  # payment sync records that
         return None
-
-
-def _report(context: StepContext) -> BounceReport:
-    assert isinstance(context.payload, BounceReport)
-    return context.payload
 
 
 def _meant(report: BounceReport, mails: tuple[LedgerMail, ...]) -> LedgerMail | None:

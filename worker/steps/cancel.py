@@ -14,14 +14,13 @@ from sevdesk_client.models import CreditNote
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain.events import Cancelled, CancelledHow, CreditNoteDrafted, DraftDeleted
 from worker.domain.invoice import Cancellation, DocumentStatus, SyncStatus
-from worker.domain.money import Sums
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.payloads import CancelInvoice
 from worker.domain.problems import problem
 from worker.steps import credit_note
 from worker.steps.credit_note import money_come, none_for_advances
 from worker.steps.credit_number import is_taken, why_not_renumbered
-from worker.steps.document import addressed_otherwise
+from worker.steps.document import addressed_otherwise, sums_of
 from worker.steps.finalize import SEND_TYPE, finalized
 from worker.steps.missing import second_look
 from worker.steps.payments import CREDIT_NOTE, DERIVED, DRAFT, ZERO, cancellation_of, cancellations
@@ -37,6 +36,7 @@ from worker.steps.step import (
     WriteOutcome,
     write_outcome,
 )
+from worker.steps.unmarked import with_unmarked
 
 # sevDesk's error numbers (measured).
 CREDIT_NOTE_EXISTS, PARTLY_PAID, ALREADY_CANCELLED = 170, 390, 421
@@ -70,7 +70,7 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
 def _to_be_cancelled(context: StepContext, remote: SevInvoice, outcome: WriteOutcome) -> LookResult:
     """The invoice stands: how it is cancelled depends on the money that has come."""
     partly = remote.paid_amount > 0 and remote.pay_date is None
-    if partly and not _payload(context).refund:
+    if partly and not context.asked(CancelInvoice).refund:
         return StepResult(stop=_partly_paid(context), outcome=outcome)
     paid = partly or remote.pay_date is not None
     if paid and (advance := none_for_advances(context.invoice.number, remote.invoice_type)):
@@ -90,7 +90,7 @@ async def _credited_in_part(context: StepContext, account: SevdeskAccount) -> Pa
 
 
 async def _find(context: StepContext, account: SevdeskAccount) -> tuple[SevInvoice | None, SevInvoice | None]:
-    """The invoice in sevDesk and the SR that cancels it, both found by the marker in one call."""
+    """The invoice in sevDesk and the SR that cancels it, both found by the marker in one call if they have it."""
     external_id = context.handback.external_id
     if external_id is None and not context.attempted:
         return None, None
@@ -101,7 +101,9 @@ async def _find(context: StepContext, account: SevdeskAccount) -> tuple[SevInvoi
         with suppress(NotFound):  # deleted by hand; an attempt to save it again may have left another copy
             remote = await account.client.get_invoice(external_id)
     remote = remote or next(iter(marked), None)
-    return remote, cancellations(hits).get(remote.id) if remote else None
+    if remote is None:
+        return None, None
+    return remote, (await with_unmarked(remote, cancellations(hits), account)).get(remote.id)
 
 
 async def _credit_note_for(context: StepContext, remote: SevInvoice, account: SevdeskAccount) -> CreditNote | None:
@@ -132,7 +134,7 @@ async def _look_at_note(
     """With `refund`, finish the credit note over the whole invoice, or record that it is finished."""
     outcome = credit_note.write_outcome(context.open_intent, note)
     recorded = context.cancellation is not None and context.cancellation.external_id == note.id
-    if not _payload(context).refund or not recorded:
+    if not context.asked(CancelInvoice).refund or not recorded:
         return _credit_note_result(context, note, outcome)
     if (differ := _differ(context, remote, note) or addressed_otherwise(context, note)) is not None:
         return StepResult(stop=differ, outcome=outcome)
@@ -156,8 +158,7 @@ async def _finishing(
 
 def _differ(context: StepContext, remote: SevInvoice, note: CreditNote) -> Parked | None:
     """The credit note is not over the whole invoice, as sevDesk has it."""
-    expected = Sums(remote.sum_net, remote.sum_tax, remote.sum_gross)
-    found = Sums(note.sum_net or ZERO, note.sum_tax or ZERO, note.sum_gross or ZERO)
+    expected, found = sums_of(remote), sums_of(note)
     if found == expected:
         return None
     about = {"number": context.invoice.number, "credit_note": note.credit_note_number or note.id}
@@ -169,9 +170,9 @@ def _credit_note_result(context: StepContext, made: CreditNote, outcome: WriteOu
 
     Otherwise a draft waits for a person; a finished one cannot be undone, so the job is rejected.
     """
-    note = cancellation_of(made)
-    events = () if note == context.cancellation else (CreditNoteDrafted(reason=_reason(context), cancellation=note),)
-    if _payload(context).refund:
+    note, asked = cancellation_of(made), context.asked(CancelInvoice)
+    events = () if note == context.cancellation else (CreditNoteDrafted(reason=asked.reason, cancellation=note),)
+    if asked.refund:
         return StepResult(events, finished=False, outcome=outcome)
     if made.status == DRAFT:
         stop: Parked | Rejected = Parked(
@@ -239,17 +240,8 @@ async def _refused(context: StepContext, account: SevdeskAccount, error: Refused
 
 
 def _cancelled(context: StepContext, how: CancelledHow, cancellation: Cancellation | None = None) -> Cancelled:
-    return Cancelled(how=how, reason=_reason(context), at=context.began, cancellation=cancellation)
-
-
-def _reason(context: StepContext) -> str:
-    return _payload(context).reason
-
-
-def _payload(context: StepContext) -> CancelInvoice:
-    payload = context.payload
-    assert isinstance(payload, CancelInvoice)
-    return payload
+    reason = context.asked(CancelInvoice).reason
+    return Cancelled(how=how, reason=reason, at=context.began, cancellation=cancellation)
 
 
 def _partly_paid(context: StepContext) -> Parked:
@@ -259,7 +251,7 @@ def _partly_paid(context: StepContext) -> Parked:
 def _refund_due(context: StepContext, storno: SevInvoice, intent: Intent | OpenIntent | None) -> Parked | None:
     """What was paid before the cancellation must be paid back; with `refund` the requester knows that already."""
     paid = _paid(context, intent)
-    if paid == 0 or _payload(context).refund:
+    if paid == 0 or context.asked(CancelInvoice).refund:
         return None
     about = {"number": context.invoice.number, "cancellation": storno.invoice_number}
     return Parked(problem("refund_due", paid=paid, currency=context.invoice.currency, **about))

@@ -6,6 +6,7 @@ The document is a cancellation invoice (SR), or a credit note over the whole inv
 from sevdesk_client.models import MailDraft
 from worker.domain.events import CancellationMailed, CancellationPdfStored
 from worker.domain.invoice import Cancellation, SyncStatus
+from worker.domain.mail_texts import CANCELLATION_SUBJECT, CANCELLATION_TEXT
 from worker.domain.payloads import CancelInvoice
 from worker.domain.problems import problem
 from worker.steps.credit_document import mail_about
@@ -14,11 +15,6 @@ from worker.steps.payments import CREDIT_NOTE
 from worker.steps.pdf import other_pdf, stored
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Step, StepContext, StepResult
-
-MAIL_TEXT = (
-    "Guten Tag,\n\nanbei erhalten Sie die Stornorechnung {number}. "
-    "Sie hebt unsere Rechnung {cancelled} auf.\n\nMit freundlichen Grüßen"
-)
 
 
 async def look_pdf(context: StepContext, account: SevdeskAccount) -> StepResult:
@@ -57,10 +53,10 @@ def _is_credit_note(storno: Cancellation) -> bool:
 def _mail(context: StepContext, storno: Cancellation) -> MailDraft:
     if _is_credit_note(storno):
         return mail_about(context, storno.number)
-    cancelled = context.handback.external_invoice_number or context.invoice.number
+    invoice = context.handback.external_invoice_number or context.invoice.number
     assert context.party.email is not None
-    text = MAIL_TEXT.format(number=storno.number, cancelled=cancelled)
-    return MailDraft(to=context.party.email, subject=f"Stornorechnung {storno.number}", text=text)
+    text = CANCELLATION_TEXT.format(number=storno.number, invoice=invoice)
+    return MailDraft(to=context.party.email, subject=CANCELLATION_SUBJECT.format(number=storno.number), text=text)
 
 
 def _no_document(context: StepContext) -> bool:
@@ -73,9 +69,7 @@ def _has_pdf(context: StepContext) -> bool:
 
 
 def _no_mail_needed(context: StepContext) -> bool:
-    payload = context.payload
-    assert isinstance(payload, CancelInvoice)
-    unwanted = not payload.notify or context.cancellation_mails > 0
+    unwanted = not context.asked(CancelInvoice).notify or context.cancellation_mails > 0
     return _no_document(context) or (unwanted and context.open_intent is None)
 
 

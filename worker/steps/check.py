@@ -14,7 +14,6 @@ from worker.domain.skonto import wrong_skonto
 from worker.domain.tax_rules import findings, shown_tax
 from worker.steps.contact_person import unlisted_contact_person
 from worker.steps.deal_check import awaits_other, deal_findings, parking, warning
-from worker.steps.duty import duty_findings
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import DRAFT_WRITES, Step, StepContext, StepResult, WriteOutcome, is_synced
 
@@ -30,7 +29,7 @@ async def look_publishable(context: StepContext, account: SevdeskAccount) -> Ste
         return StepResult(stop=stop, outcome=WriteOutcome.UNKNOWN)
     found = doubtful_dates(context.invoice, context.today, context.issue_date_max_age)
     found += money.e_invoice_rounding(context.invoice)
-    found += duty_findings(context)
+    found += _under_duty(context)
     found += doubtful_reference(context.invoice, context.party)
     found += await _unknown_units(context, account)
     found += await _wrong_tax_rule(context, account)
@@ -41,6 +40,13 @@ async def look_publishable(context: StepContext, account: SevdeskAccount) -> Ste
     warnings = {each.code: warning(each) for each in found + about_deal if context.level(each.code) is Level.WARN}
     events = tuple(event for code, event in warnings.items() if code not in context.warned)
     return StepResult(events, stop=Parked(parks) if parks else waits, outcome=WriteOutcome.UNKNOWN)
+
+
+def _under_duty(context: StepContext) -> list[Problem]:
+    """An ordinary invoice under the duty to issue e-invoices (`domain/e_invoice_duty.py`)."""
+    if context.duty_since is None or context.invoice.is_e_invoice:
+        return []
+    return [problem("e_invoice_required", number=context.invoice.number, since=context.duty_since)]
 
 
 async def _unknown_units(context: StepContext, account: SevdeskAccount) -> list[Problem]:
@@ -71,6 +77,9 @@ async def _wrong_tax_rule(context: StepContext, account: SevdeskAccount) -> list
 
 
 def _why_not_publishable(context: StepContext) -> Parked | Rejected | None:
+    begun = context.open_intent is not None or context.draft_sha256 is not None
+    if context.left_to_other and not begun:
+        return Rejected(problem("left_to_other_program", number=context.invoice.number))
     invoice, status = context.invoice, context.handback.document_status
     cancelled = context.handback.claim_status is ClaimStatus.CANCELLED
     if cancelled or (status is not DocumentStatus.APPROVED and not _document_lost(context)):
@@ -122,13 +131,13 @@ async def look_sendable(context: StepContext, account: SevdeskAccount) -> StepRe
 
 def _why_not_by(context: StepContext) -> Parked | None:
     """What the channel that the job names needs, and the recipient lacks; a portal needs no address."""
-    assert isinstance(context.payload, SendInvoice)
-    if context.payload.channel is Channel.EMAIL:
-        named = context.payload.to is not None
+    asked = context.asked(SendInvoice)
+    if asked.channel is Channel.EMAIL:
+        named = asked.to is not None
         return why_no_mail(context, f"invoice {context.invoice.number}", address_named=named)
     if isinstance(context.recipient, NoRecipient):
         return Parked(context.recipient.problem)
-    return _incomplete_address(context) if context.payload.channel is Channel.POST else None
+    return _incomplete_address(context) if asked.channel is Channel.POST else None
 
 
 def _incomplete_address(context: StepContext) -> Parked | None:

@@ -39,7 +39,7 @@ from worker.domain.events import (
 )
 from worker.domain.invoice import CreditNote as CreditRecord
 from worker.domain.invoice import DocumentStatus, Item, SyncStatus
-from worker.domain.money import Sums, rounding_faults
+from worker.domain.money import rounding_faults
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.payloads import CreditInvoice
 from worker.domain.problems import Problem, problem
@@ -55,7 +55,7 @@ from worker.steps.credit_note import (
 )
 from worker.steps.credit_number import is_taken
 from worker.steps.deal_check import parking, warning
-from worker.steps.document import addressed_otherwise
+from worker.steps.document import addressed_otherwise, sums_of
 from worker.steps.finalize import SEND_TYPE
 from worker.steps.payments import DRAFT, ZERO, Receivable, compare, recordable
 from worker.steps.sevdesk_account import SevdeskAccount
@@ -125,7 +125,7 @@ async def _invoice(context: StepContext, account: SevdeskAccount) -> SevInvoice 
 def _look_at(context: StepContext, note: CreditNote, asked: Credit | Problem, outcome: WriteOutcome) -> LookResult:
     """The credit note is there: is it right, is it on record, is it finished?"""
     on_record = _on_record(context) == note.id
-    wrong = not isinstance(asked, Credit) or _sums_of(note) != asked.sums
+    wrong = not isinstance(asked, Credit) or sums_of(note) != asked.sums
     if note.status == DRAFT and _not_creditable(context) is not None:
         return _deletion(context, note, "invoice_gone", outcome)
     if note.status == DRAFT and wrong:
@@ -212,7 +212,7 @@ def _not_published(context: StepContext) -> Parked:
 def _differ(context: StepContext, note: CreditNote, asked: Credit | Problem) -> Parked:
     expected = asked.sums if isinstance(asked, Credit) else "–"
     about = {"number": context.invoice.number, "credit_note": note.credit_note_number or note.id}
-    sums = {"found": _sums_of(note), "expected": expected, "currency": _currency(context)}
+    sums = {"found": sums_of(note), "expected": expected, "currency": _currency(context)}
     return Parked(problem("credit_note_sums_differ", **about, **sums))
 
 
@@ -246,7 +246,7 @@ def _delivery_date(content: Mapping[str, Any], remote: SevInvoice) -> date:
 
 
 def _position(context: StepContext, place: int, item: Item) -> PositionDraft:
-    wanted = _payload(context).positions[place].position
+    wanted = context.asked(CreditInvoice).positions[place].position
     unity = next(each["unity_id"] for each in _content(context)["positions"] if each["position_number"] == wanted)
     return PositionDraft(
         name=item.name,
@@ -270,10 +270,10 @@ def _saved(context: StepContext, note: CreditNote, how: CreditSavedHow) -> Credi
         net=note.sum_net or ZERO,
         tax=note.sum_tax or ZERO,
         gross=note.sum_gross or ZERO,
-        reason=_payload(context).reason,
+        reason=context.asked(CreditInvoice).reason,
         how=how,
         subtotals={str(rate): {"net": str(of.net), "tax": str(of.tax)} for rate, of in by_rate.items()},
-        content={"positions": _payload(context).model_dump(mode="json")["positions"]},
+        content={"positions": context.asked(CreditInvoice).model_dump(mode="json")["positions"]},
     )
 
 
@@ -303,7 +303,7 @@ def _credited(context: StepContext, note: CreditNote, how: FinalizedHow) -> tupl
         tax=note.sum_tax or ZERO,
         gross=gross,
         day=note.credit_note_date,
-        reason=_payload(context).reason,
+        reason=context.asked(CreditInvoice).reason,
         refund_due=refund,
         how=how,
     )
@@ -355,17 +355,9 @@ def _currency(context: StepContext) -> str:
 
 
 def _asked(context: StepContext) -> Credit | Problem:
-    return credit_of(context.invoice.number, _payload(context).positions, _published(context), _currency(context))
-
-
-def _sums_of(note: CreditNote) -> Sums:
-    return Sums(note.sum_net or ZERO, note.sum_tax or ZERO, note.sum_gross or ZERO)
-
-
-def _payload(context: StepContext) -> CreditInvoice:
-    payload = context.payload
-    assert isinstance(payload, CreditInvoice)
-    return payload
+    return credit_of(
+        context.invoice.number, context.asked(CreditInvoice).positions, _published(context), _currency(context)
+    )
 
 
 def _already_done(context: StepContext) -> bool:

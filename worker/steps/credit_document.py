@@ -4,6 +4,7 @@ from sevdesk_client.models import MailDraft
 from worker.domain.credit import FINALIZED
 from worker.domain.events import CreditMailed, CreditPdfStored
 from worker.domain.invoice import CreditNote
+from worker.domain.mail_texts import CREDIT_NOTE_SUBJECT, CREDIT_NOTE_TEXT
 from worker.domain.payloads import CreditInvoice
 from worker.domain.problems import problem
 from worker.steps.credit_e_invoice import judged
@@ -12,17 +13,13 @@ from worker.steps.pdf import digest_of, other_pdf
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Step, StepContext, StepResult
 
-MAIL_TEXT = (
-    "Guten Tag,\n\nanbei erhalten Sie die Gutschrift {number} zu unserer Rechnung {invoice}.\n\nMit freundlichen Grüßen"
-)
-
 
 def mail_about(context: StepContext, number: str | None) -> MailDraft:
     """The mail with a credit note, to the invoice's recipient."""
     invoice = context.handback.external_invoice_number or context.invoice.number
     assert context.party.email is not None
-    text = MAIL_TEXT.format(number=number, invoice=invoice)
-    return MailDraft(to=context.party.email, subject=f"Gutschrift {number}", text=text)
+    text = CREDIT_NOTE_TEXT.format(number=number, invoice=invoice)
+    return MailDraft(to=context.party.email, subject=CREDIT_NOTE_SUBJECT.format(number=number), text=text)
 
 
 async def look_pdf(context: StepContext, account: SevdeskAccount) -> StepResult:
@@ -63,9 +60,7 @@ def _has_pdf(context: StepContext) -> bool:
 
 
 def _no_mail_needed(context: StepContext) -> bool:
-    payload = context.payload
-    assert isinstance(payload, CreditInvoice)
-    unwanted = not payload.notify or _note(context).mailed
+    unwanted = not context.asked(CreditInvoice).notify or _note(context).mailed
     return unwanted and context.open_intent is None
 
 

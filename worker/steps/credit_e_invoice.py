@@ -19,7 +19,7 @@ from worker.einvoice.validation import validate_pdf
 from worker.steps.pdf import digest_of
 from worker.steps.step import StepContext
 
-CODE, MOST_TOLD = "credit_note_invalid", 5
+CODE, MAX_FINDINGS = "credit_note_invalid", 5
 _TYPE = "381"  # UNTDID 1001: credit note
 
 
@@ -31,14 +31,14 @@ async def judged(context: StepContext, note: CreditNote, pdf: bytes) -> tuple[EI
     stop = None
     if fatal and not passes:
         about = {"credit_note": note.number or note.external_id, "number": context.invoice.number}
-        told = "; ".join(map(str, fatal[:MOST_TOLD]))
+        told = "; ".join(map(str, fatal[:MAX_FINDINGS]))
         stop = Parked(problem(CODE, count=len(fatal), findings=told, **about))
     event = EInvoiceChecked(
         document="credit_note",
         verdict=CODE if stop else "let_pass" if fatal else "valid",
         rules=rules,
         sha256=digest_of(pdf),
-        findings=tuple(str(each) if each.fatal else f"warning: {each}" for each in findings),
+        findings=tuple(map(str, findings)),
     )
     return event, stop
 

@@ -14,10 +14,12 @@ from typing import Any
 from sevdesk_client.models import CreditNote, InvoiceDraft, InvoicePosition, PositionDraft
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain.invoice import ContactLink
+from worker.domain.money import Sums
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
 from worker.steps import field_map
 from worker.steps.field_map import filled, looked_up
+from worker.steps.payments import ZERO
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import StepContext
 
@@ -49,6 +51,10 @@ POSITION = {
     "tax_rate": "position_tax_rate",
     "unity_id": "position_unit",
 }
+
+
+def sums_of(document: SevInvoice | CreditNote) -> Sums:
+    return Sums(document.sum_net or ZERO, document.sum_tax or ZERO, document.sum_gross or ZERO)
 
 
 def content_of(draft: InvoiceDraft) -> dict[str, Any]:

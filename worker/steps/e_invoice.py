@@ -23,7 +23,7 @@ from worker.steps.pdf import digest_of
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Step, StepContext, StepResult
 
-MOST_TOLD = 5  # findings in the problem's sentence; the event has all
+MAX_FINDINGS = 5  # findings in the problem's sentence; the event has all
 
 
 async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
@@ -38,7 +38,7 @@ async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
         verdict=stop.problem.code if stop else passed,
         rules=rules,
         sha256=digest_of(xml),
-        findings=tuple(str(each) if each.fatal else f"warning: {each}" for each in findings),
+        findings=tuple(map(str, findings)),
     )
     if event.sha256 == context.xml_sha256:
         return StepResult((event,), stop=stop)
@@ -88,10 +88,10 @@ def _why_not(context: StepContext, findings: list[Finding]) -> Parked | None:
     differing = [each.text for each in fatal if each.kind is FaultKind.CONTENT]
     number = context.invoice.number
     if broken and context.level("e_invoice_invalid") is Level.PARK:
-        told = "; ".join(map(str, broken[:MOST_TOLD]))
+        told = "; ".join(map(str, broken[:MAX_FINDINGS]))
         return Parked(problem("e_invoice_invalid", number=number, count=len(broken), findings=told))
     if differing and context.level("e_invoice_differs") is Level.PARK:
-        told = ", ".join(differing[:MOST_TOLD])
+        told = ", ".join(differing[:MAX_FINDINGS])
         return Parked(problem("e_invoice_differs", number=number, count=len(differing), differences=told))
     return None
 

@@ -15,18 +15,15 @@ from worker.domain.e_invoice import is_leitweg_id
 from worker.domain.emails import addressees
 from worker.domain.eu_vat import vat_id_text
 from worker.domain.invoice import Party
+from worker.domain.mail_texts import INVOICE_SUBJECT, INVOICE_TEXT
 from worker.domain.payloads import SendInvoice
 from worker.domain.recipients import customer_number
-from worker.domain.skonto import skonto_percent, with_skonto
+from worker.domain.skonto import skonto_days, skonto_percent, with_skonto
 from worker.domain.tax_rules import tax_text
 from worker.steps.sevdesk_account import PIECE, SevdeskAccount
 
 KINDS = {"AR": "Abschlagsrechnung", "SR": "Schlussrechnung"}
 CREDIT_TRANSFER = "58"  # electronicInvoiceId (UNTDID 4461): our invoices are paid by bank transfer
-MAIL_TEXT = (
-    "Guten Tag,\n\nanbei erhalten Sie unsere Rechnung {number}.\n\n"
-    "Bei Fragen antworten Sie bitte auf diese E-Mail.\n\nMit freundlichen Grüßen"
-)
 
 
 def _unchanged(value: Any) -> Any:
@@ -140,9 +137,7 @@ INVOICE = (
     Field("head_text", "invoice.head_text", "invoice.headText"),
     Field("foot_text", f"invoice.foot_text {_SKONTO} invoice.issue_date", "invoice.footText", with_skonto),
     Field("discount", _SKONTO, "invoice.discount", skonto_percent),
-    Field(
-        "discount_time", _SKONTO, "invoice.discountTime", lambda *terms: terms[1] if skonto_percent(*terms) else None
-    ),
+    Field("discount_time", _SKONTO, "invoice.discountTime", skonto_days),
     Field("customer_internal_note", "invoice.number", "invoice.customerInternalNote"),
     # The address is sent explicitly: sevDesk copies none by itself (measured).
     Field("address_name", "addressee.party.display_name", "invoice.addressName invoice.address"),
@@ -191,7 +186,7 @@ MAIL = (
     Field("to", _ADDRESSES, "toEmail", lambda *given: addressees(*given).to),
     Field("cc", _ADDRESSES, "ccEmail", lambda *given: addressees(*given).cc),
     Field("bcc", _ADDRESSES, "bccEmail", lambda *given: addressees(*given).bcc),
-    Field("subject", "asked.subject number", "subject", lambda subject, number: subject or f"Rechnung {number}"),
-    Field("text", "asked.text number", "text", lambda text, number: text or MAIL_TEXT.format(number=number)),
+    Field("subject", "asked.subject number", "subject", lambda given, n: given or INVOICE_SUBJECT.format(number=n)),
+    Field("text", "asked.text number", "text", lambda text, number: text or INVOICE_TEXT.format(number=number)),
     Field("send_xml", "is_e_invoice asked.send_xml party.buyer_reference", "sendXml", _send_xml),
 )

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain.events import Event, Finalized, FinalizedHow, TemplateSet
 from worker.domain.lifecycle import apply
-from worker.domain.money import Sums
 from worker.domain.outcome import Rejected
 from worker.domain.problems import problem
 from worker.steps.deal_check import late_warnings
@@ -22,6 +21,7 @@ from worker.steps.step import (
     is_synced,
     write_outcome,
 )
+from worker.steps.unmarked import with_unmarked
 
 # "Downloaded as PDF": sets sendDate and sends no mail; the document is sent by the email step or on paper.
 SEND_TYPE = "VPDF"
@@ -64,7 +64,10 @@ async def adopt_finalized(context: StepContext, remote: SevInvoice, account: Sev
     After an own write of unknown outcome also what `check` has left out.
     """
     event, number = finalized(remote, "found_finalized"), context.invoice.number
-    cancelled_by = cancellations(await account.client.find_invoices(number)) if closed_without_day(remote) else {}
+    cancelled_by: Mapping[str, SevInvoice] = {}
+    if closed_without_day(remote):
+        cancelled_by = cancellations(await account.client.find_invoices(number))
+        cancelled_by = await with_unmarked(remote, cancelled_by, account)
     outcome = write_outcome(context.open_intent, remote)
     stop = Rejected(problem("cancelled_in_sevdesk", number=number)) if remote.id in cancelled_by else None
     warnings = late_warnings(context) if context.open_intent is not None and stop is None else ()
@@ -79,10 +82,6 @@ def _compared(
     invoice, after = context.invoice, apply(context.handback, event)
     receivable = Receivable(invoice.id, invoice.number, invoice.gross_amount, after)
     return recordable(after, compare(receivable, remote, cancelled_by))
-
-
-def sums_of(remote: SevInvoice) -> Sums:
-    return Sums(remote.sum_net, remote.sum_tax, remote.sum_gross)
 
 
 def finalized(remote: SevInvoice, how: FinalizedHow) -> Finalized:

@@ -6,8 +6,8 @@ tell, it is repeated: another mark does no harm, unlike another mail.
 
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain.events import MarkedHow, MarkedSent
-from worker.domain.payloads import Channel
-from worker.steps.sending import already_sent, asked_of, sending_state, sent_document, too_close, why_not_sent
+from worker.domain.payloads import Channel, SendInvoice
+from worker.steps.sending import already_sent, sending_state, sent_document, too_close, why_not_sent
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Intent, LookResult, OpenIntent, Step, StepContext, StepResult, WriteOutcome
 
@@ -17,7 +17,7 @@ SEND_TYPES = {Channel.POST: "VP", Channel.PORTAL: "VPDF"}
 
 async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
     """Find out whether an attempt whose answer was lost has marked the invoice; if not, mark it."""
-    opened, send_type = context.open_intent, SEND_TYPES[asked_of(context).channel]
+    opened, send_type = context.open_intent, SEND_TYPES[context.asked(SendInvoice).channel]
     remote = await sent_document(context.external_id, opened, account)
     if opened is not None and remote is not None and _is_marked(opened, remote, send_type):
         return StepResult((_marked(context, "found_marked"),), remote)
@@ -45,7 +45,7 @@ async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
 
 def _marked(context: StepContext, how: MarkedHow) -> MarkedSent:
     return MarkedSent(
-        channel=asked_of(context).channel.value,
+        channel=context.asked(SendInvoice).channel.value,
         recipient_kind=context.party.kind,
         recipient_id=context.party.id,
         recipient_reason=context.addressee.reason,
@@ -55,7 +55,7 @@ def _marked(context: StepContext, how: MarkedHow) -> MarkedSent:
 
 
 def _already_done(context: StepContext) -> bool:
-    return asked_of(context).channel is Channel.EMAIL or already_sent(context)
+    return context.asked(SendInvoice).channel is Channel.EMAIL or already_sent(context)
 
 
 MARK_SENT = Step("mark_sent", look, leap, already_done=_already_done, own_job_only=True)

@@ -45,7 +45,7 @@ DERIVED = frozenset({SR, "MA", "WKR"})
 CANCELLATION_INVOICE, CREDIT_NOTE = "cancellation_invoice", "credit_note"  # `Cancellation.kind`
 ZERO = Decimal(0)
 # Of the gross sum, and as much again for small invoices that somebody paid together with others.
-MOST_TIMES, MOST_BESIDE = 10, 10_000
+MAX_TIMES, MAX_EXTRA = 10, 10_000
 LATEST = timedelta(days=366)
 # sendType: mailed, printed, by post (official). VPDF, downloaded, is what our own finalizing sets.
 BY_HAND = ("VM", "VPR", "VP")
@@ -132,7 +132,7 @@ def implausible(remote: PaymentState) -> bool:
     Such an amount or day is an error in sevDesk or in its answer, and is never recorded.
     """
     paid, day, changed = remote.paid_amount, remote.pay_date, remote.update
-    too_much = not is_amount(paid) or abs(paid) > MOST_TIMES * abs(remote.sum_gross) + MOST_BESIDE
+    too_much = not is_amount(paid) or abs(paid) > MAX_TIMES * abs(remote.sum_gross) + MAX_EXTRA
     too_late = day is not None and changed is not None and day > changed.date() + LATEST
     return paid < ZERO <= remote.sum_gross or too_much or too_late
 
@@ -179,20 +179,15 @@ def is_sent_by_hand(receivable: Receivable, remote: PaymentState) -> bool:
 
 def cancellation_of(document: SevInvoice | CreditNote) -> Cancellation:
     """What we record about sevDesk's SR or credit note."""
-    match document:
-        case CreditNote():
-            kind, number = CREDIT_NOTE, document.credit_note_number
-        case _:
-            kind, number = CANCELLATION_INVOICE, document.invoice_number
+    sums = {"net": document.sum_net, "tax": document.sum_tax, "gross": document.sum_gross}
+    if isinstance(document, CreditNote):
+        number, day, is_draft = document.credit_note_number, document.credit_note_date, document.status == DRAFT
+        return Cancellation(
+            kind=CREDIT_NOTE, external_id=document.id, number=number, day=day, is_draft=is_draft, **sums
+        )
+    number, day = document.invoice_number, document.invoice_date
     return Cancellation(
-        kind=kind,
-        external_id=document.id,
-        number=number,
-        net=document.sum_net,
-        tax=document.sum_tax,
-        gross=document.sum_gross,
-        day=document.credit_note_date if isinstance(document, CreditNote) else document.invoice_date,
-        is_draft=isinstance(document, CreditNote) and document.status == DRAFT,
+        kind=CANCELLATION_INVOICE, external_id=document.id, number=number, day=day, is_draft=False, **sums
     )
 
 

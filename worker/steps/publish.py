@@ -17,8 +17,8 @@ from worker.domain.outcome import Parked
 from worker.domain.payloads import PublishInvoice
 from worker.domain.problems import Problem, problem
 from worker.steps.deal_check import deal_stop
-from worker.steps.document import content_of, differences, draft_of, not_our_document
-from worker.steps.finalize import adopt_finalized, sums_of
+from worker.steps.document import content_of, differences, draft_of, not_our_document, sums_of
+from worker.steps.finalize import adopt_finalized
 from worker.steps.payments import DERIVED, DRAFT
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import (

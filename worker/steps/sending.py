@@ -19,16 +19,10 @@ Mailable = SevInvoice | CreditNote
 CLOSE_SECONDS = 5.0  # by how much sevDesk's clock and ours may differ
 
 
-def asked_of(context: StepContext) -> SendInvoice:
-    """The payload of a `send_invoice` job."""
-    assert isinstance(context.payload, SendInvoice)
-    return context.payload
-
-
 def already_sent(context: StepContext) -> bool:
     """Sent before, by whatever way, and `resend` does not ask for another time."""
     sent = context.mails > 0 or context.handback.document_status is DocumentStatus.SENT
-    return sent and not asked_of(context).resend and context.open_intent is None
+    return sent and not context.asked(SendInvoice).resend and context.open_intent is None
 
 
 def sending_result(context: StepContext) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from datetime import date, datetime
 from enum import Enum, StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -51,6 +51,8 @@ from worker.domain.payloads import CreditInvoice, Payload, SendInvoice
 from worker.domain.recipients import NoRecipient, Recipient
 from worker.steps.payments import DRAFT
 from worker.steps.sevdesk_account import SevdeskAccount
+
+P = TypeVar("P", bound=Payload)
 
 # Shorter texts identify nobody, and removing them would also cut into other words.
 MIN_PRIVATE_LENGTH = 3
@@ -122,6 +124,7 @@ class StepContext:
     changes_told: frozenset[str]  # `ChangedAfterPublication.columns` of the document's events
     warned: frozenset[str]  # codes of the checks that have warned about the invoice before
     link: ContactLink | None
+    left_to_other: bool  # another program publishes the invoice (publish_only)
     template_id: str | None
     contact_person_id: str | None
     document_header: str  # template with {kind} and {number}
@@ -182,6 +185,11 @@ class StepContext:
     def credit_note(self) -> CreditNote | None:
         """The credit note of this job, if it has saved one before."""
         return next((note for note in self.credit_notes if note.job_id == self.job_id), None)
+
+    def asked(self, kind: type[P]) -> P:
+        """The payload, of a job of this kind."""
+        assert isinstance(self.payload, kind)
+        return self.payload
 
     def level(self, code: str) -> Level:
         """What a check does for this job: what a person told the job to disregard is only an event."""

@@ -10,11 +10,10 @@ from worker.store.address import connect
 from worker.store.connection import COMMAND_TIMEOUT, QUERIES, run_statement
 
 PostgresError = asyncpg.PostgresError
-NOT_MIGRATED = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.UndefinedFunctionError)
 
 
 def what_is_missing(error: Exception) -> str:
-    """What to do about one of NOT_MIGRATED: make the worker's tables, or bring those of the billing system."""
+    """What to do about one of MIGRATION_MISSING: make the worker's tables, or bring those of the billing system."""
     said = str(error).partition("\n")[0]
     if isinstance(error, asyncpg.UndefinedTableError) and "sevdesk_" not in said:
         return (

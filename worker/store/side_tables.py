@@ -1,6 +1,6 @@
 """Writes what events hold into tables of their own: contacts, documents, mails, cancellations and the like."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -14,22 +14,25 @@ from worker.store.connection import run_statement
 # Why a job that a cancellation made needless is dismissed.
 MOOT = "The invoice was cancelled, so there is nothing left to do."
 
-# The events that need more than the invoice's row and the event log.
-SIDE_TABLE_EVENTS = (
-    events.ContactEvent,
-    events.DocumentStored,
-    events.EInvoiceChecked,
-    events.MailSent,
-    events.MailBounced,
-    events.Cancelled,
-    events.CancelledInSevdesk,
-    events.CreditNoteDrafted,
-    events.CreditSaved,
-    events.CreditDeleted,
-    events.Credited,
-    events.MissingInSevdesk,
-    events.DeletedInSevdesk,
-)
+# The events that need more than the invoice's row and the event log, and the statements that store what they hold.
+STATEMENTS: Mapping[type[events.Event], str] = {
+    events.ContactLinked: "link_contact",
+    events.AddressWritten: "link_address",
+    events.EmailWritten: "link_email",
+    events.DocumentStored: "store_document",
+    events.EInvoiceChecked: "store_verdict",
+    events.MailSent: "store_mail",
+    events.MailBounced: "store_bounce",
+    events.Cancelled: "store_cancellation",
+    events.CancelledInSevdesk: "store_cancellation",
+    events.CreditNoteDrafted: "store_cancellation",
+    events.CreditSaved: "store_credit_draft",
+    events.CreditDeleted: "store_credit_deleted",
+    events.Credited: "store_credit",
+    events.MissingInSevdesk: "store_missing",
+    events.DeletedInSevdesk: "forget_missing",
+}
+SIDE_TABLE_EVENTS = tuple(STATEMENTS)
 
 
 def document_rows(invoice_id: UUID, made: Sequence[events.Event]) -> list[dict[str, Any]]:
@@ -66,38 +69,19 @@ async def write_side_tables(connection: Any, job: Job, invoice_id: UUID, event: 
     if isinstance(event, events.Cancelled | events.CancelledInSevdesk):
         await _dismiss_moot_jobs(connection, invoice_id)
     match event:
-        case events.ContactLinked():
-            statement = "link_contact"
-        case events.AddressWritten():
-            statement = "link_address"
-        case events.EmailWritten():
-            statement = "link_email"
-        case events.DocumentStored():
-            statement, values = "store_document", values | {"document": event.document, "mimetype": event.mimetype}
-        case events.EInvoiceChecked():
-            statement = "store_verdict"
-        case events.MailSent():
-            statement, values = "store_mail", values | {"document": event.document}
-        case events.MailBounced():
-            statement = "store_bounce"
+        case events.Cancelled(cancellation=None):
+            return
         case (
             events.Cancelled(cancellation=Cancellation() as made)
             | events.CancelledInSevdesk(cancellation=made)
             | events.CreditNoteDrafted(cancellation=made)
         ):
-            statement, values = "store_cancellation", asdict(made)
-        case events.CreditSaved():
-            statement = "store_credit_draft"
-        case events.CreditDeleted():
-            statement = "store_credit_deleted"
-        case events.Credited():
-            statement = "store_credit"
-        case events.MissingInSevdesk():
-            statement = "store_missing"
-        case events.DeletedInSevdesk():
-            statement = "forget_missing"
-        case _:
-            return
+            values = asdict(made)
+        case events.DocumentStored():
+            values |= {"document": event.document, "mimetype": event.mimetype}
+        case events.MailSent():
+            values |= {"document": event.document}
+    statement = next(name for kind, name in STATEMENTS.items() if isinstance(event, kind))
     await run_statement(connection, statement, invoice_id=invoice_id, job_id=job.job_id, **values)
     if isinstance(event, events.CreditPdfStored):
         await run_statement(connection, "store_credit_pdf", **values)

@@ -1,4 +1,4 @@
-"""How money, days and times are written in reports, in English or German. Pure."""
+"""How money, days, times and counts are written in reports. Pure."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -7,7 +7,7 @@ from worker.domain.money import figure
 from worker.domain.problems.problem_type import Lang
 
 
-def written_money(amount: Decimal, currency: str, lang: Lang) -> str:
+def format_money(amount: Decimal, currency: str, lang: Lang) -> str:
     """1190.00 EUR in English, 1.190,00 EUR in German. What is no sum of cents is shown as it is."""
     return f"{figure(amount) if lang == 'en' else _german(figure(amount))} {currency}"
 
@@ -18,11 +18,16 @@ def _german(number: str) -> str:
     return f"{sign}{int(whole):,}".replace(",", ".") + dot.replace(".", ",") + rest if whole.isdecimal() else number
 
 
-def written_day(day: date, lang: Lang) -> str:
+def format_day(day: date, lang: Lang) -> str:
     """2026-11-30 in English, 30.11.2026 in German."""
     return f"{day:%d.%m.%Y}" if lang == "de" else day.isoformat()
 
 
-def written_time(at: datetime, lang: Lang) -> str:
+def format_time(at: datetime, lang: Lang) -> str:
     """To the minute, with the zone that `at` has."""
-    return f"{written_day(at.date(), lang)} {at:%H:%M %Z}"
+    return f"{format_day(at.date(), lang)} {at:%H:%M %Z}"
+
+
+def counted(number: int, name: str) -> str:
+    """The number with the name in singular or plural: 1 call, 2 calls."""
+    return f"{number} {name}{'' if number == 1 else 's'}"

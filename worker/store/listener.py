@@ -1,4 +1,4 @@
-"""Hears what workers tell on `sevdesk_events`, on a connection of its own."""
+"""Listens on the channel `sevdesk_events`, on a connection of its own."""
 
 from __future__ import annotations  # asyncpg's classes are generic in its stubs only
 
@@ -19,12 +19,12 @@ ALIVE_SECONDS = 5.0
 
 
 @asynccontextmanager
-async def hear_events(url: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
-    """What is told on `sevdesk_events` from now on. `url` must not lead through a pooler in transaction mode.
+async def listen_to_events(url: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+    """The notifications of `sevdesk_events` from now on. `url` must not lead through a pooler in transaction mode.
 
     Ends by raising one of `CONNECTION_LOST` when the connection is lost.
     """
-    heard: asyncio.Queue[str] = asyncio.Queue()
+    received: asyncio.Queue[str] = asyncio.Queue()
     connection: asyncpg.Connection[Any] = await asyncpg.connect(
         url, server_settings={"application_name": "sevdesk-worker cli"}, command_timeout=COMMAND_TIMEOUT
     )
@@ -33,7 +33,7 @@ async def hear_events(url: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
         while True:
             try:
                 async with asyncio.timeout(ALIVE_SECONDS):
-                    text = await heard.get()
+                    text = await received.get()
             except TimeoutError:
                 await run_statement(connection, "backend_pid")
                 continue
@@ -45,7 +45,7 @@ async def hear_events(url: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
                 yield {"at": datetime.now(UTC), **told}
 
     try:
-        await connection.add_listener(EVENTS_CHANNEL, lambda *arguments: heard.put_nowait(str(arguments[-1])))
+        await connection.add_listener(EVENTS_CHANNEL, lambda *arguments: received.put_nowait(str(arguments[-1])))
         yield stream()
     finally:
         connection.terminate()

@@ -1,0 +1,30 @@
+"""Finds the cancellation of an invoice without our marker: one that another program or a person made in sevDesk."""
+
+from collections.abc import Mapping
+
+from sevdesk_client.models import Invoice as SevInvoice
+from sevdesk_client.sending import Hits
+from worker.steps.pages import PAGE, read_pages
+from worker.steps.payments import cancellations, closed_without_day
+from worker.steps.sevdesk_account import SevdeskAccount
+
+
+async def with_unmarked(
+    remote: SevInvoice, marked: Mapping[str, SevInvoice], account: SevdeskAccount
+) -> Mapping[str, SevInvoice]:
+    """`marked`, the cancellations that our marker found; if none is this closed invoice's, its contact's as well.
+
+    sevDesk copies the marker to the cancellation (live, four peers), so that of an adopted invoice has none. The filter
+    by origin is official and nobody has tried it. Raises `SevDeskError`.
+    """
+    unpaid = closed_without_day(remote) and remote.paid_amount < remote.sum_gross
+    if remote.id in marked or not unpaid or remote.contact_id is None:
+        return marked
+    contact_id, found = remote.contact_id, dict(marked)
+
+    async def fetch(offset: int) -> Hits[SevInvoice]:
+        return await account.client.list_invoices(contact_id=contact_id, offset=offset, limit=PAGE)
+
+    async for page in read_pages("GET /Invoice", fetch):
+        found |= cancellations(page)
+    return found
