@@ -23,11 +23,12 @@ READERS = {
     "observability/otel.py": "the start of spans",
     "operator/checks_postgres.py": "compared with Postgres' clock",
     "operator/checks_services.py": "ages of what Redis was told, for the reader",
+    "operator/checks_views.py": "whether a view shows the clock for updated_at",
     "operator/health.py": "ages of what Redis was told, for the reader",
     "operator/situation.py": "ages, for the reader",
     "cli/status_view.py": "ages, for the reader",
     "queue/inbox.py": "the time of signatures, which may be off by a day",
-    "store/hearing.py": "when an event was heard, for the reader",
+    "store/listener.py": "when an event was heard, for the reader",
 }
 CLOCK = re.compile(r"\b(datetime\.now|date\.today|time\.time|time_ns|utcnow)\(")
 # The worker's statements find these before Postgres' own.

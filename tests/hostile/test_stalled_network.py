@@ -25,7 +25,7 @@ async def test_silent_postgres_is_survived(everything: bool, services: Services,
         proxy.stall() if everything else proxy.silence()
         await wait_for(lambda: count(worker, "locks.lost") == 1)
         if everything:
-            await asyncio.sleep(3 * HASTY["worker.store.address.CONNECT_SECONDS"])
+            await asyncio.sleep(2 * HASTY["worker.store.address.CONNECT_SECONDS"])
             assert count(worker, "locks.restored") == 0
             proxy.resume()
         assert await work.findings() == []

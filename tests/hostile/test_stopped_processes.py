@@ -14,7 +14,7 @@ from hostile.trouble import HASTY, ask, complaints, count, resident, stopped
 from worker.local.services import Services
 from worker.store.connection import SESSION
 
-SHORT = 4.0  # seconds; longer than the hasty workers' time-outs
+SHORT = 10.0  # seconds; longer than the hasty workers' time-outs
 # Within the transaction that records a finished document.
 IN_TRANSACTION = "Runner.run | sql record_changes | 1 | after"
 

@@ -23,9 +23,9 @@ from flow.processes import ROOT
 from flow.waiting import asked
 
 PATIENCE = 120.0
-# A statement without an answer is given up soon, so that a test need not wait; in production after 30 s.
-HASTY = {"worker.store.locks.COMMAND_TIMEOUT": 2.0, "worker.store.pooler.COMMAND_TIMEOUT": 2.0,
-         "worker.store.address.CONNECT_SECONDS": 2.0}  # fmt: skip
+# A statement without an answer is given up soon, so that a test need not wait; but a loaded machine has its time.
+HASTY = {"worker.store.locks.COMMAND_TIMEOUT": 5.0, "worker.store.pooler.COMMAND_TIMEOUT": 5.0,
+         "worker.store.address.CONNECT_SECONDS": 5.0}  # fmt: skip
 
 
 @dataclass
