@@ -29,7 +29,7 @@ BEGIN
     ALTER ROLE sevdesk_worker SET statement_timeout = '25s';
     ALTER ROLE sevdesk_worker SET default_transaction_read_only = 'off';
     ALTER ROLE sevdesk_worker SET lock_timeout = '0';
-    ALTER ROLE sevdesk_worker SET idle_in_transaction_session_timeout = '0';
+    ALTER ROLE sevdesk_worker SET idle_in_transaction_session_timeout = '30s';
     ALTER ROLE sevdesk_worker SET idle_session_timeout = '0';
     ALTER ROLE sevdesk_worker SET TimeZone = 'UTC';
 EXCEPTION WHEN insufficient_privilege THEN

@@ -8,6 +8,8 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -24,6 +26,7 @@ from worker.maintenance.agreement import Agreement
 from worker.maintenance.leader import Leadership
 from worker.maintenance.maintenance import Maintenance
 from worker.maintenance.restore_watch import RestoreWatch
+from worker.maintenance.stalls import report_stalls
 from worker.observability.metrics import Metrics
 from worker.observability.outage import Outage
 from worker.observability.unknown_answers import UnknownAnswers
@@ -36,9 +39,12 @@ from worker.runner.runner import Runner
 from worker.settings import Settings
 from worker.steps.http_client import open_http
 from worker.steps.sevdesk_account import SevdeskAccount
-from worker.store import CONNECTION_LOST, WRONG_URL, LockSession, Store, postgres_cause, require_session_locks
+from worker.store import CONNECTION_LOST, NO_ROOM, WRONG_URL, LockSession, Store, postgres_cause, require_session_locks
 
 log = structlog.get_logger()
+
+# One document is judged at a time; looking up a host must not wait for it.
+THREADS = 4
 
 
 class App:
@@ -94,7 +100,7 @@ class App:
                     raise
             except WRONG_URL:  # one of CONNECTION_LOST by its class, but no waiting mends it
                 raise
-            except CONNECTION_LOST as error:
+            except (*CONNECTION_LOST, *NO_ROOM) as error:
                 if outage.is_news():
                     log.warning(
                         "postgres.unreachable", error=postgres_cause(error), next_step="Trying until it answers."
@@ -118,7 +124,7 @@ class App:
         metrics = self.metrics
         postgres = Outage("postgres")
         locks = self._lock_session(lambda: claims.wake())
-        runner = Runner(store, locks, account, settings, metrics)
+        runner = Runner(store, locks, account, settings, metrics, postgres)
         claims = self.claims = ClaimLoop(
             locks, runner.run, store.notifications.request, metrics, postgres, slots=settings.worker_max_jobs
         )
@@ -146,6 +152,7 @@ class App:
                 claims.main(),
                 self.leadership.run(),
                 store.notifications.run(),
+                report_stalls(),
                 *([gate.listen(), report_calls(redis, self.name, gate.calls, gate.breaker)] if gate else []),
             )
         ]
@@ -164,8 +171,7 @@ class App:
         await claims.drain(settings.shutdown_grace)
         await cancel_all(*loops)
         await locks.close()
-        store.notifications.request()  # what was handed back
-        await store.notifications.flush()
+        await store.notifications.close()
         await inbox.close()
         log.info("worker.stopped")
 
@@ -264,6 +270,15 @@ class App:
             return False
         log.info("metrics.ready", host=host, port=listening_on)
         return True
+
+
+def start_threads() -> ThreadPoolExecutor:
+    """Threads for what blocks, all running: a process short of memory then cannot lack one in the middle of a job."""
+    executor, all_there = ThreadPoolExecutor(THREADS), Barrier(THREADS + 1)
+    for _ in range(THREADS):
+        executor.submit(all_there.wait)
+    all_there.wait()
+    return executor
 
 
 def _calling_job() -> tuple[str, str | None]:

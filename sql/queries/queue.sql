@@ -33,6 +33,11 @@ SELECT pg_try_advisory_lock(sevdesk_lock_key_v1(:subject));
 -- name: unlock_subject$
 SELECT pg_advisory_unlock(sevdesk_lock_key_v1(:subject));
 
+-- name: end_own_session!
+-- Ends this process's last lock session if it is still there, within a second; Postgres cuts names off after 63 bytes.
+SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity
+WHERE pid = :pid AND pid <> pg_backend_pid() AND datname = current_database() AND application_name = left(:name, 63);
+
 -- name: unlock_all_but!
 -- After a statement that failed: frees the locks that it may have taken, and none that this process holds otherwise.
 SELECT pg_advisory_unlock(l.key)
@@ -203,10 +208,10 @@ SELECT kind, CASE WHEN phase IN ('running', 'waiting', 'parked') THEN phase ELSE
 FROM sevdesk_queue GROUP BY 1, 2;
 
 -- name: queue_age^
--- For how many seconds the job at the head of the queue has waited for a free worker, and when the last payment sync
--- ended.
+-- For how many seconds the job at the head of the queue has waited for a free worker, and how long ago the last payment
+-- sync ended.
 SELECT coalesce(extract(epoch FROM clock_timestamp() - min(greatest(j.created_at, j.not_before))), 0)::float8 AS age,
-       (SELECT extract(epoch FROM last_sync_at)::float8 FROM sevdesk_config) AS last_sync
+       (SELECT extract(epoch FROM clock_timestamp() - last_sync_at)::float8 FROM sevdesk_config) AS sync_age
 FROM (SELECT job_id FROM ((SELECT job_id FROM sevdesk_queue WHERE phase = 'ready' AND requested_by IS NOT NULL
                            ORDER BY rank, seq LIMIT 1)
                           UNION ALL

@@ -23,7 +23,7 @@ from sevdesk_client.sandbox.http.server import Running
 from worker.local.server import free_port
 from worker.settings import Settings
 from worker.store import TOO_SLOW, PooledLocks, Store, require_session_locks
-from worker.store.connection import SESSION
+from worker.store.connection import KEEPALIVE, SESSION
 from worker.store.migrate import NotMigrated, migrate
 from worker.store.sql_files import sql_dir
 
@@ -183,7 +183,7 @@ async def _check(operator: Operator, name: str, **changed: object) -> tuple[str,
 async def test_roles_have_the_sessions_settings(role_url: str) -> None:
     """What `sql/roles.sql` sets is what the worker sets for a session of its own."""
     connection = await asyncpg.connect(role_url)
-    for name in SESSION.keys() - {"tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count"}:
+    for name in SESSION.keys() - KEEPALIVE.keys():
         assert await connection.fetchval("SELECT current_setting($1)", name) == SESSION[name]
     await connection.close()
 

@@ -14,7 +14,7 @@ from worker.observability import log
 @cli.command(rich_help_panel=ACT)
 def run() -> None:
     """Run the worker until SIGTERM."""
-    from worker.app import App
+    from worker.app import App, start_threads
     from worker.operator.checks_postgres import DIRECT_LOCKS, locks_refused
     from worker.queue.redis_client import UnsuitableRedis
     from worker.store import WRONG_URL, PooledLocks
@@ -29,6 +29,7 @@ def run() -> None:
 
     async def work() -> None:
         app = App(settings())
+        asyncio.get_running_loop().set_default_executor(start_threads())
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, app.stop)
         await app.run()

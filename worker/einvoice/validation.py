@@ -58,11 +58,14 @@ class ChildProcess:
         return b""
 
     def _ask(self, question: bytes) -> bytes:
-        """The answer; empty if the process ended or took too long."""
+        """The answer; empty if the child ended or took too long. Raises OSError or MemoryError without room for it."""
         child = self._child = self._child or _start(self._module)
         assert child.stdin is not None and child.stdout is not None
         timer = threading.Timer(self._seconds, child.kill)
-        timer.start()
+        try:
+            timer.start()
+        except RuntimeError:  # Python's word for a thread that cannot be had
+            raise MemoryError from None
         try:
             child.stdin.write(question)
             child.stdin.flush()

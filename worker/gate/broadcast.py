@@ -17,6 +17,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
+from worker.gate.subscription import subscribed
 from worker.observability.redis_cause import redis_cause
 
 log = structlog.get_logger()
@@ -86,13 +87,10 @@ class Broadcast:
         """
         while True:
             try:
-                async with self._redis.pubsub() as channel:
-                    await channel.subscribe(self._prefix)
+                async with subscribed(self._redis, self._prefix) as messages:
                     await self.catch_up()
-                    while True:
-                        message = await channel.get_message(ignore_subscribe_messages=True, timeout=5.0)
-                        if message:
-                            self._dispatch(json.loads(message["data"]))
+                    async for message in messages:
+                        self._dispatch(json.loads(message))
             except NoPermissionError:
                 while True:
                     await self.catch_up()

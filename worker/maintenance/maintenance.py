@@ -139,7 +139,7 @@ class Maintenance:
         """Count the jobs of all workers and the open notices, for the gauges."""
         jobs: list[JobCountRow] = await self.store.query("count_jobs")
         queue: QueueAgeRow = await self.store.query("queue_age")
-        self.metrics.queue_measured(jobs, queue["age"], queue["last_sync"])
+        self.metrics.queue_measured(jobs, queue["age"], queue["sync_age"])
         self.metrics.foreign_locks.set(len(await self.store.query("foreign_locks")))
         self.metrics.notices_measured(await self.store.query("count_notices"))
 

@@ -4,11 +4,11 @@ Every App has its own registry. Label values come from closed sets (kinds, outco
 no personal data becomes a label. All names start with `sevdesk_worker_`; times are in seconds.
 """
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from sevdesk_client.sending import Call
 from worker.domain.check_levels import DEFAULTS
@@ -16,6 +16,7 @@ from worker.domain.jobs import KINDS
 from worker.domain.ledger import JobState
 from worker.domain.notices import NOTICES
 from worker.observability.business_metrics import BusinessMetrics
+from worker.observability.metrics_server import start_server
 from worker.store.rows import JobCountRow, NoticeCountRow
 
 STATES = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.PARKED)  # in the queue
@@ -28,7 +29,7 @@ CALL_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30)
 class Metrics:
     """What one worker process counts, and, while it is the leader, the jobs of all workers."""
 
-    def __init__(self, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, now: Callable[[], float] = monotonic) -> None:
         self.registry = CollectorRegistry()
         self._now, self._started = now, now()
         self._measured: float | None = None  # None while another worker counts
@@ -81,7 +82,9 @@ class Metrics:
         self.foreign_locks = gauge(
             "foreign_locks", "Sessions of others that hold locks of the worker's kind; jobs may wait for them."
         )
-        self._sync_age.set_function(lambda: self._now() - (self._last_sync or self._started))
+        self._sync_age.set_function(
+            lambda: self._now() - (self._started if self._last_sync is None else self._last_sync)
+        )
         self._measure_age.set_function(lambda: 0 if self._measured is None else self._now() - self._measured)
         self.business = BusinessMetrics(self.registry)
         self._init_labels()
@@ -128,8 +131,8 @@ class Metrics:
 
     # -- fed by the maintenance loops ----------------------------------------------------------------------------------
 
-    def queue_measured(self, rows: Iterable[JobCountRow], queue_age: float, last_sync: float | None) -> None:
-        """Job counts read from Postgres: rows of (kind, state, jobs); `last_sync` in seconds since 1970."""
+    def queue_measured(self, rows: Iterable[JobCountRow], queue_age: float, sync_age: float | None) -> None:
+        """Job counts read from Postgres: rows of (kind, state, jobs); `sync_age` in seconds by Postgres' clock."""
         by_state = dict.fromkeys(map(str, STATES), 0)
         parked = dict.fromkeys(KINDS, 0)
         for row in rows:
@@ -142,7 +145,8 @@ class Metrics:
         for kind, jobs in parked.items():
             self._parked.labels(kind).set(jobs)
         self._queue_age.set(queue_age)
-        self._last_sync, self._measured = last_sync, self._now()
+        self._measured = self._now()
+        self._last_sync = None if sync_age is None else self._measured - sync_age
 
     def notices_measured(self, rows: Iterable[NoticeCountRow]) -> None:
         """Open notices read from Postgres; a code without any is 0."""
@@ -168,7 +172,7 @@ class Metrics:
 
         Raises OSError if the port is taken.
         """
-        server, thread = start_http_server(port, host, self.registry)
+        server, thread = start_server(host, port, self.registry)
         try:
             yield server.server_port
         finally:

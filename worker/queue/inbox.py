@@ -21,6 +21,7 @@ from redis.exceptions import NoPermissionError, RedisError
 from worker.domain import jobs
 from worker.domain.ledger import IncomingJob
 from worker.domain.signature import Keys
+from worker.gate.subscription import subscribed
 from worker.observability.outage import Outage
 from worker.queue.claims import ClaimLoop
 from worker.queue.loop import RECONNECT_SECONDS, survived, wait_for
@@ -43,6 +44,8 @@ FORBIDDEN_WAIT = 60.0
 # Tie-break for equal enqueue times: the order of kinds in `jobs.KINDS`, which is that of an invoice's life.
 KIND_POSITION = {kind: position for position, kind in enumerate(jobs.KINDS)}
 HEALTH_SECONDS = 10  # arq keeps each report a second longer, which `operator/connections.py` counts on
+# How long a stopping worker waits for Redis.
+CLOSE_SECONDS = 2.0
 
 
 async def _unused(ctx: dict[Any, Any]) -> None:
@@ -92,11 +95,9 @@ class InboxWorker(Worker):
         """Wake the loop at each PUBLISH, until cancelled. Without pub/sub only the poll interval counts."""
         while True:
             try:
-                async with self.pool.pubsub() as channel:
-                    await channel.subscribe(WAKE_CHANNEL)
-                    while True:
-                        if await channel.get_message(ignore_subscribe_messages=True, timeout=5.0):
-                            self._wake.set()
+                async with subscribed(self.pool, WAKE_CHANNEL) as messages:
+                    async for _ in messages:
+                        self._wake.set()
             except NoPermissionError:
                 await asyncio.sleep(FORBIDDEN_WAIT)
             except (RedisError, OSError):
@@ -189,8 +190,9 @@ class InboxWorker(Worker):
         await self.pool.zrem(abort_jobs_ss, *members)
 
     async def close(self) -> None:
-        """Remove our health key and hang up."""
+        """Remove our health key, which expires anyway, and hang up. Takes CLOSE_SECONDS at most."""
         with contextlib.suppress(RedisError, OSError):
-            await self.pool.delete(self.health_check_key)
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.pool.delete(self.health_check_key)
         await self.pool.aclose(close_connection_pool=True)
         self._pool = None

@@ -28,6 +28,7 @@ from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
 from worker.handlers.write_once import Stop, write_once
 from worker.observability.metrics import Metrics
+from worker.observability.outage import Outage, without_room
 from worker.runner.attempt_end import attempt_end, problem_change
 from worker.runner.context import load_context
 from worker.runner.invoice_result import result_of
@@ -42,6 +43,7 @@ from worker.steps.step import Intent, LookResult, OpenIntent, Step, StepContext,
 from worker.store import (
     CONFLICTS,
     CONNECTION_LOST,
+    NO_ROOM,
     STATEMENT_TIMEOUT,
     TOO_SLOW,
     InvoiceChanged,
@@ -55,6 +57,9 @@ T = TypeVar("T")
 
 # Seconds until a job whose invoice was changed meanwhile reads it again.
 CHANGED_WAIT = 1.0
+# Seconds until a job tries again for which there was no room; and between tries to record its end, if there is none
+# for that either.
+NO_ROOM_WAIT, RECORD_AGAIN_SECONDS = 60.0, 5.0
 # Seconds for which a job keeps its slot while another one writes their contact; a few writes take no longer. After that
 # it makes room for others and is tried again as many seconds later.
 CONTACT_PATIENCE = 10.0
@@ -75,7 +80,9 @@ class Runner:
         account: SevdeskAccount | None,
         settings: Settings,
         metrics: Metrics,
+        postgres: Outage | None = None,
     ) -> None:
+        self._postgres = postgres or Outage("postgres")
         self.store, self.locks, self.account, self.settings, self.metrics = store, locks, account, settings, metrics
         self.stopping = False
 
@@ -144,8 +151,8 @@ class Runner:
             return Parked(problem("transition_not_allowed", event=error.event, status=error.status))
         except errors.SevDeskError as error:
             return outcome_of(error)
-        except CONNECTION_LOST:
-            raise
+        except (*CONNECTION_LOST, *NO_ROOM) as error:
+            return NotYet(NO_ROOM_WAIT, problem("no_room", where=self._without_room(error), error=type(error).__name__))
         except TOO_SLOW:
             return Retry(problem("database_slow", seconds=STATEMENT_TIMEOUT))
         except CONFLICTS:
@@ -269,7 +276,8 @@ class Runner:
         """Record the outcome in the ledger and the invoice's event log, and log it in one line."""
         outcome = charge_retry(job, looked_twice(job, outcome, self.settings.gone_after))
         ending = attempt_end(outcome)
-        await self._record_ending(job, outcome, ending)
+        while not await self._has_room(self._record_ending(job, outcome, ending)):  # noqa: ASYNC110 - Postgres tells nobody
+            await asyncio.sleep(RECORD_AGAIN_SECONDS)  # the job keeps its slot: a claim would have no room either
         seconds = monotonic() - started
         shown = ending.problem
         code = shown.code if shown else None
@@ -286,6 +294,23 @@ class Runner:
             next_step=ending.next_step(job.job_id),
             again_in=ending.after,
         )
+
+    async def _has_room(self, recording: Awaitable[None]) -> bool:
+        """False if there is no room for what is to be recorded."""
+        try:
+            await recording
+        except (*CONNECTION_LOST, *NO_ROOM) as error:
+            self._without_room(error)
+            return False
+        return True
+
+    def _without_room(self, error: Exception) -> str:
+        """Who lacks room, which is logged. Raises the error again if nobody does: then the connection is lost."""
+        where = without_room(error)
+        if where is None:
+            raise error
+        self._postgres.began(error)
+        return where
 
     async def _record_ending(self, job: Job, outcome: Outcome, ending: AttemptEnd) -> None:
         """Ledger row and invoice event in one transaction; without the event if the invoice's row is not to be had."""

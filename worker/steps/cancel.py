@@ -52,11 +52,11 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
         if (wait := second_look(context)) is not None:
             return wait
         how: CancelledHow = "never_in_sevdesk" if context.handback.external_id is None else "gone_from_sevdesk"
-        return StepResult((_cancelled(context, account, how),), None, outcome=outcome)
+        return StepResult((_cancelled(context, how),), None, outcome=outcome)
     if remote.status != DRAFT and _number_unrecorded(context):
         return StepResult((finalized(remote, "found_finalized"),), remote, finished=False, outcome=outcome)
     if storno is not None:
-        found = _cancelled(context, account, "found_cancelled", _storno(context, storno, context.open_intent))
+        found = _cancelled(context, "found_cancelled", _storno(context, storno, context.open_intent))
         return StepResult((found,), remote, _refund_due(context, storno, context.open_intent), outcome=outcome)
     if remote.status == DRAFT:
         return Intent("delete_draft", remote.id, context, earlier_outcome=outcome)
@@ -141,7 +141,7 @@ async def _look_at_note(
     if note.status == DRAFT:
         return await _finishing(context, remote, note, outcome, account)
     made = replace(cancellation_of(note), refund_due=money_come(context, remote))
-    return StepResult((_cancelled(context, account, "found_credited", made),), remote, outcome=outcome)
+    return StepResult((_cancelled(context, "found_credited", made),), remote, outcome=outcome)
 
 
 async def _finishing(
@@ -196,11 +196,11 @@ async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
     if intent.action == "delete_draft":
         await account.client.delete_draft(intent.request)
         deleted = DraftDeleted(external_id=intent.request, cause="cancelled")
-        return StepResult((deleted, _cancelled(context, account, "draft_deleted")), None)
+        return StepResult((deleted, _cancelled(context, "draft_deleted")), None)
     if intent.action == "finalize_credit_note":
         finished = await account.client.send_credit_note_by(intent.request, send_type=SEND_TYPE)
         note = replace(cancellation_of(finished), refund_due=Decimal(intent.summary["paid"]))
-        return StepResult((_cancelled(context, account, "credit_note", note),))
+        return StepResult((_cancelled(context, "credit_note", note),))
     if intent.action == "delete_credit_note":
         await account.client.delete_credit_note(intent.request)
         return StepResult(finished=False)
@@ -213,7 +213,7 @@ async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
     if isinstance(made, CreditNote):
         return _credit_note_result(context, made, WriteOutcome.DONE)
     storno, invoice = _storno(context, made, intent), context.invoice
-    event = _cancelled(context, account, "cancellation_invoice", storno)
+    event = _cancelled(context, "cancellation_invoice", storno)
     if made.sum_gross + invoice.gross_amount == 0:
         return StepResult((event,), stop=_refund_due(context, made, intent))
     found = {"cancellation": made.invoice_number, "gross": made.sum_gross, "currency": made.currency}
@@ -235,14 +235,13 @@ async def _refused(context: StepContext, account: SevdeskAccount, error: Refused
         return StepResult(stop=exists, outcome=WriteOutcome.NOT_DONE)
     if storno is None:
         raise error
-    found = _cancelled(context, account, "found_cancelled", cancellation_of(storno))
+    found = _cancelled(context, "found_cancelled", cancellation_of(storno))
     return StepResult((found,), remote, outcome=WriteOutcome.NOT_DONE)
 
 
-def _cancelled(
-    context: StepContext, account: SevdeskAccount, how: CancelledHow, cancellation: Cancellation | None = None
-) -> Cancelled:
-    return Cancelled(how=how, reason=context.asked(CancelInvoice).reason, at=account.now(), cancellation=cancellation)
+def _cancelled(context: StepContext, how: CancelledHow, cancellation: Cancellation | None = None) -> Cancelled:
+    reason = context.asked(CancelInvoice).reason
+    return Cancelled(how=how, reason=reason, at=context.began, cancellation=cancellation)
 
 
 def _partly_paid(context: StepContext) -> Parked:

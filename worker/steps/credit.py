@@ -14,7 +14,7 @@ from typing import Any
 
 from sevdesk_client.credit_note_draft import CreditNoteDraft
 from sevdesk_client.errors import NotFound
-from sevdesk_client.models import BERLIN, CreditNote, PositionDraft
+from sevdesk_client.models import CreditNote, PositionDraft
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain.check_levels import Level
 from worker.domain.credit import (
@@ -224,7 +224,7 @@ def _differ(context: StepContext, note: CreditNote, asked: Credit | Problem) -> 
 
 async def _draft(context: StepContext, credit: Credit, remote: SevInvoice, account: SevdeskAccount) -> CreditNoteDraft:
     """The request. Who, where and when is as on the invoice's document, as sevDesk demands of the dates (official)."""
-    content, today = _content(context), account.now().astimezone(BERLIN).date()
+    content, today = _content(context), context.today
     town = " ".join(filter(None, (content.get("address_zip"), content.get("address_city"))))
     lines = filter(None, (content.get("address_name"), content.get("address_street"), town))
     as_invoiced = ("contact_id", "contact_person_id", "tax_rule", "tax_text", "currency", "address_country_id")

@@ -7,7 +7,7 @@ not established. So a draft whose number is in use is deleted and made again; th
 
 from decimal import Decimal
 
-from sevdesk_client.models import BERLIN, CreditNote
+from sevdesk_client.models import CreditNote
 from worker.domain.credit import FINALIZED
 from worker.domain.invoice import SyncStatus
 from worker.domain.outcome import NotYet, Parked
@@ -30,7 +30,7 @@ async def why_not_renumbered(
 ) -> Parked | NotYet | None:
     """Why a draft that sevDesk itself made would not have a free number if it were made again; None if it would."""
     sequence = await account.client.credit_note_sequence()
-    following = sequence.number(account.now().astimezone(BERLIN).date())
+    following = sequence.number(context.today)
     if not await is_taken(context, following, account):
         return None
     if context.credit_numbers.get(following) is False:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
@@ -23,8 +22,8 @@ class SevdeskAccount:
     Every method may raise a `SevDeskError`.
     """
 
-    def __init__(self, client: SevDeskClient, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self.client, self.now = client, now
+    def __init__(self, client: SevDeskClient) -> None:
+        self.client = client
         self._cache: dict[str, tuple[float, Any]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 

@@ -122,6 +122,7 @@ class StepContext:
     document: SevdeskDocument | None
     confirmed: tuple[str, ...]  # codes of problems that a person told the job to disregard
     levels: Mapping[str, Level]  # what each check does, see `check_levels`
+    began: datetime  # the attempt, by Postgres' clock
     today: date  # in Berlin, by Postgres' clock
     issue_date_max_age: int  # days
     final_invoice_form: FinalInvoiceForm

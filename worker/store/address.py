@@ -10,6 +10,9 @@ from asyncpg.exceptions import _base
 
 from worker.domain.postgres_url import PostgresUrl, read_postgres_url
 
+# Seconds for each host. One that lives answers within milliseconds; asyncpg's default of 60 would keep a job's slot, or
+# a worker that was told to stop.
+CONNECT_SECONDS = 10.0
 # libpq's option -> its name on a socket. Some operating systems lack some of them.
 _SOCKET_OPTIONS = {
     "keepalives_idle": "TCP_KEEPIDLE",
@@ -17,8 +20,8 @@ _SOCKET_OPTIONS = {
     "keepalives_count": "TCP_KEEPCNT",
     "tcp_user_timeout": "TCP_USER_TIMEOUT",
 }
-# SQLSTATE classes: connection, authorization, no such database, too many of something, ended by an operator.
-_ABOUT_SESSION = ("08", "28", "3D", "53", "57")
+# SQLSTATE classes: connection, authorization, no such database, lack of room, ended by an operator, its disk.
+_ABOUT_SESSION = ("08", "28", "3D", "53", "57", "58")
 # A missing right names the table only.
 _SAID = ("42501",)
 
@@ -30,7 +33,8 @@ async def connect(dsn: str | None = None, **given: Any) -> asyncpg.Connection[An
     """
     address = read_postgres_url(dsn or "")
     given["server_settings"] = {**address.server_settings, **given["server_settings"]}
-    connection: asyncpg.Connection[Any] = await asyncpg.connect(**address.for_asyncpg(), **given)
+    given = {"timeout": CONNECT_SECONDS * max(len(address.hosts), 1), **address.for_asyncpg(), **given}
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(**given)
     _keep_alive(connection, address)
     return connection
 

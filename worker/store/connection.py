@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # asyncpg's classes are generic in its stubs only
 
+import asyncio
 import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -25,8 +26,15 @@ _METHODS = {
     SQLOperationType.INSERT_UPDATE_DELETE: "execute",
 }
 
-# A dead peer is noticed after 5 + 3 x 5 s: less than the quarantine of writes, more than a short network fault.
-KEEPALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+# A dead peer is noticed after 5 + 3 x 5 s: less than the quarantine of writes, more than a short network fault. Linux
+# sends no keep-alives while it repeats data that nobody confirms, such as a notification; those 15 minutes the last
+# one shortens to 20 s (in ms).
+KEEPALIVE = {
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
 # Seconds. Postgres ends a statement that takes longer; no answer for even longer means that the server is gone.
 STATEMENT_TIMEOUT, COMMAND_TIMEOUT = 25, 30.0
 # Of every session of the worker, whatever the defaults of server, database and role are. The search path stays theirs,
@@ -36,10 +44,12 @@ SESSION = {
     "default_transaction_isolation": "read committed",
     "default_transaction_read_only": "off",
     "statement_timeout": f"{STATEMENT_TIMEOUT}s",
-    # The statement's time-out bounds these as well, and a session that waits for work is no fault.
+    # The statement's time-out bounds this as well.
     "lock_timeout": "0",
-    "idle_in_transaction_session_timeout": "0",
-    "idle_session_timeout": "0",
+    # A worker that is frozen within a transaction locks rows that the billing system may want to change. Between two
+    # statements of ours there are milliseconds.
+    "idle_in_transaction_session_timeout": "30s",
+    "idle_session_timeout": "0",  # a session that waits for work is no fault
     "TimeZone": "UTC",
 }
 
@@ -64,8 +74,11 @@ CONNECTION_LOST = (
 WRONG_URL = asyncpg.ClientConfigurationError
 # What a migration has not made yet.
 MIGRATION_MISSING = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.UndefinedFunctionError)
+# Postgres answers, but lacks room for what it was asked: a full disk, memory, a limit of its own, a disk that fails. Or
+# this process lacks memory.
+NO_ROOM = (asyncpg.InsufficientResourcesError, asyncpg.PostgresIOError, MemoryError)
 # What the worker's own loops wait out.
-OUTAGES = (*CONNECTION_LOST, *MIGRATION_MISSING)
+OUTAGES = (*CONNECTION_LOST, *NO_ROOM, *MIGRATION_MISSING)
 # The statement took longer than STATEMENT_TIMEOUT, or somebody cancelled it.
 TOO_SLOW = (asyncpg.QueryCanceledError,)
 # Another transaction got in its way; nothing was changed.
@@ -144,19 +157,25 @@ async def run_statement(on: Any, statement: str, /, **values: Any) -> Any:
 
     The sign after the statement's name decides what is returned: `^` one row or None, `$` one value, `!` a status
     text, no sign a list of rows. Raises `AttributeError` for an unknown name. A session that cannot write any more (its
-    server became a standby) is dropped, so that the next one is made where writing is possible.
+    server became a standby) is dropped, so that the next one is made where writing is possible. So is one whose
+    statement was not answered in time or is not waited for any more: asyncpg would wait COMMAND_TIMEOUT once more for
+    the server to confirm that it has stopped.
 
     Not called through aiosql's methods, which search `dir(pool)` before every statement (measured: 28 us of CPU, a
     tenth of a statement's).
     """
+    if isinstance(on, asyncpg.Pool):
+        try:
+            async with on.acquire() as connection:
+                return await run_statement(connection, statement, **values)
+        except asyncpg.ReadOnlySQLTransactionError:
+            await on.expire_connections()
+            raise
     query = getattr(QUERIES, statement)
     given = [values[name] for name in QUERIES.driver_adapter.var_sorted[statement]]
     try:
         with statement_span(statement):
             return await getattr(on, _METHODS[query.operation])(query.sql, *given)
-    except asyncpg.ReadOnlySQLTransactionError:
-        if isinstance(on, asyncpg.Pool):
-            await on.expire_connections()
-        else:
-            on.terminate()
+    except (asyncpg.ReadOnlySQLTransactionError, TimeoutError, asyncio.CancelledError):
+        on.terminate()
         raise

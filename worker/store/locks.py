@@ -46,9 +46,11 @@ class LockSession:
         billing_schema: str | None = None,
     ) -> None:
         self._url, self._worker, self._limit, self._billing_schema = url, worker, limit, billing_schema
+        self._name = f"sevdesk-worker locks {worker}"  # of the session
         self._on_lost, self._on_request = on_lost, on_request
         self._own_subject = f"worker:{worker}"
         self._connection: asyncpg.Connection[Any] | None = None
+        self._pid: int | None = None  # of the server process of the present or the last session
         self._statement_lock = asyncio.Lock()  # a connection runs one statement at a time
         self.held: set[str] = set()  # order keys of the running jobs, and other locked subjects
         self._freed = asyncio.Condition()  # notified when a subject of this process is released
@@ -66,7 +68,11 @@ class LockSession:
         return self._own_subject in self.held
 
     async def connect(self) -> None:
-        """Open a new session, which holds no locks yet."""
+        """Open a new session, which holds no locks yet.
+
+        The last one is ended: where something between us and Postgres has stalled, it still has our locks. None of
+        this process's jobs may be running.
+        """
         self.held.clear()
         try:
             connection = await self._open(SESSION)
@@ -79,6 +85,9 @@ class LockSession:
                 for name, value in SESSION.items():  # in session mode they stay
                     await run_statement(connection, "set_session_setting", name=name, value=value)
             await prepare(connection, self._billing_schema)
+            if self._pid is not None:
+                await run_statement(connection, "end_own_session", pid=self._pid, name=self._name)
+            self._pid = await run_statement(connection, "backend_pid")
             connection.add_termination_listener(self._terminated)
             await connection.add_listener(REQUESTS_CHANNEL, lambda *_: self._on_request())
         except BaseException:
@@ -89,7 +98,7 @@ class LockSession:
     async def _open(self, settings: Mapping[str, str]) -> asyncpg.Connection[Any]:
         return await connect(
             self._url,
-            server_settings={"application_name": f"sevdesk-worker locks {self._worker}", **settings},
+            server_settings={"application_name": self._name, **settings},
             target_session_attrs=asyncpg.connect_utils.SessionAttribute.read_write,
             command_timeout=COMMAND_TIMEOUT,
         )
@@ -221,9 +230,10 @@ class LockSession:
     async def release(self, subject: str) -> None:
         """Free a subject. Does nothing if it is not held or the session is gone."""
         if self.alive and subject in self.held:
-            async with self._session() as connection:
-                await run_statement(connection, "unlock_subject", subject=subject)
-                self.held.discard(subject)
+            with suppress(*CONNECTION_LOST):  # its locks go with the session
+                async with self._session() as connection:
+                    await run_statement(connection, "unlock_subject", subject=subject)
+                    self.held.discard(subject)
         async with self._freed:
             self._freed.notify_all()
 

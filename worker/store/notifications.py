@@ -5,6 +5,7 @@ from __future__ import annotations  # asyncpg's classes are generic in its stubs
 import asyncio
 import json
 from collections import deque
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -20,6 +21,8 @@ REQUESTS_CHANNEL = "sevdesk_requests"  # jobs have become ready
 BATCH_SECONDS = 0.1
 # Kept while Postgres is away; the oldest go first. Notifications are hints, the ledger has everything.
 MAX_KEPT = 10_000
+# How long a stopping worker waits for Postgres.
+CLOSE_SECONDS = 5.0
 
 
 class Notifications:
@@ -50,6 +53,13 @@ class Notifications:
             self._new.clear()
             await self.flush()
             await asyncio.sleep(BATCH_SECONDS)
+
+    async def close(self) -> None:
+        """Tell all workers of the jobs that were handed back, and what is left; takes CLOSE_SECONDS at most."""
+        self.request()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.flush()
 
     async def flush(self) -> None:
         """Send what is there; while Postgres is away it stays. What Postgres refuses is dropped: it is a hint only."""

@@ -78,10 +78,10 @@ class TemplateRow(TypedDict):
 
 
 class QueueAgeRow(TypedDict):
-    """`queue_age`: for how many seconds the first ready job has waited; `last_sync` in seconds since 1970."""
+    """`queue_age`: for how many seconds the first ready job has waited; `sync_age`: since the last sync."""
 
     age: float
-    last_sync: float | None
+    sync_age: float | None
 
 
 class ForeignLocksRow(TypedDict):

@@ -179,6 +179,15 @@ async def transaction_in_the_way(stage: Stage) -> Any:
     return await stage.seen(await enqueue(stage), "database_conflict")
 
 
+@provokes("no_room", worker=PATIENT, where="postgres", error="DiskFullError")
+async def full_disk(stage: Stage) -> Any:
+    """There is no room for the intent."""
+    await stage.billing.db.execute("""
+        CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full; END $$;
+        CREATE TRIGGER full_disk BEFORE INSERT ON sevdesk_intents FOR EACH ROW EXECUTE FUNCTION full_disk();""")
+    return await stage.seen(await enqueue(stage), "no_room")
+
+
 @provokes("missing_in_sevdesk", worker={"gone_after": 600.0, "shutdown_grace": 0.0})
 async def first_look_finds_nothing(stage: Stage) -> Any:
     invoice = await stage.published()
