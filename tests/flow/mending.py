@@ -85,6 +85,7 @@ async def _numbered_anew(stage: Stage, job: Any) -> None:
 
 
 MENDS: dict[str, Mend] = {
+    "cancellation_invalid": _rules_kept,
     "credit_note_invalid": _rules_kept,
     "credit_note_number_taken": _numbered_anew,
     "closed_without_payment": _open_there,

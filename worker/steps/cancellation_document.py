@@ -8,6 +8,7 @@ from worker.domain.events import CancellationMailed, CancellationPdfStored
 from worker.domain.invoice import Cancellation, SyncStatus
 from worker.domain.payloads import CancelInvoice
 from worker.domain.problems import problem
+from worker.steps.correction_e_invoice import judged, of_cancellation
 from worker.steps.credit_document import mail_about
 from worker.steps.mailing import Mailing, mail_step
 from worker.steps.payments import CREDIT_NOTE
@@ -22,14 +23,19 @@ MAIL_TEXT = (
 
 
 async def look_pdf(context: StepContext, account: SevdeskAccount) -> StepResult:
-    """GET getPdf of the SR or credit note."""
+    """GET getPdf of the SR or credit note; an e-invoice's is judged before it is stored. Raises `RulesUnavailable`."""
     storno = _storno(context)
     read = account.client.get_credit_note_pdf if _is_credit_note(storno) else account.client.get_pdf
     document = await read(storno.external_id)
     if stop := await other_pdf(context, document.content, storno.number, storno.gross):
         return StepResult(stop=stop)
     name = document.filename or f"{storno.number or storno.external_id}.pdf"
-    return stored(CancellationPdfStored, name, document.content)
+    found = stored(CancellationPdfStored, name, document.content)
+    if not context.made_as_e_invoice:
+        return found
+    checked, stop = await judged(context, "cancellation", of_cancellation(context, storno), document.content)
+    # One that stops is not stored, so that the next attempt fetches and judges it anew.
+    return StepResult((checked,), stop=stop) if stop else StepResult((*found.events, checked))
 
 
 def _mailing(context: StepContext) -> Mailing:
