@@ -115,7 +115,7 @@ DEVIATIONS: tuple[Deviation, ...] = (
         "4d.29: measured by one peer, used by four",
     ),
     _request(
-        ("GET /Invoice", "GET /ContactAddress", "GET /CommunicationWay", "GET /CreditNote"),
+        ("GET /Invoice", "GET /Contact", "GET /ContactAddress", "GET /CommunicationWay", "GET /CreditNote"),
         ("query.limit", "query.offset", "query.updateAfter", "query.contact[*]", "query.origin[*]"),
         "undocumented",
         "documented in prose, not as parameters; for addresses the pair is documented elsewhere",

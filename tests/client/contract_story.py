@@ -205,6 +205,10 @@ class _Teller:
                 await self._try("send_credit_note_via_email", note.id, MAIL)
                 await self._try("delete_credit_note", note.id)
             await self._try("list_credit_notes", contact_id=invoice.contact_id, number=draft.credit_note_number)
+            with suppress(SevDeskError):
+                same_number = await self.client.save_credit_note(draft)
+                await self._try("send_credit_note_by", same_number.id)
+                await self._try("get_credit_note", same_number.id)
 
     async def owing_nothing(self, rule: int, rate: str) -> None:
         """Over 0.00, like a final invoice whose advances cover everything."""
