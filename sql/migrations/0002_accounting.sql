@@ -90,7 +90,7 @@ CREATE TABLE sevdesk_documents (
     sha256      text NOT NULL,
     content     bytea NOT NULL,
     fetched_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
-    verdict     text,   -- of an e-invoice's XML, as in the event e_invoice_checked, or of a credit note's; NULL: not judged
+    verdict     text,   -- of an e-invoice's XML, as in the event e_invoice_checked, or of a PDF's that corrects one; NULL: not judged
     rules       text,   -- by which it was judged, with version and date; NULL: only compared with the invoice
     findings    jsonb,  -- rule id, kind of fault and text of each
     judged_at   timestamptz,

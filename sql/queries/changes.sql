@@ -140,7 +140,7 @@ SELECT sevdesk_drop_renderings_v1(:invoice_id, :document, :sha256, (
 -- With the file that was judged, beside the event: whoever copies the file finds with it by which rules it passed.
 UPDATE sevdesk_documents SET verdict = :verdict, rules = :rules, findings = to_jsonb(:findings::text[]),
                              judged_at = clock_timestamp()
-WHERE invoice_id = :invoice_id AND kind IN ('invoice_xml', 'credit_note_pdf') AND sha256 = :sha256;
+WHERE invoice_id = :invoice_id AND kind IN ('invoice_xml', 'credit_note_pdf', 'cancellation_pdf') AND sha256 = :sha256;
 
 -- name: store_mail!
 INSERT INTO sevdesk_mails (invoice_id, job_id, document, recipient, cc, bcc, subject, pdf_sha256, xml_sha256)

@@ -65,8 +65,8 @@ VALUES (:export_id, :part, :original, :content);
 -- name: documents_of_period
 -- The finalized invoices with an invoice date in the period, and the cancellation invoices and credit notes made in it.
 -- By pay date: the invoices paid in it, and as optional those that an export may have as well, because what sevDesk does
--- with them is not established: paid ones of which sevDesk has no pay date, and credit notes made up to three months
--- before. A cancellation invoice is never paid. `party`: id of the recipient the draft was made for; null for an invoice that the worker found in sevDesk.
+-- with them is not established: paid ones of which sevDesk has no pay date, those that a credit note over the whole has
+-- cancelled since, and credit notes made up to three months before. A cancellation invoice is never paid. `party`: id of the recipient the draft was made for; null for an invoice that the worker found in sevDesk.
 -- `subtotals`: of a credit note over a part of an invoice (`sevdesk_credit_notes`); all others have the invoice's
 -- positions. Each part begins with an index on its day.
 SELECT d.kind, d.number, d.day, d.issue_day, d.optional, d.tax_rule, d.currency, d.cancels, d.gross, d.account_gross,
@@ -97,6 +97,26 @@ FROM (SELECT i.id AS invoice_id, 'invoice' AS kind, i.external_invoice_number AS
         -- The bounds are converted, not the column: at the end of Postgres' years its conversion would be an error.
         AND i.paid_at >= :first::date::timestamp AT TIME ZONE 'Europe/Berlin'
         AND i.paid_at < (:last::date + 1)::timestamp AT TIME ZONE 'Europe/Berlin'
+      UNION ALL
+      -- Cancelled by a credit note over the whole, so that nothing counts as paid here any more; sevDesk may show the
+      -- invoice as paid all the same.
+      SELECT i.id, 'invoice', i.external_invoice_number, p.day, i.issue_date, true, NULL, i.gross_amount,
+             (SELECT n.account_gross FROM sevdesk_invoices n
+              WHERE n.invoice_id = i.id AND n.external_id = i.external_id),
+             NULL, i.tax_rule, i.currency, i.document_kind
+      FROM (SELECT e.invoice_id, max((e.payload ->> 'paid_on')::date) AS day FROM billing_invoice_event_log e
+            WHERE e.event_type IN ('partially_paid', 'paid', 'overpaid', 'discounted', 'payment_reversed',
+                                   'nothing_owed', 'settled_by_credit')
+              AND e.payload ->> 'paid_on' BETWEEN to_char(:first::date, 'YYYY-MM-DD')
+                                              AND to_char(:last::date, 'YYYY-MM-DD')
+            GROUP BY e.invoice_id) p
+      CROSS JOIN LATERAL (SELECT 1 FROM sevdesk_cancellations a WHERE a.invoice_id = p.invoice_id
+                            AND a.kind = 'credit_note' AND NOT a.is_draft LIMIT 1) a
+      CROSS JOIN LATERAL (SELECT b.id, b.external_invoice_number, b.external_id, b.issue_date, b.gross_amount, b.paid_at,
+                                 b.accounting_provider, b.tax_rule, b.currency, b.document_kind
+                          FROM billing_invoices b WHERE b.id = p.invoice_id LIMIT 1) i
+      WHERE :by_pay_date::boolean AND i.accounting_provider = 'sevdesk'
+        AND i.external_invoice_number IS NOT NULL AND i.paid_at IS NULL
       UNION ALL
       SELECT i.id, 'cancellation', a.cancellation_number, a.document_day, NULL, false, i.external_invoice_number,
              a.gross_amount, NULL, NULL, i.tax_rule, i.currency, i.document_kind

@@ -97,6 +97,7 @@ class _Teller:
         await self.contacts()
         await self.cancelled_while_open(*usual)
         await self.paid_in_parts(*usual)
+        await self.owing_nothing(*usual)
         await self.electronic(*usual)
         await self.refused(*usual)
         await self.refused(*other)
@@ -204,6 +205,20 @@ class _Teller:
                 await self._try("send_credit_note_via_email", note.id, MAIL)
                 await self._try("delete_credit_note", note.id)
             await self._try("list_credit_notes", contact_id=invoice.contact_id, number=draft.credit_note_number)
+            with suppress(SevDeskError):
+                same_number = await self.client.save_credit_note(draft)
+                await self._try("send_credit_note_by", same_number.id)
+                await self._try("get_credit_note", same_number.id)
+
+    async def owing_nothing(self, rule: int, rate: str) -> None:
+        """Over 0.00, like a final invoice whose advances cover everything."""
+        line = replace(POSITION, quantity=Decimal(1), price=Decimal("4.15"), tax_rate=Decimal(rate))
+        with suppress(SevDeskError):
+            invoice = await self._save(
+                rule, rate, positions=(line, replace(line, price=-line.price, position_number=2))
+            )
+            await self._try("send_by", invoice.id)
+            await self._try("get_invoice", invoice.id)
 
     async def electronic(self, rule: int, rate: str) -> None:
         """An e-invoice: what a draft refuses, and what a finalised one gives."""

@@ -104,6 +104,7 @@ async def _filters_again(stage: Stage, job: Any) -> None:
 MENDS: dict[str, Mend] = {
     "sevdesk_object_gone": _restored_there,
     "filter_ignored": _filters_again,
+    "cancellation_invalid": _rules_kept,
     "credit_note_invalid": _rules_kept,
     "credit_note_number_taken": _numbered_anew,
     "closed_without_payment": _open_there,

@@ -67,6 +67,19 @@ async def test_no_order_has_false_findings(billing: Billing, worker: object, sev
         await control(sevdesk, "PUT", "switches", {"datev_faults": []})
 
 
+async def test_paid_and_credited_whole_is_no_finding(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """By pay date, without its payments: nothing counts as paid here any more, and sevDesk still shows it as paid."""
+    invoice = await billing.usual_invoice()
+    assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+    await pay(sevdesk, (await billing.row(invoice))["external_id"], "119")
+    await billing.do("sync_payments")
+    job = await billing.do("cancel_invoice", invoice_id=invoice, reason="Mangel", refund=True)
+    assert (job["state"], job["error"]) == ("done", None)
+    for scope in ("E", "ET"):
+        found = await report(billing, scope=scope, by_pay_date=True)
+        assert (found["findings"], found["postings"]) == ([], {"E": 1, "ET": 2}[scope])
+
+
 @pytest.mark.parametrize("layout", ["official", "observed"])
 async def test_broken_texts_lose_no_posting(billing: Billing, worker: object, sevdesk: Running, layout: str) -> None:
     """Line breaks inside the texts of an export are noted, and every posting is matched."""

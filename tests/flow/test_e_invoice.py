@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from flow.billing import Billing
-from flow.books import control, state
+from flow.books import control, pay, state
 from flow.stage import Stage
 
 from sevdesk_client.sandbox.http.server import Running
@@ -105,6 +105,63 @@ async def test_nothing_of_others_is_stored(
         assert (job["state"], job["problem"]) == ("parked", "e_invoice_differs"), kind
     kinds = await billing.db.fetch("SELECT DISTINCT kind FROM sevdesk_documents WHERE invoice_id = $1", invoice)
     assert {row["kind"] for row in kinds} == stored
+
+
+async def test_xml_made_anew_is_judged_anew(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """What sevDesk mails is not what passed when it was published: neither mail nor resend goes, until it is right."""
+    invoice = await billing.usual_invoice(is_e_invoice=True)
+    assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+    await control(sevdesk, "PUT", "switches", {"e_invoice_faults": ["gross_wrong"]})
+    job = await billing.do("send_invoice", invoice_id=invoice)
+    assert (job["state"], job["problem"]) == ("parked", "e_invoice_invalid")
+    assert (await state(sevdesk))["mails"] == []
+    await control(sevdesk, "PUT", "switches", {"e_invoice_faults": []})
+    assert (await billing.do("send_invoice", invoice_id=invoice))["state"] == "done"
+    judged = (await billing.events(invoice)).count("e_invoice_checked")
+    assert (await billing.do("send_invoice", invoice_id=invoice, resend=True))["state"] == "done"
+    assert (await billing.events(invoice)).count("e_invoice_checked") == judged
+    await control(sevdesk, "PUT", "switches", {"e_invoice_faults": ["other_buyer"]})
+    job = await billing.do("send_invoice", invoice_id=invoice, resend=True)
+    assert (job["problem"], len((await state(sevdesk))["mails"])) == ("e_invoice_differs", 2)
+
+
+# Faults in the XML inside the PDF of a correction.
+SPOILT = ("not_well_formed", "gross_wrong", "tax_wrong", "other_number", "other_buyer", "other_date", "line_lost")
+
+
+async def test_spoilt_cancellations_are_not_mailed(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """The invoice is cancelled, and its Storno is mailed once the XML in its PDF is right."""
+    for fault in SPOILT:
+        await control(sevdesk, "PUT", "switches", {"e_invoice_faults": []})
+        invoice = await billing.usual_invoice(is_e_invoice=True)
+        assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+        await control(sevdesk, "PUT", "switches", {"e_invoice_faults": [fault]})
+        job = await billing.do("cancel_invoice", invoice_id=invoice, reason="Irrtum", notify=True)
+        assert (job["problem"], (await state(sevdesk))["mails"]) == ("cancellation_invalid", []), fault
+        assert (await billing.row(invoice))["claim_status"] == "cancelled"
+    await control(sevdesk, "PUT", "switches", {"e_invoice_faults": []})
+    await billing.retry(job["job_id"])
+    assert (await billing.ended(job["job_id"]))["state"] == "done"
+    checked = await billing.event(invoice, "e_invoice_checked")
+    assert (checked["document"], checked["verdict"], len((await state(sevdesk))["mails"])) == (
+        "cancellation", "valid", 1,
+    )  # fmt: skip
+
+
+async def test_spoilt_credit_notes_are_not_mailed(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """Each of them, until the XML in its PDF is right."""
+    invoice = await billing.usual_invoice(is_e_invoice=True)
+    assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+    await pay(sevdesk, (await billing.row(invoice))["external_id"], "119.00")
+    part: Any = [{"position": 1, "quantity": "0.1"}]
+    for fault in SPOILT:
+        await control(sevdesk, "PUT", "switches", {"e_invoice_faults": [fault]})
+        job = await billing.do("credit_invoice", invoice_id=invoice, reason="Mangel", positions=part, notify=True)
+        assert (job["problem"], (await state(sevdesk))["mails"]) == ("credit_note_invalid", []), (fault, job["error"])
+    await control(sevdesk, "PUT", "switches", {"e_invoice_faults": []})
+    await billing.retry(job["job_id"])
+    assert (await billing.ended(job["job_id"]))["state"] == "done"
+    assert len((await state(sevdesk))["mails"]) == 1
 
 
 async def test_person_lets_an_invoice_pass(billing: Billing, worker: object, sevdesk: Running) -> None:

@@ -1,1 +1,1 @@
-"""Reads a DATEV export and compares it with our documents and payments. Pure: no I/O, clock or settings."""
+"""Reads a DATEV export and compares it with our documents and payments. Pure, but for a temporary file of its own."""

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from worker.datev.accounts import CHARTS, Account, AccountKind, classify
 from worker.datev.archive import LIMITS, Archive, ArchiveRefused, Limits, Member, MemberKind, printable_name
+from worker.datev.book import Book
 from worker.datev.documents import Document, Payment
 from worker.datev.extf import ExtfFile, Posting
 from worker.datev.findings import Finding, Findings
@@ -43,7 +44,15 @@ def accept(
 
     `payments` None means that they are not known, so payment postings are only counted. `chart` is `SKR03` or `SKR04`.
     """
-    acceptance = _Acceptance(documents, payments, period, chart, order)
+    with Book(documents, payments if "T" in order.scope else None) as book:
+        return accept_by(book, source, period, chart, order, limits)
+
+
+def accept_by(
+    book: Book, source: BinaryIO, period: Period, chart: str, order: Order = ORDINARY, limits: Limits = LIMITS
+) -> Report:
+    """The same with a book that has our documents and payments already. Raises `sqlite3.Error` if the disk is full."""
+    acceptance = _Acceptance(book, period, chart, order)
     try:
         acceptance.read_archive(Archive(source, limits))
     except ArchiveRefused as refusal:
@@ -52,17 +61,10 @@ def accept(
 
 
 class _Acceptance:
-    def __init__(
-        self,
-        documents: Iterable[Document],
-        payments: Iterable[Payment] | None,
-        period: Period,
-        chart: str,
-        order: Order,
-    ) -> None:
-        self._period, self._chart, self._order = period, chart, order
+    def __init__(self, book: Book, period: Period, chart: str, order: Order) -> None:
+        self._book, self._period, self._chart, self._order = book, period, chart, order
         self._findings = Findings()
-        self._matching = Matching(documents, payments, period, order, self._findings)
+        self._matching = Matching(book, period, order, self._findings)
         self._images = Images()
         self._files: list[ExportFile] = []
         self._postings = 0
@@ -107,7 +109,7 @@ class _Acceptance:
             self._files.append(ExportFile(file.name, "unreadable"))
             self._findings.add(Finding(file.refusal or message("file_not_extf"), file.name))
         elif header.category != CATEGORY_POSTINGS:
-            self._matching.debtors.listed.update(file.debtors())
+            self._matching.debtors.list_accounts(file.debtors())
             self._files.append(ExportFile(file.name, f"category {header.category}"))
         else:
             before = self._postings
@@ -127,7 +129,7 @@ class _Acceptance:
     def report(self) -> Report:
         kinds = {file.kind for file in self._files}
         # Whether sevDesk writes a Buchungsstapel without postings is not established.
-        nothing = not self._matching.expected and not self._matching.payments_in_period
+        nothing = not self._matching.expected and not self._book.has_dated_payments()
         if "bookings" not in kinds and (not nothing or "unreadable" in kinds):
             self._findings.add(Finding(message("file_no_batch")))
             return self._report(Status.REFUSED, message("unreadable"))
@@ -142,15 +144,17 @@ class _Acceptance:
 
     def _compare_images(self) -> Message | None:
         if self._order.images:
-            return self._images.compare(self._matching.image_links(), self._findings)
+            return self._images.compare(self._book.image_links, self._findings)
         if self._images:
             self._findings.add(Finding(message("images_unasked"), note=True))
         return None
 
     def _report(self, status: Status, images: Message | None) -> Report:
-        judged = judgements(self._order, payments_known=self._matching.payments_known, images=images)
+        judged = judgements(self._order, payments_known=self._book.payments_known, images=images)
+        payments = self._matching.expected_payments
         if status is Status.REFUSED:
             judged = dict.fromkeys(judged, message("unreadable"))
+            payments = self._book.expected_payments()
         return Report(
             status=status,
             period=self._period,
@@ -161,7 +165,7 @@ class _Acceptance:
             postings=self._postings,
             documents=self._matching.expected,
             matched=self._matching.matched,
-            payments=self._matching.expected_payments,
+            payments=payments,
             matched_payments=self._matching.matched_payments,
             totals=self._matching.totals(),
             findings=self._findings,

@@ -30,7 +30,7 @@ TEXTS: dict[str, dict[str, tuple[str, str]]] = {
             "The part at {rate:percent} is doubled: {posted} is posted, the document says {gross}",
         ),
         "payment_doubled": (
-            "Zahlung {posted}, richtig ist {expected}",
+            "Die Zahlung ist doppelt gebucht: {posted}, richtig ist {expected}",
             "The payment is posted twice: {posted}, {expected} is right",
         ),
     },

@@ -6,7 +6,7 @@ nothing is judged.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
 from typing import BinaryIO
 from xml.parsers import expat
@@ -63,18 +63,19 @@ class Images:
             raise UnreadableIndex from error
         self.indexed = True
 
-    def compare(self, links: Mapping[str, str], findings: Findings) -> Message | None:
-        """Compares with the GUID of each document that is posted (number -> GUID); returns why nothing is judged."""
-        if not self and links:
+    def compare(self, links: Callable[[], Iterable[tuple[str, str]]], findings: Findings) -> Message | None:
+        """Compares with each document that is posted (number, GUID or empty); returns why nothing is judged."""
+        posted, linked = any(True for _ in links()), any(guid for _, guid in links())
+        if not self and posted:
             findings.add(Finding(message("images_missing")))
             return None
         if self.packed:
             return message("images_packed")
-        if not links:
+        if not posted:
             return message("no_image_expected")
-        if not self.indexed or not any(links.values()):
+        if not self.indexed or not linked:
             return message("images_not_indexed")
-        for number, guid in links.items():
+        for number, guid in links():
             if not guid:
                 findings.add(Finding(message("image_not_linked"), number=number))
             elif self._files.get(guid) not in self.names:

@@ -1,15 +1,17 @@
 """Matches postings with our documents and payments, number by number, and compares days, accounts and sums. Pure.
 
-Only sums are kept for each document number, so memory grows with the documents and not with the file.
+Whatever there is one of for each document lies in a temporary file (`worker/datev/book.py`), not in memory.
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator
 from datetime import date
 from decimal import Decimal
 
 from worker.datev.accounts import Account, AccountAndKey, AccountCheck, AccountKind, check_account, without_reversal
-from worker.datev.conventions import Debtors, RevenueAccounts
+from worker.datev.book import MONEY, TURNOVER, Book
+from worker.datev.conventions import RevenueAccounts
+from worker.datev.debtors import Debtors
 from worker.datev.differences import ROUNDING, difference
 from worker.datev.documents import ZERO, Document, Payment, rates_of
 from worker.datev.extf import Posting
@@ -17,9 +19,9 @@ from worker.datev.findings import Finding, Findings
 from worker.datev.images import guid_of
 from worker.datev.messages import Message, message
 from worker.datev.order import Order
-from worker.datev.posted import Numbers, Posted, PostingSide, at_number
+from worker.datev.posted import Posted, PostingSide, places_of_number
 from worker.datev.report import Period, Total
-from worker.datev.settlements import Settlements, is_skonto_tax, payment_difference, possible_sums
+from worker.datev.settlements import is_skonto_tax, payment_difference, possible_sums
 
 ACCOUNT_CURRENCY, CENT = "EUR", Decimal("0.01")
 
@@ -27,63 +29,32 @@ ACCOUNT_CURRENCY, CENT = "EUR", Decimal("0.01")
 class Matching:
     """Takes postings one by one, then `compare` adds to `findings` whatever does not agree."""
 
-    def __init__(
-        self,
-        documents: Iterable[Document],
-        payments: Iterable[Payment] | None,
-        period: Period,
-        order: Order,
-        findings: Findings,
-    ) -> None:
-        """`payments` None: they are not known, so payment postings are only counted."""
-        self._period, self._order, self._findings = period, order, findings
+    def __init__(self, book: Book, period: Period, order: Order, findings: Findings) -> None:
+        """`book` has all documents and payments already."""
+        self._book, self._period, self._order, self._findings = book, period, order, findings
         self._earnings = "E" in order.scope
-        self._documents: dict[str, Document] = {}
-        for document in documents:
-            if document.number in self._documents:
-                self._add(message("number_twice"), document.number)
-            self._documents[document.number] = document
-        self._settlements = Settlements(payments if "T" in order.scope else None)
-        self._cancellations = {d.cancels: d.number for d in self._documents.values() if d.cancels}
-        self._numbers = Numbers((*self._documents, *self._settlements.payments), self._cancellations)
-        self._turnover: dict[str, Posted] = {}
+        book.close_ours()
+        for number in book.numbers_twice():
+            self._add(message("number_twice"), number)
         self._totals: dict[AccountAndKey, Total] = {}
         self._not_compared: Counter[str] = Counter()  # by code of the message
         self._account_notes: Counter[Message] = Counter()
-        self._revenue_accounts, self.debtors = RevenueAccounts(), Debtors()
-        self._debtor_problems: dict[str, Message] = {}
-        self.expected = sum(map(self._is_expected, self._documents.values())) if self._earnings else 0
-        self.matched = 0
-
-    @property
-    def payments_known(self) -> bool:
-        return self._settlements.known
-
-    @property
-    def payments_in_period(self) -> bool:
-        """True if we know of money that the export must contain."""
-        return any(p.day is not None for payments in self._settlements.payments.values() for p in payments)
-
-    @property
-    def expected_payments(self) -> int:
-        return self._settlements.expected
-
-    @property
-    def matched_payments(self) -> int:
-        return self._settlements.matched
+        self._revenue_accounts, self.debtors = RevenueAccounts(), Debtors(book)
+        self.expected = book.expected(period.first, period.last) if self._earnings else 0
+        self.expected_payments = self.matched = self.matched_payments = 0  # payments: document numbers
 
     def is_in_document_currency(self, posting: Posting) -> bool:
         """True if we know the posting's document and its currency is that of `amount`, not of `base_amount`."""
-        document = self._documents.get(self._numbers.of(posting))
+        document = self._book.document(self._number_of(posting))
         return document is not None and document.currency == posting.currency
 
     def add_turnover(self, side: PostingSide) -> None:
         """Takes a posting on a revenue or tax account. What is debited to the account counts as a cancellation."""
-        number, paid = self._numbers.of(side.posting), side.contra.kind is AccountKind.MONEY
+        number, paid = self._number_of(side.posting), side.contra.kind is AccountKind.MONEY
         if not number and paid and "C" in self._order.scope:
             self._not_compared["cash_revenue"] += 1
-        elif is_skonto_tax(side, self._documents.get(number), cancelled=number in self._cancellations):
-            self._settlements.add_deduction(number, side, -side.credited)
+        elif side.account.kind is AccountKind.TAX and self._is_skonto_tax(number, side):
+            self._book.add_deduction(number, side, -side.credited)
         elif not self._earnings:
             self._not_compared["revenue_not_asked"] += 1
         elif not number and side.contra.kind is AccountKind.OTHER:
@@ -94,54 +65,51 @@ class Matching:
             self._add_turnover(number, side, paid=paid)
 
     def _add_turnover(self, number: str, side: PostingSide, *, paid: bool) -> None:
-        posted = at_number(self._turnover, number, side)
-        posted.add(side, side.account, side.number, side.credited)
-        if self._order.images:
-            posted.image = posted.image or guid_of(side.posting.link)
+        image = guid_of(side.posting.link) if self._order.images else ""
+        self._book.add_posting(TURNOVER, number, side, side.account, side.number, side.credited, image)
         self._add_debtor(number, side.contra, side.contra_number)
         if side.contra.kind not in (AccountKind.DEBTOR, AccountKind.RECEIVABLE):
             self._add(message("contra_no_debtor", account=side.contra_number), number, side, note=paid)
             if paid:
-                money = at_number(self._settlements.posted, number, side)
-                money.add(side, side.contra, side.contra_number, side.credited)
+                self._book.add_posting(MONEY, number, side, side.contra, side.contra_number, side.credited)
 
     def add_settlement(self, side: PostingSide) -> None:
         """Takes a posting of a debtor (`contra`) against money, a deduction, or a wrong account for its revenue."""
-        number, amount = self._numbers.of(side.posting, payment=True), -side.credited
+        number, amount = self._number_of(side.posting, payment=True), -side.credited
         self._add_debtor(number, side.contra, side.contra_number)
-        document, money = self._documents.get(number), side.account.kind is AccountKind.MONEY
-        if self._earnings and not money and document and (amount < 0) == (document.gross >= 0):
-            at_number(self._turnover, number, side).add(side, side.account, side.number, -amount)
-        elif not self._settlements.known:
+        money = side.account.kind is AccountKind.MONEY
+        document = self._book.document(number) if self._earnings and not money else None
+        if document and (amount < 0) == (document.gross >= 0):
+            self._book.add_posting(TURNOVER, number, side, side.account, side.number, -amount)
+        elif not self._book.payments_known:
             self._not_compared["payments_not_compared"] += 1
         elif not number and money:
             self._add_extra("payment_without_document", side, amount)
         elif not number:
             self._not_compared["debtors_otherwise"] += 1
         elif money:
-            self._settlements.add_money(number, side)
+            self._book.add_posting(MONEY, number, side, side.account, side.number, amount)
         else:
-            self._settlements.add_deduction(number, side, amount)
+            self._book.add_deduction(number, side, amount)
 
     def compare(self) -> None:
         """Compares every document and payment; to be called once, after the last posting."""
-        groups = list(self._cancelled_under_own_number())
-        for number, posted in self._turnover.items():
-            # We know a payment of this number, and no document of the period. By pay date, it may be paid in part only.
-            if number not in self._documents and not self._order.by_pay_date:
-                self._add(message("revenue_unknown", posted=posted.total), number, posted)
-        groups += [(number, (each,), self._turnover.get(number)) for number, each in self._documents.items()]
-        self._debtor_problems = self.debtors.problems()
-        for _, documents, found in groups:
+        self._book.close_postings()
+        self._pair_cancelled_under_own_number()
+        # We know a payment of this number, and no document of the period. By pay date, it may be paid in part only.
+        for number, posted in self._book.unknown() if not self._order.by_pay_date else ():
+            self._add(message("revenue_unknown", posted=posted.total), number, posted)
+        self.debtors.find_problems()
+        for _, documents, found in self._book.groups() if self._earnings else ():
             for group, account, check in _checked_accounts(documents, found if _comparable(documents) else None):
                 if check.fault is None:
                     self._revenue_accounts.add(group, account)
-        for number, documents, found in groups if self._earnings else ():
+        for number, documents, found in self._book.groups() if self._earnings else ():
             self._compare_documents(number, documents, found)
-        for number, problem in self._debtor_problems.items():  # numbers of which only payments are posted here
+        for number, problem in self.debtors.problems_left():  # numbers of which only payments are posted here
             self._add(problem, number)
-        if self._settlements.known:
-            self._settlements.compare_all(self._compare_payments)
+        for number, payments, money in self._book.settled() if self._book.payments_known else ():
+            self._compare_settled(number, payments, money)
         for what, count in sorted(self._account_notes.items(), key=lambda pair: pair[0].german):
             self._findings.add(Finding(message("account_note", what=what, documents=count), note=True))
         for code, count in sorted(self._not_compared.items()):
@@ -150,33 +118,40 @@ class Matching:
     def totals(self) -> tuple[Total, ...]:
         return tuple(total for _, total in sorted(self._totals.items()))
 
-    def image_links(self) -> dict[str, str]:
-        """The GUID of the image of each of our documents that is posted; empty where its postings name none."""
-        return {number: posted.image for number, posted in self._turnover.items() if number in self._documents}
-
     def _is_expected(self, document: Document) -> bool:
         inside = self._period.contains(document.day) and not document.optional
         return inside and (document.gross != 0 or not document.comparable)
 
     def _add_debtor(self, number: str, account: Account, written: str) -> None:
-        document = self._documents.get(number)
-        invoice = document.cancels if document is not None and document.cancels else number
+        if account.kind not in (AccountKind.DEBTOR, AccountKind.RECEIVABLE):
+            return
+        cancelled, customer = self._book.party_of(number)
+        invoice = cancelled or number
         if invoice and account.kind is AccountKind.DEBTOR:
-            self.debtors.add(invoice, written, document.customer if document else None)
-        elif invoice and account.kind is AccountKind.RECEIVABLE:
+            self.debtors.add(invoice, written, customer)
+        elif invoice:
             self.debtors.add(invoice, written, account.kind)  # a collective account counts as one customer
 
-    def _cancelled_under_own_number(self) -> Iterator[tuple[str, tuple[Document, ...], Posted | None]]:
-        """Takes out cancellations posted under the number of the invoice they cancel, where both are one sum."""
-        for invoice_number, number in self._cancellations.items():
-            invoice, cancellation = self._documents.get(invoice_number), self._documents[number]
-            posted = self._turnover.get(invoice_number)
-            if number in self._turnover or invoice is None or posted is None:
-                continue
-            gross = invoice.gross if self._period.contains(invoice.day) else ZERO
-            if posted.total == gross + cancellation.gross:
-                del self._documents[invoice_number], self._documents[number], self._turnover[invoice_number]
-                yield invoice_number, (invoice, cancellation) if gross else (cancellation,), posted
+    def _number_of(self, posting: Posting, *, payment: bool = False) -> str:
+        """The number of a posting's document, or empty."""
+        for written in places_of_number(posting, payment=payment):
+            if written and (number := self._book.number_of(written)):
+                return number
+        return self._book.cancellation_of(posting.number) or ""
+
+    def _is_skonto_tax(self, number: str, side: PostingSide) -> bool:
+        cancelled = self._book.cancellation_of(number) is not None
+        return is_skonto_tax(side, self._book.document(number), cancelled=cancelled)
+
+    def _pair_cancelled_under_own_number(self) -> None:
+        """Joins cancellations posted under the number of the invoice they cancel, where both are one sum."""
+        for invoice_number, number in self._book.cancelled_alone():
+            invoice, cancellation = self._book.document(invoice_number), self._book.document(number)
+            posted = self._book.posted(TURNOVER, invoice_number)
+            if invoice is not None and cancellation is not None and posted is not None:
+                gross = invoice.gross if self._period.contains(invoice.day) else ZERO
+                if posted.total == gross + cancellation.gross:
+                    self._book.pair(invoice_number, number, whole=gross != 0)
 
     def _compare_documents(self, number: str, documents: tuple[Document, ...], posted: Posted | None) -> None:
         """One document, or an invoice and its cancellation that are posted under one number."""
@@ -197,7 +172,7 @@ class Matching:
             dated = not documents[0].optional
             right = not dated or self._compare_days(number, _amounts_by_day(documents, posted), posted)
             right = self._compare_sums(number, documents, gross, posted) and right
-            if problem := self._debtor_problems.pop(documents[0].cancels or number, None):
+            if problem := self.debtors.take_problem(documents[0].cancels or number):
                 self._add(problem, number, posted)
             elif right:
                 self._add_matched(documents, posted)
@@ -258,21 +233,30 @@ class Matching:
             return None
         return check.note or self._revenue_accounts.deviation(group, account)
 
+    def _compare_settled(self, number: str, payments: list[Payment], posted: Posted | None) -> None:
+        """Counts the document number where we know that the export has its payments, and whether they are right."""
+        certain = sum((payment.amount for payment in payments if payment.day is not None), ZERO)
+        if posted is not None and not posted.sums and not certain:
+            return  # only a deduction
+        right = self._compare_payments(number, payments, posted)
+        if payments and (posted is not None or ZERO not in (possible_sums(payments) or (ZERO,))):
+            self.expected_payments += 1
+            self.matched_payments += right
+
     def _compare_payments(self, number: str, payments: list[Payment], posted: Posted | None) -> bool:
         """True if the money that is posted is ours, to the cent and day."""
-        document = self._documents.get(number)
         if posted is None:
             possible = possible_sums(payments)
             if possible == {ZERO}:
                 pass  # taken back
             elif possible is None or ZERO in possible:
                 self._not_compared["payments_without_day"] += 1
-            elif self._order.by_pay_date and document is None:
+            elif self._order.by_pay_date and self._book.document(number) is None:
                 self._not_compared["payments_of_open"] += 1
             else:
                 expected = sum(payment.amount for payment in payments if payment.day is not None)
                 self._add(message("payment_missing", expected=expected), number)
-        elif not payments and document is not None and document.kind == "credit_note":
+        elif not payments and (document := self._book.document(number)) and document.kind == "credit_note":
             self._not_compared["refunds_not_compared"] += 1  # what is paid back is not known here
         elif not payments:
             self._add(message("payment_unknown", posted=posted.total), number, posted)

@@ -184,7 +184,16 @@ class Report:
         left = [f"{expected - matched} {word}" for word, matched, expected in judged if matched < expected]
         if left:
             return f"Angenommen. Nicht verglichen: {' und '.join(left)}, siehe Hinweise; alle anderen stimmen."
-        return f"Angenommen. Alle {words} sind auf den Cent gebucht."
+        return f"Angenommen. Alle {words} sind auf den Cent gebucht.{self._unjudged()}"
+
+    def _unjudged(self) -> str:
+        """What else was asked for, but not compared; empty if nothing was."""
+        parts = [
+            _PARTS[part].partition(" (")[0]
+            for part, reason in self.not_judged.items()
+            if reason is not None and reason.code != "not_asked"
+        ]
+        return f" Nicht geprüft: {', '.join(parts)}." if parts else ""
 
     def _judged(self) -> list[str]:
         """What was judged, and why the rest was not."""

@@ -120,8 +120,8 @@ def notes_after(notes: tuple[CreditNote, ...], job_id: str, event: events.Event)
             return (*others, CreditNote(marker, job_id, id, DRAFTED, None, gross, net_and_gross(event.subtotals)))
         case events.CreditDeleted() if own is not None:
             return (*others, replace(own, status=DELETED))
-        case events.Credited(number=number, refund_due=due) if own is not None:
-            return (*others, replace(own, status=FINALIZED, number=number, refund_due=due))
+        case events.Credited(number=number, refund_due=due, day=day) if own is not None:
+            return (*others, replace(own, status=FINALIZED, number=number, refund_due=due, day=day))
         case events.CreditPdfStored(sha256=sha256) if own is not None:
             return (*others, replace(own, pdf_sha256=sha256))
         case events.CreditMailed() if own is not None:

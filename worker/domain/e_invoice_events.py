@@ -9,8 +9,8 @@ from worker.domain.event_base import Event
 class EInvoiceChecked(Event):
     """An e-invoice was judged before its mail. `rules`: their version and date, None if they are not installed."""
 
-    document: str = "invoice"  # or `credit_note`
+    document: str = "invoice"  # or `credit_note`, or `cancellation`
     verdict: str  # `valid`; `let_pass` by a person or CHECK_LEVELS, in spite of findings; or the problem's code
     rules: str | None
-    sha256: str  # of the XML; of a credit note's PDF, which holds the XML
+    sha256: str  # of the XML; of a credit note's or cancellation's PDF, which holds the XML
     findings: tuple[str, ...]  # rule id, kind of fault and text; warnings begin with `warning:`

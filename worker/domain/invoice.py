@@ -189,6 +189,7 @@ class CreditNote:
     refund_due: Decimal | None = None
     pdf_sha256: str | None = None
     mailed: bool = False
+    day: date | None = None  # the document's own date, once it is finalized
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ an independent project (*one report* where only one saw it), *inferred* is ours.
 same; the prediction prevents that a draft is written which cannot be right.
 """
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -33,10 +34,6 @@ _TOO_LARGE_TOTAL = Decimal(10**12)
 _CHAINED_TYPES = frozenset({"AR", "TR", "ER"})
 _CHAINED_RULES = frozenset({1, 11})
 _ACCOUNT_CURRENCY = "EUR"
-
-
-# By how much the tax of a rate may be off: BR-S-09 in the schematron of Factur-X 1.09.2 takes what is below.
-_SCHEMATRON_TOLERANCE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +94,7 @@ def first_problem(invoice: Invoice, sevdesk_type: str) -> Problem | None:
 
 
 def e_invoice_rounding(invoice: Invoice) -> list[Problem]:
-    """The rates whose tax is too far from what EN 16931 computes: from the rate's net total (BR-CO-17, BR-S-09).
+    """The rates whose tax is too far from what EN 16931 computes: from the rate's net total (BR-S-09).
 
     The rules' text wants the same cent, but the official schematron takes what is less than 1.00 off, so that only many
     positions are refused. To be called only where `first_problem` finds nothing.
@@ -110,11 +107,21 @@ def rounding_faults(items: Sequence[Item], currency: str) -> list[Problem]:
     found = []
     for rate in sorted({item.tax_rate for item in items}):
         sums = predict((item for item in items if item.tax_rate == rate), currency)
-        from_total = _rounded(sums.net * rate / 100, _unit(currency))
-        if abs(from_total - sums.tax) >= _SCHEMATRON_TOLERANCE:
+        if breaks_br_s_09(sums.net, sums.tax, rate):
+            from_total = _rounded(sums.net * rate / 100, CENT)
             figures = {"by_position": figure(sums.tax), "from_total": figure(from_total)}
             found.append(problem("e_invoice_rounding", rate=percent(rate), currency=currency, **figures))
     return found
+
+
+def breaks_br_s_09(net: Decimal, tax: Decimal, rate: Decimal) -> bool:
+    """True if the schematron refuses the tax of a rate (per cent): it is 1.00 or more off that of the net sum.
+
+    It compares without signs, computes in floating point, and rounds to cents in every currency (EN 16931 in
+    Factur-X 1.09.2). Its BR-CO-17 also takes exactly 1.00, so that it refuses nothing more.
+    """
+    from_total = math.floor(float(abs(net)) * float(rate) + 0.5) / 100
+    return not float(abs(tax) - 1) < from_total < float(abs(tax) + 1)
 
 
 def _unit(currency: str) -> Decimal:

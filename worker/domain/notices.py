@@ -19,7 +19,7 @@ Parameters = Mapping[str, str]
 Moves = dict[str, Parameters | None]
 ALL = "*"
 ACKNOWLEDGE = "then: sevdesk-worker acknowledge {number} --reason TEXT."
-E_INVOICE_CODES = frozenset({"e_invoice_invalid", "e_invoice_differs"})
+E_INVOICE_CODES = frozenset({"e_invoice_invalid", "e_invoice_differs", "credit_note_invalid", "cancellation_invalid"})
 
 
 @dataclass(frozen=True, slots=True)

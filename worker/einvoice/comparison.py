@@ -4,7 +4,7 @@ The result names what differs and holds no values, for those may be personal dat
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -28,6 +28,38 @@ class Expected:
     buyer_reference: str
     service: tuple[date, ...]
     due: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What the XML of a credit note or cancellation must say; what is None is not compared.
+
+    Sums are compared without signs: whether those of a cancellation are negative in sevDesk's XML is not established.
+    """
+
+    number: str | None
+    day: date | None
+    gross: Decimal | None
+    currency: str
+    buyer: str | None  # name
+    by_rate: Mapping[Decimal, tuple[Decimal, Decimal]]  # tax rate (per cent) -> net and tax
+    type_code: str | None  # UNTDID 1001
+
+
+def correction_differences(said: EInvoice, expected: Correction) -> list[str]:
+    """What differs, in the order of the document; empty if nothing does."""
+    found = {rate: (abs(net), abs(tax)) for rate, (net, tax) in _said_by_rate(said).items()}
+    wanted = {rate: (abs(net), abs(tax)) for rate, (net, tax) in expected.by_rate.items()}
+    differing = {
+        "number": expected.number is not None and said.number != expected.number,
+        "type of document": said.type_code != (expected.type_code or said.type_code),
+        "date": said.issued != (expected.day or said.issued),
+        "currency": said.currency != expected.currency,
+        "buyer's name": expected.buyer is not None and not _same_text(said.buyer.name, expected.buyer),
+        "tax by rate": found != wanted,
+        "gross total": expected.gross is not None and abs(said.gross or 0) != abs(expected.gross),
+    }
+    return [name for name, differs in differing.items() if differs]
 
 
 def differences(said: EInvoice, expected: Expected) -> list[str]:
@@ -86,15 +118,8 @@ def _line(said: Line, item: Item, currency: str) -> Iterator[str]:
 
 
 def _taxes(said: EInvoice, invoice: Invoice) -> Iterator[str]:
-    """Tax by rate, and the totals. Several categories may have the rate 0."""
-    groups: dict[Decimal, tuple[Decimal, Decimal]] = defaultdict(lambda: (Decimal(0), Decimal(0)))
-    for rate, net, tax in said.taxes:
-        before = groups[rate or Decimal(0)]
-        groups[rate or Decimal(0)] = (before[0] + (net or 0), before[1] + (tax or 0))
-    wanted = {}
-    for rate in {item.tax_rate for item in invoice.items}:
-        sums = predict((item for item in invoice.items if item.tax_rate == rate), invoice.currency)
-        wanted[rate] = (sums.net, sums.tax)
+    """Tax by rate, and the totals."""
+    groups, wanted = _said_by_rate(said), sums_by_rate(invoice.items, invoice.currency)
     for rate in sorted(groups.keys() | wanted.keys()):
         if groups.get(rate) != wanted.get(rate):
             yield f"tax group of {rate.normalize():f} %"
@@ -102,6 +127,24 @@ def _taxes(said: EInvoice, invoice: Invoice) -> Iterator[str]:
     for name in ("net", "tax", "gross"):
         if getattr(said, name) != getattr(stated, name):
             yield f"{name} total"
+
+
+def _said_by_rate(said: EInvoice) -> dict[Decimal, tuple[Decimal, Decimal]]:
+    """Net and tax of each rate. Several categories may have the rate 0."""
+    groups: dict[Decimal, tuple[Decimal, Decimal]] = defaultdict(lambda: (Decimal(0), Decimal(0)))
+    for rate, net, tax in said.taxes:
+        before = groups[rate or Decimal(0)]
+        groups[rate or Decimal(0)] = (before[0] + (net or 0), before[1] + (tax or 0))
+    return dict(groups)
+
+
+def sums_by_rate(items: Iterable[Item], currency: str) -> dict[Decimal, tuple[Decimal, Decimal]]:
+    """Net and tax that sevDesk computes for the positions at each rate."""
+    of_rate: defaultdict[Decimal, list[Item]] = defaultdict(list)
+    for item in items:
+        of_rate[item.tax_rate].append(item)
+    sums = {rate: predict(of_it, currency) for rate, of_it in of_rate.items()}
+    return {rate: (each.net, each.tax) for rate, each in sums.items()}
 
 
 def _cents(amount: Decimal) -> Decimal:

@@ -7,6 +7,7 @@ parts need only the stored job id of sevDesk's and may be repeated.
 import asyncio
 import hashlib
 import io
+import sqlite3
 from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal
@@ -16,7 +17,8 @@ from typing import Any, BinaryIO, Literal, get_args
 import structlog
 
 from sevdesk_client import errors
-from worker.datev.acceptance import accept
+from worker.datev.acceptance import accept_by
+from worker.datev.book import Book
 from worker.datev.documents import ZERO, Document, Payment, subtotals_by_rate
 from worker.datev.order import Order
 from worker.datev.package import pack, parts
@@ -31,7 +33,7 @@ from worker.handlers.handler import HandlerContext
 from worker.handlers.write_once import write_once
 from worker.steps.sevdesk_refusals import refusal
 from worker.steps.step import digest
-from worker.store.exports import documents_of_period, finish_export
+from worker.store.exports import finish_export, rows_of_period
 from worker.store.rows import ConfigRow, DocumentRow, ExportRow, from_row
 
 log = structlog.get_logger()
@@ -45,6 +47,8 @@ STEP = SUBJECT = "start_export"
 START_WAIT = 1.0  # seconds until a start that another one holds up is tried again
 
 RESTORED = "export_before_restore"  # the problem's code
+# SQLite's codes for a temporary file that cannot be written: its folder is full, or not there.
+DISK_ERRORS = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 CHECKED = {"accepted", "accepted_with_findings", "refused"}
 OrderField = Literal["start_date", "end_date", "scope", "by_pay_date", "include_images", "enshrine"]
 ORDER: tuple[OrderField, ...] = get_args(OrderField)  # what sevDesk is asked for
@@ -158,7 +162,7 @@ class Export:
                 # The link has expired, or the file is too large; each attempt asks for a new link.
                 return Retry(problem("export_download_refused", answer=error.answer))
             except OSError as error:
-                return Retry(_no_room(error))
+                return Retry(_no_room(error.strerror))
             return await self._check_and_store(row, info.filename, archive, package)
 
     async def _check_and_store(
@@ -167,11 +171,16 @@ class Export:
         """The files may be as large as MAX_ARCHIVE_BYTES, so what reads or writes them as a whole runs in a thread."""
         export_id = row["export_id"]
         archive_sha256 = await asyncio.to_thread(_sha256, archive)
-        report = await self._check(row, archive)
+        try:
+            report = await self._check(row, archive)
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode & 0xFF not in DISK_ERRORS:
+                raise
+            return Retry(_no_room(f"{error}"))
         try:
             begin, end = await asyncio.to_thread(pack, archive, report.as_text(), package)
         except OSError as error:
-            return Retry(_no_room(error))
+            return Retry(_no_room(error.strerror))
         await finish_export(
             self.store,
             export_id,
@@ -203,15 +212,15 @@ class Export:
         days = {"first": row["start_date"], "last": row["end_date"]}
         types = {"AR": self.settings.sevdesk_invoice_type_ar, "SR": self.settings.sevdesk_invoice_type_sr}
         order = Order(row["scope"], row["by_pay_date"], row["include_images"], row["enshrine"])
-        found = documents_of_period(self.store, by_pay_date=order.by_pay_date, **days)
-        documents = [_document(each, types) async for each in found]
-        payments = None
-        if "T" in order.scope:
-            payments = [Payment(**each) for each in await self.store.query("payments_of_period", **days)]
         config: ConfigRow = await self.store.query("config")
-        return await asyncio.to_thread(
-            accept, archive, documents, payments, Period(**days), config["datev_chart_of_accounts"], order
-        )
+        with Book(payments=() if "T" in order.scope else None) as book:
+            async for each in rows_of_period(self.store, "documents_of_period", by_pay_date=order.by_pay_date, **days):
+                book.add_document(_document(each, types))
+            if book.payments_known:
+                async for each in rows_of_period(self.store, "payments_of_period", **days):
+                    book.add_payment(Payment(**each))
+            chart = config["datev_chart_of_accounts"]
+            return await asyncio.to_thread(accept_by, book, archive, Period(**days), chart, order)
 
     async def _failed(self, row: ExportRow, outcome: Parked | Rejected) -> Outcome:
         await self.store.query("export_failed", export_id=row["export_id"], error=outcome.problem.cause())
@@ -250,6 +259,6 @@ def _sha256(file: BinaryIO) -> str:
     return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type] # it reads any binary file
 
 
-def _no_room(error: OSError) -> Problem:
-    """The download was written to this machine's temporary folder (TMPDIR), and that failed."""
-    return problem("export_download_refused", answer=f"{error.strerror}, in the worker's temporary folder")
+def _no_room(reason: str | None) -> Problem:
+    """Something was written to this machine's temporary folder (TMPDIR), and that failed."""
+    return problem("export_download_refused", answer=f"{reason}, in the worker's temporary folder")

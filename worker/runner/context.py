@@ -186,8 +186,9 @@ def _cancellation(columns: tuple[Any, ...] | None) -> Cancellation | None:
 
 def _credit_note(row: Row) -> CreditNote:
     refund_due = None if row["refund_due"] is None else Decimal(row["refund_due"])
+    day = row["document_day"] and date.fromisoformat(row["document_day"])
     about = {"number": row["credit_note_number"], "gross": Decimal(row["gross_amount"]), "refund_due": refund_due}
-    return from_row(CreditNote, row, by_rate=net_and_gross(row["subtotals"]), **about)
+    return from_row(CreditNote, row, by_rate=net_and_gross(row["subtotals"]), day=day, **about)
 
 
 def _ledger_mail(job_id: str, recipient: str, cc: str | None, bcc: str | None, bounce: str | None) -> LedgerMail:

@@ -9,6 +9,7 @@ from worker.domain.invoice import Cancellation, SyncStatus
 from worker.domain.mail_texts import CANCELLATION_SUBJECT, CANCELLATION_TEXT
 from worker.domain.payloads import CancelInvoice
 from worker.domain.problems import problem
+from worker.steps.correction_e_invoice import judged, of_cancellation
 from worker.steps.credit_document import mail_about
 from worker.steps.mailing import Mailing, mail_step
 from worker.steps.payments import CREDIT_NOTE
@@ -18,7 +19,7 @@ from worker.steps.step import Step, StepContext, StepResult
 
 
 async def look_pdf(context: StepContext, account: SevdeskAccount) -> StepResult:
-    """GET getPdf of the SR or credit note."""
+    """GET getPdf of the SR or credit note; an e-invoice's is judged before it is stored. Raises `RulesUnavailable`."""
     storno = _storno(context)
     read = account.client.get_credit_note_pdf if _is_credit_note(storno) else account.client.get_pdf
     document = await read(storno.external_id)
@@ -27,7 +28,12 @@ async def look_pdf(context: StepContext, account: SevdeskAccount) -> StepResult:
         return StepResult(stop=found.other)
     name, sha256 = document.filename or f"{storno.number or storno.external_id}.pdf", digest_of(document.content)
     content = document.content
-    return StepResult((CancellationPdfStored(filename=name, sha256=sha256, content=content, not_shown=found.missing),))
+    stored = CancellationPdfStored(filename=name, sha256=sha256, content=content, not_shown=found.missing)
+    if not context.made_as_e_invoice:
+        return StepResult((stored,))
+    checked, stop = await judged(context, "cancellation", of_cancellation(context, storno), document.content)
+    # One that stops is not stored, so that the next attempt fetches and judges it anew.
+    return StepResult((checked,), stop=stop) if stop else StepResult((stored, checked))
 
 
 def _mailing(context: StepContext) -> Mailing:

@@ -7,7 +7,7 @@ from worker.domain.invoice import CreditNote
 from worker.domain.mail_texts import CREDIT_NOTE_SUBJECT, CREDIT_NOTE_TEXT
 from worker.domain.payloads import CreditInvoice
 from worker.domain.problems import problem
-from worker.steps.credit_e_invoice import judged
+from worker.steps.correction_e_invoice import judged, of_credit_note
 from worker.steps.mailing import Mailing, mail_step
 from worker.steps.pdf import compared, digest_of
 from worker.steps.sevdesk_account import SevdeskAccount
@@ -38,7 +38,7 @@ async def look_pdf(context: StepContext, account: SevdeskAccount) -> StepResult:
     )
     if not context.made_as_e_invoice:
         return StepResult((stored,))
-    checked, stop = await judged(context, note, document.content)
+    checked, stop = await judged(context, "credit_note", of_credit_note(context, note), document.content)
     # One that stops is not stored, so that the next attempt fetches and judges it anew.
     return StepResult((checked,), stop=stop) if stop else StepResult((stored, checked))
 

@@ -1,8 +1,9 @@
 """e_invoice: judge the XML, and the one inside the PDF, by the official rules, and compare both with the invoice.
 
-After publishing and before the mail. What is fatal parks the job, unless CHECK_LEVELS says that it only warns; a person
-who says `retry --as confirmed` lets the document pass. Whether sevDesk's XML names the buyer just as its request did is
-not established. The event says what was found and which version of the rules judged, for the XML with this digest.
+After publishing and before the mail, where another XML than the one that passed is judged anew. What is fatal parks the
+job, unless CHECK_LEVELS says that it only warns; a person who says `retry --as confirmed` lets the document pass.
+Whether sevDesk's XML names the buyer just as its request did is not established. The event says what was found and
+which version of the rules judged, for the XML with this digest.
 """
 
 import asyncio
@@ -11,8 +12,9 @@ from datetime import timedelta
 
 from worker.domain.check_levels import Level
 from worker.domain.dates import delivery_date, delivery_date_until
-from worker.domain.events import EInvoiceChecked, XmlStored
+from worker.domain.events import EInvoiceChecked, PdfStored, XmlStored
 from worker.domain.outcome import Parked
+from worker.domain.payloads import SendInvoice
 from worker.domain.problems import problem
 from worker.einvoice.comparison import Expected, differences
 from worker.einvoice.finding import FaultKind, Finding
@@ -20,6 +22,7 @@ from worker.einvoice.reading import Unreadable, read
 from worker.einvoice.validation import validate
 from worker.steps.field_map import buyer_reference
 from worker.steps.pdf import digest_of, of_other_invoice
+from worker.steps.pdf import look as read_pdf
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Step, StepContext, StepResult
 
@@ -29,7 +32,13 @@ MAX_FINDINGS = 5  # findings in the problem's sentence; the event has all
 async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
     """Reads XML and PDF, unless this attempt has stored them. Raises `SevDeskError`, `RulesUnavailable`."""
     xml = context.xml or (await account.client.get_xml(context.external_id)).encode()
-    pdf = context.pdf or (await account.client.get_pdf(context.external_id)).content
+    if context.e_invoice_passed and digest_of(xml) == context.xml_sha256:
+        return StepResult()
+    # sevDesk mails the PDF that it has now, so of one that passed earlier the newer rendering is stored, too.
+    newer = await read_pdf(context, account) if context.e_invoice_passed else StepResult()
+    if newer.stop:
+        return newer
+    pdf = _content(newer) or context.pdf or (await account.client.get_pdf(context.external_id)).content
     expected = expectation(context)
     findings, rules = await asyncio.to_thread(_judge, xml, pdf, expected)
     stop = _why_not(context, findings)
@@ -41,10 +50,14 @@ async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
         findings=tuple(str(each) if each.fatal else f"warning: {each}" for each in findings),
     )
     if event.sha256 == context.xml_sha256 or await of_other_invoice(context, xml):
-        return StepResult((event,), stop=stop)
+        return StepResult((*newer.events, event), stop=stop)
     # sevDesk has made the XML anew since it was stored, and what is judged must be stored.
     anew = XmlStored(filename=f"{expected.number}.xml", sha256=event.sha256, content=xml)
-    return StepResult((anew, event), stop=stop)
+    return StepResult((*newer.events, anew, event), stop=stop)
+
+
+def _content(stored: StepResult) -> bytes | None:
+    return next((event.content for event in stored.events if isinstance(event, PdfStored)), None)
 
 
 def _judge(xml: bytes, pdf: bytes, expected: Expected) -> tuple[list[Finding], str | None]:
@@ -97,8 +110,10 @@ def _why_not(context: StepContext, findings: list[Finding]) -> Parked | None:
 
 
 def _already_done(context: StepContext) -> bool:
-    """Judged before and passed; of a document that was mailed already, nothing is asked again."""
-    return not context.made_as_e_invoice or context.e_invoice_passed or context.open_intent is not None
+    """Passed before, and this job mails nothing; of a mail that may have gone already, nothing is asked again."""
+    mails = isinstance(context.payload, SendInvoice) and context.payload.channel == "email"
+    passed = context.e_invoice_passed and not mails
+    return not context.made_as_e_invoice or passed or context.open_intent is not None
 
 
 E_INVOICE = Step("e_invoice", look, already_done=_already_done)

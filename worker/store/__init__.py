@@ -1,4 +1,4 @@
-"""The only package that runs SQL; the statements themselves are in `sql/queries/`, one file per subject."""
+"""The only package that runs SQL in Postgres; the statements themselves are in `sql/queries/`, one file per subject."""
 
 from worker.store.address import postgres_cause
 from worker.store.connection import (

@@ -2,28 +2,24 @@
 
 import hashlib
 from collections.abc import AsyncIterator, Iterable
-from datetime import date
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from worker.store.connection import QUERIES, run_statement
 from worker.store.pool import Store
 from worker.store.pooler import ISOLATION
-from worker.store.rows import DocumentRow
 
-# Documents in memory at a time as rows, each with its positions.
+# Rows in memory at a time; those of documents have their positions.
 _PAGE = 500
 
 
-async def documents_of_period(
-    store: Store, first: date, last: date, *, by_pay_date: bool
-) -> AsyncIterator[DocumentRow]:
-    """Rows of `documents_of_period`, read through a cursor: a year of a large book is no answer to hold in memory."""
-    values = {"first": first, "last": last, "by_pay_date": by_pay_date}
-    given = [values[name] for name in QUERIES.driver_adapter.var_sorted["documents_of_period"]]
+async def rows_of_period(store: Store, statement: str, **values: Any) -> AsyncIterator[Any]:
+    """Rows of `documents_of_period` or `payments_of_period`, read through a cursor: a year of a large book is no answer
+    to hold in memory."""
+    given = [values[name] for name in QUERIES.driver_adapter.var_sorted[statement]]
     async with store.pool.acquire() as connection, connection.transaction(isolation=ISOLATION):
-        async for row in connection.cursor(QUERIES.documents_of_period.sql, *given, prefetch=_PAGE):
-            yield cast("DocumentRow", row)
+        async for row in connection.cursor(getattr(QUERIES, statement).sql, *given, prefetch=_PAGE):
+            yield row
 
 
 async def finish_export(

@@ -48,9 +48,7 @@ _FAULTS: Mapping[str, Callable[[str], str]] = {
     "number_missing": _replacing(r"(<rsm:ExchangedDocument>\s*<ram:ID)>[^<]*</ram:ID>", r"\1/>"),
     "gross_wrong": _raised("GrandTotalAmount"),
     "tax_wrong": _raised("CalculatedAmount"),
-    "line_lost": _replacing(
-        r"<ram:IncludedSupplyChainTradeLineItem>.*?</ram:IncludedSupplyChainTradeLineItem>\s*(?=<ram:Included)", ""
-    ),
+    "line_lost": _replacing(r"<ram:IncludedSupplyChainTradeLineItem>.*?</ram:IncludedSupplyChainTradeLineItem>\s*", ""),
     "period_reversed": _reversed_period,
     "seller_ids_missing": _replacing(r"<ram:SpecifiedTaxRegistration>.*(?=</ram:SellerTradeParty>)", ""),
     "other_number": _replacing(r"(<rsm:ExchangedDocument>\s*<ram:ID>)[^<]*", r"\1RE-9999"),

@@ -56,6 +56,13 @@ async def credit_note_with_a_foreign_element(stage: Stage) -> Any:
     return await stage.billing.do("credit_invoice", invoice_id=invoice, reason="Rückgabe", positions=part)
 
 
+@provokes("cancellation_invalid", count="1")
+async def cancellation_with_a_foreign_element(stage: Stage) -> Any:
+    invoice = await stage.published(is_e_invoice=True)
+    await control(stage.sevdesk, "PUT", "switches", {"e_invoice_faults": ["unknown_element"]})
+    return await stage.billing.do("cancel_invoice", invoice_id=invoice, reason="Irrtum", notify=True)
+
+
 @provokes("leitweg_id_invalid")
 async def wrong_check_digits(stage: Stage) -> Any:
     return await _publish(stage, {"buyer_reference": WRONG_LEITWEG_ID})

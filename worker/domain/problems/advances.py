@@ -37,10 +37,12 @@ ENTRIES = (
           "Final invoice {number} is an e-invoice and deducts advances, which its structured part cannot show; that is "
           "tolerated until 2027-12-31 if the reckoning is attached inside the e-invoice.",
           "If the reckoning is attached: sevdesk-worker retry {job} --as confirmed. Else bill only the rest "
-          f"(final_invoice_form remainder), or publish it as an ordinary invoice (is_e_invoice false), {RETRY}",
+          f"(final_invoice_form remainder), or, unless the duty to issue e-invoices holds for it, publish it as "
+          f"an ordinary invoice (is_e_invoice false), {RETRY}",
           "Die Schlussrechnung {number} ist eine E-Rechnung und zieht Abschläge ab, die ihr strukturierter Teil nicht "
           "zeigen kann; das ist bis 31.12.2027 geduldet, wenn die Abrechnung als Anhang in der E-Rechnung steckt.",
           "Steckt die Abrechnung darin: sevdesk-worker retry {job} --as confirmed. Sonst nur den Rest berechnen "
-          f"(final_invoice_form remainder) oder sie als gewöhnliche Rechnung führen (is_e_invoice false), {ERNEUT}",
+          f"(final_invoice_form remainder) oder sie, falls für sie keine "
+          f"E-Rechnungspflicht gilt, als gewöhnliche Rechnung führen (is_e_invoice false), {ERNEUT}",
           confirmable=True),
 )  # fmt: skip

@@ -48,12 +48,13 @@ ENTRIES = (
     _invoice("e_invoice_rounding",
              "At {rate} the positions carry {by_position} {currency} tax, each rounded; in an e-invoice that must be "
              "less than 1.00 {currency} off the tax of their sum, {from_total} {currency} (EN 16931, BR-S-09).",
-             "Join positions until both are closer, or publish it as an ordinary invoice (is_e_invoice false)",
+             "Join positions until both are closer, or, unless the duty to issue e-invoices holds for it, publish it "
+             "as an ordinary invoice (is_e_invoice false)",
              "Zu {rate} tragen die Positionen {by_position} {currency} Steuer, jede für sich gerundet; in einer "
              "E-Rechnung muss das um weniger als 1,00 {currency} von der Steuer ihrer Summe, {from_total} {currency}, "
              "abweichen (EN 16931, BR-S-09).",
-             "Positionen zusammenfassen, bis beides näher beisammen liegt, oder sie als gewöhnliche Rechnung führen "
-             "(is_e_invoice false)"),
+             "Positionen zusammenfassen, bis beides näher beisammen liegt, oder sie, falls für sie keine "
+             "E-Rechnungspflicht gilt, als gewöhnliche Rechnung führen (is_e_invoice false)"),
     _invoice("total_negative", "The gross total is negative: {gross} {currency}.",
              "Credit the difference on an invoice it corrects (credit_invoice), or cancel that one; or correct the "
              "positions",

@@ -4,28 +4,40 @@ from worker.domain.problems.problem_type import ERNEUT, RETRY, Actor, entry
 
 ENTRIES = (
     entry("e_invoice_invalid", Actor.ACCOUNTANT,
-          "The e-invoice of {number} breaks {count} official rules: {findings}.",
+          "The e-invoice of {number} breaks official rules ({count}): {findings}.",
           "Correct the data in sevDesk or the billing system. A format fault, or one on a mandatory field, makes it no "
           "invoice in VAT law: cancel it (sevdesk-worker enqueue cancel_invoice invoice_id={number} reason=TEXT) and "
           "issue a new one. To send it as it is: sevdesk-worker retry {job} --as confirmed.",
-          "Die E-Rechnung zu {number} verletzt {count} amtliche Regeln: {findings}.",
+          "Die E-Rechnung zu {number} verletzt amtliche Regeln ({count}): {findings}.",
           "Die Daten in sevDesk oder im Abrechnungssystem berichtigen. Mit einem Formatfehler oder einem Fehler in "
           "einer Pflichtangabe ist sie umsatzsteuerlich keine Rechnung: sie stornieren (sevdesk-worker enqueue "
           "cancel_invoice invoice_id={number} reason=TEXT) und eine neue ausstellen. Um sie so zu senden, wie sie ist: "
           "sevdesk-worker retry {job} --as confirmed.", confirmable=True),
     entry("e_invoice_differs", Actor.ACCOUNTANT,
-          "The XML of e-invoice {number} says something else than the invoice, in {count} places: {differences}.",
+          "The XML of e-invoice {number} says something else than the invoice ({count}): {differences}.",
           f"Correct the document in sevDesk or the billing invoice, {RETRY} If the XML is right as it stands: "
           "sevdesk-worker retry {job} --as confirmed.",
-          "Das XML der E-Rechnung {number} sagt an {count} Stellen etwas anderes als die Rechnung: {differences}.",
+          "Das XML der E-Rechnung {number} sagt etwas anderes als die Rechnung ({count}): {differences}.",
           f"Den Beleg in sevDesk oder die Rechnung im Abrechnungssystem berichtigen, {ERNEUT} Ist das XML so richtig: "
           "sevdesk-worker retry {job} --as confirmed.", confirmable=True),
     entry("credit_note_invalid", Actor.ACCOUNTANT,
-          "Credit note {credit_note} of e-invoice {number} breaks {count} official rules: {findings}.",
+          "The XML of credit note {credit_note} to e-invoice {number} breaks official rules or says something else "
+          "than it should ({count}): {findings}.",
           f"Correct the data in sevDesk, {RETRY} To send it as it is: sevdesk-worker retry {{job}} --as confirmed.",
-          "Gutschrift {credit_note} zur E-Rechnung {number} verletzt {count} amtliche Regeln: {findings}.",
+          "Das XML der Gutschrift {credit_note} zur E-Rechnung {number} verletzt amtliche Regeln oder sagt etwas "
+          "anderes, als es soll ({count}): {findings}.",
           f"Die Daten in sevDesk berichtigen, {ERNEUT} Um sie so zu senden, wie sie ist: sevdesk-worker retry {{job}} "
           "--as confirmed.", confirmable=True),
+    entry("cancellation_invalid", Actor.ACCOUNTANT,
+          "The XML of cancellation {cancellation} of e-invoice {number} breaks official rules or says something else "
+          "than it should ({count}): {findings}.",
+          "The invoice is cancelled all the same; the document was neither stored nor mailed. Correct the data in "
+          f"sevDesk, {RETRY} To take and send it as it is: sevdesk-worker retry {{job}} --as confirmed.",
+          "Das XML des Stornos {cancellation} zur E-Rechnung {number} verletzt amtliche Regeln oder sagt etwas "
+          "anderes, als es soll ({count}): {findings}.",
+          "Storniert ist die Rechnung trotzdem; der Beleg wurde weder gespeichert noch versandt. Die Daten in sevDesk "
+          f"berichtigen, {ERNEUT} Um ihn so zu nehmen und zu senden, wie er ist: sevdesk-worker retry {{job}} --as "
+          "confirmed.", confirmable=True),
     entry("e_invoice_required", Actor.BILLING,
           "Invoice {number} has to be an e-invoice: since {since} they are a duty between companies in Germany (§ 14 "
           "Abs. 2 UStG).",
@@ -37,9 +49,11 @@ ENTRIES = (
           "setzen. Ist sie ausgenommen: sevdesk-worker retry {job} --as confirmed.", confirmable=True),
     entry("e_invoice_rule_broken", Actor.BILLING,
           "The e-invoice of {number} would break EN 16931, {rule}: {what}.",
-          f"Correct it in the billing system, {RETRY} Or publish it as an ordinary invoice (is_e_invoice false).",
+          f"Correct it in the billing system, {RETRY} Or, unless the duty to issue e-invoices holds for it, publish it "
+          "as an ordinary invoice (is_e_invoice false).",
           "Die E-Rechnung zu {number} würde EN 16931 verletzen, {rule}: {what}.",
-          f"Im Abrechnungssystem berichtigen, {ERNEUT} Oder sie als gewöhnliche Rechnung führen (is_e_invoice false)."),
+          f"Im Abrechnungssystem berichtigen, {ERNEUT} Oder sie, falls für sie keine E-Rechnungspflicht gilt, als "
+          "gewöhnliche Rechnung führen (is_e_invoice false)."),
     entry("leitweg_id_invalid", Actor.BILLING,
           "The buyer reference of {party} looks like a Leitweg-ID, and its check digits are wrong.",
           f"Correct it in the billing system, {RETRY}",
