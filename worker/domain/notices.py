@@ -56,6 +56,10 @@ NOTICES: Mapping[str, NoticeType] = {
         "It is reversed by {document}, and {paid} {currency} must be paid back.",
         f"Pay the money back or set it off in sevDesk, {ACKNOWLEDGE}",
     ),
+    "credit_draft_left": NoticeType(
+        "The job that made the credit note draft {ids} for it has ended, and left the draft in sevDesk.",
+        f"Delete the draft in sevDesk, {ACKNOWLEDGE}",
+    ),
     "e_invoice_findings": NoticeType(
         "The check of its e-invoice found {count}: {findings}.",
         f"Read the findings (sevdesk-worker show {{number}}), {ACKNOWLEDGE}",

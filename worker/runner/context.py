@@ -26,7 +26,7 @@ from worker.domain.invoice import (
 )
 from worker.domain.ledger import Job
 from worker.domain.money import Sums
-from worker.domain.payloads import CancelInvoice, CreditInvoice, Payload, PublishInvoice
+from worker.domain.payloads import Payload, PublishInvoice
 from worker.domain.recipients import PartyKey, Recipient, addressed_to, resolve
 from worker.settings import Settings
 from worker.steps.step import LedgerMail, Sending, StepContext
@@ -95,7 +95,7 @@ async def load_context(
         sevdesk_type=sevdesk_type,
         cancellation=_cancellation(row["cancellation"]),
         credit_notes=tuple(_credit_note(each) for each in row["credit_notes"] or ()),
-        credit_numbers=await _credit_numbers(store, payload, invoice_id),
+        credit_number_use=lambda number: store.query("credit_number_use", number=number, invoice_id=invoice_id),
     )
 
 
@@ -120,14 +120,6 @@ def _as_asked(invoice: Invoice, payload: PublishInvoice) -> Invoice:
     if payload.skonto_percent is None:
         return invoice
     return replace(invoice, skonto_percent=payload.skonto_percent, skonto_days=payload.skonto_days)
-
-
-async def _credit_numbers(store: Store, payload: Payload, invoice_id: UUID) -> dict[str, bool]:
-    """Only for the jobs that finish credit notes."""
-    if not isinstance(payload, CreditInvoice | CancelInvoice):
-        return {}
-    rows: list[Row] = await store.query("credit_note_numbers", invoice_id=invoice_id)
-    return {row["number"]: row["finished"] for row in rows}
 
 
 def _final_invoice_form(payload: Payload, row: Row, settings: Settings) -> FinalInvoiceForm:

@@ -1,4 +1,4 @@
-"""What a step is: two halves that never touch the database.
+"""What a step is: two halves that write nothing to the database, and read it for numbers of credit notes only.
 
 `look` reads (our row, sevDesk) and answers with a `StepResult` (events; perhaps a reason to stop) or with an `Intent`,
 the one write it wants to make. The runner stores the intent and calls `leap`, which makes exactly that one write call
@@ -136,9 +136,10 @@ class StepContext:
     cancellation: Cancellation | None  # the recorded document that cancels the invoice
     cancellation_pdf_sha256: str | None
     cancellation_mails: int
+    # Looks a number of credit notes up: True if one of ours has it, False if one of another invoice may be getting it
+    # right now, None if neither. A function, because only sevDesk's sequence says which numbers are asked for.
+    credit_number_use: Callable[[str], Awaitable[bool | None]]
     credit_notes: tuple[CreditNote, ...] = ()  # over parts of the invoice, the oldest first
-    # Numbers of credit notes: True if one of ours has it, False if one of another invoice may be getting it right now.
-    credit_numbers: Mapping[str, bool] = field(default_factory=dict)
     gone_after: float = 0.0  # seconds between the two looks that must find nothing
     missing_for: float | None = None  # seconds since a first look found nothing; None: there was none
     restored: bool = False  # the database was restored from a backup since the job was asked for
