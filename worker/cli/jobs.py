@@ -22,6 +22,11 @@ from worker.store import NoOpenQuestion, Store
 from worker.store.rows import Row
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+# May consist of digits only, and stay text.
+TEXTS = {
+    *("invoice_id", "requested_by", "correlation_id", "reason", "subject", "text"),
+    *("contact_person_id", "contact_person_eb", "contact_person_kop"),
+}
 LEFT = " It leaves the credit note draft {} in sevDesk: delete it there, for no other job does."
 
 Older = Annotated[str | None, typer.Option(help="Parked for longer than this: 90s, 30m, 2h, 7d.")]
@@ -278,8 +283,8 @@ def _payload(values: list[str]) -> dict[str, Any]:
         if pair != pair.encode(errors="ignore").decode():
             fail(f"{pair!r} is not UTF-8 text.", USAGE)
         try:
-            # An invoice number or a correlation id may consist of digits only, and stays text.
-            payload[key] = text if key in ("invoice_id", "requested_by", "correlation_id") else json.loads(text)
+            value = json.loads(text)
         except ValueError:
-            payload[key] = text
+            value = text
+        payload[key] = text if key in TEXTS and isinstance(value, int | float) else value
     return payload

@@ -15,6 +15,7 @@ from worker.domain.outcome import NotYet
 from worker.domain.payloads import PublishInvoice
 from worker.domain.problems import Problem, problem
 from worker.domain.recipients import Recipient, customer_number
+from worker.operator.advice import unasked_step
 from worker.operator.dry_run import DRY_RUN, DryRunner, Forecast, ReadingStore
 from worker.operator.forecast import UNKNOWN, ForecastAccount, ForecastClient
 from worker.operator.rows import InvoiceHeadRow
@@ -44,6 +45,7 @@ class Preview:
     recipient: str | None
     recipient_reason: str
     problem: Problem | None
+    next_step: str | None
     stopped_before: Problem | None
     warnings: tuple[str, ...]
     stated: Sums
@@ -82,6 +84,7 @@ async def preview_of(store: Store, invoice_id: UUID, settings: Settings, real: S
             "recipient": None,
             "recipient_reason": "unknown while the invoice cannot be read",
             "problem": forecast.problem,
+            "next_step": await _next_step(reading, forecast.problem, invoice_id, head["invoice_number"]),
             "stopped_before": stopped and Problem(stopped["problem"], stopped["problem_parameters"]),
             "warnings": tuple(event.reason for event in forecast.warnings),
             "stated": Sums(head["net_amount"], head["tax_amount"], head["gross_amount"]),
@@ -94,6 +97,15 @@ async def preview_of(store: Store, invoice_id: UUID, settings: Settings, real: S
             **facts,
         }
     )
+
+
+async def _next_step(store: Store, found: Problem | None, invoice_id: UUID, number: str) -> str | None:
+    """What ends the problem: with the job that waits, if there is one."""
+    if found is None:
+        return None
+    chosen = {"invoice_id": invoice_id, "kind": "publish_invoice", "code": None, "older": None}
+    parked: list[Row] = await store.query("parked_job_ids", **chosen)
+    return found.next_step(job=parked[-1]["job_id"]) if parked else unasked_step(found, number)
 
 
 async def known_templates(store: Store, account: SevdeskAccount | None) -> frozenset[str] | None:

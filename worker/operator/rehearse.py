@@ -11,6 +11,7 @@ from datetime import date
 from uuid import UUID
 
 from worker.domain.problems import Problem
+from worker.operator.advice import unasked_step
 from worker.operator.dry_run import DryRunner, Forecast
 from worker.operator.forecast import ForecastAccount, ForecastClient
 from worker.operator.page_store import PageStore
@@ -162,5 +163,5 @@ def _group(code: str, verdict: str, found: list[tuple[str, Problem]]) -> Group:
         count=len(found),
         examples=tuple(number for number, _ in found[:EXAMPLES]),
         cause=first.cause(),
-        next_step=first.next_step(job=number),
+        next_step=unasked_step(first, number),
     )

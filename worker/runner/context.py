@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from worker.domain.advances import COMPARED, DealInvoice
+from worker.domain.advances import ADVANCE, COMPARED, DealInvoice
 from worker.domain.check_levels import DEFAULTS, Level
 from worker.domain.credit import net_and_gross
 from worker.domain.dates import FINAL
@@ -26,12 +26,12 @@ from worker.domain.invoice import (
 )
 from worker.domain.ledger import Job
 from worker.domain.money import Sums
-from worker.domain.payloads import Payload, PublishInvoice
+from worker.domain.payloads import CancelInvoice, Payload, PublishInvoice
 from worker.domain.recipients import PartyKey, Recipient, addressed_to, resolve
 from worker.settings import Settings
 from worker.steps.step import LedgerMail, Sending, StepContext
 from worker.store import Store
-from worker.store.rows import Row, UnknownValue, from_row, handback_of
+from worker.store.rows import MissingId, Row, UnknownValue, from_row, handback_of
 
 # What the check `e_invoice_required` does; with AUTO there is nothing left for it to find.
 DUTY_LEVELS = {DutyMode.WARN: Level.WARN, DutyMode.PARK: Level.PARK, DutyMode.AUTO: Level.OFF}
@@ -55,6 +55,8 @@ async def load_context(
     document = _document(row["document"])
     parties = await _parties(store, *_candidates(invoice, associations, document))
     handback = handback_of(row)
+    if handback.sync_status is SyncStatus.SYNCED and handback.external_id is None:
+        raise MissingId(row)
     recipient = recipient_now = resolve(invoice, associations, parties)
     if document is not None and handback.sync_status in (SyncStatus.SYNCED, SyncStatus.CANCELLED):
         recipient = addressed_to((document.party_kind, document.party_id), parties)
@@ -62,7 +64,8 @@ async def load_context(
     publishing = isinstance(payload, PublishInvoice) and handback.sync_status is not SyncStatus.SYNCED
     sevdesk_type = _sevdesk_type(row, settings)  # raises before anything looks at the kind
     form = _final_invoice_form(payload, row, settings)
-    deal_invoices = await _deal_invoices(store, job, invoice) if publishing else ()
+    cancelled_advance = isinstance(payload, CancelInvoice) and invoice.document_kind == ADVANCE
+    deal_invoices = await _deal_invoices(store, job, invoice) if publishing or cancelled_advance else ()
     since, by_duty = None, bool(document and document.content.get("e_invoice_by_duty"))
     if publishing and isinstance(recipient, Recipient):
         deducts = form is FinalInvoiceForm.DEDUCT and bool(deal_invoices)

@@ -15,6 +15,7 @@ from worker.domain.tax_rules import findings, shown_tax
 from worker.steps.contact_person import unlisted_contact_person
 from worker.steps.deal_check import awaits_other, deal_findings, parking, warning
 from worker.steps.duty import duty_findings
+from worker.steps.sending import already_sent, status_forbids_sending
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import DRAFT_WRITES, Step, StepContext, StepResult, WriteOutcome, is_synced
 
@@ -75,6 +76,8 @@ def _why_not_publishable(context: StepContext) -> Parked | Rejected | None:
     cancelled = context.handback.claim_status is ClaimStatus.CANCELLED
     if cancelled or (status is not DocumentStatus.APPROVED and not _document_lost(context)):
         about = {"number": invoice.number, "status": "cancelled" if cancelled else status.value}
+        if context.open_intent is None and context.handback.sync_status is SyncStatus.CANCELLED:
+            return Rejected(problem("invoice_cancelled", number=invoice.number))
         if context.open_intent is None:
             return Rejected(problem("invoice_not_approved", **about))
         # A rejected job is never run again, so nothing would find out whether the open write happened.
@@ -88,6 +91,8 @@ def _why_not_publishable(context: StepContext) -> Parked | Rejected | None:
         return Parked(problem("e_invoice_missing_email", **about))
     if wrong_email := _wrong_email(context):
         return wrong_email
+    if not money.is_amount(paid := context.handback.paid_amount):
+        return Parked(problem("totals_invalid", totals=f"paid_amount {paid:.3G}"))
     wrong = impossible_dates(invoice) or wrong_skonto(invoice) or shown_tax(invoice)
     wrong = wrong or money.first_problem(invoice, context.sevdesk_type)
     return Parked(wrong) if wrong else None
@@ -117,7 +122,10 @@ async def look_sendable(context: StepContext, account: SevdeskAccount) -> StepRe
     result = await look_published(context, account)
     if result.stop and context.open_intent is None:  # with an open intent the later steps must find out if it was sent
         return result
-    return StepResult(stop=_recipient_changed(context) or _why_not_by(context), outcome=WriteOutcome.UNKNOWN)
+    withdrawn = status_forbids_sending(context) if context.open_intent is None else None
+    nothing_left = withdrawn is None and already_sent(context)
+    stop = None if nothing_left else withdrawn or _recipient_changed(context) or _why_not_by(context)
+    return StepResult(stop=stop, outcome=WriteOutcome.UNKNOWN)
 
 
 def _why_not_by(context: StepContext) -> Parked | None:

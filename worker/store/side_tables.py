@@ -69,9 +69,13 @@ async def dismiss(connection: Any, job_id: str, *, by: str, reason: str) -> tupl
 
 async def write_side_tables(connection: Any, job: Job, invoice_id: UUID, event: events.Event) -> None:
     """Store what the event holds. Must run in the transaction that logs the event. Raises one of `CONNECTION_LOST`."""
-    values = asdict(event)
+    await _write_rows(connection, job, invoice_id, event)
     if isinstance(event, events.Cancelled | events.CancelledInSevdesk):
         await _dismiss_moot_jobs(connection, invoice_id)
+
+
+async def _write_rows(connection: Any, job: Job, invoice_id: UUID, event: events.Event) -> None:
+    values = asdict(event)
     match event:
         case events.ContactLinked():
             statement = "link_contact"

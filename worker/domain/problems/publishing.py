@@ -42,6 +42,12 @@ ENTRIES = (
           f"Publish it first: sevdesk-worker enqueue publish_invoice invoice_id={{number}}; {RETRY}",
           "Rechnung {number} ist in sevDesk noch nicht veröffentlicht.",
           f"Sie zuerst veröffentlichen: sevdesk-worker enqueue publish_invoice invoice_id={{number}}; {ERNEUT}"),
+    entry("sevdesk_id_missing", Actor.BILLING,
+          "Invoice {invoice_id} counts as published, and external_id, sevDesk's id for it, is empty.",
+          f"Enter it in the billing system (sevdesk-worker show {{invoice_id}}: external_id of finalized), {RETRY}",
+          "Rechnung {invoice_id} gilt als veröffentlicht, und external_id, sevDesks Kennung dafür, ist leer.",
+          "Sie im Abrechnungssystem eintragen (sevdesk-worker show {invoice_id}: external_id bei finalized), "
+          f"{ERNEUT}"),
     # -- sevDesk's document
     entry("marker_ambiguous", Actor.ACCOUNTANT,
           "sevDesk holds {count} invoices marked {number}: {ids}.",
@@ -123,6 +129,13 @@ ENTRIES = (
           "Rechnung {number} wurde nicht versandt, und sevDesk hat sie nicht mehr.",
           "Es den Worker merken lassen: sevdesk-worker enqueue sync_payments invoice_id={number}; sie neu "
           f"veröffentlichen: sevdesk-worker enqueue publish_invoice invoice_id={{number}}; {ERNEUT}"),
+    entry("status_forbids_sending", Actor.BILLING,
+          "Invoice {number} is published, but {status} in the billing system, so it is not sent.",
+          "To cancel it in sevDesk, too: sevdesk-worker enqueue cancel_invoice invoice_id={number} reason=TEXT. If it "
+          f"stands: set document_status to approved in the billing system, {RETRY}",
+          "Rechnung {number} ist veröffentlicht, im Abrechnungssystem aber {status}, wird also nicht versandt.",
+          "Um sie auch in sevDesk zu stornieren: sevdesk-worker enqueue cancel_invoice invoice_id={number} "
+          f"reason=TEXT. Gilt sie: document_status im Abrechnungssystem auf approved setzen, {ERNEUT}"),
     entry("cancelled_before_mail", Actor.BILLING,
           "It was not mailed. Invoice {number} is cancelled.",
           "Nothing to do: a cancelled invoice stays so. Issue a new invoice if one is owed.",

@@ -40,10 +40,13 @@ ENTRIES = (
              "Kunden.",
              "Was sevDesk nennt in den Firmeneinstellungen oder beim Kontakt ergänzen", Actor.ACCOUNTANT),
     _refused("sevdesk_object_gone", "sevDesk no longer has what the worker refers to: it was deleted there.",
-             "Restore it in sevDesk, or clear the reference (sevdesk-worker show names it)",
+             "The invoice's document: sevdesk-worker enqueue sync_payments full=true notices that, and sevdesk-worker "
+             "why INVOICE then says how to replace it. A contact: restore it in sevDesk, or delete its row in "
+             "sevdesk_contacts",
              "sevDesk hat nicht mehr, worauf der Worker sich bezieht: es wurde dort gelöscht.",
-             "Es in sevDesk wiederherstellen, oder den Bezug entfernen (sevdesk-worker show nennt ihn)",
-             Actor.ACCOUNTANT),
+             "Der Beleg der Rechnung: sevdesk-worker enqueue sync_payments full=true bemerkt es, und sevdesk-worker "
+             "why INVOICE sagt dann, wie er ersetzt wird. Ein Kontakt: ihn in sevDesk wiederherstellen, oder seine "
+             "Zeile in sevdesk_contacts löschen", Actor.ACCOUNTANT),
     _refused("not_a_draft", "sevDesk deletes drafts only, and this document has its number already.",
              "Look at it in sevDesk (the job goes on with what is there)",
              "sevDesk löscht nur Entwürfe, und dieser Beleg hat schon seine Nummer.",
