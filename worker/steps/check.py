@@ -5,6 +5,7 @@ from worker.domain.check_levels import Level
 from worker.domain.dates import doubtful_dates, impossible_dates
 from worker.domain.e_invoice import broken_rules, doubtful_reference
 from worker.domain.emails import address_fault
+from worker.domain.eu_vat import territory_outside
 from worker.domain.invoice import ClaimStatus, DocumentStatus, SyncStatus, party_name
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.payloads import Channel, SendInvoice
@@ -64,7 +65,7 @@ async def _wrong_tax_rule(context: StepContext, account: SevdeskAccount) -> list
         "number": invoice.number,
         "tax_rule": invoice.tax_rule,
         "party": party_name(party.kind, party.id),
-        "country": party.country_code,
+        "country": " ".join(filter(None, (party.country_code, territory_outside(party.country_code, party.zip)))),
         "listed": await account.tax_rule_listed(invoice.tax_rule),
     }
     facts = [(each.code, about | dict(each.about)) for each in found]
