@@ -7,7 +7,8 @@
     │   └── NotFound       sevDesk does not know this id
     ├── Throttled          too many requests: nothing happened, repeat later
     ├── Unavailable        a read got no usable answer: safe to repeat
-    │   └── FilterIgnored  a list came back unfiltered: repeating will not help
+    │   ├── FilterIgnored  a list came back unfiltered: repeating will not help
+    │   └── TooLarge       longer than an answer may be: repeating will not help
     └── OutcomeUnknown     a write may or may not have happened: read back first
 
 The classes say what the caller can do, not which HTTP status came: sevDesk refuses with HTTP 200 (captured: cancelling
@@ -130,6 +131,10 @@ class FilterIgnored(Unavailable):
 
     sevDesk ignores filters it does not know and answers with the whole list (measured by two peers).
     """
+
+
+class TooLarge(Unavailable):
+    """The answer is longer than one may be, so it was not read and repeating will not help."""
 
 
 class OutcomeUnknown(SevDeskError):

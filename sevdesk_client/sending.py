@@ -6,7 +6,7 @@ import itertools
 import re
 import time
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -22,6 +22,8 @@ T = TypeVar("T")
 BASE_URL = "https://my.sevdesk.de/api/v1"
 # The highest limit sevDesk takes (official; it advises 10 to 100, for speed).
 MAX_PAGE = 1000
+# A part of a page that is too large has this many objects at least: 60 kB for each.
+SMALLEST_PART = 100
 # sevDesk asks integrations to identify themselves (official).
 USER_AGENT = "sevdesk-worker by R1"
 # Pool and connection get a quarter of an attempt's time each; a time-out after them means it may have been sent.
@@ -121,18 +123,33 @@ class Sender:
     ) -> Hits[Hit]:
         """The objects of a filtered list, oldest first, each of them checked.
 
-        Raises FilterIgnored if some do not fit, unless fewer than `page` came, so that the list is complete.
+        Raises FilterIgnored if some do not fit, unless fewer than `page` came, so that the list is complete. A page too
+        large for one answer, because its documents have long texts, is read in parts.
         """
 
         def understand(answer: Answer) -> Hits[Hit]:
             return Hits(read(request, answer, many(model), secret=self.token), answered_at(answer))
 
-        hits = await self._repeat(request, understand)
+        hits = await self._in_parts(request, understand)
         fitting = [hit for hit in hits if fits(hit)]
         if len(fitting) < len(hits) and len(hits) >= page:
             unfit = len(hits) - len(fitting)
             raise errors.FilterIgnored(request.operation, f"{unfit} of {len(hits)} hits do not match")
         return Hits(by_age(fitting), hits.at)
+
+    async def _in_parts(self, request: Request, understand: Callable[[Answer], Hits[Hit]]) -> Hits[Hit]:
+        """The page that is asked for, by two requests for half of it each as long as an answer is too large."""
+        limit, offset = int(request.params.get("limit", 0)), int(request.params.get("offset", 0))
+        try:
+            return await self._repeat(request, understand)
+        except errors.TooLarge:
+            if limit < 2 * SMALLEST_PART:
+                raise
+        half = limit // 2
+        hits = await self._in_parts(_part(request, offset, half), understand)
+        if len(hits) == half:
+            hits += await self._in_parts(_part(request, offset + half, limit - half), understand)
+        return hits
 
     async def _fetch(self, request: Request) -> None:
         """Write the file behind the request's link into `request.into`.
@@ -166,8 +183,8 @@ class Sender:
         return await retrying(attempt)()
 
     def _gives_up(self, error: Exception) -> bool:
-        """True if the gate is closed (Throttled without a status) or Retry-After is longer than max_wait."""
-        kept_back = isinstance(error, errors.Throttled) and error.status is None
+        """True if the gate is closed (Throttled without a status), for TooLarge, and for Retry-After above max_wait."""
+        kept_back = isinstance(error, errors.TooLarge) or (isinstance(error, errors.Throttled) and error.status is None)
         return kept_back or (getattr(error, "retry_after", None) or 0.0) > self.max_wait
 
     async def _attempt(self, request: Request, understand: Callable[[Answer], T], number: int) -> T:
@@ -241,6 +258,10 @@ class Sender:
         if self.traceparent and (place := self.traceparent()):
             headers["traceparent"] = place
         return headers
+
+
+def _part(request: Request, offset: int, limit: int) -> Request:
+    return replace(request, params={**request.params, "offset": offset, "limit": limit})
 
 
 def _place(address: str) -> links.Place:

@@ -120,6 +120,10 @@ def read(request: Request, answer: Answer, reader: Reader[T], *, secret: str = "
     payload: Json = None
     try:
         payload = _payload(answer, request.max_bytes)
+    except _TooLarge as problem:
+        if 200 <= answer.status < 300 and not request.writes:
+            raise errors.TooLarge(request.operation, str(problem), status=answer.status) from None
+        unreadable = str(problem)
     except ValueError as problem:
         unreadable = str(problem)
     said = _complaint(payload)
@@ -219,15 +223,19 @@ def _unwrap(payload: Json) -> Json:
     return payload["objects"] if isinstance(payload, dict) and "objects" in payload else payload
 
 
+class _TooLarge(ValueError):
+    """The answer is longer than it may be, or would take too much memory when read."""
+
+
 def _payload(answer: Answer, max_bytes: int) -> Json:
     """The JSON or PDF bytes; ValueError, whose text contains nothing private, for anything else."""
     body = _plain(answer, max_bytes)
     if body.startswith(b"%PDF"):
         return body
     if sum(map(body.count, (b",", b"[", b"{", b"\\"))) > MAX_VALUES:
-        raise ValueError(f"an answer of more than {MAX_VALUES} values")
+        raise _TooLarge(f"an answer of more than {MAX_VALUES} values")
     if len(body) > MAX_ANSWER_BYTES and not body.isascii():  # only base64 is that long; other text takes four times it
-        raise ValueError(f"a text of more than {MAX_ANSWER_BYTES} bytes")
+        raise _TooLarge(f"a text of more than {MAX_ANSWER_BYTES} bytes")
     try:
         text = _storable(body).decode("utf-8-sig")
         document: Json = json.loads(
@@ -261,7 +269,7 @@ def _plain(answer: Answer, max_bytes: int) -> bytes:
         if not stream.eof and len(body) <= max_bytes:
             raise ValueError("a compressed answer cut short")
     if len(body) > max_bytes:
-        raise ValueError(f"an answer of more than {max_bytes} bytes")
+        raise _TooLarge(f"an answer of more than {max_bytes} bytes")
     return body
 
 

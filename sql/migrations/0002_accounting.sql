@@ -18,6 +18,8 @@ CREATE TABLE sevdesk_config (
                (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1440)),
     datev_chart_of_accounts       text NOT NULL DEFAULT 'SKR03' CHECK (datev_chart_of_accounts IN ('SKR03', 'SKR04')),
     auto_transfer_invoices        boolean NOT NULL DEFAULT false,
+    -- Deal types and invoice numbers: what else is approved, another program publishes. null: the worker publishes all.
+    publish_only                  text[],
     is_connected                  boolean NOT NULL DEFAULT false,
     token_configured              boolean NOT NULL DEFAULT false,
     connected_by                  uuid,

@@ -43,7 +43,7 @@ WITH before AS (
         template_eb_ar = n.template_eb_ar, template_eb_sr = n.template_eb_sr, template_kop_ar = n.template_kop_ar,
         template_kop_sr = n.template_kop_sr, payment_sync_interval_minutes = n.payment_sync_interval_minutes,
         datev_chart_of_accounts = n.datev_chart_of_accounts, auto_transfer_invoices = n.auto_transfer_invoices,
-        is_connected = n.is_connected, connected_by = n.connected_by, updated_at = clock_timestamp()
+        publish_only = n.publish_only,        is_connected = n.is_connected, connected_by = n.connected_by, updated_at = clock_timestamp()
     FROM before b, jsonb_populate_record(NULL::sevdesk_config, to_jsonb(b) || :patch::jsonb) n
     WHERE EXISTS (SELECT FROM changes)
 ), moved AS (

@@ -43,3 +43,14 @@ SELECT i.id FROM billing_invoices i
 WHERE i.id > :after::uuid AND i.accounting_provider = 'sevdesk' AND i.accounting_sync_status = 'synced'
   AND NOT EXISTS (SELECT FROM sevdesk_documents d WHERE d.invoice_id = i.id AND d.kind = 'invoice_pdf')
 ORDER BY i.id LIMIT :most;
+
+-- name: published_by_other
+-- Approved invoices that another program publishes, by their number or sevDesk's id.
+SELECT i.id, i.invoice_number AS number, i.gross_amount AS gross, i.currency, i.issue_date AS day,
+       i.accounting_provider AS provider, i.accounting_sync_status AS sync_status, i.document_status, i.claim_status,
+       i.external_id, i.external_invoice_number, i.paid_amount, i.paid_at, i.cancelled_at
+FROM billing_invoices i CROSS JOIN sevdesk_config c LEFT JOIN deals d ON d.id = i.deal_id
+WHERE c.publish_only IS NOT NULL AND NOT (c.publish_only IS NULL OR d.deal_type = ANY (c.publish_only) OR i.invoice_number = ANY (c.publish_only))
+  AND (i.invoice_number = ANY (:names::text[]) OR i.external_id = ANY (:external_ids::text[]))
+  AND i.document_status = 'approved' AND i.accounting_sync_status NOT IN ('synced', 'cancelled')
+  AND coalesce(i.accounting_provider, 'sevdesk') = 'sevdesk';

@@ -15,6 +15,7 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
        i.skonto_percent, i.skonto_days,
        coalesce(CASE d.deal_type WHEN 'EB' THEN c.contact_person_eb WHEN 'KOP' THEN c.contact_person_kop END,
                 c.contact_person_id) AS contact_person_id,
+       NOT (c.publish_only IS NULL OR d.deal_type = ANY (c.publish_only) OR i.invoice_number = ANY (c.publish_only)) AS left_to_other,
        (clock_timestamp() AT TIME ZONE 'Europe/Berlin')::date AS today,
        ARRAY(SELECT (p.position, p.name, p.description, p.quantity, p.unit, p.unit_price, p.tax_rate)
              FROM billing_invoice_items p WHERE p.invoice_id = i.id ORDER BY p.position) AS items,

@@ -88,7 +88,8 @@ JOIN sevdesk_jobs j USING (job_id)
 LEFT JOIN billing_invoices i ON i.id = j.invoice_id;
 
 -- name: account^
-SELECT c.account_name, c.is_connected, c.token_configured, c.auto_transfer_invoices, c.payment_sync_interval_minutes,
+SELECT c.account_name, c.is_connected, c.token_configured, c.auto_transfer_invoices, c.publish_only,
+       c.payment_sync_interval_minutes,
        c.last_sync_at, extract(epoch FROM clock_timestamp() - c.last_sync_at)::float8 AS sync_age,
        (SELECT next_run_at FROM sevdesk_schedules WHERE name = 'payments') AS next_sync_at,
        c.account_id, c.other_account_id,
@@ -177,8 +178,10 @@ SELECT i.id, i.invoice_number, i.document_kind, i.document_status, i.claim_statu
        i.external_id, i.external_invoice_number, i.accounting_synced_at, i.updated_at,
        (SELECT coalesce(e.payload ->> 'channel', e.event_type) FROM billing_invoice_event_log e
         WHERE e.invoice_id = i.id AND e.event_type IN ('drafted', 'mailed', 'marked_sent', 'sent_by_hand', 'mail_bounced')
-        ORDER BY e.created_at DESC LIMIT 1) AS sending
-FROM billing_invoices i WHERE i.id = :invoice_id;
+        ORDER BY e.created_at DESC LIMIT 1) AS sending,
+       NOT (c.publish_only IS NULL OR d.deal_type = ANY (c.publish_only) OR i.invoice_number = ANY (c.publish_only)) AS left_to_other
+FROM billing_invoices i CROSS JOIN sevdesk_config c LEFT JOIN deals d ON d.id = i.deal_id
+WHERE i.id = :invoice_id;
 
 -- name: timeline
 -- Everything that happened to one invoice, from all tables. Contains personal data (recipients of mails), so it is
@@ -356,11 +359,13 @@ SELECT job_id, problem, problem_parameters, finished_at FROM (
 WHERE state = 'parked' AND problem IS NOT NULL;
 
 -- name: invoices_to_rehearse
--- Approved and not published, in the order of their days.
-SELECT id, invoice_number, document_kind, deal_id FROM billing_invoices
-WHERE document_status = 'approved' AND accounting_sync_status NOT IN ('synced', 'cancelled')
-  AND (:since::date IS NULL OR issue_date >= :since) AND (:until::date IS NULL OR issue_date <= :until)
-ORDER BY issue_date, invoice_number;
+-- Approved and not published, in the order of their days; without those that another program publishes.
+SELECT i.id, i.invoice_number, i.document_kind, i.deal_id
+FROM billing_invoices i CROSS JOIN sevdesk_config c LEFT JOIN deals d ON d.id = i.deal_id
+WHERE i.document_status = 'approved' AND i.accounting_sync_status NOT IN ('synced', 'cancelled')
+  AND (c.publish_only IS NULL OR d.deal_type = ANY (c.publish_only) OR i.invoice_number = ANY (c.publish_only))
+  AND (:since::date IS NULL OR i.issue_date >= :since) AND (:until::date IS NULL OR i.issue_date <= :until)
+ORDER BY i.issue_date, i.invoice_number;
 
 -- name: subjects_in_doubt
 -- Which of these a write is open on or was refused of, so that a dry run must look closer.

@@ -31,7 +31,9 @@ SELECT watermark FROM sevdesk_sync_state;
 UPDATE sevdesk_sync_state SET watermark = :watermark WHERE watermark IS NULL OR watermark < :watermark;
 
 -- name: start_run^
-INSERT INTO sevdesk_sync_runs (job_id, scope) VALUES (:job_id, :scope) RETURNING id, started_at;
+-- `shared`: another program publishes invoices too.
+INSERT INTO sevdesk_sync_runs (job_id, scope) VALUES (:job_id, :scope)
+RETURNING id, started_at, (SELECT publish_only IS NOT NULL FROM sevdesk_config) AS shared;
 
 -- name: count_page!
 UPDATE sevdesk_sync_runs SET pages = pages + 1, seen = seen + :seen, changed = changed + :changed WHERE id = :run_id;

@@ -56,7 +56,7 @@ LIES = (
     ),
     Lie(
         "a day begins at midnight in Greenwich",
-        "models.py",
+        "record.py",
         "return date.fromisoformat(value[:10]) if isinstance(value, str) and value",
         'return datetime.fromisoformat(value).astimezone(ZoneInfo("UTC")).date() if isinstance(value, str) and value',
         f"{TESTS}/test_models.py::test_dates_stay_berlin_days",

@@ -14,6 +14,7 @@ from pytest_httpx import HTTPXMock
 from sevdesk_client import bodies, errors
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.models import AddressDraft, ContactDraft, Invoice, MailDraft
+from sevdesk_client.wire import MAX_ANSWER_BYTES, MAX_VALUES
 from tests.client.samples import PDF, answer, invoice_draft
 from tests.sandbox.sandbox_client import NO_TLS, TOKEN
 
@@ -303,9 +304,33 @@ async def test_pdf_leaves_the_draft_alone(client: SevDeskClient, httpx_mock: HTT
 
 async def test_pdf_may_be_large(client: SevDeskClient, httpx_mock: HTTPXMock) -> None:
     """Larger than any other answer may be."""
-    large = PDF + b"x" * (20 * 2**20)
+    large = PDF + b"x" * (2 * MAX_ANSWER_BYTES)
     httpx_mock.add_response(content=large, headers={"content-type": "application/pdf"})
     assert (await client.get_pdf("1")).content == large
+
+
+@pytest.mark.parametrize("text", ["x" * 9_000, "&Auml;, " * 300], ids=["long", "of many values"])
+async def test_large_pages_come_in_parts(client: SevDeskClient, httpx_mock: HTTPXMock, text: str) -> None:
+    """Documents with long texts: each once, and as many requests as are needed."""
+    one = json.loads(answer("invoice_cancelled_contact_expanded"))["objects"]
+    book = [one | {"id": str(number), "footText": text} for number in range(1, 941)]
+
+    def page(request: httpx.Request) -> httpx.Response:
+        first = int(request.url.params["offset"])
+        return httpx.Response(200, json={"objects": book[first : first + int(request.url.params["limit"])]})
+
+    httpx_mock.add_callback(page, is_reusable=True)
+    found = await client.list_invoices(limit=1000)
+    assert sorted(int(invoice.id) for invoice in found) == list(range(1, 941))
+    assert {int(request.url.params["limit"]) for request in httpx_mock.get_requests()} == {1000, 500}
+
+
+async def test_endless_page_is_an_error(client: SevDeskClient, httpx_mock: HTTPXMock) -> None:
+    """An answer that is too large whatever is asked for ends after a few calls."""
+    httpx_mock.add_callback(lambda request: httpx.Response(200, content=b"[" * (MAX_VALUES + 1)), is_reusable=True)
+    with pytest.raises(errors.TooLarge):
+        await client.list_invoices(limit=1000)
+    assert len(httpx_mock.get_requests()) == 4
 
 
 async def test_mail_names_its_invoice(client: SevDeskClient, httpx_mock: HTTPXMock) -> None:

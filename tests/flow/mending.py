@@ -1,6 +1,7 @@
 """What a person does about a problem beside the commands that the advice names, and how its commands are read."""
 
 from collections.abc import Awaitable, Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 from flow.billing import time_to_day
@@ -72,6 +73,12 @@ def _there(act: str) -> Mend:
     return mend
 
 
+async def _payment_corrected(stage: Stage, job: Any) -> None:
+    """A person takes the amount back that nobody can have paid."""
+    for invoice in stage.sevdesk.sandbox.account.invoices.values():
+        invoice.paid = Decimal(0)
+
+
 # Where the advice asks for something of its own.
 async def _rules_kept(stage: Stage, job: Any) -> None:
     await control(stage.sevdesk, "PUT", "switches", {"e_invoice_faults": []})
@@ -88,6 +95,7 @@ MENDS: dict[str, Mend] = {
     "credit_note_invalid": _rules_kept,
     "credit_note_number_taken": _numbered_anew,
     "closed_without_payment": _open_there,
+    "payment_implausible": _payment_corrected,
     "receivable_invalid": _here("UPDATE billing_invoices SET gross_amount = 119"),
     "payment_state_conflict": _here("UPDATE billing_invoices SET claim_status = 'open'"),
     "invoice_value_unknown": _here("UPDATE billing_invoices SET document_kind = 'AR'"),

@@ -18,8 +18,8 @@ from flow.books import forget_calls, until
 from flow.conftest import RunWorker
 from flow.operators import Operator
 from flow.processes import worker_process
+from flow.signing import KEYS, signed
 from flow.test_privacy import MARK, PERSONAL, TEXTS, refuse_with_echo
-from flow.test_signed_jobs import KEYS, signed
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -73,7 +73,7 @@ async def test_given_trace_reaches_log_lines(
             if way == "outbox":
                 job_id = await billing.request("publish_invoice", invoice_id=invoice, traceparent=GIVEN)
             else:
-                token = {"signed": signed(job_id, "publish_invoice", payload)}
+                token = {"signed": signed(job_id, payload)}
                 await billing._enqueue("publish_invoice", token if way == "signed" else payload, job_id)
             job = await billing.ended(job_id)
             await until(lambda: is_logged(lines))

@@ -72,6 +72,10 @@ class Documents:
         if name:
             self._named[by][name] = (*self._named[by].get(name, ()), id)
 
+    def names(self) -> list[str]:
+        """All that may be an invoice number."""
+        return sorted({name for names in self._named.values() for name in names})
+
     def get(self, id: str | None) -> Document | None:
         """The document with this id."""
         return self._by_id.get(id or "")

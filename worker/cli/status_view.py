@@ -26,6 +26,8 @@ from worker.operator.rows import (
 from worker.operator.sevdesk_health import REFUSED_STEP, SevdeskHealth
 from worker.store.rows import Row
 
+MAX_NAMES = 10  # of publish_only
+
 STATES = [state for state in JobState if state not in ENDED]
 # Columns of the tables of jobs: title -> key of the row.
 RUNNING = {"for": "seconds", "kind": "kind", "invoice": "invoice_number", "attempt": "attempt", "worker": "worker",
@@ -74,6 +76,7 @@ def status_view(status: Status) -> RenderableType:
             *([("leader", Text(silent, "red"))] if (silent := silent_leader(status["leader"])) else []),
             ("sevDesk", _sevdesk(status["account"], status["redis"], status["workers"])),
             ("payment sync", _sync(status["account"])),
+            *_publishes_only(status["account"]),
             ("drift", _drift(status["last_reconciliation"])),
             ("DATEV", _export(status["export"])),
             ("on record", _on_record(status["about"])),
@@ -102,6 +105,15 @@ def needs_person(status: Status) -> bool:
     refused = health is not None and health.refused_for is not None
     seen = status["jobs"].get("parked") or status["notices"] or status["export"]
     return bool(seen or refused or other_account_seen(account) or (unfinished and not workers))
+
+
+def _publishes_only(account: AccountStatus) -> list[tuple[str, Text]]:
+    """A line if another program publishes, too."""
+    if (names := account["publish_only"]) is None:
+        return []
+    more = f", +{len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    shown = ", ".join(names[:MAX_NAMES]) or "nothing"
+    return [("publishes only", Text(f"{shown}{more}; another program publishes the rest"))]
 
 
 def _notices(notices: Mapping[str, int]) -> Text:

@@ -293,8 +293,24 @@ class Adopt(Payload):
     archive: bool = False
 
 
+def _split(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+# Deal types and invoice numbers, also as one text with commas. A change-over by single invoices names a few dozen.
+PublishOnly = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=100)], ...],
+    Field(max_length=1000),
+    BeforeValidator(_split, json_schema_input_type=list[str] | str),
+]
+
+
 class UpdateConfig(Payload):
-    """Change settings in `sevdesk_config`; fields that are left out stay, null clears a template or the person."""
+    """Change settings in `sevdesk_config`; fields that are left out stay.
+
+    null clears a template, a person or `publish_only`: the deal types and invoice numbers that this worker publishes,
+    while another program publishes the rest.
+    """
 
     template_eb_ar: TemplateId = None
     template_eb_sr: TemplateId = None
@@ -306,6 +322,7 @@ class UpdateConfig(Payload):
     payment_sync_interval_minutes: Annotated[int, Field(strict=True), AfterValidator(_interval)] = 10
     datev_chart_of_accounts: Literal["SKR03", "SKR04"] = "SKR03"
     auto_transfer_invoices: Annotated[bool, Field(strict=True)] = False
+    publish_only: PublishOnly | None = None
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:

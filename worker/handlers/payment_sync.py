@@ -12,6 +12,7 @@ import structlog
 from sevdesk_client.errors import NotFound
 from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.sending import Hits
+from worker.adopt import other_program
 from worker.domain import lifecycle
 from worker.domain.events import DeletedInSevdesk, Event, MissingInSevdesk, SentByHand
 from worker.domain.ledger import Change, Job
@@ -61,6 +62,7 @@ class Sync:
         self.missed = 0  # changes that the feed should have found and did not
         self.first_page_at: datetime | None = None  # by sevDesk's clock
         self.started_at: datetime | None = None
+        self.shared = False  # another program publishes invoices too
         self.written_since: set[str] = set()  # external ids of our invoices that were written since `started_at`
 
     async def run(self, payload: SyncPayments) -> Outcome:
@@ -224,7 +226,7 @@ class Sync:
 
     async def _begin(self, scope: str) -> StartedRunRow:
         run: StartedRunRow = await self.store.query("start_run", job_id=self.job.job_id, scope=scope)
-        self.started_at = run["started_at"]
+        self.started_at, self.shared = run["started_at"], run["shared"]
         return run
 
     async def _compare_pages(self, run_id: int, filters: Mapping[str, Any]) -> datetime | None:
@@ -242,7 +244,8 @@ class Sync:
         async with aclosing(pages.read_pages("GET /Invoice", fetch)) as found:
             async for page in found:
                 newest = newest or max((remote.update for remote in page if remote.update is not None), default=None)
-                await self._count_page(run_id, page, await self._record_page(page))
+                linked = await other_program.take_over(self.store, self.job, page) if self.shared else 0
+                await self._count_page(run_id, page, linked + await self._record_page(page))
         return newest
 
     async def _count_page(self, run_id: int, page: list[SevInvoice], changed: int) -> None:

@@ -286,6 +286,9 @@ def _unpublished(situation: Situation, row: InvoiceHeadRow, status: str) -> Diag
         return _invoice(row, cause, "Approve it in the billing system.")
     if row["document_status"] == "cancelled":
         return _invoice(row, "The billing system cancelled it before it was published.", NOTHING)
+    if row["left_to_other"] and status in ("queued", "not_synced"):
+        left = problem("left_to_other_program", number=row["invoice_number"])
+        return _invoice(row, left.cause(), left.next_step())
     if status == "queued" or (status == "not_synced" and situation.account["auto_transfer_invoices"]):
         asked = "marked as queued" if status == "queued" else "approved, and invoices are transferred by themselves"
         cause = f"It is {asked}, but no job exists yet."

@@ -16,6 +16,7 @@ class AccountRow(TypedDict):
     is_connected: bool
     token_configured: bool
     auto_transfer_invoices: bool
+    publish_only: list[str] | None  # deal types and invoice numbers; None: the worker publishes all
     payment_sync_interval_minutes: int
     last_sync_at: datetime | None
     sync_age: float | None
@@ -78,6 +79,7 @@ class InvoiceHeadRow(TypedDict):
     accounting_synced_at: datetime | None
     updated_at: datetime
     sending: str | None  # the channel or else the type of the latest event about sending
+    left_to_other: bool  # another program publishes it (publish_only)
 
 
 class WaitingJobRow(TypedDict):

@@ -73,6 +73,9 @@ async def _wrong_tax_rule(context: StepContext, account: SevdeskAccount) -> list
 
 
 def _why_not_publishable(context: StepContext) -> Parked | Rejected | None:
+    begun = context.open_intent is not None or context.draft_sha256 is not None
+    if context.left_to_other and not begun:
+        return Rejected(problem("left_to_other_program", number=context.invoice.number))
     invoice, status = context.invoice, context.handback.document_status
     cancelled = context.handback.claim_status is ClaimStatus.CANCELLED
     if cancelled or (status is not DocumentStatus.APPROVED and not _document_lost(context)):

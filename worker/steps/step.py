@@ -121,6 +121,7 @@ class StepContext:
     changes_told: frozenset[str]  # `ChangedAfterPublication.columns` of the document's events
     warned: frozenset[str]  # codes of the checks that have warned about the invoice before
     link: ContactLink | None
+    left_to_other: bool  # another program publishes the invoice (publish_only)
     template_id: str | None
     contact_person_id: str | None
     document_header: str  # template with {kind} and {number}

@@ -122,10 +122,11 @@ class OpenIntentRow(TypedDict):
 
 
 class StartedRunRow(TypedDict):
-    """`start_run`: a payment sync that has begun."""
+    """`start_run`: a payment sync that has begun. `shared`: another program publishes invoices too (publish_only)."""
 
     id: int
     started_at: datetime
+    shared: bool
 
 
 class FinishedRunRow(TypedDict):

@@ -246,7 +246,11 @@ CREATE INDEX ON public."Invoice" (("updatedAt" AT TIME ZONE 'UTC'))
     WHERE (CASE "documentStatus" WHEN 'DRAFT' THEN 'draft' WHEN 'APPROVED' THEN 'approved' WHEN 'SENT' THEN 'sent'
                 WHEN 'CANCELLED' THEN 'cancelled' END) = 'approved'
       AND "accountingSyncStatus" IN ('queued', 'not_synced');
-CREATE INDEX ON public."Invoice" ("issueDate") WHERE "externalInvoiceNumber" IS NOT NULL;
+CREATE INDEX ON public."Invoice" ("issueDate");
+CREATE INDEX ON public."Invoice" ("issueDate")
+    WHERE (CASE "claimStatus" WHEN 'OPEN' THEN 'open' WHEN 'PARTIALLY_PAID' THEN 'partially_paid' WHEN 'PAID' THEN 'paid'
+                WHEN 'CANCELLED' THEN 'cancelled' END) IN ('open', 'partially_paid')
+      AND "externalInvoiceNumber" IS NOT NULL;
 CREATE INDEX ON public."Invoice" (("paidAt" AT TIME ZONE 'UTC')) WHERE ("paidAt" AT TIME ZONE 'UTC') IS NOT NULL;
 CREATE INDEX ON public."InvoiceEvent" ("invoiceId", ("createdAt" AT TIME ZONE 'UTC'));
 CREATE INDEX ON public."InvoiceEvent" (("payload" ->> 'paid_on'), ("createdAt" AT TIME ZONE 'UTC'))

@@ -27,6 +27,12 @@ async def not_approved(stage: Stage) -> Any:
     return await publish(stage, await stage.billing.usual_invoice(document_status="draft"))
 
 
+@provokes("left_to_other_program")
+async def published_by_another_program(stage: Stage) -> Any:
+    await stage.billing.db.execute("UPDATE sevdesk_config SET publish_only = '{KOP}'")
+    return await publish(stage, await stage.billing.usual_invoice())
+
+
 @provokes("approval_withdrawn", status="draft")
 async def withdrawn_during_a_lost_write(stage: Stage) -> Any:
     invoice = await stage.billing.usual_invoice()

@@ -16,6 +16,14 @@ ENTRIES = (
           "Rechnung {number} ist im Stand {status}; nur freigegebene (approved) Rechnungen werden veröffentlicht, und "
           "ein Schreibvorgang in sevDesk mit unbekanntem Ausgang ist noch offen.",
           f"Sie wieder freigeben, {ERNEUT} Oder sie stornieren: beides findet, was in sevDesk steht."),
+    entry("left_to_other_program", Actor.WORKER,
+          "Another program publishes invoice {number}: the setting publish_only names neither it nor its deal's type.",
+          "Nothing to do: when the other program has published it, the next payment sync takes it over. To publish it "
+          "here, add it to publish_only (docs/operating.md), then ask again with a new job.",
+          "Rechnung {number} veröffentlicht ein anderes Programm: publish_only nennt weder sie noch ihren Deal-Typ.",
+          "Nichts zu tun: hat das andere Programm sie veröffentlicht, übernimmt sie der nächste Zahlungsabgleich. Soll "
+          "sie hier veröffentlicht werden, sie in publish_only aufnehmen (docs/operating.md) und einen neuen Auftrag "
+          "stellen."),
     entry("invoice_value_unknown", Actor.BILLING,
           "{column} of invoice {invoice_id} holds a value that the worker does not know.",
           f"Correct it in the billing system (sql/billing/tables.sql lists the values), {RETRY}",

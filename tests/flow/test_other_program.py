@@ -1,0 +1,110 @@
+"""Another program publishes into the same account, each its own invoices."""
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flow.billing import Billing
+from flow.books import calls, forget_calls, until
+from flow.old_world import Customer, OldWorld
+from flow.operators import Operator
+
+from sevdesk_client.sandbox.endpoints import paying
+from sevdesk_client.sandbox.http.server import Running
+from worker.maintenance import maintenance
+from worker.settings import Settings
+
+
+async def others(billing: Billing) -> UUID:
+    """An invoice that the other program publishes: its deal is of the other type."""
+    return await billing.invoice(await billing.deal(await billing.company(), deal_type="KOP"))
+
+
+async def publish_there(billing: Billing, sevdesk: Running, invoice: UUID, gross: Decimal) -> Any:
+    """What the other program makes of it: without our marker, with our number in the header."""
+    row = await billing.row(invoice)
+    world = OldWorld(sevdesk.sandbox.account, Random(1))
+    customer = Customer(row["id"], row["deal_id"], [world.contact("Firma")], None)
+    return world.document(customer, gross, row["issue_date"], "AR-1", header=f"Rechnung {row['invoice_number']}")
+
+
+@pytest.fixture
+async def shared(billing: Billing, worker: object) -> None:
+    """The worker publishes what belongs to deals of type EB."""
+    job = await billing.do("update_config", publish_only=["EB"])
+    assert job["state"] == "done"
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is approved is looked for every tenth of a second."""
+    monkeypatch.setattr(maintenance, "MISSING_SECONDS", 0.1)
+
+
+async def test_each_program_publishes_its_own(
+    impatient: None, billing: Billing, shared: None, sevdesk: Running
+) -> None:
+    """What is not ours is neither asked for nor published; asked for by hand, it is rejected without a call."""
+    other, ours = await others(billing), await billing.usual_invoice()
+    await billing.do("update_config", auto_transfer_invoices=True)
+
+    async def ours_is_published() -> bool:
+        return bool((await billing.row(ours))["accounting_sync_status"] == "synced")
+
+    await until(ours_is_published)
+    assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_jobs WHERE invoice_id = $1", other) == 0
+    await forget_calls(sevdesk)
+    job = await billing.do("publish_invoice", invoice_id=other)
+    assert (job["state"], job["problem"]) == ("rejected", "left_to_other_program")
+    assert await calls(sevdesk) == []
+    assert (await billing.row(other))["accounting_sync_status"] == "not_synced"
+
+
+async def test_sync_takes_over_what_the_other_published(billing: Billing, shared: None, sevdesk: Running) -> None:
+    """Linked by its number in the header, with its payment; publishing it again writes nothing."""
+    other = await others(billing)
+    there = await publish_there(billing, sevdesk, other, Decimal("119.00"))
+    paying.pay(sevdesk.sandbox.account, there, Decimal("119.00"), date.today(), closes=True)
+    assert (await billing.do("sync_payments"))["state"] == "done"
+    row = await billing.row(other)
+    assert (row["external_id"], row["external_invoice_number"]) == (str(there.id), "AR-1")
+    assert (row["accounting_sync_status"], row["claim_status"]) == ("synced", "paid")
+    assert (await billing.events(other))[0] == "adopted"
+    await forget_calls(sevdesk)
+    await billing.do("publish_invoice", invoice_id=other)
+    assert not [call for call in await calls(sevdesk) if not call.startswith("GET")]
+
+
+async def test_other_sum_is_no_match(billing: Billing, shared: None, sevdesk: Running) -> None:
+    """A document that names the invoice over another sum is left alone."""
+    other = await others(billing)
+    await publish_there(billing, sevdesk, other, Decimal("120.00"))
+    assert (await billing.do("sync_payments"))["state"] == "done"
+    assert (await billing.row(other))["external_id"] is None
+
+
+async def test_operator_reads_who_publishes(billing: Billing, shared: None, settings: Settings, tmp_path: Path) -> None:
+    """`why`, `status` and `rehearse` say it, and nobody has anything to do."""
+    operator = Operator(settings, tmp_path)
+    other = await others(billing)
+    code, out, _ = await operator.run("why", str(other))
+    assert code == 0 and "Another program publishes invoice" in " ".join(out.split())
+    code, out, _ = await operator.run("status")
+    assert code == 0 and "publishes only" in out and "EB; another program" in out
+    code, out, _ = await operator.run("rehearse", "--json")
+    assert code == 0 and str(other) not in out
+
+
+async def test_all_is_ours_again(billing: Billing, shared: None) -> None:
+    """A number may be named instead of a type; without the setting everything is published here."""
+    first, second = await others(billing), await others(billing)
+    number = (await billing.row(first))["invoice_number"]
+    await billing.do("update_config", publish_only=f"EB, {number}")
+    assert (await billing.do("publish_invoice", invoice_id=first))["state"] == "done"
+    assert (await billing.do("publish_invoice", invoice_id=second))["problem"] == "left_to_other_program"
+    await billing.do("update_config", publish_only=None)
+    assert (await billing.do("publish_invoice", invoice_id=second))["state"] == "done"
