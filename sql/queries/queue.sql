@@ -95,7 +95,8 @@ SELECT again.*, pg_notify('sevdesk_requests', job_id) FROM again;
 -- Ends jobs that their producer took back, of those that have not been started. Call promote with their order keys.
 WITH dismissed AS (
     UPDATE sevdesk_jobs
-    SET state = 'dismissed', payload = payload - '{subject,text}'::text[], dismissed_by = 'producer',
+    SET state = 'dismissed', dismissed_by = 'producer',
+        payload = payload - CASE kind WHEN 'mail_bounced' THEN '{email,reason}' ELSE '{subject,text}' END::text[],
         dismissed_reason = 'Taken back through arq before it started.',
         problem = NULL, problem_parameters = NULL, error = NULL, next_step = NULL, not_before = NULL,
         finished_at = clock_timestamp(), updated_at = clock_timestamp()
@@ -109,7 +110,8 @@ RETURNING q.job_id, q.kind, q.order_key, d.invoice_id;
 -- Ends a parked job for good; null if it is not parked, or asks about a write of which nobody knows yet.
 WITH dismissed AS (
     UPDATE sevdesk_jobs j
-    SET state = 'dismissed', payload = payload - '{subject,text}'::text[], dismissed_by = :by, dismissed_reason = :reason, finished_at = clock_timestamp(),
+    SET state = 'dismissed', dismissed_by = :by, dismissed_reason = :reason, finished_at = clock_timestamp(),
+        payload = payload - CASE kind WHEN 'mail_bounced' THEN '{email,reason}' ELSE '{subject,text}' END::text[],
         updated_at = clock_timestamp()
     WHERE job_id = :job_id AND state = 'parked'
       AND NOT EXISTS (SELECT FROM sevdesk_intents i WHERE i.job_id = j.job_id AND i.closed_at IS NULL)

@@ -1,6 +1,7 @@
 """A person lets go of parked jobs, or takes several up again: by name or by condition, with who and why on record."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,12 @@ async def test_conditions_choose_jobs(billing: Billing, worker: object, operator
     await asyncio.gather(*(billing.until_state(job_id, "parked") for job_id in (*differing, too_early)))
     assert (await operator.json("dismiss", "--code", code, "--reason", "Written off."))["dismissed"] == differing
     assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_jobs WHERE state = 'parked'") == 1
+
+
+async def test_dismissed_report_keeps_no_address(billing: Billing, worker: object, operator: Operator) -> None:
+    """A bounced mail's address and reason are personal, and leave the payload however the job ends."""
+    invoice = await billing.usual_invoice()
+    job = await billing.do("mail_bounced", invoice_id=invoice, email="anna@example.com", reason="550 Anna is gone")
+    assert (job["state"], job["problem"]) == ("parked", "invoice_not_published")
+    assert (await operator.run("dismiss", job["job_id"], "--reason", "Wrong invoice."))[0] == 0
+    assert json.loads((await billing.job(job["job_id"]))["payload"]) == {"invoice_id": str(invoice)}

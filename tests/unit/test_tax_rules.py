@@ -268,8 +268,8 @@ def test_message_names_its_paragraph(code: str) -> None:
     ("country", "zip_code"),
     [
         ("DE", "27498"), ("DE", "78266"), ("ES", "35001"), ("ES", "38 400"), ("ES", "51001"), ("ES", "52001"),
-        ("FI", "22100"), ("FR", "97110"), ("FR", "97200"), ("FR", "97300"), ("FR", "97400"), ("FR", "97600"), ("GR", "630 86"),
-        ("IT", "22061"), ("IT", "23041"),
+        ("FI", "22100"), ("FR", "97110"), ("FR", "97200"), ("FR", "97300"), ("FR", "97400"), ("FR", "97600"),
+        ("GR", "630 86"), ("IT", "22061"), ("IT", "23041"),
     ],
 )  # fmt: skip
 def test_some_territories_lie_outside(country: str, zip_code: str) -> None:
