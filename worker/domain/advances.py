@@ -159,10 +159,9 @@ def findings(invoice: Invoice, form: FinalInvoiceForm, others: Iterable[DealInvo
     if not found.deducts and not found.agrees:
         return [problem("advances_not_deducted", **listed)]
     problems = [] if found.agrees else [problem("advances_differ", rates="; ".join(map(str, found.rates)), **listed)]
-    if taxes := "; ".join(
-        rate.taxes for rate in found.rates if rate.advances_tax != rate.deducted_tax and found.agrees
-    ):
-        problems.append(problem("advance_tax_differs", number=invoice.number, taxes=taxes))
+    taxes = [rate.taxes for rate in found.rates if rate.advances_tax != rate.deducted_tax]
+    if found.agrees and taxes:
+        problems.append(problem("advance_tax_differs", number=invoice.number, taxes="; ".join(taxes)))
     if invoice.is_e_invoice and any(rate.deducted for rate in found.rates):
         problems.append(problem("e_invoice_deducts_advances", number=invoice.number))
     return problems
