@@ -1,4 +1,4 @@
-"""The next step of a problem that no job has met yet. Pure."""
+"""The next step of a problem that no job has met yet."""
 
 import re
 

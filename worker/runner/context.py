@@ -17,6 +17,7 @@ from worker.domain.invoice import (
     Cancellation,
     CreditNote,
     FinalInvoiceForm,
+    Handback,
     Invoice,
     Item,
     Party,
@@ -54,9 +55,7 @@ async def load_context(
     associations = tuple(Association(*columns) for columns in row["associations"])
     document = _document(row["document"])
     parties = await _parties(store, *_candidates(invoice, associations, document))
-    handback = handback_of(row)
-    if handback.sync_status is SyncStatus.SYNCED and handback.external_id is None:
-        raise MissingId(row)
+    handback = _handback(row)
     recipient = recipient_now = resolve(invoice, associations, parties)
     if document is not None and handback.sync_status in (SyncStatus.SYNCED, SyncStatus.CANCELLED):
         recipient = addressed_to((document.party_kind, document.party_id), parties)
@@ -64,8 +63,9 @@ async def load_context(
     publishing = isinstance(payload, PublishInvoice) and handback.sync_status is not SyncStatus.SYNCED
     sevdesk_type = _sevdesk_type(row, settings)  # raises before anything looks at the kind
     form = _final_invoice_form(payload, row, settings)
-    cancelled_advance = isinstance(payload, CancelInvoice) and invoice.document_kind == ADVANCE
-    deal_invoices = await _deal_invoices(store, job, invoice) if publishing or cancelled_advance else ()
+    deal_invoices = (
+        await _deal_invoices(store, job, invoice) if publishing or _cancels_advance(payload, invoice) else ()
+    )
     since, by_duty = None, bool(document and document.content.get("e_invoice_by_duty"))
     if publishing and isinstance(recipient, Recipient):
         deducts = form is FinalInvoiceForm.DEDUCT and bool(deal_invoices)
@@ -100,6 +100,18 @@ async def load_context(
         credit_notes=tuple(_credit_note(each) for each in row["credit_notes"] or ()),
         credit_number_use=lambda number: store.query("credit_number_use", number=number, invoice_id=invoice_id),
     )
+
+
+def _handback(row: Row) -> Handback:
+    handback = handback_of(row)
+    if handback.sync_status is SyncStatus.SYNCED and handback.external_id is None:
+        raise MissingId(row)
+    return handback
+
+
+def _cancels_advance(payload: Payload, invoice: Invoice) -> bool:
+    """Whether the job cancels an advance: the final invoices of its deal may account for it."""
+    return isinstance(payload, CancelInvoice) and invoice.document_kind == ADVANCE
 
 
 def _duty(
