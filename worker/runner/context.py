@@ -63,9 +63,7 @@ async def load_context(
     publishing = isinstance(payload, PublishInvoice) and handback.sync_status is not SyncStatus.SYNCED
     sevdesk_type = _sevdesk_type(row, settings)  # raises before anything looks at the kind
     form = _final_invoice_form(payload, row, settings)
-    deal_invoices = (
-        await _deal_invoices(store, job, invoice) if publishing or _cancels_advance(payload, invoice) else ()
-    )
+    deal_invoices = await _deal_invoices(store, job, invoice) if publishing or _cancels(payload, invoice) else ()
     since, by_duty = None, bool(document and document.content.get("e_invoice_by_duty"))
     if publishing and isinstance(recipient, Recipient):
         deducts = form is FinalInvoiceForm.DEDUCT and bool(deal_invoices)
@@ -109,8 +107,8 @@ def _handback(row: Row) -> Handback:
     return handback
 
 
-def _cancels_advance(payload: Payload, invoice: Invoice) -> bool:
-    """Whether the job cancels an advance: the final invoices of its deal may account for it."""
+def _cancels(payload: Payload, invoice: Invoice) -> bool:
+    """Whether the job is to cancel an advance: the final invoices of its deal may account for it."""
     return isinstance(payload, CancelInvoice) and invoice.document_kind == ADVANCE
 
 
