@@ -88,14 +88,6 @@ async def test_mail_survives_a_paid_amount(billing: Billing, worker: object, sev
     assert (job["state"], job["error"]) == ("done", None) and len(await mails(sevdesk)) == 1
 
 
-async def test_cancelled_invoice_is_not_approved_again(billing: Billing, worker: object) -> None:
-    """Cancelled by a job: approving it is no way out, and nobody is told so."""
-    invoice = await billing.usual_invoice()
-    assert (await billing.do("cancel_invoice", invoice_id=invoice, reason="wrong"))["state"] == "done"
-    job = await billing.do("publish_invoice", invoice_id=invoice)
-    assert (job["state"], job["problem"]) == ("rejected", "invoice_cancelled")
-
-
 async def test_refund_leaves_no_draft(billing: Billing, worker: object, sevdesk: Running) -> None:
     """The job that waited with sevDesk's draft is dismissed when the refund finishes that draft: none is left."""
     invoice = await published(billing, sevdesk)

@@ -80,8 +80,6 @@ def _why_not_publishable(context: StepContext) -> Parked | Rejected | None:
     cancelled = context.handback.claim_status is ClaimStatus.CANCELLED
     if cancelled or (status is not DocumentStatus.APPROVED and not _document_lost(context)):
         about = {"number": invoice.number, "status": "cancelled" if cancelled else status.value}
-        if context.open_intent is None and context.handback.sync_status is SyncStatus.CANCELLED:
-            return Rejected(problem("invoice_cancelled", number=invoice.number))
         if context.open_intent is None:
             return Rejected(problem("invoice_not_approved", **about))
         # A rejected job is never run again, so nothing would find out whether the open write happened.

@@ -6,9 +6,11 @@ ENTRIES = (
     # -- whether it may go out
     entry("invoice_not_approved", Actor.BILLING,
           "Invoice {number} is {status}; only approved invoices are published.",
-          "Approve the invoice in the billing system, then ask again with a new job.",
+          "Approve the invoice in the billing system, then ask again with a new job. A cancelled one stays so: issue a "
+          "new invoice if one is owed.",
           "Rechnung {number} ist im Stand {status}; nur freigegebene (approved) Rechnungen werden veröffentlicht.",
-          "Die Rechnung im Abrechnungssystem freigeben, dann mit einem neuen Auftrag erneut anfordern."),
+          "Die Rechnung im Abrechnungssystem freigeben, dann mit einem neuen Auftrag erneut anfordern. Eine stornierte "
+          "bleibt storniert: ist etwas zu berechnen, eine neue ausstellen."),
     entry("approval_withdrawn", Actor.BILLING,
           "Invoice {number} is {status}; only approved invoices are published, and a write to sevDesk whose outcome is "
           "unknown is still open.",
