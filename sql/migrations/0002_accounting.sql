@@ -156,6 +156,8 @@ CREATE TABLE sevdesk_cancellations (
 );
 
 CREATE INDEX sevdesk_cancellations_day ON sevdesk_cancellations (document_day);
+CREATE INDEX sevdesk_cancellations_credit_number ON sevdesk_cancellations (cancellation_number)
+    WHERE kind = 'credit_note' AND NOT is_draft;
 
 -- Credit notes over parts of an invoice, one for each job that asked for one.
 CREATE TABLE sevdesk_credit_notes (
@@ -178,3 +180,4 @@ CREATE TABLE sevdesk_credit_notes (
 );
 CREATE INDEX sevdesk_credit_notes_invoice ON sevdesk_credit_notes (invoice_id);
 CREATE INDEX sevdesk_credit_notes_day ON sevdesk_credit_notes (document_day) WHERE status = 'finalized';
+CREATE INDEX sevdesk_credit_notes_number ON sevdesk_credit_notes (credit_note_number) WHERE status = 'finalized';

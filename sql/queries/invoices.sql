@@ -87,17 +87,19 @@ CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM sevdesk_restores r JOIN sevdesk_j
                                    WHERE j.job_id = :job_id) AS restored) o
 WHERE i.id = :invoice_id;
 
--- name: credit_note_numbers
--- The numbers of credit notes: of those on record as finished, and of those that are being finished for other invoices.
-SELECT number, bool_or(finished) AS finished FROM (
-    SELECT summary ->> 'credit_note_number' AS number, closed_at IS NOT NULL AS finished FROM sevdesk_intents
-    WHERE action = 'finalize_credit_note' AND (closed_at IS NULL OR outcome IN ('done', 'found_done'))
+-- name: credit_number_use$
+-- Whether a credit note has this number: true if one on record is finished with it, false if one of another invoice is
+-- being finished with it, null if none.
+SELECT bool_or(finished) FROM (
+    SELECT closed_at IS NOT NULL AS finished FROM sevdesk_intents
+    WHERE summary ->> 'credit_note_number' = :number
+      AND action = 'finalize_credit_note' AND (closed_at IS NULL OR outcome IN ('done', 'found_done'))
       AND (closed_at IS NOT NULL OR subject <> 'invoice:' || :invoice_id::uuid)
     UNION ALL
-    SELECT credit_note_number, true FROM sevdesk_credit_notes WHERE status = 'finalized'
+    SELECT true FROM sevdesk_credit_notes WHERE credit_note_number = :number AND status = 'finalized'
     UNION ALL
-    SELECT cancellation_number, true FROM sevdesk_cancellations WHERE kind = 'credit_note' AND NOT is_draft) n
-WHERE number IS NOT NULL GROUP BY number;
+    SELECT true FROM sevdesk_cancellations
+    WHERE cancellation_number = :number AND kind = 'credit_note' AND NOT is_draft) n;
 
 -- name: load_deal_invoices
 -- The other invoices of a deal, of these kinds, that are published and not cancelled, or that a job is publishing; an

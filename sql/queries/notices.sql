@@ -14,6 +14,27 @@ FROM (SELECT * FROM sevdesk_notices
 JOIN billing_invoices i ON i.id = n.invoice_id
 ORDER BY n.opened_at DESC;
 
+-- name: notice_left_draft$
+-- Opens a notice if a job was dismissed or rejected while the draft of a credit note that it made lies in sevDesk, which
+-- nobody deletes then. Returns sevDesk's id of that draft.
+WITH draft AS (
+    SELECT j.invoice_id, k.external_id FROM sevdesk_jobs j JOIN sevdesk_credit_notes k USING (invoice_id, job_id)
+    WHERE j.job_id = :job_id AND j.state IN ('dismissed', 'rejected') AND k.status = 'drafted'
+    UNION ALL
+    SELECT j.invoice_id, c.cancellation_external_id FROM sevdesk_jobs j JOIN sevdesk_cancellations c USING (invoice_id)
+    WHERE j.job_id = :job_id AND j.state IN ('dismissed', 'rejected') AND j.kind = 'cancel_invoice' AND c.is_draft
+), noticed AS (
+    INSERT INTO sevdesk_notices (invoice_id, code, parameters)
+    SELECT invoice_id, 'credit_draft_left', jsonb_build_object('ids', external_id) FROM draft
+    ON CONFLICT (invoice_id, code) DO UPDATE
+    SET parameters = CASE WHEN sevdesk_notices.closed_at IS NULL  -- one draft more
+                          THEN jsonb_build_object('ids', concat_ws(', ', sevdesk_notices.parameters ->> 'ids',
+                                                                   excluded.parameters ->> 'ids'))
+                          ELSE excluded.parameters END,
+        opened_at = excluded.opened_at, closed_at = NULL
+)
+SELECT external_id FROM draft;
+
 -- name: acknowledge_notices
 -- A person closes the open notices of an invoice, which the event log keeps. Returns their codes.
 WITH closed AS (

@@ -118,6 +118,9 @@ MENDS: dict[str, Mend] = {
     "marker_ambiguous": _there("delete"),
     "marked_invoice_differs": _there("delete"),
     "credit_note_not_for_advance": _there("unlink"),
+    "sevdesk_id_missing": _here("""
+        UPDATE billing_invoices i SET external_id = e.payload ->> 'external_id' FROM billing_invoice_event_log e
+        WHERE e.invoice_id = i.id AND e.event_type = 'finalized'"""),
     "contact_gone": _here("DELETE FROM sevdesk_contacts"),
 }
 

@@ -20,6 +20,7 @@ CHOICES = {
     "mass_change": "--as confirmed",
     "not_our_document": "--as confirmed",
     "recipient_changed": "--as confirmed",
+    "status_forbids_sending": "enqueue cancel_invoice",
     "e_invoice_differs": "--as confirmed",
     "export_start_unknown": "--as not-done",
     "credit_note_draft": "enqueue cancel_invoice",

@@ -25,8 +25,13 @@ def delete_by_hand(office: Office) -> None:
 async def left_as_draft(office: Office) -> None:
     """A job that gave up after it saved its draft over a half; sevDesk is known not to have finished it."""
     await published(office)
+    await gives_up(office)
+
+
+async def gives_up(office: Office) -> None:
+    """The same, of a published invoice."""
     job = await credit(office, HALF, Trouble("dropped", 1, blind=True))
-    assert job["state"] == "parked" and len(office.account.credit_notes) == 1
+    assert job["state"] == "parked"
     closing = "UPDATE sevdesk_intents SET closed_at = now(), outcome = 'found_not_done' WHERE closed_at IS NULL"
     await office.billing.db.execute(closing)
 
@@ -106,3 +111,46 @@ async def test_draft_waits_for_unlinked_payment(office: Office) -> None:
     assert [each.status for each in office.account.credit_notes.values()] == [100]
     pay(office, "119")
     assert (await retried(office, job))["state"] == "done"
+
+
+async def notices(office: Office) -> dict[str, str]:
+    """The open notices about drafts that were left: code -> sevDesk's ids."""
+    rows = await office.store.query("open_notices", invoice_id=office.invoice, most=9)
+    return {row["code"]: row["parameters"]["ids"] for row in rows if row["code"] == "credit_draft_left"}
+
+
+async def test_dismissed_jobs_name_their_drafts(office: Office) -> None:
+    """What they leave in sevDesk is noticed of the invoice, one after the other, until a person has deleted it."""
+    await left_as_draft(office)
+    await gives_up(office)
+    first, second = map(str, office.account.credit_notes)
+    one, two = await office.parked()
+    about = {"by": "Anna", "reason": "Twice."}
+    assert await office.store.dismiss(one["job_id"], **about) == (True, first)
+    assert await notices(office) == {"credit_draft_left": first}
+    assert await office.store.dismiss(two["job_id"], **about) == (True, second)
+    assert await notices(office) == {"credit_draft_left": f"{first}, {second}"}
+    assert await office.store.dismiss(two["job_id"], **about) == (False, None)
+    await office.store.query("acknowledge_notices", invoice_id=office.invoice, by="Anna", reason="Deleted.")
+    assert await notices(office) == {}
+
+
+async def test_dismissed_refund_names_its_draft(office: Office) -> None:
+    """The credit note over the whole invoice that sevDesk made instead of a cancellation."""
+    await published(office)
+    job = await do(office, "cancel_invoice", reason="returned")
+    assert (job["state"], job["problem"]) == ("parked", "credit_note_draft")
+    [draft] = map(str, office.account.credit_notes)
+    assert await office.store.dismiss(job["job_id"], by="Anna", reason="Kept.") == (True, draft)
+    assert await notices(office) == {"credit_draft_left": draft}
+
+
+async def test_withdrawn_right_names_the_draft(office: Office) -> None:
+    """Whoever asked may no longer: the job is rejected before its steps, which would have deleted the draft."""
+    await left_as_draft(office)
+    [draft] = map(str, office.account.credit_notes)
+    [job] = await office.parked()
+    await office.billing.db.execute("UPDATE sevdesk_jobs SET requested_by = $1", await office.billing.person())
+    job = await retried(office, job)
+    assert (job["state"], job["problem"]) == ("rejected", "requester_not_internal")
+    assert await notices(office) == {"credit_draft_left": draft}

@@ -82,9 +82,18 @@ async def test_conditions_choose_jobs(billing: Billing, worker: object, operator
     assert await operator.json("jobs", "--until", "2020-01-01") == []
     assert len(await operator.json("jobs", "--since", "2020-01-01", "--kind", "send_invoice")) == 1
     assert await operator.json("dismiss", "--code", code, "--older", "1h", "--reason", "Old.") == {
-        "dismissed": [], "asking": [],
+        "dismissed": [], "asking": [], "drafts_left": {},
     }  # fmt: skip
     assert await operator.json("retry", "--kind", "send_invoice") == {"retried": [too_early]}
     await asyncio.gather(*(billing.until_state(job_id, "parked") for job_id in (*differing, too_early)))
     assert (await operator.json("dismiss", "--code", code, "--reason", "Written off."))["dismissed"] == differing
     assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_jobs WHERE state = 'parked'") == 1
+
+
+async def test_dismissed_report_keeps_no_address(billing: Billing, worker: object, operator: Operator) -> None:
+    """A bounced mail's address and reason are personal, and leave the payload however the job ends."""
+    invoice = await billing.usual_invoice()
+    job = await billing.do("mail_bounced", invoice_id=invoice, email="anna@example.com", reason="550 Anna is gone")
+    assert (job["state"], job["problem"]) == ("parked", "invoice_not_published")
+    assert (await operator.run("dismiss", job["job_id"], "--reason", "Wrong invoice."))[0] == 0
+    assert json.loads((await billing.job(job["job_id"]))["payload"]) == {"invoice_id": str(invoice)}

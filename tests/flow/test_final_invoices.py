@@ -333,3 +333,21 @@ async def test_preview_shows_the_reckoning(
     assert listed["sums"] == {"net": "100.00", "tax": "19.00", "gross": "119.00"}
     shown = await operator.json("preview", str(wrong), "--offline", FINAL_INVOICE_FORM="remainder")
     assert shown["problem"] is None and shown["final_invoice_form"] == "remainder"
+
+
+async def test_cancelled_advance_names_its_final(billing: Billing, worker: object) -> None:
+    """It deducts an advance that no longer exists; one that came after it is cancelled without a word."""
+    deal = await billing.deal(await billing.company())
+    early = await billing.invoice(deal)
+    assert (await billing.do("publish_invoice", invoice_id=early))["state"] == "done"
+    sums = {"net_amount": "900", "tax_amount": "171", "gross_amount": "1071"}
+    positions = (("10", "100", "19"), ("-4", "25", "19"))
+    final = await billing.invoice(deal, document_kind="SR", items=positions, invoice_number="SR-1", **sums)
+    assert (await billing.do("publish_invoice", invoice_id=final))["state"] == "done"
+    late = await billing.invoice(deal)
+    assert (await billing.do("publish_invoice", invoice_id=late))["state"] == "done"
+    for advance in (early, late):
+        assert (await billing.do("cancel_invoice", invoice_id=advance, reason="wrong"))["state"] == "done"
+    query = "SELECT invoice_id, code, parameters ->> 'finals' AS finals FROM sevdesk_notices WHERE closed_at IS NULL"
+    found = [tuple(row) for row in await billing.db.fetch(query)]
+    assert found == [(early, "advance_cancelled_after_final", "SR-1")]

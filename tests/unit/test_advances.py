@@ -122,6 +122,14 @@ def test_deductions_equal_the_advances(row: Row) -> None:
     assert codes(invoice("SR", *row.positions), row.others, row.form) == row.found
 
 
+def test_tax_of_advances_is_told_apart() -> None:
+    """Two advances deducted in one position: the net agrees, the rounded tax does not; in two positions both do."""
+    advances = (other("AR", "A-1", ("1", "10.03", "19")), other("AR", "A-2", ("1", "10.03", "19")))
+    [found] = findings(invoice("SR", WORK, ("-1", "20.06", "19")), DEDUCT, advances)
+    assert (found.code, found.parameters["taxes"]) == ("advance_tax_differs", "19%: 3.81 / 3.82 EUR")
+    assert codes(invoice("SR", WORK, ("-1", "10.03", "19"), ("-1", "10.03", "19")), advances) == ()
+
+
 def test_message_lists_every_advance() -> None:
     """Number, date, net and tax of each, and by rate what is deducted of what; in both languages."""
     [found] = findings(invoice("SR", WORK, ("1", "-100", "19")), DEDUCT, (A1, A2))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from worker.domain.problems import problem
+from worker.operator.advice import unasked_step
 from worker.operator.diagnosis import Situation, diagnose, duration
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -24,7 +25,7 @@ JOB: Mapping[str, Any] = {
 INVOICE: Mapping[str, Any] = {
     "id": "i1", "invoice_number": "INV-1", "document_status": "sent", "accounting_sync_status": "synced",
     "claim_status": "open", "external_invoice_number": "RE-1", "currency": "EUR",
-    "paid_amount": Decimal(0), "gross_amount": Decimal(119), "sending": "mailed",
+    "paid_amount": Decimal(0), "gross_amount": Decimal(119), "sending": "mailed", "external_id": "7",
 }  # fmt: skip
 
 
@@ -53,6 +54,8 @@ def test_several_parked_jobs_go_on_together() -> None:
     """They are named by their invoice, unless one of them asks a question of its own."""
     both = parked("contact_ambiguous", count=2, customer_number="C1", ids="7, 8") | {"parked_beside": 2}
     assert diagnose(situation(both)).next_step.endswith("retry INV-1.")
+    confirmable = parked("changed_after_publication", number="INV-1", columns="currency") | {"parked_beside": 2}
+    assert "retry j1 --as confirmed" in diagnose(situation(confirmable)).next_step
     asking = parked("mail_outcome_unknown", document="invoice INV-1") | {"parked_beside": 2, "asks_about": 5}
     assert "retry j1 --as done" in diagnose(situation(asking)).next_step
 
@@ -134,11 +137,14 @@ def test_job_ahead_is_named() -> None:
         ({}, {"sync_age": 7200.0}, "The payment sync last ran 2 h ago, though it is due every 10 min.", True),
         ({}, {"sync_age": None}, "The payment sync has not run yet; the first one starts with the worker.", False),
         ({"gross_amount": Decimal("NaN")}, {}, "so its payments are not compared.", True),
+        ({"document_status": "approved", "paid_amount": Decimal("-Infinity")}, {}, "payments are not compared.", True),
         ({"claim_status": "paid"}, {}, "Published as RE-1, sent and paid.", False),
         ({"claim_status": "paid", "sending": "post"}, {}, "Published as RE-1, sent by post and paid.", False),
         ({"claim_status": "paid", "sending": "sent_by_hand"}, {}, "sent by hand in sevDesk and paid.", False),
         ({"document_status": "approved", "sending": "mail_bounced"}, {}, "its mail came back", True),
         ({"document_status": "approved"}, {}, "Published as RE-1; nobody has asked to mail it.", False),
+        ({"document_status": "draft"}, {}, "Published as RE-1, but draft in the billing system.", True),
+        ({"document_status": "cancelled"}, {}, "Published as RE-1, but cancelled in the billing system.", True),
         ({"accounting_sync_status": "cancelled"}, {}, "It is cancelled.", False),
     ],
 )  # fmt: skip
@@ -183,5 +189,26 @@ def test_dismissal_explains_an_unpublished_invoice(status: str) -> None:
     answer = diagnose(situation(gone, invoice=unpublished))
     assert answer.cause == "anna dismissed publish_invoice (job j1): Wrong sums."
     assert "publish_invoice invoice_id=i1" in answer.next_step and not answer.needs_person
+    drafted = diagnose(situation(gone, invoice=unpublished | {"external_invoice_number": None}))
+    assert "Its draft (id 7) is in sevDesk" in drafted.cause
     published = diagnose(situation(gone))
     assert published.cause.startswith("anna dismissed") and "Published as RE-1" in published.cause
+
+
+def test_paid_but_unsent_is_no_contradiction() -> None:
+    """It is called published, not sent, where the notice says that it was not sent."""
+    notice = {"invoice_id": "i1", "invoice_number": "INV-1", "currency": "EUR", "code": "paid_unmailed",
+              "parameters": {"paid": "119.00"}}  # fmt: skip
+    unsent = INVOICE | {"document_status": "approved", "claim_status": "paid", "sending": "drafted"}
+    answer = diagnose(situation(None, invoice=unsent, notices=[notice]))
+    assert answer.cause == "Published as RE-1. 119.00 EUR of it has come, and it was not sent."
+
+
+def test_unasked_step_asks_first() -> None:
+    """Where no job waits, `retry` would find none: the publication is asked for in its place."""
+    wrong = problem("payment_term_invalid", days=400, longest=365)
+    assert unasked_step(wrong, "N.1").endswith("then: sevdesk-worker enqueue publish_invoice invoice_id=N.1.")
+    old = problem("issue_date_too_old", issue_date="2020-01-01", age=999, limit=90)
+    said = unasked_step(old, "N.1")
+    assert "invoice_id=N.1, and when that is parked, sevdesk-worker retry N.1 --as confirmed." in said
+    assert said.count("retry") == 1

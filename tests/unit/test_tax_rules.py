@@ -262,3 +262,19 @@ def test_message_names_its_paragraph(code: str) -> None:
     """In both languages; the paragraph of VAT ids comes with the rule."""
     for sentence in CATALOGUE[code].cause.values():
         assert "§" in sentence or "{paragraph}" in sentence
+
+
+@pytest.mark.parametrize(
+    ("country", "zip_code"),
+    [
+        ("DE", "27498"), ("DE", "78266"), ("ES", "35001"), ("ES", "38 400"), ("ES", "51001"), ("ES", "52001"),
+        ("FI", "22100"), ("FR", "97110"), ("FR", "97200"), ("FR", "97300"), ("FR", "97400"), ("FR", "97600"),
+        ("GR", "630 86"), ("IT", "22061"), ("IT", "23041"),
+    ],
+)  # fmt: skip
+def test_some_territories_lie_outside(country: str, zip_code: str) -> None:
+    """Article 6 of Directive 2006/112/EC, § 1 Abs. 2 UStG: no One Stop Shop goes there, and an export does."""
+    there, near = (replace(party(PERSON, country), zip=each) for each in (zip_code, "10115"))
+    assert codes(invoice(18, "20"), there) == ("oss_outside_eu",) and codes(invoice(2, "0"), there) == ()
+    assert ("oss_outside_eu" in codes(invoice(18, "20"), near)) is (country == "DE")
+    assert codes(invoice(2, "0"), near) == ("export_within_eu",)

@@ -9,6 +9,7 @@ from rich.text import Text
 from worker.cli.base import dump
 from worker.cli.tables import facts, local_time, money, table
 from worker.domain.dates import BERLIN
+from worker.domain.money import figure
 from worker.store.connection import EARLIEST, LATEST
 
 if TYPE_CHECKING:
@@ -51,8 +52,10 @@ def _reckoning(found: "Reckoning", form: str | None) -> Iterator[tuple[str, str]
         sums = str(advance.sums) if advance.sums else "sums that cannot be computed"
         yield "advance", f"{advance.number} of {advance.issue_date}: {sums} {advance.currency}"
     for rate in found.rates:
-        before = f", {rate.deducted_before} by earlier final invoices" if rate.deducted_before else ""
-        amounts = f"net {rate.deducted} of {rate.advances} {rate.currency}{before}"
+        before = f", {figure(rate.deducted_before)} by earlier final invoices" if rate.deducted_before else ""
+        amounts = f"net {figure(rate.deducted)} of {figure(rate.advances)} {rate.currency}{before}"
+        if rate.deducted_tax != rate.advances_tax:
+            amounts += f"; tax {figure(rate.deducted_tax)} of {figure(rate.advances_tax)}"
         yield f"deducted at {rate.rate.normalize():f}%", amounts
     if form == "remainder":
         yield "deduction", "not expected: the invoice bills only the rest (final_invoice_form remainder)"
@@ -90,7 +93,7 @@ def preview_view(preview: "Preview") -> RenderableType:
         *(_reckoning(preview.reckoning, preview.final_invoice_form) if preview.reckoning else ()),
         ("template", preview.template_id or "none: sevDesk's default"),
         ("would stop", problem.cause() if problem else "no"),
-        ("next step", problem.next_step(job=preview.invoice_number) if problem else "-"),
+        ("next step", preview.next_step or "-"),
         *([("behind", "{kind} {job_id}, {state}".format_map(preview.behind))] if preview.behind else ()),
         *([("stopped before", before.cause())] if before and before != problem else ()),
         *(("warning", warning) for warning in preview.warnings),

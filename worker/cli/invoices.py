@@ -110,6 +110,9 @@ def preview(
     for name in ("problem", "stopped_before"):
         if shown[name] is not None:
             shown[name] = shown[name].as_dict(job=result.invoice_number)
+    step = shown.pop("next_step")
+    if step is not None:
+        shown["problem"]["next_step"] = step
     show(as_json, shown, preview_view(result))
     if result.verdict not in WELL:
         raise typer.Exit(MUST_ACT)

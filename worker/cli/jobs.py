@@ -22,6 +22,12 @@ from worker.store import NoOpenQuestion, Store
 from worker.store.rows import Row
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+# May consist of digits only, and stay text.
+TEXTS = {
+    *("invoice_id", "requested_by", "correlation_id", "reason", "subject", "text"),
+    *("contact_person_id", "contact_person_eb", "contact_person_kop"),
+}
+LEFT = " It leaves the credit note draft {} in sevDesk: delete it there, for no other job does."
 
 Older = Annotated[str | None, typer.Option(help="Parked for longer than this: 90s, 30m, 2h, 7d.")]
 ParkedSubject = Annotated[
@@ -170,23 +176,29 @@ def dismiss(
     if not 0 < len(reason.strip()) <= 500:
         fail("Say why with --reason, in up to 500 characters.", USAGE)
 
-    async def end(store: Store) -> tuple[list[str], list[str]]:
+    async def end(store: Store) -> tuple[dict[str, str | None], list[str]]:
         parked = await _parked(store, wanted)
         who = by.strip() or login_name()
-        ended = [j for j in parked if await store.query("dismiss_job", job_id=j, by=who, reason=reason.strip())]
+        found = {job_id: await store.dismiss(job_id, by=who, reason=reason.strip()) for job_id in parked}
+        ended = {job_id: draft for job_id, (done, draft) in found.items() if done}
         asking = [j for j in parked if j not in ended and await store.query("has_open_intent", job_id=j)]
         if subject is not None and not ended and not asking:
             fail(await _why_not(store, subject, "dismiss"))
         return ended, asking
 
     ended, asking = with_store(end)
-    lines = [f"Job {job_id} is dismissed." for job_id in ended]
+    lines = [f"Job {job_id} is dismissed." + (LEFT.format(draft) if draft else "") for job_id, draft in ended.items()]
     lines += [
         f"Job {job_id} stays parked: nobody knows yet whether its last write happened. Take it up again first: "
         f"sevdesk-worker retry {job_id}, with --as done or --as not-done if it asks."
         for job_id in asking
     ]
-    show(as_json, {"dismissed": ended, "asking": asking}, "\n".join(lines or [wanted.none_parked]))
+    drafts = {job_id: draft for job_id, draft in ended.items() if draft}
+    show(
+        as_json,
+        {"dismissed": list(ended), "asking": asking, "drafts_left": drafts},
+        "\n".join(lines or [wanted.none_parked]),
+    )
     if asking:
         raise typer.Exit(MUST_ACT)
 
@@ -266,8 +278,8 @@ def _payload(values: list[str]) -> dict[str, Any]:
         if pair != pair.encode(errors="ignore").decode():
             fail(f"{pair!r} is not UTF-8 text.", USAGE)
         try:
-            # An invoice number or a correlation id may consist of digits only, and stays text.
-            payload[key] = text if key in ("invoice_id", "requested_by", "correlation_id") else json.loads(text)
+            value = json.loads(text)
         except ValueError:
-            payload[key] = text
+            value = text
+        payload[key] = text if key in TEXTS and isinstance(value, int | float) else value
     return payload

@@ -5,6 +5,7 @@ bills only the rest (Restrechnung, UStAE 14.8 Abs. 11). Tax that it shows again 
 The deductions of a deal's final invoices are their negative positions, taken together.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,7 +19,7 @@ from worker.domain.tax_rules import percent
 
 ADVANCE = "AR"  # `document_kind` of an advance (Abschlagsrechnung)
 # The problems that other jobs of the deal decide on, by the kind of the invoice.
-CODES = {ADVANCE: ("advance_after_final",), FINAL: ("advances_not_deducted", "advances_differ")}
+CODES = {ADVANCE: ("advance_after_final",), FINAL: ("advances_not_deducted", "advances_differ", "advance_tax_differs")}
 
 # Which other invoices of the deal matter to one of a kind.
 COMPARED = {ADVANCE: [FINAL], FINAL: [ADVANCE, FINAL]}
@@ -63,7 +64,7 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class RateReckoning:
-    """At one tax rate: the net of all advances, and the net that earlier final invoices and this one deduct.
+    """At one tax rate: net and tax of all advances, and what earlier final invoices and this one deduct of them.
 
     What was credited of an advance is not part of it.
     """
@@ -73,10 +74,17 @@ class RateReckoning:
     advances: Decimal
     deducted_before: Decimal
     deducted: Decimal
+    advances_tax: Decimal
+    deducted_tax: Decimal  # by earlier final invoices, too
 
     @property
     def agrees(self) -> bool:
+        """The net does. The tax may still differ by cents where one position deducts several advances."""
         return self.advances == self.deducted_before + self.deducted
+
+    @property
+    def taxes(self) -> str:
+        return f"{percent(self.rate)}: {figure(self.deducted_tax)} / {figure(self.advances_tax)} {self.currency}"
 
     def __str__(self) -> str:
         deducted = figure(self.deducted_before + self.deducted)
@@ -106,25 +114,28 @@ def reckoning(invoice: Invoice, others: Iterable[DealInvoice]) -> Reckoning | No
     finals = [other for other in published if other.document_kind == FINAL]
     if invoice.document_kind != FINAL or not advances:
         return None
-    nets: dict[_Rate, list[Decimal]] = {}
+    found: dict[_Rate, list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 5)  # the figures of `RateReckoning`
     columns: tuple[Sequence[DealInvoice | Invoice], ...] = (advances, finals, (invoice,))
     for column, documents in enumerate(columns):
         for document in documents:
-            for rate, net in _nets(document, deductions_only=column > 0):
-                nets.setdefault((document.currency, rate), [Decimal(0)] * 3)[column] += -net if column else net
+            for rate, sums in _sums(document, deductions_only=column > 0):
+                figures, sign = found[document.currency, rate], -1 if column else 1
+                figures[column] += sign * sums.net
+                figures[4 if column else 3] += sign * sums.tax
     for other in advances:
         for rate, sums in other.credited:
-            nets.setdefault((other.currency, rate), [Decimal(0)] * 3)[0] -= sums.net
-    rates = tuple(RateReckoning(rate, currency, *nets[currency, rate]) for currency, rate in sorted(nets))
+            found[other.currency, rate][0] -= sums.net
+            found[other.currency, rate][3] -= sums.tax
+    rates = tuple(RateReckoning(rate, currency, *found[currency, rate]) for currency, rate in sorted(found))
     return Reckoning(tuple(map(_advance, advances)), rates)
 
 
-def _nets(document: Invoice | DealInvoice, *, deductions_only: bool) -> Iterator[tuple[Decimal, Decimal]]:
-    """Tax rate and net of the positions, each rounded as on its document; nothing if they cannot be computed."""
+def _sums(document: Invoice | DealInvoice, *, deductions_only: bool) -> Iterator[tuple[Decimal, Sums]]:
+    """Tax rate and sums of the positions, each rounded as on its document; nothing if they cannot be computed."""
     if are_computable(document.items):
         for item in document.items:
             if not deductions_only or item.quantity * item.unit_price < 0:
-                yield item.tax_rate, predict((item,), document.currency).net
+                yield item.tax_rate, predict((item,), document.currency)
 
 
 def _advance(other: DealInvoice) -> Advance:
@@ -148,6 +159,9 @@ def findings(invoice: Invoice, form: FinalInvoiceForm, others: Iterable[DealInvo
     if not found.deducts and not found.agrees:
         return [problem("advances_not_deducted", **listed)]
     problems = [] if found.agrees else [problem("advances_differ", rates="; ".join(map(str, found.rates)), **listed)]
+    taxes = [rate.taxes for rate in found.rates if rate.advances_tax != rate.deducted_tax]
+    if found.agrees and taxes:
+        problems.append(problem("advance_tax_differs", number=invoice.number, taxes="; ".join(taxes)))
     if invoice.is_e_invoice and any(rate.deducted for rate in found.rates):
         problems.append(problem("e_invoice_deducts_advances", number=invoice.number))
     return problems

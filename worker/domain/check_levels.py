@@ -45,7 +45,9 @@ DEFAULTS: Mapping[str, Level] = {
     # Final invoices and the advances of their deal.
     "advances_not_deducted": Level.PARK,
     "advances_differ": Level.PARK,
+    "advance_tax_differs": Level.WARN,
     "advance_after_final": Level.WARN,
+    "advance_cancelled_after_final": Level.WARN,
     "e_invoice_deducts_advances": Level.WARN,
 }
 

@@ -21,6 +21,15 @@ NORTHERN_IRELAND: Final = "XI"
 _MEMBERS: Final = frozenset(country.code for country in duty27_eu_vat.list_countries())
 # Territories that count as a member state's (article 7 of Directive 2006/112/EC).
 _COUNTED_WITH: Final = {"MC": "FR"}
+# Parts of member states where their VAT does not apply (article 6; § 1 Abs. 2 UStG): how their postal codes begin.
+_OUTSIDE: Final = {
+    "DE": {"27498": "Helgoland", "78266": "Büsingen"},
+    "ES": {"35": "Canarias", "38": "Canarias", "51": "Ceuta", "52": "Melilla"},
+    "FI": {"22": "Åland"},
+    "FR": {"971": "Guadeloupe", "972": "Martinique", "973": "Guyane", "974": "La Réunion", "976": "Mayotte"},
+    "GR": {"63086": "Athos"},
+    "IT": {"22061": "Campione d'Italia", "23041": "Livigno"},
+}
 _ISO_CODES: Final = {"EL": "GR"}
 # The second standard rate of two Austrian villages (article 104), which the package has among the reduced ones. It is
 # the German rate too: taken for Austria's, it would hide the mistake that is made most often.
@@ -33,6 +42,13 @@ def member_state(country_code: str | None) -> str | None:
         return duty27_eu_vat.normalize_country(_COUNTED_WITH.get(country_code or "", country_code))
     except duty27_eu_vat.UnknownCountryError:
         return None
+
+
+def territory_outside(country_code: str | None, zip_code: str | None) -> str | None:
+    """The part of a member state with this address where its VAT does not apply; None: it does, or it is none."""
+    written = "".join(character for character in zip_code or "" if character.isalnum())
+    parts = _OUTSIDE.get(country_code or "", {})
+    return next((name for start, name in parts.items() if written.startswith(start)), None)
 
 
 def standard_rate(state: str, day: date) -> Decimal:

@@ -12,6 +12,7 @@ from worker.domain import events
 from worker.domain.events import Event
 from worker.domain.invoice import Cancellation, ClaimStatus, DocumentStatus
 from worker.domain.ledger import Change
+from worker.domain.money import is_amount
 from worker.domain.problems import CATALOGUE, Problem
 
 Parameters = Mapping[str, str]
@@ -55,6 +56,10 @@ NOTICES: Mapping[str, NoticeType] = {
     "refund_due": NoticeType(
         "It is reversed by {document}, and {paid} {currency} must be paid back.",
         f"Pay the money back or set it off in sevDesk, {ACKNOWLEDGE}",
+    ),
+    "credit_draft_left": NoticeType(
+        "The job that made the credit note draft {ids} for it has ended, and left the draft in sevDesk.",
+        f"Delete the draft in sevDesk, {ACKNOWLEDGE}",
     ),
     "e_invoice_findings": NoticeType(
         "The check of its e-invoice found {count}: {findings}.",
@@ -104,7 +109,7 @@ def moves(change: Change, confirmed: frozenset[str] = frozenset()) -> Moves:
         found |= _of_event(event, change, confirmed)
     paid = change.after.paid_amount
     sent_no_more = change.after.document_status is not DocumentStatus.APPROVED
-    if paid <= 0 or sent_no_more:
+    if not is_amount(paid) or paid <= 0 or sent_no_more:
         found.setdefault("paid_unmailed", None)
     elif _got_money(change):
         found["paid_unmailed"] = {"paid": f"{paid:.2f}"}

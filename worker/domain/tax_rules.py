@@ -69,7 +69,8 @@ class _Case(NamedTuple):
 
 def findings(invoice: Invoice, party: Party) -> list[TaxRuleFinding]:
     """Everything that speaks against the tax rule, each code once."""
-    case = _Case(invoice, party, eu_vat.member_state(party.country_code))
+    outside = eu_vat.territory_outside(party.country_code, party.zip)
+    case = _Case(invoice, party, None if outside else eu_vat.member_state(party.country_code))
     return [finding for check in _CHECKS.get(invoice.tax_rule, ()) for finding in check(case)]
 
 

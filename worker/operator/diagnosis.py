@@ -11,7 +11,7 @@ from worker.domain import jobs
 from worker.domain.ledger import ENDED
 from worker.domain.money import is_amount
 from worker.domain.notices import cause_of, next_step_of
-from worker.domain.problems import TRIED_AGAIN, Problem, problem
+from worker.domain.problems import CATALOGUE, TRIED_AGAIN, Problem, problem
 from worker.domain.schedule import MISSED_SYNCS
 from worker.operator.rows import (
     AccountRow,
@@ -82,7 +82,8 @@ def _diagnose(situation: Situation) -> Diagnosis:
             return _parked(situation, job)
         case "rejected":
             cause, next_step = _told(job, job["job_id"])
-            return _diagnosis(job, f"{cause} Nothing was changed.", next_step, person=True)
+            changed = _draft(situation) or " Nothing was changed."
+            return _diagnosis(job, f"{cause}{changed}", next_step, person=True)
         case "dismissed":
             return _dismissed(situation, job)
         case "done":
@@ -143,12 +144,26 @@ def _told(job: DecidingJobRow, subject: str) -> tuple[str, str]:
         return f"{unknown}: {job['error']}", job["next_step"] or NOTHING
 
 
+def _draft(situation: Situation) -> str:
+    """The invoice's draft that lies in sevDesk, as a sentence after another one; empty if there is none."""
+    row = situation.invoice
+    if row is None or row["external_id"] is None or row["external_invoice_number"] is not None:
+        return ""
+    return f" Its draft (id {row['external_id']}) is in sevDesk: publishing goes on with it, cancel_invoice deletes it."
+
+
+def _confirmable(job: DecidingJobRow) -> bool:
+    known = CATALOGUE.get(job["problem"] or "")
+    return known is not None and known.confirmable
+
+
 def _dismissed(situation: Situation, job: DecidingJobRow) -> Diagnosis:
     """That somebody let go of it is the reason why its invoice is where it is, and nothing that wants a person."""
     cause = f"{job['dismissed_by']} dismissed {job['kind']} (job {job['job_id']}): {job['dismissed_reason']}"
     row = situation.invoice
     if row is None:
         return _diagnosis(job, cause, NOTHING)
+    cause += _draft(situation)
     status, by_itself = row["accounting_sync_status"], situation.account["auto_transfer_invoices"]
     unasked = status == "parked" or (status == "not_synced" and not by_itself)
     if row["document_status"] == "approved" and unasked:
@@ -160,7 +175,7 @@ def _dismissed(situation: Situation, job: DecidingJobRow) -> Diagnosis:
 
 def _parked(situation: Situation, job: DecidingJobRow) -> Diagnosis:
     # Several parked jobs of an invoice are taken up together; an answer belongs to one job.
-    together = job["parked_beside"] > 1 and not job["asks_about"]
+    together = job["parked_beside"] > 1 and not job["asks_about"] and not _confirmable(job)
     subject = (job["invoice_number"] if together else None) or job["job_id"]
     cause, next_step = _told(job, subject)
     if job["problem"] == "token_missing" and situation.account["token_configured"]:
@@ -296,8 +311,18 @@ SENT_BY = {
 
 def _published(situation: Situation, row: InvoiceHeadRow) -> Diagnosis:
     number = f"Published as {row['external_invoice_number']}"
+    if row["document_status"] in ("draft", "cancelled"):
+        cause = f"{number}, but {row['document_status']} in the billing system."
+        cancel = f"sevdesk-worker enqueue cancel_invoice invoice_id={row['id']} reason=TEXT"
+        step = f"To cancel it in sevDesk, too: {cancel}. If it stands: set document_status to approved."
+        return _invoice(row, cause, step, person=True)
+    if row["claim_status"] != "paid" and not (is_amount(row["gross_amount"]) and is_amount(row["paid_amount"])):
+        found = problem("receivable_invalid", number=row["invoice_number"])
+        return _invoice(row, f"{number}. {found.cause()}", found.next_step(), person=True)
     noticed = {notice["code"] for notice in situation.notices}
-    if row["document_status"] == "approved" and "paid_unmailed" not in noticed:
+    if row["document_status"] == "approved" and "paid_unmailed" in noticed:
+        return _invoice(row, f"{number}.", NOTHING)
+    if row["document_status"] == "approved":
         send = f"sevdesk-worker enqueue send_invoice invoice_id={row['id']}"
         if row["sending"] == "mail_bounced":
             if "mail_bounced" in noticed:
@@ -310,9 +335,6 @@ def _published(situation: Situation, row: InvoiceHeadRow) -> Diagnosis:
     sent = SENT_BY.get(row["sending"] or "", "sent")
     if row["claim_status"] == "paid":
         return _invoice(row, f"{number}, {sent} and paid.", NOTHING)
-    if not (is_amount(row["gross_amount"]) and is_amount(row["paid_amount"])):
-        found = problem("receivable_invalid", number=row["invoice_number"])
-        return _invoice(row, f"{number}. {found.cause()}", found.next_step(), person=True)
     account = situation.account
     owed = f"{number} and {sent}; {row['paid_amount']:.2f} of {row['gross_amount']:.2f} {row['currency']} has come."
     if not account["token_configured"]:

@@ -17,6 +17,7 @@ from worker.domain.payloads import PublishInvoice
 from worker.domain.problems import Problem, problem, recorded
 from worker.domain.recipients import Recipient, customer_number
 from worker.gate.gate import HeldBack
+from worker.operator.advice import unasked_step
 from worker.operator.dry_run import DRY_RUN, DryRunner, Forecast, NoLocks, OthersLocks, ReadingStore
 from worker.operator.forecast import UNKNOWN, ForecastAccount, ForecastClient
 from worker.operator.rows import InvoiceHeadRow, JobAheadRow
@@ -48,6 +49,7 @@ class Preview:
     recipient: str | None
     recipient_reason: str
     problem: Problem | None
+    next_step: str | None
     behind: JobAheadRow | None
     stopped_before: Problem | None
     warnings: tuple[str, ...]
@@ -93,7 +95,8 @@ async def preview_of(
             "writes": forecast.writes,
             "recipient": None,
             "recipient_reason": "unknown while the invoice cannot be read",
-            "problem": None if behind else forecast.problem,
+            "problem": (found := None if behind else forecast.problem),
+            "next_step": await _next_step(reading, found, invoice_id, head["invoice_number"]),
             "behind": None if published else behind,
             "stopped_before": stopped and recorded(stopped["problem"], stopped["problem_parameters"]),
             "warnings": tuple(event.reason for event in forecast.warnings),
@@ -107,6 +110,15 @@ async def preview_of(
             **facts,
         }
     )
+
+
+async def _next_step(store: Store, found: Problem | None, invoice_id: UUID, number: str) -> str | None:
+    """What ends the problem: with the job that waits, if there is one."""
+    if found is None:
+        return None
+    chosen = {"invoice_id": invoice_id, "kind": "publish_invoice", "code": None, "older": None}
+    parked: list[Row] = await store.query("parked_job_ids", **chosen)
+    return found.next_step(job=parked[-1]["job_id"]) if parked else unasked_step(found, number)
 
 
 async def known_templates(store: Store, account: SevdeskAccount | None) -> frozenset[str] | None:

@@ -197,7 +197,7 @@ def _others(ours: OurInvoice, documents: SevdeskDocuments) -> Iterator[Differenc
     elif ours.sync_status is SyncStatus.CANCELLED:
         yield _finding(ours, Drift.EXISTENCE, "cancelled", theirs, "Cancel it in sevDesk, or delete the draft there.")
     else:
-        step = "Publish it, the copy is taken over: "
+        step = "Publish it, the copy is taken over if it says the same: "
         step += f"sevdesk-worker enqueue publish_invoice invoice_id={ours.receivable.number}."
         yield _finding(ours, Drift.EXISTENCE, "not linked", theirs, step)
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from worker.domain.advances import COMPARED, DealInvoice
+from worker.domain.advances import ADVANCE, COMPARED, DealInvoice
 from worker.domain.check_levels import DEFAULTS, Level
 from worker.domain.credit import net_and_gross
 from worker.domain.dates import FINAL
@@ -17,6 +17,7 @@ from worker.domain.invoice import (
     Cancellation,
     CreditNote,
     FinalInvoiceForm,
+    Handback,
     Invoice,
     Item,
     Party,
@@ -26,13 +27,13 @@ from worker.domain.invoice import (
 )
 from worker.domain.ledger import Job
 from worker.domain.money import Sums
-from worker.domain.payloads import CancelInvoice, CreditInvoice, Payload, PublishInvoice
+from worker.domain.payloads import CancelInvoice, Payload, PublishInvoice
 from worker.domain.recipients import PartyKey, Recipient, addressed_to, resolve
 from worker.settings import Settings
 from worker.steps.missing import gone_before
 from worker.steps.step import Ahead, LedgerMail, Sending, StepContext
 from worker.store import Store
-from worker.store.rows import Row, UnknownValue, from_row, handback_of
+from worker.store.rows import MissingId, Row, UnknownValue, from_row, handback_of
 
 # What the check `e_invoice_required` does; with AUTO there is nothing left for it to find.
 DUTY_LEVELS = {DutyMode.WARN: Level.WARN, DutyMode.PARK: Level.PARK, DutyMode.AUTO: Level.OFF}
@@ -55,14 +56,14 @@ async def load_context(
     associations = tuple(Association(*columns) for columns in row["associations"])
     document = _document(row["document"])
     parties = await _parties(store, *_candidates(invoice, associations, document))
-    handback = handback_of(row)
+    handback = _handback(row)
     recipient = recipient_now = resolve(invoice, associations, parties)
     if document is not None and handback.sync_status in (SyncStatus.SYNCED, SyncStatus.CANCELLED):
         recipient = addressed_to((document.party_kind, document.party_id), parties)
     link = await store.load_contact_link(recipient.party) if isinstance(recipient, Recipient) else None
     publishing = isinstance(payload, PublishInvoice) and handback.sync_status is not SyncStatus.SYNCED
     sevdesk_type, form = _sevdesk_type(row, settings), _final_invoice_form(payload, row, settings)  # may raise
-    deal_invoices = await _deal_invoices(store, job, invoice) if publishing else ()
+    deal_invoices = await _deal_invoices(store, job, invoice) if publishing or _cancels(payload, invoice) else ()
     since, by_duty = None, bool(document and document.content.get("e_invoice_by_duty"))
     if publishing and isinstance(recipient, Recipient):
         deducts = form is FinalInvoiceForm.DEDUCT and bool(deal_invoices)
@@ -96,12 +97,24 @@ async def load_context(
         sevdesk_type=sevdesk_type,
         cancellation=_cancellation(row["cancellation"]),
         credit_notes=tuple(_credit_note(each) for each in row["credit_notes"] or ()),
-        credit_numbers=await _credit_numbers(store, payload, invoice_id),
+        credit_number_use=lambda number: store.query("credit_number_use", number=number, invoice_id=invoice_id),
     )
 
 
 def _second_looks(job: Job, settings: Settings) -> dict[str, Any]:
     return {"gone_after": settings.gone_after, "gone_before": gone_before(job, settings.gone_after)}
+
+
+def _handback(row: Row) -> Handback:
+    handback = handback_of(row)
+    if handback.sync_status is SyncStatus.SYNCED and handback.external_id is None:
+        raise MissingId(row)
+    return handback
+
+
+def _cancels(payload: Payload, invoice: Invoice) -> bool:
+    """Whether the job is to cancel an advance: the final invoices of its deal may account for it."""
+    return isinstance(payload, CancelInvoice) and invoice.document_kind == ADVANCE
 
 
 def _duty(
@@ -125,14 +138,6 @@ def _as_asked(invoice: Invoice, payload: PublishInvoice) -> Invoice:
     if payload.skonto_percent is None:
         return invoice
     return replace(invoice, skonto_percent=payload.skonto_percent, skonto_days=payload.skonto_days)
-
-
-async def _credit_numbers(store: Store, payload: Payload, invoice_id: UUID) -> dict[str, bool]:
-    """Only for the jobs that finish credit notes."""
-    if not isinstance(payload, CreditInvoice | CancelInvoice):
-        return {}
-    rows: list[Row] = await store.query("credit_note_numbers", invoice_id=invoice_id)
-    return {row["number"]: row["finished"] for row in rows}
 
 
 def _final_invoice_form(payload: Payload, row: Row, settings: Settings) -> FinalInvoiceForm:

@@ -5,6 +5,7 @@ from worker.domain.check_levels import Level
 from worker.domain.dates import doubtful_dates, impossible_dates
 from worker.domain.e_invoice import broken_rules, doubtful_reference
 from worker.domain.emails import address_fault
+from worker.domain.eu_vat import territory_outside
 from worker.domain.invoice import ClaimStatus, DocumentStatus, SyncStatus, party_name
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.payloads import Channel, SendInvoice
@@ -15,6 +16,7 @@ from worker.domain.tax_rules import findings, shown_tax
 from worker.steps.contact_person import unlisted_contact_person
 from worker.steps.deal_check import awaits_other, deal_findings, parking, warning
 from worker.steps.publish_order import draft_awaits_turn
+from worker.steps.sending import already_sent, status_forbids_sending
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import DRAFT_WRITES, Step, StepContext, StepResult, WriteOutcome, is_synced
 
@@ -70,7 +72,7 @@ async def _wrong_tax_rule(context: StepContext, account: SevdeskAccount) -> list
         "number": invoice.number,
         "tax_rule": invoice.tax_rule,
         "party": party_name(party.kind, party.id),
-        "country": party.country_code,
+        "country": " ".join(filter(None, (party.country_code, territory_outside(party.country_code, party.zip)))),
         "listed": await account.tax_rule_listed(invoice.tax_rule),
     }
     facts = [(each.code, about | dict(each.about)) for each in found]
@@ -98,6 +100,8 @@ def _why_not_publishable(context: StepContext) -> Parked | Rejected | None:
         return Parked(problem("e_invoice_missing_email", **about))
     if wrong_email := _wrong_email(context):
         return wrong_email
+    if not money.is_amount(paid := context.handback.paid_amount):
+        return Parked(problem("totals_invalid", totals=f"paid_amount {paid:.3G}"))
     wrong = impossible_dates(invoice) or wrong_skonto(invoice) or shown_tax(invoice)
     wrong = wrong or money.first_problem(invoice, context.sevdesk_type)
     return Parked(wrong) if wrong else None
@@ -127,7 +131,10 @@ async def look_sendable(context: StepContext, account: SevdeskAccount) -> StepRe
     result = await look_published(context, account)
     if result.stop and context.open_intent is None:  # with an open intent the later steps must find out if it was sent
         return result
-    return StepResult(stop=_recipient_changed(context) or _why_not_by(context), outcome=WriteOutcome.UNKNOWN)
+    withdrawn = status_forbids_sending(context) if context.open_intent is None else None
+    nothing_left = withdrawn is None and already_sent(context)
+    stop = None if nothing_left else withdrawn or _recipient_changed(context) or _why_not_by(context)
+    return StepResult(stop=stop, outcome=WriteOutcome.UNKNOWN)
 
 
 def _why_not_by(context: StepContext) -> Parked | None:

@@ -230,7 +230,7 @@ async def _draft(context: StepContext, credit: Credit, remote: SevInvoice, accou
     as_invoiced = ("contact_id", "contact_person_id", "tax_rule", "tax_text", "currency", "address_country_id")
     return CreditNoteDraft(
         **{name: content[name] for name in (*as_invoiced, "payment_method_id", "is_e_invoice")},
-        credit_note_number=await free_number(today, context.credit_numbers, account),
+        credit_note_number=await free_number(context, today, account),
         credit_note_date=today,
         header=HEADER.format(number=context.handback.external_invoice_number),
         customer_internal_note=marker_of(context.invoice.number, context.job_id),

@@ -1,6 +1,5 @@
 """What all steps about credit notes share: finding them in sevDesk, their numbers, and what became of an open write."""
 
-from collections.abc import Container
 from contextlib import suppress
 from datetime import date
 from decimal import Decimal
@@ -56,8 +55,8 @@ async def finished_with(number: str, account: SevdeskAccount) -> list[CreditNote
     return [note for note in await account.client.list_credit_notes(number=number) if note.status != DRAFT]
 
 
-async def free_number(day: date, in_use: Container[str], account: SevdeskAccount) -> str:
-    """A number from the sequence on that no finished credit note has, and none `in_use`. Raises `SevDeskError`.
+async def free_number(context: StepContext, day: date, account: SevdeskAccount) -> str:
+    """A number from the sequence on that no credit note has or is being given. Raises `SevDeskError`.
 
     The first such number if it is less than `MOST_AHEAD` ahead; else one found by doubling the distance, then halving.
     """
@@ -65,7 +64,7 @@ async def free_number(day: date, in_use: Container[str], account: SevdeskAccount
 
     async def is_free(ahead: int) -> bool:
         number = sequence.number(day, ahead)
-        return number not in in_use and not await finished_with(number, account)
+        return await context.credit_number_use(number) is None and not await finished_with(number, account)
 
     for ahead in range(MOST_AHEAD):
         if await is_free(ahead):

@@ -22,7 +22,9 @@ BUSY_WAIT = 5.0  # seconds: another job's call
 
 async def is_taken(context: StepContext, number: str | None, account: SevdeskAccount) -> bool:
     """A finished credit note has the number, or another one is being finished with it. Raises `SevDeskError`."""
-    return number is not None and (number in context.credit_numbers or bool(await finished_with(number, account)))
+    if number is None:
+        return False
+    return await context.credit_number_use(number) is not None or bool(await finished_with(number, account))
 
 
 async def why_not_renumbered(
@@ -33,7 +35,7 @@ async def why_not_renumbered(
     following = sequence.number(context.today)
     if not await is_taken(context, following, account):
         return None
-    if context.credit_numbers.get(following) is False:
+    if await context.credit_number_use(following) is False:
         return NotYet(BUSY_WAIT, problem("credit_note_number_busy", credit_note=following))
     return Parked(_taken(context, draft.credit_note_number, draft.id))
 

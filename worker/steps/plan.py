@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from worker.steps import (
+    advance_cancelled,
     bounce,
     cancel,
     cancellation_document,
@@ -49,6 +50,7 @@ PLAN: Mapping[str, tuple[Step, ...]] = {
     ),
     "cancel_invoice": (
         cancel.CANCEL,
+        advance_cancelled.ADVANCE_CANCELLED,
         credit_number.CREDIT_NUMBER,
         cancellation_document.CANCELLATION_PDF,
         cancellation_document.CANCELLATION_MAIL,

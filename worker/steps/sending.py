@@ -12,6 +12,7 @@ from worker.domain.payloads import SendInvoice
 from worker.domain.problems import Problem, problem
 from worker.steps.changed_after_publication import unless_changed
 from worker.steps.document import not_our_document
+from worker.steps.payments import cancellations, closed_without_day
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import OpenIntent, StepContext, StepResult, WriteOutcome
 
@@ -59,14 +60,26 @@ def document_gone(context: StepContext) -> Problem:
     return problem("mailed_document_gone", number=context.invoice.number)
 
 
+def status_forbids_sending(context: StepContext) -> Parked | None:
+    """The billing system has withdrawn the approval, or cancelled the invoice without cancelling it in sevDesk."""
+    status = context.handback.document_status
+    if status in (DocumentStatus.APPROVED, DocumentStatus.SENT):
+        return None
+    return Parked(problem("status_forbids_sending", number=context.invoice.number, status=status.value))
+
+
 async def why_not_sent(context: StepContext, remote: SevInvoice | None, account: SevdeskAccount) -> StepResult | None:
     """Cancelled, gone, or not what the billing system says; None if it may be sent. Raises `SevDeskError`."""
     number = context.invoice.number
     if context.handback.sync_status is SyncStatus.CANCELLED:
         return StepResult(stop=Rejected(problem("cancelled_before_mail", number=number)), outcome=WriteOutcome.NOT_DONE)
+    if stop := status_forbids_sending(context):
+        return StepResult(stop=stop, outcome=WriteOutcome.NOT_DONE)
     if remote is None:
         outcome = WriteOutcome.NOT_DONE if context.gone_before else WriteOutcome.UNKNOWN
         return StepResult(stop=Parked(document_gone(context)), outcome=outcome)
+    if closed_without_day(remote) and remote.id in cancellations(await account.client.find_invoices(number)):
+        return StepResult(stop=Rejected(problem("cancelled_before_mail", number=number)), outcome=WriteOutcome.NOT_DONE)
     if other := await not_our_document(context, remote, account):
         return StepResult(stop=other, outcome=WriteOutcome.NOT_DONE)
     changed = await unless_changed(context, account, WriteOutcome.NOT_DONE)

@@ -1,4 +1,4 @@
-"""What a step is: two halves that never touch the database.
+"""What a step is: two halves that write nothing to the database, and read it for numbers of credit notes only.
 
 `look` reads (our row, sevDesk) and answers with a `StepResult` (events; perhaps a reason to stop) or with an `Intent`,
 the one write it wants to make. The runner stores the intent and calls `leap`, which makes exactly that one write call
@@ -126,7 +126,7 @@ class StepContext:
     today: date  # in Berlin, by Postgres' clock
     issue_date_max_age: int  # days
     final_invoice_form: FinalInvoiceForm
-    deal_invoices: tuple[DealInvoice, ...]  # of the invoice's deal, without itself; read for its publication only
+    deal_invoices: tuple[DealInvoice, ...]  # of the deal, without it; for publishing it or cancelling an advance
     duty_since: date | None  # the day since which the invoice has to be an e-invoice; None: it need not be one
     by_duty: bool  # it is an e-invoice only because of that (E_INVOICE_MODE auto)
     changes_told: frozenset[str]  # `ChangedAfterPublication.columns` of the document's events
@@ -148,9 +148,10 @@ class StepContext:
     cancellation: Cancellation | None  # the recorded document that cancels the invoice
     cancellation_pdf_sha256: str | None
     cancellation_mails: int
+    # Looks a number of credit notes up: True if one of ours has it, False if one of another invoice may be getting it
+    # right now, None if neither. A function, because only sevDesk's sequence says which numbers are asked for.
+    credit_number_use: Callable[[str], Awaitable[bool | None]]
     credit_notes: tuple[CreditNote, ...] = ()  # over parts of the invoice, the oldest first
-    # Numbers of credit notes: True if one of ours has it, False if one of another invoice may be getting it right now.
-    credit_numbers: Mapping[str, bool] = field(default_factory=dict)
     ahead: Ahead | None = None  # with PUBLISH_IN_ORDER, for its publication only
     gone_after: float = 0.0  # seconds between the two looks that must find nothing
     missing_for: float | None = None  # seconds since a first look found nothing; None: there was none

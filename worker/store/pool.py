@@ -17,7 +17,7 @@ from worker.store.connection import run_statement
 from worker.store.notifications import Notifications
 from worker.store.pooler import ISOLATION, open_pool
 from worker.store.rows import OpenIntentRow, Row, from_row, incoming_columns
-from worker.store.side_tables import SIDE_TABLE_EVENTS, document_rows, notice_rows, write_side_tables
+from worker.store.side_tables import SIDE_TABLE_EVENTS, dismiss, document_rows, notice_rows, write_side_tables
 
 CONFIRMED = "confirmed"
 CONFIRMABLE = [code for code, entry in CATALOGUE.items() if entry.confirmable]
@@ -113,6 +113,11 @@ class Store:
                 raise NoOpenQuestion
             return None if row is None else from_row(JobRef, row)
 
+    async def dismiss(self, job_id: str, *, by: str, reason: str) -> tuple[bool, str | None]:
+        """`side_tables.dismiss` in a transaction of its own."""
+        async with self.pool.acquire() as connection, connection.transaction(isolation=ISOLATION):
+            return await dismiss(connection, job_id, by=by, reason=reason)
+
     async def open_intent_of(self, subject: str) -> OpenIntentRow | None:
         """The write to `subject` whose outcome is not known; None if there is none."""
         row: OpenIntentRow | None = await self.query("find_open_intent", subject=subject)
@@ -170,7 +175,8 @@ class Store:
     ) -> set[UUID]:
         changing = bool(changes or step or intent)
         side = [(c.invoice_id, event) for c in changes for event in c.events if isinstance(event, SIDE_TABLE_EVENTS)]
-        if not changing and ending is not None:
+        rejected = ending is not None and ending.state == "rejected" and job.invoice_id is not None
+        if not changing and ending is not None and not rejected:
             # A single statement needs no explicit transaction.
             self._ended(job, ending, await _end(self.pool, job, ending))
             return set()
@@ -182,6 +188,8 @@ class Store:
                 if invoice_id in recorded:
                     await write_side_tables(connection, job, invoice_id, event)
             ended = ending is not None and await _end(connection, job, ending)
+            if ended and rejected:
+                await run_statement(connection, "notice_left_draft", job_id=job.job_id)
         if ending is not None:
             self._ended(job, ending, ended)
         return recorded

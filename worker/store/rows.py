@@ -257,6 +257,14 @@ class UnknownValue(ValueError):
         super().__init__(self.problem.cause())
 
 
+class MissingId(UnknownValue):
+    """An invoice counts as published, and the billing system has no sevDesk id for it."""
+
+    def __init__(self, row: Row) -> None:
+        super().__init__("external_id", row)
+        self.problem = problem("sevdesk_id_missing", invoice_id=self.invoice_id)
+
+
 def handback_of(row: Row) -> Handback:
     """The columns of `billing_invoices` that the worker writes. Raises `UnknownValue` for a status it does not know."""
     statuses: dict[str, Any] = {}

@@ -60,14 +60,25 @@ def notice_rows(changes: Sequence[Change], job: Job) -> list[dict[str, Any]]:
 async def _dismiss_moot_jobs(connection: Any, invoice_id: UUID) -> None:
     """End parked jobs that would publish, send, cancel or credit what is cancelled."""
     for row in await run_statement(connection, "moot_jobs", invoice_id=invoice_id):
-        await run_statement(connection, "dismiss_job", job_id=row["job_id"], by="worker", reason=MOOT)
+        await dismiss(connection, row["job_id"], by="worker", reason=MOOT)
+
+
+async def dismiss(connection: Any, job_id: str, *, by: str, reason: str) -> tuple[bool, str | None]:
+    """End a parked job for good: whether that was possible, and sevDesk's id of a draft that it leaves there."""
+    if await run_statement(connection, "dismiss_job", job_id=job_id, by=by, reason=reason) is None:
+        return False, None
+    return True, await run_statement(connection, "notice_left_draft", job_id=job_id)
 
 
 async def write_side_tables(connection: Any, job: Job, invoice_id: UUID, event: events.Event) -> None:
     """Store what the event holds. Must run in the transaction that logs the event. Raises one of `CONNECTION_LOST`."""
-    values = asdict(event)
+    await _write_rows(connection, job, invoice_id, event)
     if isinstance(event, events.Cancelled | events.CancelledInSevdesk):
         await _dismiss_moot_jobs(connection, invoice_id)
+
+
+async def _write_rows(connection: Any, job: Job, invoice_id: UUID, event: events.Event) -> None:
+    values = asdict(event)
     match event:
         case events.Cancelled(cancellation=None):
             return

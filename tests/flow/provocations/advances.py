@@ -39,6 +39,24 @@ async def advance_that_comes_late(stage: Stage) -> Any:
     return await of_deal(stage, {"document_kind": "SR", "items": (WORK,), **PLAIN}, {})
 
 
+@provokes("advance_tax_differs", worker={"check_levels": {"advance_tax_differs": Level.PARK}},
+          taxes="19%: 3.81 / 3.82 EUR")  # fmt: skip
+async def two_advances_in_one_position(stage: Stage) -> Any:
+    advance = {"items": (("1", "10.03", "19"),), "net_amount": "10.03", "tax_amount": "1.91", "gross_amount": "11.94"}
+    sums = {"net_amount": "979.94", "tax_amount": "186.19", "gross_amount": "1166.13"}
+    return await of_deal(
+        stage, advance, advance, {"document_kind": "SR", "items": (WORK, ("-1", "20.06", "19")), **sums}
+    )
+
+
+@provokes("advance_cancelled_after_final", worker={"check_levels": {"advance_cancelled_after_final": Level.PARK}})
+async def advance_that_was_deducted(stage: Stage) -> Any:
+    deal = await stage.billing.deal(await stage.billing.company())
+    advance = (await publish(stage, deal))["invoice_id"]
+    await publish(stage, deal, document_kind="SR", items=(WORK, ("-4", "25", "19")), **EXACT)
+    return await stage.billing.do("cancel_invoice", invoice_id=advance, reason="wrong")
+
+
 @provokes("e_invoice_deducts_advances", worker={"check_levels": {"e_invoice_deducts_advances": Level.PARK}})
 async def electronic_final_invoice(stage: Stage) -> Any:
     final = {"document_kind": "SR", "items": (WORK, ("-4", "25", "19")), "is_e_invoice": True, **EXACT}

@@ -238,6 +238,20 @@ async def cancelled_there_before_the_mail(stage: Stage) -> Any:
     return await stage.billing.ended(job_id)
 
 
+@provokes("status_forbids_sending")
+async def approval_withdrawn_before_the_mail(stage: Stage) -> Any:
+    invoice = await stage.published()
+    await stage.billing.db.execute("UPDATE billing_invoices SET document_status = 'draft' WHERE id = $1", invoice)
+    return await stage.billing.do("send_invoice", invoice_id=invoice)
+
+
+@provokes("sevdesk_id_missing")
+async def id_taken_away(stage: Stage) -> Any:
+    invoice = await stage.published()
+    await stage.billing.db.execute("UPDATE billing_invoices SET external_id = NULL WHERE id = $1", invoice)
+    return await stage.billing.do("send_invoice", invoice_id=invoice)
+
+
 @provokes("mail_not_on_record")
 async def mailed_by_nobody_known(stage: Stage) -> Any:
     invoice = await stage.published()

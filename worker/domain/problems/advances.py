@@ -24,6 +24,26 @@ ENTRIES = (
           "Abschläge, mit Datum und netto + Steuer: {advances}.",
           "Ist das so richtig, etwa weil eine negative Position ein Rabatt ist: sevdesk-worker retry {job} --as "
           f"confirmed. Sonst die negativen Positionen berichtigen, {ERNEUT}", confirmable=True),
+    entry("advance_tax_differs", Actor.BILLING,
+          "Final invoice {number} deducts the net of the advances of its deal, and another tax than they show (§ 14 "
+          "Abs. 5 Satz 2, § 14c Abs. 1 UStG). By tax rate, deducted tax / tax of the advances: {taxes}.",
+          "Deduct each advance by positions of its own, which are rounded as on the advance, then: sevdesk-worker "
+          "retry {job}. To let it pass: sevdesk-worker retry {job} --as confirmed.",
+          "Die Schlussrechnung {number} zieht das Netto der Abschläge ihres Geschäfts ab, aber eine andere Steuer, als "
+          "sie ausweisen (§ 14 Abs. 5 Satz 2, § 14c Abs. 1 UStG). Je Steuersatz, abgezogene Steuer / Steuer der "
+          "Abschläge: {taxes}.",
+          "Jeden Abschlag durch eigene Positionen abziehen, die wie auf dem Abschlag gerundet werden, dann: "
+          "sevdesk-worker retry {job}. Um sie durchzulassen: sevdesk-worker retry {job} --as confirmed.",
+          confirmable=True),
+    entry("advance_cancelled_after_final", Actor.BILLING,
+          "Advance {number} is cancelled, and final invoices of its deal that are published account for it: {finals} "
+          "(§ 14 Abs. 5 Satz 2, § 14c Abs. 1 UStG).",
+          "If they do not account for it: sevdesk-worker retry {job} --as confirmed. Else cancel them, too, and issue "
+          "correct ones; then: sevdesk-worker retry {job} --as confirmed.",
+          "Der Abschlag {number} ist storniert, und veröffentlichte Schlussrechnungen seines Geschäfts berücksichtigen "
+          "ihn: {finals} (§ 14 Abs. 5 Satz 2, § 14c Abs. 1 UStG).",
+          "Berücksichtigen sie ihn nicht: sevdesk-worker retry {job} --as confirmed. Sonst auch sie stornieren und "
+          "richtige ausstellen; dann: sevdesk-worker retry {job} --as confirmed.", confirmable=True),
     entry("advance_after_final", Actor.BILLING,
           "Advance {number} comes after final invoices of its deal, which do not account for it: {finals}.",
           "If it is for something else: sevdesk-worker retry {job} --as confirmed. Else cancel it and bill the rest by "

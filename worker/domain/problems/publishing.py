@@ -6,9 +6,11 @@ ENTRIES = (
     # -- whether it may go out
     entry("invoice_not_approved", Actor.BILLING,
           "Invoice {number} is {status}; only approved invoices are published.",
-          "Approve the invoice in the billing system, then ask again with a new job.",
+          "Approve the invoice in the billing system, then ask again with a new job. A cancelled one stays so: issue a "
+          "new invoice if one is owed.",
           "Rechnung {number} ist im Stand {status}; nur freigegebene (approved) Rechnungen werden veröffentlicht.",
-          "Die Rechnung im Abrechnungssystem freigeben, dann mit einem neuen Auftrag erneut anfordern."),
+          "Die Rechnung im Abrechnungssystem freigeben, dann mit einem neuen Auftrag erneut anfordern. Eine stornierte "
+          "bleibt storniert: ist etwas zu berechnen, eine neue ausstellen."),
     entry("approval_withdrawn", Actor.BILLING,
           "Invoice {number} is {status}; only approved invoices are published, and a write to sevDesk whose outcome is "
           "unknown is still open.",
@@ -50,6 +52,12 @@ ENTRIES = (
           f"Publish it first: sevdesk-worker enqueue publish_invoice invoice_id={{number}}; {RETRY}",
           "Rechnung {number} ist in sevDesk noch nicht veröffentlicht.",
           f"Sie zuerst veröffentlichen: sevdesk-worker enqueue publish_invoice invoice_id={{number}}; {ERNEUT}"),
+    entry("sevdesk_id_missing", Actor.BILLING,
+          "Invoice {invoice_id} counts as published, and external_id, sevDesk's id for it, is empty.",
+          f"Enter it in the billing system (sevdesk-worker show {{invoice_id}}: external_id of finalized), {RETRY}",
+          "Rechnung {invoice_id} gilt als veröffentlicht, und external_id, sevDesks Kennung dafür, ist leer.",
+          "Sie im Abrechnungssystem eintragen (sevdesk-worker show {invoice_id}: external_id bei finalized), "
+          f"{ERNEUT}"),
     # -- sevDesk's document
     entry("marker_ambiguous", Actor.ACCOUNTANT,
           "sevDesk holds {count} invoices marked {number}: {ids}.",
@@ -133,6 +141,13 @@ ENTRIES = (
           "Rechnung {number} wurde nicht versandt, und sevDesk hat sie nicht mehr.",
           "Es den Worker merken lassen: sevdesk-worker enqueue sync_payments invoice_id={number}; sie neu "
           f"veröffentlichen: sevdesk-worker enqueue publish_invoice invoice_id={{number}}; {ERNEUT}"),
+    entry("status_forbids_sending", Actor.BILLING,
+          "Invoice {number} is published, but {status} in the billing system, so it is not sent.",
+          "To cancel it in sevDesk, too: sevdesk-worker enqueue cancel_invoice invoice_id={number} reason=TEXT. If it "
+          f"stands: set document_status to approved in the billing system, {RETRY}",
+          "Rechnung {number} ist veröffentlicht, im Abrechnungssystem aber {status}, wird also nicht versandt.",
+          "Um sie auch in sevDesk zu stornieren: sevdesk-worker enqueue cancel_invoice invoice_id={number} "
+          f"reason=TEXT. Gilt sie: document_status im Abrechnungssystem auf approved setzen, {ERNEUT}"),
     entry("cancelled_before_mail", Actor.BILLING,
           "It was not mailed. Invoice {number} is cancelled.",
           "Nothing to do: a cancelled invoice stays so. Issue a new invoice if one is owed.",

@@ -32,11 +32,12 @@ ENTRIES = (
           f"Die Anschrift im Abrechnungssystem ergänzen, {ERNEUT}"),
     entry("recipient_missing_email", Actor.BILLING,
           "The recipient of {document} ({party}) has no e-mail address.",
-          f"Add one in the billing system, {RETRY} Or send the document on paper; then an invoice is marked by the job "
-          "send_invoice with channel=post.",
+          f"Add one in the billing system, {RETRY} Or send the document on paper (an invoice is marked so by the job "
+          "send_invoice with channel=post), and end this job: sevdesk-worker dismiss {job} --reason TEXT.",
           "Der Empfänger von {document} ({party}) hat keine E-Mail-Adresse.",
-          f"Sie im Abrechnungssystem ergänzen, {ERNEUT} Oder den Beleg auf Papier senden; eine Rechnung vermerkt "
-          "dann der Auftrag send_invoice mit channel=post."),
+          f"Sie im Abrechnungssystem ergänzen, {ERNEUT} Oder den Beleg auf Papier senden (eine Rechnung vermerkt der "
+          "Auftrag send_invoice mit channel=post) und diesen Auftrag beenden: sevdesk-worker dismiss {job} --reason "
+          "TEXT."),
     entry("recipient_email_invalid", Actor.BILLING,
           "The e-mail address of the recipient of invoice {number} ({party}) is not one plain address such as "
           "name@example.com; what is wrong with it: {fault}.",
