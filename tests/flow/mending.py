@@ -106,6 +106,7 @@ MENDS: dict[str, Mend] = {
     "filter_ignored": _filters_again,
     "cancellation_invalid": _rules_kept,
     "credit_note_invalid": _rules_kept,
+    "e_invoice_invalid": _rules_kept,
     "credit_note_number_taken": _numbered_anew,
     "closed_without_payment": _open_there,
     "payment_implausible": _payment_corrected,

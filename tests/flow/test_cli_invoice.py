@@ -110,7 +110,8 @@ async def test_preview_says_what_would_stop(operator: Operator, billing: Billing
     figures = wrong["problem"]["parameters"]
     assert (figures["gross"], figures["stated_gross"]) == ("119.00", "120.00")
     assert "add up to" in wrong["problem"]["cause"]
-    assert wrong["problem"]["next_step"].endswith(f"sevdesk-worker retry {wrong['invoice_number']}.")
+    publish = f"sevdesk-worker enqueue publish_invoice invoice_id={wrong['invoice_number']}."
+    assert wrong["problem"]["next_step"].endswith(publish)
     assert wrong["predicted"]["gross"] == "119.00" and wrong["body"]
     lost = await billing.invoice(await billing.deal())
     code, said, _ = await operator.run("preview", str(lost), "--offline")

@@ -129,14 +129,15 @@ async def test_failed_claim_keeps_no_lock(billing: Billing, worker: object, monk
         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
         CREATE TRIGGER refuse BEFORE UPDATE ON sevdesk_jobs FOR EACH ROW
         WHEN (NEW.state = 'running') EXECUTE FUNCTION refuse();""")
-    job_id = await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice())
+    invoice = await billing.usual_invoice()
+    job_id = await billing.enqueue("publish_invoice", invoice_id=invoice)
     await billing.until_state(job_id, "queued")
     await asyncio.sleep(0.3)  # some claims have failed by now, and the next one may be under way
     statement = """SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
                    WHERE l.locktype = 'advisory' AND d.datname = current_database()
-                     AND (l.classid::bigint << 32 | l.objid::bigint) <> sevdesk_lock_key_v1('leader')"""
+                     AND (l.classid::bigint << 32 | l.objid::bigint) = sevdesk_lock_key_v1('invoice:' || $1)"""
     async with asyncio.timeout(PATIENCE):
-        while await billing.db.fetchval(statement):  # noqa: ASYNC110 - another task's doing
+        while await billing.db.fetchval(statement, str(invoice)):  # noqa: ASYNC110 - another task's doing
             await asyncio.sleep(0.01)
     await billing.db.execute("DROP TRIGGER refuse ON sevdesk_jobs")
     assert (await billing.ended(job_id))["state"] == "done"

@@ -26,6 +26,7 @@ READERS = {
     "operator/checks_views.py": "whether a view shows the clock for updated_at",
     "operator/health.py": "ages of what Redis was told, for the reader",
     "operator/situation.py": "ages, for the reader",
+    "cli/rehearse.py": "when a report was made, for its reader",
     "cli/status_view.py": "ages, for the reader",
     "queue/inbox.py": "the time of signatures, which may be off by a day",
     "store/listener.py": "when an event was heard, for the reader",

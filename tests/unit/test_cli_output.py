@@ -89,7 +89,7 @@ def test_narrow_screens_wrap_sentences() -> None:
     assert re.fullmatch(rf"publish_invoice +{JOB[:8]}", lines[1].rstrip())
     assert " ".join(" ".join(lines[2:4]).split()) == f"why: {SENTENCE}"
     assert lines[4].startswith("send_invoice")
-    assert any(JOB in line for line in rendered(140))
+    assert any(JOB in line for line in rendered(180))
 
 
 def test_only_generated_ids_are_short() -> None:

@@ -148,8 +148,7 @@ class StepContext:
     cancellation: Cancellation | None  # the recorded document that cancels the invoice
     cancellation_pdf_sha256: str | None
     cancellation_mails: int
-    # Looks a number of credit notes up: True if one of ours has it, False if one of another invoice may be getting it
-    # right now, None if neither. A function, because only sevDesk's sequence says which numbers are asked for.
+    # Of a number from sevDesk's sequence: True if a credit note of ours has it, False if one is getting it, else None.
     credit_number_use: Callable[[str], Awaitable[bool | None]]
     credit_notes: tuple[CreditNote, ...] = ()  # over parts of the invoice, the oldest first
     ahead: Ahead | None = None  # with PUBLISH_IN_ORDER, for its publication only
@@ -206,8 +205,7 @@ class StepContext:
         """A copy with other fields, as of `dataclasses.replace`, which takes twenty times as long for so many."""
         assert changed.keys() <= self.__dict__.keys()
         copied = object.__new__(StepContext)
-        copied.__dict__.update(self.__dict__)
-        copied.__dict__.update(changed)
+        copied.__dict__.update(self.__dict__ | changed)
         return copied
 
     def level(self, code: str) -> Level:
