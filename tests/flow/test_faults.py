@@ -13,7 +13,7 @@ from flow.waiting import wait_for
 
 from sevdesk_client.sandbox.http.server import Running
 
-QUARANTINE = 1.2  # seconds; a late commit after 0.7 s lies well inside, and long after the answer was lost
+QUARANTINE = 2.4  # seconds; a late commit after 0.7 s lies well inside, and long after the answer was lost
 LATE_MS = 700
 
 WRITES = {
