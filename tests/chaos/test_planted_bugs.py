@@ -13,8 +13,8 @@ from worker.local.services import Services
 SHOWS = [
     ("acknowledge_early", "publish", KILL, "loss"),
     ("skip_look_up", "publish", KILL, "duplicate"),
-    # Not mailed twice, because the next attempt sees sevDesk's sendDate; but nothing says that this job has mailed it.
-    pytest.param("write_before_intent", "resend", KILL, "loss", marks=pytest.mark.long),
+    # In the second of the earlier mail it is sent twice; later sevDesk's sendDate tells of it, but no record that it was us.
+    pytest.param("write_before_intent", "resend", KILL, "duplicate or loss", marks=pytest.mark.long),
     pytest.param("skip_quarantine", "publish", LATE_COMMIT, "duplicate", marks=pytest.mark.long),
 ]
 
@@ -28,7 +28,7 @@ async def test_bug_is_caught_by_sweep(
         answers = [before.removesuffix(BEFORE) + AFTER for before in writes(await find_points(place, job))]
     cases = [Case(job, answer, how) for answer in answers]
     report = await sweep(services, template, home, only=cases, lanes=2, bug=bug, until_found=True)
-    assert report.count(kind) > 0, report
+    assert any(report.count(each) for each in kind.split(" or ")), report
 
 
 @pytest.mark.long
