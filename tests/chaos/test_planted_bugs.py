@@ -13,7 +13,7 @@ from worker.local.services import Services
 SHOWS = [
     ("acknowledge_early", "publish", KILL, "loss"),
     ("skip_look_up", "publish", KILL, "duplicate"),
-    # Sent twice within the second of the earlier mail; later sevDesk's sendDate tells of it, but no record says who mailed.
+    # Sent twice within the second of the earlier mail; later sevDesk's sendDate tells of it, but not who mailed.
     pytest.param("write_before_intent", "resend", KILL, "duplicate or loss", marks=pytest.mark.long),
     pytest.param("skip_quarantine", "publish", LATE_COMMIT, "duplicate", marks=pytest.mark.long),
 ]
