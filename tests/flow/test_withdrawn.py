@@ -30,10 +30,17 @@ async def test_withdrawn_invoice_is_not_sent(
     assert len(await mails(sevdesk)) == (channel == "email")
 
 
-async def test_invoice_cancelled_there_is_not_mailed(billing: Billing, worker: object, sevdesk: Running) -> None:
-    """Somebody cancelled it in sevDesk, and no payment sync has noticed yet."""
+@pytest.mark.parametrize("marked", [True, False])
+async def test_invoice_cancelled_there_is_not_mailed(
+    marked: bool, billing: Billing, worker: object, sevdesk: Running
+) -> None:
+    """Somebody cancelled it in sevDesk, with our marker copied or not, and no payment sync has noticed yet."""
     invoice = await published(billing, sevdesk)
     await control(sevdesk, "POST", "cancel", {"invoice_id": (await billing.row(invoice))["external_id"]})
+    account = sevdesk.sandbox.account
+    [storno] = [each for each in account.invoices.values() if each.type == "SR"]
+    storno.note = storno.note if marked else None
+    account.add(storno)
     job = await billing.do("send_invoice", invoice_id=invoice)
     assert (job["state"], job["problem"]) == ("rejected", "cancelled_before_mail")
     assert await mails(sevdesk) == []

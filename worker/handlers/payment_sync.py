@@ -24,7 +24,7 @@ from worker.handlers.mass_change import CODE, MassChange
 from worker.steps import pages, payments
 from worker.steps.payments import Receivable
 from worker.steps.sevdesk_account import SevdeskAccount
-from worker.steps.unmarked import with_unmarked
+from worker.steps.unmarked import cancellations_of
 from worker.store import InvoiceChanged, Store
 from worker.store.rows import FinishedRunRow, ReceivableRow, StartedRunRow, UnknownValue, from_row, handback_of
 
@@ -327,8 +327,7 @@ class Sync:
             self._report("receivable_invalid", receivable)
             return None
         if payments.closed_without_day(remote) and remote.id not in cancelled_by:
-            cancelled_by = payments.cancellations(await self.account.client.find_invoices(receivable.number))
-            cancelled_by = await with_unmarked(remote, cancelled_by, self.account)
+            cancelled_by = await cancellations_of(remote, receivable.number, self.account)
         if payments.implausible(remote):
             about = {"paid": remote.paid_amount, "gross": receivable.gross, "paid_on": remote.pay_date or "–"}
             self._report("payment_implausible", receivable, currency=remote.currency, **about)

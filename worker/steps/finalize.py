@@ -9,7 +9,7 @@ from worker.domain.outcome import Rejected
 from worker.domain.problems import problem
 from worker.steps.deal_check import late_warnings
 from worker.steps.field_map import TEMPLATE_ID
-from worker.steps.payments import DRAFT, Receivable, cancellations, closed_without_day, compare, recordable
+from worker.steps.payments import DRAFT, Receivable, compare, recordable
 from worker.steps.publish_order import awaits_turn
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import (
@@ -22,7 +22,7 @@ from worker.steps.step import (
     is_synced,
     write_outcome,
 )
-from worker.steps.unmarked import with_unmarked
+from worker.steps.unmarked import cancellations_of
 
 # "Downloaded as PDF": sets sendDate and sends no mail; the document is sent by the email step or on paper.
 SEND_TYPE = "VPDF"
@@ -67,10 +67,7 @@ async def adopt_finalized(context: StepContext, remote: SevInvoice, account: Sev
     After an own write of unknown outcome also what `check` has left out.
     """
     event, number = finalized(remote, "found_finalized"), context.invoice.number
-    cancelled_by: Mapping[str, SevInvoice] = {}
-    if closed_without_day(remote):
-        cancelled_by = cancellations(await account.client.find_invoices(number))
-        cancelled_by = await with_unmarked(remote, cancelled_by, account)
+    cancelled_by = await cancellations_of(remote, number, account)
     outcome = write_outcome(context.open_intent, remote)
     stop = Rejected(problem("cancelled_in_sevdesk", number=number)) if remote.id in cancelled_by else None
     warnings = late_warnings(context) if context.open_intent is not None and stop is None else ()

@@ -12,9 +12,9 @@ from worker.domain.payloads import SendInvoice
 from worker.domain.problems import Problem, problem
 from worker.steps.changed_after_publication import unless_changed
 from worker.steps.document import not_our_document
-from worker.steps.payments import cancellations, closed_without_day
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import OpenIntent, StepContext, StepResult, WriteOutcome
+from worker.steps.unmarked import cancellations_of
 
 Mailable = SevInvoice | CreditNote
 CLOSE_SECONDS = 5.0  # by how much sevDesk's clock and ours may differ
@@ -78,7 +78,7 @@ async def why_not_sent(context: StepContext, remote: SevInvoice | None, account:
     if remote is None:
         outcome = WriteOutcome.NOT_DONE if context.gone_before else WriteOutcome.UNKNOWN
         return StepResult(stop=Parked(document_gone(context)), outcome=outcome)
-    if closed_without_day(remote) and remote.id in cancellations(await account.client.find_invoices(number)):
+    if remote.id in await cancellations_of(remote, number, account):
         return StepResult(stop=Rejected(problem("cancelled_before_mail", number=number)), outcome=WriteOutcome.NOT_DONE)
     if other := await not_our_document(context, remote, account):
         return StepResult(stop=other, outcome=WriteOutcome.NOT_DONE)

@@ -1,4 +1,4 @@
-"""Finds the cancellation of an invoice without our marker: one that another program or a person made in sevDesk."""
+"""Finds the cancellation of a closed invoice, also one without our marker, made for another program's or a person's."""
 
 from collections.abc import Mapping
 
@@ -7,6 +7,16 @@ from sevdesk_client.sending import Hits
 from worker.steps.pages import PAGE, read_pages
 from worker.steps.payments import cancellations, closed_without_day
 from worker.steps.sevdesk_account import SevdeskAccount
+
+
+async def cancellations_of(remote: SevInvoice, number: str, account: SevdeskAccount) -> Mapping[str, SevInvoice]:
+    """The cancellations that may be the invoice's, by the id of what they cancel; empty unless it is closed unpaid.
+
+    `number` is our marker. Raises `SevDeskError`.
+    """
+    if not closed_without_day(remote):
+        return {}
+    return await with_unmarked(remote, cancellations(await account.client.find_invoices(number)), account)
 
 
 async def with_unmarked(
