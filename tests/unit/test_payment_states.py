@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sevdesk_client.models import Invoice as SevInvoice
@@ -16,7 +16,7 @@ from sevdesk_client.models import Ref
 from worker.domain import lifecycle
 from worker.domain.events import CancelledInSevdesk, PaymentEvent, PaymentSynced, SentByHand
 from worker.domain.invoice import ClaimStatus, DocumentStatus, Handback, SyncStatus
-from worker.steps.payments import (
+from worker.steps.payments import (, implausible
     Receivable,
     berlin_noon,
     cancellations,
@@ -334,6 +334,7 @@ def test_second_compare_finds_nothing(ours: Receivable, sevdesk: SevInvoice, can
     after = replace(ours, handback=reduce(lifecycle.apply, events, ours.handback))
     if after.handback.sync_status is SyncStatus.SYNCED:  # cancelled ones are not compared again
         later = sevdesk.model_copy(update={"update": datetime(2026, 8, 1, tzinfo=UTC)})
+        assume(implausible(sevdesk) == implausible(later))  # else a payment day a year ahead has become news
         assert compare(after, later, known) == ()
 
 
