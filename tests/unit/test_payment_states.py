@@ -16,12 +16,13 @@ from sevdesk_client.models import Ref
 from worker.domain import lifecycle
 from worker.domain.events import CancelledInSevdesk, PaymentEvent, PaymentSynced, SentByHand
 from worker.domain.invoice import ClaimStatus, DocumentStatus, Handback, SyncStatus
-from worker.steps.payments import (, implausible
+from worker.steps.payments import (
     Receivable,
     berlin_noon,
     cancellations,
     closed_without_day,
     compare,
+    implausible,
     unexplained,
 )
 
