@@ -3,6 +3,7 @@
 TEST_DATABASE_URL and TEST_REDIS_URL, both, use given servers instead; tests that stop a server then skip.
 """
 
+import logging
 import os
 import secrets
 from collections.abc import Iterator
@@ -29,6 +30,16 @@ structlog.configure(
         structlog.processors.JSONRenderer(default=str),
     ]
 )
+
+
+@pytest.fixture(autouse=True)
+def log_settings() -> Iterator[None]:
+    """A command run in this process sets its log up; the next test finds it as it was."""
+    root, configured = logging.getLogger(), structlog.get_config()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers, root.level = handlers, level
+    structlog.configure(**configured)
 
 
 def pytest_xdist_auto_num_workers() -> int:

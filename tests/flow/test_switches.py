@@ -19,12 +19,10 @@ PARTS = 8  # of the full product, so that several processes can share it
 @pytest.fixture
 async def office(database_url: str) -> AsyncIterator[Office]:
     """One office for many stories; thousands of them need no log."""
-    before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     opened = await Office.open(database_url)
     yield opened
     await opened.close()
-    structlog.configure(**before)
 
 
 async def live(office: Office, settings: list[Setting]) -> None:

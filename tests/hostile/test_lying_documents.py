@@ -1,11 +1,11 @@
 """PDFs that are not the document asked for; what cannot be read is said once."""
 
-import json
 from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
 from fpdf import FPDF
+from structlog.testing import capture_logs
 
 from worker.einvoice import pdf_text
 from worker.einvoice.pdf_text import shown
@@ -17,8 +17,8 @@ NUMBER, GROSS = "RE-2026-11-1000", Decimal("1234.50")
 @pytest.fixture(autouse=True)
 def said_anew() -> Iterator[None]:
     """What is said once per process is said once per test, and no child outlives it."""
-    yield
     pdf_text._say_unreadable.cache_clear()
+    yield
     if process := pdf_text._process():
         process.close()
 
@@ -92,15 +92,14 @@ def test_number_without_letters() -> None:
     assert shown(text, "12.pdf", "10", GROSS, ()).other is None
 
 
-def test_unreadable_is_said_once(capfd: pytest.CaptureFixture[str]) -> None:
+def test_unreadable_is_said_once() -> None:
     """What nobody can read is let pass, and the log says so once; the next readable one is judged."""
-    for unreadable in (b"%PDF-1.4 nothing", pdf(), bytes(10**6)):
-        found = shown(unreadable, "", NUMBER, GROSS, ())
-        assert (found.other, found.missing) == (None, ("document_number", "gross_total"))
-    assert looked_at("RE-2026-11-1001")[0] is not None
-    out = capfd.readouterr()
-    said = [json.loads(line) for line in (out.out + out.err).splitlines() if "pdf.not_compared" in line]
-    assert len(said) == 1
+    with capture_logs() as lines:
+        for unreadable in (b"%PDF-1.4 nothing", pdf(), bytes(10**6)):
+            found = shown(unreadable, "", NUMBER, GROSS, ())
+            assert (found.other, found.missing) == (None, ("document_number", "gross_total"))
+        assert looked_at("RE-2026-11-1001")[0] is not None
+    assert [line["event"] for line in lines] == ["pdf.not_compared"]
 
 
 def test_crashed_child_is_left(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,16 +8,6 @@ import structlog
 from worker.observability import log
 
 
-@pytest.fixture(autouse=True)
-def as_before() -> object:
-    """Other tests find structlog and the root logger as they were."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
-
-
 def test_file_gets_no_colours(capsys: pytest.CaptureFixture[str]) -> None:
     """What is no terminal gets plain text, and nobody a field without a value."""
     log.set_up(style="console")
