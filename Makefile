@@ -44,7 +44,7 @@ soak: $(READY) ## measure on a ledger of years; half an hour, 6 GB of disk
 check: $(READY) ## ruff, mypy --strict, import contracts, audit of packages
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(RUN) -m mypy --strict worker sevdesk_worker sevdesk_client
+	$(RUN) -m mypy --strict worker sevdesk_client
 	.venv/bin/lint-imports
 	$(RUN) .ci/audit.py
 

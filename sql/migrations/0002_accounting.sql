@@ -29,6 +29,12 @@ CREATE TABLE sevdesk_config (
 );
 INSERT INTO sevdesk_config DEFAULT VALUES;
 
+-- Whether the worker publishes an invoice: true or false, also for one without a deal.
+CREATE FUNCTION sevdesk_publishes_v1(publish_only text[], deal_type text, invoice_number text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN publish_only IS NULL OR coalesce(deal_type = ANY (publish_only), false)
+        OR coalesce(invoice_number = ANY (publish_only), false);
+
 -- Who changed which setting, from what to what: one row per field, written in the statement that makes the change.
 CREATE TABLE sevdesk_config_log (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -51,7 +51,7 @@ SELECT i.id, i.invoice_number AS number, i.gross_amount AS gross, i.currency, i.
        i.accounting_provider AS provider, i.accounting_sync_status AS sync_status, i.document_status, i.claim_status,
        i.external_id, i.external_invoice_number, i.paid_amount, i.paid_at, i.cancelled_at
 FROM billing_invoices i CROSS JOIN sevdesk_config c LEFT JOIN deals d ON d.id = i.deal_id
-WHERE c.publish_only IS NOT NULL AND NOT (c.publish_only IS NULL OR d.deal_type = ANY (c.publish_only) OR i.invoice_number = ANY (c.publish_only))
+WHERE NOT sevdesk_publishes_v1(c.publish_only, d.deal_type, i.invoice_number)
   AND (i.invoice_number = ANY (:names::text[]) OR i.external_id = ANY (:external_ids::text[]))
   AND i.document_status = 'approved' AND i.accounting_sync_status NOT IN ('synced', 'cancelled')
   AND coalesce(i.accounting_provider, 'sevdesk') = 'sevdesk';

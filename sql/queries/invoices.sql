@@ -15,7 +15,7 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
        i.skonto_percent, i.skonto_days,
        coalesce(CASE d.deal_type WHEN 'EB' THEN c.contact_person_eb WHEN 'KOP' THEN c.contact_person_kop END,
                 c.contact_person_id) AS contact_person_id,
-       NOT (c.publish_only IS NULL OR d.deal_type = ANY (c.publish_only) OR i.invoice_number = ANY (c.publish_only)) AS left_to_other,
+       NOT sevdesk_publishes_v1(c.publish_only, d.deal_type, i.invoice_number) AS left_to_other,
        clock_timestamp() AS began, (clock_timestamp() AT TIME ZONE 'Europe/Berlin')::date AS today,
        ARRAY(SELECT (p.position, p.name, p.description, p.quantity, p.unit, p.unit_price, p.tax_rate)
              FROM billing_invoice_items p WHERE p.invoice_id = i.id ORDER BY p.position) AS items,
@@ -151,7 +151,7 @@ WHERE own.id = :invoice_id AND q.kind = 'publish_invoice' AND q.phase NOT IN ('s
   AND i.accounting_sync_status NOT IN ('synced', 'cancelled')
   AND (i.issue_date, length(i.invoice_number), i.invoice_number)
       < (own.issue_date, length(own.invoice_number), own.invoice_number)
-  AND NOT (q.phase = 'waiting' AND (j.problem = 'deal_invoice_under_way'
+  AND NOT (q.phase = 'waiting' AND (j.problem IS NOT DISTINCT FROM 'deal_invoice_under_way'
                                     OR q.due_at > clock_timestamp() + interval '5 minutes'))
 ORDER BY i.issue_date DESC, length(i.invoice_number) DESC, i.invoice_number DESC LIMIT 1;
 

@@ -186,7 +186,7 @@ SELECT i.id, i.invoice_number, i.document_kind, i.document_status, i.claim_statu
        (SELECT coalesce(e.payload ->> 'channel', e.event_type) FROM billing_invoice_event_log e
         WHERE e.invoice_id = i.id AND e.event_type IN ('drafted', 'mailed', 'marked_sent', 'sent_by_hand', 'mail_bounced')
         ORDER BY e.created_at DESC LIMIT 1) AS sending,
-       NOT (c.publish_only IS NULL OR d.deal_type = ANY (c.publish_only) OR i.invoice_number = ANY (c.publish_only)) AS left_to_other
+       NOT sevdesk_publishes_v1(c.publish_only, d.deal_type, i.invoice_number) AS left_to_other
 FROM billing_invoices i CROSS JOIN sevdesk_config c LEFT JOIN deals d ON d.id = i.deal_id
 WHERE i.id = :invoice_id;
 
@@ -358,6 +358,14 @@ SELECT problem, problem_parameters FROM (
     ORDER BY i.id DESC LIMIT 1) last
 WHERE outcome = 'refused' AND problem IS NOT NULL;
 
+-- name: draft_saved_before$
+-- sevDesk's id of the invoice's draft, if the very same request made it; else null.
+SELECT external_id FROM billing_invoices
+WHERE id = :invoice_id AND :request_sha256 = (
+    SELECT request_sha256 FROM sevdesk_intents
+    WHERE subject = :subject AND action = 'save_invoice' AND outcome IN ('done', 'found_done')
+    ORDER BY id DESC LIMIT 1);
+
 -- name: last_publish_stop^
 -- Why the invoice's latest job of publishing stopped, if that is parked.
 SELECT job_id, problem, problem_parameters, finished_at FROM (
@@ -370,7 +378,7 @@ WHERE state = 'parked' AND problem IS NOT NULL;
 SELECT i.id, i.invoice_number, i.document_kind, i.deal_id
 FROM billing_invoices i CROSS JOIN sevdesk_config c LEFT JOIN deals d ON d.id = i.deal_id
 WHERE i.document_status = 'approved' AND i.accounting_sync_status NOT IN ('synced', 'cancelled')
-  AND (c.publish_only IS NULL OR d.deal_type = ANY (c.publish_only) OR i.invoice_number = ANY (c.publish_only))
+  AND sevdesk_publishes_v1(c.publish_only, d.deal_type, i.invoice_number)
   AND (:since::date IS NULL OR i.issue_date >= :since) AND (:until::date IS NULL OR i.issue_date <= :until)
 ORDER BY i.issue_date, i.invoice_number;
 

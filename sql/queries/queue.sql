@@ -181,13 +181,14 @@ FROM sevdesk_clean_v1(make_interval(days => :days::integer), :after_seq::bigint,
 
 -- name: request_missing_jobs$
 -- Requests the publication of approved invoices that are marked queued but have no unfinished job, and, with auto
--- transfer on, of those that are not transferred; not of those that another program publishes. The key contains updated_at, so an invoice whose job failed is not
--- requested again until the invoice changes. Returns the number of requests.
+-- transfer on, of those that are not transferred; not of those that another program publishes. The key contains
+-- updated_at, so an invoice whose job failed is not requested again until the invoice changes. Returns the number of
+-- requests.
 WITH forgotten AS (
     SELECT i.id, i.updated_at
     FROM billing_invoices i CROSS JOIN sevdesk_config c LEFT JOIN deals d ON d.id = i.deal_id
     WHERE i.document_status = 'approved'
-      AND (c.publish_only IS NULL OR d.deal_type = ANY (c.publish_only) OR i.invoice_number = ANY (c.publish_only))
+      AND sevdesk_publishes_v1(c.publish_only, d.deal_type, i.invoice_number)
       AND ((i.accounting_sync_status = 'queued'
             AND i.updated_at < clock_timestamp() - make_interval(secs => :grace::float8))
            OR (c.auto_transfer_invoices AND i.accounting_sync_status = 'not_synced'))

@@ -18,10 +18,15 @@ from sevdesk_client.sandbox.http.server import Running
 from worker.maintenance import maintenance
 from worker.settings import Settings
 
+NO_DEAL = "UPDATE billing_invoices SET deal_id = NULL WHERE id = $1"
 
-async def others(billing: Billing) -> UUID:
-    """An invoice that the other program publishes: its deal is of the other type."""
-    return await billing.invoice(await billing.deal(await billing.company(), deal_type="KOP"))
+
+async def others(billing: Billing, *, dealless: bool = False) -> UUID:
+    """An invoice that the other program publishes: its deal is of the other type, or it has none."""
+    invoice = await billing.invoice(await billing.deal(await billing.company(), deal_type="KOP"))
+    if dealless:
+        await billing.db.execute(NO_DEAL, invoice)
+    return invoice
 
 
 async def publish_there(billing: Billing, sevdesk: Running, invoice: UUID, gross: Decimal) -> Any:
@@ -45,11 +50,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(maintenance, "MISSING_SECONDS", 0.1)
 
 
+@pytest.mark.parametrize("dealless", [False, True])
 async def test_each_program_publishes_its_own(
-    impatient: None, billing: Billing, shared: None, sevdesk: Running
+    impatient: None, billing: Billing, shared: None, sevdesk: Running, dealless: bool
 ) -> None:
     """What is not ours is neither asked for nor published; asked for by hand, it is rejected without a call."""
-    other, ours = await others(billing), await billing.usual_invoice()
+    other, ours = await others(billing, dealless=dealless), await billing.usual_invoice()
     await billing.do("update_config", auto_transfer_invoices=True)
 
     async def ours_is_published() -> bool:
@@ -64,10 +70,15 @@ async def test_each_program_publishes_its_own(
     assert (await billing.row(other))["accounting_sync_status"] == "not_synced"
 
 
-async def test_sync_takes_over_what_the_other_published(billing: Billing, shared: None, sevdesk: Running) -> None:
+@pytest.mark.parametrize("dealless", [False, True])
+async def test_sync_takes_over_what_the_other_published(
+    billing: Billing, shared: None, sevdesk: Running, dealless: bool
+) -> None:
     """Linked by its number in the header, with its payment; publishing it again writes nothing."""
     other = await others(billing)
     there = await publish_there(billing, sevdesk, other, Decimal("119.00"))
+    if dealless:
+        await billing.db.execute(NO_DEAL, other)
     paying.pay(sevdesk.sandbox.account, there, Decimal("119.00"), date.today(), closes=True)
     assert (await billing.do("sync_payments"))["state"] == "done"
     row = await billing.row(other)

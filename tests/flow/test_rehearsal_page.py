@@ -8,8 +8,9 @@ import pytest
 from flow.browser import open_in_browser
 
 from worker.domain.problems import CATALOGUE, Lang, Problem
+from worker.operator.advice import rehearsed_step
 from worker.operator.rehearsal_page import rehearsal_page
-from worker.operator.rehearse import NOT_JUDGED, WITHOUT_FACTS, WITHOUT_TEMPLATES, Group, Rehearsal, next_step
+from worker.operator.rehearse import NOT_JUDGED, WITHOUT_FACTS, WITHOUT_TEMPLATES, Group, Rehearsal
 from worker.operator.shadow import LAYOUTS, REAL_ACCOUNT, REAL_ANSWERS
 
 NOW = datetime(2026, 11, 29, 20, 15, tzinfo=UTC)
@@ -67,9 +68,9 @@ def test_next_steps_need_no_job(lang: Lang) -> None:
     """Nothing is parked yet that could be retried, at most after it has parked."""
     for code, entry in CATALOGUE.items():
         found = Problem(code, dict.fromkeys(entry.parameters, "x"))
-        told = next_step(found, "INV-1", lang)
+        told = rehearsed_step(found, "INV-1", lang)
         assert "retry INV-1." not in told and told.count("--as confirmed (") == told.count("--as confirmed"), told
-        assert "--as confirmed" not in next_step(found, "INV-1", lang, warns=True)
+        assert "--as confirmed" not in rehearsed_step(found, "INV-1", lang, warns=True)
 
 
 @pytest.mark.parametrize("lang", ["en", "de"])

@@ -18,7 +18,7 @@ from flow.holding import HoldableSevdesk
 from flow.operators import Operator
 from flow.planted import PLANTED, STRICT
 from flow.processes import environment
-from flow.to_publish import Scene
+from flow.to_publish import SITUATIONS, Scene
 
 from sevdesk_client.sandbox.http import server
 from sevdesk_client.sandbox.http.server import Running
@@ -145,6 +145,18 @@ async def test_rehearse_groups_by_problem(scene: Scene, settings: Settings, tmp_
     assert code == 2 and "--from is later" in error
     code, said, _ = await operator.run("rehearse", "--offline", "--to", "2000-01-01")
     assert code == 0 and "no approved invoice" in said
+
+
+async def test_rehearsal_remembers_refusals(scene: Scene, worker: object, settings: Settings, tmp_path: Path) -> None:
+    """What sevDesk refused when the invoice was to get its number it refuses again, until something is changed."""
+    invoice = await SITUATIONS["refused before"](scene)
+    operator = Operator(settings, tmp_path)
+    [group] = (await operator.json("rehearse", code=3))["groups"]
+    assert (group["code"], group["verdict"], group["count"]) == ("e_invoice_data_missing", "parks", 1)
+    await scene.spoilt(invoice, "head_text", "'Anders'")
+    assert (await operator.json("rehearse"))["publishes"] == 1
+    code, said, _ = await operator.run("rehearse", "--offline", SEVDESK_API_TOKEN="")
+    assert code == 0 and "whether it refused the very same request before cannot be told" in " ".join(said.split())
 
 
 async def test_shadow_run_compares_documents(

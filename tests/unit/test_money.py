@@ -167,13 +167,32 @@ def test_good_invoices_are_let_through(good: Invoice, type_: str) -> None:
     assert first_problem(good, type_) is None
 
 
+ISO_4217 = " (ISO 4217: three capital letters)."
 BAD = [
     # Nothing to invoice.
     (invoice(), "The invoice has no positions."),
-    # Lower case, too long, empty.
-    (invoice(item("1"), currency="eur"), "The currency 'eur' is not a code of three capital letters (ISO 4217)."),
-    (invoice(item("1"), currency="EURO"), "The currency 'EURO' is not a code of three capital letters (ISO 4217)."),
-    (invoice(item("1"), currency=""), "The currency '' is not a code of three capital letters (ISO 4217)."),
+    # Lower case, too long, unknown, gold, no longer in use, empty.
+    (
+        invoice(item("1"), currency="eur"),
+        "'eur' is not the code of a currency in use (ISO 4217: three capital letters).",
+    ),
+    (
+        invoice(item("1"), currency="EURO"),
+        "'EURO' is not the code of a currency in use (ISO 4217: three capital letters).",
+    ),
+    (
+        invoice(item("1"), currency="XYZ"),
+        "'XYZ' is not the code of a currency in use (ISO 4217: three capital letters).",
+    ),
+    (
+        invoice(item("1"), currency="XAU"),
+        "'XAU' is not the code of a currency in use (ISO 4217: three capital letters).",
+    ),
+    (
+        invoice(item("1"), currency="DEM"),
+        "'DEM' is not the code of a currency in use (ISO 4217: three capital letters).",
+    ),
+    (invoice(item("1"), currency=""), "'' is not the code of a currency in use" + ISO_4217),
     # A rule for expenses, and one that does not exist.
     (invoice(item("1"), tax_rule=9), "Tax rule 9 is not one of sevDesk's rules for revenue."),
     (invoice(item("1"), tax_rule=0), "Tax rule 0 is not one of sevDesk's rules for revenue."),

@@ -6,10 +6,11 @@ same; the prediction prevents that a draft is written which cannot be right.
 """
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+
+from iso4217 import Currency
 
 from worker.domain.invoice import Invoice, Item
 from worker.domain.problems import Problem, problem
@@ -17,8 +18,8 @@ from worker.domain.tax_rules import percent, wrong_rate, wrong_rule
 
 CENT = Decimal("0.01")
 
-# Currencies without cents (ISO 4217). How sevDesk rounds them is not established; the draft shows it.
-_WITHOUT_CENTS = frozenset({"CLP", "ISK", "JPY", "KRW", "VND"})
+# How sevDesk rounds currencies without cents is not established; the draft shows it. Of three decimals two are kept.
+_DECIMALS_OF = {each.code: each.exponent for each in Currency if each.exponent is not None}  # gold has no decimals
 
 # Net prices with four decimals are accepted and used unrounded (one report). Five were never tried. Quantities are
 # floats (official); how many decimals are kept is not known. EN 16931-1:2026 allows four for both.
@@ -125,7 +126,7 @@ def breaks_br_s_09(net: Decimal, tax: Decimal, rate: Decimal) -> bool:
 
 
 def _unit(currency: str) -> Decimal:
-    return Decimal(1) if currency in _WITHOUT_CENTS else CENT
+    return Decimal(1) if _DECIMALS_OF.get(currency) == 0 else CENT
 
 
 def _no_positions(invoice: Invoice) -> Problem | None:
@@ -135,7 +136,7 @@ def _no_positions(invoice: Invoice) -> Problem | None:
 
 def _wrong_currency(invoice: Invoice) -> Problem | None:
     """Official: a code of ISO 4217; measured text when it is missing: `Currency is required.`"""
-    if re.fullmatch("[A-Z]{3}", invoice.currency):
+    if invoice.currency in _DECIMALS_OF:
         return None
     return problem("currency_invalid", currency=repr(invoice.currency[:10]))
 

@@ -3,6 +3,7 @@
 import re
 
 from worker.domain.problems import Problem
+from worker.domain.problems.problem_type import Lang
 
 
 def unasked_step(found: Problem, number: str) -> str:
@@ -10,3 +11,12 @@ def unasked_step(found: Problem, number: str) -> str:
     retry, publish = f"sevdesk-worker retry {number}", f"sevdesk-worker enqueue publish_invoice invoice_id={number}"
     step = found.next_step(job=number).replace(f"{retry} --as", f"{publish}, and when that is parked, {retry} --as")
     return re.sub(rf"(?<!parked, ){re.escape(retry)}(?! --as)\b", lambda _: publish, step)
+
+
+def rehearsed_step(first: Problem, number: str, lang: Lang = "en", *, warns: bool = False) -> str:
+    """The catalogue's; but no job is parked yet that could be retried, and a warning parks none."""
+    told, confirm = first.next_step(lang, job=number), f"sevdesk-worker retry {number} --as confirmed"
+    if warns:
+        told = told.replace(confirm, "nothing to do" if lang == "en" else "nichts zu tun")
+    told = told.replace(confirm, f"{confirm} ({'once it has parked' if lang == 'en' else 'sobald ihr Auftrag liegt'})")
+    return told.replace(f"sevdesk-worker retry {number}.", "sevdesk-worker rehearse.")

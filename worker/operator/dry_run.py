@@ -23,7 +23,7 @@ from worker.domain.problems import Problem, problem, recorded
 from worker.gate.gate import HeldBack
 from worker.handlers.write_once import Stop
 from worker.observability.metrics import Metrics
-from worker.operator.forecast import ForecastAccount, ForecastClient
+from worker.operator.forecast import UNKNOWN, ForecastAccount, ForecastClient
 from worker.runner.runner import Runner
 from worker.settings import Settings
 from worker.steps import e_invoice, pdf
@@ -201,8 +201,11 @@ class DryRunner(Runner):
         """What sevDesk refused the last time, it is taken to refuse again; of templates its list decides."""
         if not await self.reading.is_in_doubt(subject) or (intent.action == "change_parameter" and forecast.real):
             return
-        about = {"subject": subject, "action": intent.action, "request_sha256": intent.request_sha256}
-        refused: Row | None = await self.reading.query("refused_before", **about)
+        about = {"subject": subject, "request_sha256": intent.request_sha256}
+        if intent.action == "save_invoice" and not forecast.real:
+            draft = await self.reading.query("draft_saved_before", invoice_id=intent.context.invoice.id, **about)
+            forecast.draft_id = draft or UNKNOWN
+        refused: Row | None = await self.reading.query("refused_before", action=intent.action, **about)
         known = None if refused is None else recorded(refused["problem"], refused["problem_parameters"])
         if known is not None:
             raise Stop(Parked(known))

@@ -33,6 +33,7 @@ class ForecastClient:
         """Forget the invoice before."""
         self.unknown: list[str] = []
         self.saved: models.InvoiceDraft | None = None
+        self.draft_id = UNKNOWN  # of what `save_invoice` makes
         self.finalizes = False
         self._deleted: set[str] = set()
         self._context: StepContext | None = None
@@ -125,7 +126,7 @@ class ForecastClient:
         """The sums are the billing invoice's, which `check` has found to be what sevDesk will compute."""
         await self._contact_exists(draft.contact_id)
         self.saved, invoice = draft, self.context.invoice
-        return _draft(draft, Sums(invoice.net_amount, invoice.tax_amount, invoice.gross_amount))
+        return _draft(self.draft_id, draft, Sums(invoice.net_amount, invoice.tax_amount, invoice.gross_amount))
 
     async def delete_draft(self, id: str) -> None:
         await self.get_invoice(id)
@@ -146,9 +147,9 @@ class ForecastClient:
         return self.context.remote.model_copy(update={"status": OPEN, "invoice_number": None, "send_type": send_type})
 
 
-def _draft(draft: models.InvoiceDraft, sums: Sums) -> models.Invoice:
+def _draft(id: str, draft: models.InvoiceDraft, sums: Sums) -> models.Invoice:
     return models.Invoice(
-        id=UNKNOWN,
+        id=id,
         status=DRAFT,
         invoice_type=draft.invoice_type,
         contact_id=draft.contact_id,

@@ -9,8 +9,9 @@ from worker.domain.html_page import Html, Tone, card, figures, heading, page, pa
 from worker.domain.problems import Problem
 from worker.domain.problems.problem_type import Lang
 from worker.operator import rehearse, shadow
+from worker.operator.advice import rehearsed_step
 from worker.operator.month_words import word
-from worker.operator.rehearse import Group, Rehearsal, next_step
+from worker.operator.rehearse import Group, Rehearsal
 
 _WORDS: dict[str, tuple[str, str]] = {
     "title": ("Rehearsal of the approved invoices", "Probelauf der freigegebenen Rechnungen"),
@@ -32,8 +33,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "stops": ("Would not be published", "Würden nicht veröffentlicht"),
     "warnings": ("Warnings", "Warnungen"),
     "summary": (
-        "{invoices} approved invoices: {publishes} would be published, {stops} would not.",
-        "{invoices} freigegebene Rechnungen: {publishes} würden veröffentlicht, {stops} nicht.",
+        "Approved invoices: {invoices}, of which {publishes} would be published and {stops} would not.",
+        "Freigegebene Rechnungen: {invoices}, davon veröffentlichbar {publishes}, nicht veröffentlichbar {stops}.",
     ),
     "compared": (
         rehearse.COMPARED,
@@ -67,7 +68,7 @@ GERMAN = {
         "Grenze",
     ), strict=True)),
     rehearse.WITHOUT_FACTS: "Benutzer, Einheiten, Länder und Zahlungsarten des Kontos; angenommen sind die Einheiten, "
-    "die sevDesk mitbringt",
+    "die sevDesk mitbringt, und ob es genau diese Anfrage schon abgelehnt hat, ist nicht zu sagen",
     rehearse.WITHOUT_TEMPLATES: "ob das Konto die Vorlagen hat: kein Worker hat ihre Liste geholt (refresh_templates)",
     shadow.REAL_ANSWERS: "was das wirkliche sevDesk anders als die Sandbox ablehnt oder errechnet",
     shadow.LAYOUTS: "ob das Konto die Vorlagen hat, und wie die Belege darin aussehen",
@@ -125,7 +126,7 @@ def _card(group: Group, lang: Lang) -> Html:
         f"{_count(group.count, lang)} × {group.code}",
         (
             paragraph(cause if group.count == 1 else _word("cause_of_first", lang, cause=cause)),
-            paragraph(next_step(told, group.examples[0], lang, warns=not group.stops)),
+            paragraph(rehearsed_step(told, group.examples[0], lang, warns=not group.stops)),
             paragraph(_word("acts", lang, actor=actor, verdict=verdict), "quiet"),
             paragraph(_word("first_ones", lang, numbers=", ".join([*group.examples, *more])), "quiet"),
         ),

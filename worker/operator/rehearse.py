@@ -11,7 +11,7 @@ from datetime import date
 from uuid import UUID
 
 from worker.domain.problems import Problem
-from worker.domain.problems.problem_type import Lang
+from worker.operator.advice import rehearsed_step
 from worker.operator.dry_run import DryRunner, Forecast, unexpected
 from worker.operator.forecast import ForecastAccount, ForecastClient
 from worker.operator.page_store import PageStore
@@ -35,7 +35,10 @@ COMPARED = (
     "The copies in the sandbox were compared with what they should say: sums, recipient, address, dates, heading, "
     "Skonto and positions."
 )
-WITHOUT_FACTS = "users, units, countries and payment methods of the account; the stock units of sevDesk are assumed"
+WITHOUT_FACTS = (
+    "users, units, countries and payment methods of the account; the stock units of sevDesk are assumed, and whether "
+    "it refused the very same request before cannot be told"
+)
 WITHOUT_TEMPLATES = "whether the account has the templates: no worker has fetched its list (refresh_templates)"
 
 
@@ -196,14 +199,5 @@ def _group(code: str, verdict: str, found: list[tuple[str, Problem]]) -> Group:
         examples=tuple(number for number, _ in found[:EXAMPLES]),
         parameters=first.parameters,
         cause=first.cause(),
-        next_step=next_step(first, number, warns=verdict == "warns"),
+        next_step=rehearsed_step(first, number, warns=verdict == "warns"),
     )
-
-
-def next_step(first: Problem, number: str, lang: Lang = "en", *, warns: bool = False) -> str:
-    """The catalogue's; but no job is parked yet that could be retried, and a warning parks none."""
-    told, confirm = first.next_step(lang, job=number), f"sevdesk-worker retry {number} --as confirmed"
-    if warns:
-        told = told.replace(confirm, "nothing to do" if lang == "en" else "nichts zu tun")
-    told = told.replace(confirm, f"{confirm} ({'once it has parked' if lang == 'en' else 'sobald ihr Auftrag liegt'})")
-    return told.replace(f"sevdesk-worker retry {number}.", "sevdesk-worker rehearse.")

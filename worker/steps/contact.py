@@ -145,7 +145,7 @@ def _email_written(context: StepContext, email_id: str) -> EmailWritten:
 
 
 def _contact_is_written(context: StepContext) -> bool:
-    """A contact written for an e-invoice also fits every other invoice."""
+    """A contact written for an e-invoice also fits every other invoice. A published one may have no recipient now."""
     if is_synced(context) or context.link is None:
         return is_synced(context)
     fitting = {digest(_draft(context.party, e_invoice=flag)) for flag in {context.invoice.is_e_invoice, True}}
@@ -153,14 +153,15 @@ def _contact_is_written(context: StepContext) -> bool:
 
 
 def _address_is_written(context: StepContext) -> bool:
-    same = context.link is not None and context.link.address_digest == _address_digest(context.party)
-    return same or is_synced(context)
+    if is_synced(context) or context.link is None:
+        return is_synced(context)
+    return context.link.address_digest == _address_digest(context.party)
 
 
 def _email_is_written(context: StepContext) -> bool:
-    email = context.party.email
-    same = not email or (context.link is not None and context.link.email_digest == digest(email))
-    return same or is_synced(context)
+    if is_synced(context) or not (email := context.party.email):
+        return True
+    return context.link is not None and context.link.email_digest == digest(email)
 
 
 CONTACT = Step("contact", look_contact, leap_contact, party_subject, _contact_is_written, every_attempt=True)

@@ -12,9 +12,9 @@ def _invoice(code: str, cause: str, mend: str, ursache: str, abhilfe: str) -> Pr
 ENTRIES = (
     _invoice("positions_missing", "The invoice has no positions.", "Add at least one position in the billing system",
              "Die Rechnung hat keine Positionen.", "Im Abrechnungssystem mindestens eine Position ergänzen"),
-    _invoice("currency_invalid", "The currency {currency} is not a code of three capital letters (ISO 4217).",
+    _invoice("currency_invalid", "{currency} is not the code of a currency in use (ISO 4217: three capital letters).",
              "Set the invoice's currency to a code such as EUR",
-             "Die Währung {currency} ist kein Kürzel aus drei Großbuchstaben (ISO 4217).",
+             "{currency} ist kein Kürzel einer gültigen Währung (ISO 4217: drei Großbuchstaben).",
              "Als Währung der Rechnung ein Kürzel wie EUR setzen"),
     _invoice("unit_unknown", "sevDesk has no unit for “{unit}” of position {position}; it has: {known}.",
              "Write one of these in the billing system, or add the unit in sevDesk (Settings, Units)",

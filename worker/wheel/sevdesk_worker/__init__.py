@@ -1,7 +1,7 @@
 """Starts the worker. In its wheel the package `worker` lies in this folder, not at the top of site-packages.
 
 There its name would meet packages of others. So the folder comes first on the path of this process, and of those that
-it starts. In a checkout `worker` lies beside this folder.
+it starts. In a checkout `worker` lies elsewhere and is found without that.
 """
 
 import os
