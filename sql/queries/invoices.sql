@@ -67,7 +67,9 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
                          ORDER BY k.recorded_at)
         FROM sevdesk_credit_notes k WHERE k.invoice_id = i.id) AS credit_notes,
        ARRAY(SELECT e.payload ->> 'problem' FROM billing_invoice_event_log e
-             WHERE e.invoice_id = i.id AND e.event_type = 'legal_warning') AS warned,
+             WHERE e.invoice_id = i.id AND e.event_type IN ('legal_warning', 'legal_warning_settled')
+             GROUP BY 1
+             HAVING max(e.created_at) = max(e.created_at) FILTER (WHERE e.event_type = 'legal_warning')) AS warned,
        ARRAY(SELECT e.payload ->> 'columns' FROM billing_invoice_event_log e
              WHERE e.invoice_id = i.id AND e.event_type = 'changed_after_publication' AND e.created_at > h.known_since)
            AS changes_told,

@@ -69,6 +69,29 @@ async def test_level_decides_what_a_check_does(billing: Billing, run_worker: Any
     assert {each["positions"][0]["unity"]["id"] for each in (await state(sevdesk))["invoices"]} == {"1"}
 
 
+async def test_corrected_warning_is_settled(
+    billing: Billing, run_worker: Any, settings: Settings, tmp_path: Path
+) -> None:
+    """What was warned of and corrected before the publication wants nobody's attention; what still holds does."""
+    invoice = await to_austria(billing, vat_id=None)
+    await billing.db.execute("UPDATE billing_invoice_items SET unit = 'Fass'")
+    operator = Operator(settings, tmp_path)
+    async with run_worker(check_levels={"unit_unknown": Level.WARN}):
+        job = await billing.do("publish_invoice", invoice_id=invoice)
+        assert (job["state"], job["problem"]) == ("parked", "vat_id_missing")
+        await billing.db.execute("UPDATE billing_invoice_items SET unit = 'h'")
+        await billing.db.execute("UPDATE companies SET vat_id = 'ATU12345675'")
+        await billing.retry(job["job_id"])
+        assert (await billing.ended(job["job_id"]))["state"] == "done"
+        assert (await billing.event(invoice, "legal_warning_settled"))["problem"] == "unit_unknown"
+        assert (await operator.run("why", str(invoice)))[0] == 0
+        other = await invoice_with_unit(billing, "Fass")
+        await billing.do("publish_invoice", invoice_id=other)
+        await billing.do("publish_invoice", invoice_id=other)
+        assert (await operator.run("why", str(other)))[0] == 3
+    assert (await billing.events(other)).count("legal_warning") == 1
+
+
 async def test_preview_shows_warnings(billing: Billing, settings: Settings, tmp_path: Path) -> None:
     """A line for each, as text and in JSON; what parks stands where it always did."""
     invoice = await invoice_with_unit(billing, "Fass")

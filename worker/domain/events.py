@@ -330,6 +330,13 @@ class LegalWarning(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LegalWarningSettled(Event):
+    """What a check warned of was corrected before the invoice was published."""
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedAfterPublication(Event):
     """The billing system changed the invoice after its document was made; told once for the same columns."""
 

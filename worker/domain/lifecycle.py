@@ -111,6 +111,7 @@ TABLE: Mapping["type[Event]", Transitions] = {
     ),
     events.Rejected: Transitions(),
     events.LegalWarning: Transitions(),
+    events.LegalWarningSettled: Transitions(),
     events.Dismissed: Transitions(),
     events.Acknowledged: Transitions(),
     events.ChangedAfterPublication: Transitions(sync=_SYNCED),

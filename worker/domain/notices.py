@@ -141,6 +141,8 @@ def _of_event(event: Event, change: Change, confirmed: frozenset[str]) -> Moves:
             return {"refund_due": {"document": number, "paid": f"{due:.2f}"}}
         case events.LegalWarning(problem=code, parameters=parameters) if code not in confirmed:
             return {code: parameters}
+        case events.LegalWarningSettled(problem=code):
+            return {code: None}
         case events.EInvoiceChecked(findings=findings) if findings and not E_INVOICE_CODES & confirmed:
             told = "; ".join(findings[:3])
             return {"e_invoice_findings": {"count": str(len(findings)), "findings": told}}

@@ -1,11 +1,15 @@
 """check: refuse, before any call is made, what sevDesk or the accountant would refuse later."""
 
+from collections.abc import Iterator
+
 from worker.domain import money
+from worker.domain.advances import CODES
 from worker.domain.check_levels import Level
 from worker.domain.dates import doubtful_dates, impossible_dates
 from worker.domain.e_invoice import broken_rules, doubtful_reference
 from worker.domain.emails import address_fault
 from worker.domain.eu_vat import territory_outside
+from worker.domain.events import LegalWarningSettled
 from worker.domain.invoice import ClaimStatus, DocumentStatus, SyncStatus, party_name
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.payloads import Channel, SendInvoice
@@ -41,8 +45,17 @@ async def look_publishable(context: StepContext, account: SevdeskAccount) -> Ste
     parks = parks or broken_rules(context.invoice, context.party)
     waits = None if left_to_publish else awaits_other(context)
     warnings = {each.code: warning(each) for each in found + about_deal if context.level(each.code) is Level.WARN}
-    events = tuple(event for code, event in warnings.items() if code not in context.warned)
+    untold = [event for code, event in warnings.items() if code not in context.warned]
+    held = {each.code for each in found + about_deal}
+    events = (*untold, *_settled(context, held, about_deal=waits is None))
     return StepResult(events, stop=Parked(parks) if parks else waits, outcome=WriteOutcome.UNKNOWN)
+
+
+def _settled(context: StepContext, held: set[str], *, about_deal: bool) -> Iterator[LegalWarningSettled]:
+    """Of each warning that no longer holds; of what is about the deal only if that was looked at."""
+    unjudged = () if about_deal else CODES[context.invoice.document_kind]
+    for code in sorted(context.warned - {*held, *unjudged}):
+        yield LegalWarningSettled(problem=code)
 
 
 def _under_duty(context: StepContext) -> list[Problem]:

@@ -253,17 +253,17 @@ def _fields_set_by(event: Event, context: StepContext) -> dict[str, Any]:
         case events.Finalized(seen_update=seen) if context.document is not None:
             return {"document": replace(context.document, seen_update=seen)}
         case events.LegalWarning(problem=code):
-            return {"warned": (*context.warned, code)}
+            return {"warned": context.warned | {code}}
+        case events.LegalWarningSettled(problem=code):
+            return {"warned": context.warned - {code}}
         case events.ChangedAfterPublication(columns=columns):
             return {"changes_told": context.changes_told | {columns}}
         case events.Mailed():
             return {"sent": Sending("email", context.job_id)}
         case events.MarkedSent(channel=channel):
             return {"sent": Sending(channel, context.job_id)}
-        case events.MailBounced(mail_job_id=job_id):
-            ledger = (
-                replace(m, bounce_job_id=context.job_id) if m.job_id == job_id else m for m in context.mail_ledger
-            )
+        case events.MailBounced(mail_job_id=id):
+            ledger = (m if m.job_id != id else replace(m, bounce_job_id=context.job_id) for m in context.mail_ledger)
             return {"sent": None, "mail_ledger": tuple(ledger)}
         case events.PdfStored(sha256=sha256, content=content):
             return {"pdf_sha256": sha256, "pdf": content if context.made_as_e_invoice else None}
