@@ -62,7 +62,7 @@ class Call:
 class Gate(Protocol):
     """Decides when a call may be sent; shared by all clients with one token. Optional.
 
-    A closed gate raises `Throttled` without a status: nothing was sent, and the client does not repeat it.
+    What it raises is not repeated, as nothing was sent: a closed gate's `Throttled` without a status, say.
     """
 
     async def wait_for_turn(self) -> None:
@@ -187,16 +187,22 @@ class Sender:
 
     async def _repeat(self, request: Request, understand: Callable[[Answer], T]) -> T:
         """Repeat attempts on errors that are safe to repeat. Unavailable is raised by reads only."""
-        numbers = itertools.count(1)
+        numbers, passed = itertools.count(1), False
+        gate = None if request.link else self.gate  # links lead to storage, which has its own limits
 
         async def attempt() -> T:
-            return await self._attempt(request, understand, next(numbers))
+            nonlocal passed
+            passed = gate is None
+            if gate:
+                await gate.before_call(request)
+                passed = True
+            return await self._attempt(request, understand, next(numbers), gate)
 
         retrying = backoff.on_exception(
             _waits,
             (errors.NotSent, errors.Throttled, errors.Unavailable),
             max_tries=1 if request.writes and not self.repeat_writes else self.attempts,
-            giveup=self._gives_up,
+            giveup=lambda error: not passed or self._gives_up(error),
             jitter=None,  # _waits adds its own, so that nothing exceeds max_wait
             logger=None,  # `observe` reports every attempt
             max_wait=self.max_wait,
@@ -204,14 +210,10 @@ class Sender:
         return await retrying(attempt)()
 
     def _gives_up(self, error: Exception) -> bool:
-        """True if the gate is closed (Throttled without a status), for TooLarge, and for Retry-After above max_wait."""
-        kept_back = isinstance(error, errors.TooLarge) or (isinstance(error, errors.Throttled) and error.status is None)
-        return kept_back or (getattr(error, "retry_after", None) or 0.0) > self.max_wait
+        """True for TooLarge, and for Retry-After above max_wait."""
+        return isinstance(error, errors.TooLarge) or (getattr(error, "retry_after", None) or 0.0) > self.max_wait
 
-    async def _attempt(self, request: Request, understand: Callable[[Answer], T], number: int) -> T:
-        gate = None if request.link else self.gate  # links lead to storage, which has its own limits
-        if gate:
-            await gate.before_call(request)
+    async def _attempt(self, request: Request, understand: Callable[[Answer], T], number: int, gate: Gate | None) -> T:
         started = time.perf_counter()
         status, outcome, problem = None, "cancelled", None
         try:

@@ -14,13 +14,13 @@ from tempfile import TemporaryFile
 from uuid import UUID
 
 import asyncpg
-from bench.child import peak_rss
 from bench.ground import ROOT, Ground, Place, on_places
 from bench.table import Row
 
 from worker.datev.acceptance import accept
 from worker.datev.package import pack, parts
 from worker.datev.report import Period
+from worker.einvoice.memory import peak_rss
 from worker.store import Store
 from worker.store.exports import finish_export
 
@@ -94,4 +94,4 @@ async def other(url: str, path: str) -> None:
 if __name__ == "__main__":
     started, before = time.perf_counter(), peak_rss()
     asyncio.run({"ours": ours, "other": other}[sys.argv[1]](*sys.argv[2:]))
-    print(json.dumps({"seconds": time.perf_counter() - started, "memory": peak_rss() - before}))
+    print(json.dumps({"seconds": time.perf_counter() - started, "memory": (peak_rss() - before) / 2**20}))

@@ -7,7 +7,6 @@ import asyncio
 import json
 import logging.config
 import os
-import resource
 import signal
 import sys
 import time
@@ -16,19 +15,11 @@ from typing import Any
 
 from bench import counting
 
+from worker.einvoice.memory import peak_rss
+
 STARTS: list[float] = []  # when jobs of the other sides started
 ANSWER: dict[str, Any] = {}
 _seen = 0
-
-
-def peak_rss() -> float:
-    """MB. On Linux ru_maxrss begins with what the parent had when it forked, so the process's own mark comes first."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
-    except (OSError, StopIteration):
-        unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def tell(*_: Any) -> None:
@@ -38,7 +29,7 @@ def tell(*_: Any) -> None:
     facts = {
         "seen": _seen,
         "cpu": time.process_time(),
-        "peak_rss": peak_rss(),
+        "peak_rss": peak_rss() / 2**20,
         "job_sql": dict(counting.JOBS),
         "beside_sql": dict(counting.SIDE_TABLE_EVENTS),
         "starts": STARTS,

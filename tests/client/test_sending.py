@@ -181,8 +181,8 @@ async def test_long_waits_are_the_callers(http: httpx.AsyncClient, httpx_mock: H
 class Gatekeeper:
     """A gate that holds the first calls back and records what the client tells it."""
 
-    def __init__(self, holds_back: int = 0) -> None:
-        self.holds_back, self.asked, self.turns = holds_back, list[str](), 0
+    def __init__(self, holds_back: int = 0, error: type[errors.SevDeskError] = errors.Throttled) -> None:
+        self.holds_back, self.error, self.asked, self.turns = holds_back, error, list[str](), 0
         self.outcomes: list[tuple[str, int | None, type[errors.SevDeskError] | None]] = []
 
     async def wait_for_turn(self) -> None:
@@ -191,17 +191,20 @@ class Gatekeeper:
     async def before_call(self, request: Request) -> None:
         self.asked.append(request.operation)
         if len(self.asked) <= self.holds_back:
-            raise errors.Throttled(request.operation, "not now", retry_after=0.01)
+            raise self.error(request.operation, "not now", retry_after=0.01)
 
     def after_call(self, call: Call, error: errors.SevDeskError | None) -> None:
         self.outcomes.append((call.outcome, call.status, type(error) if error else None))
 
 
 @pytest.mark.parametrize("call", [a_read, a_write])
-async def test_held_back_call_is_not_repeated(http: httpx.AsyncClient, call: Read) -> None:
-    """What the gate holds back is neither sent, nor observed, nor repeated by the client."""
-    gate, seen = Gatekeeper(holds_back=1), list[Call]()
-    with pytest.raises(errors.Throttled) as caught:
+@pytest.mark.parametrize("error", [errors.Throttled, errors.Unavailable])
+async def test_held_back_call_is_not_repeated(
+    http: httpx.AsyncClient, call: Read, error: type[errors.SevDeskError]
+) -> None:
+    """What the gate holds back is neither sent, nor observed, nor repeated; a gate that asks sevDesk repeats itself."""
+    gate, seen = Gatekeeper(1, error), list[Call]()
+    with pytest.raises(error) as caught:
         await call(SevDeskClient(http, TOKEN, gate=gate, observe=seen.append))
     assert (caught.value.status, caught.value.retry_after) == (None, 0.01)
     assert len(gate.asked) == 1 and gate.outcomes == [] and seen == []

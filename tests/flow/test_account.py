@@ -2,7 +2,7 @@
 
 import pytest
 from flow.billing import Billing
-from flow.books import calls
+from flow.books import calls, order_fault
 from flow.stage import Stage
 
 from sevdesk_client.sandbox.http.server import Running
@@ -69,3 +69,12 @@ async def test_moving_account_is_deliberate(stage: Stage) -> None:
         assert '"connected": true' in moved["result"]
     assert await billing.db.fetchval("SELECT account_id FROM sevdesk_config") != "another"
     assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_contacts") == 0
+
+
+async def test_silent_account_is_asked_as_often_as_any(stage: Stage) -> None:
+    """sevDesk is down: the question whose account it is, before the first call, is not repeated by both of them."""
+    await order_fault(stage.sevdesk, "status", "GET /*", status=503, body="down", times=None)
+    async with stage.run_worker():
+        job_id = await stage.billing.enqueue("publish_invoice", invoice_id=await stage.billing.usual_invoice())
+        await stage.billing.until_state(job_id, "waiting")
+    assert [entry["path"] for entry in stage.sevdesk.sandbox.requests] == ["/SevUser"] * 3

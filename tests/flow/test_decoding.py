@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from worker.store.connection import EARLIEST, LATEST, prepare
+from worker.store.connection import EARLIEST, LATEST, QUERIES, prepare
 
 
 @pytest.fixture
@@ -57,3 +57,20 @@ async def test_every_other_moment_comes_back(connection: asyncpg.Connection[Any]
         "SELECT $1::date AS day, $2::timestamptz AS moment, $1::date::text AS text", day, moment
     )
     assert row is not None and (row["day"], row["moment"], row["text"]) == (day, moment, day.isoformat())
+
+
+async def test_no_statement_asks_for_types(
+    connection: asyncpg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """asyncpg need not ask the server on each connection anew what the types of our statements are."""
+    asked: list[Any] = []
+
+    async def notice(_: object, oids: Any, *more: Any) -> Any:
+        asked.append((name, oids))
+        return await introspect(connection, oids, *more)
+
+    introspect = type(connection)._introspect_types  # type: ignore[attr-defined]
+    monkeypatch.setattr(type(connection), "_introspect_types", notice)
+    for name in (each for each in QUERIES.available_queries if not each.endswith("_cursor")):
+        await connection.prepare(getattr(QUERIES, name).sql)
+    assert asked == []

