@@ -1,5 +1,7 @@
 """An e-invoice goes out: required data, the XML beside the PDF, judged by the rules and compared with the invoice."""
 
+from collections.abc import Iterator
+from datetime import date
 from hashlib import sha256
 from typing import Any
 
@@ -7,10 +9,15 @@ import pytest
 from flow.billing import Billing
 from flow.books import control, pay, state
 from flow.stage import Stage
+from structlog.testing import capture_logs
 
 from sevdesk_client.sandbox.http.server import Running
 from worker.domain.check_levels import Level
-from worker.einvoice import validation
+from worker.einvoice import pdf_text, validation
+from worker.operator.checks_here import installation_checks
+from worker.operator.readiness import NO_RULES, readiness_of, report
+from worker.settings import Settings
+from worker.store import Store
 
 
 async def test_e_invoice_is_published_with_xml(billing: Billing, worker: object) -> None:
@@ -185,18 +192,80 @@ async def test_setting_makes_it_a_warning(stage: Stage) -> None:
     assert (checked["verdict"], checked["findings"]) == ("let_pass", [f"content {CONTENT}: buyer's name"])
 
 
+def forget_packages() -> None:
+    """What was found out about installed packages."""
+    for known in (
+        validation.missing_packages,
+        validation._rules_process,
+        pdf_text.reads_pdfs,
+        pdf_text._process,
+        pdf_text._say_unreadable,
+    ):
+        known.cache_clear()
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """An installation without the extra `einvoice`, until `bare.undo()` and `forget_packages()`."""
+    for module in (validation, pdf_text):
+        monkeypatch.setattr(module, "find_spec", lambda name: None)
+    forget_packages()
+    yield monkeypatch
+    forget_packages()
+
+
 async def test_worker_compares_without_the_rules(
-    billing: Billing, worker: object, sevdesk: Running, monkeypatch: pytest.MonkeyPatch
+    billing: Billing, worker: object, sevdesk: Running, bare: pytest.MonkeyPatch
 ) -> None:
-    """Without the extra the XML is compared all the same, and the event names no rules."""
-    monkeypatch.setattr(validation, "NEEDED", ("no_such_package",))
-    validation._rules_process.cache_clear()
+    """Without the extra the XML is compared all the same; nothing is called valid, and what is missing is said once."""
+    with capture_logs() as lines:
+        for is_e_invoice in (False, True, True):
+            invoice = await billing.usual_invoice(is_e_invoice=is_e_invoice)
+            assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+        checked = await billing.event(invoice, "e_invoice_checked")
+        assert (checked["verdict"], checked["rules"]) == ("compared", None)
+        assert (await billing.do("send_invoice", invoice_id=invoice))["state"] == "done"
+        assert (await billing.events(invoice)).count("e_invoice_checked") == 1
+        await billing.do("cancel_invoice", invoice_id=invoice, reason="Irrtum", notify=True)
+    checked = await billing.event(invoice, "e_invoice_checked")
+    assert (checked["document"], checked["verdict"], checked["rules"]) == ("cancellation", "not_judged", None)
+    said = [line["event"] for line in lines if line["log_level"] == "warning"]
+    assert sorted(said) == ["e_invoice.rules_not_checked", "pdf.not_compared"]
+    await control(sevdesk, "PUT", "switches", {"e_invoice_faults": ["other_buyer"]})
+    invoice = await billing.usual_invoice(is_e_invoice=True)
+    assert (await billing.do("publish_invoice", invoice_id=invoice))["problem"] == "e_invoice_differs"
+
+
+async def test_rules_that_come_later_judge_before_the_mail(
+    billing: Billing, worker: object, sevdesk: Running, bare: pytest.MonkeyPatch
+) -> None:
+    """What was published by a worker without the rules, and is mailed by one that has them."""
+    right, wrong = [await billing.usual_invoice(is_e_invoice=True) for _ in range(2)]
+    assert (await billing.do("publish_invoice", invoice_id=right))["state"] == "done"
+    await control(sevdesk, "PUT", "switches", {"e_invoice_faults": ["seller_ids_missing"]})
+    assert (await billing.do("publish_invoice", invoice_id=wrong))["state"] == "done"
+    bare.undo()
+    forget_packages()
+    assert (await billing.do("send_invoice", invoice_id=wrong))["problem"] == "e_invoice_invalid"
+    await control(sevdesk, "PUT", "switches", {"e_invoice_faults": []})
+    assert (await billing.do("send_invoice", invoice_id=right))["state"] == "done"
+    assert (await billing.event(right, "e_invoice_checked"))["verdict"] == "valid"
+
+
+async def test_operator_is_told_that_the_rules_are_missing(
+    billing: Billing, settings: Settings, bare: pytest.MonkeyPatch
+) -> None:
+    """By doctor where the duty is looked after, and by the page of `readiness`."""
+    looked_after = settings.model_copy(update={"e_invoice_from": date(2027, 1, 1)})
+    [check] = installation_checks(looked_after)
+    assert (check.level, "not be judged" in check.detail) == ("warn", True)
+    assert installation_checks(settings)[0].level == "ok"
+    store = await Store.connect(settings.database_url, size=1)
     try:
-        invoice = await billing.usual_invoice(is_e_invoice=True)
-        assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
-        assert (await billing.event(invoice, "e_invoice_checked"))["rules"] is None
-        await control(sevdesk, "PUT", "switches", {"e_invoice_faults": ["other_buyer"]})
-        invoice = await billing.usual_invoice(is_e_invoice=True)
-        assert (await billing.do("publish_invoice", invoice_id=invoice))["problem"] == "e_invoice_differs"
+        assert NO_RULES in report(await readiness_of(store, looked_after, None))
+        bare.undo()
+        forget_packages()
+        assert NO_RULES not in report(await readiness_of(store, looked_after, None))
     finally:
-        validation._rules_process.cache_clear()
+        await store.close()
+    assert "are installed" in installation_checks(looked_after)[0].detail

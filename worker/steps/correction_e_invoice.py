@@ -63,7 +63,7 @@ async def judged(
 ) -> tuple[EInvoiceChecked, Parked | None]:
     """The event, and why the document must not be mailed. Raises `RulesUnavailable`."""
     code = f"{kind}_invalid"
-    findings, rules = await asyncio.to_thread(_judge, expected, pdf)
+    findings, rules, read_it = await asyncio.to_thread(_judge, expected, pdf)
     fatal = [each for each in findings if each.fatal]
     passes = code in context.confirmed or context.level("e_invoice_invalid") is not Level.PARK
     stop = None
@@ -73,7 +73,7 @@ async def judged(
         stop = Parked(problem(code, **about))
     event = EInvoiceChecked(
         document=kind,
-        verdict=code if stop else "let_pass" if fatal else "valid",
+        verdict=code if stop else "let_pass" if fatal else "valid" if read_it else "not_judged",
         rules=rules,
         sha256=digest_of(pdf),
         findings=tuple(str(each) if each.fatal else f"warning: {each}" for each in findings),
@@ -81,12 +81,12 @@ async def judged(
     return event, stop
 
 
-def _judge(expected: Correction, pdf: bytes) -> tuple[list[Finding], str | None]:
-    """Blocks; runs in a thread."""
+def _judge(expected: Correction, pdf: bytes) -> tuple[list[Finding], str | None, bool]:
+    """Findings, the rules' version, and whether there was XML to judge. Blocks; runs in a thread."""
     verdict = validate_pdf(pdf)
     if verdict.attached is None:
-        return [replace(each, fatal=False) for each in verdict.findings], verdict.rules
-    return [*verdict.findings, *_contents(verdict.attached, expected)], verdict.rules
+        return [replace(each, fatal=False) for each in verdict.findings], verdict.rules, False
+    return [*verdict.findings, *_contents(verdict.attached, expected)], verdict.rules, True
 
 
 def _contents(xml: bytes, expected: Correction) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from worker.domain.problems import problem
 from worker.einvoice.comparison import Expected, differences
 from worker.einvoice.finding import FaultKind, Finding
 from worker.einvoice.reading import Unreadable, read
-from worker.einvoice.validation import validate
+from worker.einvoice.validation import missing_packages, validate
 from worker.steps.field_map import buyer_reference
 from worker.steps.pdf import digest_of, of_other_invoice
 from worker.steps.pdf import look as read_pdf
@@ -32,17 +32,17 @@ MAX_FINDINGS = 5  # findings in the problem's sentence; the event has all
 async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
     """Reads XML and PDF, unless this attempt has stored them. Raises `SevDeskError`, `RulesUnavailable`."""
     xml = context.xml or (await account.client.get_xml(context.external_id)).encode()
-    if context.e_invoice_passed and digest_of(xml) == context.xml_sha256:
+    if _passed(context) and digest_of(xml) == context.xml_sha256:
         return StepResult()
     # sevDesk mails the PDF that it has now, so of one that passed earlier the newer rendering is stored, too.
-    newer = await read_pdf(context, account) if context.e_invoice_passed else StepResult()
+    newer = await read_pdf(context, account) if _passed(context) else StepResult()
     if newer.stop:
         return newer
     pdf = _content(newer) or context.pdf or (await account.client.get_pdf(context.external_id)).content
     expected = expectation(context)
     findings, rules = await asyncio.to_thread(_judge, xml, pdf, expected)
     stop = _why_not(context, findings)
-    passed = "let_pass" if any(each.fatal for each in findings) else "valid"
+    passed = "let_pass" if any(each.fatal for each in findings) else "compared" if rules is None else "valid"
     event = EInvoiceChecked(
         verdict=stop.problem.code if stop else passed,
         rules=rules,
@@ -109,11 +109,16 @@ def _why_not(context: StepContext, findings: list[Finding]) -> Parked | None:
     return None
 
 
+def _passed(context: StepContext) -> bool:
+    """Nothing speaks against its mail. What was only compared is judged once the rules are installed."""
+    known = context.e_invoice_verdict
+    return known is not None and (known != "compared" or bool(missing_packages()))
+
+
 def _already_done(context: StepContext) -> bool:
     """Passed before, and this job mails nothing; of a mail that may have gone already, nothing is asked again."""
     mails = isinstance(context.payload, SendInvoice) and context.payload.channel == "email"
-    passed = context.e_invoice_passed and not mails
-    return not context.made_as_e_invoice or passed or context.open_intent is not None
+    return not context.made_as_e_invoice or (_passed(context) and not mails) or context.open_intent is not None
 
 
 E_INVOICE = Step("e_invoice", look, already_done=_already_done)
