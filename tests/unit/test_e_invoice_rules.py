@@ -128,6 +128,18 @@ async def test_five_hundred_invoices_keep_the_rules(sandbox: SandboxClient) -> N
     print(dict(counts))
 
 
+async def test_rules_read_every_encoding(sandbox: SandboxClient) -> None:
+    """XML says by itself how it is written; neither UTF-16 nor a byte order mark ends the process that judges."""
+    ident = await e_invoice(sandbox, 1, lines=[line("100")])
+    text = await sandbox.objects("GET", f"/Invoice/{ident}/getXml")
+    for encoding in ("UTF-8-sig", "UTF-16", "ISO-8859-1"):
+        named = text.replace("UTF-8", encoding.removesuffix("-sig"), 1)
+        verdict = validate(named.encode(encoding), await sandbox.pdf(ident))
+        assert (verdict.findings, verdict.rules is None) == ((), False), encoding
+        spoilt = named.replace(">380<", "><").encode(encoding)
+        assert "BR-04" in {each.rule for each in validate(spoilt, await sandbox.pdf(ident)).findings}, encoding
+
+
 def bomb() -> bytes:
     """Entities that would grow to 10 GB."""
     entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10 if n else "x" * 10}">' for n in range(10))

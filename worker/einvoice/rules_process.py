@@ -76,17 +76,23 @@ def judge(xml: bytes) -> Iterator[Finding]:
     except Unreadable as error:
         yield Finding(FaultKind.FORMAT, "XML", str(error))
         return
-    yield from _schema_findings(xml)
+    try:
+        root = etree.fromstring(xml, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
+    except etree.XMLSyntaxError as error:
+        yield Finding(FaultKind.FORMAT, "XML", f"the XML is not well formed (line {error.lineno})")
+        return
+    yield from _schema_findings(root)
     processor, stylesheet = _saxon()
-    answer = stylesheet.transform_to_string(xdm_node=processor.parse_xml(xml_text=xml.decode()))
+    # Written anew, because the file may begin with a byte order mark or be in another encoding than UTF-8.
+    text = etree.tostring(root, encoding="unicode")
+    answer = stylesheet.transform_to_string(xdm_node=processor.parse_xml(xml_text=text))
     yield from _schematron_findings(answer, known)
 
 
-def _schema_findings(xml: bytes) -> Iterator[Finding]:
+def _schema_findings(root: etree._Element) -> Iterator[Finding]:
     """The schema's own sentences repeat values, so only element and kind of error are told."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     schema = _schema()
-    if schema.validate(etree.fromstring(xml, parser)):
+    if schema.validate(root):
         return
     for error in schema.error_log:
         place = re.sub(r"\*?\w*:|\[\d+\]", "", "/".join((error.path or "").split("/")[-2:]))
