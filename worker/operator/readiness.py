@@ -6,8 +6,9 @@ from datetime import date
 from uuid import UUID
 
 from sevdesk_client.errors import NotFound
-from worker.domain.e_invoice_duty import RULES_UNDER_DUTY, SMALL_AMOUNT
+from worker.domain.e_invoice_duty import NEVER_SMALL, RULES_UNDER_DUTY, SMALL_AMOUNT
 from worker.domain.e_invoice_readiness import SellerField, lacking, seller_fields
+from worker.domain.eu_vat import GERMANY, territory_outside
 from worker.domain.html_page import Html, heading, page, paragraph, table
 from worker.domain.invoice import Party, PartyKind
 from worker.einvoice.validation import missing_packages
@@ -63,8 +64,11 @@ class Readiness:
 
 async def readiness_of(store: Store, settings: Settings, account: SevdeskAccount | None) -> Readiness:
     """Reads the book, changes nothing. Raises `SevDeskError` if `account` is given."""
-    rules = sorted(RULES_UNDER_DUTY)
-    rows: list[Row] = await store.query("readiness_companies", tax_rules=rules, small_amount=SMALL_AMOUNT)
+    rules, never_small = sorted(RULES_UNDER_DUTY), sorted(NEVER_SMALL)
+    told: list[Row] = await store.query(
+        "readiness_companies", tax_rules=rules, small_amount=SMALL_AMOUNT, never_small=never_small
+    )
+    rows = [row for row in told if not territory_outside(GERMANY, row["zip"])]
     found = [
         CompanyLacking(row["name"] or "", lacks, row["invoices"], row["latest"], row["id"])
         for row in rows
