@@ -119,12 +119,15 @@ def _steps(location: str) -> list[str]:
 
 def answer(xml: bytes, pdf: bytes) -> dict[str, Any]:
     """The findings on both, and the PDF's XML where it is another one; an empty `xml` is not judged."""
-    inside = attached_xml(pdf)
+    attached = attached_xml(pdf)
+    inside = attached[0] if attached else None
     found = list(judge(xml)) if xml else []
     if inside is None:
         found.append(Finding(FaultKind.FORMAT, "PDF", "the PDF holds no e-invoice XML"))
     elif inside != xml:
         found += judge(inside)
+    if len(attached) > 1:  # nobody knows which of them the recipient's program reads
+        found.append(Finding(FaultKind.FORMAT, "PDF", f"the PDF holds {len(attached)} e-invoices that differ"))
     other = base64.b64encode(inside).decode() if inside not in (None, xml) else None
     unique = {(each.rule, each.text): each for each in found}
     shown = [(each.kind.value, each.rule, each.text, each.fatal) for each in unique.values()]
