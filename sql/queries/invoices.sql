@@ -49,11 +49,12 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
        (SELECT s.sha256 FROM sevdesk_documents s
         WHERE s.invoice_id = i.id AND s.kind = 'invoice_xml' AND s.fetched_at > h.known_since
         ORDER BY s.fetched_at DESC LIMIT 1) AS xml_sha256,
-       coalesce(n.content ->> 'is_e_invoice' = 'true', i.is_e_invoice) AND EXISTS (
-           SELECT FROM billing_invoice_event_log e
+       CASE WHEN coalesce(n.content ->> 'is_e_invoice' = 'true', i.is_e_invoice) THEN (
+           SELECT e.payload ->> 'verdict' FROM billing_invoice_event_log e
            WHERE e.invoice_id = i.id AND e.event_type = 'e_invoice_checked'
              AND e.payload ->> 'document' = 'invoice'
-             AND e.payload ->> 'verdict' IN ('valid', 'let_pass') AND e.created_at > h.known_since) AS e_invoice_passed,
+             AND e.payload ->> 'verdict' IN ('valid', 'let_pass', 'compared') AND e.created_at > h.known_since
+           ORDER BY e.created_at DESC LIMIT 1) END AS e_invoice_verdict,
        (SELECT s.request_sha256 FROM sevdesk_intents s
         WHERE s.subject = 'invoice:' || i.id AND s.action = 'save_invoice' AND s.outcome IN ('done', 'found_done')
         ORDER BY s.id DESC LIMIT 1) AS draft_sha256,

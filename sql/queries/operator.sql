@@ -399,7 +399,7 @@ WITH named AS (
 ), billed AS (
     SELECT id, deal_id, tax_rule, issue_date FROM billing_invoices
     WHERE tax_rule = ANY(:tax_rules::int[]) AND document_status <> 'cancelled'
-      AND (gross_amount > :small_amount::numeric OR currency <> 'EUR')
+      AND (gross_amount > :small_amount::numeric OR currency <> 'EUR' OR tax_rule = ANY(:never_small::int[]))
 ), invoices AS (
     SELECT n.company_id, b.id, b.tax_rule, b.issue_date FROM named n JOIN billed b ON b.id = n.id WHERE n.kind = 'invoice'
     UNION

@@ -52,7 +52,7 @@ async def test_sound_installation_passes(operator: Operator) -> None:
     found = await checks(operator)
     assert {name for name, (level, _) in found.items() if level == "warn"} == {"workers", "redis disk"}
     assert {name for name, (level, _) in found.items() if level == "ok"} == {
-        "account", "foreign locks", "restore", "settings",
+        "account", "e-invoice rules", "foreign locks", "restore", "settings",
         "postgres", "clock", "session locks", "migrations", "statements", "sync interval", "billing tables",
         "billing indexes", "invoice numbers", "rights", "redis", "redis memory", "redis rights", "sevdesk", "templates",
         "sevdesk calls", "sevdesk answers",

@@ -1,5 +1,7 @@
 """An e-invoice goes out: required data, the XML beside the PDF, judged by the rules and compared with the invoice."""
 
+from collections.abc import Iterator
+from datetime import date
 from hashlib import sha256
 from typing import Any
 
@@ -7,10 +9,15 @@ import pytest
 from flow.billing import Billing
 from flow.books import control, pay, state
 from flow.stage import Stage
+from structlog.testing import capture_logs
 
 from sevdesk_client.sandbox.http.server import Running
 from worker.domain.check_levels import Level
-from worker.einvoice import validation
+from worker.einvoice import pdf_text, validation
+from worker.operator.checks_here import installation_checks
+from worker.operator.readiness import NO_RULES, readiness_of, report
+from worker.settings import Settings
+from worker.store import Store
 
 
 async def test_e_invoice_is_published_with_xml(billing: Billing, worker: object) -> None:
@@ -73,16 +80,28 @@ FAULTS = {
     "other_vat_id": ("e_invoice_differs", f"content {CONTENT}: buyer's VAT id"),
     "other_quantity": ("e_invoice_differs", f"content {CONTENT}: quantity of line 1"),
     "other_date": ("e_invoice_differs", f"content {CONTENT}: invoice date"),
+    "other_unit": ("e_invoice_differs", f"content {CONTENT}: unit of line 1"),
+    "other_country": ("e_invoice_differs", f"content {CONTENT}: country of delivery"),
+    "direct_debit": ("e_invoice_differs", f"content {CONTENT}: payment method"),
+    "other_payee": ("e_invoice_differs", f"content {CONTENT}: payee"),
+    "iban_wrong": ("e_invoice_differs", f"content {CONTENT}: seller's IBAN (check digits)"),
+    "prepaid": ("e_invoice_differs", f"content {CONTENT}: amount due"),
+    "other_skonto": ("e_invoice_differs", f"content {CONTENT}: Skonto"),
+    "zero_group_missing": ("e_invoice_invalid", f"BR-Z-01 {MANDATORY}"),
     "pdf_differs": ("e_invoice_differs", f"content {CONTENT}: invoice number in the PDF's XML"),
+    "pdf_other_iban": ("e_invoice_differs", f"content {CONTENT}: seller's IBAN in the PDF's XML"),
+    "pdf_other_seller": ("e_invoice_differs", f"content {CONTENT}: seller in the PDF's XML"),
 }
 TWO: Any = {"items": (("2", "25", "19"),) * 2}
+ZERO: Any = {"items": (("4", "25", "19"), ("1", "1", "0")), "net_amount": "101.00", "gross_amount": "120.00"}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_each_fault_stops_the_mail(billing: Billing, worker: object, sevdesk: Running, fault: str) -> None:
     """Publishing parks, and so does the mail, until the document is right."""
     await control(sevdesk, "PUT", "switches", {"e_invoice_faults": [fault]})
-    invoice, (code, finding) = await billing.usual_invoice(is_e_invoice=True, **TWO), FAULTS[fault]
+    items = ZERO if fault == "zero_group_missing" else TWO
+    invoice, (code, finding) = await billing.usual_invoice(is_e_invoice=True, **items), FAULTS[fault]
     for kind in ("publish_invoice", "send_invoice"):
         job = await billing.do(kind, invoice_id=invoice)
         assert (job["state"], job["problem"]) == ("parked", code), job["error"]
@@ -107,6 +126,29 @@ async def test_nothing_of_others_is_stored(
     assert {row["kind"] for row in kinds} == stored
 
 
+async def test_byte_order_mark_is_no_fault(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """XML may begin with one, and the rules judge what follows."""
+    await control(sevdesk, "PUT", "switches", {"e_invoice_faults": ["byte_order_mark"]})
+    invoice = await billing.usual_invoice(is_e_invoice=True)
+    assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+    assert (await billing.event(invoice, "e_invoice_checked"))["verdict"] == "valid"
+
+
+async def test_granted_skonto_is_no_fault(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """What the XML says of it is what the job granted."""
+    await control(sevdesk, "PUT", "switches", {"e_invoice_faults": ["other_skonto"]})
+    invoice = await billing.usual_invoice(is_e_invoice=True)
+    job = await billing.do("publish_invoice", invoice_id=invoice, skonto_percent="50", skonto_days=10)
+    assert (job["state"], job["error"]) == ("done", None)
+    assert (await billing.do("send_invoice", invoice_id=invoice))["state"] == "done"
+
+
+async def test_lower_case_country_is_no_fault(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """The billing system may write it so; the XML has capitals."""
+    invoice = await billing.invoice(await billing.deal(await billing.company(country_code="de")), is_e_invoice=True)
+    assert (await billing.do("publish_invoice", invoice_id=invoice))["error"] is None
+
+
 async def test_xml_made_anew_is_judged_anew(billing: Billing, worker: object, sevdesk: Running) -> None:
     """What sevDesk mails is not what passed when it was published: neither mail nor resend goes, until it is right."""
     invoice = await billing.usual_invoice(is_e_invoice=True)
@@ -126,7 +168,8 @@ async def test_xml_made_anew_is_judged_anew(billing: Billing, worker: object, se
 
 
 # Faults in the XML inside the PDF of a correction.
-SPOILT = ("not_well_formed", "gross_wrong", "tax_wrong", "other_number", "other_buyer", "other_date", "line_lost")
+SPOILT = ("not_well_formed", "gross_wrong", "tax_wrong", "other_number", "other_buyer", "other_date", "line_lost",
+          "other_reference", "self_billed", "other_place")  # fmt: skip
 
 
 async def test_spoilt_cancellations_are_not_mailed(billing: Billing, worker: object, sevdesk: Running) -> None:
@@ -185,18 +228,80 @@ async def test_setting_makes_it_a_warning(stage: Stage) -> None:
     assert (checked["verdict"], checked["findings"]) == ("let_pass", [f"content {CONTENT}: buyer's name"])
 
 
+def forget_packages() -> None:
+    """What was found out about installed packages."""
+    for known in (
+        validation.missing_packages,
+        validation._rules_process,
+        pdf_text.reads_pdfs,
+        pdf_text._process,
+        pdf_text._say_unreadable,
+    ):
+        known.cache_clear()
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """An installation without the extra `einvoice`, until `bare.undo()` and `forget_packages()`."""
+    for module in (validation, pdf_text):
+        monkeypatch.setattr(module, "find_spec", lambda name: None)
+    forget_packages()
+    yield monkeypatch
+    forget_packages()
+
+
 async def test_worker_compares_without_the_rules(
-    billing: Billing, worker: object, sevdesk: Running, monkeypatch: pytest.MonkeyPatch
+    billing: Billing, worker: object, sevdesk: Running, bare: pytest.MonkeyPatch
 ) -> None:
-    """Without the extra the XML is compared all the same, and the event names no rules."""
-    monkeypatch.setattr(validation, "NEEDED", ("no_such_package",))
-    validation._rules_process.cache_clear()
+    """Without the extra the XML is compared all the same; nothing is called valid, and what is missing is said once."""
+    with capture_logs() as lines:
+        for is_e_invoice in (False, True, True):
+            invoice = await billing.usual_invoice(is_e_invoice=is_e_invoice)
+            assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+        checked = await billing.event(invoice, "e_invoice_checked")
+        assert (checked["verdict"], checked["rules"]) == ("compared", None)
+        assert (await billing.do("send_invoice", invoice_id=invoice))["state"] == "done"
+        assert (await billing.events(invoice)).count("e_invoice_checked") == 1
+        await billing.do("cancel_invoice", invoice_id=invoice, reason="Irrtum", notify=True)
+    checked = await billing.event(invoice, "e_invoice_checked")
+    assert (checked["document"], checked["verdict"], checked["rules"]) == ("cancellation", "not_judged", None)
+    said = [line["event"] for line in lines if line["log_level"] == "warning"]
+    assert sorted(said) == ["e_invoice.rules_not_checked", "pdf.not_compared"]
+    await control(sevdesk, "PUT", "switches", {"e_invoice_faults": ["other_buyer"]})
+    invoice = await billing.usual_invoice(is_e_invoice=True)
+    assert (await billing.do("publish_invoice", invoice_id=invoice))["problem"] == "e_invoice_differs"
+
+
+async def test_rules_that_come_later_judge_before_the_mail(
+    billing: Billing, worker: object, sevdesk: Running, bare: pytest.MonkeyPatch
+) -> None:
+    """What was published by a worker without the rules, and is mailed by one that has them."""
+    right, wrong = [await billing.usual_invoice(is_e_invoice=True) for _ in range(2)]
+    assert (await billing.do("publish_invoice", invoice_id=right))["state"] == "done"
+    await control(sevdesk, "PUT", "switches", {"e_invoice_faults": ["seller_ids_missing"]})
+    assert (await billing.do("publish_invoice", invoice_id=wrong))["state"] == "done"
+    bare.undo()
+    forget_packages()
+    assert (await billing.do("send_invoice", invoice_id=wrong))["problem"] == "e_invoice_invalid"
+    await control(sevdesk, "PUT", "switches", {"e_invoice_faults": []})
+    assert (await billing.do("send_invoice", invoice_id=right))["state"] == "done"
+    assert (await billing.event(right, "e_invoice_checked"))["verdict"] == "valid"
+
+
+async def test_operator_is_told_that_the_rules_are_missing(
+    billing: Billing, settings: Settings, bare: pytest.MonkeyPatch
+) -> None:
+    """By doctor where the duty is looked after, and by the page of `readiness`."""
+    looked_after = settings.model_copy(update={"e_invoice_from": date(2027, 1, 1)})
+    [check] = installation_checks(looked_after)
+    assert (check.level, "not be judged" in check.detail) == ("warn", True)
+    assert installation_checks(settings)[0].level == "ok"
+    store = await Store.connect(settings.database_url, size=1)
     try:
-        invoice = await billing.usual_invoice(is_e_invoice=True)
-        assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
-        assert (await billing.event(invoice, "e_invoice_checked"))["rules"] is None
-        await control(sevdesk, "PUT", "switches", {"e_invoice_faults": ["other_buyer"]})
-        invoice = await billing.usual_invoice(is_e_invoice=True)
-        assert (await billing.do("publish_invoice", invoice_id=invoice))["problem"] == "e_invoice_differs"
+        assert NO_RULES in report(await readiness_of(store, looked_after, None))
+        bare.undo()
+        forget_packages()
+        assert NO_RULES not in report(await readiness_of(store, looked_after, None))
     finally:
-        validation._rules_process.cache_clear()
+        await store.close()
+    assert "are installed" in installation_checks(looked_after)[0].detail

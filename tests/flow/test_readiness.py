@@ -18,12 +18,12 @@ async def test_companies_are_listed_by_field(billing: Billing, settings: Setting
     mute = await billing.company(name="<b>Stumm</b> GmbH", email=None, zip=" ")
     for day in (yesterday, time_to_day()):
         await billing.invoice(await billing.deal(mute), issue_date=day, **LARGE)
-    own = await billing.invoice(**LARGE, tax_rule=5)
+    own = await billing.invoice(tax_rule=5)  # under rule 5 small amounts count as well
     builder = await billing.company(name="Bau GmbH", country_code=" de ")
     await billing.associate(own, "company", builder, "invoice_recipient", of="invoice")
     await billing.usual_invoice(**LARGE)  # lacks nothing
     for others, columns in (({"country_code": "AT"}, LARGE), ({}, {}), ({}, LARGE | {"document_status": "cancelled"}),
-                            ({}, LARGE | {"tax_rule": 11})):  # fmt: skip
+                            ({}, LARGE | {"tax_rule": 11}), ({"zip": "27498"}, LARGE)):  # fmt: skip
         await billing.invoice(await billing.deal(await billing.company(email=None, **others)), **columns)
     operator = Operator(settings, tmp_path)
     page = tmp_path / "ready.html"

@@ -40,6 +40,8 @@ MATRIX: list[tuple[Exemption | None, Invoice, Party]] = [
     (None, invoice(rule=2), COMPANY),
     (None, invoice(rule=3), COMPANY),
     (None, invoice(rule=5), COMPANY),
+    (None, invoice("119.00", rule=3), COMPANY),  # § 33 Satz 3 UStDV
+    (None, invoice("250.00", rule=5), COMPANY),
     (None, invoice("NaN", items=()), COMPANY),  # parked anyway (totals_invalid)
     (Exemption.SMALL_AMOUNT, invoice("250.00"), COMPANY),
     (Exemption.SMALL_AMOUNT, invoice("0.00", kind="AR"), COMPANY),
@@ -48,6 +50,9 @@ MATRIX: list[tuple[Exemption | None, Invoice, Party]] = [
     *((Exemption.NOT_TAXABLE, invoice(rule=rule), COMPANY) for rule in (17, 18, 19, 20, 21)),
     (Exemption.PERSON, invoice(), PERSON),
     (Exemption.ABROAD, invoice(), SWISS),
+    (Exemption.ABROAD, invoice(), replace(COMPANY, zip="78266", city="Büsingen")),
+    (Exemption.ABROAD, invoice(), replace(COMPANY, zip="27498", city="Helgoland")),
+    (Exemption.SMALL_AMOUNT, invoice("250.00", rule=2), COMPANY),
 ]
 # E_INVOICE_FROM as it is, for sellers up to 800,000 EUR, and off.
 DAYS = (FIRST_DAY, date(2028, 1, 1), None)

@@ -1,6 +1,7 @@
 """The official rules judge what the sandbox writes, and what is no e-invoice is refused without harm."""
 
 import base64
+import io
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from itertools import product
@@ -8,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pypdf import PdfWriter
 
 from sevdesk_client.sandbox.http.server import running
 from tests.sandbox.sandbox_client import NO_TLS, TOKEN, SandboxClient, credit_body, line, ref, save_body, send
@@ -126,6 +128,38 @@ async def test_five_hundred_invoices_keep_the_rules(sandbox: SandboxClient) -> N
             counts["credit notes"] += 1
     assert counts["invoices"] >= 500 and counts["credit notes"] >= 100
     print(dict(counts))
+
+
+async def test_rules_read_every_encoding(sandbox: SandboxClient) -> None:
+    """XML says by itself how it is written; neither UTF-16 nor a byte order mark ends the process that judges."""
+    ident = await e_invoice(sandbox, 1, lines=[line("100")])
+    text = await sandbox.objects("GET", f"/Invoice/{ident}/getXml")
+    for encoding in ("UTF-8-sig", "UTF-16", "ISO-8859-1"):
+        named = text.replace("UTF-8", encoding.removesuffix("-sig"), 1)
+        verdict = validate(named.encode(encoding), await sandbox.pdf(ident))
+        assert (verdict.findings, verdict.rules is None) == ((), False), encoding
+        spoilt = named.replace(">380<", "><").encode(encoding)
+        assert "BR-04" in {each.rule for each in validate(spoilt, await sandbox.pdf(ident)).findings}, encoding
+
+
+async def test_pdf_holds_one_e_invoice_under_its_name(sandbox: SandboxClient) -> None:
+    """Under another name nobody finds it, and of two nobody knows which one counts."""
+    ident = await e_invoice(sandbox, 1, lines=[line("100")])
+    xml, pdf = (await sandbox.objects("GET", f"/Invoice/{ident}/getXml")).encode(), await sandbox.pdf(ident)
+    for name, content, told in (
+        ("rechnung.xml", xml, ["the PDF holds no e-invoice XML"]),
+        ("xrechnung.xml", xml, []),
+        ("ZUGFeRD-invoice.xml", xml.replace(b">380<", b">326<"), ["the PDF holds 2 e-invoices that differ"]),
+    ):
+        writer, written = PdfWriter(), io.BytesIO()
+        if name != "rechnung.xml":
+            writer.append(io.BytesIO(pdf))
+            writer.add_attachment("factur-x.xml", xml)
+        else:
+            writer.add_blank_page(100, 100)
+        writer.add_attachment(name, content)
+        writer.write(written)
+        assert [each.text for each in validate(xml, written.getvalue()).findings] == told, name
 
 
 def bomb() -> bytes:

@@ -212,12 +212,12 @@ BAD = [
     # Intra-EU deliveries know German rates only.
     (
         invoice(item("1", "5.5"), tax_rule=3),
-        "Position 1 carries 5,5% tax, but sevDesk's tax rule 3 allows only 0% / 7% / 19%.",
+        "Position 1 carries 5.5% tax, but sevDesk's tax rule 3 allows only 0% / 7% / 19%.",
     ),
     # One Stop Shop: above the highest rate of the Union; below zero; no e-invoices.
     (
         invoice(item("1", "27.5"), tax_rule=18),
-        "Position 1 carries 27,5% tax, but sevDesk's tax rule 18 allows only 0% - 27%.",
+        "Position 1 carries 27.5% tax, but sevDesk's tax rule 18 allows only 0% - 27%.",
     ),
     (
         invoice(item("1", "-1"), tax_rule=19),

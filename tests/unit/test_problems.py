@@ -10,7 +10,7 @@ from sevdesk_client import errors
 from worker.domain.invoice import PartyKind
 from worker.domain.outcome import NotYet, Parked, Retry
 from worker.domain.problems import CATALOGUE, Actor, Problem, ProblemType, problem
-from worker.domain.problems.words import WORDS, in_words
+from worker.domain.problems.words import PERCENTAGES, WORDS, in_words
 from worker.operator.interface_schema import interface_schema
 from worker.steps import document
 from worker.steps.sevdesk_refusals import outcome_of, refusal, unknown_outcome
@@ -88,6 +88,18 @@ def test_calls_give_the_right_parameters() -> None:
     calls = [(code, names - added) for code, calls in named_codes().items() for names in calls]
     assert len(calls) > 100
     assert [call for call in calls if not call[1] <= CATALOGUE[call[0]].parameters] == []
+
+
+def test_percentages_are_written_in_the_reader_s_language() -> None:
+    """A decimal point in English, a comma in German; amounts beside them stay as they are."""
+    found = problem("tax_rate_not_allowed", position=1, rate="19.001%", tax_rule=1, allowed="0% / 5.5%")
+    assert found.cause() == "Position 1 carries 19.001% tax, but sevDesk's tax rule 1 allows only 0% / 5.5%."
+    assert "19,001%" in found.cause("de") and "0% / 5,5%" in found.cause("de")
+    kept = problem("skonto_not_kept", number="R1", percent="2.5", days=10, kept_percent="2", kept_days=10)
+    assert "2.5 %" in kept.cause() and "2,5 %" in kept.cause("de")
+    taxes = problem("advance_tax_differs", number="R1", taxes="5.5%: 1.00 / 1.01 EUR")
+    assert "5.5%: 1.00 / 1.01 EUR" in taxes.cause() and "5,5%: 1.00 / 1.01 EUR" in taxes.cause("de")
+    assert {name for entry in CATALOGUE.values() for name in entry.parameters} >= PERCENTAGES
 
 
 def test_given_up_is_added() -> None:

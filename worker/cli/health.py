@@ -17,13 +17,14 @@ def doctor(as_json: AsJson = False) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from worker.operator.checks_here import installation_checks
     from worker.operator.checks_postgres import postgres_checks
     from worker.operator.checks_services import redis_checks, sevdesk_checks
 
     async def check_all() -> list[Check]:
         given = settings()
         groups = await asyncio.gather(postgres_checks(given), redis_checks(given), sevdesk_checks(given))
-        return [check for group in groups for check in group]
+        return [*installation_checks(given), *(check for group in groups for check in group)]
 
     checks = asyncio.run(check_all())
     table = Table.grid(padding=(0, 2))

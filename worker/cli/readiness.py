@@ -37,7 +37,7 @@ def readiness(
     result = with_store(read, "Use --offline to ask sevDesk nothing.")
     if html is not None:
         save_page(html, report(result))
-    names = ("since", "mode", "companies", "by_field", "lacking", "seller")
+    names = ("since", "mode", "companies", "by_field", "lacking", "seller", "rules_installed")
     show(as_json, {name: getattr(result, name) for name in names}, _view(result))
     if not result.is_ready:
         raise typer.Exit(MUST_ACT)
@@ -47,7 +47,7 @@ def _view(result: "Readiness") -> "RenderableType":
     from rich.console import Group
 
     from worker.cli.tables import facts, table
-    from worker.operator.readiness import COLUMNS, UNTOLD, summary
+    from worker.operator.readiness import COLUMNS, NO_RULES, UNTOLD, summary
 
     parts: list[RenderableType] = [summary(result)]
     if result.lacking:
@@ -55,4 +55,6 @@ def _view(result: "Readiness") -> "RenderableType":
         parts.append(table(COLUMNS, rows))
     if result.seller:
         parts += [facts(*((each.field, each.state) for each in result.seller)), UNTOLD]
+    if not result.rules_installed:
+        parts.append(NO_RULES)
     return Group(*parts)

@@ -51,7 +51,10 @@ def accept(
 def accept_by(
     book: Book, source: BinaryIO, period: Period, chart: str, order: Order = ORDINARY, limits: Limits = LIMITS
 ) -> Report:
-    """The same with a book that has our documents and payments already. Raises `sqlite3.Error` if the disk is full."""
+    """The same with a book that has our documents and payments already.
+
+    Raises `sqlite3.Error` if the disk is full, and `Abandoned` once the book is.
+    """
     acceptance = _Acceptance(book, period, chart, order)
     try:
         acceptance.read_archive(Archive(source, limits))
@@ -74,6 +77,7 @@ class _Acceptance:
     def read_archive(self, archive: Archive) -> None:
         """Reads every member to its end. Raises `ArchiveRefused`."""
         for member in archive.members:
+            self._book.go_on()
             name = printable_name(member.name)
             if member.kind is MemberKind.TABLE:
                 with archive.open(member) as stream:
@@ -117,6 +121,7 @@ class _Acceptance:
             sample = list(islice(postings, _SAMPLE if chart != self._chart else 0))
             chart = self._likelier_chart(chart, sample, header.account_length)
             for posting in chain(sample, postings):
+                self._book.go_on()
                 self._postings += 1
                 self._add_posting(posting, file.name, header, chart)
             self._files.append(ExportFile(file.name, "bookings", self._postings - before))

@@ -32,15 +32,20 @@ def _statements(text: str) -> dict[str, str]:
 _SQL = _statements(Path(__file__).with_name("book.sql").read_text(encoding="utf-8"))
 
 
+class Abandoned(Exception):
+    """Nobody wants the answer any more."""
+
+
 class Book:
     """First takes our documents and payments, then `close_ours`; then postings, then `close_postings`; then it answers.
 
-    To be used by one thread at a time. A full disk raises `sqlite3.Error`.
+    To be used by one thread at a time, but for `abandon`. A full disk raises `sqlite3.Error`.
     """
 
     def __init__(self, documents: Iterable[Document] = (), payments: Iterable[Payment] | None = ()) -> None:
         """`payments` None: they are not known, or were not asked for."""
         self.database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._abandoned = False
         self.run("tables")
         self.payments_known = payments is not None
         self._meanings: dict[Account, int] = {}  # as many as the chart of accounts tells apart
@@ -58,8 +63,19 @@ class Book:
     ) -> None:
         self.database.close()
 
+    def abandon(self) -> None:
+        """From now on whoever uses it gets `Abandoned`, or `sqlite3.Error` where a statement is running."""
+        self._abandoned = True
+        self.database.interrupt()
+
+    def go_on(self) -> None:
+        """Raises `Abandoned` if that is so; to be called in every long loop, as `rows` and `row` do."""
+        if self._abandoned:
+            raise Abandoned
+
     def run(self, name: str) -> None:
         """Runs the statements of that name. What follows is one transaction, for one of each row would cost more."""
+        self.go_on()
         self.database.executescript(f"{_SQL[name]} BEGIN;")
 
     # -- ours ----------------------------------------------------------------------------------------------------------
@@ -213,10 +229,12 @@ class Book:
 
     def rows(self, name: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         """The rows that the statement of that name answers with, if any."""
+        self.go_on()
         return self.database.execute(_SQL[name], values)
 
     def row(self, name: str, *values: Any) -> tuple[Any, ...] | None:
         """The first of these rows."""
+        self.go_on()
         found: tuple[Any, ...] | None = self.database.execute(_SQL[name], values).fetchone()
         return found
 

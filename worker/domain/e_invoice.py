@@ -6,6 +6,7 @@ Without this, the official rules would refuse the XML after its number is drawn.
 import re
 from collections.abc import Iterator
 
+from stdnum import iban
 from stdnum.de import leitweg
 
 from worker.domain.invoice import Invoice, Party, PartyKind
@@ -64,3 +65,8 @@ def is_leitweg_id(reference: str | None) -> bool:
     """Whether it has the form of a Leitweg-ID and its check digits are right."""
     text = (reference or "").strip()
     return bool(_LOOKS_LIKE_LEITWEG.fullmatch(text)) and leitweg.is_valid(text)
+
+
+def is_iban(text: str) -> bool:
+    """Whether it has the form of its country's IBANs and its check digits are right."""
+    return iban.is_valid(text)

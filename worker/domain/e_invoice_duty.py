@@ -9,13 +9,14 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from worker.domain.eu_vat import GERMANY, member_state
+from worker.domain.eu_vat import GERMANY, member_state, territory_outside
 from worker.domain.invoice import Invoice, Party, PartyKind
 from worker.domain.money import are_computable, is_amount, predict
 from worker.domain.tax_rules import SMALL_BUSINESS
 
 FIRST_DAY = date(2027, 1, 1)  # of the duty, for the larger companies
 SMALL_AMOUNT = Decimal(250)  # EUR gross, § 33 UStDV; of another currency's amounts nobody knows, so they count
+NEVER_SMALL = frozenset({3, 5})  # § 33 Satz 3 UStDV: not under § 6a and § 13b UStG
 # § 14 Abs. 2 Satz 2 Nr. 1 wants it for supplies taxable in Germany that § 4 Nr. 8 to 29 do not exempt: domestic ones,
 # those with a German buyer under rules 2 and 3 (§ 4 Nr. 1 is not in that list), and § 13b (§ 14a Abs. 5).
 RULES_UNDER_DUTY = frozenset({1, 2, 3, 5})
@@ -34,7 +35,7 @@ class Exemption(StrEnum):
     """Why an invoice may be an ordinary one."""
 
     PERSON = "the recipient is a person"
-    ABROAD = "the recipient is abroad"
+    ABROAD = "the recipient is abroad"  # so are Büsingen and Helgoland (§ 1 Abs. 2 UStG)
     SMALL_BUSINESS = "the seller is a small business (§ 19 UStG)"
     TAX_FREE = "the supply is exempt (§ 4 Nr. 8 to 29 UStG)"
     NOT_TAXABLE = "the supply is not taxable in Germany"
@@ -48,13 +49,15 @@ def exemption(invoice: Invoice, party: Party, *, deducts: bool) -> Exemption | N
     """
     if party.kind is not PartyKind.COMPANY:
         return Exemption.PERSON
-    if (party.country_code or "").strip() and member_state(party.country_code) != GERMANY:
+    country = (party.country_code or "").strip()
+    if country and (member_state(country) != GERMANY or territory_outside(country, party.zip)):
         return Exemption.ABROAD
     if invoice.tax_rule not in RULES_UNDER_DUTY:
         reasons = {SMALL_BUSINESS: Exemption.SMALL_BUSINESS, _TAX_FREE: Exemption.TAX_FREE}
         return reasons.get(invoice.tax_rule, Exemption.NOT_TAXABLE)
     total = _total(invoice, deducts)
-    if invoice.currency == "EUR" and is_amount(total) and total <= SMALL_AMOUNT:
+    may_be_small = invoice.currency == "EUR" and invoice.tax_rule not in NEVER_SMALL
+    if may_be_small and is_amount(total) and total <= SMALL_AMOUNT:
         return Exemption.SMALL_AMOUNT
     return None
 

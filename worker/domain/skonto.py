@@ -8,7 +8,7 @@ from worker.domain.dates import FIRST_DAY, LAST_DAY, LONGEST_TERM
 from worker.domain.invoice import Invoice
 from worker.domain.money import CENT
 from worker.domain.problems import Problem, problem
-from worker.domain.tax_rules import percent
+from worker.domain.tax_rules import german_percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Skonto:
     @property
     def sentence(self) -> str:
         """For the document, in German."""
-        return f"Bei Zahlung bis zum {self.until:%d.%m.%Y} gewähren wir {percent(self.percent)} Skonto."
+        return f"Bei Zahlung bis zum {self.until:%d.%m.%Y} gewähren wir {german_percent(self.percent)} Skonto."
 
 
 def skonto(percentage: Decimal | None, days: int | None, issued: date | None) -> Skonto | None:

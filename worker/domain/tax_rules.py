@@ -128,12 +128,17 @@ def tax_text(invoice: Invoice, vat_id: str | None = None) -> str:
 
 
 def percent(rate: Decimal) -> str:
-    """With a decimal comma: 25,5%."""
-    return f"{rate.normalize():f}%".replace(".", ",")
+    """As problems have it: 25.5%, of which their German sentences make 25,5%."""
+    return f"{rate.normalize():f}%"
+
+
+def german_percent(rate: Decimal) -> str:
+    """For a document: 25,5%."""
+    return percent(rate).replace(".", ",")
 
 
 def _listed(rates: list[Decimal]) -> str:
-    *most, final = [percent(rate) for rate in rates] or ["0%"]
+    *most, final = [german_percent(rate) for rate in rates] or ["0%"]
     return f"{', '.join(most)} und {final}" if most else final
 
 

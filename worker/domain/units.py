@@ -30,6 +30,24 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+# translationCode -> the code that e-invoices bear for it (UN/ECE Recommendation 20, as GET /Unity shows; capture).
+UNECE: Mapping[str, str] = {
+    PIECE_CODE: "C62",
+    "UNITY_SQUARE_METER": "MTK",
+    "UNITY_METER": "MTR",
+    "UNITY_KILOGRAM": "KGM",
+    "UNITY_TON": "TNE",
+    "UNITY_RUNNING_METER": "LM",
+    "UNITY_BLANKET": "LS",
+    "UNITY_CUBIC_METER": "MTQ",
+    "UNITY_HOUR": "HUR",
+    "UNITY_KILOMETER": "KMT",
+    "UNITY_PERCENT": "C62",
+    "UNITY_DAYS": "DAY",
+    "UNITY_L": "LTR",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """A unit of the account. `code` is sevDesk's translationCode, None for the account's own units."""

@@ -9,18 +9,24 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
+from worker.domain.e_invoice import is_iban
 from worker.domain.eu_vat import vat_id_text
 from worker.domain.invoice import Invoice, Item, Party
 from worker.domain.money import CENT, predict, stated_sums
 from worker.einvoice.reading import Address, EInvoice, Line
 
 # UNTDID 1001: corrected invoice, credit note, self-billed documents. None of them is an invoice that asks for money.
-_NO_INVOICE = frozenset({"381", "384", "389", "261"})
+_CREDIT_NOTE, _CORRECTED, _SELF_BILLED = "381", "384", frozenset({"389", "261"})
+_NO_INVOICE = frozenset({_CREDIT_NOTE, _CORRECTED, *_SELF_BILLED})
+_CREDIT_TRANSFERS = frozenset({"30", "58"})  # UNTDID 4461; we ask for 58
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the XML must say. `number` is sevDesk's invoice number; days that are None are not compared."""
+    """What the XML must say. `number` is sevDesk's invoice number; days and units that are None are not compared.
+
+    The seller is not: only sevDesk knows its data, and takes those of both XML files from one place.
+    """
 
     invoice: Invoice
     party: Party
@@ -28,6 +34,8 @@ class Expected:
     buyer_reference: str
     service: tuple[date, ...]
     due: date | None
+    skonto: tuple[int, Decimal] | None = None  # days and per cent
+    units: tuple[str | None, ...] = ()  # by position, UN/ECE Recommendation 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,8 @@ class Correction:
     day: date | None
     gross: Decimal | None
     currency: str
-    buyer: str | None  # name
+    buyer: Address
+    preceding: str | None  # number of the invoice that it corrects
     by_rate: Mapping[Decimal, tuple[Decimal, Decimal]]  # tax rate (per cent) -> net and tax
     type_code: str | None  # UNTDID 1001
 
@@ -52,19 +61,38 @@ def correction_differences(said: EInvoice, expected: Correction) -> list[str]:
     wanted = {rate: (abs(net), abs(tax)) for rate, (net, tax) in expected.by_rate.items()}
     differing = {
         "number": expected.number is not None and said.number != expected.number,
-        "type of document": said.type_code != (expected.type_code or said.type_code),
+        "type of document": said.type_code != (expected.type_code or said.type_code) or said.type_code in _SELF_BILLED,
+        "number of the corrected invoice": expected.preceding not in (None, *said.preceding) and bool(said.preceding),
         "date": said.issued != (expected.day or said.issued),
         "currency": said.currency != expected.currency,
-        "buyer's name": expected.buyer is not None and not _same_text(said.buyer.name, expected.buyer),
+        **{f"buyer's {field}": differs for field, differs in _buyer(said, expected.buyer, known_only=True)},
         "tax by rate": found != wanted,
         "gross total": expected.gross is not None and abs(said.gross or 0) != abs(expected.gross),
+        "sign of the total": _asks_for_money(said),
     }
     return [name for name, differs in differing.items() if differs]
 
 
+def _asks_for_money(said: EInvoice) -> bool:
+    """A credit note takes off what it shows; anything else must be negative, but a corrected invoice may do both."""
+    gross = said.gross or Decimal(0)
+    return gross < 0 if said.type_code == _CREDIT_NOTE else gross > 0 and said.type_code != _CORRECTED
+
+
+def disagreements(one: EInvoice, other: EInvoice) -> list[str]:
+    """What two XML files of one document say differently about the seller, of whom we know nothing."""
+    compared = {
+        "seller": (one.seller, other.seller),
+        "seller's tax ids": (set(one.seller_tax_ids), set(other.seller_tax_ids)),
+        "seller's IBAN": (set(one.payment.ibans), set(other.payment.ibans)),
+    }
+    return [name for name, (here, there) in compared.items() if here != there]
+
+
 def differences(said: EInvoice, expected: Expected) -> list[str]:
     """What differs, in the order of the document; empty if nothing does. Amounts are compared to the cent."""
-    return [*_head(said, expected), *_lines(said, expected.invoice), *_taxes(said, expected.invoice)]
+    lines = _lines(said, expected)
+    return [*_head(said, expected), *lines, *_taxes(said, expected.invoice), *_payment(said, expected)]
 
 
 def _head(said: EInvoice, expected: Expected) -> Iterator[str]:
@@ -79,12 +107,12 @@ def _head(said: EInvoice, expected: Expected) -> Iterator[str]:
         yield "currency"
     if set(said.service) - set(expected.service):
         yield "service dates"
+    if said.ship_to_country not in (party.country_code, None):
+        yield "country of delivery"
     if expected.due is not None and said.due not in (expected.due, None):
         yield "due date"
     wanted = Address(party.display_name, party.street, party.zip, party.city, party.country_code)
-    for field in Address.__dataclass_fields__:
-        if not _same_text(getattr(said.buyer, field), getattr(wanted, field)):
-            yield f"buyer's {field}"
+    yield from (f"buyer's {field}" for field, differs in _buyer(said, wanted) if differs)
     ids = {vat_id_text(party.vat_id)} if party.vat_id else set()
     # Outside the scope of VAT (category O) no VAT id may be shown (BR-O-02).
     if {vat_id_text(each) for each in said.buyer_tax_ids} not in (ids, set() if invoice.tax_rule == 17 else ids):
@@ -93,14 +121,41 @@ def _head(said: EInvoice, expected: Expected) -> Iterator[str]:
         yield "buyer reference"
 
 
-def _lines(said: EInvoice, invoice: Invoice) -> Iterator[str]:
+def _buyer(said: EInvoice, wanted: Address, *, known_only: bool = False) -> Iterator[tuple[str, bool]]:
+    """Each field, and whether it differs; with `known_only` None differs from nothing."""
+    for field in Address.__dataclass_fields__:
+        value = getattr(wanted, field)
+        skipped = known_only and value is None
+        yield field, not skipped and not _same_text(getattr(said.buyer, field), value)
+
+
+def _payment(said: EInvoice, expected: Expected) -> Iterator[str]:
+    """What the customer would pay too little, to somebody else, or in another way."""
+    payment, skonto = said.payment, () if expected.skonto is None else (expected.skonto,)
+    if set(payment.means) - _CREDIT_TRANSFERS:
+        yield "payment method"
+    if not all(map(is_iban, payment.ibans)):
+        yield "seller's IBAN (check digits)"
+    if payment.payee is not None and not _same_text(payment.payee, said.seller.name):
+        yield "payee"
+    if payment.due not in (stated_sums(expected.invoice).gross, None):
+        yield "amount due"
+    if set(payment.skonto) - set(skonto):
+        yield "Skonto"
+
+
+def _lines(said: EInvoice, expected: Expected) -> Iterator[str]:
+    invoice = expected.invoice
     items = sorted(invoice.items, key=lambda item: item.position)
     if len(items) != len(said.lines):
         yield f"{len(said.lines)} lines instead of {len(items)}"
         return
-    for item, line in zip(items, said.lines, strict=True):
+    units = expected.units or (None,) * len(items)
+    for item, line, unit in zip(items, said.lines, units, strict=True):
         for name in _line(line, item, invoice.currency):
             yield f"{name} of line {item.position}"
+        if unit not in (line.unit, None):
+            yield f"unit of line {item.position}"
 
 
 def _line(said: Line, item: Item, currency: str) -> Iterator[str]:

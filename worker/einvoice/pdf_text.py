@@ -51,7 +51,7 @@ def shown(pdf: bytes, filename: str, number: str | None, gross: Decimal | None, 
     read = _read(pdf)
     text = _plain(read["text"] or "")
     if not text.strip():
-        _say_unreadable("its text cannot be read" if _process() else "pypdf is not installed")
+        _say_unreadable("its text cannot be read" if reads_pdfs() else "pypdf is not installed")
     found = {
         "document_number": number is None or _shows_number(text, number),
         "gross_total": gross is None or _shows_amount(text, gross),
@@ -112,8 +112,14 @@ def _read(pdf: bytes) -> dict[str, str | None]:
 
 
 @cache
+def reads_pdfs() -> bool:
+    """Whether pypdf is installed; without it no PDF shows anything, which the log says once."""
+    return find_spec("pypdf") is not None
+
+
+@cache
 def _process() -> ChildProcess | None:
-    if find_spec("pypdf") is None:
+    if not reads_pdfs():
         return None
     process = ChildProcess("worker.einvoice.text_process", ANSWER_SECONDS)
     atexit.register(process.close)

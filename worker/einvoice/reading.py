@@ -1,5 +1,6 @@
 """Reads an e-invoice's XML (UN/CEFACT CII) without trust: no document type, no entities, bounded in size. Pure."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,6 +15,7 @@ MAX_BYTES = 16 * 1024 * 1024
 
 _RAM = "{urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100}"
 _RSM = "{urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100}"
+_SKONTO = re.compile(r"#SKONTO#TAGE=([0-9]{1,3})#PROZENT=([0-9]{1,3}\.[0-9]{2})#")
 _UDT = "{urn:un:unece:uncefact:data:standard:UnqualifiedDataType:100}"
 
 
@@ -26,6 +28,7 @@ class Line:
     """An invoice line (BG-25). `price` is per unit; None where the XML has no such element or no number in it."""
 
     name: str | None
+    unit: str | None  # UN/ECE Recommendation 20
     quantity: Decimal | None
     price: Decimal | None
     net: Decimal | None
@@ -44,6 +47,17 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class Payment:
+    """How, to whom and how much is to be paid (BG-16, BG-10, BT-115)."""
+
+    means: tuple[str, ...]  # UNTDID 4461
+    ibans: tuple[str, ...]
+    payee: str | None  # where it is not the seller
+    due: Decimal | None
+    skonto: tuple[tuple[int, Decimal], ...]  # days and per cent, as XRechnung writes them (BR-DE-18)
+
+
+@dataclass(frozen=True, slots=True)
 class EInvoice:
     """What an e-invoice says. Amounts are None where the XML has none, dates too."""
 
@@ -51,11 +65,16 @@ class EInvoice:
     type_code: str | None
     issued: date | None
     currency: str | None
+    seller: Address
+    seller_tax_ids: tuple[str, ...]
     buyer: Address
     buyer_tax_ids: tuple[str, ...]
     buyer_reference: str | None
     service: tuple[date, ...]  # delivery date, first and last day of the period, as far as given
+    ship_to_country: str | None
+    preceding: tuple[str, ...]  # numbers of the invoices that it corrects or completes (BT-25)
     due: date | None
+    payment: Payment
     lines: tuple[Line, ...]
     taxes: tuple[tuple[Decimal | None, Decimal | None, Decimal | None], ...]  # rate, net, tax
     net: Decimal | None
@@ -93,7 +112,8 @@ def read(xml: bytes) -> EInvoice:
         f"{trade}/ApplicableHeaderTrade{part}" for part in ("Agreement", "Delivery", "Settlement")
     )
     sums = f"{settlement}/SpecifiedTradeSettlementHeaderMonetarySummation"
-    buyer, period = f"{agreement}/BuyerTradeParty", f"{settlement}/BillingSpecifiedPeriod"
+    buyer, seller = f"{agreement}/BuyerTradeParty", f"{agreement}/SellerTradeParty"
+    period = f"{settlement}/BillingSpecifiedPeriod"
     days = (
         f"{delivery}/ActualDeliverySupplyChainEvent/OccurrenceDateTime",
         f"{period}/StartDateTime",
@@ -105,11 +125,16 @@ def read(xml: bytes) -> EInvoice:
         type_code=_text(root, "rsm:ExchangedDocument/TypeCode"),
         issued=_day(root, "rsm:ExchangedDocument/IssueDateTime"),
         currency=currency,
+        seller=_address(root, seller),
+        seller_tax_ids=_texts(root, f"{seller}/SpecifiedTaxRegistration/ID"),
         buyer=_address(root, buyer),
         buyer_tax_ids=_texts(root, f"{buyer}/SpecifiedTaxRegistration/ID"),
         buyer_reference=_text(root, f"{agreement}/BuyerReference"),
         service=tuple(day for path in days if (day := _day(root, path)) is not None),
+        ship_to_country=_text(root, f"{delivery}/ShipToTradeParty/PostalTradeAddress/CountryID"),
+        preceding=_texts(root, f"{settlement}/InvoiceReferencedDocument/IssuerAssignedID"),
         due=_day(root, f"{settlement}/SpecifiedTradePaymentTerms/DueDateDateTime"),
+        payment=_payment(root, settlement, f"{sums}/DuePayableAmount"),
         lines=tuple(_line(each) for each in _all(root, f"{trade}/IncludedSupplyChainTradeLineItem")),
         taxes=tuple(_tax(each) for each in _all(root, f"{settlement}/ApplicableTradeTax")),
         net=_number(root, f"{sums}/TaxBasisTotalAmount"),
@@ -124,12 +149,25 @@ def _address(root: Element, party: str) -> Address:
     return Address(_text(root, f"{party}/Name"), *(_text(root, f"{place}/{name}") for name in names))
 
 
+def _payment(root: Element, settlement: str, due: str) -> Payment:
+    means = f"{settlement}/SpecifiedTradeSettlementPaymentMeans"
+    terms = "\n".join(_texts(root, f"{settlement}/SpecifiedTradePaymentTerms/Description"))
+    return Payment(
+        means=_texts(root, f"{means}/TypeCode"),
+        ibans=_texts(root, f"{means}/PayeePartyCreditorFinancialAccount/IBANID"),
+        payee=_text(root, f"{settlement}/PayeeTradeParty/Name"),
+        due=_number(root, due),
+        skonto=tuple((int(days), Decimal(percent)) for days, percent in _SKONTO.findall(terms)),
+    )
+
+
 def _line(line: Element) -> Line:
     settlement = "SpecifiedLineTradeSettlement"
     per = _number(line, "SpecifiedLineTradeAgreement/NetPriceProductTradePrice/BasisQuantity")
     price = _number(line, "SpecifiedLineTradeAgreement/NetPriceProductTradePrice/ChargeAmount")
     return Line(
         name=_text(line, "SpecifiedTradeProduct/Name"),
+        unit=next((each.get("unitCode") for each in _all(line, "SpecifiedLineTradeDelivery/BilledQuantity")), None),
         quantity=_number(line, "SpecifiedLineTradeDelivery/BilledQuantity"),
         price=price / per if price is not None and per else price,
         net=_number(line, f"{settlement}/SpecifiedTradeSettlementLineMonetarySummation/LineTotalAmount"),

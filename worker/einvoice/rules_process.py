@@ -76,17 +76,23 @@ def judge(xml: bytes) -> Iterator[Finding]:
     except Unreadable as error:
         yield Finding(FaultKind.FORMAT, "XML", str(error))
         return
-    yield from _schema_findings(xml)
+    try:
+        root = etree.fromstring(xml, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
+    except etree.XMLSyntaxError as error:
+        yield Finding(FaultKind.FORMAT, "XML", f"the XML is not well formed (line {error.lineno})")
+        return
+    yield from _schema_findings(root)
     processor, stylesheet = _saxon()
-    answer = stylesheet.transform_to_string(xdm_node=processor.parse_xml(xml_text=xml.decode()))
+    # Written anew, because the file may begin with a byte order mark or be in another encoding than UTF-8.
+    text = etree.tostring(root, encoding="unicode")
+    answer = stylesheet.transform_to_string(xdm_node=processor.parse_xml(xml_text=text))
     yield from _schematron_findings(answer, known)
 
 
-def _schema_findings(xml: bytes) -> Iterator[Finding]:
+def _schema_findings(root: etree._Element) -> Iterator[Finding]:
     """The schema's own sentences repeat values, so only element and kind of error are told."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     schema = _schema()
-    if schema.validate(etree.fromstring(xml, parser)):
+    if schema.validate(root):
         return
     for error in schema.error_log:
         place = re.sub(r"\*?\w*:|\[\d+\]", "", "/".join((error.path or "").split("/")[-2:]))
@@ -113,12 +119,15 @@ def _steps(location: str) -> list[str]:
 
 def answer(xml: bytes, pdf: bytes) -> dict[str, Any]:
     """The findings on both, and the PDF's XML where it is another one; an empty `xml` is not judged."""
-    inside = attached_xml(pdf)
+    attached = attached_xml(pdf)
+    inside = attached[0] if attached else None
     found = list(judge(xml)) if xml else []
     if inside is None:
         found.append(Finding(FaultKind.FORMAT, "PDF", "the PDF holds no e-invoice XML"))
     elif inside != xml:
         found += judge(inside)
+    if len(attached) > 1:  # nobody knows which of them the recipient's program reads
+        found.append(Finding(FaultKind.FORMAT, "PDF", f"the PDF holds {len(attached)} e-invoices that differ"))
     other = base64.b64encode(inside).decode() if inside not in (None, xml) else None
     unique = {(each.rule, each.text): each for each in found}
     shown = [(each.kind.value, each.rule, each.text, each.fatal) for each in unique.values()]

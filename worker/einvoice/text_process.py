@@ -31,13 +31,14 @@ def text_of(pdf: bytes) -> str | None:
         return None
 
 
-def attached_xml(pdf: bytes) -> bytes | None:
-    """The XML inside a ZUGFeRD PDF; None if it holds none or cannot be read."""
+def attached_xml(pdf: bytes) -> list[bytes]:
+    """The XML inside a ZUGFeRD PDF: several if there are some that differ, none if it holds none or cannot be read."""
     try:
         attachments = PdfReader(BytesIO(pdf)).attachments
-        return next((contents[0] for name, contents in attachments.items() if name.lower() in ATTACHED), None)
+        found = [each for name, contents in attachments.items() if name.lower() in ATTACHED for each in contents]
     except Exception:  # as above; each means that nobody can read the XML
-        return None
+        return []
+    return list(dict.fromkeys(found))
 
 
 def main() -> None:
@@ -45,7 +46,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     for line in sys.stdin.buffer:
         pdf = sys.stdin.buffer.read(int(line))
-        xml = attached_xml(pdf) or b""
+        xml = next(iter(attached_xml(pdf)), b"")
         inside = base64.b64encode(xml).decode() if 0 < len(xml) <= MAX_XML else None
         answer = {"text": text_of(pdf), "xml": inside}
         print(json.dumps(answer), flush=True)

@@ -118,10 +118,15 @@ def _verdict(given: bytes) -> Verdict:
 
 
 @cache
+def missing_packages() -> tuple[str, ...]:
+    """What is not installed of all that judges by the official rules; empty if they are checked."""
+    return tuple(name for name in NEEDED if find_spec(name) is None)
+
+
+@cache
 def _rules_process() -> RulesProcess | None:
     """The one of this process; None without the extra."""
-    missing = [name for name in NEEDED if find_spec(name) is None]
-    if missing:
+    if missing := missing_packages():
         log.warning(
             "e_invoice.rules_not_checked",
             missing=", ".join(missing),

@@ -220,11 +220,27 @@ class Export:
                 async for each in rows_of_period(self.store, "payments_of_period", **days):
                     book.add_payment(Payment(**each))
             chart = config["datev_chart_of_accounts"]
-            return await asyncio.to_thread(accept_by, book, archive, Period(**days), chart, order)
+            return await checked(book, archive, Period(**days), chart, order)
 
     async def _failed(self, row: ExportRow, outcome: Parked | Rejected) -> Outcome:
         await self.store.query("export_failed", export_id=row["export_id"], error=outcome.problem.cause())
         return outcome
+
+
+async def checked(book: Book, archive: BinaryIO, period: Period, chart: str, order: Order) -> Report:
+    """`accept_by` in a thread, which has ended when this ends: the caller then closes what it reads.
+
+    SQLite brings the whole process down when a database is closed under a statement (measured: SIGSEGV).
+    """
+    work = asyncio.ensure_future(asyncio.to_thread(accept_by, book, archive, period, chart, order))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        book.abandon()
+        await asyncio.wait([work])
+        if not work.cancelled():
+            work.exception()  # nobody else asks for it, which asyncio would log
+        raise
 
 
 def _why_refused(error: errors.Refused) -> Parked:

@@ -6,10 +6,12 @@ from datetime import date
 from uuid import UUID
 
 from sevdesk_client.errors import NotFound
-from worker.domain.e_invoice_duty import RULES_UNDER_DUTY, SMALL_AMOUNT
+from worker.domain.e_invoice_duty import NEVER_SMALL, RULES_UNDER_DUTY, SMALL_AMOUNT
 from worker.domain.e_invoice_readiness import SellerField, lacking, seller_fields
+from worker.domain.eu_vat import GERMANY, territory_outside
 from worker.domain.html_page import Html, heading, page, paragraph, table
 from worker.domain.invoice import Party, PartyKind
+from worker.einvoice.validation import missing_packages
 from worker.settings import Settings
 from worker.steps.field_map import CREDIT_TRANSFER
 from worker.steps.sevdesk_account import SevdeskAccount
@@ -19,6 +21,10 @@ from worker.store.rows import Row, from_row
 UNTOLD = (
     "The API has no call for the company settings: what is “not told” must be looked up in sevDesk, among the "
     "company's settings. sevDesk itself names missing data only when an e-invoice is finalized."
+)
+NO_RULES = (
+    "The official rules are not installed here: e-invoices would only be compared with their invoices. Install "
+    "sevdesk-worker[einvoice]."
 )
 COLUMNS = ("company", "lacks", "invoices", "latest", "id")
 
@@ -43,6 +49,7 @@ class Readiness:
     companies: int  # that get invoices under the duty, lacking something or not
     lacking: tuple[CompanyLacking, ...]
     seller: tuple[SellerField, ...]
+    rules_installed: bool
 
     @property
     def by_field(self) -> dict[str, int]:
@@ -57,15 +64,20 @@ class Readiness:
 
 async def readiness_of(store: Store, settings: Settings, account: SevdeskAccount | None) -> Readiness:
     """Reads the book, changes nothing. Raises `SevDeskError` if `account` is given."""
-    rules = sorted(RULES_UNDER_DUTY)
-    rows: list[Row] = await store.query("readiness_companies", tax_rules=rules, small_amount=SMALL_AMOUNT)
+    rules, never_small = sorted(RULES_UNDER_DUTY), sorted(NEVER_SMALL)
+    told: list[Row] = await store.query(
+        "readiness_companies", tax_rules=rules, small_amount=SMALL_AMOUNT, never_small=never_small
+    )
+    rows = [row for row in told if not territory_outside(GERMANY, row["zip"])]
     found = [
         CompanyLacking(row["name"] or "", lacks, row["invoices"], row["latest"], row["id"])
         for row in rows
         if (lacks := lacking(from_row(Party, row, kind=PartyKind.COMPANY, first_name=None), row["tax_rules"]))
     ]
     seller = await _seller(account) if account is not None else ()
-    return Readiness(settings.e_invoice_from, settings.e_invoice_mode.value, len(rows), tuple(found), seller)
+    return Readiness(
+        settings.e_invoice_from, settings.e_invoice_mode.value, len(rows), tuple(found), seller, not missing_packages()
+    )
 
 
 async def _seller(account: SevdeskAccount) -> tuple[SellerField, ...]:
@@ -98,6 +110,8 @@ def report(result: Readiness) -> str:
     if result.seller:
         parts += [heading("The seller in sevDesk"), table(("Field", "State"), _cells(result.seller))]
         parts.append(paragraph(UNTOLD, "quiet"))
+    if not result.rules_installed:
+        parts.append(paragraph(NO_RULES, "bad"))
     return page("Readiness for e-invoices", parts)
 
 

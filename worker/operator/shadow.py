@@ -33,9 +33,9 @@ REAL_ACCOUNT = "what the real account holds: contacts, drafts, documents with th
 
 # Columns of `load_invoice` before anything was sent; a contact person is a user of the real account.
 UNWRITTEN = {
-    **{"sync_status": "not_synced", "e_invoice_passed": False},
+    "sync_status": "not_synced",
     **dict.fromkeys(("external_id", "external_invoice_number", "document", "draft_sha256", "pdf_sha256", "xml_sha256")),
-    "contact_person_id": None,
+    **dict.fromkeys(("e_invoice_verdict", "contact_person_id")),
 }
 
 

@@ -18,7 +18,7 @@ from worker.domain.outcome import Parked
 from worker.domain.problems import problem
 from worker.einvoice.comparison import Correction, correction_differences, sums_by_rate
 from worker.einvoice.finding import FaultKind, Finding
-from worker.einvoice.reading import Unreadable, read
+from worker.einvoice.reading import Address, Unreadable, read
 from worker.einvoice.validation import validate_pdf
 from worker.steps.pdf import digest_of
 from worker.steps.step import StepContext
@@ -45,14 +45,16 @@ def _correction(
     by_rate: Mapping[Decimal, tuple[Decimal, Decimal]],
     type_code: str | None,
 ) -> Correction:
-    """The buyer is the one that our request for the invoice named: sevDesk copies the name from there, or we do."""
+    """The buyer is the one that our request for the invoice named: sevDesk copies it from there, or we do."""
     content = context.document.content if context.document else {}
+    name, street, code, city = (content.get(f"address_{field}") for field in ("name", "street", "zip", "city"))
     return Correction(
         number=document.number,
         day=document.day,
         gross=document.gross,
         currency=context.invoice.currency,
-        buyer=content.get("address_name"),
+        buyer=Address(name, street, code, city, country=None),
+        preceding=context.handback.external_invoice_number,
         by_rate=by_rate,
         type_code=type_code,
     )
@@ -63,7 +65,7 @@ async def judged(
 ) -> tuple[EInvoiceChecked, Parked | None]:
     """The event, and why the document must not be mailed. Raises `RulesUnavailable`."""
     code = f"{kind}_invalid"
-    findings, rules = await asyncio.to_thread(_judge, expected, pdf)
+    findings, rules, read_it = await asyncio.to_thread(_judge, expected, pdf)
     fatal = [each for each in findings if each.fatal]
     passes = code in context.confirmed or context.level("e_invoice_invalid") is not Level.PARK
     stop = None
@@ -73,7 +75,7 @@ async def judged(
         stop = Parked(problem(code, **about))
     event = EInvoiceChecked(
         document=kind,
-        verdict=code if stop else "let_pass" if fatal else "valid",
+        verdict=code if stop else "let_pass" if fatal else "valid" if read_it else "not_judged",
         rules=rules,
         sha256=digest_of(pdf),
         findings=tuple(str(each) if each.fatal else f"warning: {each}" for each in findings),
@@ -81,12 +83,12 @@ async def judged(
     return event, stop
 
 
-def _judge(expected: Correction, pdf: bytes) -> tuple[list[Finding], str | None]:
-    """Blocks; runs in a thread."""
+def _judge(expected: Correction, pdf: bytes) -> tuple[list[Finding], str | None, bool]:
+    """Findings, the rules' version, and whether there was XML to judge. Blocks; runs in a thread."""
     verdict = validate_pdf(pdf)
     if verdict.attached is None:
-        return [replace(each, fatal=False) for each in verdict.findings], verdict.rules
-    return [*verdict.findings, *_contents(verdict.attached, expected)], verdict.rules
+        return [replace(each, fatal=False) for each in verdict.findings], verdict.rules, False
+    return [*verdict.findings, *_contents(verdict.attached, expected)], verdict.rules, True
 
 
 def _contents(xml: bytes, expected: Correction) -> Iterator[Finding]:
@@ -95,3 +97,6 @@ def _contents(xml: bytes, expected: Correction) -> Iterator[Finding]:
     except Unreadable:
         return  # a format fault, which the rules have found
     yield from (Finding(FaultKind.CONTENT, "content", each) for each in correction_differences(said, expected))
+    if not said.preceding:
+        told = "the corrected invoice is not named in the XML (BT-25)"
+        yield Finding(FaultKind.CONTENT, "content", told, fatal=False)  # a text may name it (§ 31 Abs. 5 UStDV)

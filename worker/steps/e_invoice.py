@@ -8,7 +8,9 @@ which version of the rules judged, for the XML with this digest.
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 from worker.domain.check_levels import Level
 from worker.domain.dates import delivery_date, delivery_date_until
@@ -16,10 +18,11 @@ from worker.domain.events import EInvoiceChecked, PdfStored, XmlStored
 from worker.domain.outcome import Parked
 from worker.domain.payloads import SendInvoice
 from worker.domain.problems import problem
-from worker.einvoice.comparison import Expected, differences
+from worker.domain.units import UNECE
+from worker.einvoice.comparison import Expected, differences, disagreements
 from worker.einvoice.finding import FaultKind, Finding
 from worker.einvoice.reading import Unreadable, read
-from worker.einvoice.validation import validate
+from worker.einvoice.validation import missing_packages, validate
 from worker.steps.field_map import buyer_reference
 from worker.steps.pdf import digest_of, of_other_invoice
 from worker.steps.pdf import look as read_pdf
@@ -32,17 +35,19 @@ MAX_FINDINGS = 5  # findings in the problem's sentence; the event has all
 async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
     """Reads XML and PDF, unless this attempt has stored them. Raises `SevDeskError`, `RulesUnavailable`."""
     xml = context.xml or (await account.client.get_xml(context.external_id)).encode()
-    if context.e_invoice_passed and digest_of(xml) == context.xml_sha256:
+    if _passed(context) and digest_of(xml) == context.xml_sha256:
         return StepResult()
     # sevDesk mails the PDF that it has now, so of one that passed earlier the newer rendering is stored, too.
-    newer = await read_pdf(context, account) if context.e_invoice_passed else StepResult()
+    newer = await read_pdf(context, account) if _passed(context) else StepResult()
     if newer.stop:
         return newer
     pdf = _content(newer) or context.pdf or (await account.client.get_pdf(context.external_id)).content
-    expected = expectation(context)
+    units = [await account.unit(item.unit) for item in sorted(context.invoice.items, key=lambda item: item.position)]
+    codes = tuple(UNECE.get(unit.code or "") if unit else None for unit in units)
+    expected = replace(expectation(context), units=codes)
     findings, rules = await asyncio.to_thread(_judge, xml, pdf, expected)
     stop = _why_not(context, findings)
-    passed = "let_pass" if any(each.fatal for each in findings) else "valid"
+    passed = "let_pass" if any(each.fatal for each in findings) else "compared" if rules is None else "valid"
     event = EInvoiceChecked(
         verdict=stop.problem.code if stop else passed,
         rules=rules,
@@ -65,16 +70,17 @@ def _judge(xml: bytes, pdf: bytes, expected: Expected) -> tuple[list[Finding], s
     verdict = validate(xml, pdf)
     found = [*verdict.findings, *_contents(xml, expected, "")]
     if verdict.attached is not None:
-        found += _contents(verdict.attached, expected, " in the PDF's XML")
+        found += _contents(verdict.attached, expected, " in the PDF's XML", beside=xml)
     return found, verdict.rules
 
 
-def _contents(xml: bytes, expected: Expected, where: str) -> Iterator[Finding]:
+def _contents(xml: bytes, expected: Expected, where: str, *, beside: bytes | None = None) -> Iterator[Finding]:
+    """`beside`: the other XML, with which what we cannot know is compared."""
     try:
-        said = read(xml)
+        said, other = read(xml), None if beside is None else read(beside)
     except Unreadable:
         return  # a format fault, which `validate` has found
-    for each in differences(said, expected):
+    for each in [*differences(said, expected), *(disagreements(said, other) if other else ())]:
         yield Finding(FaultKind.CONTENT, "content", f"{each}{where}")
 
 
@@ -83,7 +89,8 @@ def expectation(context: StepContext) -> Expected:
     invoice, party = context.invoice, context.party
     about = (invoice.document_kind, invoice.issue_date, invoice.service_from, invoice.service_to)
     days = (delivery_date(*about), delivery_date_until(*about), invoice.issue_date)
-    term = invoice.payment_term_days
+    term, sent = invoice.payment_term_days, context.document.content if context.document else {}
+    percent, skonto_days = sent.get("discount"), sent.get("discount_time")
     return Expected(
         invoice=invoice,
         party=party,
@@ -91,6 +98,7 @@ def expectation(context: StepContext) -> Expected:
         buyer_reference=buyer_reference(party.buyer_reference, True) or "-",
         service=tuple(day for day in days if day is not None),
         due=None if term is None else invoice.issue_date + timedelta(days=term),
+        skonto=(skonto_days, Decimal(percent)) if percent and skonto_days is not None else None,
     )
 
 
@@ -109,11 +117,16 @@ def _why_not(context: StepContext, findings: list[Finding]) -> Parked | None:
     return None
 
 
+def _passed(context: StepContext) -> bool:
+    """Nothing speaks against its mail. What was only compared is judged once the rules are installed."""
+    known = context.e_invoice_verdict
+    return known is not None and (known != "compared" or bool(missing_packages()))
+
+
 def _already_done(context: StepContext) -> bool:
     """Passed before, and this job mails nothing; of a mail that may have gone already, nothing is asked again."""
     mails = isinstance(context.payload, SendInvoice) and context.payload.channel == "email"
-    passed = context.e_invoice_passed and not mails
-    return not context.made_as_e_invoice or passed or context.open_intent is not None
+    return not context.made_as_e_invoice or (_passed(context) and not mails) or context.open_intent is not None
 
 
 E_INVOICE = Step("e_invoice", look, already_done=_already_done)

@@ -21,7 +21,7 @@ from worker.domain.events import PdfStored, XmlStored
 from worker.domain.outcome import Parked
 from worker.domain.payloads import FetchInvoicePdf
 from worker.domain.problems import problem
-from worker.einvoice.pdf_text import shown
+from worker.einvoice.pdf_text import reads_pdfs, shown
 from worker.einvoice.reading import Unreadable, read
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Step, StepContext, StepResult
@@ -88,7 +88,7 @@ async def compared(context: StepContext, pdf: Document, number: str | None, gros
     if found.other is not None:
         about = {"number": context.invoice.number, "document_number": number or "–", "other_number": found.other}
         return Compared(Parked(problem(CODE, **about)))
-    if found.missing:
+    if found.missing and reads_pdfs():
         log.warning(
             "pdf.not_shown",
             document_number=number,

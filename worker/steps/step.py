@@ -142,7 +142,7 @@ class StepContext:
     sent: Sending | None
     pdf_sha256: str | None  # of the invoice PDF stored last
     xml_sha256: str | None  # of the e-invoice's XML stored last
-    e_invoice_passed: bool  # the document was judged as an e-invoice, and nothing speaks against its mail
+    e_invoice_verdict: str | None  # of the document as an e-invoice, the last one that lets it be mailed
     draft_sha256: str | None  # digest of the request that made the present draft; None: unknown
     attempted: bool  # a write to sevDesk was attempted for this invoice, or a restored database has forgotten whether
     cancellation: Cancellation | None  # the recorded document that cancels the invoice
@@ -238,7 +238,7 @@ class StepContext:
         context = self.but(handback=handback, open_intent=opened, remote=remote)
         if handback.external_id != self.handback.external_id:  # a new document: nothing of it is stored or mailed yet
             lost: dict[str, Any] = {"pdf": None, "xml": None, "pdf_sha256": None, "xml_sha256": None}
-            context = context.but(mails=0, mail_ledger=(), sent=None, e_invoice_passed=False, **lost)
+            context = context.but(mails=0, mail_ledger=(), sent=None, e_invoice_verdict=None, **lost)
         for event in result.events:
             context = context.but(**_fields_set_by(event, context))
         return context
@@ -270,7 +270,7 @@ def _fields_set_by(event: Event, context: StepContext) -> dict[str, Any]:
         case events.XmlStored(sha256=sha256, content=content):
             return {"xml_sha256": sha256, "xml": content}
         case events.EInvoiceChecked(document="invoice", verdict=verdict):
-            return {"e_invoice_passed": verdict in ("valid", "let_pass")}
+            return {"e_invoice_verdict": verdict if verdict in ("valid", "let_pass", "compared") else None}
         case events.CancellationPdfStored(sha256=sha256):
             return {"cancellation_pdf_sha256": sha256}
         case events.Cancelled(cancellation=cancellation) | events.CreditNoteDrafted(cancellation=cancellation):

@@ -9,8 +9,8 @@ from worker.store.connection import QUERIES, run_statement
 from worker.store.pool import Store
 from worker.store.pooler import ISOLATION
 
-# Rows in memory at a time; those of documents have their positions.
-_PAGE = 500
+# Rows in memory at a time; those of documents have their positions. Other jobs have their turn between two pages.
+_PAGE = 50
 
 
 async def rows_of_period(store: Store, statement: str, **values: Any) -> AsyncIterator[Any]:

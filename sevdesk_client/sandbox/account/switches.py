@@ -11,10 +11,18 @@ from sevdesk_client.sandbox.account.formats import Object
 PostingFault = Literal["posting_missing", "posting_doubled", "posting_unknown"]
 ValueFault = Literal["wrong_amount", "wrong_account", "wrong_side", "wrong_date", "wrong_number"]  # of one posting
 FileFault = Literal["wrong_chart", "wrong_version", "wrong_period", "wrong_encoding", "cut_csv", "line_breaks"]
-# What is spoilt in an e-invoice's XML: its form, a rule of EN 16931, or what it says; `pdf_differs`: in the PDF only.
-FormFault = Literal["not_well_formed", "entity_bomb", "unknown_element", "guideline_unknown"]
-RuleFault = Literal["number_missing", "gross_wrong", "tax_wrong", "line_lost", "period_reversed", "seller_ids_missing"]
-ContentFault = Literal["other_number", "other_buyer", "other_vat_id", "other_quantity", "other_date", "pdf_differs"]
+# What is spoilt in an e-invoice's XML: its form, a rule of EN 16931, what it says, or how it is to be paid; `pdf_...`:
+# in the PDF only.
+FormFault = Literal["not_well_formed", "entity_bomb", "unknown_element", "guideline_unknown", "byte_order_mark"]
+RuleFault = Literal[
+    "number_missing", "gross_wrong", "tax_wrong", "line_lost", "period_reversed", "seller_ids_missing",
+    "zero_group_missing",
+]  # fmt: skip
+ContentFault = Literal[
+    "other_number", "other_buyer", "other_place", "other_vat_id", "other_quantity", "other_unit", "other_date",
+    "other_country", "other_reference", "self_billed", "pdf_differs", "pdf_other_iban", "pdf_other_seller",
+]  # fmt: skip
+PaymentFault = Literal["direct_debit", "other_payee", "iban_wrong", "prepaid", "other_skonto"]
 ArchiveFault = Literal["no_stack", "extra_file", "evil_name", "bomb", "truncated", "not_a_zip"]
 
 
@@ -53,7 +61,7 @@ class Switches:
     e_invoice_missing: list[str] = field(default_factory=list)
     xml_backend_down: bool = False
     credit_note_xml: bool = True
-    e_invoice_faults: list[Literal[FormFault, RuleFault, ContentFault]] = field(default_factory=list)
+    e_invoice_faults: list[Literal[FormFault, RuleFault, ContentFault, PaymentFault]] = field(default_factory=list)
     delivery_dates: Literal["any", "later", "not_later"] = "any"
     export_config_access: Literal["deny", "allow"] = "deny"
     datev_chart: Literal["SKR03", "SKR04"] = "SKR03"

@@ -34,7 +34,7 @@ _SELLER_EMAIL = "rechnung@example.com"
 
 def embedded_xml(account: Account, invoice: Invoice) -> str | None:
     """The XML in the PDF of a finalised e-invoice (official: ZUGFeRD); None for any other invoice."""
-    return _spoilt_xml(account, invoice, ("pdf_differs",))
+    return _spoilt_xml(account, invoice, inside=True)
 
 
 def credit_note_xml(account: Account, note: CreditNote) -> str | None:
@@ -43,22 +43,23 @@ def credit_note_xml(account: Account, note: CreditNote) -> str | None:
         return None
     invoice = note.as_invoice()
     invoice.origin_id = note.origin_id or note.source_id
-    return _spoilt_xml(account, invoice, ())
+    return _spoilt_xml(account, invoice, inside=False)
 
 
 def standalone_xml(account: Account, invoice: Invoice) -> str | None:
     """What getXml answers: the same XML (official); switch e_invoice_faults may spoil one or both."""
-    return _spoilt_xml(account, invoice, ())
+    return _spoilt_xml(account, invoice, inside=False)
 
 
-def _spoilt_xml(account: Account, invoice: Invoice, only_here: tuple[str, ...]) -> str | None:
+def _spoilt_xml(account: Account, invoice: Invoice, *, inside: bool) -> str | None:
+    """`inside`: it is the one in the PDF of an invoice, which faults named `pdf_...` spoil alone."""
     if not invoice.fields.is_e_invoice or invoice.status == 100:
         return None
     root = Element("rsm:CrossIndustryInvoice", _NAMES)
     _fill(root, _document(account, invoice))
     indent(root)
     text = f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(root, encoding="unicode")}\n'
-    faults = [each for each in account.switches.e_invoice_faults if each != "pdf_differs" or each in only_here]
+    faults = [each for each in account.switches.e_invoice_faults if inside or not each.startswith("pdf_")]
     return cii_faults.spoilt(text, faults) if faults else text
 
 

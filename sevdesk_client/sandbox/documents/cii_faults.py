@@ -59,5 +59,36 @@ _FAULTS: Mapping[str, Callable[[str], str]] = {
     ),
     "other_quantity": _replacing(r"(<ram:BilledQuantity[^>]*>)[^<]*", r"\g<1>77.00"),
     "other_date": _replacing(r'(<ram:IssueDateTime>\s*<udt:DateTimeString format="102">)\d*', r"\g<1>20260102"),
+    "other_unit": _replacing(r'unitCode="[^"]*"', 'unitCode="KGM"'),
+    "other_country": _replacing(
+        "<ram:ApplicableHeaderTradeDelivery>",
+        "<ram:ApplicableHeaderTradeDelivery><ram:ShipToTradeParty><ram:PostalTradeAddress><ram:CountryID>FR</ram:CountryID>"
+        "</ram:PostalTradeAddress></ram:ShipToTradeParty>",
+    ),
+    "direct_debit": _replacing(r"(SettlementPaymentMeans>\s*<ram:TypeCode>)58", r"\g<1>59"),
+    "other_payee": _replacing(
+        r"<ram:SpecifiedTradeSettlementPaymentMeans>",
+        "<ram:PayeeTradeParty><ram:Name>Other Ltd</ram:Name></ram:PayeeTradeParty>"
+        "<ram:SpecifiedTradeSettlementPaymentMeans>",
+    ),
+    "iban_wrong": _replacing(r"(<ram:IBANID>)[^<]*", r"\1DE00000000000000000000"),
+    "prepaid": _replacing(
+        r"<ram:DuePayableAmount>[^<]*",
+        "<ram:TotalPrepaidAmount>100.00</ram:TotalPrepaidAmount><ram:DuePayableAmount>19.00",
+    ),
+    "other_skonto": _replacing(
+        r"<ram:SpecifiedTradePaymentTerms>",
+        "<ram:SpecifiedTradePaymentTerms><ram:Description>#SKONTO#TAGE=10#PROZENT=50.00#\n</ram:Description>",
+    ),
+    "zero_group_missing": _replacing(
+        r"<ram:ApplicableTradeTax>(?:(?!</ram:ApplicableTradeTax>).)*<ram:CalculatedAmount>0\.00.*?</ram:ApplicableTradeTax>",
+        "",
+    ),
+    "other_reference": _replacing(r"(<ram:InvoiceReferencedDocument>\s*<ram:IssuerAssignedID>)[^<]*", r"\1RE-4711"),
+    "self_billed": _replacing(r"(<rsm:ExchangedDocument>.*?<ram:TypeCode>)\d+", r"\g<1>389"),
+    "other_place": _replacing(r"(<ram:BuyerTradeParty>.*?<ram:PostcodeCode>)[^<]*", r"\g<1>99999"),
+    "byte_order_mark": lambda xml: f"\ufeff{xml}",
+    "pdf_other_iban": _replacing(r"(<ram:IBANID>)[^<]*", r"\1DE02120300000000202051"),
+    "pdf_other_seller": _replacing(r"(<ram:SellerTradeParty>\s*<ram:Name>)[^<]*", r"\1Other Ltd"),
     "pdf_differs": _replacing(r"(<rsm:ExchangedDocument>\s*<ram:ID>)[^<]*", r"\1RE-8888"),
 }

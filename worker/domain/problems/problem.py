@@ -20,7 +20,7 @@ from worker.domain.problems import (
     terms,
 )
 from worker.domain.problems.problem_type import Lang, ProblemType
-from worker.domain.problems.words import CODED, in_words
+from worker.domain.problems.words import CODED, PERCENTAGES, in_words, with_commas
 
 CATALOGUE: Mapping[str, ProblemType] = {
     entry.code: entry
@@ -72,7 +72,10 @@ class Problem:
 
     def _shown(self, lang: Lang) -> dict[str, str]:
         """The parameters as the sentences show them."""
-        return {name: in_words(value, lang) if name in CODED else value for name, value in self.parameters.items()}
+        shown = {name: in_words(value, lang) if name in CODED else value for name, value in self.parameters.items()}
+        if lang == "de":
+            shown |= {name: with_commas(shown[name]) for name in PERCENTAGES & shown.keys()}
+        return shown
 
     def as_dict(self, lang: Lang = "en", *, job: str = "JOB") -> dict[str, object]:
         return {

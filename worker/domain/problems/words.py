@@ -1,11 +1,15 @@
 """The words for what parameters of problems name by codes, so that a German sentence has no English in it. Pure."""
 
+import re
 from collections.abc import Mapping
 
 from worker.domain.problems.problem_type import Lang
 
 # Parameters of one or several (joined by ", ") of: a code of WORDS, then perhaps an id or number.
 CODED = frozenset({"addressee", "differences", "document", "measure", "named", "parties", "party", "way", "what"})
+
+# Parameters that hold percentages, each with its sign, or one without; not what sevDesk wrote.
+PERCENTAGES = frozenset({"allowed", "kept_percent", "percent", "rate", "rates", "standard", "taxes"})
 
 # Code -> words in English and German; {} is the id or number behind the code.
 _WORDS = {
@@ -63,6 +67,11 @@ WORDS: Mapping[str, dict[Lang, str]] = {code: {"en": en, "de": de} for code, (en
 def in_words(coded: str, lang: Lang) -> str:
     """The words for the value of a CODED parameter; what is no code stays as it is."""
     return ", ".join(_item(item, lang) for item in coded.split(", "))
+
+
+def with_commas(percentages: str) -> str:
+    """The value of a PERCENTAGES parameter for a German sentence; amounts stay as they are."""
+    return re.sub(r"(?<=\d)\.(?=\d+(%|$))", ",", percentages)
 
 
 def _item(item: str, lang: Lang) -> str:
