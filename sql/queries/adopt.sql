@@ -5,10 +5,11 @@
 SELECT i.id, i.invoice_number AS number, i.gross_amount AS gross, i.currency, i.issue_date AS day, i.deal_id, i.contact_id,
        i.accounting_provider AS provider, i.accounting_sync_status AS sync_status, i.document_status, i.claim_status,
        i.external_id, i.external_invoice_number, i.paid_amount, i.paid_at, i.cancelled_at,
+       NOT sevdesk_publishes_v1(c.publish_only, d.deal_type, i.invoice_number) AS left_to_other,
        ARRAY(SELECT (a.from_type, a.from_id, a.to_type, a.to_id, a.label) FROM hubspot_associations a
              WHERE (a.from_type, a.from_id) IN (('deal', i.deal_id), ('invoice', i.id))
                 OR (a.to_type, a.to_id) IN (('deal', i.deal_id), ('invoice', i.id)) ORDER BY a.id) AS associations
-FROM billing_invoices i
+FROM billing_invoices i CROSS JOIN sevdesk_config c LEFT JOIN deals d ON d.id = i.deal_id
 WHERE i.id > :after::uuid AND (i.external_id IS NOT NULL OR i.document_status IN ('approved', 'sent'))
   AND coalesce(i.accounting_provider, 'sevdesk') = 'sevdesk'
 ORDER BY i.id LIMIT :most;
@@ -49,7 +50,7 @@ ORDER BY i.id LIMIT :most;
 -- Approved invoices that another program publishes, by their number or sevDesk's id.
 SELECT i.id, i.invoice_number AS number, i.gross_amount AS gross, i.currency, i.issue_date AS day,
        i.accounting_provider AS provider, i.accounting_sync_status AS sync_status, i.document_status, i.claim_status,
-       i.external_id, i.external_invoice_number, i.paid_amount, i.paid_at, i.cancelled_at
+       i.external_id, i.external_invoice_number, i.paid_amount, i.paid_at, i.cancelled_at, true AS left_to_other
 FROM billing_invoices i CROSS JOIN sevdesk_config c LEFT JOIN deals d ON d.id = i.deal_id
 WHERE NOT sevdesk_publishes_v1(c.publish_only, d.deal_type, i.invoice_number)
   AND (i.invoice_number = ANY (:names::text[]) OR i.external_id = ANY (:external_ids::text[]))

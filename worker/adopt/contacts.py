@@ -4,6 +4,7 @@ In this order: by our customer number; by the contact of the party's own invoice
 the customer number makes an organisation the contact of a person, or the other way round.
 """
 
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -107,4 +108,4 @@ def _full_name(party: Party) -> str:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(unicodedata.normalize("NFC", text).split())

@@ -31,6 +31,7 @@ class OldInvoice:
     currency: str
     day: date
     provider: str | None
+    left_to_other: bool  # another program publishes it (publish_only)
     handback: Handback
 
 
@@ -54,17 +55,34 @@ def judge(invoice: OldInvoice, documents: Documents, claims: Counter[str]) -> Ve
     if invoice.handback.external_id is not None:
         return _with_id(invoice, invoice.handback.external_id, documents, claims)
     exact = _exact(invoice, documents)
-    if invoice.handback.document_status is DocumentStatus.APPROVED:
-        doubt = finding("adopt_published_already", number=invoice.number, ids=_ids(it.id for it, _ in exact))
-        return Verdict(finding=doubt if exact else None)
+    approved = invoice.handback.document_status is DocumentStatus.APPROVED
+    if approved and not invoice.left_to_other:
+        return Verdict(finding=_published_already(invoice, exact))
     if len(exact) == 1 and invoice.handback.sync_status is not SyncStatus.CANCELLED:
         [(document, by)] = exact
         return _claimed_once(invoice, document, by, claims)
     may_be = [it.id for it, _ in exact] or list(documents.named(invoice.number))
+    if approved:  # what is still a draft, the other program has not finished
+        finished = [id for id in may_be if (it := documents.get(id)) is not None and it.is_final]
+        doubt = finding("adopt_other_unclear", number=invoice.number, ids=_ids(finished))
+        return Verdict(finding=doubt if finished else None)
     may_be = may_be or list(documents.alike(invoice.gross, invoice.currency, invoice.day))
     if may_be:
         return Verdict(finding=finding("adopt_candidates", number=invoice.number, ids=_ids(may_be)))
     return Verdict(finding=finding("adopt_no_candidate", number=invoice.number))
+
+
+def judge_on_page(invoice: OldInvoice, page: Documents, claims: Counter[str]) -> Verdict:
+    """As `judge`, by a part of sevDesk's documents: an id that is not among them says nothing."""
+    known = invoice.handback.external_id
+    if known is None or page.get(known) is not None:
+        return judge(invoice, page, claims)
+    return Verdict(finding=_published_already(invoice, _exact(invoice, page)))
+
+
+def _published_already(invoice: OldInvoice, exact: list[tuple[Document, AdoptedBy]]) -> Finding | None:
+    ids = _ids(it.id for it, _ in exact)
+    return finding("adopt_published_already", number=invoice.number, ids=ids) if exact else None
 
 
 def _with_id(invoice: OldInvoice, external_id: str, documents: Documents, claims: Counter[str]) -> Verdict:
@@ -73,8 +91,8 @@ def _with_id(invoice: OldInvoice, external_id: str, documents: Documents, claims
     if document is None:  # of a cancelled one the draft was deleted
         return Verdict(finding=None if cancelled else finding("adopt_document_missing", **about))
     own_draft = document.status == DRAFT and invoice.handback.sync_status in (SyncStatus.DRAFTED, SyncStatus.PARKED)
-    if own_draft or invoice.handback.document_status is DocumentStatus.DRAFT:
-        return Verdict()  # publishing goes on with it
+    if own_draft or invoice.handback.document_status is DocumentStatus.DRAFT:  # publishing goes on with it
+        return Verdict(finding=_published_already(invoice, _exact(invoice, documents)))
     if differing := _differences(invoice, document):
         return Verdict(finding=finding("adopt_document_differs", **about, differences=", ".join(differing)))
     return _claimed_once(invoice, document, "external_id", claims)

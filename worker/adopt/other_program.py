@@ -2,15 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 
 import structlog
 
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.adopt.documents import Documents
-from worker.adopt.matching import OldInvoice, claimed, judge
+from worker.adopt.matching import OldInvoice, claimed, judge_on_page
 from worker.domain import lifecycle
-from worker.domain.invoice import DocumentStatus
 from worker.domain.ledger import Change, Job
 from worker.store import Store
 from worker.store.rows import UnknownValue, from_row, handback_of
@@ -36,9 +34,7 @@ async def take_over(store: Store, job: Job, page: Iterable[SevInvoice]) -> int:
     claims = Counter(id for invoice in invoices for id in claimed(invoice, documents))
     changes = []
     for invoice in invoices:
-        # Its approval says that it may be published, not that it was not: it is judged as if it counted as sent.
-        published = replace(invoice, handback=replace(invoice.handback, document_status=DocumentStatus.SENT))
-        verdict = judge(published, documents, claims)
+        verdict = judge_on_page(invoice, documents, claims)
         if verdict.event is not None:
             after = lifecycle.apply(invoice.handback, verdict.event)
             changes.append(Change(invoice.id, invoice.handback, after, (verdict.event,)))
