@@ -14,6 +14,11 @@ WHERE i.id > :after::uuid AND (i.external_id IS NOT NULL OR i.document_status IN
   AND coalesce(i.accounting_provider, 'sevdesk') = 'sevdesk'
 ORDER BY i.id LIMIT :most;
 
+-- name: odd_numbers
+-- Invoice numbers with blanks or marks.
+SELECT invoice_number AS number FROM billing_invoices
+WHERE invoice_number ~ '[\s,;:()]' AND (external_id IS NOT NULL OR document_status IN ('approved', 'sent'));
+
 -- name: adoptable_companies
 SELECT p.id, p.name, NULL AS first_name, p.vat_id, p.email, p.street, p.zip, p.city, p.country_code, l.contact_id
 FROM companies p LEFT JOIN sevdesk_contacts l ON l.party_kind = 'company' AND l.party_id = p.id

@@ -252,3 +252,11 @@ async def test_adopt_takes_over_the_others_too(billing: Billing, shared: None, s
     await publish_there(billing, sevdesk, ours, number="HAND-1")
     job = await billing.do("adopt")
     assert '"adopt_published_already": 1' in job["result"]
+
+
+async def test_adopt_finds_odd_numbers(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """With blanks, and with an umlaut that is written as two signs there."""
+    odd = await billing.usual_invoice(invoice_number="GÄRTEN 2026 17", document_status="sent")
+    there = await publish_there(billing, sevdesk, odd, header="Rechnung GA\u0308RTEN 2026 17: Bau")
+    assert (await billing.do("adopt"))["state"] == "done"
+    assert (await billing.row(odd))["external_id"] == str(there.id)

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -41,7 +41,7 @@ Names = dict[str, tuple[str, ...]]  # name -> ids
 
 def header_names(header: str) -> set[str]:
     """What may be an invoice number in a header: words with a digit, and up to three in a row, as they stand."""
-    words = header.split()[:MAX_WORDS]
+    words = unicodedata.normalize("NFC", header).split()[:MAX_WORDS]
     names = set(_WORD.findall(" ".join(words)))
     for start in range(len(words)):
         names |= {" ".join(words[start:end]) for end in range(start + 1, min(start + MAX_PARTS, len(words)) + 1)}
@@ -49,9 +49,14 @@ def header_names(header: str) -> set[str]:
 
 
 class Documents:
-    """All of sevDesk's invoices."""
+    """All of sevDesk's invoices.
 
-    def __init__(self) -> None:
+    `odd_numbers`: those of ours that are no single word of a header. Others of that kind are not remembered, for they
+    would cost as much memory as all else; None: the documents are few, and all are.
+    """
+
+    def __init__(self, odd_numbers: Container[str] | None = None) -> None:
+        self._odd_numbers = odd_numbers
         self._by_id: dict[str, Document] = {}
         self._named: dict[AdoptedBy, Names] = {"marker": {}, "number": {}, "header": {}}
         self._alike: dict[tuple[Decimal, str, date | None], tuple[str, ...]] = {}
@@ -75,7 +80,8 @@ class Documents:
             self._name("marker", it.customer_internal_note, it.id)
             self._name("number", it.invoice_number, it.id)
             for name in header_names(it.header or ""):
-                self._name("header", name, it.id)
+                if _WORD.fullmatch(name) or self._odd_numbers is None or name in self._odd_numbers:
+                    self._name("header", name, it.id)
             key = (document.gross, document.currency, document.day)
             self._alike[key] = (*self._alike.get(key, ()), it.id)
 

@@ -3,6 +3,7 @@
 It may be stopped at any point and repeated: what is recorded is found recorded, and nothing else depends on the run.
 """
 
+import unicodedata
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -60,11 +61,13 @@ class TakeOver:
     def __init__(self, store: Store, client: SevDeskClient, job: Job | None = None) -> None:
         self.store, self.client, self.job = store, client, job
         self.found = Adoption()
-        self.documents, self.people = Documents(), Contacts()
+        self.documents, self.people = Documents(()), Contacts()
         self.of_invoices: dict[PartyKey, set[str]] = {}  # the contacts of a party's documents
 
     async def run(self) -> Adoption:
         """Raises `SevDeskError`, or one of `CONNECTION_LOST`."""
+        odd = await self.store.query("odd_numbers")
+        self.documents = Documents({unicodedata.normalize("NFC", row["number"]) for row in odd})
         async for page in self._pages("/Invoice", lambda offset: self.client.list_invoices(offset=offset)):
             self.documents.add(page)
         async for contacts in self._pages("/Contact", lambda offset: self.client.list_contacts(offset=offset)):
