@@ -2,13 +2,14 @@
 
 import re
 import unicodedata
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain.adoption_events import AdoptedBy
+from worker.domain.recipients import PartyKey
 from worker.steps.payments import DERIVED, DRAFT
 
 # What may be an invoice number within a header, such as "Rechnung INV-1"; a number without a digit is not found.
@@ -57,6 +58,7 @@ class Documents:
 
     def __init__(self, odd_numbers: Container[str] | None = None) -> None:
         self._odd_numbers = odd_numbers
+        self.owners: Mapping[str, PartyKey] = {}  # contact id -> the customer of ours that it is for certain
         self._by_id: dict[str, Document] = {}
         self._named: dict[AdoptedBy, Names] = {"marker": {}, "number": {}, "header": {}}
         self._alike: dict[tuple[Decimal, str, date | None], tuple[str, ...]] = {}

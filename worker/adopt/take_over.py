@@ -17,14 +17,16 @@ from sevdesk_client.sending import Hits
 from worker.adopt.contacts import Contacts, Match, with_address
 from worker.adopt.documents import Documents
 from worker.adopt.matching import MAX_IDS, OldInvoice, claimed, judge
+from worker.adopt.rows import linked_parties, old_invoice, party_of
 from worker.domain import lifecycle
 from worker.domain.adoption import Finding, finding
-from worker.domain.invoice import Association, Party, PartyKind, party_name
+from worker.domain.eu_vat import vat_id_text
+from worker.domain.invoice import Party, PartyKind, party_name
 from worker.domain.ledger import Change, Job
-from worker.domain.recipients import PartyKey, customer_number, only_named
+from worker.domain.recipients import PartyKey, customer_number
 from worker.steps.pages import read_pages
 from worker.store import Store
-from worker.store.rows import Row, UnknownValue, from_row, handback_of
+from worker.store.rows import Row, UnknownValue, from_row
 
 T = TypeVar("T", bound=Record)
 PAGE = 1000  # rows per statement
@@ -72,6 +74,7 @@ class TakeOver:
             self.documents.add(page)
         async for contacts in self._pages("/Contact", lambda offset: self.client.list_contacts(offset=offset)):
             self.people.add(contacts)
+        self.documents.owners = await self._owners()
         self.found.documents, self.found.contacts = len(self.documents), len(self.people)
         claims = Counter[str]()
         async for invoices in self._invoices():
@@ -86,6 +89,16 @@ class TakeOver:
         ]
         await self._credit_notes()
         return self.found
+
+    async def _owners(self) -> dict[str, PartyKey]:
+        """Whose contact each is for certain."""
+        vat_ids = dict[str, list[UUID]]()
+        async for rows in self._rows("adoptable_companies"):
+            for row in rows:
+                if vat_id := vat_id_text(row["vat_id"] or ""):
+                    vat_ids.setdefault(vat_id, []).append(row["id"])
+        links = await self.store.query("known_contacts", contact_ids=None)
+        return self.people.owners(vat_ids) | linked_parties(links)
 
     async def _pages(self, path: str, fetch: Callable[[int], Awaitable[Hits[T]]]) -> AsyncIterator[Hits[T]]:
         """As `read_pages`, with the calls counted."""
@@ -110,7 +123,7 @@ class TakeOver:
             page = []
             for row in rows:
                 try:
-                    page.append((from_row(OldInvoice, row, handback=handback_of(row)), row))
+                    page.append((old_invoice(row), row))
                 except UnknownValue:
                     continue
             self.found.invoices += len(page) if again else 0
@@ -136,8 +149,7 @@ class TakeOver:
             self.found.linked += len(await self.store.record(self.job, changes, all_or_nothing=False))
 
     def _remember(self, row: Row, contact_id: str | None) -> None:
-        associations = [Association(*columns) for columns in row["associations"]]
-        key = only_named(row["id"], row["deal_id"], row["contact_id"], associations)
+        key = party_of(row)
         if key is not None and contact_id is not None:
             self.of_invoices.setdefault(key, set()).add(contact_id)
 
@@ -155,7 +167,8 @@ class TakeOver:
                         found[kind, party.id] = only
                     elif match.ids:
                         doubts[kind, party.id] = match.ids
-        taken = Counter(found.values()) + Counter(row["contact_id"] for row in await self.store.query("known_contacts"))
+        links = await self.store.query("known_contacts", contact_ids=None)
+        taken = Counter(found.values()) + Counter(row["contact_id"] for row in links)
         doubts |= {key: (id,) for key, id in found.items() if taken[id] > 1}
         self.found.findings += [_doubt(key, ids) for key, ids in doubts.items()]
         await self._link([(key, id) for key, id in found.items() if key not in doubts])
