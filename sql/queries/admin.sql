@@ -55,6 +55,13 @@ INSERT INTO sevdesk_config_log (job_id, field, old_value, new_value, changed_by)
 SELECT :job_id, field, old_value, new_value, :changed_by::uuid FROM changes ORDER BY field
 RETURNING field, old_value, new_value;
 
+-- name: publish_only_unmatched$
+-- The names in `publish_only` that no deal type and no invoice number has; null if the worker publishes all.
+SELECT ARRAY(SELECT n FROM unnest(c.publish_only) n
+             WHERE NOT EXISTS (SELECT FROM deals d WHERE d.deal_type = n)
+               AND NOT EXISTS (SELECT FROM billing_invoices i WHERE i.invoice_number = n) ORDER BY n)
+FROM sevdesk_config c WHERE c.publish_only IS NOT NULL;
+
 -- name: takes_over$
 -- Whether the worker would publish, with this `publish_only`, approved invoices that it leaves to another program now.
 SELECT EXISTS (

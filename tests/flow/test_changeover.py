@@ -1,5 +1,6 @@
 """A change-over of weeks: what the other program does late, twice, otherwise, and what is asked of us meanwhile."""
 
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -7,10 +8,12 @@ import pytest
 from flow.billing import Billing
 from flow.books import calls, control, forget_calls, order_fault, until
 from flow.changeover import others, publish_there
+from flow.operators import Operator
 from structlog.testing import capture_logs
 
 from sevdesk_client.sandbox.http.server import Running
 from worker.maintenance import maintenance
+from worker.settings import Settings
 
 
 @pytest.fixture
@@ -168,6 +171,18 @@ async def test_odd_numbers_are_found_in_the_header(
     assert longer.id != there.id
     await synced(billing)
     assert (await billing.row(invoice))["external_id"] == str(there.id)
+
+
+async def test_names_that_fit_nothing_are_told(
+    billing: Billing, shared: None, settings: Settings, tmp_path: Path
+) -> None:
+    """A renamed type, or a wrong number; blanks around a name mean nothing."""
+    number = (await billing.row(await billing.usual_invoice()))["invoice_number"]
+    for names, level in (([f" {number} ", "EB "], "ok"), (f"{number}, EB, IT", "warn"), (None, None)):
+        await only(billing, names)
+        found = {each["name"]: each for each in (await Operator(settings, tmp_path).json("doctor"))["checks"]}
+        assert found.get("publish only", {"level": None})["level"] == level
+        assert level != "warn" or "invoice: IT." in found["publish only"]["detail"]
 
 
 async def test_cancelled_there_before_it_was_seen(billing: Billing, shared: None, sevdesk: Running) -> None:
