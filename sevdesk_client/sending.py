@@ -25,6 +25,8 @@ BASE_URL = "https://my.sevdesk.de/api/v1"
 MAX_PAGE = 1000
 # A part of a page that is too large has this many objects at least: 60 kB for each.
 SMALLEST_PART = 100
+# What is told of one answer that nobody knows; more would be no help.
+MAX_NEWS = 200
 # sevDesk asks integrations to identify themselves (official).
 USER_AGENT = "sevdesk-worker by R1"
 # Pool and connection get a quarter of an attempt's time each; a time-out after them means it may have been sent.
@@ -125,7 +127,7 @@ class Sender:
         """As `wire.read`; tells `unknown` what is new in the answer."""
 
         def looked_at(objects: Json) -> T:
-            self._tell(request, *unknown(objects))
+            self._tell(request, *itertools.islice(unknown(objects), MAX_NEWS))
             return reader(objects)
 
         try:

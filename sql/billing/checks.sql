@@ -62,6 +62,16 @@ SELECT i.id,
        i.skonto_percent, i.skonto_days)::text AS untouched
 FROM billing_invoices i LIMIT 1 FOR UPDATE OF i SKIP LOCKED;
 
+-- name: place
+-- The schema in which views are made, quoted.
+SELECT quote_ident(current_schema()) AS name;
+
+-- name: instead_of
+-- The function that stands for inserts (4) or updates (16) of a view, if there is one.
+SELECT format('%s.%I()', p.pronamespace::regnamespace, p.proname) AS name
+FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+WHERE t.tgrelid = to_regclass($1::text) AND t.tgtype & 64 > 0 AND t.tgtype & $2::integer > 0;
+
 -- name: write_hand_back
 UPDATE billing_invoices i
 SET accounting_sync_status = n.accounting_sync_status, document_status = n.document_status,
@@ -78,6 +88,7 @@ WHERE i.id = $1::uuid;
 -- name: read_hand_back
 SELECT i.accounting_sync_status, i.document_status, i.claim_status, i.external_id, i.external_invoice_number,
        i.paid_amount, i.paid_at, i.cancelled_at, i.accounting_provider, i.accounting_synced_at, i.updated_at,
+       EXISTS (SELECT FROM billing_invoices o WHERE o.external_invoice_number = 'doctor-2' AND o.id <> i.id) AS strays,
        (i.invoice_number, i.deal_id, i.contact_id, i.document_template_id, i.document_kind, i.currency,
        i.net_amount, i.tax_amount, i.gross_amount, i.tax_rule, i.issue_date, i.service_from, i.service_to,
        i.payment_term_days, i.head_text, i.foot_text, i.is_e_invoice, i.final_invoice_form,

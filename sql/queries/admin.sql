@@ -44,7 +44,7 @@ WITH before AS (
         template_eb_ar = n.template_eb_ar, template_eb_sr = n.template_eb_sr, template_kop_ar = n.template_kop_ar,
         template_kop_sr = n.template_kop_sr, payment_sync_interval_minutes = n.payment_sync_interval_minutes,
         datev_chart_of_accounts = n.datev_chart_of_accounts, auto_transfer_invoices = n.auto_transfer_invoices,
-        publish_only = n.publish_only,        is_connected = n.is_connected, connected_by = n.connected_by, updated_at = clock_timestamp()
+        publish_only = n.publish_only, is_connected = n.is_connected, connected_by = n.connected_by, updated_at = clock_timestamp()
     FROM before b, jsonb_populate_record(NULL::sevdesk_config, to_jsonb(b) || :patch::jsonb) n
     WHERE EXISTS (SELECT FROM changes)
 ), moved AS (
@@ -54,6 +54,26 @@ WITH before AS (
 INSERT INTO sevdesk_config_log (job_id, field, old_value, new_value, changed_by)
 SELECT :job_id, field, old_value, new_value, :changed_by::uuid FROM changes ORDER BY field
 RETURNING field, old_value, new_value;
+
+-- name: publish_only_unmatched$
+-- The names in `publish_only` that no deal type and no invoice number has; null if the worker publishes all.
+SELECT ARRAY(SELECT n FROM unnest(c.publish_only) n
+             WHERE NOT EXISTS (SELECT FROM deals d WHERE d.deal_type = n)
+               AND NOT EXISTS (SELECT FROM billing_invoices i WHERE i.invoice_number = n) ORDER BY n)
+FROM sevdesk_config c WHERE c.publish_only IS NOT NULL;
+
+-- name: takes_over$
+-- Whether the worker would publish, with this `publish_only`, approved invoices that it leaves to another program now.
+SELECT EXISTS (
+    SELECT FROM billing_invoices i CROSS JOIN sevdesk_config c LEFT JOIN deals d ON d.id = i.deal_id
+    WHERE c.publish_only IS NOT NULL AND i.document_status = 'approved'
+      AND i.accounting_sync_status NOT IN ('synced', 'cancelled')
+      AND NOT sevdesk_publishes_v1(c.publish_only, d.deal_type, i.invoice_number)
+      AND sevdesk_publishes_v1(:publish_only::text[], d.deal_type, i.invoice_number));
+
+-- name: has_read_all$
+-- Whether this full payment sync has read the whole book, though it may ask about what it found.
+SELECT state = 'done' OR (state = 'parked' AND problem = 'mass_change') FROM sevdesk_jobs WHERE job_id = :job_id;
 
 -- name: templates
 SELECT template_id, name, extract(epoch FROM clock_timestamp() - fetched_at)::float8 AS age

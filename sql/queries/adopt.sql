@@ -5,13 +5,19 @@
 SELECT i.id, i.invoice_number AS number, i.gross_amount AS gross, i.currency, i.issue_date AS day, i.deal_id, i.contact_id,
        i.accounting_provider AS provider, i.accounting_sync_status AS sync_status, i.document_status, i.claim_status,
        i.external_id, i.external_invoice_number, i.paid_amount, i.paid_at, i.cancelled_at,
+       NOT sevdesk_publishes_v1(c.publish_only, d.deal_type, i.invoice_number) AS left_to_other,
        ARRAY(SELECT (a.from_type, a.from_id, a.to_type, a.to_id, a.label) FROM hubspot_associations a
              WHERE (a.from_type, a.from_id) IN (('deal', i.deal_id), ('invoice', i.id))
                 OR (a.to_type, a.to_id) IN (('deal', i.deal_id), ('invoice', i.id)) ORDER BY a.id) AS associations
-FROM billing_invoices i
+FROM billing_invoices i CROSS JOIN sevdesk_config c LEFT JOIN deals d ON d.id = i.deal_id
 WHERE i.id > :after::uuid AND (i.external_id IS NOT NULL OR i.document_status IN ('approved', 'sent'))
   AND coalesce(i.accounting_provider, 'sevdesk') = 'sevdesk'
 ORDER BY i.id LIMIT :most;
+
+-- name: odd_numbers
+-- Invoice numbers with blanks or marks.
+SELECT invoice_number AS number FROM billing_invoices
+WHERE invoice_number ~ '[\s,;:()]' AND (external_id IS NOT NULL OR document_status IN ('approved', 'sent'));
 
 -- name: adoptable_companies
 SELECT p.id, p.name, NULL AS first_name, p.vat_id, p.email, p.street, p.zip, p.city, p.country_code, l.contact_id
@@ -35,7 +41,9 @@ ON CONFLICT DO NOTHING
 RETURNING party_id;
 
 -- name: known_contacts
-SELECT contact_id FROM sevdesk_contacts;
+-- Whose contacts these are, or all.
+SELECT contact_id, party_kind, party_id FROM sevdesk_contacts
+WHERE :contact_ids::text[] IS NULL OR contact_id = ANY (:contact_ids::text[]);
 
 -- name: not_archived
 -- Finalized invoices of which no PDF is stored, and e-invoices without XML.
@@ -47,9 +55,12 @@ ORDER BY i.id LIMIT :most;
 
 -- name: published_by_other
 -- Approved invoices that another program publishes, by their number or sevDesk's id.
-SELECT i.id, i.invoice_number AS number, i.gross_amount AS gross, i.currency, i.issue_date AS day,
+SELECT i.id, i.invoice_number AS number, i.gross_amount AS gross, i.currency, i.issue_date AS day, i.deal_id, i.contact_id,
        i.accounting_provider AS provider, i.accounting_sync_status AS sync_status, i.document_status, i.claim_status,
-       i.external_id, i.external_invoice_number, i.paid_amount, i.paid_at, i.cancelled_at
+       i.external_id, i.external_invoice_number, i.paid_amount, i.paid_at, i.cancelled_at, true AS left_to_other,
+       ARRAY(SELECT (a.from_type, a.from_id, a.to_type, a.to_id, a.label) FROM hubspot_associations a
+             WHERE (a.from_type, a.from_id) IN (('deal', i.deal_id), ('invoice', i.id))
+                OR (a.to_type, a.to_id) IN (('deal', i.deal_id), ('invoice', i.id)) ORDER BY a.id) AS associations
 FROM billing_invoices i CROSS JOIN sevdesk_config c LEFT JOIN deals d ON d.id = i.deal_id
 WHERE NOT sevdesk_publishes_v1(c.publish_only, d.deal_type, i.invoice_number)
   AND (i.invoice_number = ANY (:names::text[]) OR i.external_id = ANY (:external_ids::text[]))

@@ -111,6 +111,8 @@ SELECT bool_or(finished) FROM (
 -- begun_before compares the jobs' first starts: a job that is claimed sees all others that came in before, so one that
 -- began first may have missed this one, and one that began later has not. A job with such a write has begun before.
 -- A job that is not there (`preview`, `rehearse`) counts as the last one that came in.
+-- An approved invoice that another program publishes counts as being published until a payment sync that began after the
+-- job's first start has ended: what the other program has published before is linked then.
 SELECT o.id, o.deal_id, o.invoice_number AS number, o.document_kind, o.issue_date, o.currency,
        o.accounting_sync_status = 'synced' AS published,
        coalesce(other.writes OR other.seq < coalesce(own.seq, 9223372036854775807), false) AS asked_before,
@@ -137,7 +139,15 @@ LEFT JOIN LATERAL (
         SELECT q.seq, q.phase, q.due_at, j.started_at, false
         FROM sevdesk_queue q JOIN sevdesk_jobs j USING (job_id)
         WHERE q.order_key = 'invoice:' || o.id AND q.phase NOT IN ('scheduled', 'parked')
-          AND q.kind = 'publish_invoice') c
+          AND q.kind = 'publish_invoice'
+        UNION ALL
+        SELECT 0, 'waiting', clock_timestamp() + interval '10 seconds', NULL, false
+        FROM sevdesk_config f JOIN deals d ON d.id = o.deal_id
+        WHERE o.document_status = 'approved' AND NOT sevdesk_publishes_v1(f.publish_only, d.deal_type, o.invoice_number)
+          AND own.started_at IS NOT NULL
+          AND NOT EXISTS (SELECT FROM sevdesk_sync_runs r
+                          WHERE r.started_at > own.started_at AND r.finished_at IS NOT NULL
+                            AND r.scope IN ('feed', 'full'))) c
     ORDER BY NOT c.writes, c.seq LIMIT 1) other ON o.accounting_sync_status NOT IN ('synced', 'cancelled')
 WHERE o.deal_id = :deal_id AND o.document_kind = ANY (:document_kinds::text[]) AND o.id <> :invoice_id
   AND (o.accounting_sync_status = 'synced' OR other.seq IS NOT NULL)

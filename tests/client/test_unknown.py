@@ -51,7 +51,17 @@ def test_recorded_answers_are_known() -> None:
         ({"header": None, "sendType": "", "sumGross": Decimal("1.5")}, None),
         ({"Max Mustermann": 1}, "Invoice.(odd name)"),
         ({"contact": {"objectName": "Contact", "id": "2", "secret": "x"}}, "Contact.secret"),
-        ({"other": {"objectName": "Nobody", "x": 1}}, "Invoice.other"),
+        ({"other": {"x": 1}}, "Invoice.other"),
+        ({"Mustermann": 1}, "Invoice.(odd name)"),
+        ({"DE89370400440532013000": 1}, "Invoice.(odd name)"),
+        ({"a1b2c3d4e5": 1}, "Invoice.(odd name)"),
+        ({"status": "MUSTERMANN"}, "Invoice.status (another text)"),
+        ({"status": 301234567}, "Invoice.status (another text)"),
+        ({"status": ["100"]}, "Invoice.status is an array"),
+        ({"contact": {"objectName": "Customer", "id": "2"}}, "object Customer"),
+        ({"contact": {"objectName": "Müller GmbH", "id": "2"}}, "object (odd name)"),
+        ({"contact": {"objectName": ["x"], "id": "2"}}, "object (odd name)"),
+        ({"costCentre": {"objectName": "CostCentre", "id": "2"}}, None),
     ],
 )
 def test_news_is_named_without_values(fields: dict[str, Json], place: str | None) -> None:
@@ -60,5 +70,19 @@ def test_news_is_named_without_values(fields: dict[str, Json], place: str | None
 
 
 def test_unknown_error_codes_are_named() -> None:
-    """0 and null are no codes."""
+    """0 and null are no codes; a telephone number is none either."""
     assert [unknown_error(code) for code in (None, 0, 151, 4711)] == [None, None, None, "error 4711"]
+    assert unknown_error(491711234567) == "error (odd code)"
+
+
+def test_code_of_a_late_object_is_seen() -> None:
+    """A page holds 1,000 invoices, and one of them may have the new status."""
+    assert list(unknown([INVOICE] * 999 + [INVOICE | {"status": "777"}])) == ["Invoice.status 777"]
+
+
+def test_deep_and_wide_answers_are_bounded() -> None:
+    """However deep an answer is, looking at it raises nothing."""
+    deep: Json = {"objectName": "Invoice"}
+    for _ in range(5000):
+        deep = {"objectName": "Contact", "category": [deep]}
+    assert list(unknown(deep))

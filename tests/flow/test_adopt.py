@@ -147,11 +147,12 @@ async def recorded(billing: Billing) -> int:
 
 async def bring_statuses_in_line(billing: Billing, world: OldWorld, sync_job: str) -> None:
     """The payment sync asks before it records so many cancellations; then both books agree."""
-    job = await billing.ended(sync_job, seconds=600)
-    if job["state"] == "parked":
+    await billing.ended(sync_job, seconds=600)
+    # A scheduled sync of a killed worker may have asked before; then that one is confirmed.
+    for job in await billing.db.fetch("SELECT job_id, problem FROM sevdesk_jobs WHERE state = 'parked'"):
         assert job["problem"] == "mass_change"
-        await billing.retry(sync_job, "confirmed")
-        assert (await billing.ended(sync_job, seconds=600))["state"] == "done"
+        await billing.retry(job["job_id"], "confirmed")
+        assert (await billing.ended(job["job_id"], seconds=600))["state"] == "done"
     found = await billing.db.fetch("SELECT invoice_number, claim_status FROM billing_invoices")
     claims = {row["invoice_number"]: row["claim_status"] for row in found if row["invoice_number"] in world.exact}
     wanted = dict.fromkeys(world.exact, "open") | dict.fromkeys(world.paid, "paid")

@@ -2,38 +2,17 @@
 
 from decimal import Decimal
 from pathlib import Path
-from random import Random
-from typing import Any
-from uuid import UUID
 
 import pytest
 from flow.billing import Billing, time_to_day
 from flow.books import calls, forget_calls, until
-from flow.old_world import Customer, OldWorld
+from flow.changeover import NO_DEAL, others, publish_there
 from flow.operators import Operator
 
 from sevdesk_client.sandbox.endpoints import paying
 from sevdesk_client.sandbox.http.server import Running
 from worker.maintenance import maintenance
 from worker.settings import Settings
-
-NO_DEAL = "UPDATE billing_invoices SET deal_id = NULL WHERE id = $1"
-
-
-async def others(billing: Billing, *, dealless: bool = False) -> UUID:
-    """An invoice that the other program publishes: its deal is of the other type, or it has none."""
-    invoice = await billing.invoice(await billing.deal(await billing.company(), deal_type="KOP"))
-    if dealless:
-        await billing.db.execute(NO_DEAL, invoice)
-    return invoice
-
-
-async def publish_there(billing: Billing, sevdesk: Running, invoice: UUID, gross: Decimal) -> Any:
-    """What the other program makes of it: without our marker, with our number in the header."""
-    row = await billing.row(invoice)
-    world = OldWorld(sevdesk.sandbox.account, Random(1))
-    customer = Customer(row["id"], row["deal_id"], [world.contact("Firma")], None)
-    return world.document(customer, gross, row["issue_date"], "AR-1", header=f"Rechnung {row['invoice_number']}")
 
 
 @pytest.fixture
@@ -75,7 +54,7 @@ async def test_sync_takes_over_what_the_other_published(
 ) -> None:
     """Linked by its number in the header, with its payment; publishing it again writes nothing."""
     other = await others(billing)
-    there = await publish_there(billing, sevdesk, other, Decimal("119.00"))
+    there = await publish_there(billing, sevdesk, other)
     if dealless:
         await billing.db.execute(NO_DEAL, other)
     paying.pay(sevdesk.sandbox.account, there, Decimal("119.00"), time_to_day(), closes=True)
@@ -92,7 +71,7 @@ async def test_sync_takes_over_what_the_other_published(
 async def test_other_sum_is_no_match(billing: Billing, shared: None, sevdesk: Running) -> None:
     """A document that names the invoice over another sum is left alone."""
     other = await others(billing)
-    await publish_there(billing, sevdesk, other, Decimal("120.00"))
+    await publish_there(billing, sevdesk, other, "120.00")
     assert (await billing.do("sync_payments"))["state"] == "done"
     assert (await billing.row(other))["external_id"] is None
 

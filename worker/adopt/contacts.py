@@ -4,14 +4,16 @@ In this order: by our customer number; by the contact of the party's own invoice
 the customer number makes an organisation the contact of a person, or the other way round.
 """
 
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from uuid import UUID
 
 from sevdesk_client.models import Contact as SevContact
 from sevdesk_client.models import ContactAddress
 from worker.domain.eu_vat import vat_id_text
 from worker.domain.invoice import Party, PartyKind
-from worker.domain.recipients import customer_number
+from worker.domain.recipients import PartyKey, customer_number, numbered
 
 Index = dict[object, tuple[str, ...]]
 
@@ -57,6 +59,17 @@ class Contacts:
             ):
                 if key:
                     index[key] = (*index.get(key, ()), contact.id)
+
+    def owners(self, vat_ids: Mapping[str, Collection[UUID]]) -> dict[str, PartyKey]:
+        """Contact id -> company or person, by our customer number, else by the VAT id of one company only."""
+        found: dict[str, PartyKey] = {}
+        for vat_id, companies in vat_ids.items():
+            for id in self._by_vat_id.get(vat_id, ()) if len(companies) == 1 else ():
+                found[id] = (PartyKind.COMPANY, next(iter(companies)))
+        for number, ids in self._by_number.items():
+            if (key := numbered(str(number))) is not None:
+                found |= dict.fromkeys(ids, key)
+        return found
 
     def match(self, party: Party, of_invoices: Collection[str]) -> Match:
         """By all but the address. `of_invoices`: the contacts of its invoices' documents."""
@@ -107,4 +120,4 @@ def _full_name(party: Party) -> str:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(unicodedata.normalize("NFC", text).split())

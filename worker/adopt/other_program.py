@@ -2,18 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 
 import structlog
 
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.adopt.documents import Documents
-from worker.adopt.matching import OldInvoice, claimed, judge
+from worker.adopt.matching import claimed, judge_on_page
+from worker.adopt.rows import linked_parties, old_invoice
 from worker.domain import lifecycle
-from worker.domain.invoice import DocumentStatus
 from worker.domain.ledger import Change, Job
 from worker.store import Store
-from worker.store.rows import UnknownValue, from_row, handback_of
+from worker.store.rows import UnknownValue
 
 log = structlog.get_logger()
 
@@ -27,18 +26,18 @@ async def take_over(store: Store, job: Job, page: Iterable[SevInvoice]) -> int:
     documents.add(page)
     external_ids = [document.id for document in documents]
     rows = await store.query("published_by_other", names=documents.names(), external_ids=external_ids)
+    contact_ids = [document.contact_id for document in documents if document.contact_id is not None]
+    documents.owners = linked_parties(await store.query("known_contacts", contact_ids=contact_ids))
     invoices = []
     for row in rows:
         try:
-            invoices.append(from_row(OldInvoice, row, handback=handback_of(row)))
+            invoices.append(old_invoice(row))
         except UnknownValue:  # reconcile names it
             continue
     claims = Counter(id for invoice in invoices for id in claimed(invoice, documents))
     changes = []
     for invoice in invoices:
-        # Its approval says that it may be published, not that it was not: it is judged as if it counted as sent.
-        published = replace(invoice, handback=replace(invoice.handback, document_status=DocumentStatus.SENT))
-        verdict = judge(published, documents, claims)
+        verdict = judge_on_page(invoice, documents, claims)
         if verdict.event is not None:
             after = lifecycle.apply(invoice.handback, verdict.event)
             changes.append(Change(invoice.id, invoice.handback, after, (verdict.event,)))

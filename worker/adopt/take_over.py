@@ -3,6 +3,7 @@
 It may be stopped at any point and repeated: what is recorded is found recorded, and nothing else depends on the run.
 """
 
+import unicodedata
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -16,14 +17,16 @@ from sevdesk_client.sending import Hits
 from worker.adopt.contacts import Contacts, Match, with_address
 from worker.adopt.documents import Documents
 from worker.adopt.matching import MAX_IDS, OldInvoice, claimed, judge
+from worker.adopt.rows import linked_parties, old_invoice, party_of
 from worker.domain import lifecycle
 from worker.domain.adoption import Finding, finding
-from worker.domain.invoice import Association, Party, PartyKind, party_name
+from worker.domain.eu_vat import vat_id_text
+from worker.domain.invoice import Party, PartyKind, party_name
 from worker.domain.ledger import Change, Job
-from worker.domain.recipients import PartyKey, customer_number, only_named
+from worker.domain.recipients import PartyKey, customer_number
 from worker.steps.pages import read_pages
 from worker.store import Store
-from worker.store.rows import Row, UnknownValue, from_row, handback_of
+from worker.store.rows import Row, UnknownValue, from_row
 
 T = TypeVar("T", bound=Record)
 PAGE = 1000  # rows per statement
@@ -60,15 +63,18 @@ class TakeOver:
     def __init__(self, store: Store, client: SevDeskClient, job: Job | None = None) -> None:
         self.store, self.client, self.job = store, client, job
         self.found = Adoption()
-        self.documents, self.people = Documents(), Contacts()
+        self.documents, self.people = Documents(()), Contacts()
         self.of_invoices: dict[PartyKey, set[str]] = {}  # the contacts of a party's documents
 
     async def run(self) -> Adoption:
         """Raises `SevDeskError`, or one of `CONNECTION_LOST`."""
+        odd = await self.store.query("odd_numbers")
+        self.documents = Documents({unicodedata.normalize("NFC", row["number"]) for row in odd})
         async for page in self._pages("/Invoice", lambda offset: self.client.list_invoices(offset=offset)):
             self.documents.add(page)
         async for contacts in self._pages("/Contact", lambda offset: self.client.list_contacts(offset=offset)):
             self.people.add(contacts)
+        self.documents.owners = await self._owners()
         self.found.documents, self.found.contacts = len(self.documents), len(self.people)
         claims = Counter[str]()
         async for invoices in self._invoices():
@@ -83,6 +89,16 @@ class TakeOver:
         ]
         await self._credit_notes()
         return self.found
+
+    async def _owners(self) -> dict[str, PartyKey]:
+        """Whose contact each is for certain."""
+        vat_ids = dict[str, list[UUID]]()
+        async for rows in self._rows("adoptable_companies"):
+            for row in rows:
+                if vat_id := vat_id_text(row["vat_id"] or ""):
+                    vat_ids.setdefault(vat_id, []).append(row["id"])
+        links = await self.store.query("known_contacts", contact_ids=None)
+        return self.people.owners(vat_ids) | linked_parties(links)
 
     async def _pages(self, path: str, fetch: Callable[[int], Awaitable[Hits[T]]]) -> AsyncIterator[Hits[T]]:
         """As `read_pages`, with the calls counted."""
@@ -107,7 +123,7 @@ class TakeOver:
             page = []
             for row in rows:
                 try:
-                    page.append((from_row(OldInvoice, row, handback=handback_of(row)), row))
+                    page.append((old_invoice(row), row))
                 except UnknownValue:
                     continue
             self.found.invoices += len(page) if again else 0
@@ -133,8 +149,7 @@ class TakeOver:
             self.found.linked += len(await self.store.record(self.job, changes, all_or_nothing=False))
 
     def _remember(self, row: Row, contact_id: str | None) -> None:
-        associations = [Association(*columns) for columns in row["associations"]]
-        key = only_named(row["id"], row["deal_id"], row["contact_id"], associations)
+        key = party_of(row)
         if key is not None and contact_id is not None:
             self.of_invoices.setdefault(key, set()).add(contact_id)
 
@@ -152,7 +167,8 @@ class TakeOver:
                         found[kind, party.id] = only
                     elif match.ids:
                         doubts[kind, party.id] = match.ids
-        taken = Counter(found.values()) + Counter(row["contact_id"] for row in await self.store.query("known_contacts"))
+        links = await self.store.query("known_contacts", contact_ids=None)
+        taken = Counter(found.values()) + Counter(row["contact_id"] for row in links)
         doubts |= {key: (id,) for key, id in found.items() if taken[id] > 1}
         self.found.findings += [_doubt(key, ids) for key, ids in doubts.items()]
         await self._link([(key, id) for key, id in found.items() if key not in doubts])

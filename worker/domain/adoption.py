@@ -42,6 +42,13 @@ ENTRIES = (
           f"If it is the same, set it to sent with that external_id before anything is published, {AGAIN}",
           "Rechnung {number} soll veröffentlicht werden, aber sevDesk hat sie anscheinend schon: {ids}.",
           f"Ist es dieselbe, sie vor jeder Veröffentlichung mit dieser external_id auf sent setzen, {NOCHMAL}"),
+    entry("adopt_other_unclear", Actor.BILLING,
+          "Another program publishes invoice {number}, and which of sevDesk's documents it is cannot be told for "
+          "certain: {ids}.",
+          f"Compare sum, currency and day; enter the right id as external_id of the invoice, {AGAIN}",
+          "Rechnung {number} veröffentlicht ein anderes Programm, und welcher Beleg in sevDesk sie ist, lässt sich "
+          "nicht sicher erkennen: {ids}.",
+          f"Betrag, Währung und Tag vergleichen; die richtige ID als external_id der Rechnung eintragen, {NOCHMAL}"),
     entry("adopt_contact_ambiguous", Actor.ACCOUNTANT,
           "Which of sevDesk's contacts {ids} is {party} cannot be told.",
           f"Give the right one the customer number {{customer_number}} in sevDesk, {AGAIN}",

@@ -294,6 +294,8 @@ class Adopt(Payload):
 
 
 def _split(value: Any) -> Any:
+    if isinstance(value, list):
+        return [part.strip() if isinstance(part, str) else part for part in value]
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 

@@ -90,6 +90,15 @@ def customer_number(party: Party) -> str:
     return f"R1-{letter}-{party.id}"
 
 
+def numbered(number: str) -> PartyKey | None:
+    """Whose `customer_number` this is; None if it is none of ours."""
+    kind = {"R1-C-": PartyKind.COMPANY, "R1-P-": PartyKind.CONTACT}.get(number[:5])
+    try:
+        return None if kind is None else (kind, UUID(number[5:]))
+    except ValueError:
+        return None
+
+
 def missing_address_fields(party: Party) -> tuple[str, ...]:
     """The columns that the address block still needs; empty if it is complete.
 

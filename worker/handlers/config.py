@@ -1,7 +1,7 @@
 """update_config: change settings in `sevdesk_config` and record each change."""
 
 from worker.domain.ledger import Job
-from worker.domain.outcome import Done, Outcome, Rejected
+from worker.domain.outcome import Done, NotYet, Outcome, Rejected
 from worker.domain.payloads import UpdateConfig
 from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
@@ -11,6 +11,7 @@ from worker.store.rows import TemplateRow
 
 # A message that lists known ids must stay readable.
 MAX_SHOWN = 20
+LOOK_AGAIN = 2.0  # seconds
 
 
 async def update_config(context: HandlerContext, job: Job, payload: UpdateConfig) -> Outcome:
@@ -18,9 +19,24 @@ async def update_config(context: HandlerContext, job: Job, payload: UpdateConfig
     store = context.store
     if refusal := await _unknown_templates(store, payload):
         return refusal
+    if context.account is not None and (wait := await _reads_first(store, job, payload)) is not None:
+        return wait
     changes = await store.query("change_config", patch=payload.patch, job_id=job.job_id, changed_by=job.requested_by)
     changed = {row["field"]: {"old": row["old_value"], "new": row["new_value"]} for row in changes}
     return Done({"changed": changed})
+
+
+async def _reads_first(store: Store, job: Job, payload: UpdateConfig) -> NotYet | None:
+    """What the other program has published until now is linked before its part is published here."""
+    if "publish_only" not in payload.model_fields_set:
+        return None
+    names = None if payload.publish_only is None else list(payload.publish_only)
+    if not await store.query("takes_over", publish_only=names):
+        return None
+    sync = await store.request_job("sync_payments", {"full": True}, key=f"take_over:{job.job_id}")
+    if await store.query("has_read_all", job_id=sync):
+        return None
+    return NotYet(LOOK_AGAIN, problem("other_program_read_first", sync_job=sync))
 
 
 async def _unknown_templates(store: Store, payload: UpdateConfig) -> Rejected | None:

@@ -13,8 +13,10 @@ log = structlog.get_logger()
 
 KEY = "sevdesk:unknown_answers"  # a hash: "operation: place" -> seconds since 1970 of the latest log line
 DAY = 86_400
-KEPT = 30 * DAY  # seconds after the last news
-MAX_PLACES = 100  # per process: more say nothing new
+KEPT = 30 * DAY  # seconds
+MAX_PLACES = 100  # that one process names
+MAX_KEPT = 1000  # that all processes name
+MORE = ("any", "(more)")  # operation and place of all others: their number is told, not what they are
 NEXT_STEP = (
     "Nothing to do at once: jobs go on. See CHANGELOG.md whether a newer release knows it; if not, report it with a "
     "recording (python -m sevdesk_client.sandbox --record FILE --upstream URL)."
@@ -33,7 +35,8 @@ class UnknownAnswers:
         """`place` is unknown in an answer of `operation`; neither is personal data."""
         found, now = f"{operation}: {place}", time.monotonic()
         if found not in self._told and len(self._told) >= MAX_PLACES:
-            return
+            operation, place = MORE
+            found = f"{operation}: {place}"
         self._metrics.unknown_answer(operation, place)
         if now - self._told.get(found, now - DAY) < DAY:
             return
@@ -47,9 +50,12 @@ class UnknownAnswers:
             async with self._redis.pipeline() as pipe:
                 pipe.time()
                 pipe.hget(KEY, found)
-                (seconds, _), before = await pipe.execute()
+                pipe.hlen(KEY)
+                (seconds, _), before, kept = await pipe.execute()
                 if before is not None and seconds - int(before) < DAY:
                     return
+                if before is None and kept >= MAX_KEPT and found != ": ".join(MORE):
+                    return self.noticed(*MORE)
                 pipe.hset(KEY, found, str(seconds))
                 pipe.expire(KEY, KEPT)
                 await pipe.execute()
@@ -61,6 +67,10 @@ class UnknownAnswers:
 async def unknown_answers(redis: Redis) -> list[str]:
     """What was found within the last month. Raises `RedisError` or `OSError`."""
     async with redis.pipeline() as pipe:
-        pipe.hkeys(KEY)
-        [found] = await pipe.execute()
-    return sorted(field.decode("utf-8", "replace") for field in found)
+        pipe.time()
+        pipe.hgetall(KEY)
+        (seconds, _), found = await pipe.execute()
+        if old := [name for name, since in found.items() if seconds - int(since) > KEPT]:
+            pipe.hdel(KEY, *old)
+            await pipe.execute()
+    return sorted(name.decode("utf-8", "replace") for name in found.keys() - old)

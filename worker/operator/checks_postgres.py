@@ -54,6 +54,7 @@ async def postgres_checks(settings: Settings) -> list[Check]:
             *await _fail_on_error("migrations", _migrations(store, settings), "Run sevdesk-worker migrate."),
             *await _fail_on_error("settings", _settings(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error("sync interval", _interval(store), "Run sevdesk-worker migrate."),
+            *await _fail_on_error("publish only", _publish_only(store), "Look at the billing tables."),
             *await _fail_on_error("restore", _restore(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error(
                 "billing tables", _billing(store, settings.billing_schema), "Look at the billing tables."
@@ -167,6 +168,16 @@ async def _interval(store: Store) -> list[Check]:
     minutes = config["payment_sync_interval_minutes"]
     good = f"The payment sync is due every {minutes} min."
     return [check_that("sync interval", is_allowed(minutes), good, not_allowed(minutes))]
+
+
+async def _publish_only(store: Store) -> list[Check]:
+    """A type that has been renamed, or a wrong number: then nobody may publish what was meant."""
+    if (names := await store.query("publish_only_unmatched")) is None:
+        return []
+    bad = f"publish_only names what is neither the type of a deal nor the number of an invoice: {_first_three(names)}."
+    step = "sevdesk-worker enqueue update_config publish_only=..., with the right names."
+    good = "All names in publish_only are types of deals or numbers of invoices."
+    return [check_that("publish only", not names, good, bad, "warn", next_step=step)]
 
 
 async def _restore(store: Store) -> list[Check]:

@@ -1,6 +1,7 @@
 """doctor's checks of views that stand for the billing tables; what is missing is said as DDL."""
 
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,7 +11,7 @@ from typing import Any
 from worker.domain.health_check import Check, check_that
 from worker.domain.invoice import ClaimStatus, DocumentStatus, SyncStatus
 from worker.store import Store
-from worker.store.probe import PostgresError
+from worker.store.probe import AccessDenied, PostgresError
 from worker.store.rows import Row
 from worker.store.sql_files import sql_dir
 from worker.store.views import SAMPLE_ROWS, ViewTrial, lookups, trial, why
@@ -38,8 +39,9 @@ TEXTS = ("text", "character varying", "character")
 MOMENT = datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
 # How far the host's clock and Postgres' may be apart; a time of another zone is off by half an hour at least.
 OWN_CLOCK = timedelta(minutes=10)
-HAND_BACK = "INSTEAD OF UPDATE ON billing_invoices"
-EVENTS = "INSTEAD OF INSERT ON billing_invoice_event_log"
+# What is unique in a view without ids.
+KEYS = {"billing_invoice_items": ("invoice_id", "position")}
+INSERT, UPDATE = 4, 16  # of a trigger, in pg_trigger
 EXAMPLE = "See the examples in sql/billing/examples."
 
 
@@ -85,12 +87,13 @@ async def _missing_columns(
     views: ViewTrial, needed: Mapping[tuple[str, str], str], columns: Mapping[tuple[str, str], Row]
 ) -> AsyncIterator[str]:
     """DDL for views that are not there, and for tables whose view lacks a column."""
+    place = (await views.rows("place"))[0]["name"]
     for table in dict.fromkeys(table for table, _ in needed):
         wanted = {name: type_ for (owner, name), type_ in needed.items() if owner == table}
         missing = {name: type_ for name, type_ in wanted.items() if (table, name) not in columns}
         if missing == wanted:
             shown = ", ".join(f"...::{type_} AS {name}" for name, type_ in wanted.items())
-            yield f"CREATE VIEW {table} AS SELECT {shown}"
+            yield f"CREATE VIEW {place}.{table} AS SELECT {shown}"
             yield "    FROM ...;"
         elif missing:
             base = [row["name"] for row in await views.rows("base_tables", table)]
@@ -128,6 +131,10 @@ async def _values(views: ViewTrial) -> Check:
         return Check("billing values", "fail", f"The views cannot be read: {why(error)}. Look at their expressions.")
     nulls, words = never_null(), one_of()
     found: dict[str, None] = {}
+    unique = {each["table_name"]: KEYS.get(each["table_name"], ("id",)) for each in sample}
+    rows = Counter((table := each["table_name"], *map(each["row"].get, unique[table])) for each in sample)
+    for table in dict.fromkeys(key[0] for key, times in rows.items() if times > 1):
+        found[f"{table} shows rows twice, by {' and '.join(unique[table])}"] = None
     for each in sample:
         for name, value in each["row"].items():
             key = (each["table_name"], name)
@@ -177,12 +184,16 @@ async def _arrivals(views: ViewTrial) -> list[Check]:
 async def _hand_back(views: ViewTrial, invoice: Row) -> Check:
     lost: dict[str, None] = {}
     for values in hand_backs():
+        states = ", ".join(values[name] for name in ("accounting_sync_status", "document_status", "claim_status"))
         try:
-            shown = await views.write(invoice["id"], values)
+            counted, rows = await views.write(invoice["id"], values)
         except PostgresError as error:
-            bad = f"billing_invoices takes no hand-back with {values['accounting_sync_status']}, "
-            bad += f"{values['document_status']}, {values['claim_status']}: {why(error)}. {EXAMPLE}"
-            return Check("hand-back", "fail", bad, _trigger("hand_back", HAND_BACK))
+            bad = f"billing_invoices takes no hand-back with {states}: {why(error)}. {EXAMPLE}"
+            ddl = await _trigger(views, "billing_invoices", UPDATE, "hand_back", error)
+            return Check("hand-back", "fail", bad, ddl)
+        if (other := _not_one_row(rows, states, counted=counted)) is not None:
+            return Check("hand-back", "fail", other)
+        [shown] = rows
         lost |= dict.fromkeys(name for name, value in values.items() if shown[name] != value)
         if shown["updated_at"] is not None and abs(shown["updated_at"] - datetime.now(UTC)) < OWN_CLOCK:
             lost.pop("updated_at", None)  # a trigger of the company's sets it to the present, as the worker does
@@ -192,6 +203,16 @@ async def _hand_back(views: ViewTrial, invoice: Row) -> Check:
     return check_that("hand-back", not lost, "Every status, sum and time arrives (tried, and rolled back).", bad)
 
 
+def _not_one_row(rows: Sequence[Row], states: str, *, counted: bool) -> str | None:
+    """What is wrong if one hand-back did not change exactly one row."""
+    if len(rows) != 1:
+        how = "no longer shows an invoice" if not rows else f"shows an invoice {len(rows)} times"
+        return f"billing_invoices {how} with {states}. Show each invoice once, whatever its status."
+    if rows[0]["strays"]:
+        return "A hand-back changes other invoices, too. The trigger's UPDATE needs a WHERE with the key of OLD."
+    return None if counted else "Postgres counts no row as changed. The trigger of billing_invoices must RETURN NEW."
+
+
 async def _event_log(views: ViewTrial, invoice: Row) -> Check:
     try:
         for statement in ("write_events", "write_short_event"):
@@ -199,7 +220,8 @@ async def _event_log(views: ViewTrial, invoice: Row) -> Check:
         found = await views.rows("read_events", invoice["id"])
     except PostgresError as error:
         bad = f"billing_invoice_event_log takes no event: {why(error)}. {EXAMPLE}"
-        return Check("event log", "fail", bad, _trigger("log_event", EVENTS))
+        ddl = await _trigger(views, "billing_invoice_event_log", INSERT, "log_event", error)
+        return Check("event log", "fail", bad, ddl)
     right = [row["place"] for row in found] == ["1", "2", "3"] and all(row["has_id"] for row in found)
     if right and not all(row["in_time"] for row in found):
         bad = "Times in billing_invoice_event_log are shifted, or not kept to the microsecond: events that are "
@@ -209,8 +231,15 @@ async def _event_log(views: ViewTrial, invoice: Row) -> Check:
     return check_that("event log", right, "Events arrive whole (tried, and rolled back).", bad)
 
 
-def _trigger(function: str, when: str) -> str:
-    return f"CREATE TRIGGER {function} {when}\n    FOR EACH ROW EXECUTE FUNCTION {function}();"
+async def _trigger(views: ViewTrial, view: str, action: int, function: str, error: PostgresError) -> str | None:
+    """DDL for the trigger if there is none, or for the rights of its function if it lacks them."""
+    if there := await views.rows("instead_of", view, action):
+        denied = isinstance(error, AccessDenied)
+        secure = "SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
+        return f"ALTER FUNCTION {there[0]['name']} {secure};" if denied else None
+    place = (await views.rows("place"))[0]["name"]
+    when = f"INSTEAD OF {'UPDATE' if action == UPDATE else 'INSERT'} ON {place}.{view}"
+    return f"CREATE TRIGGER {function} {when}\n    FOR EACH ROW EXECUTE FUNCTION {place}.{function}();"
 
 
 async def _lookups(views: ViewTrial) -> list[Check]:
@@ -227,4 +256,6 @@ async def _lookups(views: ViewTrial) -> list[Check]:
     )
     doubtful = [name for name in ("invoices_by_id", "invoices_by_number") if not found[name].unique]
     bad = f"No unique index serves {', '.join(doubtful)}: two invoices could share a marker. Add one."
-    return [indexes, check_that("invoice numbers", not doubtful, "invoice_number is unique.", bad)]
+    unique = [await views.index_for(name, "UNIQUE INDEX") for name in doubtful]
+    good, step = "invoice_number is unique.", "\n".join(filter(None, unique)) or None
+    return [indexes, check_that("invoice numbers", not doubtful, good, bad, next_step=step)]

@@ -38,6 +38,7 @@ from worker.steps.step import (
 )
 from worker.steps.unmarked import with_unmarked
 
+LEFT = "cancel_left_to_other"
 # sevDesk's error numbers (measured).
 CREDIT_NOTE_EXISTS, PARTLY_PAID, ALREADY_CANCELLED = 170, 390, 421
 
@@ -49,6 +50,8 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
     remote, storno = await _find(context, account)
     outcome = write_outcome(context.open_intent, remote, cancelled=storno is not None)
     if remote is None:
+        if context.left_to_other and context.handback.external_id is None and LEFT not in context.confirmed:
+            return StepResult(stop=Parked(problem(LEFT, number=context.invoice.number)), outcome=outcome)
         if (wait := second_look(context)) is not None:
             return wait
         how: CancelledHow = "never_in_sevdesk" if context.handback.external_id is None else "gone_from_sevdesk"

@@ -93,9 +93,8 @@ async def _wrong_tax_rule(context: StepContext, account: SevdeskAccount) -> list
 
 
 def _why_not_publishable(context: StepContext) -> Parked | Rejected | None:
-    begun = context.open_intent is not None or context.draft_sha256 is not None
-    if context.left_to_other and not begun:
-        return Rejected(problem("left_to_other_program", number=context.invoice.number))
+    if (left := _left_to_other(context)) is not None:
+        return left
     invoice, status = context.invoice, context.handback.document_status
     cancelled = context.handback.claim_status is ClaimStatus.CANCELLED
     if cancelled or (status is not DocumentStatus.APPROVED and not _document_lost(context)):
@@ -120,6 +119,33 @@ def _why_not_publishable(context: StepContext) -> Parked | Rejected | None:
     return Parked(wrong) if wrong else None
 
 
+def _left_to_other(context: StepContext) -> Parked | Rejected | None:
+    """Another program publishes it, unless this worker has begun to.
+
+    A parked job may have waited for long: the other program may have published it since, and only people know.
+    """
+    if not context.left_to_other:
+        return None
+    if not _begun(context):
+        return Rejected(problem("left_to_other_program", number=context.invoice.number))
+    waited = context.open_intent is None and context.handback.sync_status is SyncStatus.PARKED
+    if not waited or "begun_before_other" in context.confirmed:
+        return None
+    about = {"number": context.invoice.number, "external_id": context.external_id}
+    return Parked(problem("begun_before_other", **about))
+
+
+def _begun(context: StepContext) -> bool:
+    """Whether sevDesk has, or may have, a document that this worker made of the invoice."""
+    return context.open_intent is not None or context.document is not None
+
+
+def not_published(context: StepContext) -> Parked:
+    """What a job that needs the published document waits for."""
+    left = context.left_to_other and not _begun(context)
+    return Parked(problem("other_publishes" if left else "invoice_not_published", number=context.invoice.number))
+
+
 def _document_lost(context: StepContext) -> bool:
     """It was sent, but its finalized document is no longer in sevDesk, so it may be published again."""
     handback = context.handback
@@ -136,7 +162,7 @@ async def look_published(context: StepContext, account: SevdeskAccount) -> StepR
         case SyncStatus.CANCELLED:
             return StepResult(stop=Rejected(problem("invoice_cancelled", number=number)))
         case _:
-            return StepResult(stop=Parked(problem("invoice_not_published", number=number)))
+            return StepResult(stop=not_published(context))
 
 
 async def look_sendable(context: StepContext, account: SevdeskAccount) -> StepResult:

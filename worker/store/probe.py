@@ -10,6 +10,7 @@ from worker.store.address import connect
 from worker.store.connection import COMMAND_TIMEOUT, QUERIES, run_statement
 
 PostgresError = asyncpg.PostgresError
+AccessDenied = asyncpg.InsufficientPrivilegeError
 
 
 def what_is_missing(error: Exception) -> str:

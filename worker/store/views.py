@@ -56,11 +56,14 @@ class ViewTrial:
             rows: list[Any] = await self._connection.fetch(self._statements[name], *values)
             return rows
 
-    async def write(self, invoice_id: UUID, values: Mapping[str, Any]) -> Any:
-        """Hand these values back, as the worker does; returns what the view then shows. Raises as `rows`."""
+    async def write(self, invoice_id: UUID, values: Mapping[str, Any]) -> tuple[bool, list[Any]]:
+        """Hand these values back, as the worker does. Raises as `rows`.
+
+        Returns whether Postgres counts the row as written, and what the view then shows of the invoice.
+        """
         async with self._connection.transaction():
-            await self._connection.execute(self._statements["write_hand_back"], invoice_id, dict(values))
-        return (await self.rows("read_hand_back", invoice_id))[0]
+            told = await self._connection.execute(self._statements["write_hand_back"], invoice_id, dict(values))
+        return told == "UPDATE 1", await self.rows("read_hand_back", invoice_id)
 
     async def lookup(self, name: str) -> Lookup:
         """Look at the plan of a lookup, which is not run."""
@@ -71,7 +74,7 @@ class ViewTrial:
         left = [part for node in nodes for part in _compared(node.get("Filter", ""), wanted)]
         indexed = bool(found) and not left and all(node["Node Type"] != "Seq Scan" for node in nodes)
         if not indexed:
-            return Lookup(False, False, await self._ddl(name))
+            return Lookup(False, False, await self.index_for(name))
         place = next((node["Schema"] for node in nodes if "Schema" in node), "")
         compared = found[0].get("Index Cond", "").count(" = ")  # with what the view itself fixes, such as a tenant
         return Lookup(True, (await self.rows("is_unique", place, found[0]["Index Name"], compared))[0][0], "")
@@ -82,8 +85,11 @@ class ViewTrial:
         constants = [each for each in EQUAL.findall(statement) if each not in OF_MANY]
         return tuple(constants or CONSTANT.findall(statement))
 
-    async def _ddl(self, name: str) -> str:
-        """Made of the condition that Postgres checks row by row without an index; empty for a subquery's result."""
+    async def index_for(self, name: str, kind: str = "INDEX") -> str:
+        """DDL, made of the condition that Postgres checks row by row without an index.
+
+        Empty for a subquery's result.
+        """
         without = [f"enable_{way} = off" for way in ("indexscan", "bitmapscan", "indexonlyscan")]
         tables = list(_nodes(await self._plan(name, *without)))
         nodes = list(_nodes(await self._plan(name, *without, verbose=False)))
@@ -100,7 +106,7 @@ class ViewTrial:
             place = await self._connection.fetchval(
                 "SELECT format('%I.%I', $1::text, $2::text)", table["Schema"], table["Relation Name"]
             )
-            return f"CREATE INDEX CONCURRENTLY ON {place} ({columns}){where};"
+            return f"CREATE {kind} CONCURRENTLY ON {place} ({columns}){where};"
         return ""
 
     async def _plan(self, name: str, *settings: str, verbose: bool = True) -> Any:

@@ -104,13 +104,14 @@ def instead(view: str, columns: str, table: str) -> str:
 # What somebody might have written otherwise -> the check that says so, its words, and words of its DDL.
 FAULTS = {
     f"DROP TRIGGER hand_back ON {VIEWS}.billing_invoices": (
-        "hand-back", "takes no hand-back", "INSTEAD OF UPDATE ON billing_invoices",
+        "hand-back", "takes no hand-back", f"INSTEAD OF UPDATE ON {VIEWS}.billing_invoices",
     ),
     f"DROP TRIGGER log_event ON {VIEWS}.billing_invoice_event_log": (
-        "event log", "takes no event", "INSTEAD OF INSERT ON billing_invoice_event_log",
+        "event log", "takes no event", f"INSTEAD OF INSERT ON {VIEWS}.billing_invoice_event_log",
     ),
     'ALTER TABLE public."Invoice" DROP COLUMN "externalId" CASCADE': (
-        "billing tables", "billing_invoices.id is missing", "CREATE VIEW billing_invoices AS SELECT ...::uuid AS id",
+        "billing tables", "billing_invoices.id is missing",
+        f"CREATE VIEW {VIEWS}.billing_invoices AS SELECT ...::uuid AS id",
     ),
     f"CREATE OR REPLACE FUNCTION {VIEWS}.hand_back() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'": (
         "hand-back", "other values stand in", "",
@@ -120,13 +121,13 @@ FAULTS = {
     ),
     instead("deals", '"id" AS id, "dealType" AS deal_type', "Deal"): ("billing tables", "not text (write CASE", ""),
     f"DROP SCHEMA {VIEWS} CASCADE; CREATE SCHEMA {VIEWS}": (
-        "billing tables", "contacts.id is missing", "CREATE VIEW billing_invoice_items AS SELECT",
+        "billing tables", "contacts.id is missing", f"CREATE VIEW {VIEWS}.billing_invoice_items AS SELECT",
     ),
     instead("deals", '"id" AS id', "Deal"): (
         "billing tables", "deals.deal_type is missing", 'ALTER TABLE "Deal" ADD COLUMN deal_type text',
     ),
     'ALTER TABLE public."Invoice" DROP CONSTRAINT "Invoice_invoiceNumber_key"': (
-        "invoice numbers", "two invoices could share a marker", "",
+        "invoice numbers", "two invoices could share a marker", "CREATE UNIQUE INDEX CONCURRENTLY ON",
     ),
 }  # fmt: skip
 

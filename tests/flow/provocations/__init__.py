@@ -7,6 +7,7 @@ from flow.provocations import (  # noqa: F401 - they fill the table
     advances,
     amounts,
     cancelling,
+    changeover,
     crediting,
     dates,
     delays,

@@ -19,6 +19,12 @@ ENTRIES = (
           "bezahlten.",
           f"Die Rechnung stornieren: {CANCEL}, und eine richtige veröffentlichen. Oder, wenn sie bezahlt ist, "
           f"{ERNEUT}"),
+    entry("credit_of_taken_over", Actor.ACCOUNTANT,
+          "The document of invoice {number} was not made by this worker, so its positions are not on record here.",
+          "Write the credit note in sevDesk by hand.",
+          "Den Beleg zu Rechnung {number} hat nicht dieser Worker erstellt, daher sind seine Positionen hier nicht "
+          "verzeichnet.",
+          "Die Gutschrift in sevDesk von Hand erstellen."),
     entry("credit_position_unknown", Actor.REQUESTER,
           "The document of invoice {number} has no position {position}; it has {known}.",
           "Ask again with positions of the invoice.",

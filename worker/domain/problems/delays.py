@@ -21,6 +21,13 @@ ENTRIES = (
            "account for the other.",
            "Die Rechnung {other} desselben Geschäfts wird gerade veröffentlicht; {number} wartet darauf, weil eine von "
            "beiden die andere berücksichtigen muss."),
+    entry("other_program_read_first", Actor.OPERATOR,
+          "Payment sync {sync_job} must first have read what the other program has published, or it would be published "
+          "again.",
+          "If it goes on, nothing; else: sevdesk-worker why {sync_job}.",
+          "Der Zahlungsabgleich {sync_job} muss erst gelesen haben, was das andere Programm veröffentlicht hat; sonst "
+          "würde es noch einmal veröffentlicht.",
+          "Läuft er weiter, nichts; sonst: sevdesk-worker why {sync_job}."),
     _waits("earlier_invoice_under_way",
            "Invoice {number} gets its number after {other}, which is being published (setting PUBLISH_IN_ORDER).",
            "Die Rechnung {number} bekommt ihre Nummer nach {other}, die gerade veröffentlicht wird (Einstellung "

@@ -26,6 +26,33 @@ ENTRIES = (
           "Nichts zu tun: hat das andere Programm sie veröffentlicht, übernimmt sie der nächste Zahlungsabgleich. Soll "
           "sie hier veröffentlicht werden, sie in publish_only aufnehmen (docs/operating.md) und einen neuen Auftrag "
           "stellen."),
+    entry("begun_before_other", Actor.OPERATOR,
+          "Another program publishes invoice {number} by now (setting publish_only), and this worker had begun to: "
+          "sevDesk has document {external_id} of it.",
+          "If the other program has not published it: sevdesk-worker retry {job} --as confirmed. Else delete that "
+          "document in sevDesk, enter the id of the other one as external_id, then: sevdesk-worker adopt.",
+          "Rechnung {number} veröffentlicht inzwischen ein anderes Programm (Einstellung publish_only), und dieser "
+          "Worker hatte damit begonnen: sevDesk hat davon den Beleg {external_id}.",
+          "Hat das andere Programm sie nicht veröffentlicht: sevdesk-worker retry {job} --as confirmed. Sonst diesen "
+          "Beleg in sevDesk löschen, die ID des anderen als external_id eintragen, dann: sevdesk-worker adopt.",
+          confirmable=True),
+    entry("other_publishes", Actor.REQUESTER,
+          "Another program publishes invoice {number} (setting publish_only), and its document is not known here yet.",
+          f"When a payment sync has taken it over, {RETRY} If the other program does not publish it, do there what is "
+          "to be done.",
+          "Rechnung {number} veröffentlicht ein anderes Programm (Einstellung publish_only), und ihr Beleg ist hier "
+          "noch nicht bekannt.",
+          f"Hat ein Zahlungsabgleich ihn übernommen, {ERNEUT} Veröffentlicht das andere Programm sie nicht, das Nötige "
+          "dort tun."),
+    entry("cancel_left_to_other", Actor.REQUESTER,
+          "Another program publishes invoice {number} (setting publish_only) and may have published it: its document "
+          "is not known here yet.",
+          f"When a payment sync has taken it over, {RETRY} If the other program has not published it and never will: "
+          "sevdesk-worker retry {job} --as confirmed.",
+          "Rechnung {number} veröffentlicht ein anderes Programm (Einstellung publish_only) und hat es vielleicht "
+          "schon getan: ihr Beleg ist hier noch nicht bekannt.",
+          f"Hat ein Zahlungsabgleich ihn übernommen, {ERNEUT} Hat das andere Programm sie nicht veröffentlicht und "
+          "wird es auch nicht: sevdesk-worker retry {job} --as confirmed.", confirmable=True),
     entry("invoice_value_unknown", Actor.BILLING,
           "{column} of invoice {invoice_id} holds a value that the worker does not know.",
           f"Correct it in the billing system (sql/billing/tables.sql lists the values), {RETRY}",
@@ -73,14 +100,16 @@ ENTRIES = (
           "brutto {stated_gross}.",
           f"Sie in sevDesk stornieren oder die Rechnung im Abrechnungssystem berichtigen, {ERNEUT}"),
     entry("not_our_document", Actor.ACCOUNTANT,
-          "sevDesk document {external_id} is marked {number}, but differs from invoice {number}: {differences}.",
+          "sevDesk document {external_id} counts as invoice {number}, by its internal note or the id on record, but "
+          "differs from it: {differences}.",
           "Look at it in sevDesk. If it is right as it stands: sevdesk-worker retry {job} --as confirmed. If it is "
-          f"another document, clear its internal note there; if it is wrong, correct or cancel it there; {RETRY}",
-          "Der sevDesk-Beleg {external_id} trägt das Merkmal {number}, weicht aber von der Rechnung {number} ab: "
-          "{differences}.",
+          "another document, clear its internal note there, or external_id in the billing system; if it is wrong, "
+          f"correct or cancel it there; {RETRY}",
+          "Der sevDesk-Beleg {external_id} gilt nach seiner internen Notiz oder der verzeichneten ID als Rechnung "
+          "{number}, weicht aber von ihr ab: {differences}.",
           "Ihn in sevDesk ansehen. Ist er so richtig: sevdesk-worker retry {job} --as confirmed. Ist es ein anderer "
-          "Beleg, dort seine interne Notiz leeren; ist er falsch, ihn dort berichtigen oder stornieren; "
-          f"{ERNEUT}", confirmable=True),
+          "Beleg, dort seine interne Notiz oder im Abrechnungssystem external_id leeren; ist er falsch, ihn dort "
+          f"berichtigen oder stornieren; {ERNEUT}", confirmable=True),
     entry("pdf_differs", Actor.ACCOUNTANT,
           "The PDF that sevDesk gave for document {document_number} of invoice {number} is that of document "
           "{other_number}. It was neither stored nor mailed.",
