@@ -108,7 +108,8 @@ SELECT bool_or(finished) FROM (
 -- begun_before compares the jobs' first starts: a job that is claimed sees all others that came in before, so one that
 -- began first may have missed this one, and one that began later has not. A job with such a write has begun before.
 -- A job that is not there (`preview`, `rehearse`) counts as the last one that came in.
-SELECT o.id, o.deal_id, o.invoice_number AS number, o.document_kind, o.issue_date, o.currency,
+SELECT o.id, o.deal_id, o.invoice_number AS number, o.document_kind, o.issue_date,
+       coalesce(o.currency, '') AS currency,
        o.accounting_sync_status = 'synced' AS published,
        coalesce(other.writes OR other.seq < coalesce(own.seq, 9223372036854775807), false) AS asked_before,
        coalesce(other.writes OR (other.phase = 'running'
@@ -116,8 +117,10 @@ SELECT o.id, o.deal_id, o.invoice_number AS number, o.document_kind, o.issue_dat
        CASE other.phase WHEN 'parked' THEN 'Infinity'
             ELSE coalesce(greatest(extract(epoch FROM other.due_at - clock_timestamp()), 0), 0) END::float8 AS due_in,
        coalesce(n.content -> 'positions',
-                (SELECT jsonb_agg(jsonb_build_object('position_number', p.position, 'quantity', p.quantity::text,
-                                                     'price', p.unit_price::text, 'tax_rate', p.tax_rate::text))
+                (SELECT jsonb_agg(jsonb_build_object('position_number', p.position,  -- of a view there may be nulls
+                                                     'quantity', coalesce(p.quantity::text, 'NaN'),
+                                                     'price', coalesce(p.unit_price::text, 'NaN'),
+                                                     'tax_rate', coalesce(p.tax_rate::text, 'NaN')))
                  FROM billing_invoice_items p WHERE p.invoice_id = o.id),
                 '[]') AS positions,
        coalesce((SELECT jsonb_agg(k.subtotals) FROM sevdesk_credit_notes k

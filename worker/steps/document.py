@@ -13,7 +13,7 @@ from typing import Any
 
 from sevdesk_client.models import CreditNote, InvoiceDraft, InvoicePosition, PositionDraft
 from sevdesk_client.models import Invoice as SevInvoice
-from worker.domain.invoice import ContactLink
+from worker.domain.invoice import ContactLink, Item
 from worker.domain.money import Sums
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
@@ -53,6 +53,9 @@ POSITION = {
 }
 
 
+FIGURES = {"quantity": "quantity", "unit_price": "price", "tax_rate": "tax_rate"}  # of `Item` and of a sent position
+
+
 def sums_of(document: SevInvoice | CreditNote) -> Sums:
     return Sums(document.sum_net or ZERO, document.sum_tax or ZERO, document.sum_gross or ZERO)
 
@@ -61,6 +64,20 @@ def content_of(draft: InvoiceDraft) -> dict[str, Any]:
     """The draft's fields as JSON values: what is stored, to be compared later."""
     content: dict[str, Any] = json.loads(json.dumps(draft, default=json_value))
     return content
+
+
+def items_of(content: Mapping[str, Any]) -> list[Item]:
+    """The positions of the invoice's document, whatever the billing system says now."""
+    return [
+        Item(
+            position=each["position_number"],
+            name=each["name"],
+            description=None,
+            unit=None,
+            **{name: Decimal(str(each[key])) for name, key in FIGURES.items()},
+        )
+        for each in content["positions"]
+    ]
 
 
 async def draft_of(context: StepContext, account: SevdeskAccount) -> InvoiceDraft:
