@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 from flow.books import control, pay
 from flow.stage import Stage
 
@@ -116,7 +117,10 @@ class Subject:
 
     async def sql(self, statement: str, *values: object) -> None:
         self.done.append(statement[:300] + (f" {values}" if values else ""))
-        await self.stage.billing.db.execute(statement, *values)
+        try:
+            await self.stage.billing.db.execute(statement, *values)
+        except asyncpg.UniqueViolationError:
+            self.done.append("... not unique")
 
     def ids(self) -> dict[str, tuple[str, UUID | None]]:
         """By table: the column and its value that lead to the subject's rows."""
@@ -166,7 +170,7 @@ async def column(it: Subject) -> None:
     await it.sql(f"UPDATE {table} SET {name} = {value} WHERE {key} = $1", id)  # noqa: S608 - ours
 
 
-@oddity(times=2)
+@oddity(times=4)
 async def row_gone(it: Subject) -> None:
     """The deal, the company, the person or the positions were deleted."""
     tables = ("companies", "contacts", "deals", "billing_invoice_items", "hubspot_associations")

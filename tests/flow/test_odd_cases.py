@@ -11,6 +11,7 @@ from flow.stage import Stage
 
 from worker.handlers import datev_export
 from worker.settings import Settings
+from worker.store import Store
 
 UNKNOWN_LAYOUT = "UPDATE sevdesk_config SET template_eb_ar = 'aaaaaaaaaaaaaaaaaaaaaaaa'"
 KNOWN_LAYOUT = "UPDATE sevdesk_config SET template_eb_ar = '57986aee6bd2d53306068da1'"
@@ -172,3 +173,77 @@ async def test_null_in_an_advance_is_no_sum(billing: Billing, worker: object) ->
     await change(billing, "billing_invoice_items", "unit_price = NULL", advance)
     job = await billing.do("publish_invoice", invoice_id=final)
     assert (job["state"], job["problem"]) == ("parked", "advances_not_deducted")
+
+
+async def adopted(stage: Stage) -> tuple[UUID, UUID]:
+    """An invoice from before this worker, linked by `adopt`, so that nobody knows what was saved; and its company."""
+    billing, company = stage.billing, await stage.billing.company()
+    invoice = await billing.invoice(await billing.deal(company))
+    assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+    for table in ("sevdesk_invoices", "sevdesk_documents", "billing_invoice_event_log"):
+        await billing.db.execute(f"DELETE FROM {table} WHERE invoice_id = $1", invoice)  # noqa: S608 - ours
+    await change(billing, "billing_invoices", "accounting_sync_status = 'not_synced'", invoice)
+    assert (await billing.do("adopt"))["state"] == "done"
+    assert (await billing.row(invoice))["accounting_sync_status"] == "synced"
+    return invoice, company
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "problem"),
+    [("id", "gen_random_uuid()", "recipient_row_missing"), ("country_code", "NULL", "country_unknown")],
+)
+@pytest.mark.parametrize("kind", ["undelete_invoice", "send_invoice"])
+async def test_adopted_invoice_without_its_recipient(
+    stage: Stage, worker: object, kind: str, column: str, value: str, problem: str
+) -> None:
+    """What its document should say, only the recipient's row can tell."""
+    billing = stage.billing
+    invoice, company = await adopted(stage)
+    if kind == "undelete_invoice":
+        await change(billing, "billing_invoices", "accounting_sync_status = 'parked'", invoice)
+    await change(billing, "companies", f"{column} = {value}", company)
+    job = await billing.do(kind, invoice_id=invoice)
+    assert (job["state"], job["problem"]) == ("parked", problem)
+
+
+@pytest.mark.parametrize("number", ["", " ", "\n"])
+async def test_blank_number_marks_nothing(stage: Stage, worker: object, number: str) -> None:
+    """By such a marker the documents that others made without one would be found, and deleted or cancelled."""
+    billing = stage.billing
+    invoice = await billing.usual_invoice(invoice_number=number)
+    for kind, more in (("publish_invoice", {}), ("cancel_invoice", {"reason": "Doppelt"})):
+        job = await billing.do(kind, invoice_id=invoice, **more)
+        assert (job["state"], job["problem"]) == ("parked", "invoice_value_unknown")
+    assert not stage.sevdesk.sandbox.account.invoices
+
+
+async def test_invoice_without_a_time_of_change(
+    billing: Billing, settings: Settings, tmp_path: Path, worker: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A view may have no `updated_at`: the sweep asks for the invoice once, and `reconcile` compares it."""
+    await billing.db.execute("ALTER TABLE billing_invoices ALTER updated_at DROP NOT NULL")
+    linked, wrong = await published(billing), await billing.usual_invoice(gross_amount="7")
+    await billing.db.execute("UPDATE billing_invoices SET updated_at = NULL")
+    assert (await Operator(settings, tmp_path).run("reconcile"))[0] == 0
+    await billing.db.execute("UPDATE sevdesk_config SET auto_transfer_invoices = true")
+    store = Store(billing.db)
+    asked = []
+    for _ in range(3):
+        asked.append(await store.query("request_missing_jobs", grace=0.0, most=10))
+        for row in await billing.db.fetch("SELECT job_id FROM sevdesk_jobs WHERE invoice_id = $1", wrong):
+            await billing.ended(row["job_id"])
+        await change(billing, "billing_invoices", "accounting_sync_status = 'not_synced', updated_at = NULL", wrong)
+    assert asked == [1, 0, 0] and linked
+
+
+async def test_credit_note_without_a_number(stage: Stage, worker: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """sevDesk told none for the credit note over the whole invoice: it cannot be compared, and all others are."""
+    monkeypatch.setattr(datev_export, "FIRST_POLL", 0.0)
+    billing, today = stage.billing, time_to_day().isoformat()
+    invoice = await published(billing)
+    await pay(stage.sevdesk, await stage.there(invoice), "119")
+    job = await billing.do("cancel_invoice", invoice_id=invoice, reason="Retoure", refund=True)
+    assert (job["state"], job["error"]) == ("done", None)
+    await billing.db.execute("UPDATE sevdesk_cancellations SET cancellation_number = NULL")
+    job = await billing.do("export_datev", start_date=today, end_date=today)
+    assert (job["state"], job["error"]) == ("done", None)

@@ -95,7 +95,8 @@ async def ask(it: Subject, watch: Watch) -> None:
     stage, (kind, payload) = it.stage, asked(it)
     it.done.append(f"{kind} {payload}")
     mails = len((await state(stage.sevdesk))["mails"])
-    said = await foreseen(it) if (kind, len(payload)) == ("publish_invoice", 1) else None
+    plain = (kind, len(payload)) == ("publish_invoice", 1) and await it.value("id") is not None
+    said = await foreseen(it) if plain else None
     job_id = await stage.billing.enqueue(kind, **payload)
     job = await settled(it, job_id)
     it.done.append(f"... {job['state']} {job['problem']} {job['error']}")

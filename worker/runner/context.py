@@ -115,6 +115,8 @@ def _item(columns: tuple[Any, ...], row: Row) -> Item:
 
 def _handback(row: Row) -> Handback:
     handback = handback_of(row)
+    if not row["number"].strip():  # our marker in sevDesk: a blank one would find what others made there
+        raise UnknownValue("invoice_number", row)
     if handback.sync_status is SyncStatus.SYNCED and handback.external_id is None:
         raise MissingId(row)
     return handback

@@ -17,6 +17,7 @@ from worker.domain.invoice import ContactLink, Item
 from worker.domain.money import Sums
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
+from worker.domain.recipients import NoRecipient
 from worker.steps import field_map
 from worker.steps.field_map import filled, looked_up
 from worker.steps.payments import ZERO
@@ -107,13 +108,16 @@ async def differences(
 async def not_our_document(context: StepContext, remote: SevInvoice, account: SevdeskAccount) -> Parked | None:
     """Why sevDesk's finalized document must not be taken or mailed as ours; None if it agrees or a person confirmed.
 
-    It must say what we had saved; if that is not on record, what the billing system says now. Raises `SevDeskError`.
+    It must say what we had saved; if that is not on record, what the billing system says now, which must then name a
+    recipient. Raises `SevDeskError`.
     """
     document = context.document
     if NOT_OURS in context.confirmed:
         return None
     if document is not None and document.external_id == remote.id:
         content = document.content
+    elif isinstance(context.recipient, NoRecipient):
+        return Parked(context.recipient.problem)
     else:
         link = context.link or ContactLink(remote.contact_id or "")
         content = content_of(await draft_of(replace(context, link=link), account))

@@ -51,8 +51,10 @@ class SevdeskAccount:
         users = await self._cached("users", self.client.list_users)
         return next((user.client_id for user in users if user.client_id), None)
 
-    async def country_id(self, code: str) -> str:
+    async def country_id(self, code: str | None) -> str:
         """sevDesk's id for an ISO 3166-1 alpha-2 code."""
+        if not code:
+            raise NotFound("GET /StaticCountry", "no code of a country")
         country = await self._cached(f"country:{code}", lambda: self.client.find_country(code))
         return str(country.id)
 
