@@ -203,7 +203,9 @@ def _rounded(amount: Decimal, unit: Decimal) -> Decimal:
     return amount.quantize(unit, ROUND_HALF_UP)
 
 
-def figure(amount: Decimal) -> str:
-    """With two decimals, or with all of them if there are more than two."""
+def figure(amount: Decimal | None) -> str:
+    """With two decimals, or with all of them if there are more than two; a view may show a null."""
+    if amount is None:
+        return "–"
     short = f"{amount:.2f}"
     return short if Decimal(short) == amount else f"{amount:f}"
