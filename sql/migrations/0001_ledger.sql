@@ -119,3 +119,10 @@ CREATE FUNCTION sevdesk_uuid_or_null_v1(candidate text) RETURNS uuid
     RETURN CASE
         WHEN candidate ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN candidate::uuid
     END;
+
+-- The text as a number; null if it is not one. Programs of the billing system write into the event log, too.
+CREATE FUNCTION sevdesk_number_or_null_v1(candidate text) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN candidate ~ '^-?[0-9]{1,40}([.][0-9]{1,40})?([eE][+-]?[0-9]{1,3})?$' THEN candidate::numeric
+    END;

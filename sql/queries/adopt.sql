@@ -28,7 +28,7 @@ WHERE p.id > :after::uuid ORDER BY p.id LIMIT :most;
 -- Colleagues are no customers.
 SELECT p.id, p.last_name AS name, p.first_name, NULL AS vat_id, p.email, p.street, p.zip, p.city, p.country_code, l.contact_id
 FROM contacts p LEFT JOIN sevdesk_contacts l ON l.party_kind = 'contact' AND l.party_id = p.id
-WHERE p.id > :after::uuid AND NOT p.is_internal ORDER BY p.id LIMIT :most;
+WHERE p.id > :after::uuid AND p.is_internal IS NOT TRUE ORDER BY p.id LIMIT :most;
 
 -- name: link_adopted_contacts
 -- Only while the attempt is its job's present one. A link that exists stays, and a contact gets one party. The empty digest

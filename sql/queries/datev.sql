@@ -128,7 +128,7 @@ FROM (SELECT i.id AS invoice_id, 'invoice' AS kind, i.external_invoice_number AS
              c.subtotals, i.tax_rule, i.currency, i.document_kind
       FROM (SELECT invoice_id, cancellation_number AS number, document_day, gross_amount, NULL::jsonb AS subtotals
             FROM sevdesk_cancellations
-            WHERE kind = 'credit_note' AND NOT is_draft
+            WHERE kind = 'credit_note' AND NOT is_draft AND cancellation_number IS NOT NULL
               AND document_day BETWEEN :first::date - CASE WHEN :by_pay_date::boolean THEN 92 ELSE 0 END AND :last
             UNION ALL
             SELECT invoice_id, credit_note_number, document_day, gross_amount, subtotals
@@ -142,10 +142,11 @@ FROM (SELECT i.id AS invoice_id, 'invoice' AS kind, i.external_invoice_number AS
 -- name: payments_of_period
 -- Payments and repayments of our invoices, by the day that sevDesk gave. Where it gave none (day null) they may be of any
 -- day near the one when the worker learned of them: value dates are usually earlier, those of post-dated payments later.
-SELECT i.external_invoice_number AS number, i.currency,
-       (e.payload ->> 'paid_now')::numeric - (e.payload ->> 'paid_before')::numeric AS amount,
-       (e.payload ->> 'paid_on')::date AS day
+SELECT i.external_invoice_number AS number, i.currency, a.amount, (e.payload ->> 'paid_on')::date AS day
 FROM billing_invoice_event_log e JOIN billing_invoices i ON i.id = e.invoice_id
+-- An event of another program that is called like ours has no such amounts.
+CROSS JOIN LATERAL (SELECT sevdesk_number_or_null_v1(e.payload ->> 'paid_now')
+                           - sevdesk_number_or_null_v1(e.payload ->> 'paid_before') AS amount) a
 WHERE e.event_type IN ('partially_paid', 'paid', 'overpaid', 'discounted', 'payment_reversed', 'nothing_owed',
                        'settled_by_credit')
   -- As text, which an index may hold; ISO 8601 is in order as text, too.
@@ -154,6 +155,5 @@ WHERE e.event_type IN ('partially_paid', 'paid', 'overpaid', 'discounted', 'paym
            AND e.created_at >= (:first::date - 31)::timestamp AT TIME ZONE 'Europe/Berlin'
            AND e.created_at < (:last::date + 93)::timestamp AT TIME ZONE 'Europe/Berlin'))
   -- These two also come without money: when the invoice is published, and when the credit note is finished.
-  AND (e.event_type NOT IN ('nothing_owed', 'settled_by_credit')
-       OR (e.payload ->> 'paid_now')::numeric <> (e.payload ->> 'paid_before')::numeric)
+  AND a.amount IS NOT NULL AND (e.event_type NOT IN ('nothing_owed', 'settled_by_credit') OR a.amount <> 0)
   AND i.external_invoice_number IS NOT NULL;

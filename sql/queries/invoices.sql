@@ -113,7 +113,8 @@ SELECT bool_or(finished) FROM (
 -- A job that is not there (`preview`, `rehearse`) counts as the last one that came in.
 -- An approved invoice that another program publishes counts as being published until a payment sync that began after the
 -- job's first start has ended: what the other program has published before is linked then.
-SELECT o.id, o.deal_id, o.invoice_number AS number, o.document_kind, o.issue_date, o.currency,
+SELECT o.id, o.deal_id, o.invoice_number AS number, o.document_kind, o.issue_date,
+       coalesce(o.currency, '') AS currency,
        o.accounting_sync_status = 'synced' AS published,
        coalesce(other.writes OR other.seq < coalesce(own.seq, 9223372036854775807), false) AS asked_before,
        coalesce(other.writes OR (other.phase = 'running'
@@ -121,8 +122,10 @@ SELECT o.id, o.deal_id, o.invoice_number AS number, o.document_kind, o.issue_dat
        CASE other.phase WHEN 'parked' THEN 'Infinity'
             ELSE coalesce(greatest(extract(epoch FROM other.due_at - clock_timestamp()), 0), 0) END::float8 AS due_in,
        coalesce(n.content -> 'positions',
-                (SELECT jsonb_agg(jsonb_build_object('position_number', p.position, 'quantity', p.quantity::text,
-                                                     'price', p.unit_price::text, 'tax_rate', p.tax_rate::text))
+                (SELECT jsonb_agg(jsonb_build_object('position_number', p.position,  -- of a view there may be nulls
+                                                     'quantity', coalesce(p.quantity::text, 'NaN'),
+                                                     'price', coalesce(p.unit_price::text, 'NaN'),
+                                                     'tax_rate', coalesce(p.tax_rate::text, 'NaN')))
                  FROM billing_invoice_items p WHERE p.invoice_id = o.id),
                 '[]') AS positions,
        coalesce((SELECT jsonb_agg(k.subtotals) FROM sevdesk_credit_notes k

@@ -239,7 +239,7 @@ SELECT i.*, a.cancellation_external_id, a.kind AS cancellation_kind, r.recipient
                WHERE q.order_key = 'invoice:' || i.invoice_id AND q.phase NOT IN ('scheduled', 'parked')) AS job_alive
 FROM (SELECT id AS invoice_id, invoice_number AS number, gross_amount AS gross, accounting_sync_status AS sync_status,
              document_status, claim_status, external_id, external_invoice_number, paid_amount, paid_at, cancelled_at,
-             updated_at,
+             coalesce(updated_at, '-infinity') AS updated_at,
              (SELECT coalesce(sum(k.gross_amount), 0) FROM sevdesk_credit_notes k
               WHERE k.invoice_id = billing_invoices.id AND k.status = 'finalized') AS credited,
              (SELECT coalesce(sum(k.refund_due), 0) FROM sevdesk_credit_notes k

@@ -185,8 +185,10 @@ FROM sevdesk_clean_v1(make_interval(days => :days::integer), :after_seq::bigint,
 -- updated_at, so an invoice whose job failed is not requested again until the invoice changes. Returns the number of
 -- requests.
 WITH forgotten AS (
-    SELECT i.id, i.updated_at
+    SELECT i.id, k.key
     FROM billing_invoices i CROSS JOIN sevdesk_config c LEFT JOIN deals d ON d.id = i.deal_id
+    -- A view may show a null, which would make no key, so that the invoice would be requested for ever.
+    CROSS JOIN LATERAL (SELECT concat_ws(':', 'sweep', i.id, extract(epoch FROM i.updated_at)) AS key) k
     WHERE i.document_status = 'approved'
       AND sevdesk_publishes_v1(c.publish_only, d.deal_type, i.invoice_number)
       AND ((i.accounting_sync_status = 'queued'
@@ -194,12 +196,10 @@ WITH forgotten AS (
            OR (c.auto_transfer_invoices AND i.accounting_sync_status = 'not_synced'))
       AND NOT EXISTS (SELECT FROM sevdesk_queue q
                       WHERE q.order_key = 'invoice:' || i.id AND q.phase NOT IN ('scheduled', 'parked'))
-      AND NOT EXISTS (SELECT FROM sevdesk_jobs j
-                      WHERE j.job_id = 'sweep:' || i.id || ':' || extract(epoch FROM i.updated_at))
+      AND NOT EXISTS (SELECT FROM sevdesk_jobs j WHERE j.job_id = k.key)
     ORDER BY i.updated_at LIMIT :most
 )
-SELECT count(sevdesk_request_job('publish_invoice', jsonb_build_object('invoice_id', f.id), NULL, NULL,
-                                 'sweep:' || f.id || ':' || extract(epoch FROM f.updated_at)))
+SELECT count(sevdesk_request_job('publish_invoice', jsonb_build_object('invoice_id', f.id), NULL, NULL, f.key))
 FROM forgotten f;
 
 -- name: count_jobs

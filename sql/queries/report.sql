@@ -52,7 +52,8 @@ GROUP BY currency, days ORDER BY currency <> 'EUR', currency, days;
 SELECT currency, day, count(*)::int AS payments, sum(amount) AS amount
 FROM (SELECT (SELECT i.currency FROM billing_invoices i WHERE i.id = e.invoice_id) AS currency,
              coalesce((e.payload ->> 'paid_on')::date, (e.created_at AT TIME ZONE 'Europe/Berlin')::date) AS day,
-             (e.payload ->> 'paid_now')::numeric - (e.payload ->> 'paid_before')::numeric AS amount
+             sevdesk_number_or_null_v1(e.payload ->> 'paid_now')
+                 - sevdesk_number_or_null_v1(e.payload ->> 'paid_before') AS amount
       FROM billing_invoice_event_log e
       WHERE e.event_type IN ('partially_paid', 'paid', 'overpaid', 'discounted', 'payment_reversed', 'nothing_owed',
                              'settled_by_credit')

@@ -61,7 +61,9 @@ def _reckoning(found: "Reckoning", form: str | None) -> Iterator[tuple[str, str]
         yield "deduction", "not expected: the invoice bills only the rest (final_invoice_form remainder)"
 
 
-def _detail(detail: Mapping[str, object]) -> str:
+def _detail(detail: object) -> str:
+    if not isinstance(detail, Mapping):  # an event of another program
+        return _shortened(str(detail))
     return ", ".join(f"{name} {_shortened(str(value))}" for name, value in detail.items() if value not in (None, ""))
 
 

@@ -80,8 +80,10 @@ def local_time(at: datetime) -> str:
         return f"{at:%Y-%m-%d %H:%M:%S %Z}"
 
 
-def money(amount: Decimal, currency: str) -> str:
-    """An amount in English text: 1190.00 EUR. What is no sum of cents is shown as it is."""
+def money(amount: Decimal | None, currency: str | None) -> str:
+    """An amount in English text: 1190.00 EUR. What is no sum of cents is shown as it is, a null of a view as a dash."""
+    if amount is None or currency is None:
+        return "–"
     if not amount.is_finite():
         return f"{amount} {currency}"
     whole, _, cents = f"{amount:f}".partition(".")

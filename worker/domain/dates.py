@@ -45,6 +45,11 @@ def doubtful_dates(invoice: Invoice, today: date, max_age: int) -> list[Problem]
     return found
 
 
+def due_date(issued: date, term: int) -> date:
+    """The last day of the payment term, or the last one that Python knows: the columns hold others, too."""
+    return date.fromordinal(min(max(issued.toordinal() + term, 1), date.max.toordinal()))
+
+
 def delivery_date(kind: str, issued: date, start: date | None, end: date | None) -> date | None:
     """sevDesk's deliveryDate: the first day of the service, or its only one.
 

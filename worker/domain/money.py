@@ -67,9 +67,9 @@ def predict(items: Iterable[Item], currency: str) -> Sums:
     return Sums(net, tax, net + tax)
 
 
-def is_amount(total: Decimal) -> bool:
-    """A number that can be compared and added; `numeric` columns hold others, too."""
-    return total.is_finite() and abs(total) < _TOO_LARGE_TOTAL
+def is_amount(total: Decimal | None) -> bool:
+    """A number that can be compared and added; `numeric` columns hold others, too, and a view's may hold nulls."""
+    return total is not None and total.is_finite() and abs(total) < _TOO_LARGE_TOTAL
 
 
 def are_computable(items: Iterable[Item]) -> bool:
@@ -78,8 +78,8 @@ def are_computable(items: Iterable[Item]) -> bool:
 
 
 def _is_computable(item: Item) -> bool:
-    figures = (item.quantity, item.unit_price, item.tax_rate)
-    return all(figure.is_finite() and abs(figure) < _TOO_LARGE for figure in figures)
+    figures: tuple[Decimal | None, ...] = (item.quantity, item.unit_price, item.tax_rate)
+    return all(figure is not None and figure.is_finite() and abs(figure) < _TOO_LARGE for figure in figures)
 
 
 def first_problem(invoice: Invoice, sevdesk_type: str) -> Problem | None:
@@ -203,7 +203,9 @@ def _rounded(amount: Decimal, unit: Decimal) -> Decimal:
     return amount.quantize(unit, ROUND_HALF_UP)
 
 
-def figure(amount: Decimal) -> str:
-    """With two decimals, or with all of them if there are more than two."""
+def figure(amount: Decimal | None) -> str:
+    """With two decimals, or with all of them if there are more than two; a view may show a null."""
+    if amount is None:
+        return "–"
     short = f"{amount:.2f}"
     return short if Decimal(short) == amount else f"{amount:f}"

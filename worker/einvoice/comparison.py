@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from worker.domain.e_invoice import is_iban
 from worker.domain.eu_vat import vat_id_text
 from worker.domain.invoice import Invoice, Item, Party
-from worker.domain.money import CENT, predict, stated_sums
+from worker.domain.money import CENT, are_computable, predict, stated_sums
 from worker.einvoice.reading import Address, EInvoice, Line
 
 # UNTDID 1001: corrected invoice, credit note, self-billed documents. None of them is an invoice that asks for money.
@@ -152,7 +152,7 @@ def _lines(said: EInvoice, expected: Expected) -> Iterator[str]:
         return
     units = expected.units or (None,) * len(items)
     for item, line, unit in zip(items, said.lines, units, strict=True):
-        for name in _line(line, item, invoice.currency):
+        for name in _line(line, item, invoice.currency) if are_computable([item]) else ["figures"]:
             yield f"{name} of line {item.position}"
         if unit not in (line.unit, None):
             yield f"unit of line {item.position}"
@@ -174,7 +174,9 @@ def _line(said: Line, item: Item, currency: str) -> Iterator[str]:
 
 def _taxes(said: EInvoice, invoice: Invoice) -> Iterator[str]:
     """Tax by rate, and the totals."""
-    groups, wanted = _said_by_rate(said), sums_by_rate(invoice.items, invoice.currency)
+    computable = are_computable(invoice.items)  # if not, `_lines` says which is not
+    groups = _said_by_rate(said) if computable else {}
+    wanted = sums_by_rate(invoice.items, invoice.currency) if computable else {}
     for rate in sorted(groups.keys() | wanted.keys()):
         if groups.get(rate) != wanted.get(rate):
             yield f"tax group of {rate.normalize():f} %"

@@ -179,10 +179,10 @@ class ForecastAccount(SevdeskAccount):
     async def has_user(self, id: str) -> bool:
         return await self.facts.has_user(id) if self.facts else True
 
-    async def country_id(self, code: str) -> str:
+    async def country_id(self, code: str | None) -> str:
         if self.facts:
             return await self.facts.country_id(code)
-        return COUNTRIES.get(code) or self._unknown(f"addressCountry: sevDesk's id of {code}")
+        return COUNTRIES.get(code or "") or self._unknown(f"addressCountry: sevDesk's id of {code}")
 
     async def payment_method_id(self, electronic_invoice_id: str) -> str:
         if self.facts:

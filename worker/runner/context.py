@@ -49,7 +49,7 @@ async def load_context(
     row: Row | None = await store.query("load_invoice", invoice_id=invoice_id, job_id=job.job_id)
     if row is None:
         return None
-    invoice = from_row(Invoice, row, items=tuple(Item(*columns) for columns in row["items"]))
+    invoice = from_row(Invoice, row, items=tuple(_item(columns, row) for columns in row["items"]))
     contact_person_id = row["contact_person_id"]
     if isinstance(payload, PublishInvoice):
         invoice, contact_person_id = _as_asked(invoice, payload), payload.contact_person_id or contact_person_id
@@ -105,8 +105,18 @@ def _second_looks(job: Job, settings: Settings) -> dict[str, Any]:
     return {"gone_after": settings.gone_after, "gone_before": gone_before(job, settings.gone_after)}
 
 
+def _item(columns: tuple[Any, ...], row: Row) -> Item:
+    item = Item(*columns)
+    for name in ("position", "name", "quantity", "unit_price", "tax_rate"):
+        if getattr(item, name) is None:
+            raise UnknownValue(f"positions.{name}", row)
+    return item
+
+
 def _handback(row: Row) -> Handback:
     handback = handback_of(row)
+    if not row["number"].strip():  # our marker in sevDesk: a blank one would find what others made there
+        raise UnknownValue("invoice_number", row)
     if handback.sync_status is SyncStatus.SYNCED and handback.external_id is None:
         raise MissingId(row)
     return handback
@@ -207,7 +217,9 @@ def _sending(columns: tuple[Any, ...] | None) -> Sending | None:
         case None | ("mail_bounced", _, _):
             return None
         case (event_type, channel, job_id):
-            return Sending(channel or {"mailed": "email", "sent_by_hand": "by hand"}[event_type], job_id or "")
+            # Other programs write into the log, too, and may name an event as we do.
+            told = {"mailed": "email", "sent_by_hand": "by hand"}.get(event_type, "unknown")
+            return Sending(channel or told, job_id or "")
         case _:
             raise AssertionError(columns)
 

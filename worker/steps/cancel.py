@@ -266,7 +266,7 @@ def _storno(context: StepContext, storno: SevInvoice, intent: Intent | OpenInten
 
 def _paid(context: StepContext, intent: Intent | OpenIntent | None) -> Decimal:
     """What was paid before the cancellation, as noted in the intent, if there is one."""
-    return Decimal(intent.summary.get("paid", 0)) if intent is not None else context.handback.paid_amount
+    return Decimal(intent.summary.get("paid", 0)) if intent is not None else money_come(context, None)
 
 
 def _already_done(context: StepContext) -> bool:

@@ -39,7 +39,7 @@ from worker.domain.events import (
 )
 from worker.domain.invoice import CreditNote as CreditRecord
 from worker.domain.invoice import DocumentStatus, Item, SyncStatus
-from worker.domain.money import rounding_faults
+from worker.domain.money import predict, rounding_faults
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.payloads import CreditInvoice
 from worker.domain.problems import Problem, problem
@@ -56,7 +56,7 @@ from worker.steps.credit_note import (
 )
 from worker.steps.credit_number import is_taken
 from worker.steps.deal_check import parking, warning
-from worker.steps.document import addressed_otherwise, sums_of
+from worker.steps.document import addressed_otherwise, items_of, sums_of
 from worker.steps.finalize import SEND_TYPE
 from worker.steps.missing import second_look
 from worker.steps.payments import DRAFT, ZERO, Receivable, compare, recordable
@@ -295,11 +295,11 @@ def _credited(context: StepContext, note: CreditNote, how: FinalizedHow) -> tupl
     others = [each for each in context.credit_notes if _counts(context, each)]
     before = sum((each.gross for each in others), ZERO)
     refunds = sum((each.refund_due or ZERO for each in others), ZERO)
-    paid = context.handback.paid_amount if remote is None else money_come(context, remote)
+    paid, invoiced = money_come(context, remote), predict(_published(context), _currency(context)).gross
     if remote is not None and remote.pay_date is not None:
-        refund = refund_due_of_closed(context.invoice.gross_amount - before, paid - refunds, gross)
+        refund = refund_due_of_closed(invoiced - before, paid - refunds, gross)
     else:
-        refund = refund_due(context.invoice.gross_amount, paid, before, gross)
+        refund = refund_due(invoiced, paid, before, gross)
     event = Credited(
         marker=marker_of(context.invoice.number, context.job_id),
         external_id=note.id,
@@ -339,20 +339,7 @@ def _content(context: StepContext) -> Mapping[str, Any]:
 
 
 def _published(context: StepContext) -> list[Item]:
-    """The positions of the invoice's document, whatever the billing system says now."""
-    return [
-        Item(
-            position=each["position_number"],
-            name=each["name"],
-            description=None,
-            unit=None,
-            **{name: Decimal(str(each[key])) for name, key in _FIGURES.items()},
-        )
-        for each in _content(context)["positions"]
-    ]
-
-
-_FIGURES = {"quantity": "quantity", "unit_price": "price", "tax_rate": "tax_rate"}
+    return items_of(_content(context))
 
 
 def _currency(context: StepContext) -> str:

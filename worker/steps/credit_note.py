@@ -10,6 +10,7 @@ from sevdesk_client.models import Invoice as SevInvoice
 from sevdesk_client.sending import Hits
 from worker.domain.credit import DELETED, DRAFTED
 from worker.domain.invoice import CreditNote as CreditRecord
+from worker.domain.money import is_amount
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
 from worker.steps.pages import read_pages
@@ -113,7 +114,10 @@ def none_for_advances(number: str, invoice_type: str) -> Parked | None:
     return Parked(problem("credit_note_not_for_advance", number=number, type=invoice_type))
 
 
-def money_come(context: StepContext, remote: SevInvoice) -> Decimal:
-    """What was paid on the invoice, in its currency; what is on record where sevDesk does not tell the currency."""
-    paid = paid_of(remote)
-    return context.handback.paid_amount if paid is None else paid
+def money_come(context: StepContext, remote: SevInvoice | None) -> Decimal:
+    """What was paid on the invoice, in its currency; what is on record where sevDesk does not tell the currency.
+
+    0 where the record is no amount: the column also holds NaN and infinity.
+    """
+    paid, recorded = paid_of(remote) if remote is not None else None, context.handback.paid_amount
+    return paid if paid is not None else recorded if is_amount(recorded) else ZERO

@@ -13,10 +13,11 @@ from typing import Any
 
 from sevdesk_client.models import CreditNote, InvoiceDraft, InvoicePosition, PositionDraft
 from sevdesk_client.models import Invoice as SevInvoice
-from worker.domain.invoice import ContactLink
+from worker.domain.invoice import ContactLink, Item
 from worker.domain.money import Sums
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
+from worker.domain.recipients import NoRecipient
 from worker.steps import field_map
 from worker.steps.field_map import filled, looked_up
 from worker.steps.payments import ZERO
@@ -53,6 +54,9 @@ POSITION = {
 }
 
 
+FIGURES = {"quantity": "quantity", "unit_price": "price", "tax_rate": "tax_rate"}  # of `Item` and of a sent position
+
+
 def sums_of(document: SevInvoice | CreditNote) -> Sums:
     return Sums(document.sum_net or ZERO, document.sum_tax or ZERO, document.sum_gross or ZERO)
 
@@ -61,6 +65,20 @@ def content_of(draft: InvoiceDraft) -> dict[str, Any]:
     """The draft's fields as JSON values: what is stored, to be compared later."""
     content: dict[str, Any] = json.loads(json.dumps(draft, default=json_value))
     return content
+
+
+def items_of(content: Mapping[str, Any]) -> list[Item]:
+    """The positions of the invoice's document, whatever the billing system says now."""
+    return [
+        Item(
+            position=each["position_number"],
+            name=each["name"],
+            description=None,
+            unit=None,
+            **{name: Decimal(str(each[key])) for name, key in FIGURES.items()},
+        )
+        for each in content["positions"]
+    ]
 
 
 async def draft_of(context: StepContext, account: SevdeskAccount) -> InvoiceDraft:
@@ -90,13 +108,16 @@ async def differences(
 async def not_our_document(context: StepContext, remote: SevInvoice, account: SevdeskAccount) -> Parked | None:
     """Why sevDesk's finalized document must not be taken or mailed as ours; None if it agrees or a person confirmed.
 
-    It must say what we had saved; if that is not on record, what the billing system says now. Raises `SevDeskError`.
+    It must say what we had saved; if that is not on record, what the billing system says now, which must then name a
+    recipient. Raises `SevDeskError`.
     """
     document = context.document
     if NOT_OURS in context.confirmed:
         return None
     if document is not None and document.external_id == remote.id:
         content = document.content
+    elif isinstance(context.recipient, NoRecipient):
+        return Parked(context.recipient.problem)
     else:
         link = context.link or ContactLink(remote.contact_id or "")
         content = content_of(await draft_of(replace(context, link=link), account))

@@ -9,15 +9,15 @@ which version of the rules judged, for the XML with this digest.
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 
 from worker.domain.check_levels import Level
-from worker.domain.dates import delivery_date, delivery_date_until
+from worker.domain.dates import delivery_date, delivery_date_until, due_date
 from worker.domain.events import EInvoiceChecked, PdfStored, XmlStored
 from worker.domain.outcome import Parked
 from worker.domain.payloads import SendInvoice
 from worker.domain.problems import problem
+from worker.domain.recipients import NoRecipient
 from worker.domain.units import UNECE
 from worker.einvoice.comparison import Expected, differences, disagreements
 from worker.einvoice.finding import FaultKind, Finding
@@ -26,6 +26,7 @@ from worker.einvoice.validation import missing_packages, validate
 from worker.steps.field_map import buyer_reference
 from worker.steps.pdf import digest_of, of_other_invoice
 from worker.steps.pdf import look as read_pdf
+from worker.steps.sending import already_sent
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Step, StepContext, StepResult
 
@@ -33,7 +34,12 @@ MAX_FINDINGS = 5  # findings in the problem's sentence; the event has all
 
 
 async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
-    """Reads XML and PDF, unless this attempt has stored them. Raises `SevDeskError`, `RulesUnavailable`."""
+    """Reads XML and PDF, unless this attempt has stored them. Raises `SevDeskError`, `RulesUnavailable`.
+
+    The recipient's row may be gone since the document was made; without it nobody can say whether the XML is right.
+    """
+    if isinstance(context.recipient, NoRecipient):
+        return StepResult(stop=Parked(context.recipient.problem))
     xml = context.xml or (await account.client.get_xml(context.external_id)).encode()
     if _passed(context) and digest_of(xml) == context.xml_sha256:
         return StepResult()
@@ -97,7 +103,7 @@ def expectation(context: StepContext) -> Expected:
         number=context.handback.external_invoice_number,
         buyer_reference=buyer_reference(party.buyer_reference, True) or "-",
         service=tuple(day for day in days if day is not None),
-        due=None if term is None else invoice.issue_date + timedelta(days=term),
+        due=None if term is None else due_date(invoice.issue_date, term),
         skonto=(skonto_days, Decimal(percent)) if percent and skonto_days is not None else None,
     )
 
@@ -124,7 +130,9 @@ def _passed(context: StepContext) -> bool:
 
 
 def _already_done(context: StepContext) -> bool:
-    """Passed before, and this job mails nothing; of a mail that may have gone already, nothing is asked again."""
+    """Passed before, and this job mails nothing; of a mail that has gone, or may have, nothing is asked again."""
+    if isinstance(context.payload, SendInvoice) and already_sent(context):
+        return True
     mails = isinstance(context.payload, SendInvoice) and context.payload.channel == "email"
     return not context.made_as_e_invoice or (_passed(context) and not mails) or context.open_intent is not None
 

@@ -70,7 +70,7 @@ async def _contact_person(account: SevdeskAccount, configured: str | None) -> st
     return configured or await account.contact_person_id()
 
 
-async def _country_id(account: SevdeskAccount, code: str) -> str:
+async def _country_id(account: SevdeskAccount, code: str | None) -> str:
     return await account.country_id(code)  # a call of the object's method, because `preview` overrides it
 
 

@@ -28,8 +28,13 @@ class SevdeskAccount:
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def contact_person_id(self) -> str:
-        """The id of the account's first user; sevDesk requires a contact person on each invoice (measured by two)."""
-        return (await self.user_ids())[0]
+        """The id of the account's first user; sevDesk requires a contact person on each invoice (measured by two).
+
+        Raises NotFound when sevDesk lists none.
+        """
+        for id in await self.user_ids():
+            return id
+        raise NotFound("GET /SevUser", "the account has no users")
 
     async def user_ids(self, *, fresh: bool = False) -> list[str]:
         """The ids of the account's users; `fresh`: as they are now, not as they were up to an hour ago."""
@@ -46,8 +51,10 @@ class SevdeskAccount:
         users = await self._cached("users", self.client.list_users)
         return next((user.client_id for user in users if user.client_id), None)
 
-    async def country_id(self, code: str) -> str:
+    async def country_id(self, code: str | None) -> str:
         """sevDesk's id for an ISO 3166-1 alpha-2 code."""
+        if not code:
+            raise NotFound("GET /StaticCountry", "no code of a country")
         country = await self._cached(f"country:{code}", lambda: self.client.find_country(code))
         return str(country.id)
 

@@ -265,8 +265,26 @@ class MissingId(UnknownValue):
         self.problem = problem("sevdesk_id_missing", invoice_id=self.invoice_id)
 
 
+# Columns of `billing_invoices` without nulls, by their names in our statements. A view of other tables may have some.
+FILLED = {
+    "number": "invoice_number",
+    "gross": "gross_amount",
+    "day": "issue_date",
+    **{
+        name: name
+        for name in ("currency", "net_amount", "tax_amount", "gross_amount", "paid_amount", "tax_rule", "issue_date")
+    },
+}
+
+
 def handback_of(row: Row) -> Handback:
-    """The columns of `billing_invoices` that the worker writes. Raises `UnknownValue` for a status it does not know."""
+    """The columns of `billing_invoices` that the worker writes.
+
+    Raises `UnknownValue` for a status it does not know, and for a null where the row must have a value.
+    """
+    for name, column in FILLED.items():
+        if name in row and row[name] is None:
+            raise UnknownValue(column, row)
     statuses: dict[str, Any] = {}
     for column, kind in (
         ("sync_status", SyncStatus),
