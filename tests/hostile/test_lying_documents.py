@@ -77,11 +77,34 @@ def test_other_document_is_told(lines: tuple[str, ...], filename: str, other: st
     (("abzüglich RE-2026-10-0998",), "", ("Abschlag RE-2026-10-0998 vom 1.10.2026",)),
     (("Kunde XRE-2026-11-1001", "RE-2026-11-1001-2"), "Rechnung.pdf", ()),
     (("Mahnung", "Gesamt 5,00"), ".pdf", ()),
-    ((f"Rechnung {NUMBER}", "zu RE-2026-11-1001"), "RE-2026-11-1001.pdf", ()),
+    ((f"Rechnung {NUMBER}",), "RE-2026-11-1001.pdf", ()),
+    ((f"Rechnung {NUMBER}", "zu RE-2026-11-1001"), f"{NUMBER}.pdf", ()),
+    ((f"Rechnung {NUMBER}", "2026"), "2026.pdf", ()),
+    ((f"Rechnung {NUMBER}",), f"Rechnung {NUMBER}.pdf", ()),
+    ((f"Rechnung {NUMBER}", "statt Gutschrift GU-2026-7"), "", ("Statt Gutschrift GU-2026-7 vom 1.10.",)),
+    ((f"Rechnung {NUMBER}", "Storno bis 14 Tage vorher", "Gutschrift auf Konto DE89370400440532013000"), "", ()),
+    ((f"Stornorechnung {NUMBER}", "Stornorechnung Nr. RE-2026-11-1000 zur Rechnung Nr. RE-2026-10-0998"), "", ()),
 ])  # fmt: skip
 def test_nothing_else_proves_another(lines: tuple[str, ...], filename: str, mentioned: tuple[str, ...]) -> None:
     """A number that was not found may be one that cannot be read: no good invoice waits for that."""
     assert looked_at(*lines, filename=filename, mentioned=mentioned)[0] is None
+
+
+TOTAL = "Gesamt -1.234,50 EUR"
+TITLE = f"zur Rechnung Nr. {NUMBER} vom 2.11.2026"
+
+
+@pytest.mark.parametrize(("lines", "filename", "other"), [
+    (("Stornorechnung RE-2026-11-1001", f"Stornorechnung Nr. RE-2026-11-1001 {TITLE}", TOTAL), "", "RE-2026-11-1001"),
+    ((f"Stornorechnung Nr. SR-1001 {TITLE}", TOTAL), "", "SR-1001"),
+    (("Gutschrift GU-2026-0007", TITLE, TOTAL), "", "GU-2026-0007"),
+    ((f"Cancellation invoice no. CR-1001 for invoice no. {NUMBER}", TOTAL), "", "CR-1001"),
+    (("Korrektur SR-1001", TITLE, TOTAL), "SR-1001.pdf", "SR-1001"),
+    ((TITLE, "Nr. RE-2026-11-1001", TOTAL), "RE-2026-11-1001.pdf", "RE-2026-11-1001"),
+])  # fmt: skip
+def test_document_about_ours_is_told(lines: tuple[str, ...], filename: str, other: str) -> None:
+    """What cancels or corrects the invoice shows the invoice's number and total as well."""
+    assert looked_at(*lines, filename=filename) == (other, ())
 
 
 def test_number_without_letters() -> None:
