@@ -9,8 +9,8 @@ import asyncpg
 
 T = TypeVar("T", bound=Any)
 # A formula for a spreadsheet and markup for a browser; it clears a terminal, rings, sets its title, turns the line
-# round, and hides in C1 and as a separator.
-NASTY = '=1+1"<b>\x1b[2J\x07\x1b]0;title\x07\u202eREIZER\u2069\x9b31m\u2028\x7f\r'
+# round, hides in C1 and as a separator, and begins a line of its own.
+NASTY = '=1+1"<b>\x1b[2J\x07\x1b]0;title\x07\u202eREIZER\u2069\x9b31m\u2028\x7f\r\nFALSCH\t'
 COLUMNS = """
 SELECT table_name, column_name, data_type FROM information_schema.columns JOIN pg_tables ON tablename = table_name
 WHERE table_schema = 'public' AND schemaname = 'public' AND data_type IN ('text', 'name', 'jsonb', 'ARRAY')

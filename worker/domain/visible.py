@@ -12,6 +12,11 @@ def visible(text: str) -> str:
     return _INVISIBLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
+def visible_line(text: str) -> str:
+    """As `visible`, and on one line, so that no text from outside can pass for a line of ours."""
+    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def visible_in_json(text: str) -> str:
     """A JSON text with each of them as the escape that JSON has for it, so that reading it gives the same value."""
     return _INVISIBLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
