@@ -1,9 +1,12 @@
 """PDFs that are not the document asked for; what cannot be read is said once."""
 
+from base64 import b64encode
 from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
+from flow.books import order_fault
+from flow.stage import Stage
 from fpdf import FPDF
 from structlog.testing import capture_logs
 
@@ -90,6 +93,27 @@ def test_nothing_else_proves_another(lines: tuple[str, ...], filename: str, ment
     assert looked_at(*lines, filename=filename, mentioned=mentioned)[0] is None
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["under its name", "under no name"])
+async def test_cancellation_is_not_stored_as_invoice(stage: Stage, named: bool) -> None:
+    """sevDesk answers with the PDF of what cancelled the invoice, which has its number and total."""
+    billing = stage.billing
+    async with stage.working():
+        invoice = await stage.published()
+        assert (await billing.do("cancel_invoice", invoice_id=invoice, reason="Irrtum"))["state"] == "done"
+        statement = "SELECT filename, content FROM sevdesk_documents WHERE kind = 'cancellation_pdf'"
+        filename, content = await billing.db.fetchrow(statement)
+        name = filename if named else "x.pdf"
+        body = {"objects": {"filename": name, "content": b64encode(content).decode(), "base64Encoded": True}}
+        await order_fault(stage.sevdesk, "body", "GET /Invoice/*/getPdf", body=body, times=None)
+        await billing.db.execute(NOT_KNOWN, invoice)
+        asked = await billing.do("fetch_invoice_pdf", invoice_id=invoice)
+        assert (asked["state"], asked["problem"]) == ("parked", "pdf_differs"), asked["error"]
+
+
+# As if somebody had cancelled it in sevDesk.
+NOT_KNOWN = """
+UPDATE billing_invoices SET accounting_sync_status = 'synced', document_status = 'approved', claim_status = 'open',
+    cancelled_at = NULL WHERE id = $1"""
 TOTAL = "Gesamt -1.234,50 EUR"
 TITLE = f"zur Rechnung Nr. {NUMBER} vom 2.11.2026"
 
