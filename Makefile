@@ -33,7 +33,7 @@ chaos: $(READY) ## kill workers at every await and at random; a quarter of an ho
 	$(RUN) -m pytest -q -s tests/chaos
 
 hostile: $(READY) ## restored backups and other mistakes of people, for minutes
-	$(RUN) -m pytest -q -s tests/hostile
+	$(RUN) -m pytest -q -s -n 2 --dist worksteal tests/hostile
 
 bench: $(READY) ## measure; ARGS="--quick --only B7,B8 --out bench.json"
 	PYTHONPATH=tests $(RUN) -m bench $(ARGS)

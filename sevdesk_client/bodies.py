@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from pydantic.alias_generators import to_camel
 
+from sevdesk_client import errors
 from sevdesk_client.credit_note_draft import CreditNoteDraft
 from sevdesk_client.models import BERLIN, AddressDraft, ContactDraft, InvoiceDraft, MailDraft, PositionDraft
 
@@ -24,11 +25,15 @@ def decimal_text(amount: Decimal) -> str:
 
 
 def ref(name: str, id: str | int) -> Body:
-    """A reference; without `objectName` sevDesk's error names something else (live, three peers).
+    """A reference; without `objectName` sevDesk's error names something else (live, three peers). Raises Refused."""
+    return {"id": _number(name, id), "objectName": name}
 
-    Raises ValueError for an id that is not a number.
-    """
-    return {"id": int(id), "objectName": name}
+
+def _number(name: str, id: str | int) -> int:
+    """The id as the spec wants it. Raises Refused for one that is not a number, as a request's path does."""
+    if not (str(id).isascii() and str(id).isdigit()):
+        raise errors.Refused(f"a request with {name}", "not sent, its id is not a number")
+    return int(id)
 
 
 def of_contact(id: str) -> dict[str, str | int]:
@@ -131,7 +136,7 @@ def save_credit_note(draft: CreditNoteDraft) -> Body:
             "mapAll": True,
             **_fields(draft, left_out=("positions", "is_e_invoice")),
             "creditNoteDate": draft.credit_note_date.strftime("%d.%m.%Y"),  # measured by one peer
-            "refSrcInvoice": int(draft.ref_src_invoice),
+            "refSrcInvoice": _number("Invoice", draft.ref_src_invoice),
             "bookingCategory": "UNDERACHIEVEMENT",
             "status": "100",
             "showNet": True,

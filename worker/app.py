@@ -27,6 +27,7 @@ from worker.maintenance.leader import Leadership
 from worker.maintenance.maintenance import Maintenance
 from worker.maintenance.restore_watch import RestoreWatch
 from worker.maintenance.stalls import report_stalls
+from worker.maintenance.standby import Standby
 from worker.observability.metrics import Metrics
 from worker.observability.outage import Outage
 from worker.observability.unknown_answers import UnknownAnswers
@@ -93,7 +94,9 @@ class App:
                 try:
                     if store.pooled or self.settings.database_lock_url:
                         await require_session_locks(self.settings.lock_url)
-                    await store.query("set_token_configured", configured=self.settings.sevdesk_api_token is not None)
+                    await store.query("token_elsewhere")  # fails where no migration has been
+                    if self.settings.sevdesk_api_token is not None:
+                        await store.query("set_token_configured", configured=True)
                     return store
                 except BaseException:
                     await store.close()
@@ -141,7 +144,8 @@ class App:
             retention_days=settings.retention_days,
             gone_after=settings.gone_after,
         )
-        self.leadership = Leadership(locks, claims, maintenance, restores, agreement, postgres)
+        standby = Standby(store, claims, has_token=account is not None)
+        self.leadership = Leadership(locks, claims, maintenance, restores, agreement, standby, postgres)
         metrics.lock_session_up.set_function(lambda: locks.alive)
         loops = [
             asyncio.create_task(loop)
@@ -159,12 +163,6 @@ class App:
         log.info(
             "worker.started", worker=self.name, slots=settings.worker_max_jobs, token_configured=account is not None
         )
-        if account is None:
-            log.warning(
-                "token.missing",
-                reason="SEVDESK_API_TOKEN is not set: no payment sync; jobs that need sevDesk are parked.",
-                next_step="Set the token and restart the worker.",
-            )
         await self._stop.wait()
         log.info("worker.stopping", grace=settings.shutdown_grace)
         runner.stopping = True

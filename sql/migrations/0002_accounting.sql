@@ -137,7 +137,7 @@ CREATE INDEX sevdesk_bounces_invoice ON sevdesk_bounces (invoice_id, id);
 -- kinds of which an invoice has one document at a time, or the files of another document would go. It runs with its
 -- owner's rights, so that the worker's role can delete no other file.
 CREATE FUNCTION sevdesk_drop_renderings_v1(invoice uuid, document text, replaced_by text, since timestamptz)
-    RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $function$
+    RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $function$
     DELETE FROM sevdesk_documents d
     WHERE d.invoice_id = invoice AND d.kind = document AND d.sha256 <> replaced_by AND d.fetched_at > since
       AND document IN ('invoice_pdf', 'invoice_xml', 'cancellation_pdf')

@@ -28,6 +28,10 @@ SET other_account_id = :account_id, other_account_worker = :worker, other_accoun
 UPDATE sevdesk_config SET token_configured = :configured, is_connected = is_connected AND :configured
 WHERE token_configured IS DISTINCT FROM :configured;
 
+-- name: token_elsewhere$
+-- Whether a living worker has a token; each puts on record whether it has.
+SELECT EXISTS (SELECT FROM sevdesk_living_workers_v1() WHERE settings ->> 'SEVDESK_API_TOKEN' <> 'none');
+
 -- name: change_config
 -- Applies the fields of the patch whose value differs, logs each of them, and returns them. With another account the links
 -- to contacts go, for there they have other ids: they are found or made anew.

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sevdesk_client import errors, readers, wire
+from sevdesk_client.bodies import ref
 from sevdesk_client.models import Contact, CreditNote, Email, Invoice
 from sevdesk_client.wire import Answer, Json, Request
 from tests.client.samples import PDF, answer
@@ -242,6 +243,14 @@ def test_ids_are_numbers_only(id: str | None) -> None:
     with pytest.raises(errors.Refused, match="not a number"):
         Request("GET", "/Invoice/{id}", id).target()
     assert Request("GET", "/Invoice/{id}", "12").target() == "/Invoice/12"
+
+
+@pytest.mark.parametrize("id", ["", "x", "१", "1 ", "1_0", "-1", "1.0"])
+def test_ids_in_bodies_are_numbers_only(id: str) -> None:
+    """What a person or another program has put into the database is refused by a sentence, not by a crash."""
+    with pytest.raises(errors.Refused, match="not a number"):
+        ref("SevUser", id)
+    assert ref("SevUser", "12") == {"id": 12, "objectName": "SevUser"}
 
 
 @pytest.mark.parametrize("objects", ["null", "[null]", '{"id": "1"}', '"1"', "true"])

@@ -20,7 +20,7 @@ from flow.waiting import PATIENCE
 from sevdesk_client.sandbox.http.server import Running
 from worker.app import App
 from worker.gate.gate import SevdeskGate
-from worker.maintenance import maintenance, scheduler
+from worker.maintenance import maintenance, scheduler, standby
 from worker.settings import JobLimit, Settings
 
 RunWorker = Callable[..., AbstractAsyncContextManager[App]]
@@ -31,6 +31,7 @@ def no_scheduled_sync(monkeypatch: pytest.MonkeyPatch) -> None:
     """The workers plan their next payment sync and do not run it, or tests would see it every even ten minutes."""
     monkeypatch.setattr(maintenance, "TICK_SECONDS", 3600.0)
     monkeypatch.setattr(scheduler, "FIRST_SYNC_AFTER", timedelta(days=1))
+    monkeypatch.setattr(standby, "ALONE_SECONDS", 0.0)  # no test starts a worker without a token before others
 
 
 @pytest.fixture

@@ -220,3 +220,36 @@ async def test_more_is_refused(billing: Billing, as_worker: asyncpg.Connection) 
         statements.append("CREATE TABLE mine (id int)")
     assert [statement for statement in statements if not await is_refused(as_worker, statement)] == []
     assert not await is_refused(as_worker, "SELECT last_name FROM contacts")
+
+
+FROM_ELSEWHERE = """
+CREATE TEMP TABLE sevdesk_documents AS SELECT * FROM public.sevdesk_documents WITH NO DATA;
+CREATE TEMP TABLE sevdesk_jobs AS SELECT * FROM public.sevdesk_jobs WITH NO DATA;
+CREATE TEMP TABLE sevdesk_queue AS SELECT * FROM public.sevdesk_queue WITH NO DATA;
+INSERT INTO pg_temp.sevdesk_documents (invoice_id, kind, sha256, fetched_at)
+    VALUES ('00000000-0000-0000-0000-000000000001', 'invoice_pdf', 'x', now());
+INSERT INTO pg_temp.sevdesk_jobs (job_id, kind, state, seq, finished_at, created_at)
+    VALUES ('x', 'x', 'done', 1, now() - interval '90 days', now() - interval '90 days');
+CREATE FUNCTION pg_temp.stand_in() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN EXECUTE 'CREATE TABLE public.stolen AS SELECT current_user::text AS who'; RETURN NULL; END $$;
+CREATE TRIGGER t BEFORE DELETE ON pg_temp.sevdesk_documents FOR EACH ROW EXECUTE FUNCTION pg_temp.stand_in();
+CREATE TRIGGER t BEFORE DELETE OR INSERT ON pg_temp.sevdesk_jobs FOR EACH ROW EXECUTE FUNCTION pg_temp.stand_in();
+CREATE TRIGGER t BEFORE INSERT ON pg_temp.sevdesk_queue FOR EACH ROW EXECUTE FUNCTION pg_temp.stand_in();
+"""
+LENT = (
+    "SELECT sevdesk_clean_v1('30 days', 0, false)",
+    "SELECT sevdesk_request_job('sync_payments')",
+    "SELECT sevdesk_drop_renderings_v1('00000000-0000-0000-0000-000000000001', 'invoice_pdf', 'y', '2020-01-01')",
+)
+
+
+async def test_lent_rights_serve_nothing_else(billing: Billing, as_worker: asyncpg.Connection) -> None:
+    """Functions with their owner's rights find the real tables, whatever temporary ones their caller has put before."""
+    await as_worker.execute(FROM_ELSEWHERE)
+    for statement in LENT:
+        await as_worker.execute(statement)
+    assert await billing.db.fetchval("SELECT to_regclass('public.stolen')") is None
+    lent = await billing.db.fetch("SELECT proname, proconfig FROM pg_proc WHERE prosecdef AND proname LIKE 'sevdesk%'")
+    assert len(lent) == len(LENT)
+    for name, settings in lent:
+        assert "search_path=pg_catalog, public, pg_temp" in settings, name

@@ -23,15 +23,18 @@ PATIENCE = 120.0
 WORKERS = 3
 LATEST_WRITE = "SELECT coalesce(max(id), 0) FROM sevdesk_intents"
 PENDING = "SELECT noticed_at > coalesce(recovered_at, '-infinity') IS TRUE FROM sevdesk_restores"
-# What a mail of this kind of job is called in the counts.
+# What only a person can tell of this kind of job, as it is called in the counts: a mail, mostly.
 MAILS = {
     "send_invoice": "mail",
     "cancel_invoice": "cancellation mail",
     "credit_invoice": "mail about a part",
+    "export_datev": "export",
 }
 # How a mail's job ends whose invoice was cancelled after the backup, and before it the mail was sent.
 CANCELLED_SINCE = ("invoice_cancelled", "cancelled_before_mail")
-ASKS = ("mail_outcome_unknown", "mail_not_on_record")
+LOST = "export_job_id_lost"  # how an export's job ends that a person found in sevDesk
+UNKNOWN = ("mail_outcome_unknown", "export_start_unknown")
+ASKS = (*UNKNOWN, "mail_not_on_record", "export_before_restore")
 STORNO = {"reason": "Irrtum", "notify": True}
 PAID = replace(PUBLISHED, claim="paid", status=1000)
 
@@ -55,6 +58,7 @@ ORDERS = (
     Order("paid", (("cancel_invoice", {**STORNO, "refund": True}),),
           replace(CANCELLED, refunded=True, cancellation_mails=1)),
     Order("sent", (("send_invoice", {"resend": True}),), replace(SENT, mails=2)),
+    Order("published", (("export_datev", {}),), replace(PUBLISHED, exports=1)),
 )  # fmt: skip
 
 
@@ -127,7 +131,10 @@ class World:
     async def _ask(self, asked: Mapping[str, Asked], names: Iterable[str]) -> None:
         for name in names:
             job = asked[name]
-            await self.lane.billing.enqueue(job.kind, job_id=name, invoice_id=job.subject.invoice, **job.options)
+            about: dict[str, Any] = {"invoice_id": job.subject.invoice}
+            if job.kind == "export_datev":
+                about = dict.fromkeys(("start_date", "end_date"), job.subject.day.isoformat())
+            await self.lane.billing.enqueue(job.kind, job_id=name, **about, **job.options)
 
     async def _work(self, asked: Mapping[str, Asked], names: Iterable[str], seconds: float) -> None:
         """Workers for so long, which are then killed wherever they are."""
@@ -195,18 +202,19 @@ class World:
             elif row is not None and row["state"] in ("done", "parked", "rejected", "dismissed"):
                 break
             await asyncio.sleep(0.05)
-        ended = row is not None and (row["state"] in ("done", "dismissed") or row["problem"] in CANCELLED_SINCE)
+        told = row is not None and row["problem"] in (*CANCELLED_SINCE, LOST)
+        ended = told or (row is not None and row["state"] in ("done", "dismissed"))
         if not ended:
             report.findings.append(f"{job.kind} | loss: {name} is {row and row['state']}: {row and row['error']}")
 
     async def _answer(self, name: str, job: Asked, problem: str) -> None:
-        """By somebody who looks into the mail account."""
+        """By somebody who looks into the mail account, or under exports."""
         mail = MAILS[job.kind]
         sent = self._counts(job.subject)[mail] >= wanted_counts(job.wanted)[mail]
-        if problem == "mail_outcome_unknown":
+        if problem in UNKNOWN:
             await self.lane.billing.retry(name, "done" if sent else "not-done")
         elif sent:
             store = Store(self.lane.billing.db)
-            assert await store.query("dismiss_job", job_id=name, by="test", reason="It was mailed already.")
+            assert await store.query("dismiss_job", job_id=name, by="test", reason="It was done already.")
         else:
             await self.lane.billing.retry(name, "confirmed")

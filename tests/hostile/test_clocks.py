@@ -40,6 +40,10 @@ CREATE FUNCTION shifted.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLAT
     AS 'SELECT pg_catalog.clock_timestamp() + by FROM shifted.clock';
 CREATE FUNCTION shifted.now() RETURNS timestamptz LANGUAGE sql STABLE
     AS 'SELECT pg_catalog.now() + by FROM shifted.clock';
+-- In the hour after midnight an hour less is another day, on which today's invoices are none yet.
+CREATE FUNCTION shifted.day_before() RETURNS trigger LANGUAGE plpgsql
+    AS 'BEGIN NEW.issue_date := NEW.issue_date - 1; RETURN NEW; END';
+CREATE TRIGGER day_before BEFORE INSERT ON billing_invoices FOR EACH ROW EXECUTE FUNCTION shifted.day_before();
 """
 NIGHTS = (date(2026, 3, 29), date(2026, 10, 25))
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from client.samples import answer, invoice_draft
-from hostile.lying_server import TOKEN, http_answer, lied_to, saying
+from hostile.lying_server import TOKEN, http_answer, lied_to, lying_server, saying
 
 from sevdesk_client import errors
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.models import AddressDraft, ContactDraft, MailDraft
+from worker.steps.http_client import open_http
 
 INVOICE: dict[str, Any] = json.loads(answer("invoice_open_enshrined"))["objects"][0]
 ID = INVOICE["id"]
@@ -239,3 +240,13 @@ async def test_named_hosts_may_be_inside(link: str) -> None:
         for other in ("http://localhost/", "https://169.254.169.254/", "https://[::1]/"):
             with pytest.raises(errors.Refused, match="not fetched"):
                 await client.download(other, io.BytesIO())
+
+
+async def test_cookies_are_not_kept() -> None:
+    """They would come back with each call, until its head is longer than any server takes, and fill the memory."""
+    many = saying({"version": "2.0"}, *(f"Set-Cookie: c{number}={'x' * 3500}; Path=/" for number in range(8)))
+    async with lying_server(many) as server, open_http({}, seconds=5.0) as http:
+        client = SevDeskClient(http, TOKEN, base_url=server.url, attempts=1)
+        for _ in range(5):
+            assert await client.bookkeeping_system_version() == "2.0"
+    assert [head for head in server.heads if "cookie:" in head.lower()] == []

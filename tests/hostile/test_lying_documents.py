@@ -1,9 +1,12 @@
 """PDFs that are not the document asked for; what cannot be read is said once."""
 
+from base64 import b64encode
 from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
+from flow.books import order_fault
+from flow.stage import Stage
 from fpdf import FPDF
 from structlog.testing import capture_logs
 
@@ -77,11 +80,55 @@ def test_other_document_is_told(lines: tuple[str, ...], filename: str, other: st
     (("abzüglich RE-2026-10-0998",), "", ("Abschlag RE-2026-10-0998 vom 1.10.2026",)),
     (("Kunde XRE-2026-11-1001", "RE-2026-11-1001-2"), "Rechnung.pdf", ()),
     (("Mahnung", "Gesamt 5,00"), ".pdf", ()),
-    ((f"Rechnung {NUMBER}", "zu RE-2026-11-1001"), "RE-2026-11-1001.pdf", ()),
+    ((f"Rechnung {NUMBER}",), "RE-2026-11-1001.pdf", ()),
+    ((f"Rechnung {NUMBER}", "zu RE-2026-11-1001"), f"{NUMBER}.pdf", ()),
+    ((f"Rechnung {NUMBER}", "2026"), "2026.pdf", ()),
+    ((f"Rechnung {NUMBER}",), f"Rechnung {NUMBER}.pdf", ()),
+    ((f"Rechnung {NUMBER}", "statt Gutschrift GU-2026-7"), "", ("Statt Gutschrift GU-2026-7 vom 1.10.",)),
+    ((f"Rechnung {NUMBER}", "Storno bis 14 Tage vorher", "Gutschrift auf Konto DE89370400440532013000"), "", ()),
+    ((f"Stornorechnung {NUMBER}", "Stornorechnung Nr. RE-2026-11-1000 zur Rechnung Nr. RE-2026-10-0998"), "", ()),
 ])  # fmt: skip
 def test_nothing_else_proves_another(lines: tuple[str, ...], filename: str, mentioned: tuple[str, ...]) -> None:
     """A number that was not found may be one that cannot be read: no good invoice waits for that."""
     assert looked_at(*lines, filename=filename, mentioned=mentioned)[0] is None
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["under its name", "under no name"])
+async def test_cancellation_is_not_stored_as_invoice(stage: Stage, named: bool) -> None:
+    """sevDesk answers with the PDF of what cancelled the invoice, which has its number and total."""
+    billing = stage.billing
+    async with stage.working():
+        invoice = await stage.published()
+        assert (await billing.do("cancel_invoice", invoice_id=invoice, reason="Irrtum"))["state"] == "done"
+        statement = "SELECT filename, content FROM sevdesk_documents WHERE kind = 'cancellation_pdf'"
+        filename, content = await billing.db.fetchrow(statement)
+        name = filename if named else "x.pdf"
+        body = {"objects": {"filename": name, "content": b64encode(content).decode(), "base64Encoded": True}}
+        await order_fault(stage.sevdesk, "body", "GET /Invoice/*/getPdf", body=body, times=None)
+        await billing.db.execute(NOT_KNOWN, invoice)
+        asked = await billing.do("fetch_invoice_pdf", invoice_id=invoice)
+        assert (asked["state"], asked["problem"]) == ("parked", "pdf_differs"), asked["error"]
+
+
+# As if somebody had cancelled it in sevDesk.
+NOT_KNOWN = """
+UPDATE billing_invoices SET accounting_sync_status = 'synced', document_status = 'approved', claim_status = 'open',
+    cancelled_at = NULL WHERE id = $1"""
+TOTAL = "Gesamt -1.234,50 EUR"
+TITLE = f"zur Rechnung Nr. {NUMBER} vom 2.11.2026"
+
+
+@pytest.mark.parametrize(("lines", "filename", "other"), [
+    (("Stornorechnung RE-2026-11-1001", f"Stornorechnung Nr. RE-2026-11-1001 {TITLE}", TOTAL), "", "RE-2026-11-1001"),
+    ((f"Stornorechnung Nr. SR-1001 {TITLE}", TOTAL), "", "SR-1001"),
+    (("Gutschrift GU-2026-0007", TITLE, TOTAL), "", "GU-2026-0007"),
+    ((f"Cancellation invoice no. CR-1001 for invoice no. {NUMBER}", TOTAL), "", "CR-1001"),
+    (("Korrektur SR-1001", TITLE, TOTAL), "SR-1001.pdf", "SR-1001"),
+    ((TITLE, "Nr. RE-2026-11-1001", TOTAL), "RE-2026-11-1001.pdf", "RE-2026-11-1001"),
+])  # fmt: skip
+def test_document_about_ours_is_told(lines: tuple[str, ...], filename: str, other: str) -> None:
+    """What cancels or corrects the invoice shows the invoice's number and total as well."""
+    assert looked_at(*lines, filename=filename) == (other, ())
 
 
 def test_number_without_letters() -> None:

@@ -180,3 +180,24 @@ async def test_cancelled_since_backup_stays_so(stage: Stage, backups: Backups, t
         assert (await billing.event(invoice, "cancellation_mailed"))["how"] == "found_earlier"
     books = await state(stage.sevdesk)
     assert (len(books["invoices"]), len(books["mails"])) == (2, 1)
+
+
+async def test_export_asked_for_again_asks(stage: Stage, backups: Backups, tmp_path: Path) -> None:
+    """Asked for and done after the backup, so that nothing knows of it: whoever asks again is asked back."""
+    billing = stage.billing
+    async with stage.working():
+        await stage.published()
+        backup = await backups.take()
+        period = {"start_date": "2026-01-01", "end_date": "2026-01-31"}
+        assert (await billing.do("export_datev", **period))["state"] == "done"
+        await until(lambda: marked(stage))
+    await backups.restore(backup)
+    async with stage.working():
+        await recover(stage, tmp_path)
+        again = await billing.do("export_datev", **period)
+        assert (again["state"], again["problem"]) == ("parked", "export_before_restore")
+        assert len(stage.sevdesk.sandbox.account.exports) == 1
+        later = await billing.do("export_datev", start_date="2099-01-01", end_date="2099-01-31")
+        assert later["problem"] != "export_before_restore"
+        await billing.retry(again["job_id"], "confirmed")
+        assert (await billing.ended(again["job_id"]))["state"] == "done"

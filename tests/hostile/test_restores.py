@@ -1,6 +1,7 @@
 """Backups of a busy run, taken at random moments and restored at others."""
 
 import random
+import sys
 
 import pytest
 from chaos.children import Nursery
@@ -30,6 +31,6 @@ async def test_restores_double_nothing(
             world = World(place, backups, random.Random(len(ways)))
             for way in ways:
                 report = await world.round(way, each)
-                print(f"\n{report}")
+                print(f"\n{report}", file=sys.stderr)
                 findings += report.findings
     assert findings == []

@@ -1,5 +1,7 @@
 """A hundred producers ask for the same fifty invoices, while workers are killed and Redis is emptied."""
 
+import sys
+
 import pytest
 from chaos.children import Nursery
 from chaos.lane import lane
@@ -23,7 +25,7 @@ async def test_crowd_leaves_one_of_each(
         storm, crowd = await rush(
             place, producers=producers, invoices=invoices, kills=kills, flushes=flushes, workers=4, seed=kills
         )
-    print(f"\n{producers} producers, {crowd.asked_again} jobs asked for again; {storm}")
+    print(f"\n{producers} producers, {crowd.asked_again} jobs asked for again; {storm}", file=sys.stderr)
     assert storm.flushes == flushes
     assert kills < 100 or storm.at_work > kills / 10, "the kills met nobody at work"
     assert storm.findings == []

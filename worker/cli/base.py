@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from io import TextIOWrapper
@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from typer.core import TyperGroup
 
 from worker.domain.postgres_url import read_postgres_url
-from worker.domain.visible import visible, visible_in_json
+from worker.domain.visible import visible, visible_in_json, visible_line
 from worker.env_file import UnreadableEnvFile
 from worker.settings import EvidenceSettings, Settings
 
@@ -117,7 +117,7 @@ def read_settings(which: type[AnySettings]) -> AnySettings:
 
 def fail(text: str, code: int = FAILED) -> NoReturn:
     """End the command with this sentence on standard error."""
-    typer.echo(visible(text), err=True)
+    typer.echo(visible_line(text), err=True)
     raise typer.Exit(code)
 
 
@@ -230,8 +230,13 @@ class Visibly:
             yield segment if segment.control else Segment(visible(segment.text), segment.style)
 
 
-def show(as_json: bool, value: Any, text: "RenderableType") -> None:
-    """Print `value` as JSON if `as_json`, else `text`. A string is not wrapped, so that ids and paths can be copied."""
+def show(as_json: bool, value: Any, text: "RenderableType | Sequence[str]") -> None:
+    """Print `value` as JSON if `as_json`, else `text`. A string is not wrapped, so that ids and paths can be copied.
+
+    Each string of several is one line, whatever it holds.
+    """
+    if isinstance(text, Sequence) and not isinstance(text, str):
+        text = "\n".join(map(visible_line, text))
     if as_json:
         typer.echo(dump(value))
     else:

@@ -40,7 +40,7 @@ def verify(
     keys, content = read_settings(EvidenceSettings).evidence_keys, _read(bundle)
     problems = evidence.verify(content, keys, seal)
     made = None if problems else maker(evidence.key_of(content), keys)
-    show(as_json, {"problems": problems, "maker": made}, "\n".join(problems) or f"Untouched. {made}")
+    show(as_json, {"problems": problems, "maker": made}, problems or [f"Untouched. {made}"])
     if problems:
         raise typer.Exit(MUST_ACT)
 

@@ -20,7 +20,7 @@ from worker.cli.base import (
     with_store,
 )
 from worker.cli.job_list import Code, KindOption, check_filters
-from worker.domain.visible import visible
+from worker.domain.visible import visible_line
 from worker.operator.following import follow, past_events, past_jobs
 from worker.operator.lookup import Found, resolve
 from worker.store import Store
@@ -40,7 +40,7 @@ def wait_for(job_ids: list[str], as_json: bool) -> list[Row]:
 
     def tell(sentence: str) -> None:
         if not as_json:
-            typer.echo(visible(sentence), err=True)
+            typer.echo(visible_line(sentence), err=True)
 
     async def all_of_them(store: Store) -> list[Row]:
         return [await follow(store, job_id, tell) for job_id in job_ids]
@@ -61,8 +61,8 @@ def result_of(job: Row) -> dict[str, Any]:
     return {name: job[name] for name in RESULT}
 
 
-def result_text(job: Row) -> str:
-    """A job's end in words."""
+def result_text(job: Row) -> list[str]:
+    """A job's end in words, line by line."""
     from worker.cli.tables import short_commands
 
     lines = [f"Job {job['job_id']} ({job['kind']}) is {job['state']}."]
@@ -70,7 +70,7 @@ def result_text(job: Row) -> str:
         lines += [f"  why   {job['error']}", f"  next  {short_commands(job['next_step'] or '-')}"]
     lines += [f"  {name}: {value if isinstance(value, str) else dump(value, indent=None)}"
               for name, value in (job["result"] or {}).items()]  # fmt: skip
-    return "\n".join(lines)
+    return lines
 
 
 @cli.command("test-connection", rich_help_panel=ACT)
@@ -83,7 +83,7 @@ def test_connection(wait: Wait = False, as_json: AsJson = False) -> None:
     checks = (job["result"] or {}).get("checks", [])
     lines = [f"{each['level']:<7} {each['name']}: " + " ".join(filter(None, (each["detail"], each["next_step"])))
              for each in checks]  # fmt: skip
-    show(as_json, result_of(job), "\n".join(lines) if checks else result_text(job))
+    show(as_json, result_of(job), lines if checks else result_text(job))
     end_as([job])
     if not (job["result"] or {}).get("connected") or any(each["level"] == "fail" for each in checks):
         raise typer.Exit(FAILED)
@@ -164,4 +164,4 @@ async def _print(store: Store, told: dict[str, Any], numbers: dict[str, str | No
     problem = f"({told['problem']})" if told.get("problem") else None
     job = f"job {short_id(str(told['job_id']))}" if told.get("job_id") else None
     words = (local_time(told["at"]), told.get("kind"), told.get("invoice_number"), what, problem, job)
-    console().print(visible(" ".join(str(word) for word in words if word)), soft_wrap=True)
+    console().print(visible_line(" ".join(str(word) for word in words if word)), soft_wrap=True)

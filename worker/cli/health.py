@@ -56,6 +56,6 @@ def health(
     checks = asyncio.run(health_checks(settings(), here=here, sync_within=sync_within))
     lines = [f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.detail}" for check in checks]
     healthy = all(check.ok for check in checks)
-    show(as_json, {"healthy": healthy, "checks": checks}, "\n".join(lines))
+    show(as_json, {"healthy": healthy, "checks": checks}, lines)
     if not healthy:
         raise typer.Exit(FAILED)

@@ -77,7 +77,7 @@ def why(
     answer = with_store(read)
     step = short_commands(answer.next_step)
     lines = (f"{answer.subject}: {answer.state}", f"  why   {answer.cause}", f"  next  {step}")
-    show(as_json, answer, "\n".join(lines))
+    show(as_json, answer, lines)
     if answer.needs_person:
         raise typer.Exit(MUST_ACT)
 

@@ -154,10 +154,10 @@ def retry(
     retried = with_store(unpark)
     lines = [f"Job {job_id} is requested again." for job_id in retried] or [wanted.none_parked]
     if not (wait and retried):
-        return show(as_json, {"retried": retried}, "\n".join(lines))
+        return show(as_json, {"retried": retried}, lines)
     ended = wait_for(retried, as_json)
     shown = {"retried": retried, "jobs": [result_of(job) for job in ended]}
-    show(as_json, shown, "\n".join(result_text(job) for job in ended))
+    show(as_json, shown, [line for job in ended for line in result_text(job)])
     end_as(ended)
 
 
@@ -197,7 +197,7 @@ def dismiss(
     show(
         as_json,
         {"dismissed": list(ended), "asking": asking, "drafts_left": drafts},
-        "\n".join(lines or [wanted.none_parked]),
+        lines or [wanted.none_parked],
     )
     if asking:
         raise typer.Exit(MUST_ACT)

@@ -36,4 +36,4 @@ def acknowledge(
 
     codes = with_store(close)
     text = f"Acknowledged: {', '.join(codes)}." if codes else f"Nothing is on record about {subject} to acknowledge."
-    show(as_json, {"acknowledged": codes}, text)
+    show(as_json, {"acknowledged": codes}, [text])

@@ -48,7 +48,7 @@ def files(invoice: Subject, save: SaveTo = None, as_json: AsJson = False, as_csv
     listed = [{**file, "saved_as": str(path)} for file, path in zip(found, saved, strict=True)] if save else found
     cells = [(f["kind"], f["filename"], f["bytes"], local_time(f["fetched_at"]), f["sha256"][:12]) for f in found]
     view = table(("kind", "file", "bytes", "fetched", "sha256"), cells) if found else "No file of it is stored."
-    show(as_json, listed, "\n".join(map(str, saved)) if saved else view)
+    show(as_json, listed, [*map(str, saved)] if saved else view)
 
 
 def _different(names: list[str], digests: list[str]) -> list[str]:
@@ -88,7 +88,7 @@ def exports(
     if as_csv:
         return print_csv(("kind", "text", "file", "line", "number", "note"), findings_of(found["report"]))
     shown = {**found, "saved_as": list(map(str, saved))} if save else found
-    show(as_json, shown, "\n".join(map(str, saved)) if saved else export_view(found))
+    show(as_json, shown, [*map(str, saved)] if saved else export_view(found))
 
 
 async def _save_export(store: Store, found: dict[str, Any], export_id: UUID, folder: Path) -> list[Path]:

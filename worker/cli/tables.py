@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from worker.domain.visible import visible_line
 from worker.operator.lookup import SHORT_ID
 
 # Columns of a screen on which a table fits with its sentences and whole ids.
@@ -26,7 +27,9 @@ def facts(*rows: tuple[str, str | Text]) -> Table:
     """One line per row: its name in bold, then its text."""
     grid = Table.grid(padding=(0, 2))
     for name, text in rows:
-        grid.add_row(Text(name, style="bold"), text)
+        shown = text.copy() if isinstance(text, Text) else Text(text)
+        shown.plain = visible_line(shown.plain)
+        grid.add_row(Text(name, style="bold"), shown)
     return grid
 
 
@@ -64,7 +67,10 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 def table(columns: Sequence[str], rows: Iterable[Iterable[object]], title: str | None = None) -> Table:
     """A table with column titles. None becomes "-"; long cells are wrapped, except job ids, which people copy."""
     made = FittingTable(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    made.names, made.cells = columns, [[NOTHING if cell is None else str(cell) for cell in cells] for cells in rows]
+    made.names, made.cells = (
+        columns,
+        [[NOTHING if cell is None else visible_line(str(cell)) for cell in cells] for cells in rows],
+    )
     for column in columns:
         made.add_column(column, overflow="fold", no_wrap=column in IDS)
     for cells in made.cells:

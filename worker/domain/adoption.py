@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from worker.domain.problems.problem_type import Actor, Lang, ProblemType, entry
 from worker.domain.problems.words import CODED, in_words
+from worker.domain.visible import visible_line
 
 AGAIN = "then: sevdesk-worker adopt."
 NOCHMAL = "dann: sevdesk-worker adopt."
@@ -100,7 +101,10 @@ class Finding:
         }
 
     def _shown(self, lang: Lang) -> dict[str, str]:
-        return {name: in_words(value, lang) if name in CODED else value for name, value in self.parameters.items()}
+        return {
+            name: in_words(value, lang) if name in CODED else visible_line(value)
+            for name, value in self.parameters.items()
+        }
 
 
 def finding(code: str, **parameters: object) -> Finding:

@@ -2,7 +2,9 @@
 
 How sevDesk sets its PDFs is not established, only that `filename` is the document's number (live, three peers). So that
 a number is not found proves nothing: its letters may be a picture, or in a font that nobody can read. What proves that
-it is another document is another number in the place of ours, and nothing else does.
+it is another document is another number in the place of ours, and nothing else does. A cancellation or credit note
+shows the invoice's number and total as well: it gives itself away by its own number, as the file's name or as what
+stands behind the word for it.
 """
 
 import atexit
@@ -29,8 +31,15 @@ MIN_DIGITS = 3
 _DASHES = str.maketrans(
     dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-") | dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff")
 )
+_LETTER = re.compile(r"[^\W\d_]")
 # What separates thousands; a space may also separate two columns. NFKC makes all kinds of space plain.
 _SEPARATORS = (re.compile(r"(?<=\d)[.,'\u2019](?=\d{3}(?!\d))"), re.compile(r"(?<=\d)[.,'\u2019 ](?=\d{3}(?!\d))"))
+# "Stornorechnung Nr. RE-1001 zur Rechnung Nr. RE-1000" (live, two peers), in the languages of sevDesk's documents.
+_CORRECTION = re.compile(
+    r"(?<!\w)(?:storno(?:rechnung)?|gutschrift|rechnungskorrektur|cancell?ation(?: invoice)?|credit note)"
+    r"(?:\s+(?:nr|no|nummer|number))?[.:]?\s+((?=[\w./-]*[^\W\d_])[\w./-]*\d[\w./-]*)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +66,52 @@ def shown(pdf: bytes, filename: str, number: str | None, gross: Decimal | None, 
         "gross_total": gross is None or _shows_amount(text, gross),
     }
     missing = tuple(name for name, is_there in found.items() if not is_there)
-    other = None if number is None or found["document_number"] else _other(text, filename, number, mentioned)
+    other = None
+    if number is not None:
+        ours = _close("\n".join([number, *mentioned]))
+        look = _correction if found["document_number"] else _other
+        other = look(text, _plain(filename).removesuffix(".pdf"), number, ours)
     return Shown(other, missing, base64.b64decode(read["xml"]) if read["xml"] else None)
 
 
-def _other(text: str, filename: str, number: str, mentioned: Iterable[str]) -> str | None:
-    """A number that looks as ours does but is another: the file's name, else one in the text.
+def _correction(text: str, stem: str, number: str, ours: str) -> str | None:
+    """The number of the document that it is, though it shows our number, too: such as the one that cancels ours.
 
-    Not one that our own texts have brought onto the document, and in the text none without letters.
+    The file's name (`stem`), if the text shows it as well, else what stands behind the word for such a document.
     """
-    parts = re.split(r"(\d+)", _plain(number))
-    if sum(map(len, parts[1::2])) < MIN_DIGITS:
+    named = _has_digits(stem) and (_LETTER.search(stem) or re.fullmatch(_form(number), stem))
+    if named and _close(number) not in _close(stem) and _shows_number(text, stem):
+        return stem
+    behind = (each.strip(".-/") for each in _CORRECTION.findall(text))
+    return next((each for each in behind if _has_digits(each) and _close(each) not in ours), None)
+
+
+def _other(text: str, stem: str, number: str, ours: str) -> str | None:
+    """A number that looks as ours does but is another: the file's name (`stem`), else one in the text.
+
+    Not one that our own texts (`ours`) have brought onto the document, and in the text none without letters.
+    """
+    if not _has_digits(number):
         return None
-    form = "".join(
-        rf"\d{{{max(1, len(part) - 1)},{len(part) + 1}}}" if part.isdigit() else re.escape(part) for part in parts
-    )
-    stem = _plain(filename).removesuffix(".pdf")
+    form = _form(number)
     if re.fullmatch(form, stem):
         return stem if _close(stem) != _close(number) else None
-    if not re.search(r"[^\W\d_]", number):
+    if not _LETTER.search(number):
         return None
-    ours = _close("\n".join(mentioned))
     candidates: list[str] = re.findall(rf"(?<![\w-]){form}(?![\w-])", text)
     return next((each for each in candidates if _close(each) not in ours), None)
+
+
+def _form(number: str) -> str:
+    """A pattern of numbers that look alike."""
+    parts = re.split(r"(\d+)", _plain(number))
+    return "".join(
+        rf"\d{{{max(1, len(part) - 1)},{len(part) + 1}}}" if part.isdigit() else re.escape(part) for part in parts
+    )
+
+
+def _has_digits(text: str) -> bool:
+    return sum(map(str.isdigit, text)) >= MIN_DIGITS
 
 
 def _shows_number(text: str, number: str) -> bool:

@@ -160,7 +160,8 @@ def _read_manifest(content: bytes) -> dict[str, Any]:
     if len(content) > _LARGEST_MANIFEST:
         raise ValueError("too large")
     manifest: dict[str, Any] = json.loads(content)
-    if manifest["format"] != FORMAT or _manifest_file(manifest) != content:
+    key_is_name = isinstance(manifest["key"], str | None)
+    if manifest["format"] != FORMAT or not key_is_name or _manifest_file(manifest) != content:
         raise ValueError("of another form")
     return manifest
 

@@ -101,7 +101,7 @@ class Export:
         if isinstance(earlier, Outcome):
             return earlier
         unsure = earlier is None and RESTORED not in job.confirmed
-        if unsure and await self.store.query("asked_before_restore", job_id=job.job_id):
+        if unsure and await self.store.query("asked_before_restore", job_id=job.job_id, end_date=end):
             return Parked(problem(RESTORED, period=f"{start.isoformat()}/{end.isoformat()}"))
         order = {name: row[name] for name in ORDER}
         values: tuple[Any, ...] = tuple(order.values())

@@ -8,10 +8,11 @@ import structlog
 from worker.maintenance.agreement import Agreement
 from worker.maintenance.maintenance import Maintenance
 from worker.maintenance.restore_watch import RestoreWatch
+from worker.maintenance.standby import Standby
 from worker.observability.outage import Outage
 from worker.queue.claims import ClaimLoop
 from worker.queue.loop import survived, wait_for
-from worker.store import LockSession
+from worker.store import LEADER, LockSession
 
 log = structlog.get_logger()
 
@@ -30,10 +31,11 @@ class Leadership:
         maintenance: Maintenance,
         restores: RestoreWatch,
         agreement: Agreement,
+        standby: Standby,
         postgres: Outage,
     ) -> None:
         self._locks, self._claims, self._maintenance, self._postgres = locks, claims, maintenance, postgres
-        self._restores, self._agreement = restores, agreement
+        self._restores, self._agreement, self._standby = restores, agreement, standby
         self.lost = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -53,7 +55,10 @@ class Leadership:
                         await self._restores.check()
                     async with survived("maintenance", self._postgres):  # whoever cannot register may lead all the same
                         await self._agreement.register()
-                    if await self._locks.lead() and (self._task is None or self._task.done()):
+                    if await self._standby.look():
+                        await self._step_down()
+                        await self._locks.release(LEADER)
+                    elif await self._locks.lead() and (self._task is None or self._task.done()):
                         log.info("leader.elected")
                         self._task = asyncio.create_task(self._maintenance.run())
                     await wait_for(self.lost, LEAD_SECONDS)

@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from worker.domain.visible import visible
+from worker.domain.visible import visible, visible_line
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
@@ -60,9 +60,15 @@ def _crashed(kind: type[BaseException], error: BaseException | None, trace: Trac
 
 
 def _make_visible(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Texts from outside must not give the terminal orders; JSON escapes them anyway. Fields without a value go."""
+    """Texts from outside must not give the terminal orders, nor pass for a line of their own; JSON escapes them anyway.
+
+    Fields without a value go. A traceback has lines, and no text from outside.
+    """
     given = {name: value for name, value in fields.items() if value is not None}
-    return {name: visible(value) if isinstance(value, str) else value for name, value in given.items()}
+    ways = {"exception": visible}
+    return {
+        name: ways.get(name, visible_line)(value) if isinstance(value, str) else value for name, value in given.items()
+    }
 
 
 def set_up(level: str = "INFO", style: str = "json") -> None:

@@ -51,11 +51,12 @@ class ClaimLoop:
         self._wake = asyncio.Event()
         self._claiming = asyncio.Lock()
         self._accepting = True
+        self.standby = False  # another worker is to start the jobs
 
     @property
     def free_slots(self) -> int:
         """How many more jobs this process would start now."""
-        return self._slots - len(self.tasks) if self._accepting else 0
+        return self._slots - len(self.tasks) if self._accepting and not self.standby else 0
 
     def wake(self) -> None:
         """Claim again: a job may have become ready."""

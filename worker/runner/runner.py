@@ -44,6 +44,8 @@ from worker.store import (
     CONFLICTS,
     CONNECTION_LOST,
     NO_ROOM,
+    OUTAGES,
+    REFUSED,
     STATEMENT_TIMEOUT,
     TOO_SLOW,
     InvoiceChanged,
@@ -110,7 +112,7 @@ class Runner:
             try:
                 await self.store.query("clock")
                 return
-            except CONNECTION_LOST:
+            except OUTAGES:
                 await asyncio.sleep(1.0)
 
     async def _attempt(self, job: Job) -> None:
@@ -153,6 +155,9 @@ class Runner:
             return outcome_of(error)
         except (*CONNECTION_LOST, *NO_ROOM) as error:
             return NotYet(NO_ROOM_WAIT, problem("no_room", where=self._without_room(error), error=type(error).__name__))
+        except REFUSED as error:
+            self._postgres.began(error)
+            return Retry(problem("unexpected_error", error=type(error).__name__))
         except TOO_SLOW:
             return Retry(problem("database_slow", seconds=STATEMENT_TIMEOUT))
         except CONFLICTS:
@@ -296,11 +301,14 @@ class Runner:
         )
 
     async def _has_room(self, recording: Awaitable[None]) -> bool:
-        """False if there is no room for what is to be recorded."""
+        """False if there is no room for what is to be recorded, or Postgres refuses to record it."""
         try:
             await recording
         except (*CONNECTION_LOST, *NO_ROOM) as error:
             self._without_room(error)
+            return False
+        except REFUSED as error:
+            self._postgres.began(error)
             return False
         return True
 

@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Mapping
 from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
@@ -19,7 +20,9 @@ def open_http(proxies: Mapping[str, str], *, seconds: float, connections: int = 
     # write, the write is in quarantine. HTTP/1.1 for the same reason: one broken HTTP/2 connection would leave the
     # outcome of every write on it unknown.
     limits = httpx.Limits(max_connections=connections, keepalive_expiry=KEEPALIVE_SECONDS)
-    return httpx.AsyncClient(transport=_ByProxy(proxies, limits), timeout=seconds, trust_env=False)
+    # No cookie is kept: the token says who calls, and a server that sets many would soon refuse our long headers.
+    cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    return httpx.AsyncClient(transport=_ByProxy(proxies, limits), timeout=seconds, trust_env=False, cookies=cookies)
 
 
 class _ByProxy(httpx.AsyncBaseTransport):

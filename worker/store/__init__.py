@@ -7,20 +7,23 @@ from worker.store.connection import (
     MIGRATION_MISSING,
     NO_ROOM,
     OUTAGES,
+    REFUSED,
     STATEMENT_TIMEOUT,
     TOO_SLOW,
     WRONG_URL,
 )
-from worker.store.locks import LockSession
+from worker.store.locks import LEADER, LockSession
 from worker.store.pool import InvoiceChanged, NoOpenQuestion, Store
 from worker.store.pooler import PooledLocks, require_session_locks
 
 __all__ = [
     "CONFLICTS",
     "CONNECTION_LOST",
+    "LEADER",
     "MIGRATION_MISSING",
     "NO_ROOM",
     "OUTAGES",
+    "REFUSED",
     "STATEMENT_TIMEOUT",
     "TOO_SLOW",
     "WRONG_URL",

@@ -20,8 +20,8 @@ _SOCKET_OPTIONS = {
     "keepalives_count": "TCP_KEEPCNT",
     "tcp_user_timeout": "TCP_USER_TIMEOUT",
 }
-# SQLSTATE classes: connection, authorization, no such database, lack of room, ended by an operator, its disk.
-_ABOUT_SESSION = ("08", "28", "3D", "53", "57", "58")
+# SQLSTATE classes: connection, authorization, no such database, lack of room, closed, ended by an operator, its disk.
+_ABOUT_SESSION = ("08", "28", "3D", "53", "55", "57", "58")
 # A missing right names the table only.
 _SAID = ("42501",)
 

@@ -77,8 +77,17 @@ MIGRATION_MISSING = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, 
 # Postgres answers, but lacks room for what it was asked: a full disk, memory, a limit of its own, a disk that fails. Or
 # this process lacks memory.
 NO_ROOM = (asyncpg.InsufficientResourcesError, asyncpg.PostgresIOError, MemoryError)
+# Postgres answers, but has no session for the worker, or not what it needs: its database was dropped, renamed or
+# closed, its role lost its login, its password or a right.
+REFUSED = (
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.InsufficientPrivilegeError,
+    *MIGRATION_MISSING,
+)
 # What the worker's own loops wait out.
-OUTAGES = (*CONNECTION_LOST, *NO_ROOM, *MIGRATION_MISSING)
+OUTAGES = (*CONNECTION_LOST, *NO_ROOM, *REFUSED)
 # The statement took longer than STATEMENT_TIMEOUT, or somebody cancelled it.
 TOO_SLOW = (asyncpg.QueryCanceledError,)
 # Another transaction got in its way; nothing was changed.

@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import structlog
 
-from worker.store.connection import CONNECTION_LOST, run_statement
+from worker.store.connection import CONNECTION_LOST, REFUSED, run_statement
 
 log = structlog.get_logger()
 
@@ -73,7 +73,7 @@ class Notifications:
                 channels=[channel for channel, _ in batch],
                 payloads=[payload for _, payload in batch],
             )
-        except CONNECTION_LOST:
+        except (*CONNECTION_LOST, *REFUSED):
             self._new.set()
             return
         except asyncpg.PostgresError as error:

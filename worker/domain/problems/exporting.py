@@ -27,12 +27,12 @@ ENTRIES = (
           "In sevDesk unter Exporte nachsehen, dann antworten: sevdesk-worker retry {job} --as done oder "
           "sevdesk-worker retry {job} --as not-done."),
     entry("export_before_restore", Actor.OPERATOR,
-          "The export of {period} was asked for before the database was restored from a backup: sevDesk may have made "
-          "it already.",
+          "The export of {period} may have been asked for before the database was restored from a backup: sevDesk may "
+          "have made it already.",
           "Look under exports in sevDesk. If it is not there, or another one does no harm: sevdesk-worker retry {job} "
           "--as confirmed; else: sevdesk-worker dismiss {job}.",
-          "Der Export für {period} wurde angefordert, bevor die Datenbank aus einer Sicherung wiederhergestellt wurde: "
-          "sevDesk hat ihn vielleicht schon erstellt.",
+          "Der Export für {period} wurde vielleicht angefordert, bevor die Datenbank aus einer Sicherung "
+          "wiederhergestellt wurde: sevDesk hat ihn vielleicht schon erstellt.",
           "In sevDesk unter Exporte nachsehen. Ist er nicht da, oder schadet ein weiterer nicht: sevdesk-worker retry "
           "{job} --as confirmed; sonst: sevdesk-worker dismiss {job}.", confirmable=True),
     entry("export_job_id_lost", Actor.ACCOUNTANT,

@@ -21,6 +21,7 @@ from worker.domain.problems import (
 )
 from worker.domain.problems.problem_type import Lang, ProblemType
 from worker.domain.problems.words import CODED, PERCENTAGES, in_words, with_commas
+from worker.domain.visible import visible_line
 
 CATALOGUE: Mapping[str, ProblemType] = {
     entry.code: entry
@@ -72,7 +73,10 @@ class Problem:
 
     def _shown(self, lang: Lang) -> dict[str, str]:
         """The parameters as the sentences show them."""
-        shown = {name: in_words(value, lang) if name in CODED else value for name, value in self.parameters.items()}
+        shown = {
+            name: in_words(value, lang) if name in CODED else visible_line(value)
+            for name, value in self.parameters.items()
+        }
         if lang == "de":
             shown |= {name: with_commas(shown[name]) for name in PERCENTAGES & shown.keys()}
         return shown
