@@ -123,7 +123,15 @@ async def look_published(context: StepContext, account: SevdeskAccount) -> StepR
         case SyncStatus.CANCELLED:
             return StepResult(stop=Rejected(problem("invoice_cancelled", number=number)))
         case _:
-            return StepResult(stop=Parked(problem("invoice_not_published", number=number)))
+            return StepResult(stop=not_published(context))
+
+
+def not_published(context: StepContext) -> Parked:
+    """Somebody has to ask for it, or to mend what keeps the job that was asked to."""
+    number, other = context.invoice.number, context.publication_parked
+    if other is None:
+        return Parked(problem("invoice_not_published", number=number))
+    return Parked(problem("publication_parked", number=number, other_job=other))
 
 
 async def look_sendable(context: StepContext, account: SevdeskAccount) -> StepResult:

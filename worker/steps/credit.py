@@ -43,6 +43,7 @@ from worker.domain.money import rounding_faults
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.payloads import CreditInvoice
 from worker.domain.problems import Problem, problem
+from worker.steps.check import not_published
 from worker.steps.credit_note import (
     by_hand,
     credit_notes_of,
@@ -68,7 +69,7 @@ HEADER = "Rechnungskorrektur zur Rechnung {number}"
 async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
     """Save the draft if sevDesk has none with our marker; delete a wrong one; finish a right one; record a finished."""
     if context.document is None:
-        return StepResult(stop=_not_published(context), outcome=WriteOutcome.UNKNOWN)
+        return StepResult(stop=not_published(context), outcome=WriteOutcome.UNKNOWN)
     marker = marker_of(context.invoice.number, context.job_id)
     notes = await credit_notes_of(_content(context)["contact_id"], account)
     recorded = _on_record(context)
@@ -181,7 +182,7 @@ def _why_not(
     if (gone := _not_creditable(context)) is not None:
         return gone
     if remote is None or remote.status == DRAFT:
-        return _not_published(context)
+        return not_published(context)
     if not isinstance(credit, Credit):
         return Rejected(credit)
     if advance := none_for_advances(number, remote.invoice_type):
@@ -205,11 +206,7 @@ def _not_creditable(context: StepContext) -> Parked | Rejected | None:
     by_person = handback.cancelled_at is not None or handback.document_status is DocumentStatus.CANCELLED
     if by_person or handback.sync_status is SyncStatus.CANCELLED:
         return Rejected(problem("invoice_cancelled", number=context.invoice.number))
-    return None if context.handback.sync_status is SyncStatus.SYNCED else _not_published(context)
-
-
-def _not_published(context: StepContext) -> Parked:
-    return Parked(problem("invoice_not_published", number=context.invoice.number))
+    return None if context.handback.sync_status is SyncStatus.SYNCED else not_published(context)
 
 
 def _differ(context: StepContext, note: CreditNote, asked: Credit | Problem) -> Parked:
