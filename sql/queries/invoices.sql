@@ -35,6 +35,9 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
        (SELECT extract(epoch FROM clock_timestamp() - m.first_seen_at)::float8 FROM sevdesk_missing m
         WHERE m.invoice_id = i.id AND m.external_id = i.external_id) AS missing_for,
        o.restored,
+       (SELECT p.job_id FROM sevdesk_jobs p
+        WHERE p.invoice_id = i.id AND p.kind = 'publish_invoice' AND p.state = 'parked'
+        ORDER BY p.seq DESC LIMIT 1) AS publication_parked,
        -- What was only found does not count: it may be another mail than the one that sevDesk shows by now.
        (SELECT max(e.created_at) FROM billing_invoice_event_log e
         WHERE e.invoice_id = i.id AND e.event_type IN ('mailed', 'marked_sent', 'sent_by_hand', 'mail_bounced')

@@ -96,8 +96,20 @@ WHERE e.status IN ('accepted_with_findings', 'refused') AND e.acknowledged_at IS
 ORDER BY e.created_at DESC LIMIT 1;
 
 -- name: acknowledge_export$
-UPDATE sevdesk_datev_exports
-SET acknowledged_at = clock_timestamp(), acknowledged_by = :by, acknowledged_reason = :reason
-WHERE export_id = sevdesk_uuid_or_null_v1(:subject) AND status IN ('accepted_with_findings', 'refused')
-  AND acknowledged_at IS NULL
-RETURNING export_id;
+-- With it, what the exports of its period have said of single invoices.
+WITH export AS (
+    UPDATE sevdesk_datev_exports
+    SET acknowledged_at = clock_timestamp(), acknowledged_by = :by::text, acknowledged_reason = :reason::text
+    WHERE export_id = :export_id AND status IN ('accepted_with_findings', 'refused') AND acknowledged_at IS NULL
+    RETURNING export_id, start_date || '/' || end_date AS period
+), closed AS (
+    UPDATE sevdesk_notices n SET closed_at = clock_timestamp() FROM export e
+    WHERE n.code = 'export_finding' AND n.closed_at IS NULL AND n.parameters ->> 'period' = e.period
+    RETURNING n.invoice_id
+), logged AS (
+    INSERT INTO billing_invoice_event_log (invoice_id, event_type, payload)
+    SELECT invoice_id, 'acknowledged',
+           jsonb_build_object('codes', jsonb_build_array('export_finding'), 'by', :by::text, 'reason', :reason::text)
+    FROM closed
+)
+SELECT export_id FROM export;

@@ -186,6 +186,8 @@ SELECT i.id, i.invoice_number, i.document_kind, i.document_status, i.claim_statu
        (SELECT coalesce(e.payload ->> 'channel', e.event_type) FROM billing_invoice_event_log e
         WHERE e.invoice_id = i.id AND e.event_type IN ('drafted', 'mailed', 'marked_sent', 'sent_by_hand', 'mail_bounced')
         ORDER BY e.created_at DESC LIMIT 1) AS sending,
+       (SELECT extract(epoch FROM clock_timestamp() - m.first_seen_at)::float8 FROM sevdesk_missing m
+        WHERE m.invoice_id = i.id AND m.external_id = i.external_id) AS missing_for,
        NOT sevdesk_publishes_v1(c.publish_only, d.deal_type, i.invoice_number) AS left_to_other
 FROM billing_invoices i CROSS JOIN sevdesk_config c LEFT JOIN deals d ON d.id = i.deal_id
 WHERE i.id = :invoice_id;

@@ -231,6 +231,14 @@ async def deleted(stage: Stage) -> UUID:
     return invoice
 
 
+@situation("A payment sync did not find it in sevDesk", drift="existence", worker={"gone_after": 600.0})
+async def deleted_at_a_first_look(stage: Stage) -> UUID:
+    invoice = await mailed(stage)
+    await in_sevdesk(stage, invoice, "delete")
+    await done(stage, "sync_payments", full=True)
+    return invoice
+
+
 @situation("nobody has asked to mail it")
 async def deleted_and_published_again(stage: Stage) -> UUID:
     invoice = await deleted(stage)

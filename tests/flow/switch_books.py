@@ -72,7 +72,7 @@ class Expected:
         ):
             there = name in self.published
             told[f"{name}: publish"] = DONE if there else ("parked", code, named)
-            told[f"{name}: send"] = DONE if there else ("parked", "invoice_not_published", {})
+            told[f"{name}: send"] = DONE if there else ("parked", "publication_parked", {})
             told[f"{name}: cancel"] = DONE
         return told
 

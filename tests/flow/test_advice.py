@@ -17,6 +17,7 @@ from worker.domain.problems import CATALOGUE
 
 # Codes whose advice offers ways to choose from, and which one is taken here: words of its command.
 CHOICES = {
+    "foreign_payment_unclear": "dismiss",
     "mass_change": "--as confirmed",
     "not_our_document": "--as confirmed",
     "recipient_changed": "--as confirmed",

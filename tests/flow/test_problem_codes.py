@@ -57,6 +57,8 @@ def assert_row_says_it(job: Any, found: Problem) -> None:
     retried = job["state"] == "waiting" and job["retries"] > 0
     assert job["next_step"] == (TRIED_AGAIN["en"] if retried else found.next_step(job=job["job_id"]))
     assert job["state"] in (STATES if found.code not in WAITING and not retried else {"waiting", "queued"})
+    if job["state"] == "parked":  # else it would lie there for ever
+        assert re.search("sevdesk-worker (retry|dismiss|enqueue) ", job["next_step"])
     if job["state"] == "rejected":
         assert f"retry {job['job_id']}" not in job["next_step"]
 

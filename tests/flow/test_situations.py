@@ -107,11 +107,14 @@ async def test_commands_exit_alike(stage: Stage, tmp_path: Any) -> None:
 
 
 async def test_export_is_acknowledged(stage: Stage, tmp_path: Any) -> None:
-    """`status` names the export until a person has dealt with it."""
+    """`status` names the export until a person has dealt with it; what it said of single invoices ends with it."""
     operator = Operator(stage.settings, tmp_path)
     async with stage.working():
         invoice = await SITUATIONS["export_with_findings"].provoke(stage)
         export_id = str((await operator.json("status", code=3))["export"]["export_id"])
-        for subject in (export_id, str(invoice)):
-            assert (await operator.json("acknowledge", subject, "--reason", "TEXT"))["acknowledged"]
+        short = export_id[:8]  # as the table of exports shows it
+        assert (await operator.run("exports"))[1].count(short) == 1
+        assert (await operator.json("acknowledge", short, "--reason", "TEXT"))["acknowledged"]
         assert (await operator.json("status"))["export"] is None
+        assert (await operator.run("acknowledge", export_id, "--reason", "TEXT"))[0] == 1
+    assert (await stage.billing.event(invoice, "acknowledged"))["codes"] == ["export_finding"]

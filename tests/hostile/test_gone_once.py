@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from flow.books import calls, control, forget_calls, order_fault, until
+from flow.mending import commands
 from flow.operators import Operator
 from flow.stage import Stage
 
@@ -172,3 +173,25 @@ async def test_mail_in_doubt_asks_nobody_at_once(stage: Stage) -> None:
         await stage.hasten(job)
         assert (await stage.billing.ended(job))["state"] == "done"
     assert (await stage.billing.event(invoice, "mailed"))["how"] == "found_sent"
+
+
+async def test_advice_replaces_what_is_gone(stage: Stage, tmp_path: Path) -> None:
+    """As `reconcile` says, its commands as they stand: the publication waits for the second look."""
+    operator = Operator(stage.settings, tmp_path)
+    async with stage.working(**PATIENT):
+        invoice = await stage.published()
+        before = await stage.billing.row(invoice)
+        await hide(stage, invoice)
+        [found] = (await operator.json("reconcile", code=3))["findings"]
+        sync, publish, _ = commands(found["next_step"])
+        for command in (sync, publish):
+            code, said, problem = await operator.run(*command)
+            assert code == 0, problem
+        job_id = said.strip()
+        await stage.seen(job_id, "missing_in_sevdesk")
+        await time_passes(stage)
+        await until(lambda: parked(stage, invoice))
+        await stage.billing.make_due(job_id)
+        assert (await stage.billing.ended(job_id))["state"] == "done"
+    after = await stage.billing.row(invoice)
+    assert after["accounting_sync_status"] == "synced" and after["external_id"] != before["external_id"]

@@ -26,6 +26,7 @@ INVOICE: Mapping[str, Any] = {
     "id": "i1", "invoice_number": "INV-1", "document_status": "sent", "accounting_sync_status": "synced",
     "claim_status": "open", "external_invoice_number": "RE-1", "currency": "EUR",
     "paid_amount": Decimal(0), "gross_amount": Decimal(119), "sending": "mailed", "external_id": "7",
+    "missing_for": None,
 }  # fmt: skip
 
 
@@ -212,3 +213,29 @@ def test_unasked_step_asks_first() -> None:
     said = unasked_step(old, "N.1")
     assert "invoice_id=N.1, and when that is parked, sevdesk-worker retry N.1 --as confirmed." in said
     assert said.count("retry") == 1
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        {"state": "queued", "due_for": 99.0},
+        {"state": "waiting", "again_in": 5.0, "problem": "contact_busy"},
+        {"state": "requested", "again_in": 5.0},
+    ],
+)
+def test_silent_leader_holds_what_waits(job: dict[str, Any]) -> None:
+    """`status` names it, so `why` does not say that all goes on by itself, or that slots are taken."""
+    answer = diagnose(situation(job, silent_leader="The leader w1 has been silent for 30 s."))
+    assert answer.needs_person and "The leader w1 has been silent" in answer.cause
+    assert answer.next_step.startswith("End that process")
+    assert not diagnose(situation(job)).needs_person
+
+
+def test_first_look_that_found_nothing_is_told() -> None:
+    """Nothing is to be done, but it is not concealed; a state that wants a person goes first."""
+    missing = situation(invoice=INVOICE | {"missing_for": 60.0}, gone_after=900.0)
+    answer = diagnose(missing)
+    assert "did not find it in sevDesk 60 s ago; a second look in 14 min decides." in answer.cause
+    assert not answer.needs_person and answer.next_step.startswith("Nothing to do")
+    withdrawn = situation(invoice=INVOICE | {"missing_for": 60.0, "document_status": "draft"}, gone_after=900.0)
+    assert "second look" not in diagnose(withdrawn).cause

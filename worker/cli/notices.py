@@ -6,7 +6,7 @@ import typer
 
 from worker.cli.base import ACT, USAGE, AsJson, cli, fail, show, with_store
 from worker.cli.jobs import login_name
-from worker.operator.lookup import resolve
+from worker.operator.lookup import resolve, resolve_export
 from worker.store import Store
 
 
@@ -29,8 +29,8 @@ def acknowledge(
         if found is not None and found.invoice_id is not None:
             closed = await store.query("acknowledge_notices", invoice_id=found.invoice_id, **about)
             return [row["code"] for row in closed]
-        readable = subject == subject.encode(errors="ignore").decode()
-        if not readable or not await store.query("acknowledge_export", subject=subject, **about):
+        export_id = await resolve_export(store, subject)
+        if export_id is None or not await store.query("acknowledge_export", export_id=export_id, **about):
             fail(f"No invoice, and no export with findings, has the number or id {subject!r}.")
         return ["export_with_findings"]
 

@@ -8,13 +8,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from worker.cli.tables import facts, table
+from worker.cli.tables import Sentence, facts, short_id, table
 from worker.domain.agreement import NEXT_STEP, Contradiction, Registered, versions
 from worker.domain.ledger import ENDED, JobState
 from worker.domain.notices import cause_of, next_step_of
-from worker.domain.schedule import MISSED_SYNCS
 from worker.gate.budget import SLOW_SHARE
-from worker.operator.diagnosis import duration
+from worker.operator.advice import LEADER_STEP
+from worker.operator.diagnosis import duration, sync_is_late
 from worker.operator.health import other_account_seen, restored
 from worker.operator.leader import silent_leader
 from worker.operator.rows import (
@@ -77,7 +77,7 @@ def status_view(status: Status) -> RenderableType:
             ("oldest waiting", _oldest(status["oldest_waiting"])),
             ("workers", _workers(status["redis"], status["workers"])),
             *(("settings", Text(f"{each.sentence()} {NEXT_STEP}", "red")) for each in status["contradictions"]),
-            *([("leader", Text(silent, "red"))] if (silent := silent_leader(status["leader"])) else []),
+            *_silent(status["leader"]),
             ("sevDesk", _sevdesk(status["account"], status["redis"], len(status["workers"]))),
             ("payment sync", _sync(status["account"])),
             *_publishes_only(status["account"]),
@@ -96,14 +96,16 @@ def status_view(status: Status) -> RenderableType:
     if status["newest_notices"]:
         rows = [_notice(row) for row in status["newest_notices"]]
         title = f"to look at ({sum(status['notices'].values())}), newest first"
-        parts.append(table(("since", "invoice", "what", "next step"), rows, title))
+        parts.append(table(("since", "invoice", "why", "next step"), rows, title))
     return Group(*parts)
 
 
 def needs_person(status: Status) -> bool:
-    """True if a job is parked, something is noticed, sevDesk refuses the token, or jobs wait and no worker runs.
+    """True if a job is parked, something is noticed, or nothing goes on until somebody acts.
 
-    Also if Redis does not answer, where new jobs wait, or workers contradict each other.
+    That is: sevDesk refuses the token, workers have none, or one of another account; payment syncs do not come; jobs
+    wait and no worker runs, or none that leads; Redis does not answer, where new jobs wait; workers contradict each
+    other; the database was restored.
     """
     redis, account = status["redis"], status["account"]
     unfinished = sum(status["jobs"].values()) + (redis["in_inbox"] or 0)
@@ -111,7 +113,15 @@ def needs_person(status: Status) -> bool:
     refused = health is not None and health.refused_for is not None
     seen = status["jobs"].get("parked") or status["notices"] or status["export"]
     wrong = refused or other_account_seen(account) or status["contradictions"] or not redis["reachable"]
-    return bool(seen or wrong or (unfinished and not status["workers"]))
+    unled = silent_leader(status["leader"]) or (status["workers"] and not account["token_configured"])
+    late = account["token_configured"] and sync_is_late(account)
+    return bool(seen or wrong or unled or late or restored(account) or (unfinished and not status["workers"]))
+
+
+def _silent(leader: Row | None) -> list[tuple[str, Text]]:
+    """A line if the leader is silent."""
+    silent = silent_leader(leader)
+    return [] if silent is None else [("leader", Text(f"{silent} {LEADER_STEP}", "red"))]
 
 
 def _publishes_only(account: AccountStatus) -> list[tuple[str, Text]]:
@@ -133,13 +143,15 @@ def _notice(row: NoticeRow) -> tuple[str, str, str, str]:
     return duration(row["seconds"]), row["invoice_number"], cause_of(*about, row["currency"]), next_step_of(*about)
 
 
-def _export(export: ExportFindingsRow | None) -> Text:
+def _export(export: ExportFindingsRow | None) -> Sentence:
     if export is None:
-        return Text("no open findings")
-    what = f"{export['start_date']} to {export['end_date']}: {export['status']}, {export['findings']} findings"
+        return Sentence("no open findings")
+    counted = f"{export['findings']} finding{'' if export['findings'] == 1 else 's'}"
+    what = f"{export['start_date']} to {export['end_date']}: {export['status']}, {counted}"
     again = f"start_date={export['start_date']} end_date={export['end_date']}"
     step = f"correct the postings in sevDesk, then: sevdesk-worker enqueue export_datev {again}; if they are right: "
-    return Text(f"{what}; {step}sevdesk-worker acknowledge {export['export_id']} --reason TEXT", "yellow")
+    end = f"sevdesk-worker acknowledge {short_id(str(export['export_id']))} --reason TEXT"
+    return Sentence(f"{what}; {step}{end}", "yellow")
 
 
 def _queue(jobs: Mapping[str, int], in_inbox: int | None) -> Text:
@@ -158,7 +170,7 @@ def _oldest(job: WaitingJobRow | None) -> str:
     if job is None:
         return "none"
     about = f" for {job['invoice_number']}" if job["invoice_number"] else ""
-    return f"{duration(job['seconds'])}: {job['kind']}{about}, {job['state']}"
+    return f"{duration(job['seconds'])}: {job['kind']}{about}, {job['state']} (job {short_id(job['job_id'])})"
 
 
 def _on_record(about: Row) -> str:
@@ -206,8 +218,9 @@ def _sync(account: AccountStatus) -> Text:
     minutes = account["payment_sync_interval_minutes"]
     if account["last_sync_at"] is None:
         return Text(f"never yet, every {minutes} min")
-    late = (account["sync_age"] or 0) > 60 * minutes * MISSED_SYNCS
-    return Text(f"{duration(account['sync_age'])} ago, every {minutes} min", "yellow" if late else "")
+    late = account["token_configured"] and sync_is_late(account)
+    step = ". Look for its jobs: sevdesk-worker jobs --kind sync_payments" if late else ""
+    return Text(f"{duration(account['sync_age'])} ago, every {minutes} min{step}", "yellow" if late else "")
 
 
 def _drift(last: ReconciliationRow | None) -> Text:

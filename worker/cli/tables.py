@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -20,17 +21,23 @@ WIDE = 160
 # Columns that hold sentences, and those that hold ids of jobs and exports.
 SENTENCES, IDS = frozenset({"why", "next step", "cause", "detail", "text"}), frozenset({"job", "export"})
 NOTHING = "-"
+# A command in a sentence: up to a word that ends with a mark, or to the next "or".
+COMMAND = r"sevdesk-worker(?: (?!or |and )\S*[^\s.,;:)](?=\s|$))*(?: (?!or |and )\S+[.,;:)](?=\s|$))?"
 GENERATED = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # ids that a program made
 
 
-def facts(*rows: tuple[str, str | Text]) -> Table:
+def facts(*rows: tuple[str, RenderableType]) -> Table:
     """One line per row: its name in bold, then its text."""
     grid = Table.grid(padding=(0, 2))
     for name, text in rows:
-        shown = text.copy() if isinstance(text, Text) else Text(text)
-        shown.plain = visible_line(shown.plain)
-        grid.add_row(Text(name, style="bold"), shown)
+        grid.add_row(Text(name, style="bold"), _in_one_line(text) if isinstance(text, str | Text) else text)
     return grid
+
+
+def _in_one_line(text: str | Text) -> Text:
+    shown = text.copy() if isinstance(text, Text) else Text(text)
+    shown.plain = visible_line(shown.plain)
+    return shown
 
 
 class FittingTable(Table):
@@ -55,8 +62,33 @@ class FittingTable(Table):
             yield Text(_line(row, widths), overflow="fold")
             for place, name in enumerate(self.names):
                 if name in SENTENCES and cells[place] != NOTHING:
-                    yield Padding(Text(f"{name}: {short_commands(cells[place])}", overflow="fold"), (0, 0, 0, 2))
+                    yield Padding(Sentence(f"{name}: {short_commands(cells[place])}"), (0, 0, 0, 2))
         yield ""
+
+
+class Sentence:
+    """Text whose commands stand on one line, where they fit on one, so that they can be copied as they are."""
+
+    def __init__(self, text: str, style: str = "") -> None:
+        self.text, self.style = visible_line(text), style
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Text("\n".join(unbroken(self.text, options.max_width)), self.style, overflow="fold")
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement.get(console, options, Text(self.text))
+
+
+def unbroken(text: str, width: int) -> list[str]:
+    """Lines of at most `width` cells, except for longer words; a command that fits on a line is not broken."""
+    lines, line = list[str](), ""
+    for found in re.finditer(rf"{COMMAND}|\S+", text):
+        part = found[0]
+        if line and cell_len(line) + 1 + cell_len(part) > width:
+            lines, line = [*lines, line], part
+        else:
+            line = f"{line} {part}" if line else part
+    return [*lines, line]
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -316,9 +316,9 @@ def _write_pdfs(invoices: list[InvoiceOutcome], folder: Path) -> int:
 
 def _keep_running(console: DemoConsole, worker: DemoProcess, settings: dict[str, str]) -> None:
     """Returns after Ctrl-C. Raises `DemoError` when the worker ends."""
-    names = ("DATABASE_URL", "REDIS_URL", "SEVDESK_BASE_URL", "SEVDESK_API_TOKEN")
-    addresses = "\n".join(f"export {name}={settings[name]}" for name in names)
-    console.text(f"\n  Everything keeps running; Ctrl-C ends it. For another terminal:\n\n{addresses}\n{KEPT}")
+    # All of them, for a second worker must not contradict the first.
+    exported = "\n".join(f"export {name}={value}" for name, value in settings.items() if value)
+    console.text(f"\n  Everything keeps running; Ctrl-C ends it. For another terminal:\n\n{exported}\n{KEPT}")
     try:
         while True:
             time.sleep(1)

@@ -54,7 +54,7 @@ NOTICES: Mapping[str, NoticeType] = {
         f"Send it: {SEND}. If the recipient has it already: {SEND} channel=portal.",
     ),
     "refund_due": NoticeType(
-        "It is reversed by {document}, and {paid} {currency} must be paid back.",
+        "It is credited or cancelled by {document}, and {paid} {currency} must be paid back.",
         f"Pay the money back or set it off in sevDesk, {ACKNOWLEDGE}",
     ),
     "credit_draft_left": NoticeType(
@@ -67,7 +67,7 @@ NOTICES: Mapping[str, NoticeType] = {
     ),
     "drift": NoticeType("The last reconcile found: {findings}.", "{step} Then: sevdesk-worker reconcile."),
     "export_finding": NoticeType(
-        "The DATEV export of {period} says of it: {findings}.",
+        "The DATEV export of {start_date} to {end_date} says of it: {findings}",
         "Correct the postings in sevDesk, then export the period again: sevdesk-worker enqueue export_datev "
         "start_date={start_date} end_date={end_date}. If they are right: sevdesk-worker acknowledge {number} "
         "--reason TEXT.",
@@ -85,20 +85,20 @@ def cause_of(code: str, parameters: Parameters, number: str, currency: str) -> s
 def next_step_of(code: str, parameters: Parameters, number: str) -> str:
     """What to do about it; ends with the command that closes the notice."""
     if code == "deleted_in_sevdesk":
-        return gone_step(parameters["external_id"], parameters["invoice_id"], recorded=True)
+        return gone_step(parameters["external_id"], number, recorded=True)
     if code in NOTICES:
         return NOTICES[code].next_step.format_map({**parameters, "number": number})
     return f"Compare the document with what the law wants; if it is right, {ACKNOWLEDGE.format(number=number)}"
 
 
-def gone_step(external_id: str | None, invoice_id: str, *, recorded: bool) -> str:
-    """What to do about a document that is gone; `recorded`: a payment sync has noticed it."""
-    sync = f"let the worker notice it: sevdesk-worker enqueue sync_payments invoice_id={invoice_id}; then "
-    notice = "" if recorded else sync
+def gone_step(external_id: str | None, number: str, *, recorded: bool) -> str:
+    """What to do about a document that is gone; `recorded`: two looks of a payment sync have found nothing."""
+    sync = f"let the worker notice it: sevdesk-worker enqueue sync_payments invoice_id={number}; then "
+    notice, waits = ("", "") if recorded else (sync, ", which waits for the second look (GONE_AFTER)")
     return (
         f"Look for id {external_id} in sevDesk's deletion log. To replace it, {notice}publish the invoice again: "
-        f"sevdesk-worker enqueue publish_invoice invoice_id={invoice_id}. Or cancel it: "
-        f"sevdesk-worker enqueue cancel_invoice invoice_id={invoice_id} reason=deleted."
+        f"sevdesk-worker enqueue publish_invoice invoice_id={number}{waits}. Or cancel it: "
+        f"sevdesk-worker enqueue cancel_invoice invoice_id={number} reason=deleted."
     )
 
 
@@ -130,7 +130,7 @@ def _of_event(event: Event, change: Change, confirmed: frozenset[str]) -> Moves:
         case events.Mailed() | events.MarkedSent() | events.SentByHand():
             return {"mail_bounced": None}
         case events.DeletedInSevdesk(external_id=external_id):
-            return {"deleted_in_sevdesk": {"external_id": external_id, "invoice_id": str(change.invoice_id)}}
+            return {"deleted_in_sevdesk": {"external_id": external_id}}
         case events.Drafted() | events.Finalized():
             return {"deleted_in_sevdesk": None}
         case events.Cancelled(cancellation=made):

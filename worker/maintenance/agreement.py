@@ -29,8 +29,8 @@ class Agreement:
             await self._locks.register(version(), self._settings.agreed())
             await self.compare()
 
-    async def compare(self) -> None:
-        """Log what was not so at the last comparison."""
+    async def compare(self) -> int:
+        """Log what was not so at the last comparison. Returns in how many settings workers contradict each other."""
         workers = await registered(self._store)
         found = {(each.setting, frozenset(each.values)): each for each in contradictions(workers, AGREED)}
         for key, each in found.items():
@@ -40,3 +40,4 @@ class Agreement:
         if len(running) > 1 and frozenset(running) not in self._told:
             log.info("workers.versions_differ", workers=running)
         self._told = {*found, frozenset(running)}
+        return len(found)

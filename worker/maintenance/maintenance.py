@@ -72,7 +72,7 @@ class Maintenance:
             (FORGOTTEN_SECONDS, self._promote_forgotten),
             (MISSING_SECONDS, self._request_missing),
             (CLEAN_SECONDS, self._clean),
-            (COMPARE_SECONDS, self._agreement.compare),
+            (COMPARE_SECONDS, self._compare),
             *([(TICK_SECONDS, self._schedule), (LOOK_SECONDS, self._look_again)] if self._scheduled else []),
             *([(MEASURE_SECONDS, self._measure), (BUSINESS_SECONDS, self._measure_business)] if self._measured else []),
         ]
@@ -128,6 +128,10 @@ class Maintenance:
     async def _schedule(self) -> None:
         if await start_due(self.store):
             self.store.notifications.request()
+
+    async def _compare(self) -> None:
+        """Compare the settings of all workers."""
+        self.metrics.business.contradictions.set(await self._agreement.compare())
 
     async def _look_again(self) -> None:
         """Ask for the second looks that are due."""

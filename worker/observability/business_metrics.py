@@ -28,6 +28,9 @@ class BusinessMetrics:
             "overpaid_euros", "By how much invoices in EUR are overpaid, as noticed and not settled."
         )
         self._exports = gauge("exports_with_findings", "DATEV exports that are not settled: with findings, or refused.")
+        self.contradictions = gauge(
+            "contradicting_settings", "Settings in which living workers contradict each other (status names them)."
+        )
         self._sweep_age = gauge(
             "full_sweep_age_seconds", "Time since a payment sync last read the whole book, else since the first sync."
         )
@@ -48,5 +51,5 @@ class BusinessMetrics:
         """Another worker leads from now on."""
         for labelled in (self._invoices, self._euros, self._claims, self._claims_euros):
             labelled.clear()
-        for single in (self.leader, self._overpaid, self._exports, self._sweep_age):
+        for single in (self.leader, self._overpaid, self._exports, self._sweep_age, self.contradictions):
             single.set(0)

@@ -1,9 +1,15 @@
-"""The next step of a problem that no job has met yet."""
+"""Next steps that are not those of a job's own problem."""
 
 import re
 
 from worker.domain.problems import Problem
 from worker.domain.problems.problem_type import Lang
+
+# A leader whose process is stopped keeps its session.
+LEADER_STEP = (
+    "End that process (its name is HOST:PID:...); another worker then leads within seconds, and if none runs, start "
+    "one: sevdesk-worker run."
+)
 
 
 def unasked_step(found: Problem, number: str) -> str:

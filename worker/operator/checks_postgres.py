@@ -9,6 +9,7 @@ from worker.domain.agreement import NEXT_STEP, contradictions, versions
 from worker.domain.health_check import Check, check_that
 from worker.domain.schedule import is_allowed
 from worker.maintenance.agreement import registered
+from worker.operator.advice import LEADER_STEP
 from worker.operator.checks_views import advice_about, reference_tables, view_checks
 from worker.operator.health import not_allowed, restored
 from worker.operator.leader import silent_leader
@@ -122,7 +123,7 @@ def _lock_setting(settings: Settings) -> str:
 async def _leader(store: Store) -> list[Check]:
     """A failed check if the leader is silent."""
     said = silent_leader(await store.query("leader"))
-    return [Check("leader", "fail", said)] if said else []
+    return [Check("leader", "fail", said, LEADER_STEP)] if said else []
 
 
 async def _pooler(store: Store, billing_schema: str | None) -> list[Check]:

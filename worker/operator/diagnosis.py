@@ -13,6 +13,7 @@ from worker.domain.money import is_amount
 from worker.domain.notices import cause_of, next_step_of
 from worker.domain.problems import CATALOGUE, TRIED_AGAIN, Problem, problem
 from worker.domain.schedule import MISSED_SYNCS
+from worker.operator.advice import LEADER_STEP
 from worker.operator.rows import (
     AccountRow,
     DecidingJobRow,
@@ -44,6 +45,8 @@ class Situation:
     workers: int
     notices: Sequence[NoticeRow] = ()  # open ones of the invoice, the newest first
     sevdesk: SevdeskHealth | None = None  # None: Redis does not tell
+    gone_after: float = 0.0  # setting GONE_AFTER
+    silent_leader: str | None = None  # a sentence, and what to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,12 @@ def _diagnose(situation: Situation) -> Diagnosis:
             return _wait(situation, job, later, BY_ITSELF)
         case _:
             return _due(situation, job)
+
+
+def sync_is_late(account: AccountRow) -> bool:
+    """Whether so many payment syncs have not come that nobody should wait for the next."""
+    limit = 60 * account["payment_sync_interval_minutes"] * MISSED_SYNCS
+    return account["sync_age"] is not None and account["sync_age"] > limit
 
 
 def in_inbox(job_id: str, workers: int) -> Diagnosis:
@@ -227,9 +236,11 @@ def _waiting(situation: Situation, job: DecidingJobRow) -> Diagnosis:
 
 
 def _wait(situation: Situation, job: DecidingJobRow, cause: str, next_step: str) -> Diagnosis:
-    """A wait that ends by itself if a worker runs."""
-    if situation.workers:
+    """A wait that ends by itself if a worker runs, and one leads."""
+    if situation.workers and situation.silent_leader is None:
         return _diagnosis(job, cause, next_step)
+    if situation.workers:
+        return _diagnosis(job, f"{cause} But: {situation.silent_leader}", LEADER_STEP, person=True)
     return _diagnosis(job, f"{cause} But no worker is running.", _worker_step(situation, next_step), person=True)
 
 
@@ -245,6 +256,9 @@ def _due(situation: Situation, job: DecidingJobRow) -> Diagnosis:
         return _limited(situation, job, situation.limited_for)
     if not situation.workers:
         return _diagnosis(job, "No worker is running.", _worker_step(situation, ""), person=True)
+    if situation.silent_leader is not None and job["due_for"] > SOON:
+        cause = f"It has been due for {duration(job['due_for'])}. {situation.silent_leader}"
+        return _diagnosis(job, cause, LEADER_STEP, person=True)
     if job["due_for"] <= SOON:
         return _diagnosis(job, "It is due and starts within a second or, after an outage, within seconds.", BY_ITSELF)
     taken = f"every slot of the {situation.workers} worker(s) is taken"
@@ -310,6 +324,18 @@ SENT_BY = {
 
 
 def _published(situation: Situation, row: InvoiceHeadRow) -> Diagnosis:
+    answer = _of_published(situation, row)
+    if row["missing_for"] is None or answer.needs_person:
+        return answer
+    left = situation.gone_after - row["missing_for"]
+    when = f"in {duration(left)}" if left > 0 else "by now"
+    cause = (
+        f"A payment sync did not find it in sevDesk {duration(row['missing_for'])} ago; a second look {when} decides."
+    )
+    return replace(answer, cause=f"{answer.cause} {cause}", next_step=_worker_step(situation, BY_ITSELF))
+
+
+def _of_published(situation: Situation, row: InvoiceHeadRow) -> Diagnosis:
     number = f"Published as {row['external_invoice_number']}"
     if row["document_status"] in ("draft", "cancelled"):
         cause = f"{number}, but {row['document_status']} in the billing system."
@@ -347,7 +373,7 @@ def _published(situation: Situation, row: InvoiceHeadRow) -> Diagnosis:
         step = _worker_step(situation, BY_ITSELF)
         cause = f"{owed} The payment sync has not run yet; the first one starts with the worker."
         return _invoice(row, cause, step, person=not situation.workers)
-    if account["sync_age"] > 60 * every * MISSED_SYNCS:
+    if sync_is_late(account):
         age = f"last ran {duration(account['sync_age'])} ago"
         step = _worker_step(situation, "Look for its jobs: sevdesk-worker jobs --kind sync_payments.")
         return _invoice(row, f"{owed} The payment sync {age}, though it is due every {every} min.", step, person=True)

@@ -80,6 +80,7 @@ class InvoiceHeadRow(TypedDict):
     accounting_synced_at: datetime | None
     updated_at: datetime
     sending: str | None  # the channel or else the type of the latest event about sending
+    missing_for: float | None  # seconds since a payment sync did not find it in sevDesk; None: it found it
     left_to_other: bool  # another program publishes it (publish_only)
 
 

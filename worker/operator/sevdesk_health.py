@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from worker.domain.dates import BERLIN
 from worker.domain.health_check import Check
 
 HOUR = 3600.0
@@ -41,9 +40,9 @@ class SevdeskHealth:
 
 
 def _clock(now: datetime, age: float) -> str:
-    """The time in Berlin, with the day if it is another."""
-    then = now.astimezone(BERLIN) - timedelta(seconds=age)
-    return f"{then:%H:%M}" if then.date() == now.astimezone(BERLIN).date() else f"{then:%Y-%m-%d %H:%M}"
+    """The time in the zone of this machine, which it names; with the day if it is another."""
+    then = (now - timedelta(seconds=age)).astimezone()
+    return f"{then:%H:%M %Z}" if then.date() == now.astimezone().date() else f"{then:%Y-%m-%d %H:%M %Z}"
 
 
 def combined(reports: Iterable[tuple[Mapping[str, Any], float]]) -> SevdeskHealth:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from worker.operator.connections import redis_state
 from worker.operator.diagnosis import Situation
+from worker.operator.leader import silent_leader
 from worker.operator.lookup import Found
 from worker.operator.rows import AccountRow, DecidingJobRow, InvoiceHeadRow, JobAheadRow, OpenWriteRow
 from worker.settings import Settings
@@ -44,6 +45,8 @@ async def gather(store: Store, found: Found, settings: Settings) -> Situation:
         if found.invoice_id is None
         else await store.query("open_notices", invoice_id=found.invoice_id, most=MAX_NOTICES),
         sevdesk=redis["sevdesk"],
+        gone_after=settings.gone_after,
+        silent_leader=silent_leader(await store.query("leader")),
         workers=await store.query("living_workers"),
     )
 

@@ -38,7 +38,9 @@ PAGE = 1000
 # Whoever holds this key takes a page in; the others leave it to them. It only saves work, so it may expire at any time.
 TURN_KEY, TURN_MS = "arq:inbox-turn", 2000
 # What takes a job back where its producer would have to sign it.
-SIGNED_DISMISS = "With JOB_SIGNING_KEYS arq's abort set counts for nothing; use sevdesk-worker dismiss JOB."
+SIGNED_DISMISS = (
+    "With JOB_SIGNING_KEYS arq's abort set counts for nothing; use sevdesk-worker dismiss JOB --reason TEXT."
+)
 # Seconds until SUBSCRIBE is tried again where the Redis user may not: rights change rarely.
 FORBIDDEN_WAIT = 60.0
 # Tie-break for equal enqueue times: the order of kinds in `jobs.KINDS`, which is that of an invoice's life.

@@ -181,7 +181,7 @@ def _missing(ours: OurInvoice) -> Iterator[Difference]:
     """A cancelled invoice without a cancellation invoice was a draft, which cancelling has deleted."""
     deleted = ours.sync_status is SyncStatus.CANCELLED and ours.cancellation_id is None
     if ours.external_id is not None and not deleted:
-        about = (ours.external_id, str(ours.receivable.invoice_id))
+        about = (ours.external_id, ours.receivable.number)
         step = gone_step(*about, recorded=ours.sync_status is not SyncStatus.SYNCED)
         yield _finding(ours, Drift.EXISTENCE, f"id {ours.external_id}", "nothing", step)
 

@@ -141,9 +141,13 @@ def _begun(context: StepContext) -> bool:
 
 
 def not_published(context: StepContext) -> Parked:
-    """What a job that needs the published document waits for."""
-    left = context.left_to_other and not _begun(context)
-    return Parked(problem("other_publishes" if left else "invoice_not_published", number=context.invoice.number))
+    """Another program publishes it, or somebody has to ask for it, or to mend what keeps the job that was asked to."""
+    number, other = context.invoice.number, context.publication_parked
+    if context.left_to_other and not _begun(context):
+        return Parked(problem("other_publishes", number=number))
+    if other is None:
+        return Parked(problem("invoice_not_published", number=number))
+    return Parked(problem("publication_parked", number=number, other_job=other))
 
 
 def _document_lost(context: StepContext) -> bool:

@@ -4,12 +4,16 @@ from worker.domain.events import MissingInSevdesk
 from worker.domain.ledger import Job
 from worker.domain.outcome import NotYet, Outcome, Parked, Retry
 from worker.domain.problems import problem
-from worker.steps.step import StepContext, StepResult, WriteOutcome, is_synced
+from worker.steps.sevdesk_account import SevdeskAccount
+from worker.steps.step import Step, StepContext, StepResult, WriteOutcome, is_synced
 
 # Problems that rest on one "not found" of sevDesk's. All of them park.
 GONE = frozenset(
     {"sevdesk_object_gone", "contact_gone", "credit_note_gone", "cancellation_gone", "mailed_document_gone"}
 )
+
+# Seconds until a job asks again whether a payment sync has made the second look that is due.
+ASK_AGAIN = 5.0
 
 
 def second_look(context: StepContext) -> StepResult | None:
@@ -37,3 +41,17 @@ def looked_twice(job: Job, outcome: Outcome, gone_after: float) -> Outcome:
             deleting = missing.parameters.get("operation", "").startswith("DELETE ")
             return Retry(missing, None if deleting else gone_after)
     return outcome
+
+
+async def look_decided(context: StepContext, account: SevdeskAccount) -> StepResult:
+    """Wait for the payment sync that makes the second look: it decides whether there is a document to publish again."""
+    left = max(context.gone_after - (context.missing_for or 0.0), ASK_AGAIN)
+    wait = NotYet(left, problem("missing_in_sevdesk", number=context.invoice.number))
+    return StepResult(stop=wait, outcome=WriteOutcome.UNKNOWN)
+
+
+def _nothing_missing(context: StepContext) -> bool:
+    return not is_synced(context) or context.missing_for is None
+
+
+DECIDED = Step("decided", look_decided, already_done=_nothing_missing, every_attempt=True)

@@ -16,6 +16,7 @@ from worker.steps import (
     email,
     finalize,
     mark_sent,
+    missing,
     pdf,
     publish,
     undelete,
@@ -25,6 +26,7 @@ from worker.steps.step import Step
 
 PLAN: Mapping[str, tuple[Step, ...]] = {
     "publish_invoice": (
+        missing.DECIDED,
         check.PUBLISHABLE,
         UNCHANGED,
         contact.CONTACT,

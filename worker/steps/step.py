@@ -155,6 +155,7 @@ class StepContext:
     gone_after: float = 0.0  # seconds between the two looks that must find nothing
     missing_for: float | None = None  # seconds since a first look found nothing; None: there was none
     gone_before: bool = True  # an earlier attempt missed something in sevDesk, so that this one may conclude from it
+    publication_parked: str | None = None  # a job that was to publish it
     restored: bool = False  # the database was restored from a backup since the job was asked for
     sendings_until: datetime | None = None  # the latest time at which a sending or bounce of ours was recorded
     open_intent: OpenIntent | None = None
@@ -218,9 +219,8 @@ class StepContext:
         """Names, addresses and free texts: what is removed from sevDesk's error messages before they are stored."""
         texts: list[str | None] = [self.invoice.head_text, self.invoice.foot_text]
         texts += [text for item in self.invoice.items for text in (item.name, item.description)]
-        texts += [
-            text for text in self.payload.model_dump().values() if isinstance(text, str) and not isinstance(text, Enum)
-        ]
+        asked = self.payload.model_dump().values()
+        texts += [text for text in asked if isinstance(text, str) and not isinstance(text, Enum)]
         if isinstance(self.payload, SendInvoice):
             texts += [*several(self.payload.to), *several(self.payload.cc), *several(self.payload.bcc)]
         if isinstance(self.payload, CreditInvoice):

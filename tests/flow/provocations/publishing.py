@@ -88,6 +88,13 @@ async def sent_too_early(stage: Stage) -> Any:
     return await stage.billing.do("send_invoice", invoice_id=await stage.billing.usual_invoice())
 
 
+@provokes("publication_parked")
+async def sent_though_stopped(stage: Stage) -> Any:
+    invoice = await stage.billing.usual_invoice(gross_amount="120.00")
+    await stage.billing.do("publish_invoice", invoice_id=invoice)
+    return await stage.billing.do("send_invoice", invoice_id=invoice)
+
+
 # -- recipient ---------------------------------------------------------------------------------------------------------
 
 

@@ -40,13 +40,16 @@ ENTRIES = (
     entry("cancellation_sum_differs", Actor.ACCOUNTANT,
           "sevDesk's cancellation {cancellation} is over {gross} {currency}; the invoice was over {stated_gross} "
           "{stated_currency}.",
-          "Compare both documents in sevDesk and correct the difference by a credit note there.",
+          f"Compare both documents in sevDesk and correct the difference by a credit note there, {RETRY}",
           "sevDesks Stornorechnung {cancellation} lautet auf {gross} {currency}; die Rechnung lautete auf "
           "{stated_gross} {stated_currency}.",
-          "Beide Belege in sevDesk vergleichen und den Unterschied dort durch eine Gutschrift berichtigen."),
+          "Beide Belege in sevDesk vergleichen und den Unterschied dort durch eine Gutschrift berichtigen, "
+          f"{ERNEUT}"),
     entry("cancellation_gone", Actor.ACCOUNTANT,
           "Cancellation {number} was not mailed, and sevDesk no longer has it.",
-          "Find out in sevDesk who deleted it; its PDF is in sevdesk_documents, to be sent by hand.",
+          "Find out in sevDesk who deleted it; its PDF is in sevdesk_documents, to be sent by hand, "
+          "then: sevdesk-worker dismiss {job} --reason TEXT.",
           "Die Stornorechnung {number} wurde nicht versandt, und sevDesk hat sie nicht mehr.",
-          "In sevDesk klären, wer sie gelöscht hat; ihr PDF liegt in sevdesk_documents und ist von Hand zu senden."),
+          "In sevDesk klären, wer sie gelöscht hat; ihr PDF liegt in sevdesk_documents und ist von Hand zu senden, "
+          "dann: sevdesk-worker dismiss {job} --reason TEXT."),
 )  # fmt: skip

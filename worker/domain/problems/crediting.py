@@ -72,7 +72,9 @@ ENTRIES = (
           f"Die Rechnung und ihre Gutschriften in sevDesk vergleichen, {ERNEUT}"),
     entry("credit_note_gone", Actor.ACCOUNTANT,
           "Credit note {number} was not mailed, and sevDesk no longer has it.",
-          "Find out in sevDesk who deleted it; its PDF is in sevdesk_documents, to be sent by hand.",
+          "Find out in sevDesk who deleted it; its PDF is in sevdesk_documents, to be sent by hand, "
+          "then: sevdesk-worker dismiss {job} --reason TEXT.",
           "Die Gutschrift {number} wurde nicht versandt, und sevDesk hat sie nicht mehr.",
-          "In sevDesk klären, wer sie gelöscht hat; ihr PDF liegt in sevdesk_documents und ist von Hand zu senden."),
+          "In sevDesk klären, wer sie gelöscht hat; ihr PDF liegt in sevdesk_documents und ist von Hand zu senden, "
+          "dann: sevdesk-worker dismiss {job} --reason TEXT."),
 )  # fmt: skip

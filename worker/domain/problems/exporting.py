@@ -30,11 +30,11 @@ ENTRIES = (
           "The export of {period} may have been asked for before the database was restored from a backup: sevDesk may "
           "have made it already.",
           "Look under exports in sevDesk. If it is not there, or another one does no harm: sevdesk-worker retry {job} "
-          "--as confirmed; else: sevdesk-worker dismiss {job}.",
+          "--as confirmed; else: sevdesk-worker dismiss {job} --reason TEXT.",
           "Der Export für {period} wurde vielleicht angefordert, bevor die Datenbank aus einer Sicherung "
           "wiederhergestellt wurde: sevDesk hat ihn vielleicht schon erstellt.",
           "In sevDesk unter Exporte nachsehen. Ist er nicht da, oder schadet ein weiterer nicht: sevdesk-worker retry "
-          "{job} --as confirmed; sonst: sevdesk-worker dismiss {job}.", confirmable=True),
+          "{job} --as confirmed; sonst: sevdesk-worker dismiss {job} --reason TEXT.", confirmable=True),
     entry("export_job_id_lost", Actor.ACCOUNTANT,
           "sevDesk runs the export of {period}, but its job id was lost.",
           "Download it in sevDesk, or ask for a new export.",
@@ -49,9 +49,11 @@ ENTRIES = (
           "Wirtschaftsjahres setzen (ein API-Token darf das nicht), dann: sevdesk-worker retry {job}."),
     entry("export_never_finished", Actor.ACCOUNTANT,
           "sevDesk has not finished the export within {hours} hours.",
-          "Look under exports in sevDesk, then ask for a new export.",
+          "Look under exports in sevDesk, ask for a new one if it is not there, then: sevdesk-worker dismiss {job} "
+          "--reason TEXT.",
           "sevDesk hat den Export nicht innerhalb von {hours} Stunden fertiggestellt.",
-          "In sevDesk unter Exporte nachsehen, dann einen neuen Export anfordern."),
+          "In sevDesk unter Exporte nachsehen, einen neuen anfordern, wenn er nicht da ist, dann: "
+          "sevdesk-worker dismiss {job} --reason TEXT."),
     entry("export_download_refused", Actor.ACCOUNTANT,
           "The export's archive cannot be downloaded: {answer}.",
           "Fetch the archive in sevDesk by hand, or take a new link: sevdesk-worker retry {job}.",

@@ -79,6 +79,13 @@ ENTRIES = (
           f"Publish it first: sevdesk-worker enqueue publish_invoice invoice_id={{number}}; {RETRY}",
           "Rechnung {number} ist in sevDesk noch nicht veröffentlicht.",
           f"Sie zuerst veröffentlichen: sevdesk-worker enqueue publish_invoice invoice_id={{number}}; {ERNEUT}"),
+    entry("publication_parked", Actor.REQUESTER,
+          "Invoice {number} is not published, because the job that was to publish it is parked.",
+          "First that job: sevdesk-worker why {other_job} says what it needs; then this one: sevdesk-worker retry "
+          "{job}.",
+          "Rechnung {number} ist nicht veröffentlicht, weil der Auftrag dazu liegt.",
+          "Zuerst jenen Auftrag: sevdesk-worker why {other_job} sagt, was er braucht; dann diesen: "
+          "sevdesk-worker retry {job}."),
     entry("sevdesk_id_missing", Actor.BILLING,
           "Invoice {invoice_id} counts as published, and external_id, sevDesk's id for it, is empty.",
           f"Enter it in the billing system (sevdesk-worker show {{invoice_id}}: external_id of finalized), {RETRY}",
@@ -158,10 +165,11 @@ ENTRIES = (
           "sevDesk mailed {document} at {send_date}, and nothing of that is on record: it may be the mail that this "
           "job is to send.",
           "If it is to be mailed once more: sevdesk-worker retry {job} --as confirmed; else: sevdesk-worker dismiss "
-          "{job}.",
+          "{job} --reason TEXT.",
           "sevDesk hat {document} am {send_date} versandt, und davon ist nichts verzeichnet: es kann die E-Mail sein, "
           "die dieser Auftrag senden soll.",
-          "Soll noch eine hinaus: sevdesk-worker retry {job} --as confirmed; sonst: sevdesk-worker dismiss {job}.",
+          "Soll noch eine hinaus: sevdesk-worker retry {job} --as confirmed; sonst: sevdesk-worker dismiss {job} "
+          "--reason TEXT.",
           confirmable=True),
     entry("mailed_document_gone", Actor.ACCOUNTANT,
           "Invoice {number} was not mailed, and sevDesk no longer has it.",
@@ -215,14 +223,14 @@ ENTRIES = (
     entry("foreign_payment_unclear", Actor.ACCOUNTANT,
           "sevDesk shows {paid} as paid on invoice {number} and does not say in which currency; the gross sum is "
           "{gross} {currency}, in the account's currency {account_gross}.",
-          "Nothing to do if the rest is still to come: once all is paid, it is recorded. If the invoice is closed with "
-          "less or more, look it up in sevDesk and set claim_status to paid, paid_amount and paid_at in the billing "
-          "system.",
+          "If the rest is still to come, it is recorded once all is paid: sevdesk-worker dismiss {job} --reason TEXT. "
+          "If the invoice is closed with less or more, look it up in sevDesk and set claim_status to paid, paid_amount "
+          f"and paid_at in the billing system, {RETRY}",
           "sevDesk zeigt {paid} als auf die Rechnung {number} gezahlt und sagt nicht, in welcher Währung; der "
           "Bruttobetrag ist {gross} {currency}, in der Währung des Kontos {account_gross}.",
-          "Nichts zu tun, wenn der Rest noch kommt: ist alles gezahlt, wird es übernommen. Ist die Rechnung mit "
-          "weniger oder mehr geschlossen, in sevDesk nachsehen und im Abrechnungssystem claim_status auf paid, "
-          "paid_amount und paid_at setzen."),
+          "Kommt der Rest noch, wird er übernommen, sobald alles gezahlt ist: sevdesk-worker dismiss {job} "
+          "--reason TEXT. Ist die Rechnung mit weniger oder mehr geschlossen, in sevDesk nachsehen und im "
+          f"Abrechnungssystem claim_status auf paid, paid_amount und paid_at setzen, {ERNEUT}"),
     entry("payment_implausible", Actor.ACCOUNTANT,
           "sevDesk shows {paid} {currency} as paid on invoice {number} over {gross}, on {paid_on}. Nobody pays that, "
           "so nothing is recorded.",
@@ -241,9 +249,9 @@ ENTRIES = (
           "Den Wert im Abrechnungssystem berichtigen, dann: sevdesk-worker enqueue sync_payments invoice_id={number}."),
     entry("cancelled_though_paid", Actor.ACCOUNTANT,
           "Invoice {number} was cancelled in sevDesk, and {paid} {currency} had been paid on it.",
-          "Pay the money back, or set it off in sevDesk.",
+          f"Pay the money back, or set it off in sevDesk, {RETRY}",
           "Rechnung {number} wurde in sevDesk storniert, und {paid} {currency} waren darauf gezahlt.",
-          "Das Geld zurückzahlen oder in sevDesk verrechnen."),
+          f"Das Geld zurückzahlen oder in sevDesk verrechnen, {ERNEUT}"),
     entry("mass_change", Actor.ACCOUNTANT,
           "Of {book} invoices sevDesk suddenly shows {deleted} as gone, {cancelled} as cancelled, {reversed} as no "
           "longer paid and {renumbered} with another number, at least. None of this was recorded.",
