@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from worker.domain.visible import visible_line
+from worker.domain.visible import visible, visible_line
 from worker.operator.lookup import SHORT_ID
 
 # Columns of a screen on which a table fits with its sentences and whole ids.
@@ -70,7 +70,7 @@ class Sentence:
     """Text whose commands stand on one line, where they fit on one, so that they can be copied as they are."""
 
     def __init__(self, text: str, style: str = "") -> None:
-        self.text, self.style = visible_line(text), style
+        self.text, self.style = visible(text), style  # its lines are made anew, wherever it has breaks
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield Text("\n".join(unbroken(self.text, options.max_width)), self.style, overflow="fold")
