@@ -2,11 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import date
 from decimal import Decimal
 
 from chaos.lane import Lane, Subject
 from chaos.ledgers import Wanted, copies_of, exports_of, mails_about
+from flow.billing import time_to_day
 
 from sevdesk_client.sandbox.endpoints import paying
 
@@ -42,7 +42,7 @@ def money_for(lane: Lane, subject: Subject, amount: str) -> None:
     """The customer pays, in sevDesk."""
     account = lane.sevdesk.sandbox.account
     copy = account.with_note(subject.number)[0]
-    paying.pay(account, copy, Decimal(amount), date.today(), closes=False)
+    paying.pay(account, copy, Decimal(amount), time_to_day(), closes=False)
 
 
 async def sync(lane: Lane, subject: Subject) -> str:

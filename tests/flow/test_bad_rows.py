@@ -1,13 +1,12 @@
 """One row that holds what no invoice can hold stops nobody else, and is named."""
 
 import json
-from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from flow.billing import Billing, parameters
+from flow.billing import Billing, parameters, time_to_day
 from flow.books import pay
 from flow.operators import Operator
 from structlog.testing import capture_logs
@@ -82,7 +81,7 @@ async def test_bad_rows_stop_nobody(
     paid = await billing.db.fetch("SELECT id FROM billing_invoices WHERE claim_status = 'paid'")
     assert {row["id"] for row in paid} == {book[name] for name in book if name not in UNCOMPARED}
     await assert_commands_go_on(billing, book, Operator(settings, tmp_path))
-    today = date.today().isoformat()
+    today = time_to_day().isoformat()
     job = await billing.do("export_datev", start_date=today, end_date=today)
     assert (job["state"], job["error"]) == ("done", None)
     report = json.loads(await billing.db.fetchval("SELECT report::text FROM sevdesk_datev_exports"))
@@ -188,7 +187,7 @@ async def test_spoilt_position_is_named_in_the_export(billing: Billing, worker: 
     deal = await billing.deal(await billing.company())
     spoilt, good = await published(billing, deal), await published(billing, deal)
     await billing.db.execute("UPDATE billing_invoice_items SET quantity = 'NaN' WHERE invoice_id = $1", spoilt)
-    today = date.today().isoformat()
+    today = time_to_day().isoformat()
     job: Any = await billing.do("export_datev", start_date=today, end_date=today)
     assert (job["state"], job["error"]) == ("done", None)
     report = json.loads(await billing.db.fetchval("SELECT report::text FROM sevdesk_datev_exports"))

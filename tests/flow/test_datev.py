@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from flow.billing import Billing, parameters
+from flow.billing import Billing, parameters, time_to_day
 from flow.books import control, order_fault, pay, state, until
 from flow.conftest import RunWorker
 
@@ -87,7 +87,7 @@ async def test_nothing_is_enshrined_unasked(billing: Billing, worker: object, se
 
 async def test_cancellations_and_payments_agree(billing: Billing, worker: object, sevdesk: Running) -> None:
     """A Storno and a payment of today are in the export of today, and everything in it is matched."""
-    today = date.today()
+    today = time_to_day()
     cancelled = await billing.usual_invoice()
     paid = await billing.usual_invoice()
     for invoice in (cancelled, paid):
@@ -104,7 +104,7 @@ async def test_documents_carry_their_customer(billing: Billing, worker: object) 
     invoice = await billing.usual_invoice()
     await billing.do("publish_invoice", invoice_id=invoice)
     await billing.do("cancel_invoice", invoice_id=invoice, reason="test")
-    row, today = await billing.row(invoice), date.today()
+    row, today = await billing.row(invoice), time_to_day()
     async with billing.db.acquire() as connection:
         first = min(today, row["issue_date"])
         found = QUERIES.documents_of_period(connection, first=first, last=today, by_pay_date=False)

@@ -1,6 +1,5 @@
 """Another program publishes into the same account, each its own invoices."""
 
-from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -8,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from flow.billing import Billing
+from flow.billing import Billing, time_to_day
 from flow.books import calls, forget_calls, until
 from flow.old_world import Customer, OldWorld
 from flow.operators import Operator
@@ -79,7 +78,7 @@ async def test_sync_takes_over_what_the_other_published(
     there = await publish_there(billing, sevdesk, other, Decimal("119.00"))
     if dealless:
         await billing.db.execute(NO_DEAL, other)
-    paying.pay(sevdesk.sandbox.account, there, Decimal("119.00"), date.today(), closes=True)
+    paying.pay(sevdesk.sandbox.account, there, Decimal("119.00"), time_to_day(), closes=True)
     assert (await billing.do("sync_payments"))["state"] == "done"
     row = await billing.row(other)
     assert (row["external_id"], row["external_invoice_number"]) == (str(there.id), "AR-1")
