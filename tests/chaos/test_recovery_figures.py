@@ -70,6 +70,9 @@ async def test_ledger_costs_few_round_trips(services: Services, template: str, h
         before = len(worker.points())
         await _publish(place)
         await wait_for(lambda: worker.reached(SETTLED.format(2)))
+        await wait_for(
+            lambda: any(" sql claim_jobs " in each and each.endswith(AFTER) for each in worker.points()[before:])
+        )
         points = [point.split(" | ") for point in worker.points()[before:] if point.endswith(AFTER)]
         await worker.kill()
     statements = [operation.removeprefix("sql ") for task, operation, _, _ in points if _of_the_job(task, operation)]

@@ -20,6 +20,7 @@ from flow.waiting import PATIENCE
 from sevdesk_client.sandbox.http.server import Running
 from worker.app import App
 from worker.gate.gate import SevdeskGate
+from worker.handlers import datev_export
 from worker.maintenance import maintenance, scheduler, standby
 from worker.settings import JobLimit, Settings
 
@@ -32,6 +33,14 @@ def no_scheduled_sync(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(maintenance, "TICK_SECONDS", 3600.0)
     monkeypatch.setattr(scheduler, "FIRST_SYNC_AFTER", timedelta(days=1))
     monkeypatch.setattr(standby, "ALONE_SECONDS", 0.0)  # no test starts a worker without a token before others
+
+
+@pytest.fixture
+def quick_exports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sandbox exports in no time, so the workers ask without pauses; what is due goes on at once."""
+    monkeypatch.setattr(maintenance, "DUE_SECONDS", 0.05)
+    monkeypatch.setattr(datev_export, "FIRST_POLL", 0.0)
+    monkeypatch.setattr(datev_export, "POLL_SHARE", 0.0)
 
 
 @pytest.fixture

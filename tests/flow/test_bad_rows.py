@@ -13,9 +13,9 @@ from structlog.testing import capture_logs
 
 from sevdesk_client.sandbox.http.server import Running
 from worker.domain.problems import Problem
-from worker.handlers import datev_export
-from worker.queue import inbox
 from worker.settings import Settings
+
+pytestmark = pytest.mark.usefixtures("quick_exports")
 
 # Column -> values that Postgres takes and no invoice can have.
 NUMBERS = ("'NaN'", "'Infinity'", "'-Infinity'", "1e131071")
@@ -37,13 +37,6 @@ BAD = {
     "payment_term_days 2147483647": ("payment_term_days", "2147483647"),
 }
 UNCOMPARED = [name for name, (column, _) in BAD.items() if column in ("gross_amount", "paid_amount")]
-
-
-@pytest.fixture(autouse=True)
-def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exports are polled without pauses."""
-    monkeypatch.setattr(datev_export, "FIRST_POLL", 0.0)
-    monkeypatch.setattr(inbox, "POLL_SECONDS", 0.02)
 
 
 async def spoil(billing: Billing, invoice: UUID, column: str, value: str) -> None:

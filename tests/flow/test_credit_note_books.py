@@ -19,7 +19,6 @@ from sevdesk_client.sandbox.http.server import Running
 from worker.domain.check_levels import Level
 from worker.evidence import bundle as evidence
 from worker.evidence.zip_file import read_stored
-from worker.handlers import datev_export
 from worker.settings import Settings
 from worker.store import Store
 
@@ -158,11 +157,9 @@ async def test_rounding_of_electronic_notes_parks(billing: Billing, run_worker: 
     assert (await billing.events(invoice)).count("legal_warning") == 1
 
 
-async def test_datev_package_holds_credit_notes(
-    billing: Billing, worker: object, sevdesk: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("quick_exports")
+async def test_datev_package_holds_credit_notes(billing: Billing, worker: object, sevdesk: Running) -> None:
     """Today's export is matched whole; a credit note that is missing in our books is a finding."""
-    monkeypatch.setattr(datev_export, "FIRST_POLL", 0.0)
     await credited(billing, sevdesk)
     today = time_to_day().isoformat()
     period = {"start_date": today, "end_date": today, "scope": "ET", "include_images": True}
@@ -175,11 +172,11 @@ async def test_datev_package_holds_credit_notes(
         assert (result["status"], result["findings"]) == (status, findings)
 
 
+@pytest.mark.usefixtures("quick_exports")
 async def test_datev_expects_the_settling_payment(
-    billing: Billing, worker: object, sevdesk: Running, monkeypatch: pytest.MonkeyPatch, settings: Settings
+    billing: Billing, worker: object, sevdesk: Running, settings: Settings
 ) -> None:
     """Money that settles a claim after a credit note is a payment; the credit note that settles one is none."""
-    monkeypatch.setattr(datev_export, "FIRST_POLL", 0.0)
     for amounts in (("19.50", "40"), ("59.50",)):
         invoice = await billing.usual_invoice()
         assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"

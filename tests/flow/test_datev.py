@@ -15,19 +15,11 @@ from flow.books import control, order_fault, pay, state, until
 from flow.conftest import RunWorker
 
 from sevdesk_client.sandbox.http.server import Running
-from worker.handlers import datev_export
-from worker.queue import inbox
 from worker.store.connection import QUERIES
 
+pytestmark = pytest.mark.usefixtures("quick_exports")
+
 MONTH = {"start_date": "2026-10-01", "end_date": "2026-10-31"}
-
-
-@pytest.fixture(autouse=True)
-def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Polls without pauses."""
-    monkeypatch.setattr(datev_export, "FIRST_POLL", 0.0)
-    monkeypatch.setattr(datev_export, "POLL_SHARE", 0.0)
-    monkeypatch.setattr(inbox, "POLL_SECONDS", 0.02)
 
 
 async def october(billing: Billing, sevdesk: Running) -> list[UUID]:

@@ -8,18 +8,10 @@ from flow.billing import Billing, time_to_day
 from flow.books import control, pay
 
 from sevdesk_client.sandbox.http.server import Running
-from worker.handlers import datev_export
-from worker.queue import inbox
+
+pytestmark = pytest.mark.usefixtures("quick_exports")
 
 SCOPES = ("E", "X", "T", "C", "D", "ET", "XT", "EXTCD")
-
-
-@pytest.fixture(autouse=True)
-def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Polls without pauses."""
-    monkeypatch.setattr(datev_export, "FIRST_POLL", 0.0)
-    monkeypatch.setattr(datev_export, "POLL_SHARE", 0.0)
-    monkeypatch.setattr(inbox, "POLL_SECONDS", 0.02)
 
 
 async def books(billing: Billing, sevdesk: Running) -> None:

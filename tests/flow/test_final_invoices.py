@@ -20,9 +20,7 @@ from sevdesk_client.sandbox.http.server import Running
 from worker.domain.check_levels import Level
 from worker.domain.invoice import FinalInvoiceForm
 from worker.domain.problems import Problem
-from worker.handlers import datev_export
 from worker.operator.connections import open_account
-from worker.queue import inbox
 from worker.reconcile.read import reconcile
 from worker.settings import Settings
 from worker.store import Store
@@ -277,15 +275,7 @@ async def test_negative_final_invoice_names_the_way(billing: Billing, worker: ob
     assert all("credit_invoice" in Problem(job["problem"], parameters(job)).next_step(lang) for lang in ("en", "de"))
 
 
-@pytest.fixture
-def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exports are polled without pauses."""
-    monkeypatch.setattr(datev_export, "FIRST_POLL", 0.0)
-    monkeypatch.setattr(datev_export, "POLL_SHARE", 0.0)
-    monkeypatch.setattr(inbox, "POLL_SECONDS", 0.02)
-
-
-@pytest.mark.usefixtures("short_polls")
+@pytest.mark.usefixtures("quick_exports")
 @pytest.mark.parametrize("becomes", ["open", "paid", "closed"])
 async def test_zero_final_invoice_is_paid(
     becomes: str, billing: Billing, worker: object, sevdesk: Running, settings: Settings

@@ -17,21 +17,13 @@ from flow.stage import Stage
 from flow.waiting import asked
 
 from worker.domain.check_levels import Level
-from worker.handlers import datev_export
 from worker.operator.interface_schema import interface_schema
-from worker.queue import inbox
 from worker.store import Store
+
+pytestmark = pytest.mark.usefixtures("quick_exports")
 
 Schema = dict[str, Any]
 SCHEMA = interface_schema()
-
-
-@pytest.fixture(autouse=True)
-def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exports are polled without a pause."""
-    monkeypatch.setattr(datev_export, "FIRST_POLL", 0.0)
-    monkeypatch.setattr(datev_export, "POLL_SHARE", 0.0)
-    monkeypatch.setattr(inbox, "POLL_SECONDS", 0.02)
 
 
 @asynccontextmanager

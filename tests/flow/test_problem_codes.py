@@ -13,6 +13,7 @@ from sevdesk_client.client import SevDeskClient
 from worker.domain import jobs
 from worker.domain.problems import CATALOGUE, TRIED_AGAIN, Problem
 from worker.domain.problems.delays import ENTRIES
+from worker.runner import runner
 
 # Whoever the invoices are made out to (`Billing.company`, `Billing.person`).
 PERSONAL = r"Müller|Söhne|rechnung@|Hauptstra|\b10115\b|Berlin|Jörg|Weiß|joerg@|Gasse|München"
@@ -25,7 +26,8 @@ WAITING = {entry.code for entry in ENTRIES}
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reads are repeated at once, and a sync is tried once."""
+    """Reads are repeated at once, a sync is tried once, and nobody waits for a contact."""
+    monkeypatch.setattr(runner, "CONTACT_PATIENCE", 0.3)
     monkeypatch.setattr("worker.app.SevDeskClient", partial(SevDeskClient, max_wait=0))
     kind = jobs.KINDS["sync_payments"]
     once = jobs.Kind(kind.name, kind.payload, kind.role, retry_delays=())

@@ -10,9 +10,7 @@ from flow.books import pay, state
 from flow.conftest import RunWorker
 
 from sevdesk_client.sandbox.http.server import Running
-from worker.handlers import datev_export as export
 from worker.operator.checks_postgres import expected_rights
-from worker.queue import inbox
 from worker.store.connection import QUERIES
 from worker.store.sql_files import sql_dir
 
@@ -40,12 +38,11 @@ async def as_worker(role_url: str) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
+@pytest.mark.usefixtures("quick_exports")
 async def test_whole_flow_runs_as_role(
-    billing: Billing, role_url: str, run_worker: RunWorker, sevdesk: Running, monkeypatch: pytest.MonkeyPatch
+    billing: Billing, role_url: str, run_worker: RunWorker, sevdesk: Running
 ) -> None:
     """Published, mailed, paid, synced, cancelled, parked, rejected, configured: nothing asks for more."""
-    monkeypatch.setattr(inbox, "POLL_SECONDS", 0.02)
-    monkeypatch.setattr(export, "FIRST_POLL", 0.1)
     await billing.db.execute("UPDATE sevdesk_config SET auto_transfer_invoices = true")
     invoice, other = await billing.usual_invoice(), await billing.usual_invoice(accounting_sync_status="queued")
     wrong = await billing.usual_invoice(gross_amount="120.00")

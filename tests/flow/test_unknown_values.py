@@ -8,7 +8,6 @@ from flow.billing import Billing, time_to_day
 from flow.operators import Operator
 
 from sevdesk_client.sandbox.http.server import Running
-from worker.handlers import datev_export
 from worker.settings import Settings
 
 COLUMNS = (
@@ -76,11 +75,9 @@ async def test_unknown_problem_is_told(billing: Billing, worker: object, operato
             assert "So it was." in out or command[0] != "why"
 
 
-async def test_export_goes_on(
-    billing: Billing, worker: object, sevdesk: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("quick_exports")
+async def test_export_goes_on(billing: Billing, worker: object, sevdesk: Running) -> None:
     """The DATEV export compares the others, and does not fail for one."""
-    monkeypatch.setattr(datev_export, "FIRST_POLL", 0.0)
     await spoilt_book(billing)
     today = time_to_day().isoformat()
     job = await billing.do("export_datev", start_date=today, end_date=today)

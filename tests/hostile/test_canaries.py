@@ -72,8 +72,10 @@ class Watch:
         """Until it is cancelled."""
         while True:
             self._see("process list", (read(f"/proc/{self.pid}/{name}") for name in PUBLIC))
+            worker = read(f"/proc/{self.pid}/cmdline")
             for child in children_of(self.pid):
-                self._see("children", (read(f"/proc/{child}/{name}") for name in INHERITED))
+                if read(f"/proc/{child}/cmdline") != worker:  # else on its way to its program, in the worker's memory
+                    self._see("children", (read(f"/proc/{child}/{name}") for name in INHERITED))
             self._see("pg_stat_activity", [row[0] for row in await self.billing.db.fetch(ACTIVITY)])
             for path in self.temporary.rglob("*"):
                 with suppress(OSError):
