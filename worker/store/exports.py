@@ -1,5 +1,6 @@
 """Reads what a DATEV export must contain, and stores the export with its archive, a part at a time."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
@@ -9,8 +10,10 @@ from worker.store.connection import QUERIES, run_statement
 from worker.store.pool import Store
 from worker.store.pooler import ISOLATION
 
-# Rows in memory at a time; those of documents have their positions. Other jobs have their turn between two pages.
-_PAGE = 50
+# Rows in memory at a time; those of documents have their positions.
+_PAGE = 500
+# Rows after which other jobs have their turn: whole pages kept them waiting for up to 94 ms at a time (measured).
+_TURN = 20
 
 
 async def rows_of_period(store: Store, statement: str, **values: Any) -> AsyncIterator[Any]:
@@ -18,8 +21,11 @@ async def rows_of_period(store: Store, statement: str, **values: Any) -> AsyncIt
     to hold in memory."""
     given = [values[name] for name in QUERIES.driver_adapter.var_sorted[statement]]
     async with store.pool.acquire() as connection, connection.transaction(isolation=ISOLATION):
+        read = 0
         async for row in connection.cursor(getattr(QUERIES, statement).sql, *given, prefetch=_PAGE):
             yield row
+            if (read := read + 1) % _TURN == 0:
+                await asyncio.sleep(0)
 
 
 async def finish_export(
