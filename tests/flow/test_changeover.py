@@ -151,7 +151,7 @@ async def test_final_invoice_knows_the_others_advance(billing: Billing, shared: 
 
     async def waits() -> bool:
         job = await billing.job(job_id)
-        return job is not None and job["problem"] == "deal_invoice_under_way"
+        return job is not None and job["problem"] == "deal_invoice_of_other_program"
 
     await until(waits)
     await synced(billing)

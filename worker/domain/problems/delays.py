@@ -21,6 +21,12 @@ ENTRIES = (
            "account for the other.",
            "Die Rechnung {other} desselben Geschäfts wird gerade veröffentlicht; {number} wartet darauf, weil eine von "
            "beiden die andere berücksichtigen muss."),
+    _waits("deal_invoice_of_other_program",
+           "Another program publishes invoice {other} of the same deal; {number} waits for the next payment sync, "
+           "which tells whether it has, because one of them must account for the other.",
+           "Die Rechnung {other} desselben Geschäfts veröffentlicht ein anderes Programm; {number} wartet auf den "
+           "nächsten Zahlungsabgleich, der zeigt, ob das geschehen ist, weil eine von beiden die andere "
+           "berücksichtigen muss."),
     entry("other_program_read_first", Actor.OPERATOR,
           "Payment sync {sync_job} must first have read what the other program has published, or it would be published "
           "again.",
