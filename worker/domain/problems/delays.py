@@ -30,10 +30,12 @@ ENTRIES = (
     entry("other_program_read_first", Actor.OPERATOR,
           "Payment sync {sync_job} must first have read what the other program has published, or it would be published "
           "again.",
-          "If it goes on, nothing; else: sevdesk-worker why {sync_job}.",
+          "If it goes on, nothing; else: sevdesk-worker why {sync_job}. If somebody dismissed it, ask again with a "
+          "new job.",
           "Der Zahlungsabgleich {sync_job} muss erst gelesen haben, was das andere Programm veröffentlicht hat; sonst "
           "würde es noch einmal veröffentlicht.",
-          "Läuft er weiter, nichts; sonst: sevdesk-worker why {sync_job}."),
+          "Läuft er weiter, nichts; sonst: sevdesk-worker why {sync_job}. Hat ihn jemand beendet, einen neuen Auftrag "
+          "stellen."),
     _waits("earlier_invoice_under_way",
            "Invoice {number} gets its number after {other}, which is being published (setting PUBLISH_IN_ORDER).",
            "Die Rechnung {number} bekommt ihre Nummer nach {other}, die gerade veröffentlicht wird (Einstellung "
