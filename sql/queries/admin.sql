@@ -75,9 +75,10 @@ SELECT EXISTS (
       AND NOT sevdesk_publishes_v1(c.publish_only, d.deal_type, i.invoice_number)
       AND sevdesk_publishes_v1(:publish_only::text[], d.deal_type, i.invoice_number));
 
--- name: has_read_all$
--- Whether this full payment sync has read the whole book, though it may ask about what it found.
-SELECT state = 'done' OR (state = 'parked' AND problem = 'mass_change') FROM sevdesk_jobs WHERE job_id = :job_id;
+-- name: full_sync_state$
+-- `read` if this full payment sync has read the whole book, though it may ask about what it found.
+SELECT CASE WHEN state = 'done' OR (state = 'parked' AND problem = 'mass_change') THEN 'read' ELSE state END
+FROM sevdesk_jobs WHERE job_id = :job_id;
 
 -- name: templates
 SELECT template_id, name, extract(epoch FROM clock_timestamp() - fetched_at)::float8 AS age

@@ -124,6 +124,7 @@ SELECT o.id, o.deal_id, o.invoice_number AS number, o.document_kind, o.issue_dat
                                  AND other.started_at < coalesce(own.started_at, 'infinity')), false) AS begun_before,
        CASE other.phase WHEN 'parked' THEN 'Infinity'
             ELSE coalesce(greatest(extract(epoch FROM other.due_at - clock_timestamp()), 0), 0) END::float8 AS due_in,
+       coalesce(other.phase = 'left', false) AS left_to_other,
        coalesce(n.content -> 'positions',
                 (SELECT jsonb_agg(jsonb_build_object('position_number', p.position,  -- of a view there may be nulls
                                                      'quantity', coalesce(p.quantity::text, 'NaN'),
@@ -147,7 +148,7 @@ LEFT JOIN LATERAL (
         WHERE q.order_key = 'invoice:' || o.id AND q.phase NOT IN ('scheduled', 'parked')
           AND q.kind = 'publish_invoice'
         UNION ALL
-        SELECT 0, 'waiting', clock_timestamp() + interval '10 seconds', NULL, false
+        SELECT 0, 'left', clock_timestamp() + interval '10 seconds', NULL, false
         FROM sevdesk_config f JOIN deals d ON d.id = o.deal_id
         WHERE o.document_status = 'approved' AND NOT sevdesk_publishes_v1(f.publish_only, d.deal_type, o.invoice_number)
           AND own.started_at IS NOT NULL
@@ -170,7 +171,7 @@ WHERE own.id = :invoice_id AND q.kind = 'publish_invoice' AND q.phase NOT IN ('s
   AND i.accounting_sync_status NOT IN ('synced', 'cancelled')
   AND (i.issue_date, length(i.invoice_number), i.invoice_number)
       < (own.issue_date, length(own.invoice_number), own.invoice_number)
-  AND NOT (q.phase = 'waiting' AND (j.problem IS NOT DISTINCT FROM 'deal_invoice_under_way'
+  AND NOT (q.phase = 'waiting' AND (coalesce(j.problem LIKE 'deal_invoice_%', false)
                                     OR q.due_at > clock_timestamp() + interval '5 minutes'))
 ORDER BY i.issue_date DESC, length(i.invoice_number) DESC, i.invoice_number DESC LIMIT 1;
 

@@ -140,6 +140,24 @@ async def test_taking_over_the_rest_looks_first(
     assert await written(sevdesk) == []
 
 
+async def test_taking_over_ends_with_a_dismissed_sync(billing: Billing, shared: None, sevdesk: Running) -> None:
+    """Nobody reads what the other program has published, so the list stays as it is."""
+    await others(billing)
+    await order_fault(sevdesk, "status", "GET /Invoice", status=400, times=None)
+    job_id = await billing.enqueue("update_config", publish_only=None)
+
+    async def parked() -> Any:
+        return await billing.db.fetchval(
+            "SELECT job_id FROM sevdesk_jobs WHERE kind = 'sync_payments' AND state = 'parked'"
+        )
+
+    await billing.put_into("rejected", await until(parked))
+    await billing.make_due(job_id)
+    job = await billing.ended(job_id)
+    assert (job["state"], job["problem"]) == ("rejected", "other_program_read_first")
+    assert await billing.db.fetchval("SELECT publish_only FROM sevdesk_config") == ["EB"]
+
+
 async def test_final_invoice_knows_the_others_advance(billing: Billing, shared: None, sevdesk: Running) -> None:
     """Its advance, published by the other program a moment ago, is accounted for before ours goes out."""
     deal = await billing.deal(await billing.company(), deal_type="KOP")
@@ -151,7 +169,7 @@ async def test_final_invoice_knows_the_others_advance(billing: Billing, shared: 
 
     async def waits() -> bool:
         job = await billing.job(job_id)
-        return job is not None and job["problem"] == "deal_invoice_under_way"
+        return job is not None and job["problem"] == "deal_invoice_of_other_program"
 
     await until(waits)
     await synced(billing)

@@ -45,6 +45,7 @@ class DealInvoice:
     asked_before: bool  # its job came in before this one
     begun_before: bool  # its job is running and began before this one
     due_in: float = 0.0  # seconds until its job goes on, if that waits
+    left_to_other: bool = False  # there is no job: another program publishes it, and may have done so
     credited: tuple[tuple[Decimal, Sums], ...] = ()  # by finished credit notes over parts of it: tax rate and sums
 
 

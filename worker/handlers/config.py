@@ -26,7 +26,7 @@ async def update_config(context: HandlerContext, job: Job, payload: UpdateConfig
     return Done({"changed": changed})
 
 
-async def _reads_first(store: Store, job: Job, payload: UpdateConfig) -> NotYet | None:
+async def _reads_first(store: Store, job: Job, payload: UpdateConfig) -> NotYet | Rejected | None:
     """What the other program has published until now is linked before its part is published here."""
     if "publish_only" not in payload.model_fields_set:
         return None
@@ -34,9 +34,13 @@ async def _reads_first(store: Store, job: Job, payload: UpdateConfig) -> NotYet 
     if not await store.query("takes_over", publish_only=names):
         return None
     sync = await store.request_job("sync_payments", {"full": True}, key=f"take_over:{job.job_id}")
-    if await store.query("has_read_all", job_id=sync):
-        return None
-    return NotYet(LOOK_AGAIN, problem("other_program_read_first", sync_job=sync))
+    state, unread = (
+        await store.query("full_sync_state", job_id=sync),
+        problem("other_program_read_first", sync_job=sync),
+    )
+    if state in ("rejected", "dismissed"):
+        return Rejected(unread)
+    return None if state == "read" else NotYet(LOOK_AGAIN, unread)
 
 
 async def _unknown_templates(store: Store, payload: UpdateConfig) -> Rejected | None:

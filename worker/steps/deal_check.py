@@ -33,7 +33,8 @@ def awaits_other(context: StepContext) -> NotYet | None:
     if other is None:
         return None
     wait = min(max(SHORTEST_WAIT[invoice.document_kind], other.due_in), LONGEST_WAIT)
-    return NotYet(wait, problem("deal_invoice_under_way", other=other.number, number=invoice.number))
+    code = "deal_invoice_of_other_program" if other.left_to_other else "deal_invoice_under_way"
+    return NotYet(wait, problem(code, other=other.number, number=invoice.number))
 
 
 def deal_stop(context: StepContext) -> Parked | NotYet | None:

@@ -47,6 +47,16 @@ async def credit_note_over_a_document_of_the_other(stage: Stage) -> Any:
     return await stage.billing.do("credit_invoice", invoice_id=invoice, **part)
 
 
+@provokes("deal_invoice_of_other_program")
+async def final_invoice_after_an_advance_of_the_other(stage: Stage) -> Any:
+    deal = await stage.billing.deal(await stage.billing.company(), deal_type="KOP")
+    await stage.billing.invoice(deal)
+    final = await stage.billing.invoice(deal, invoice_number="SR-1", document_kind="SR")
+    await stage.billing.db.execute("UPDATE sevdesk_config SET publish_only = '{SR-1}'")
+    job_id = await stage.billing.enqueue("publish_invoice", invoice_id=final)
+    return await stage.seen(job_id, "deal_invoice_of_other_program")
+
+
 @provokes("other_program_read_first")
 async def all_taken_over_at_once(stage: Stage) -> Any:
     await left(stage)

@@ -21,13 +21,21 @@ ENTRIES = (
            "account for the other.",
            "Die Rechnung {other} desselben Geschäfts wird gerade veröffentlicht; {number} wartet darauf, weil eine von "
            "beiden die andere berücksichtigen muss."),
+    _waits("deal_invoice_of_other_program",
+           "Another program publishes invoice {other} of the same deal; {number} waits for the next payment sync, "
+           "which tells whether it has, because one of them must account for the other.",
+           "Die Rechnung {other} desselben Geschäfts veröffentlicht ein anderes Programm; {number} wartet auf den "
+           "nächsten Zahlungsabgleich, der zeigt, ob das geschehen ist, weil eine von beiden die andere "
+           "berücksichtigen muss."),
     entry("other_program_read_first", Actor.OPERATOR,
           "Payment sync {sync_job} must first have read what the other program has published, or it would be published "
           "again.",
-          "If it goes on, nothing; else: sevdesk-worker why {sync_job}.",
+          "If it goes on, nothing; else: sevdesk-worker why {sync_job}. If somebody dismissed it, ask again with a "
+          "new job.",
           "Der Zahlungsabgleich {sync_job} muss erst gelesen haben, was das andere Programm veröffentlicht hat; sonst "
           "würde es noch einmal veröffentlicht.",
-          "Läuft er weiter, nichts; sonst: sevdesk-worker why {sync_job}."),
+          "Läuft er weiter, nichts; sonst: sevdesk-worker why {sync_job}. Hat ihn jemand beendet, einen neuen Auftrag "
+          "stellen."),
     _waits("earlier_invoice_under_way",
            "Invoice {number} gets its number after {other}, which is being published (setting PUBLISH_IN_ORDER).",
            "Die Rechnung {number} bekommt ihre Nummer nach {other}, die gerade veröffentlicht wird (Einstellung "
