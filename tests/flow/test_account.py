@@ -1,8 +1,11 @@
 """The account is known by its id: a token of another one is asked nothing, until somebody moves deliberately."""
 
+from pathlib import Path
+
 import pytest
 from flow.billing import Billing
 from flow.books import calls, order_fault
+from flow.operators import Operator
 from flow.stage import Stage
 
 from sevdesk_client.sandbox.http.server import Running
@@ -55,6 +58,18 @@ async def test_nothing_happens_in_another_account(
         await billing.db.execute("UPDATE sevdesk_config SET account_id = $1", right)
         await stage.hasten(job_id)
         assert (await billing.ended(job_id))["state"] == "done"
+
+
+@pytest.mark.parametrize(
+    "command", ["rehearse", "readiness", "reconcile", "adopt --dry-run", "recover --since 2020-01-01"]
+)
+async def test_commands_judge_by_no_other_account(stage: Stage, tmp_path: Path, command: str) -> None:
+    """Not even those that only read: what another account has says nothing about these invoices."""
+    await stage.billing.usual_invoice()
+    await stage.billing.db.execute(OTHER)
+    code, out, err = await Operator(stage.settings, tmp_path).run(*command.split())
+    assert (code, out) == (1, "") and "belongs to sevDesk account" in err
+    assert await calls(stage.sevdesk) == ["GET /SevUser"]
 
 
 async def test_moving_account_is_deliberate(stage: Stage) -> None:

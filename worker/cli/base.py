@@ -187,13 +187,20 @@ async def own_account(store: "Store") -> AsyncIterator["SevdeskAccount"]:
     """
     import structlog
 
-    from worker.operator.connections import open_account_gated, other_account_of
+    from worker.operator.connections import open_account_gated
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     async with open_account_gated(settings()) as account:
-        if (other := await other_account_of(store, account)) is not None:
-            fail(other)
+        await refuse_other(store, account)
         yield account
+
+
+async def refuse_other(store: "Store", account: "SevdeskAccount | None") -> None:
+    """End the command if the token belongs to another account than the database; None is not asked."""
+    from worker.operator.connections import other_account_of
+
+    if account is not None and (other := await other_account_of(store, account)) is not None:
+        fail(other)
 
 
 def end_on_interrupt() -> None:

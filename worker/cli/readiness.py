@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, require_token, settings, show, with_store
+from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, refuse_other, require_token, settings, show, with_store
 from worker.cli.saving import HtmlFile, require_new, save_page
 from worker.store import Store
 
@@ -29,6 +29,7 @@ def readiness(
 
     async def read(store: Store) -> Readiness:
         async with nullcontext() if offline else open_account(settings()) as account:
+            await refuse_other(store, account)
             return await readiness_of(store, settings(), account)
 
     if not offline:

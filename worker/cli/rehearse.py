@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.base import LOOK, MUST_ACT, USAGE, AsJson, cli, fail, require_token, settings, show, with_store
+from worker.cli.base import (
+    LOOK,
+    MUST_ACT,
+    USAGE,
+    AsJson,
+    cli,
+    fail,
+    refuse_other,
+    require_token,
+    settings,
+    show,
+    with_store,
+)
 from worker.cli.saving import HtmlFile, require_new, save_page
 from worker.domain.problems.problem_type import Lang
 from worker.store import Store
@@ -46,6 +58,7 @@ def rehearse(
         if against_sandbox:
             return await shadow_run(store, settings(), *days)
         async with nullcontext() if offline else open_account(settings()) as facts:
+            await refuse_other(store, facts)
             return await rehearse(store, settings(), facts, *days)
 
     if not offline and not against_sandbox:
