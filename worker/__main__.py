@@ -24,10 +24,12 @@ from worker.cli import (  # noqa: F401
     top,
 )
 from worker.cli.base import cli
+from worker.cli.output import guard_output
 
 
 def main() -> None:
     """Entry point of the console script."""
+    guard_output()
     cli()
 
 

@@ -57,3 +57,11 @@ def check_readable(option: str, path: str) -> None:
             file.read(1)
     except OSError as error:
         raise ValueError(f"{option} names {path}, which cannot be read: {error.strerror}") from None
+
+
+def check_appendable(option: str, path: str) -> None:
+    """Raises ValueError unless this process may write to the file, which is made if it is not there."""
+    try:
+        open(path, "ab").close()
+    except OSError as error:
+        raise ValueError(f"{option} names {path}, which cannot be written: {error.strerror}") from None

@@ -20,7 +20,14 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from worker.certificates import check_authorities, check_folder, check_own, check_private, check_readable
+from worker.certificates import (
+    check_appendable,
+    check_authorities,
+    check_folder,
+    check_own,
+    check_private,
+    check_readable,
+)
 from worker.domain.agreement import Agreed
 from worker.domain.check_levels import Level, read_levels
 from worker.domain.e_invoice_duty import FIRST_DAY, DutyMode
@@ -284,6 +291,8 @@ class Settings(EvidenceSettings):
             check_authorities("SSL_CERT_FILE", path)
         elif path := os.environ.get("SSL_CERT_DIR"):
             check_folder("SSL_CERT_DIR", path)
+        if path := os.environ.get("SSLKEYLOGFILE"):
+            check_appendable("SSLKEYLOGFILE", path)
         return self
 
     @property

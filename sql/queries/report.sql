@@ -65,11 +65,14 @@ WHERE abs(amount) < 1e12 AND amount <> 0
 GROUP BY currency, day ORDER BY currency <> 'EUR', currency, day;
 
 -- name: parked_by_code
--- Jobs that wait for a person: how many of each problem, the gross sum of their invoices in EUR, since when the oldest.
-SELECT j.problem AS code, count(*)::int AS jobs, min(j.finished_at) AS since,
-       coalesce(sum(i.gross_amount) FILTER (WHERE i.currency = 'EUR' AND abs(i.gross_amount) < 1e12), 0) AS euros
-FROM sevdesk_queue q JOIN sevdesk_jobs j USING (job_id) LEFT JOIN billing_invoices i ON i.id = j.invoice_id
-WHERE q.phase = 'parked' GROUP BY j.problem ORDER BY count(*) DESC, j.problem;
+-- Jobs that wait for a person: how many of each problem, the gross sum of their invoices in EUR (each counts once), since
+-- when the oldest.
+SELECT code, sum(jobs)::int AS jobs, min(since) AS since, coalesce(sum(euros), 0) AS euros
+FROM (SELECT j.problem AS code, count(*) AS jobs, min(j.finished_at) AS since,
+             max(i.gross_amount) FILTER (WHERE i.currency = 'EUR' AND abs(i.gross_amount) < 1e12) AS euros
+      FROM sevdesk_queue q JOIN sevdesk_jobs j USING (job_id) LEFT JOIN billing_invoices i ON i.id = j.invoice_id
+      WHERE q.phase = 'parked' GROUP BY j.problem, j.invoice_id) about
+GROUP BY code ORDER BY sum(jobs) DESC, code;
 
 -- name: notices_in_money
 -- Open notices that name an amount, the largest first. `all_of_them`: how many there are, `total` their sum in that currency.

@@ -42,15 +42,15 @@ async def paid(billing: Billing, invoice: Any, amount: str, day: date | None) ->
     )  # fmt: skip
 
 
-async def parked(billing: Billing, invoice: Any, problem: str) -> None:
+async def parked(billing: Billing, invoice: Any, problem: str, kind: str = "publish_invoice") -> None:
     await billing.db.execute(
         """WITH job AS (INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, invoice_id, order_key, state, problem,
                                                   problem_parameters, finished_at)
-                        VALUES ('p-' || $1::uuid, 'publish_invoice', '{}', 'system', $1, 'invoice:' || $1::uuid,
+                        VALUES ($3::text || $1::uuid, $3, '{}', 'system', $1, 'invoice:' || $1::uuid,
                                 'parked', $2, '{}', now()) RETURNING *)
            INSERT INTO sevdesk_queue (job_id, seq, kind, order_key, phase, rank)
            SELECT job_id, seq, kind, order_key, 'parked', 0 FROM job""",
-        invoice, problem,
+        invoice, problem, kind,
     )  # fmt: skip
 
 
@@ -65,7 +65,8 @@ async def a_month(billing: Billing) -> None:
     """Invoices at every stage, two currencies, and something in each section."""
     await invoice(billing, "APPROVED", "100.00")
     stuck = await invoice(billing, NASTY, "200.00")
-    await parked(billing, stuck, "sums_differ")
+    for kind in ("publish_invoice", "send_invoice"):
+        await parked(billing, stuck, "sums_differ", kind)
     await invoice(billing, "DRAFT", "7.00", document_status="draft")
     await invoice(billing, "NAN", "NaN")
     await published(billing, "OLD", "50.00", issue_date=FIRST - timedelta(days=1))
@@ -103,7 +104,8 @@ async def test_figures_are_the_months(billing: Billing, operator: Operator) -> N
     owed = {row["days"]: (row["claims"], Decimal(row["owed"])) for row in found["open_claims"]}
     assert owed == {-1: (1, Decimal(1190)), 91: (2, Decimal(650))}
     assert [(row["day"], Decimal(row["amount"])) for row in found["payments"]] == [("2026-03-10", Decimal(2410))]
-    assert [(row["code"], row["jobs"]) for row in found["parked"]] == [("sums_differ", 1)]
+    told = [(row["code"], row["jobs"], Decimal(row["euros"])) for row in found["parked"]]
+    assert told == [("sums_differ", 2, Decimal(200))]  # of one invoice
     assert [(row["invoice_number"], Decimal(row["amount"])) for row in found["differences"]] == [("FULL", Decimal(10))]
     assert [row["start_date"] for row in found["exports"]] == ["2026-03-01"]
 

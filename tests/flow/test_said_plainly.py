@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
@@ -95,3 +96,19 @@ async def test_unexpected_errors_are_an_answer(
     told = json.dumps(json.loads(said))
     assert "unexpected_error" in told and "RuntimeError (worker/" in told, problem.decode()
     assert process.returncode == 3
+
+
+@pytest.mark.parametrize(
+    "command", ["status", "status --json", "jobs --csv", "tail --last 1", "enqueue refresh_templates", "--version"]
+)
+async def test_full_disk_behind_the_output(command: str, settings: Settings, billing: Billing, tmp_path: Path) -> None:
+    """What cannot be printed is told in one sentence, and nothing else is blamed for it."""
+    await billing.request("refresh_templates")
+    full = os.open("/dev/full", os.O_WRONLY)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "worker", *command.split(),
+        env=environment(settings, {"PYTHONPATH": str(ROOT)}), cwd=tmp_path, stdout=full, stderr=PIPE,
+    )  # fmt: skip
+    os.close(full)
+    _, said = await process.communicate()
+    assert (process.returncode, said.decode()) == (1, "Cannot write to standard output: No space left on device.\n")

@@ -87,6 +87,7 @@ async def test_refusing_proxy_is_told(operator: Operator, proxy: tuple[int, list
         ({"HTTPS_PROXY": "http://u:ge/heim@proxy"}, "HTTPS_PROXY must be a URL like"),
         ({"SSL_CERT_FILE": "/none.pem"}, "SSL_CERT_FILE names /none.pem, which cannot be read: No such file"),
         ({"SSL_CERT_FILE": "/"}, "SSL_CERT_FILE names /, which cannot be read: Is a directory"),
+        ({"SSLKEYLOGFILE": "/none/keys"}, "SSLKEYLOGFILE names /none/keys, which cannot be written: No such file"),
         ({"DATABASE_URL": "postgresql://u:geheim@h/x?sslrootcert=/none.pem"}, "sslrootcert names /none.pem"),
         ({"REDIS_URL": "redis+sentinel://:geheim@h/mymaster"}, "Setting REDIS_URL: names a Redis Sentinel"),
     ],

@@ -175,8 +175,9 @@ def _oldest(job: WaitingJobRow | None) -> str:
 
 def _on_record(about: Row) -> str:
     since = f", the oldest job of {about['oldest_job']:%Y-%m-%d}" if about["oldest_job"] else ""
-    largest = ", ".join(f"{each['table']} {each['bytes'] / 1e6:.0f}" for each in about["largest"][:3])
-    return f"{about['bytes'] / 1e6:.0f} MB in the worker's tables ({largest}){since}"
+    largest = [f"{each['table']} {size:.0f}" for each in about["largest"][:3] if (size := each["bytes"] / 1e6) >= 1]
+    named = f" ({', '.join(largest)})" if largest else ""
+    return f"{about['bytes'] / 1e6:.0f} MB in the worker's tables{named}{since}"
 
 
 def _workers(redis: Mapping[str, Any], living: Sequence[Registered]) -> Text:

@@ -39,7 +39,8 @@ section { border: 1px solid var(--line); border-radius: .4rem; padding: .8rem 1r
   break-inside: avoid; overflow-wrap: anywhere }
 h3 { font-size: 1rem; margin: 0 0 .5rem } section p { margin: .3rem 0 }
 @media (max-width: 40rem) { body { margin: 1rem auto; font-size: 14px }
-  table { font-size: 12px } th, td { padding: .3rem .2rem } td.chart { width: 12% } }
+  table { font-size: 12px } th, td { padding: .3rem .2rem } td.chart { width: 12% }
+  td:not(.n):not(.chart) { min-width: 5.2em } }
 @media print { :root { --text: #000; --back: #fff; --line: #bbb; --good: #000; --bad: #000; --quiet: #444; --bar: #555;
   --track: #eee }
   body { margin: 0; max-width: none; font-size: 10pt }
@@ -78,8 +79,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: Col
     """A table whose column titles are repeated on each printed page; columns in `numbers` are aligned to the right."""
     kinds = [' class="n"' if place in numbers else "" for place in range(len(columns))]
     head = "".join(f"<th{kind}>{text(column)}</th>" for column, kind in zip(columns, kinds, strict=True))
-    return table_of(head, ("".join(f"<td{kind}>{text(cell)}</td>" for cell, kind in zip(row, kinds, strict=True))
+    return table_of(head, ("".join(f"<td{kind}>{_cell(cell)}</td>" for cell, kind in zip(row, kinds, strict=True))
                            for row in rows))  # fmt: skip
+
+
+def _cell(value: object) -> str:
+    """A code may be broken behind each of its words."""
+    return text(value).replace("_", "_<wbr>")
 
 
 def table_of(head: str, rows: Iterable[str]) -> Html:

@@ -87,7 +87,7 @@ _WORDS = {
     "period": ("Period", "Zeitraum"),
     "state": ("State", "Zustand"),
     "findings": ("Findings", "Befunde"),
-    "acknowledged": ("settled", "erledigt"),
+    "acknowledged": ("Settled", "Erledigt"),
     "requested": ("requested", "angefordert"),
     "running": ("running", "läuft"),
     "accepted": ("accepted", "angenommen"),
