@@ -206,9 +206,12 @@ async def test_adopted_invoice_without_its_recipient(
     assert (job["state"], job["problem"]) == ("parked", problem)
 
 
-@pytest.mark.parametrize("number", ["", " ", "\n"])
+@pytest.mark.parametrize("number", ["", " ", "\n", " RE-1", "RE-1\t"])
 async def test_blank_number_marks_nothing(stage: Stage, worker: object, number: str) -> None:
-    """By such a marker the documents that others made without one would be found, and deleted or cancelled."""
+    """By such a marker the documents that others made without one would be found, and deleted or cancelled.
+
+    Or, if sevDesk trims what it stores, our own would not be found.
+    """
     billing = stage.billing
     invoice = await billing.usual_invoice(invoice_number=number)
     for kind, more in (("publish_invoice", {}), ("cancel_invoice", {"reason": "Doppelt"})):

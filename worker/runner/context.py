@@ -115,7 +115,10 @@ def _item(columns: tuple[Any, ...], row: Row) -> Item:
 
 def _handback(row: Row) -> Handback:
     handback = handback_of(row)
-    if not row["number"].strip():  # our marker in sevDesk: a blank one would find what others made there
+    # It is our marker in sevDesk: a blank one would find what others made there, and whether blanks around it are kept
+    # is not established.
+    number = row["number"]
+    if not number.strip() or (handback.external_id is None and number != number.strip()):
         raise UnknownValue("invoice_number", row)
     if handback.sync_status is SyncStatus.SYNCED and handback.external_id is None:
         raise MissingId(row)

@@ -54,9 +54,9 @@ ENTRIES = (
           f"Hat ein Zahlungsabgleich ihn übernommen, {ERNEUT} Hat das andere Programm sie nicht veröffentlicht und "
           "wird es auch nicht: sevdesk-worker retry {job} --as confirmed.", confirmable=True),
     entry("invoice_value_unknown", Actor.BILLING,
-          "{column} of invoice {invoice_id} holds a value that the worker does not know.",
+          "{column} of invoice {invoice_id} is empty or holds a value that the worker does not know.",
           f"Correct it in the billing system (sql/billing/tables.sql lists the values), {RETRY}",
-          "{column} der Rechnung {invoice_id} enthält einen Wert, den der Worker nicht kennt.",
+          "{column} der Rechnung {invoice_id} ist leer oder enthält einen Wert, den der Worker nicht kennt.",
           f"Ihn im Abrechnungssystem berichtigen (sql/billing/tables.sql nennt die Werte), {ERNEUT}"),
     entry("transition_not_allowed", Actor.BILLING,
           "{event} is not allowed while the invoice is {status}.",
