@@ -4,6 +4,7 @@ from __future__ import annotations  # asyncpg's classes are generic in its stubs
 
 import asyncio
 import json
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -130,15 +131,15 @@ _ARRAYS = (
 
 
 def _register_arrays(connection: asyncpg.Connection[Any]) -> None:
-    """After the codecs of the elements, of which asyncpg makes those of the arrays."""
+    """After the codecs of the elements, of which asyncpg makes those of the arrays. Another release of it may ask."""
     unused = dict.fromkeys(("basetype", "range_subtype", "attrtypoids"))
-    connection._protocol.get_settings().register_data_types(  # type: ignore[attr-defined] # no other way
-        [
-            {"oid": oid, "ns": "pg_catalog", "name": f"_{name}", "kind": b"b", "elemtype": element}
-            | {"elemtype_name": name, "elemdelim": ",", **unused}
-            for oid, element, name in _ARRAYS
-        ]
-    )
+    arrays = [
+        {"oid": oid, "ns": "pg_catalog", "name": f"_{name}", "kind": b"b", "elemtype": element}
+        | {"elemtype_name": name, "elemdelim": ",", **unused}
+        for oid, element, name in _ARRAYS
+    ]
+    with suppress(AttributeError, LookupError, TypeError):
+        connection._protocol.get_settings().register_data_types(arrays)  # type: ignore[attr-defined] # no other way
 
 
 def _decode_date(value: tuple[int]) -> date:
