@@ -29,6 +29,8 @@ def run(
     diff       replay this file to a fresh sandbox and print how the answers differ; exit code 1 if any does
     """
     try:
+        if not 0 <= port < 65536:
+            raise ValueError(f"--port is {port}; ports are 0 to 65535")
         if upstream is not None:
             parse_upstream(upstream)
             if record is None:

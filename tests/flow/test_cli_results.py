@@ -81,6 +81,9 @@ async def files_are_saved(operator: Operator, number: str) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     code, _, problem = await operator.run("files", number, "--save", "out")
     assert code == 1 and "is there already" in problem and path.read_bytes() == content
+    for folder in (file["saved_as"], f"{file['saved_as']}/below"):
+        code, _, problem = await operator.run("files", number, "--save", folder)
+        assert (code, problem) == (1, f"Cannot write into {folder}: it is no folder.\n")
 
 
 async def test_ambiguous_beginnings_name_candidates(operator: Operator, billing: Billing) -> None:

@@ -101,7 +101,7 @@ async def test_first_cause_is_told(stage: Stage) -> None:
         jobs.append(await stage.billing.do("publish_invoice", invoice_id=invoice))
     assert {job["state"] for job in jobs} == {"parked"}
     sent, published = await stage.why(jobs[1]["job_id"]), await stage.why(invoice)
-    assert "is not published in sevDesk yet" in sent.cause and f"retry {jobs[1]['job_id']}" in sent.next_step
+    assert "the job that was to publish it is parked" in sent.cause and f"retry {jobs[1]['job_id']}" in sent.next_step
     number = (await stage.billing.row(invoice))["invoice_number"]
     assert published.next_step.endswith(f"sevdesk-worker retry {number}.") and "add up to" in published.cause
     await stage.billing.put_into("done", jobs[2]["job_id"])

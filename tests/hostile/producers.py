@@ -16,7 +16,7 @@ CANCELS = 0.25  # of these; so about every sixth invoice stands in the end
 # What else than done a job may come to, because another producer's job came before it.
 TOO_LATE = {
     "publish_invoice": {"invoice_not_approved"},
-    "send_invoice": {"invoice_cancelled", "cancelled_before_mail", "invoice_not_published"},
+    "send_invoice": {"invoice_cancelled", "cancelled_before_mail", "invoice_not_published", "publication_parked"},
     "cancel_invoice": set[str](),
 }
 

@@ -71,7 +71,8 @@ async def test_wrong_postgres_clock_is_survived(by: str, services: Services, tem
         await place.billing.db.execute(SHIFTED)
         name = await place.billing.db.fetchval("SELECT current_database()")
         await place.billing.db.execute(f"ALTER DATABASE {name} SET search_path = shifted, pg_catalog, public")
-        workers = [await place.worker(), await place.worker()]
+        # In the first hour of a day in Berlin, an hour back is the day before the invoices'.
+        workers = [await place.worker(CHECK_LEVELS="issue_date_in_future=off") for _ in range(2)]
         work = await ask(place)
         await work.begun()
         await shift(place, by)

@@ -193,6 +193,8 @@ def test_taken_port_is_named(capsys: pytest.CaptureFixture[str]) -> None:
         port = taken.getsockname()[1]
         assert command.run(port=port) == 2
     assert capsys.readouterr().err == f"Port {port} is taken. Choose another --port; 0 takes a free one.\n"
+    assert command.run(port=80_000) == 2
+    assert capsys.readouterr().err == "--port is 80000; ports are 0 to 65535\n"
 
 
 def test_upstream_needs_a_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,7 +39,7 @@ def new_private_file(path: Path) -> Iterator[BinaryIO]:
     Ends the command with exit code 1 if the file exists, or if it cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         # O_EXCL also refuses a symbolic link, so that nothing is written outside the folder.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -54,6 +54,14 @@ def new_private_file(path: Path) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
             fail(f"Cannot write {path}: {error.strerror}.")
         raise
+
+
+def _make_folder(folder: Path) -> None:
+    """The folder and those above it; ends the command if a file has the name of one of them."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        fail(f"Cannot write into {folder}: it is no folder.")
 
 
 def require_new(path: Path | None) -> None:
