@@ -182,6 +182,14 @@ async def test_cancelled_since_backup_stays_so(stage: Stage, backups: Backups, t
     assert (len(books["invoices"]), len(books["mails"])) == (2, 1)
 
 
+async def test_turn_without_expiry_stops_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dump that was taken while a worker had its turn, and restored without expiries."""
+    monkeypatch.setattr("worker.queue.inbox.TURN_MS", 100)
+    await stage.billing.redis.set("arq:inbox-turn", "gone")
+    async with stage.working():
+        assert (await stage.billing.do("test_connection"))["state"] == "done"
+
+
 async def test_export_asked_for_again_asks(stage: Stage, backups: Backups, tmp_path: Path) -> None:
     """Asked for and done after the backup, so that nothing knows of it: whoever asks again is asked back."""
     billing = stage.billing

@@ -36,7 +36,7 @@ POLL_SECONDS = 0.5
 # Entries taken in by one statement.
 PAGE = 1000
 # Whoever holds this key takes a page in; the others leave it to them. It only saves work, so it may expire at any time.
-TURN_KEY, TURN_MS = "arq:inbox-turn", 2000
+TURN_KEY, TURN_MS, STALE_TURNS = "arq:inbox-turn", 2000, 5
 # What takes a job back where its producer would have to sign it.
 SIGNED_DISMISS = (
     "With JOB_SIGNING_KEYS arq's abort set counts for nothing; use sevdesk-worker dismiss JOB --reason TEXT."
@@ -80,6 +80,7 @@ class InboxWorker(Worker):
         self.store, self._claims, self.name = store, claims, name.encode()
         self._redis, self._postgres, self._keys = Outage("redis"), postgres, keys
         self._wake = asyncio.Event()
+        self._denied_since: float | None = None  # others have had their turn all the while
 
     async def main(self) -> None:
         """Poll until cancelled."""
@@ -130,7 +131,9 @@ class InboxWorker(Worker):
             pipe.mget([job_key_prefix + job_id for job_id in ids.values()] or [TURN_KEY])
             ours, raws = await pipe.execute()
         if not ours:
+            await self._free_stale_turn()
             return False
+        self._denied_since = None
         incoming = [job for job in read.values() if isinstance(job, IncomingJob)]
         for (member, job_id), raw in zip(ids.items(), raws, strict=False):
             incoming.append(read_payload(job_id, raw, page[member], self._keys, time.time()))
@@ -140,6 +143,13 @@ class InboxWorker(Worker):
             with contextlib.suppress(RedisError, OSError):
                 await self.pool.delete(TURN_KEY)
         return len(page) == PAGE
+
+    async def _free_stale_turn(self) -> None:
+        """Nobody holds it for so long; one that a restored dump brought back has lost its expiry."""
+        self._denied_since = self._denied_since or time.monotonic()
+        if time.monotonic() - self._denied_since > STALE_TURNS * TURN_MS / 1000:
+            self._denied_since = None
+            await self.pool.delete(TURN_KEY)
 
     async def _take_in(self, page: Mapping[bytes, float], incoming: list[IncomingJob]) -> None:
         """Insert a page's jobs into the ledger, then remove their entries and payloads from Redis."""
