@@ -34,10 +34,8 @@ async def _reads_first(store: Store, job: Job, payload: UpdateConfig) -> NotYet 
     if not await store.query("takes_over", publish_only=names):
         return None
     sync = await store.request_job("sync_payments", {"full": True}, key=f"take_over:{job.job_id}")
-    state, unread = (
-        await store.query("full_sync_state", job_id=sync),
-        problem("other_program_read_first", sync_job=sync),
-    )
+    state = await store.query("full_sync_state", job_id=sync)
+    unread = problem("other_program_read_first", sync_job=sync)
     if state in ("rejected", "dismissed"):
         return Rejected(unread)
     return None if state == "read" else NotYet(LOOK_AGAIN, unread)
