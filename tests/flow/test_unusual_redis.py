@@ -53,10 +53,12 @@ async def own_redis(folder: Path, *options: str) -> AsyncIterator[str]:
     try:
         async with redis.asyncio.Redis(port=port) as client:
             while not await _answers(client):  # noqa: ASYNC110 - nobody tells us
+                assert process.returncode is None, "it ended at its start"
                 await asyncio.sleep(0.01)
         yield f"redis://127.0.0.1:{port}/0"
     finally:
-        process.send_signal(signal.SIGKILL)
+        if process.returncode is None:
+            process.send_signal(signal.SIGKILL)
         await process.wait()
 
 
@@ -166,7 +168,8 @@ async def test_replica_is_named(billing: Billing, run_worker: RunWorker, operato
 
 async def test_cluster_is_refused(settings: Settings, billing: Billing, operator: Operator, tmp_path: Path) -> None:
     """doctor fails, the worker ends with one sentence and exit code 2."""
-    async with own_redis(tmp_path, "--cluster-enabled", "yes") as url:
+    # By itself it would take the port 10,000 higher for its bus, which may be none.
+    async with own_redis(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port())) as url:
         level, said = await redis_check(operator, url, "redis role")
         assert level == "fail" and "as a cluster" in said
         with pytest.raises(UnsuitableRedis, match="cluster"):
