@@ -52,7 +52,7 @@ async def own_redis(folder: Path, *options: str) -> AsyncIterator[str]:
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
     try:
         async with redis.asyncio.Redis(port=port) as client:
-            while not await _answers(client):  # noqa: ASYNC110 - nobody tells us
+            while not await _answers(client):
                 assert process.returncode is None, "it ended at its start"
                 await asyncio.sleep(0.01)
         yield f"redis://127.0.0.1:{port}/0"
