@@ -6,6 +6,7 @@ from typing import Any
 
 from flow.billing import time_to_day
 from flow.books import control
+from flow.changeover import publish_there
 from flow.stage import Stage
 
 Mend = Callable[[Stage, Any], Awaitable[None]]
@@ -92,6 +93,12 @@ async def _numbered_anew(stage: Stage, job: Any) -> None:
         note.number = note.number if note.status != 100 else "GU-77"
 
 
+async def _taken_over(stage: Stage, job: Any) -> None:
+    """The other program publishes it, and a payment sync sees that."""
+    await publish_there(stage.billing, stage.sevdesk, job["invoice_id"])
+    assert (await stage.billing.do("sync_payments"))["state"] == "done"
+
+
 async def _restored_there(stage: Stage, job: Any) -> None:
     for invoice in stage.deleted:
         stage.sevdesk.sandbox.account.add(invoice)
@@ -108,6 +115,8 @@ MENDS: dict[str, Mend] = {
     "credit_note_invalid": _rules_kept,
     "e_invoice_invalid": _rules_kept,
     "credit_note_number_taken": _numbered_anew,
+    "other_publishes": _taken_over,
+    "cancel_left_to_other": _taken_over,
     "closed_without_payment": _open_there,
     "payment_implausible": _payment_corrected,
     "receivable_invalid": _here("UPDATE billing_invoices SET gross_amount = 119"),

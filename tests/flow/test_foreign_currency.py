@@ -8,7 +8,6 @@ from uuid import UUID
 import pytest
 from flow.billing import Billing, parameters
 from flow.books import control, pay
-from flow.test_datev import short_polls
 
 from sevdesk_client.sandbox.http.server import Running
 from worker.operator.connections import open_account
@@ -17,7 +16,6 @@ from worker.reconcile.read import reconcile
 from worker.settings import Settings
 from worker.store import Store
 
-__all__ = ["short_polls"]  # a fixture
 DAY = date(2026, 10, 5)
 
 
@@ -76,6 +74,7 @@ async def test_person_enters_an_unclear_payment(billing: Billing, worker: object
     assert (await billing.row(invoice))["paid_amount"] == Decimal(116)
 
 
+@pytest.mark.usefixtures("quick_exports")
 @pytest.mark.parametrize("foreign_sums", ["account", "document"])
 async def test_datev_postings_are_compared(
     billing: Billing, worker: object, sevdesk: Running, foreign_sums: str

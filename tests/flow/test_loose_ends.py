@@ -278,7 +278,7 @@ async def test_sent_invoice_is_published_afresh(office: Office) -> None:
     office.delete(office.documents()[0])
     await do(office, "sync_payments", full=True, invoice_id=None)
     assert (await office.billing.row(office.invoice))["accounting_sync_status"] == "parked"
-    assert f"enqueue publish_invoice invoice_id={office.invoice}" in (await told(office)).next_step
+    assert f"enqueue publish_invoice invoice_id={before['invoice_number']}" in (await told(office)).next_step
     assert (await do(office, "publish_invoice"))["state"] == "done"
     row = await office.billing.row(office.invoice)
     assert (row["accounting_sync_status"], row["document_status"]) == ("synced", "approved")

@@ -78,7 +78,7 @@ BY_NAME = {
     "external_ids": "ARRAY['10000077', '10000078']", "invoice_ids": f"ARRAY[{ONE}]", "ids": f"ARRAY[{ONE}]",
     "job_ids": "ARRAY['job-77']", "state": "'done'", "attempt": "1", "limit_jobs": "20", "limit_seconds": "60",
     "company_ids": "ARRAY[md5('c77')::uuid]", "contact_ids": "ARRAY[md5('c77')::uuid]", "scope": "'feed'",
-    "party_ids": "ARRAY[md5('c77')::uuid]", "start_date": "current_date - 1", "end_date": "current_date - 1",
+    "party_ids": "ARRAY[md5('c77')::uuid]", "start_date": "(current_date - 1)", "end_date": "(current_date - 1)",
     "released": "'{}'::text[]", "held": "'{}'::text[]", "order_keys": f"ARRAY['invoice:' || {ONE}]",
     "account_id": "'1'", "contact_id": "'77'", "step": "'publish'", "action": "'save'", "request_sha256": "''",
     "quarantine": "45", "number": "'G-10002077'",

@@ -1,12 +1,26 @@
 """What the calls of some workers show of sevDesk, from what each has counted."""
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
+
+import pytest
 
 from worker.gate.breaker import TokenBreaker
 from worker.gate.call_log import CallLog
 from worker.operator.sevdesk_health import SevdeskHealth, combined
 
 NOW = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)  # 23:00 in Berlin
+
+
+@pytest.fixture(autouse=True)
+def in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The machine of whoever reads it."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 def seen(now: float, *calls: tuple[float, int | None], refused: bool = False) -> dict[str, object]:
@@ -42,7 +56,7 @@ def test_refused_token_is_told() -> None:
     ended = (seen(700.0, (600, 200), (640, 401)), 400.0)
     found = combined([ended, (seen(500.0, (490, 401), refused=True), 2.0)])
     assert found.refused_for == 460.0 and found.next_try == 0.0 and found.silent_for is None
-    assert found.sentence(NOW).startswith("token refused since 22:52, next try in 0 s; 3 calls in the last hour")
+    assert found.sentence(NOW).startswith("token refused since 22:52 CET, next try in 0 s; 3 calls in the last hour")
     assert found.check(NOW).level == "warn" and "Set a valid SEVDESK_API_TOKEN" in str(found.check(NOW).next_step)
 
 
@@ -58,10 +72,10 @@ def test_silence_is_told() -> None:
     silent = (seen(100.0, (10, 200), (20, 503), (70, None), (90, 429)), 0.0)
     found = combined([silent])
     assert (found.silent_for, found.ok_age) == (80.0, 90.0)
-    assert found.sentence(NOW) == "no answer since 22:58; 4 calls in the last hour, the last ok 90 s ago"
+    assert found.sentence(NOW) == "no answer since 22:58 CET; 4 calls in the last hour, the last ok 90 s ago"
     assert combined([silent, (seen(100.0, (99, 200)), 0.0)]).silent_for is None
 
 
 def test_yesterday_has_its_day() -> None:
     """A time without a day would be wrong."""
-    assert "since 2026-11-23 21:00" in SevdeskHealth(calls=1, refused_for=26 * 3600.0).sentence(NOW)
+    assert "since 2026-11-23 21:00 CET" in SevdeskHealth(calls=1, refused_for=26 * 3600.0).sentence(NOW)

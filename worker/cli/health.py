@@ -24,7 +24,7 @@ def doctor(as_json: AsJson = False) -> None:
     async def check_all() -> list[Check]:
         given = settings()
         groups = await asyncio.gather(postgres_checks(given), redis_checks(given), sevdesk_checks(given))
-        return [*installation_checks(given), *(check for group in groups for check in group)]
+        return [*(check for group in groups for check in group), *installation_checks(given)]
 
     checks = asyncio.run(check_all())
     table = Table.grid(padding=(0, 2))

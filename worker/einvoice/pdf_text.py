@@ -82,7 +82,9 @@ def _correction(text: str, stem: str, number: str, ours: str) -> str | None:
     named = _has_digits(stem) and (_LETTER.search(stem) or re.fullmatch(_form(number), stem))
     if named and _close(number) not in _close(stem) and _shows_number(text, stem):
         return stem
-    behind = (each.strip(".-/") for each in _CORRECTION.findall(text))
+    behind = [each.strip(".-/") for each in _CORRECTION.findall(text)]
+    if any(_close(each) == _close(number) for each in behind):
+        return None
     return next((each for each in behind if _has_digits(each) and _close(each) not in ours), None)
 
 
