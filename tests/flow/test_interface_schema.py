@@ -180,11 +180,11 @@ async def test_schema_is_true_of_a_life(stage: Stage) -> None:
             await stage.billing.do("test_connection")
         async with stage.run_worker(check_levels={"unit_unknown": Level.WARN}):
             await done(stage, "publish_invoice", invoice_id=await stage.billing.usual_invoice(unit="Fass"))
-            old = await stage.billing.usual_invoice(unit="Fass", issue_date=date(2020, 1, 1))
-            job = await stage.billing.do("publish_invoice", invoice_id=old)
-            await stage.billing.db.execute("UPDATE billing_invoice_items SET unit = 'h' WHERE invoice_id = $1", old)
+            early = await stage.billing.usual_invoice(unit="Fass", issue_date=date(2099, 1, 1))
+            job = await stage.billing.do("publish_invoice", invoice_id=early)
+            await stage.billing.db.execute("UPDATE billing_invoice_items SET unit = 'h' WHERE invoice_id = $1", early)
             today = "UPDATE billing_invoices SET issue_date = $2 WHERE id = $1"
-            await stage.billing.db.execute(today, old, time_to_day())
+            await stage.billing.db.execute(today, early, time_to_day())
             await stage.billing.retry(job["job_id"])
             assert (await stage.billing.ended(job["job_id"]))["state"] == "done"
     await check_jobs(stage)

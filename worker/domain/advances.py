@@ -177,7 +177,8 @@ def _after_final(invoice: Invoice, others: Iterable[DealInvoice]) -> list[Proble
 def awaited(invoice: Invoice, form: FinalInvoiceForm, others: Iterable[DealInvoice]) -> DealInvoice | None:
     """An invoice under way whose end must be known first, because one of the two has to account for the other.
 
-    A final invoice waits for all advances, and for the final invoices that were asked for before it. An advance waits
+    A final invoice that deducts waits for all advances, and for the final invoices that were asked for before it; one
+    over the remainder for the advances that were asked for before it, which would come after it else. An advance waits
     for a final invoice that is running and began before it; one that only waits will see the advance. Both wait for
     one with a write of unknown outcome, also if its job is parked.
     """
@@ -187,5 +188,5 @@ def awaited(invoice: Invoice, form: FinalInvoiceForm, others: Iterable[DealInvoi
     elif form is FinalInvoiceForm.DEDUCT:
         awaits = [other for other in under_way if other.document_kind == ADVANCE or other.asked_before]
     else:
-        awaits = []
+        awaits = [other for other in under_way if other.document_kind == ADVANCE and other.asked_before]
     return next(iter(awaits), None)
