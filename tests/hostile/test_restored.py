@@ -138,6 +138,30 @@ async def test_resend_from_old_dump_asks(stage: Stage, backups: Backups) -> None
     assert await mails(stage) == 3
 
 
+async def test_resend_asked_again_asks(stage: Stage, backups: Backups, tmp_path: Path) -> None:
+    """The resend that the database has forgotten left in the second of the mail before, and is asked for once more."""
+    billing, account = stage.billing, stage.sevdesk.sandbox.account
+    async with stage.working():
+        invoice = await stage.published()
+        assert (await billing.do("send_invoice", invoice_id=invoice))["state"] == "done"
+    moment = await billing.db.fetchval(
+        "SELECT max(created_at) FROM billing_invoice_event_log WHERE event_type = 'mailed'"
+    )
+    backup = await backups.take()
+    account.clock = lambda: moment
+    async with stage.working():
+        assert (await billing.do("send_invoice", invoice_id=invoice, resend=True))["state"] == "done"
+        await until(lambda: marked(stage))
+    await backups.restore(backup)
+    async with stage.working():
+        await until(lambda: billing.db.fetchval(PENDING))
+        await recover(stage, tmp_path)
+        await until(lambda: _written(stage))
+        asks = await billing.do("send_invoice", invoice_id=invoice, resend=True)
+        assert (asks["state"], asks["problem"]) == ("parked", "mail_not_on_record")
+    assert await mails(stage) == 2
+
+
 async def test_old_redis_changes_nothing(stage: Stage) -> None:
     """Entries of an old dump are known jobs: they are dropped, and the old mark is raised again."""
     billing = stage.billing
