@@ -219,13 +219,15 @@ async def test_export_asked_for_again_asks(stage: Stage, backups: Backups, tmp_p
     billing = stage.billing
     async with stage.working():
         await stage.published()
-        backup = await backups.take()
+    backup = await backups.take()
+    async with stage.working():
         period = {"start_date": "2026-01-01", "end_date": "2026-01-31"}
         assert (await billing.do("export_datev", **period))["state"] == "done"
         await until(lambda: marked(stage))
     await backups.restore(backup)
     async with stage.working():
         await recover(stage, tmp_path)
+        await until(lambda: _written(stage))
         again = await billing.do("export_datev", **period)
         assert (again["state"], again["problem"]) == ("parked", "export_before_restore")
         assert len(stage.sevdesk.sandbox.account.exports) == 1
