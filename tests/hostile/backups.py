@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import psycopg
+import psycopg.sql
 import redis.asyncio
 
 from worker.local import services as local
@@ -33,14 +34,17 @@ class Backups:
 
     def _copy(self, copy: str) -> None:
         with self._admin() as connection:
-            for tries in range(50, 0, -1):
+            # Pools connect anew at once, and Postgres waits five seconds for each such connection to end.
+            self._allow_connections(connection, False)
+            try:
                 connection.execute(DISCONNECT, [self.name])
-                try:
-                    local.create_database(self.services, copy, template=self.name)
-                    return
-                except psycopg.errors.ObjectInUse:  # a backend takes a moment to end
-                    if tries == 1:
-                        raise
+                local.create_database(self.services, copy, template=self.name)
+            finally:
+                self._allow_connections(connection, True)
+
+    def _allow_connections(self, connection: psycopg.Connection, allowed: bool) -> None:
+        change = psycopg.sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS {}")
+        connection.execute(change.format(psycopg.sql.Identifier(self.name), psycopg.sql.Literal(allowed)))
 
     async def restore(self, copy: str) -> None:
         """Put the database back to what it was then, under its own name."""
