@@ -21,7 +21,7 @@ from worker.einvoice.comparison import Correction, correction_differences, sums_
 from worker.einvoice.finding import FaultKind, Finding
 from worker.einvoice.reading import Address, Unreadable, read
 from worker.einvoice.validation import validate_pdf
-from worker.steps.document import items_of
+from worker.steps.document import currency_of, items_of
 from worker.steps.pdf import digest_of
 from worker.steps.step import StepContext
 
@@ -38,7 +38,7 @@ def of_credit_note(context: StepContext, note: CreditNote) -> Correction:
 def of_cancellation(context: StepContext, storno: Cancellation) -> Correction:
     """What the XML of the cancellation invoice, or of the credit note over the whole, must say."""
     items = items_of(context.document.content) if context.document else context.invoice.items
-    sums = sums_by_rate(items, _currency(context)) if are_computable(items) else {}
+    sums = sums_by_rate(items, currency_of(context)) if are_computable(items) else {}
     return _correction(context, storno, sums, _CREDIT_NOTE if storno.kind == "credit_note" else None)
 
 
@@ -55,17 +55,12 @@ def _correction(
         number=document.number,
         day=document.day,
         gross=document.gross,
-        currency=_currency(context),
+        currency=currency_of(context),
         buyer=Address(name, street, code, city, country=None),
         preceding=context.handback.external_invoice_number,
         by_rate=by_rate,
         type_code=type_code,
     )
-
-
-def _currency(context: StepContext) -> str:
-    """As the document says, whatever the billing system says now."""
-    return str(context.document.content["currency"]) if context.document else context.invoice.currency
 
 
 async def judged(

@@ -56,7 +56,7 @@ from worker.steps.credit_note import (
 )
 from worker.steps.credit_number import is_taken
 from worker.steps.deal_check import parking, warning
-from worker.steps.document import addressed_otherwise, items_of, sums_of
+from worker.steps.document import addressed_otherwise, currency_of, items_of, sums_of
 from worker.steps.finalize import SEND_TYPE
 from worker.steps.missing import second_look
 from worker.steps.payments import DRAFT, ZERO, Receivable, compare, recordable
@@ -191,13 +191,13 @@ def _why_not(
         return Parked(problem("credit_note_needs_payment", number=number))
     if wrong := parking(context, _rounding_faults(context, credit)):
         return Parked(wrong)
-    found = exceeded(number, credit, others, hand_made, _published(context), _currency(context))
+    found = exceeded(number, credit, others, hand_made, _published(context), currency_of(context))
     return Rejected(found) if found else None
 
 
 def _rounding_faults(context: StepContext, credit: Credit) -> list[Problem]:
     """The credit note of an e-invoice is electronic, too."""
-    return rounding_faults(credit.items, _currency(context)) if _content(context)["is_e_invoice"] else []
+    return rounding_faults(credit.items, currency_of(context)) if _content(context)["is_e_invoice"] else []
 
 
 def _not_creditable(context: StepContext) -> Parked | Rejected | None:
@@ -217,7 +217,7 @@ def _not_ours(context: StepContext) -> Rejected:
 def _differ(context: StepContext, note: CreditNote, asked: Credit | Problem) -> Parked:
     expected = asked.sums if isinstance(asked, Credit) else "–"
     about = {"number": context.invoice.number, "credit_note": note.credit_note_number or note.id}
-    sums = {"found": sums_of(note), "expected": expected, "currency": _currency(context)}
+    sums = {"found": sums_of(note), "expected": expected, "currency": currency_of(context)}
     return Parked(problem("credit_note_sums_differ", **about, **sums))
 
 
@@ -295,7 +295,7 @@ def _credited(context: StepContext, note: CreditNote, how: FinalizedHow) -> tupl
     others = [each for each in context.credit_notes if _counts(context, each)]
     before = sum((each.gross for each in others), ZERO)
     refunds = sum((each.refund_due or ZERO for each in others), ZERO)
-    paid, invoiced = money_come(context, remote), predict(_published(context), _currency(context)).gross
+    paid, invoiced = money_come(context, remote), predict(_published(context), currency_of(context)).gross
     if remote is not None and remote.pay_date is not None:
         refund = refund_due_of_closed(invoiced - before, paid - refunds, gross)
     else:
@@ -342,13 +342,9 @@ def _published(context: StepContext) -> list[Item]:
     return items_of(_content(context))
 
 
-def _currency(context: StepContext) -> str:
-    return str(_content(context)["currency"])
-
-
 def _asked(context: StepContext) -> Credit | Problem:
     return credit_of(
-        context.invoice.number, context.asked(CreditInvoice).positions, _published(context), _currency(context)
+        context.invoice.number, context.asked(CreditInvoice).positions, _published(context), currency_of(context)
     )
 
 

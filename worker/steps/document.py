@@ -54,7 +54,12 @@ POSITION = {
 }
 
 
-FIGURES = {"quantity": "quantity", "unit_price": "price", "tax_rate": "tax_rate"}  # of `Item` and of a sent position
+def currency_of(context: StepContext) -> str:
+    """As the document says, whatever the billing system says now."""
+    return str(context.document.content["currency"]) if context.document else context.invoice.currency
+
+
+_FIGURES = {"quantity": "quantity", "unit_price": "price", "tax_rate": "tax_rate"}  # of `Item` and of a sent position
 
 
 def sums_of(document: SevInvoice | CreditNote) -> Sums:
@@ -75,7 +80,7 @@ def items_of(content: Mapping[str, Any]) -> list[Item]:
             name=each["name"],
             description=None,
             unit=None,
-            **{name: Decimal(str(each[key])) for name, key in FIGURES.items()},
+            **{name: Decimal(str(each[key])) for name, key in _FIGURES.items()},
         )
         for each in content["positions"]
     ]

@@ -156,7 +156,7 @@ class StepContext:
     missing_for: float | None = None  # seconds since a first look found nothing; None: there was none
     gone_before: bool = True  # an earlier attempt missed something in sevDesk, so that this one may conclude from it
     publication_parked: str | None = None  # a job that was to publish it
-    restored: bool = False  # the database was restored from a backup, less than a month before the job was asked for
+    restored: bool = False  # the database was restored since the job was asked for, or in the month before
     sendings_until: datetime | None = None  # the latest time at which a sending or bounce of ours was recorded
     open_intent: OpenIntent | None = None
     pdf: bytes | None = None  # what this attempt has stored as the invoice's PDF
