@@ -28,6 +28,8 @@ BEFORE, AFTER = "before", "after"
 DRIVER = "asyncpg"  # its own statements, on each new connection
 # Round trips after which the server is as it was, between two points that are there anyway.
 SILENT = {"prepare", "close_statement", "close"}
+# asyncpg numbers the cursors of a process, whichever task makes one.
+PORTAL = re.compile("__asyncpg_portal_[0-9a-f]+__")
 STATEMENTS = {
     getattr(QUERIES, name).sql.strip(): name for name in QUERIES.available_queries if not name.endswith("_cursor")
 }
@@ -115,7 +117,7 @@ class _Watched:
 
 def _statement(given: Any) -> str:
     """The name a query has in `sql/queries/`, else how its text begins."""
-    text = str(getattr(given, "query", given)).strip()
+    text = PORTAL.sub("(portal)", str(getattr(given, "query", given)).strip())
     return STATEMENTS.get(text, " ".join(text.split())[:40])
 
 
