@@ -29,7 +29,7 @@ def assert_all_is_well(report: Report) -> None:
     print(f"\n{report}", *report.findings, *report.missed, sep="\n")
     assert set(report.boundaries) == set(SCENARIOS)
     assert report.findings == []
-    # The job's own points are always the same; what goes on beside it keeps time by the clock, and on a loaded machine a
+    # The job's own points are always the same; what goes on beside it keeps time by the clock: on a loaded machine a
     # point such as a loop's 15th read may not come.
     assert len(report.missed) <= 0.25 * (report.kills + len(report.missed))
     assert [case for case in report.missed if case.point.startswith("Runner.run")] == []

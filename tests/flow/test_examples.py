@@ -15,6 +15,7 @@ from flow.conftest import RunWorker
 from house.markdown import ROOT, blocks
 
 from worker.domain.signature import read_keys
+from worker.store import Store
 
 PAGE = ROOT / "docs/integrating.md"
 # Compiled strictly: what a back end in TypeScript would do with it.
@@ -89,7 +90,10 @@ async def test_example_publishes_mails_and_explains(
 
 
 async def explained(command: list[str], tmp_path: Path, billing: Billing, urls: dict[str, str]) -> None:
-    """What the program says about a good invoice, one that cannot be mailed, and one that cannot be published."""
+    """What the program says about a good invoice, one that cannot be mailed, and one that cannot be published.
+
+    And what it says once a person has dismissed the mail.
+    """
     good = await billing.usual_invoice()
     result = json.loads(await told(command, tmp_path, billing, urls, good))
     row = await billing.row(good)
@@ -99,6 +103,10 @@ async def explained(command: list[str], tmp_path: Path, billing: Billing, urls: 
     unreachable = await billing.invoice(await billing.deal(await billing.company(email=None)))
     said = await told(command, tmp_path, billing, urls, unreachable)
     assert said.startswith("parked recipient_missing_email: ") and f"sevdesk-worker retry send:{unreachable}" in said
+    store = Store(billing.db)
+    assert await store.dismiss(f"send:{unreachable}", by="Chefin", reason="Is sent by post.") == (True, None)
+    said = await told(command, tmp_path, billing, urls, unreachable)
+    assert said.startswith("dismissed ") and said.endswith(": Is sent by post.")
 
     empty = await billing.invoice(await billing.deal(await billing.company()), items=())
     said = await told(command, tmp_path, billing, urls, empty)
