@@ -36,8 +36,10 @@ def rows(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
 
 
 def first_sentence(doc: str | None) -> str:
-    """A docstring's first line, without its full stop."""
-    return (doc or "").partition("\n")[0].removesuffix(".")
+    """A docstring's first line, without its full stop; AssertionError if a sentence goes on behind it."""
+    line = (doc or "").partition("\n")[0]
+    assert line.endswith("."), line
+    return line.removesuffix(".")
 
 
 def problems() -> str:

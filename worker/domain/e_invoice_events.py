@@ -7,7 +7,7 @@ from worker.domain.event_base import Event
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EInvoiceChecked(Event):
-    """An e-invoice was judged before its mail. `rules`: their version and date, None if they are not installed.
+    """An e-invoice was judged before its mail. `rules`: their version and date, null if they are not installed.
 
     `verdict` is `valid`, or `let_pass` by a person or CHECK_LEVELS in spite of findings, or the problem's code; without
     rules `compared` with the invoice only. `not_judged`: of a correction's PDF no XML could be read.

@@ -99,8 +99,9 @@ class PdfDocumentStored(DocumentStored):
 
 
 class PdfStored(PdfDocumentStored):
-    """The finalized invoice's PDF. `not_shown`: of document_number and gross_total what its text was not seen to show,
-    or both if it has none that can be read.
+    """The finalized invoice's PDF. `not_shown`: which of document_number and gross_total its text does not show.
+
+    Both, if it has no text that can be read.
     """
 
     document = "invoice_pdf"
