@@ -5,7 +5,7 @@ It may be stopped at any point and repeated: what is recorded is found recorded,
 
 import unicodedata
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -24,7 +24,7 @@ from worker.domain.eu_vat import vat_id_text
 from worker.domain.invoice import Party, PartyKind, party_name
 from worker.domain.ledger import Change, Job
 from worker.domain.recipients import PartyKey, customer_number
-from worker.steps.pages import read_pages
+from worker.steps.pages import Fetch, read_pages
 from worker.store import Store
 from worker.store.rows import Row, UnknownValue, from_row
 
@@ -70,9 +70,9 @@ class TakeOver:
         """Raises `SevDeskError`, or one of `CONNECTION_LOST`."""
         odd = await self.store.query("odd_numbers")
         self.documents = Documents({unicodedata.normalize("NFC", row["number"]) for row in odd})
-        async for page in self._pages("/Invoice", lambda offset: self.client.list_invoices(offset=offset)):
+        async for page in self._pages("/Invoice", self.client.list_invoices):
             self.documents.add(page)
-        async for contacts in self._pages("/Contact", lambda offset: self.client.list_contacts(offset=offset)):
+        async for contacts in self._pages("/Contact", self.client.list_contacts):
             self.people.add(contacts)
         self.documents.owners = await self._owners()
         self.found.documents, self.found.contacts = len(self.documents), len(self.people)
@@ -100,12 +100,12 @@ class TakeOver:
         links = await self.store.query("known_contacts", contact_ids=None)
         return self.people.owners(vat_ids) | linked_parties(links)
 
-    async def _pages(self, path: str, fetch: Callable[[int], Awaitable[Hits[T]]]) -> AsyncIterator[Hits[T]]:
+    async def _pages(self, path: str, fetch: Fetch[T]) -> AsyncIterator[Hits[T]]:
         """As `read_pages`, with the calls counted."""
 
-        async def counted(offset: int) -> Hits[T]:
+        async def counted(**place: int) -> Hits[T]:
             self.found.calls += 1
-            return await fetch(offset)
+            return await fetch(**place)
 
         async with aclosing(read_pages(f"GET {path}", counted)) as pages:
             async for page in pages:
@@ -207,7 +207,7 @@ class TakeOver:
     async def _credit_notes(self) -> None:
         known = {row["external_id"] for row in await self.store.query("known_credit_notes")}
         listed = set[str]()
-        async for page in self._pages("/CreditNote", lambda offset: self.client.list_credit_notes(offset=offset)):
+        async for page in self._pages("/CreditNote", self.client.list_credit_notes):
             for note in page:
                 if note.id not in known | listed:
                     listed.add(note.id)
