@@ -5,8 +5,7 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from tests.unit.extf_writer import TITLES, Head, Line, archive
-from worker.datev.acceptance import accept
+from tests.unit.extf_writer import TITLES, Head, Line, accept, archive
 from worker.datev.documents import Document, TaxSubtotal
 from worker.datev.order import Order
 from worker.datev.report import Period, Report

@@ -42,18 +42,14 @@ class Book:
     To be used by one thread at a time, but for `abandon`. A full disk raises `sqlite3.Error`.
     """
 
-    def __init__(self, documents: Iterable[Document] = (), payments: Iterable[Payment] | None = ()) -> None:
-        """`payments` None: they are not known, or were not asked for."""
+    def __init__(self, *, payments_known: bool = True) -> None:
+        """`payments_known` False: nobody knows them, or asked for them, so that payment postings are only counted."""
         self.database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._abandoned = False
         self.run("tables")
-        self.payments_known = payments is not None
+        self.payments_known = payments_known
         self._meanings: dict[Account, int] = {}  # as many as the chart of accounts tells apart
         self._files: dict[str, int] = {}
-        for document in documents:
-            self.add_document(document)
-        for payment in payments or ():
-            self.add_payment(payment)
 
     def __enter__(self) -> Self:
         return self
