@@ -65,6 +65,7 @@ class TakeOver:
         self.found = Adoption()
         self.documents, self.people = Documents(()), Contacts()
         self.of_invoices: dict[PartyKey, set[str]] = {}  # the contacts of a party's documents
+        self.addresses: dict[str, list[ContactAddress]] = {}  # of contacts that share a name, each read once
 
     async def run(self) -> Adoption:
         """Raises `SevDeskError`, or one of `CONNECTION_LOST`."""
@@ -183,11 +184,10 @@ class TakeOver:
             same = tuple(id for id in match.ids if id in same)
         if not same:
             return match
-        addresses = dict[str, list[ContactAddress]]()
-        for id in same:
-            addresses[id] = await self.client.list_contact_addresses(id)
+        for id in (id for id in same if id not in self.addresses):
+            self.addresses[id] = await self.client.list_contact_addresses(id)
             self.found.calls += 1
-        by_address = with_address(party, addresses)
+        by_address = with_address(party, {id: self.addresses[id] for id in same})
         return match if match.ids and by_address.only is None else by_address
 
     async def _link(self, links: list[tuple[PartyKey, str]]) -> None:
