@@ -48,7 +48,7 @@ class Switches:
     foreign_paid: Literal["account", "document"] = "account"
     repeat_send_by: Literal["again", "refuse"] = "again"
     duplicate_customer_number: Literal["accept", "refuse"] = "accept"
-    over_limit: Literal["cap", "refuse"] = "cap"
+    over_limit: Literal["refuse", "cap"] = "refuse"
     reset_enshrined: Literal["allow", "refuse"] = "allow"
     trailing_keys_required: bool = False
     sql_faults: Literal[500, 400] = 500
