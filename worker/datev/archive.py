@@ -1,9 +1,10 @@
 """Reads a DATEV archive (ZIP) that may be hostile. Pure: the only input is the seekable file it is given.
 
 sevDesk names it `BITTE-ENTPACKEN_Buchungsstapel_und_Belegbilder_...zip` (official example); what it holds was never
-captured. Expected are EXTF files and images of documents (PDF, ...), either with DATEV's `document.xml` beside them or
-packed once more for DATEV's Belegtransfer as `DATEV_..._bis_....zip` (one report; the name says "please unpack"). That
-package is checked for damage but never unpacked here; every other archive in the archive is refused.
+captured. Expected are EXTF files and images of documents (PDF, ...), either with DATEV's `document.xml`, in any folder
+(one report: `DATEV_Rechnungsausgang_<from>_bis_<to>`), or packed once more for DATEV's Belegtransfer as
+`DATEV_..._bis_....zip` (one report; the name says "please unpack"). That package is checked for damage but never
+unpacked here; every other archive in the archive is refused.
 
 Sizes are counted while unpacking, since the sizes in the ZIP directory may be false. Every fault of the archive raises
 `ArchiveRefused` with the reason, also while a member is being read.

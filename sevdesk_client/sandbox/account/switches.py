@@ -66,7 +66,7 @@ class Switches:
     export_config_access: Literal["deny", "allow"] = "deny"
     datev_chart: Literal["SKR03", "SKR04"] = "SKR03"
     datev_accounts: Literal["automatic", "keyed"] = "automatic"
-    datev_layout: Literal["official", "observed"] = "official"
+    datev_layout: Literal["official", "observed", "folder"] = "official"
     datev_job: Literal["run", "hold", "fail", "crash"] = "run"
     datev_polls: int = 2
     datev_seconds: float = 0.0
