@@ -38,7 +38,7 @@ class ArchiveRefused(Exception):
 class Limits:
     """What an archive may be at most; in bytes, unless said otherwise."""
 
-    archive: int = 512 << 20  # as the download allows
+    archive: int = 256 << 20  # as the download allows
     members: int = 50_000  # count: one image for each document of a large year
     unpacked: int = 2 << 30  # all members together
     ratio: int = 250  # unpacked : packed. Measured: an EXTF file of 50,000 postings has 15, PDFs have about 1
