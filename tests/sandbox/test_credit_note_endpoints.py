@@ -87,9 +87,12 @@ async def test_whole_invoice_is_credited_once(sandbox: SandboxClient) -> None:
     await sandbox.objects("POST", FROM_INVOICE, 201, json=of(ident))
 
 
-async def test_heading_is_required(sandbox: SandboxClient) -> None:
-    """Unlike that of invoices."""
-    await sandbox.error("POST", SAVE, 500, json=await body_for(sandbox, await paid_id(sandbox), header=None))
+async def test_heading_and_day_are_not_as_on_invoices(sandbox: SandboxClient) -> None:
+    """A heading is required, and the day is a timestamp or dd.mm.yyyy."""
+    ident = await paid_id(sandbox)
+    await sandbox.error("POST", SAVE, 500, json=await body_for(sandbox, ident, header=None))
+    await sandbox.error("POST", SAVE, 422, json=await body_for(sandbox, ident, creditNoteDate="2026-10-01"))
+    await saved(sandbox, ident, creditNoteDate=1790805600)
 
 
 @pytest.mark.parametrize("kind", ["AR", "TR"])

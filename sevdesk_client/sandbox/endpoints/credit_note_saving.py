@@ -59,7 +59,10 @@ def _read(account: Account, body: Object, data: Object) -> InvoiceBody:
         {**model_object(each, "creditNotePos", "CreditNotePos"), "objectName": "InvoicePos"}
         for each in object_list(body.get("creditNotePosSave"))
     ]
-    head = {**data, **_MODEL, "objectName": "Invoice", "invoiceDate": data.get("creditNoteDate"), "invoiceType": "RE"}
+    day = data.get("creditNoteDate")
+    if isinstance(day, str) and "-" in day:
+        raise invalid("creditNoteDate is not a valid date")  # "timestamp or dd.mm.yyyy" (official); wording inferred
+    head = {**data, **_MODEL, "objectName": "Invoice", "invoiceDate": day, "invoiceType": "RE"}
     head |= {"invoiceNumber": data.get("creditNoteNumber"), "discount": 0}
     trailing = dict.fromkeys(("invoicePosDelete", "discountSave", "discountDelete"))
     shown = {"invoice": head, "invoicePosSave": positions, **trailing, "takeDefaultAddress": False}
