@@ -22,7 +22,7 @@ from worker.datev.posted import Posted, PostingSide, permitted
 # The two ledgers of postings, by what is compared with them.
 TURNOVER, MONEY = 0, 1
 
-_POSTINGS_BEGIN = 14  # columns of a document that precede those of its postings in `unpaired`
+_POSTINGS_BEGIN = 16  # columns of a document that precede those of its postings in `unpaired`
 
 
 def _statements(text: str) -> dict[str, str]:
@@ -191,7 +191,7 @@ class Book:
         for number, of_document in groupby(self.rows("unpaired"), itemgetter(0)):
             together = list(of_document)
             found = [row[_POSTINGS_BEGIN:] for row in together if row[_POSTINGS_BEGIN] is not None]
-            yield number, (_document(together[0][:_POSTINGS_BEGIN]),), self._gathered(found)
+            yield number, (_document(together[0]),), self._gathered(found)
 
     def unknown(self) -> Iterator[tuple[str, Posted]]:
         """Turnover under numbers of which we have no document (but a payment)."""
@@ -241,7 +241,7 @@ class Book:
 
 def _document(row: tuple[Any, ...]) -> Document:
     (number, kind, day, gross, subtotals, tax_rule, currency, account_gross, cancels, customer, comparable, issue_day,
-     optional, advance) = row  # fmt: skip
+     optional, advance) = row[:14]  # fmt: skip
     return Document(
         number=number,
         kind=kind,
