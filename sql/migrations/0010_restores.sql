@@ -10,3 +10,8 @@ CREATE TABLE sevdesk_restores (
     recovered_at timestamptz                   -- null, or earlier than noticed_at: no write leaves until `recover` ran
 );
 INSERT INTO sevdesk_restores DEFAULT VALUES;
+
+-- Whether a restore was noticed and a job was asked for before it or within a month after it: somebody may ask again for
+-- what the database has forgotten.
+CREATE FUNCTION sevdesk_restored_v1(asked_at timestamptz) RETURNS boolean LANGUAGE sql STABLE
+    RETURN EXISTS (SELECT FROM sevdesk_restores WHERE asked_at < noticed_at + interval '30 days');

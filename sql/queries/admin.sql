@@ -18,7 +18,7 @@ WITH first AS (
 )
 SELECT coalesce((SELECT account_id FROM first), c.account_id) FROM sevdesk_config c;
 
--- name: other_account_seen!
+-- name: note_other_account!
 -- A worker has a token of another account; `health` fails for some minutes.
 UPDATE sevdesk_config
 SET other_account_id = :account_id, other_account_worker = :worker, other_account_at = clock_timestamp();

@@ -89,10 +89,8 @@ CROSS JOIN LATERAL (SELECT coalesce(min(e.created_at), '-infinity') AS known_sin
                     FROM billing_invoice_event_log e
                     WHERE e.invoice_id = i.id AND e.event_type IN ('drafted', 'finalized')
                       AND e.payload ->> 'external_id' = i.external_id) h
--- For a month after a restore somebody may ask again for what the database has forgotten.
-CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM sevdesk_restores r
-                                   JOIN sevdesk_jobs j ON j.asked_at < r.noticed_at + interval '30 days'
-                                   WHERE j.job_id = :job_id) AS restored) o
+CROSS JOIN (SELECT coalesce((SELECT sevdesk_restored_v1(asked_at) FROM sevdesk_jobs WHERE job_id = :job_id), false)
+                   AS restored) o
 WHERE i.id = :invoice_id;
 
 -- name: credit_number_use$

@@ -31,12 +31,9 @@ RETURNING epoch, noticed_at, recovered_at;
 
 -- name: asked_before_restore$
 -- Whether the export may have been made before the latest restore was noticed: its job was asked for before that, or,
--- for a period that was over by then, so soon after it that somebody may ask again for what the database has
--- forgotten.
-SELECT EXISTS (SELECT FROM sevdesk_restores r JOIN sevdesk_jobs j
-                   ON j.asked_at < r.noticed_at
-                   OR (:end_date::date <= r.noticed_at::date AND j.asked_at < r.noticed_at + interval '30 days')
-               WHERE j.job_id = :job_id);
+-- for a period that was over by then, soon after it.
+SELECT EXISTS (SELECT FROM sevdesk_restores r JOIN sevdesk_jobs j ON sevdesk_restored_v1(j.asked_at)
+               WHERE j.job_id = :job_id AND (j.asked_at < r.noticed_at OR :end_date::date <= r.noticed_at::date));
 
 -- name: invoices_marked
 -- Our invoices with these numbers, for `recover`.

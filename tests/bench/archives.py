@@ -18,6 +18,7 @@ from bench.ground import ROOT, Ground, Place, on_places
 from bench.table import Row
 
 from worker.datev.acceptance import accept
+from worker.datev.book import Book
 from worker.datev.package import pack, parts
 from worker.datev.report import Period
 from worker.einvoice.memory import peak_rss
@@ -67,7 +68,7 @@ async def ours(url: str, path: str) -> None:
     export_id: UUID = await store.pool.fetchval(NEW, PERIOD.first, PERIOD.last)
     with open(path, "rb") as archive, TemporaryFile() as package:  # noqa: ASYNC230
         digest = hashlib.file_digest(archive, "sha256").hexdigest()
-        report = accept(archive, [], None, PERIOD, "SKR03")
+        report = accept(Book(payments_known=False), archive, PERIOD, "SKR03")
         begin, end = pack(archive, report.as_text(), package)
         columns = {"package_sha256": digest, "package_bytes": 0, "archive_bytes": 0, "filename": "a.zip"}
         made = parts(package, begin, end)
@@ -83,7 +84,7 @@ async def other(url: str, path: str) -> None:
     await connection.execute("CREATE TABLE one_statement (archive bytea, package bytea)")
     content, package = Path(path).read_bytes(), io.BytesIO()  # noqa: ASYNC240
     hashlib.sha256(content).hexdigest()
-    report = accept(io.BytesIO(content), [], None, PERIOD, "SKR03")
+    report = accept(Book(payments_known=False), io.BytesIO(content), PERIOD, "SKR03")
     with zipfile.ZipFile(package, "w") as made:
         made.writestr("original.zip", content)
         made.writestr("Pruefbericht.txt", report.as_text())

@@ -21,7 +21,7 @@ from worker.adopt.take_over import Adoption, TakeOver
 from worker.domain.adoption import LISTED
 from worker.operator.connections import open_account
 from worker.settings import Settings
-from worker.steps import unmarked
+from worker.steps import pages
 from worker.store import Store
 
 # Everything that a takeover asks sevDesk; none of these writes.
@@ -236,7 +236,7 @@ async def test_cancellation_without_marker_is_found(
     billing: Billing, hasty_worker: object, sevdesk: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of an adopted invoice, on a later page of its contact's documents; by the sync, and after a lost answer."""
-    monkeypatch.setattr(unmarked, "PAGE", 100)
+    monkeypatch.setattr(pages, "PAGE", 100)
     world = old_world(sevdesk.sandbox.account, 20, seed=1)
     await world.store(billing)
     job = await billing.do("adopt")

@@ -132,3 +132,18 @@ async def test_nothing_wrong_is_linked(
         settled = await rows(billing)
         await billing.do("adopt")
         assert await rows(billing) == settled
+
+
+async def test_each_contact_is_asked_for_its_addresses_once(
+    billing: Billing, settings: Settings, sevdesk: Running
+) -> None:
+    """However many parties and contacts have one name: the address tells which is whose."""
+    world = OldWorld(sevdesk.sandbox.account, random.Random(1))
+    for house in range(1, 7):
+        place = (f"Bahnhofstr. {house}", "10115", "Berlin")
+        world.address(world.contact("Meier GmbH"), place)
+        world.companies.append((world.uuid(), "Meier GmbH", None, *place))
+    await world.store(billing)
+    found = await looked(settings)
+    asked = [request for request in sevdesk.sandbox.requests if request["path"] == "/ContactAddress"]
+    assert (found.contacts_linked, found.doubts, len(asked)) == (6, [], 6)

@@ -186,6 +186,19 @@ async def test_bounced_mail_is_sent_afresh(billing: Billing, worker: object, sev
     assert (await billing.events(invoice)).count("mail_bounced") == 1 and await status(billing, invoice) == "sent"
 
 
+async def test_bounced_copy_leaves_it_sent(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """The recipient has got the mail, so no job may send it again; that one's own bounce still counts."""
+    invoice = await published(billing, sevdesk)
+    await billing.do("send_invoice", invoice_id=invoice, cc="a@example.com,B@example.com", bcc="c@example.com")
+    for copy in ("b@example.com", "c@example.com"):
+        job = await billing.do("mail_bounced", invoice_id=invoice, email=copy)
+        assert (job["state"], job["problem"]) == ("rejected", "bounce_of_copy")
+    assert (await result_of(billing, "send_invoice", invoice))["channel"] is None and len(await mails(sevdesk)) == 1
+    assert await status(billing, invoice) == "sent"
+    await result_of(billing, "mail_bounced", invoice, email="rechnung@example.com")
+    assert await status(billing, invoice) == "approved"
+
+
 async def test_bounce_keeps_personal_data_apart(billing: Billing, worker: object, sevdesk: Running) -> None:
     """Address and reason are in the bounce's own row, not in event log and payload."""
     invoice = await published(billing, sevdesk)

@@ -17,6 +17,7 @@ from flow.billing import Billing
 
 from sevdesk_client.client import SevDeskClient
 from worker.datev.acceptance import accept
+from worker.datev.book import Book
 from worker.datev.package import pack, parts
 from worker.datev.report import Period
 from worker.store import Store
@@ -91,7 +92,7 @@ async def test_large_archive_needs_little_memory(
         with (tmp_path / "archive").open("w+b") as archive, (tmp_path / "package").open("w+b") as package:
             tracemalloc.start()
             await client.download("https://storage.example.com/a.zip", archive)
-            report = accept(archive, [], None, Period(date(2026, 10, 1), date(2026, 10, 31)), "SKR03")
+            report = accept(Book(payments_known=False), archive, Period(date(2026, 10, 1), date(2026, 10, 31)), "SKR03")
             begin, end = pack(archive, report.as_text(), package)
             made = parts(package, begin, end)
             assert await finish_export(store, export_id, made, archive_sha256=sha256, **RESULT)

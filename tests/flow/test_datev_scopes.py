@@ -82,7 +82,9 @@ async def test_broken_texts_lose_no_posting(billing: Billing, worker: object, se
     assert "line_breaks" in {note["code"] for note in found["notes"]}
 
 
-@pytest.mark.parametrize(("layout", "state"), [("official", "judged"), ("observed", "not_judged")])
+@pytest.mark.parametrize(
+    ("layout", "state"), [("official", "judged"), ("folder", "judged"), ("observed", "not_judged")]
+)
 async def test_images_are_judged_by_their_links(
     billing: Billing, worker: object, sevdesk: Running, layout: str, state: str
 ) -> None:

@@ -12,8 +12,6 @@ from hostile.lying_server import http_answer, lied_to
 
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.errors import FilterIgnored
-from sevdesk_client.models import Invoice
-from sevdesk_client.sending import Hits
 from worker.steps import pages
 
 INVOICE: dict[str, Any] = json.loads(answer("invoice_open_enshrined"))["objects"][0]
@@ -42,10 +40,7 @@ async def read(ids: Ids) -> tuple[list[str], int]:
 
 
 async def _read(client: SevDeskClient) -> list[str]:
-    async def fetch(offset: int) -> Hits[Invoice]:
-        return await client.list_invoices(offset=offset, limit=pages.PAGE)
-
-    return [invoice.id async for page in pages.read_pages("GET /Invoice", fetch) for invoice in page]
+    return [invoice.id async for page in pages.read_pages("GET /Invoice", client.list_invoices) for invoice in page]
 
 
 LIES: dict[str, Ids] = {

@@ -74,6 +74,14 @@ async def test_contacts_change_in_parts(sandbox: SandboxClient) -> None:
     assert await idents(sandbox, "/Contact?customerNumber=old") == []
 
 
+async def test_parents_are_organizations(sandbox: SandboxClient) -> None:
+    """A person is nobody's parent."""
+    firm, person = await sandbox.contact(), await sandbox.contact(**PERSON)
+    await sandbox.contact(**PERSON, parent=ref(firm, "Contact"))
+    body = {**PERSON, "category": ref(3, "Category"), "parent": ref(person, "Contact")}
+    await sandbox.error("POST", "/Contact", 422, json=body)
+
+
 @pytest.mark.parametrize("category", [None, 3, ref(3, "category"), ref(999, "Category")])
 async def test_contacts_need_a_category(sandbox: SandboxClient, category: Json) -> None:
     """The one thing a contact cannot be without."""
@@ -122,8 +130,13 @@ async def test_addresses_change_and_go(sandbox: SandboxClient) -> None:
 
 
 async def test_ways_without_key_fail(sandbox: SandboxClient) -> None:
-    """500, although the caller is at fault."""
-    await sandbox.error("POST", "/CommunicationWay", 500, json=way(await sandbox.contact(), key=None))
+    """500, although the caller is at fault; so with a key that there is not, also in a change."""
+    contact, unknown = await sandbox.contact(), ref(99, "CommunicationWayKey")
+    for key in (None, unknown):
+        await sandbox.error("POST", "/CommunicationWay", 500, json=way(contact, key=key))
+    made = await sandbox.objects("POST", "/CommunicationWay", 201, json=way(contact))
+    await sandbox.error("PUT", f"/CommunicationWay/{made['id']}", 500, json={"key": unknown})
+    assert (await sandbox.objects("PUT", f"/CommunicationWay/{made['id']}", json={"main": "1"}))["key"]["id"] == "8"
 
 
 async def test_ways_filter_by_everything(sandbox: SandboxClient) -> None:

@@ -87,6 +87,14 @@ async def test_whole_invoice_is_credited_once(sandbox: SandboxClient) -> None:
     await sandbox.objects("POST", FROM_INVOICE, 201, json=of(ident))
 
 
+async def test_heading_and_day_are_not_as_on_invoices(sandbox: SandboxClient) -> None:
+    """A heading is required, and the day is a timestamp or dd.mm.yyyy."""
+    ident = await paid_id(sandbox)
+    await sandbox.error("POST", SAVE, 500, json=await body_for(sandbox, ident, header=None))
+    await sandbox.error("POST", SAVE, 422, json=await body_for(sandbox, ident, creditNoteDate="2026-10-01"))
+    await saved(sandbox, ident, creditNoteDate=1790805600)
+
+
 @pytest.mark.parametrize("kind", ["AR", "TR"])
 async def test_advances_have_no_credit_notes(sandbox: SandboxClient, kind: str) -> None:
     """By no way, though they are paid."""
@@ -138,7 +146,10 @@ async def test_payout_has_the_transactions_sign(sandbox: SandboxClient) -> None:
     await finished(sandbox, note["id"])
     body = {"amount": 11.9, "date": 1790805600, "type": "FULL_PAYMENT", "checkAccount": ref(5000001, "CheckAccount")}
     path = f"/CreditNote/{note['id']}/bookAmount"
-    await sandbox.error("PUT", path, 422, json=body)
+    for change in ({}, {"amount": -10}, {"amount": -11.9, "type": "CASH"}):
+        await sandbox.error("PUT", path, 422, json=body | change)
+    online = {"amount": -11.9, "checkAccount": ref(5000002, "CheckAccount")}
+    await sandbox.error("PUT", path, 422, json=body | online)
     log = await sandbox.objects("PUT", path, json={**body, "amount": -11.9})
     assert (log["fromStatus"], log["toStatus"]) == ("200", "1000")
 

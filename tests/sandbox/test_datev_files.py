@@ -288,6 +288,15 @@ async def test_observed_layout_differs(sandbox: SandboxClient) -> None:
     assert any(each.startswith("2026-10-01_Einnahmebeleg_RE-1000") for each in unpack(files[images]))
 
 
+async def test_images_may_lie_in_a_folder(sandbox: SandboxClient) -> None:
+    """Of the period's name, with their index; the Buchungsstapel is beside it."""
+    await sandbox.switch(datev_layout="folder")
+    await sandbox.open_id()
+    files = await files_of(sandbox, await order(sandbox, includeDocumentImages="true"))
+    folder = "DATEV_Rechnungsausgang_20260901_bis_20261130"
+    assert sorted(files) == [f"{folder}/RE-1000.pdf", f"{folder}/document.xml", STACK, "EXTF_DebKred_Stamm.csv"]
+
+
 async def test_storage_refuses_like_s3(sandbox: SandboxClient) -> None:
     """A token beside the signature, a wrong signature, another's path, a link too old, another method."""
     link = await link_of(sandbox, await order(sandbox))

@@ -112,6 +112,8 @@ async def test_shop_rates_are_the_countrys(sandbox: SandboxClient, country: str,
 
 async def test_tax_rules_at_save(sandbox: SandboxClient) -> None:
     """By switch the same refusal comes at saveInvoice; a small business knows rule 11 alone."""
+    with pytest.raises(AssertionError, match="7100"):  # nor may an invoice that says so itself have any
+        await sandbox.open_id(smallSettlement=True)
     await sandbox.switch(tax_rule_check="save", small_business=True)
     await sandbox.draft(taxRule=ref(11, "TaxRule"), lines=[line(rate=0)])
     with pytest.raises(AssertionError, match="7100"):

@@ -91,6 +91,7 @@ async def test_booking_answers_a_log(sandbox: SandboxClient) -> None:
         (booking(118), None, "Payment difference amount must be 0.0"),
         (booking(119, date="2026-03-31"), None, "amount, date and type are required"),
         (booking(119, checkAccount=ref(5000002, "CheckAccount")), None, "checkAccountTransaction is required"),
+        (booking(119, type="CASH"), None, "amount, date and type are required"),
     ],
 )
 async def test_wrong_bookings_are_refused(sandbox: SandboxClient, body: Json, code: int | None, message: str) -> None:
@@ -99,6 +100,13 @@ async def test_wrong_bookings_are_refused(sandbox: SandboxClient, body: Json, co
     error = await sandbox.error("PUT", f"/Invoice/{ident}/bookAmount", 422, json=body)
     assert error["code"] == code and error["message"].startswith(message)
     assert await status(sandbox, ident) == ("200", 0, None)
+
+
+async def test_bookings_need_their_transaction(sandbox: SandboxClient) -> None:
+    """One that is named must be there."""
+    body = booking(119, checkAccountTransaction=ref(7, "CheckAccountTransaction"))
+    error = await sandbox.error("PUT", f"/Invoice/{await sandbox.open_id()}/bookAmount", 404, json=body)
+    assert error["code"] == 151
 
 
 async def test_bookings_need_an_open_invoice(sandbox: SandboxClient) -> None:

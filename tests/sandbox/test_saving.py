@@ -42,12 +42,16 @@ async def body(sandbox: SandboxClient, **invoice: Any) -> Any:
         ({"currency": None}, 422, "Currency is required."),
         ({"taxRule": None, "taxType": "noUst"}, 422, "Could not find taxType"),
         # SQL, because a column may not be null.
+        ({"discount": None}, 500, "SQLSTATE[23000]: Integrity constraint violation: 1048 Column 'discount'"),
         ({"taxRate": None}, 500, "SQLSTATE[23000]: Integrity constraint violation: 1048 Column 'tax"),
         # Wording of the sandbox's own.
         ({"contactPerson": None}, 422, "contactPerson is missing or invalid"),
         ({"contactPerson": ref(1, "SevUser")}, 422, "contactPerson is missing or invalid"),
         ({"contact": ref(7, "Contact")}, 404, "No Model_Contact with the id 7 was found"),
         ({"invoiceDate": "2026-10-01T00:00:00+02:00"}, 422, "invoiceDate is not a valid date"),
+        # Seen were unix seconds and yyyy-mm-dd, and a date-time is official for one of them.
+        ({"deliveryDate": "01.10.2026"}, 422, "deliveryDate is not a valid date"),
+        ({"deliveryDate": 1790805600, "deliveryDateUntil": "2026-10-31T00:00:00+01:00"}, 422, "deliveryDateUntil is"),
         ({"invoiceDate": "next week"}, 422, "invoiceDate is not a valid date"),
         ({"invoiceType": "SR"}, 422, "invoiceType 'SR' can not be created here"),
         ({"invoiceType": "AR", "taxRule": ref(17, "TaxRule")}, 422, "invoiceType AR is not supported"),

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from tests.unit.extf_writer import BookingStyle, Line, Month, archive, month, table
-from worker.datev.acceptance import accept
+from tests.unit.extf_writer import BookingStyle, Line, Month, accept, archive, month, table
 from worker.datev.order import Order
 from worker.datev.report import Period, Report
 

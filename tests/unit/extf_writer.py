@@ -10,9 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from typing import BinaryIO
 
-from worker.datev.acceptance import accept
+from worker.datev import acceptance
+from worker.datev.book import Book
 from worker.datev.documents import Document, Payment, subtotals_by_rate
+from worker.datev.order import ORDINARY, Order
 from worker.datev.report import Period, Report
 
 CENT = Decimal("0.01")
@@ -300,6 +303,29 @@ def _bank(style: BookingStyle) -> str:
 def ordinary(seed: int = 7) -> Month:
     """A month by SKR03 with one debtor line for each tax rate."""
     return month(seed, style=BookingStyle())
+
+
+def book_of(documents: Iterable[Document], payments: Iterable[Payment] | None = ()) -> Book:
+    """Our documents and payments; None: payments that nobody knows."""
+    book = Book(payments_known=payments is not None)
+    for document in documents:
+        book.add_document(document)
+    for payment in payments or ():
+        book.add_payment(payment)
+    return book
+
+
+def accept(
+    source: BinaryIO,
+    documents: Iterable[Document],
+    payments: Iterable[Payment] | None,
+    period: Period,
+    chart: str,
+    order: Order = ORDINARY,
+) -> Report:
+    """The report on an archive; `payments` None: nobody knows them, or the order is without them."""
+    with book_of(documents, payments) as book:
+        return acceptance.accept(book, source, period, chart, order)
 
 
 def check(

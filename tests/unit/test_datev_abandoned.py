@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import pytest
 
-from tests.unit.extf_writer import Head, Line, archive, table
-from worker.datev.acceptance import accept_by
+from tests.unit.extf_writer import Head, Line, archive, book_of, table
+from worker.datev.acceptance import accept
 from worker.datev.book import Abandoned, Book
 from worker.datev.documents import Document, TaxSubtotal
 from worker.datev.order import ORDINARY
@@ -26,7 +26,7 @@ def export_of(count: int, *, ours: bool = True) -> tuple[Book, io.BytesIO]:
     contra = "8400" if ours else "4930"
     lines = [Line(Decimal(119), "S", "10001" if ours else "70001", contra, DAY, number) for number in numbers]
     documents = (Document(number, "invoice", DAY, Decimal(119), SHARE, 1) for number in numbers)
-    return Book(documents), io.BytesIO(archive({"EXTF_1.csv": table(lines, Head())}))
+    return book_of(documents), io.BytesIO(archive({"EXTF_1.csv": table(lines, Head())}))
 
 
 @pytest.mark.parametrize("ours", [True, False])
@@ -52,4 +52,4 @@ def test_abandoned_book_answers_nobody() -> None:
     with book:
         book.abandon()
         with pytest.raises(Abandoned):
-            accept_by(book, source, PERIOD, "SKR03")
+            accept(book, source, PERIOD, "SKR03")

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sevdesk_client.wire import MAX_ARCHIVE_BYTES
 from tests.unit.extf_writer import archive
-from worker.datev.archive import Archive, ArchiveRefused, Limits, Member, MemberKind
+from worker.datev.archive import LIMITS, Archive, ArchiveRefused, Limits, Member, MemberKind
 
 
 def opened(content: bytes, **limits: int) -> Archive:
@@ -220,3 +221,8 @@ def test_members_carry_claimed_sizes() -> None:
     """A member shows the sizes that the ZIP directory claims."""
     (member,) = opened(archive({"a.pdf": b"%PDF"}, zipfile.ZIP_STORED)).members
     assert member == Member("a.pdf", MemberKind.IMAGE, 4, 4)
+
+
+def test_whatever_can_be_downloaded_is_read() -> None:
+    """And nothing larger, for both have the same limit."""
+    assert LIMITS.archive == MAX_ARCHIVE_BYTES

@@ -8,8 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.unit.extf_writer import BookingStyle, Head, Line, Month, archive, check, table
-from worker.datev.acceptance import accept
+from tests.unit.extf_writer import BookingStyle, Head, Line, Month, accept, archive, check, table
 from worker.datev.documents import Document, Payment, TaxSubtotal
 from worker.datev.order import Order
 from worker.datev.report import Period, Report, Status

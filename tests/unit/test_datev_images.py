@@ -5,8 +5,7 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from tests.unit.extf_writer import TITLES, Head, Line, archive
-from worker.datev.acceptance import accept
+from tests.unit.extf_writer import TITLES, Head, Line, accept, archive
 from worker.datev.documents import Document, TaxSubtotal
 from worker.datev.order import Order
 from worker.datev.report import Period, Report
@@ -51,8 +50,10 @@ def state(report: Report) -> tuple[str, str | None]:
 
 def test_each_image_is_found_by_its_guid() -> None:
     """Every posting's image is there, in whatever folder."""
-    report = judged({**PDF, "document.xml": INDEX})
-    assert (report.counts, state(report)) == ({}, ("judged", None))
+    files = {**PDF, "document.xml": INDEX}
+    for folder in ("", "DATEV_Rechnungsausgang_20261001_bis_20261031/"):
+        report = judged({f"{folder}{name}": content for name, content in files.items()})
+        assert (report.counts, state(report)) == ({}, ("judged", None))
 
 
 def test_missing_images_are_findings() -> None:

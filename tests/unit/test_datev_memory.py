@@ -5,8 +5,7 @@ import tracemalloc
 from datetime import date
 from decimal import Decimal
 
-from tests.unit.extf_writer import Head, Line, archive, table
-from worker.datev.acceptance import accept
+from tests.unit.extf_writer import Head, Line, accept, archive, table
 from worker.datev.documents import Document, Payment, TaxSubtotal
 from worker.datev.report import Period, Status
 

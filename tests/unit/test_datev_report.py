@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.extf_writer import CHARTS, Head, archive, check, month, ordinary, period_of, table
-from worker.datev.acceptance import accept
+from tests.unit.extf_writer import CHARTS, Head, accept, archive, check, month, ordinary, period_of, table
 from worker.datev.report import Status
 
 

@@ -197,15 +197,15 @@ def test_unreadable_file_says_why(content: bytes) -> None:
     """Without a header or titles that we understand there are no postings, but a reason."""
     file, postings = read(content)
     assert postings == []
-    assert file.refused
-    assert file.refused.endswith(".")
+    assert file.refusal is not None
+    assert file.refusal.german.endswith(".")
 
 
 def test_master_data_hold_no_postings() -> None:
     """Category 16 (debtors and creditors) is recognized by its header and has no postings."""
     file, postings = read(Head(category="16").written().encode() + b"\r\nKonto;Name\r\n10001;x\r\n")
     assert file.header is not None
-    assert (file.header.category, postings, file.refused) == (16, [], None)
+    assert (file.header.category, postings, file.refusal) == (16, [], None)
 
 
 @pytest.mark.parametrize(

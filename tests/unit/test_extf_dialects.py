@@ -104,7 +104,7 @@ def test_other_titles_are_read_by_order() -> None:
     assert [note.message.code for note in file.findings.notes] == ["fields_by_position"]
     own[0] = "Konto"
     file, postings = read(f"{Head().written()}\r\n{';'.join(own)}\r\n{row}\r\n".encode("cp1252"))
-    assert postings == [] and file.refused is not None
+    assert postings == [] and file.refusal is not None
 
 
 def test_quoting_is_a_matter_of_taste() -> None:

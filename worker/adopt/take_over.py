@@ -5,7 +5,7 @@ It may be stopped at any point and repeated: what is recorded is found recorded,
 
 import unicodedata
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -24,7 +24,7 @@ from worker.domain.eu_vat import vat_id_text
 from worker.domain.invoice import Party, PartyKind, party_name
 from worker.domain.ledger import Change, Job
 from worker.domain.recipients import PartyKey, customer_number
-from worker.steps.pages import read_pages
+from worker.steps.pages import Fetch, read_pages
 from worker.store import Store
 from worker.store.rows import Row, UnknownValue, from_row
 
@@ -65,14 +65,15 @@ class TakeOver:
         self.found = Adoption()
         self.documents, self.people = Documents(()), Contacts()
         self.of_invoices: dict[PartyKey, set[str]] = {}  # the contacts of a party's documents
+        self.addresses: dict[str, list[ContactAddress]] = {}  # of contacts that share a name, each read once
 
     async def run(self) -> Adoption:
         """Raises `SevDeskError`, or one of `CONNECTION_LOST`."""
         odd = await self.store.query("odd_numbers")
         self.documents = Documents({unicodedata.normalize("NFC", row["number"]) for row in odd})
-        async for page in self._pages("/Invoice", lambda offset: self.client.list_invoices(offset=offset)):
+        async for page in self._pages("/Invoice", self.client.list_invoices):
             self.documents.add(page)
-        async for contacts in self._pages("/Contact", lambda offset: self.client.list_contacts(offset=offset)):
+        async for contacts in self._pages("/Contact", self.client.list_contacts):
             self.people.add(contacts)
         self.documents.owners = await self._owners()
         self.found.documents, self.found.contacts = len(self.documents), len(self.people)
@@ -100,12 +101,12 @@ class TakeOver:
         links = await self.store.query("known_contacts", contact_ids=None)
         return self.people.owners(vat_ids) | linked_parties(links)
 
-    async def _pages(self, path: str, fetch: Callable[[int], Awaitable[Hits[T]]]) -> AsyncIterator[Hits[T]]:
+    async def _pages(self, path: str, fetch: Fetch[T]) -> AsyncIterator[Hits[T]]:
         """As `read_pages`, with the calls counted."""
 
-        async def counted(offset: int) -> Hits[T]:
+        async def counted(**place: int) -> Hits[T]:
             self.found.calls += 1
-            return await fetch(offset)
+            return await fetch(**place)
 
         async with aclosing(read_pages(f"GET {path}", counted)) as pages:
             async for page in pages:
@@ -183,11 +184,10 @@ class TakeOver:
             same = tuple(id for id in match.ids if id in same)
         if not same:
             return match
-        addresses = dict[str, list[ContactAddress]]()
-        for id in same:
-            addresses[id] = await self.client.list_contact_addresses(id)
+        for id in (id for id in same if id not in self.addresses):
+            self.addresses[id] = await self.client.list_contact_addresses(id)
             self.found.calls += 1
-        by_address = with_address(party, addresses)
+        by_address = with_address(party, {id: self.addresses[id] for id in same})
         return match if match.ids and by_address.only is None else by_address
 
     async def _link(self, links: list[tuple[PartyKey, str]]) -> None:
@@ -207,7 +207,7 @@ class TakeOver:
     async def _credit_notes(self) -> None:
         known = {row["external_id"] for row in await self.store.query("known_credit_notes")}
         listed = set[str]()
-        async for page in self._pages("/CreditNote", lambda offset: self.client.list_credit_notes(offset=offset)):
+        async for page in self._pages("/CreditNote", self.client.list_credit_notes):
             for note in page:
                 if note.id not in known | listed:
                     listed.add(note.id)

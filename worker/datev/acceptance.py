@@ -8,15 +8,13 @@ compared, not single lines.
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from itertools import chain, islice
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from worker.datev.accounts import CHARTS, Account, AccountKind, classify
-from worker.datev.archive import LIMITS, Archive, ArchiveRefused, Limits, Member, MemberKind, printable_name
+from worker.datev.archive import Archive, ArchiveRefused, Member, MemberKind, printable_name
 from worker.datev.book import Book
-from worker.datev.documents import Document, Payment
 from worker.datev.extf import ExtfFile, Posting
 from worker.datev.findings import Finding, Findings
 from worker.datev.header import CATEGORY_POSTINGS, Header
@@ -31,33 +29,15 @@ from worker.datev.report import ExportFile, Period, Report, Status
 _SAMPLE = 500
 
 
-def accept(
-    source: BinaryIO,
-    documents: Iterable[Document],
-    payments: Iterable[Payment] | None,
-    period: Period,
-    chart: str,
-    order: Order = ORDINARY,
-    limits: Limits = LIMITS,
-) -> Report:
-    """Reads a downloaded archive (a seekable file) and reports. No content of the archive raises an exception.
+def accept(book: Book, source: BinaryIO, period: Period, chart: str, order: Order = ORDINARY) -> Report:
+    """Reads a downloaded archive (a seekable file) and compares it with the book of our documents and payments.
 
-    `payments` None means that they are not known, so payment postings are only counted. `chart` is `SKR03` or `SKR04`.
-    """
-    with Book(documents, payments if "T" in order.scope else None) as book:
-        return accept_by(book, source, period, chart, order, limits)
-
-
-def accept_by(
-    book: Book, source: BinaryIO, period: Period, chart: str, order: Order = ORDINARY, limits: Limits = LIMITS
-) -> Report:
-    """The same with a book that has our documents and payments already.
-
-    Raises `sqlite3.Error` if the disk is full, and `Abandoned` once the book is.
+    No content of the archive raises an exception. `chart` is `SKR03` or `SKR04`. Raises `sqlite3.Error` if the disk is
+    full, and `Abandoned` once the book is.
     """
     acceptance = _Acceptance(book, period, chart, order)
     try:
-        acceptance.read_archive(Archive(source, limits))
+        acceptance.read_archive(Archive(source))
     except ArchiveRefused as refusal:
         return acceptance.refused(refusal.reason)
     return acceptance.report()

@@ -1,9 +1,10 @@
 """Reads a DATEV archive (ZIP) that may be hostile. Pure: the only input is the seekable file it is given.
 
 sevDesk names it `BITTE-ENTPACKEN_Buchungsstapel_und_Belegbilder_...zip` (official example); what it holds was never
-captured. Expected are EXTF files and images of documents (PDF, ...), either with DATEV's `document.xml` beside them or
-packed once more for DATEV's Belegtransfer as `DATEV_..._bis_....zip` (one report; the name says "please unpack"). That
-package is checked for damage but never unpacked here; every other archive in the archive is refused.
+captured. Expected are EXTF files and images of documents (PDF, ...), either with DATEV's `document.xml`, in any folder
+(one report: `DATEV_Rechnungsausgang_<from>_bis_<to>`), or packed once more for DATEV's Belegtransfer as
+`DATEV_..._bis_....zip` (one report; the name says "please unpack"). That package is checked for damage but never
+unpacked here; every other archive in the archive is refused.
 
 Sizes are counted while unpacking, since the sizes in the ZIP directory may be false. Every fault of the archive raises
 `ArchiveRefused` with the reason, also while a member is being read.
@@ -37,7 +38,7 @@ class ArchiveRefused(Exception):
 class Limits:
     """What an archive may be at most; in bytes, unless said otherwise."""
 
-    archive: int = 512 << 20  # as the download allows
+    archive: int = 256 << 20  # as the download allows
     members: int = 50_000  # count: one image for each document of a large year
     unpacked: int = 2 << 30  # all members together
     ratio: int = 250  # unpacked : packed. Measured: an EXTF file of 50,000 postings has 15, PDFs have about 1

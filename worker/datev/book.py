@@ -22,7 +22,7 @@ from worker.datev.posted import Posted, PostingSide, permitted
 # The two ledgers of postings, by what is compared with them.
 TURNOVER, MONEY = 0, 1
 
-_POSTINGS_BEGIN = 14  # columns of a document that precede those of its postings in `unpaired`
+_POSTINGS_BEGIN = 16  # columns of a document that precede those of its postings in `unpaired`
 
 
 def _statements(text: str) -> dict[str, str]:
@@ -42,18 +42,14 @@ class Book:
     To be used by one thread at a time, but for `abandon`. A full disk raises `sqlite3.Error`.
     """
 
-    def __init__(self, documents: Iterable[Document] = (), payments: Iterable[Payment] | None = ()) -> None:
-        """`payments` None: they are not known, or were not asked for."""
+    def __init__(self, *, payments_known: bool = True) -> None:
+        """`payments_known` False: nobody knows them, or asked for them, so that payment postings are only counted."""
         self.database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._abandoned = False
         self.run("tables")
-        self.payments_known = payments is not None
+        self.payments_known = payments_known
         self._meanings: dict[Account, int] = {}  # as many as the chart of accounts tells apart
         self._files: dict[str, int] = {}
-        for document in documents:
-            self.add_document(document)
-        for payment in payments or ():
-            self.add_payment(payment)
 
     def __enter__(self) -> Self:
         return self
@@ -195,7 +191,7 @@ class Book:
         for number, of_document in groupby(self.rows("unpaired"), itemgetter(0)):
             together = list(of_document)
             found = [row[_POSTINGS_BEGIN:] for row in together if row[_POSTINGS_BEGIN] is not None]
-            yield number, (_document(together[0][:_POSTINGS_BEGIN]),), self._gathered(found)
+            yield number, (_document(together[0]),), self._gathered(found)
 
     def unknown(self) -> Iterator[tuple[str, Posted]]:
         """Turnover under numbers of which we have no document (but a payment)."""
@@ -245,7 +241,7 @@ class Book:
 
 def _document(row: tuple[Any, ...]) -> Document:
     (number, kind, day, gross, subtotals, tax_rule, currency, account_gross, cancels, customer, comparable, issue_day,
-     optional, advance) = row  # fmt: skip
+     optional, advance) = row[:14]  # fmt: skip
     return Document(
         number=number,
         kind=kind,

@@ -6,9 +6,8 @@ PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 PRAGMA temp_store = FILE;
 PRAGMA cache_size = -8192;  -- KiB in memory
-CREATE TABLE document (id INTEGER PRIMARY KEY, number TEXT UNIQUE, kind, day, gross TEXT, subtotals, tax_rule, currency,
-                       account_gross TEXT, cancels, customer, comparable, issue_day, optional, advance,
-                       times DEFAULT 1);
+CREATE TABLE document (number TEXT UNIQUE, kind, day, gross TEXT, subtotals, tax_rule, currency, account_gross TEXT, cancels,
+                       customer, comparable, issue_day, optional, advance, times, id INTEGER PRIMARY KEY);
 CREATE TABLE payment (id INTEGER PRIMARY KEY, number TEXT, amount TEXT, day, currency);
 CREATE TABLE name (number TEXT PRIMARY KEY, long TEXT, short TEXT) WITHOUT ROWID;
 CREATE TABLE spelling (written TEXT PRIMARY KEY, number TEXT) WITHOUT ROWID;
@@ -20,15 +19,10 @@ CREATE TABLE debtor (id INTEGER PRIMARY KEY, number TEXT, account TEXT, customer
 CREATE TABLE debtor_problem (id INTEGER PRIMARY KEY, number TEXT UNIQUE, code, parameters);
 
 -- name: add_document
-INSERT INTO document (number, kind, day, gross, subtotals, tax_rule, currency, account_gross, cancels, customer,
-                      comparable, issue_day, optional, advance)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (number) DO UPDATE SET
-    times = times + 1,
-    (kind, day, gross, subtotals, tax_rule, currency, account_gross, cancels, customer, comparable, issue_day, optional,
-     advance) = (excluded.kind, excluded.day, excluded.gross, excluded.subtotals, excluded.tax_rule, excluded.currency,
-                 excluded.account_gross, excluded.cancels, excluded.customer, excluded.comparable, excluded.issue_day,
-                 excluded.optional, excluded.advance);
+-- One of the same number is replaced, and keeps its place.
+INSERT OR REPLACE INTO document
+VALUES (?1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+        1 + coalesce((SELECT times FROM document WHERE number = ?1), 0), (SELECT id FROM document WHERE number = ?1));
 
 -- name: add_payment
 INSERT INTO payment (number, amount, day, currency) VALUES (?, ?, ?, ?);
@@ -45,9 +39,7 @@ CREATE INDEX cancelled ON document (cancels) WHERE cancels IS NOT NULL;
 CREATE INDEX paid ON payment (number);
 
 -- name: document
-SELECT number, kind, day, gross, subtotals, tax_rule, currency, account_gross, cancels, customer, comparable, issue_day,
-       optional, advance
-FROM document WHERE number = ?;
+SELECT * FROM document WHERE number = ?;
 
 -- name: party_of
 SELECT cancels, customer FROM document WHERE number = ?;
@@ -97,9 +89,7 @@ SELECT cancels FROM document WHERE cancels <> '' GROUP BY cancels ORDER BY min(i
 
 -- name: unpaired
 -- Each document with each of its postings, or with nulls.
-SELECT d.number, d.kind, d.day, d.gross, d.subtotals, d.tax_rule, d.currency, d.account_gross, d.cancels, d.customer,
-       d.comparable, d.issue_day, d.optional, d.advance,
-       p.file, p.line, p.account, p.key, p.meaning, p.day, p.currency, p.amount, p.deduction, p.image
+SELECT d.*, p.file, p.line, p.account, p.key, p.meaning, p.day, p.currency, p.amount, p.deduction, p.image
 FROM document d LEFT JOIN posting p ON p.number = d.number AND p.ledger = 0
 WHERE d.number NOT IN (SELECT invoice FROM pair) AND d.number NOT IN (SELECT number FROM pair)
 ORDER BY d.id, p.id;

@@ -2,7 +2,7 @@
 
 Holds one record in memory at a time. No content of the file raises an exception: what is wrong becomes a `Finding` with
 its line, and reading goes on. Only a file whose header or titles cannot be understood has no postings at all, and says
-why in `ExtfFile.refused`.
+why in `ExtfFile.refusal`.
 
 The format is *official* (developer.datev.de, "DATEV-Format", read 2026-11): `;` between fields, CRLF, texts in double
 quotes, decimal comma, Windows-1252, line 1 with 31 fields, line 2 with the titles. What sevDesk's export really holds
@@ -115,11 +115,6 @@ class ExtfFile(FileFindings):
         self._lines = iter(self._records)
         self._columns: dict[str, int] = {}
         self._open()
-
-    @property
-    def refused(self) -> str | None:
-        """Why nothing can be read, in German."""
-        return None if self.refusal is None else self.refusal.german
 
     def __iter__(self) -> Iterator[Posting]:
         if self.refusal is not None or self.header is None or self.header.category != CATEGORY_POSTINGS:

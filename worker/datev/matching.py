@@ -262,7 +262,7 @@ class Matching:
             self._add(message("payment_unknown", posted=posted.total), number, posted)
         elif posted.sums and payments[0].currency not in posted.currencies:
             self._add(message("payment_currency"), number, posted, note=True)
-        elif wrong := payment_difference(payments, posted, posted.deductions):
+        elif wrong := payment_difference(payments, posted):
             self._add(wrong, number, posted)
         elif self._compare_payment_days(number, payments, posted):
             self._add_totals(posted)

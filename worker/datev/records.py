@@ -25,7 +25,7 @@ class FileFindings:
         self.name, self.findings = name, findings
         self._reported: set[Message | str] = set()
 
-    def add_fault(self, what: Message, line: int | None = None) -> None:
+    def add_fault(self, what: Message, line: int) -> None:
         self.findings.add(Finding(what, self.name, line))
 
     def add_fault_once(self, what: Message, line: int) -> None:
@@ -34,7 +34,7 @@ class FileFindings:
             self._reported.add(what.kind)
             self.add_fault(what, line)
 
-    def add_note(self, what: Message, line: int | None = None) -> None:
+    def add_note(self, what: Message, line: int) -> None:
         """Adds a note unless the file has this one already."""
         if what not in self._reported:
             self._reported.add(what)

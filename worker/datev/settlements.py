@@ -11,13 +11,13 @@ from worker.datev.posted import Posted, PostingSide
 _MOST_UNDATED = 10
 
 
-def payment_difference(payments: list[Payment], posted: Posted, deductions: Decimal = ZERO) -> Message | None:
+def payment_difference(payments: list[Payment], posted: Posted) -> Message | None:
     """How the money that is posted differs from our payments; None if it may be theirs.
 
     Of a payment without a day the period is not known, so each of them may be in the sum or not.
     """
     total, possible = posted.total, possible_sums(payments)
-    if possible is None or not possible.isdisjoint((total, total + deductions)):
+    if possible is None or not possible.isdisjoint((total, total + posted.deductions)):
         return None
     expected = sum(payment.amount for payment in payments)
     return message("payment_doubled" if total == 2 * expected else "payment_amount", posted=total, expected=expected)

@@ -1,4 +1,4 @@
-"""Everything that can happen to an invoice, as immutable events. Pure.
+"""Everything that can happen to an invoice, as immutable events; those of the files imported here belong to it. Pure.
 
 An event's class name in snake case is its `event_type` in `billing_invoice_event_log`; `lifecycle.TABLE` says what each
 may change.

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Literal, get_args
 import structlog
 
 from sevdesk_client import errors
-from worker.datev.acceptance import accept_by
+from worker.datev.acceptance import accept
 from worker.datev.book import Book
 from worker.datev.documents import ZERO, Document, Payment, subtotals_by_rate
 from worker.datev.order import Order
@@ -213,7 +213,7 @@ class Export:
         types = {"AR": self.settings.sevdesk_invoice_type_ar, "SR": self.settings.sevdesk_invoice_type_sr}
         order = Order(row["scope"], row["by_pay_date"], row["include_images"], row["enshrine"])
         config: ConfigRow = await self.store.query("config")
-        with Book(payments=() if "T" in order.scope else None) as book:
+        with Book(payments_known="T" in order.scope) as book:
             async for each in rows_of_period(self.store, "documents_of_period", by_pay_date=order.by_pay_date, **days):
                 book.add_document(_document(each, types))
             if book.payments_known:
@@ -228,11 +228,11 @@ class Export:
 
 
 async def checked(book: Book, archive: BinaryIO, period: Period, chart: str, order: Order) -> Report:
-    """`accept_by` in a thread, which has ended when this ends: the caller then closes what it reads.
+    """`accept` in a thread, which has ended when this ends: the caller then closes what it reads.
 
     SQLite brings the whole process down when a database is closed under a statement (measured: SIGSEGV).
     """
-    work = asyncio.ensure_future(asyncio.to_thread(accept_by, book, archive, period, chart, order))
+    work = asyncio.ensure_future(asyncio.to_thread(accept, book, archive, period, chart, order))
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:

@@ -21,7 +21,8 @@ from worker.domain.payloads import SyncPayments
 from worker.domain.problems import Problem, problem
 from worker.handlers.handler import HandlerContext
 from worker.handlers.mass_change import CODE, MassChange
-from worker.steps import pages, payments
+from worker.steps import payments
+from worker.steps.pages import read_pages
 from worker.steps.payments import Receivable
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.unmarked import cancellations_of
@@ -236,13 +237,13 @@ class Sync:
         Changes made in sevDesk while later pages are read have a later `update` and belong to the next run.
         """
 
-        async def fetch(offset: int) -> Hits[SevInvoice]:
-            page = await self.account.client.list_invoices(**filters, offset=offset, limit=pages.PAGE)
+        async def fetch(**place: Any) -> Hits[SevInvoice]:
+            page = await self.account.client.list_invoices(**filters, **place)
             self.first_page_at = self.first_page_at or page.at
             return page
 
         newest: datetime | None = None
-        async with aclosing(pages.read_pages("GET /Invoice", fetch)) as found:
+        async with aclosing(read_pages("GET /Invoice", fetch)) as found:
             async for page in found:
                 newest = newest or max((remote.update for remote in page if remote.update is not None), default=None)
                 linked = await other_program.take_over(self.store, self.job, page) if self.shared else 0

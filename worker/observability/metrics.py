@@ -4,7 +4,7 @@ Every App has its own registry. Label values come from closed sets (kinds, outco
 no personal data becomes a label. All names start with `sevdesk_worker_`; times are in seconds.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
@@ -29,9 +29,9 @@ CALL_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30)
 class Metrics:
     """What one worker process counts, and, while it is the leader, the jobs of all workers."""
 
-    def __init__(self, now: Callable[[], float] = monotonic) -> None:
+    def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._now, self._started = now, now()
+        self._started = monotonic()
         self._measured: float | None = None  # None while another worker counts
         self._last_sync: float | None = None
 
@@ -83,9 +83,9 @@ class Metrics:
             "foreign_locks", "Sessions of others that hold locks of the worker's kind; jobs may wait for them."
         )
         self._sync_age.set_function(
-            lambda: self._now() - (self._started if self._last_sync is None else self._last_sync)
+            lambda: monotonic() - (self._started if self._last_sync is None else self._last_sync)
         )
-        self._measure_age.set_function(lambda: 0 if self._measured is None else self._now() - self._measured)
+        self._measure_age.set_function(lambda: 0 if self._measured is None else monotonic() - self._measured)
         self.business = BusinessMetrics(self.registry)
         self._init_labels()
 
@@ -145,7 +145,7 @@ class Metrics:
         for kind, jobs in parked.items():
             self._parked.labels(kind).set(jobs)
         self._queue_age.set(queue_age)
-        self._measured = self._now()
+        self._measured = monotonic()
         self._last_sync = None if sync_age is None else self._measured - sync_age
 
     def notices_measured(self, rows: Iterable[NoticeCountRow]) -> None:

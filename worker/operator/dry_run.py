@@ -62,14 +62,14 @@ class ReadingStore(Store):
         return known or await super().load_contact_link(party)
 
     async def is_in_doubt(self, subject: str) -> bool:
-        """False if no write to the subject is open or was refused."""
+        """True unless it is known that no write to the subject is open or was refused (`PageStore` knows)."""
         return True
 
     async def account_on_record(self, account_id: str, job_id: str) -> str:
         """As it is; nothing is written down."""
         return (await self.query("account"))["account_id"] or account_id
 
-    async def other_account_seen(self, account_id: str, worker: str) -> None:
+    async def note_other_account(self, account_id: str, worker: str) -> None:
         """Nothing is written down."""
 
     async def record(self, job: Job, changes: Sequence[Change] = (), **given: Any) -> set[UUID]:

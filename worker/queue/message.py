@@ -76,7 +76,7 @@ def under_digest(job: IncomingJob) -> IncomingJob:
     return replace(job, job_id=f"sha256:{_sha256(job.job_id.encode())}")
 
 
-def _rejected(job_id: str, found: Problem, proven: bool = True) -> IncomingJob:
+def _rejected(job_id: str, found: Problem, proven: bool) -> IncomingJob:
     return IncomingJob(job_id, "unreadable", {}, problem=found, proven=proven)
 
 

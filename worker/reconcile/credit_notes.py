@@ -5,9 +5,8 @@ from collections.abc import Iterator
 
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.models import CreditNote
-from sevdesk_client.sending import Hits
 from worker.reconcile.compare import Difference, Drift
-from worker.steps.pages import read_pages
+from worker.steps.pages import Counted, read_pages
 from worker.steps.payments import DRAFT
 from worker.store import Store
 from worker.store.rows import Row
@@ -27,16 +26,9 @@ async def compare_credit_notes(store: Store, client: SevDeskClient) -> tuple[lis
 
 async def read_credit_notes(client: SevDeskClient) -> tuple[dict[str, CreditNote], int]:
     """All credit notes of sevDesk by id, and the number of requests. Raises `SevDeskError`."""
-    notes, calls = dict[str, CreditNote](), 0
-
-    async def fetch(offset: int) -> Hits[CreditNote]:
-        nonlocal calls
-        calls += 1
-        return await client.list_credit_notes(offset=offset)
-
-    async for page in read_pages("GET /CreditNote", fetch):
-        notes |= {note.id: note for note in page}
-    return notes, calls
+    fetch = Counted(client.list_credit_notes)
+    notes = {note.id: note async for page in read_pages("GET /CreditNote", fetch) for note in page}
+    return notes, fetch.calls
 
 
 def _compare(row: Row, note: CreditNote | None) -> Iterator[Difference]:

@@ -4,24 +4,22 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from sevdesk_client.client import SevDeskClient
-from sevdesk_client.models import Invoice as SevInvoice
-from sevdesk_client.sending import Hits
 from worker.domain.problems.words import in_words
 from worker.reconcile.compare import Difference, Drift, OurInvoice, Pdf, SevdeskDocuments, compare, drift
 from worker.reconcile.credit_notes import compare_credit_notes
 from worker.steps.document import head_differences, position_differences
-from worker.steps.pages import read_pages
+from worker.steps.pages import Counted, read_pages
 from worker.steps.payments import CREDIT_NOTE, Receivable
 from worker.store import Store
 from worker.store.connection import LATEST
 from worker.store.rows import AdoptedRow, ClockRow, ComparedRow, LinkedContactRow, UnknownValue, from_row, handback_of
 
-PAGE = 1000  # documents per request: sevDesk's maximum (official); also rows per SQL statement
-
+PAGE = 1000  # rows per SQL statement
 
 Unreadable = dict[UUID, Difference]  # by invoice, so that one is reported once
 
@@ -110,16 +108,10 @@ async def read_documents(
     client: SevDeskClient, *, update_after: datetime | None = None
 ) -> tuple[SevdeskDocuments, int]:
     """All sevDesk documents, or those changed since then, and the number of requests."""
-    documents, calls = SevdeskDocuments(), 0
-
-    async def fetch(offset: int) -> Hits[SevInvoice]:
-        nonlocal calls
-        calls += 1
-        return await client.list_invoices(update_after=update_after, offset=offset, limit=PAGE)
-
+    documents, fetch = SevdeskDocuments(), Counted(partial(client.list_invoices, update_after=update_after))
     async for page in read_pages("GET /Invoice", fetch):
         documents.add(page)
-    return documents, calls
+    return documents, fetch.calls
 
 
 async def _rows(store: Store, **which: object) -> list[ComparedRow]:

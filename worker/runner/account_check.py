@@ -78,7 +78,7 @@ class AccountCheck:
         self._good_until, self._told = monotonic() + GOOD_SECONDS, False
 
     async def _other_account(self, known: str, found: str) -> None:
-        await self._store.other_account_seen(found, self._worker)
+        await self._store.note_other_account(found, self._worker)
         if not self._told:
             differs = problem("account_differs", account=known, other=found)
             log.error("account.differs", reason=differs.cause(), next_step=differs.next_step())

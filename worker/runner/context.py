@@ -211,7 +211,7 @@ def _credit_note(row: Row) -> CreditNote:
 
 def _ledger_mail(job_id: str, recipient: str, cc: str | None, bcc: str | None, bounce: str | None) -> LedgerMail:
     addresses = (recipient, *several(cc), *several(bcc))
-    return LedgerMail(job_id, frozenset(address.casefold() for address in addresses), bounce)
+    return LedgerMail(job_id, tuple(address.casefold() for address in addresses), bounce)
 
 
 def _sending(columns: tuple[Any, ...] | None) -> Sending | None:

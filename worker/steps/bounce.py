@@ -1,4 +1,8 @@
-"""bounce: a mail of the invoice came back, so the invoice counts as not sent, and `send_invoice` sends it afresh."""
+"""bounce: a mail of the invoice came back, so the invoice counts as not sent, and `send_invoice` sends it afresh.
+
+A copy that came back changes nothing: the recipient has got the mail, or another report says that it came back, too.
+sevDesk tells nobody of mails that come back (not established), so the billing system's reports are all there is.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -18,6 +22,8 @@ async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
     mail = _meant(report, context.mail_ledger)
     if mail is None:
         return StepResult(stop=Rejected(problem("bounce_without_mail", number=number)))
+    if report.email is not None and report.email.casefold() != mail.addresses[0]:
+        return StepResult(stop=Rejected(problem("bounce_of_copy", number=number)))
     if mail.bounce_job_id is not None:
         return StepResult()
     if context.sent is not None and context.sent.job_id != mail.job_id:

@@ -9,31 +9,16 @@ from worker.domain.invoice import Cancellation, SyncStatus
 from worker.domain.mail_texts import CANCELLATION_SUBJECT, CANCELLATION_TEXT
 from worker.domain.payloads import CancelInvoice
 from worker.domain.problems import problem
-from worker.steps.correction_e_invoice import judged, of_cancellation
+from worker.steps.correction_pdf import fetched_pdf, is_credit_note
 from worker.steps.credit_document import mail_about
 from worker.steps.mailing import Mailing, mail_step
-from worker.steps.payments import CREDIT_NOTE
-from worker.steps.pdf import compared, digest_of
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Step, StepContext, StepResult
 
 
 async def look_pdf(context: StepContext, account: SevdeskAccount) -> StepResult:
-    """GET getPdf of the SR or credit note; an e-invoice's is judged before it is stored. Raises `RulesUnavailable`."""
-    storno = _storno(context)
-    read = account.client.get_credit_note_pdf if _is_credit_note(storno) else account.client.get_pdf
-    document = await read(storno.external_id)
-    found = await compared(context, document, storno.number, storno.gross)
-    if found.other is not None:
-        return StepResult(stop=found.other)
-    name, sha256 = document.filename or f"{storno.number or storno.external_id}.pdf", digest_of(document.content)
-    content = document.content
-    stored = CancellationPdfStored(filename=name, sha256=sha256, content=content, not_shown=found.missing)
-    if not context.made_as_e_invoice:
-        return StepResult((stored,))
-    checked, stop = await judged(context, "cancellation", of_cancellation(context, storno), document.content)
-    # One that stops is not stored, so that the next attempt fetches and judges it anew.
-    return StepResult((checked,), stop=stop) if stop else StepResult((stored, checked))
+    """As `fetched_pdf`."""
+    return await fetched_pdf(context, account, _storno(context), CancellationPdfStored)
 
 
 def _mailing(context: StepContext) -> Mailing:
@@ -44,7 +29,7 @@ def _mailing(context: StepContext) -> Mailing:
         CancellationMailed,
         context.cancellation_pdf_sha256,
         lambda remote: _mail(context, storno),
-        is_credit_note=_is_credit_note(storno),
+        is_credit_note=is_credit_note(storno),
         gone=problem("cancellation_gone", number=storno.number),
     )
 
@@ -54,12 +39,8 @@ def _storno(context: StepContext) -> Cancellation:
     return context.cancellation
 
 
-def _is_credit_note(storno: Cancellation) -> bool:
-    return storno.kind == CREDIT_NOTE
-
-
 def _mail(context: StepContext, storno: Cancellation) -> MailDraft:
-    if _is_credit_note(storno):
+    if is_credit_note(storno):
         return mail_about(context, storno.number)
     invoice = context.handback.external_invoice_number or context.invoice.number
     assert context.party.email is not None

@@ -1,5 +1,7 @@
 """credit_pdf, credit_mail: store the credit note's PDF, and mail it if `notify` asks for that."""
 
+from functools import partial
+
 from sevdesk_client.models import MailDraft
 from worker.domain.credit import FINALIZED
 from worker.domain.events import CreditMailed, CreditPdfStored
@@ -7,9 +9,8 @@ from worker.domain.invoice import CreditNote
 from worker.domain.mail_texts import CREDIT_NOTE_SUBJECT, CREDIT_NOTE_TEXT
 from worker.domain.payloads import CreditInvoice
 from worker.domain.problems import problem
-from worker.steps.correction_e_invoice import judged, of_credit_note
+from worker.steps.correction_pdf import fetched_pdf
 from worker.steps.mailing import Mailing, mail_step
-from worker.steps.pdf import compared, digest_of
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Step, StepContext, StepResult
 
@@ -23,24 +24,9 @@ def mail_about(context: StepContext, number: str | None) -> MailDraft:
 
 
 async def look_pdf(context: StepContext, account: SevdeskAccount) -> StepResult:
-    """GET getPdf of the credit note; of an e-invoice's, judge it before it is stored. Raises `RulesUnavailable`."""
+    """As `fetched_pdf`."""
     note = _note(context)
-    document = await account.client.get_credit_note_pdf(note.external_id)
-    found = await compared(context, document, note.number, note.gross)
-    if found.other is not None:
-        return StepResult(stop=found.other)
-    stored = CreditPdfStored(
-        marker=note.marker,
-        filename=document.filename or f"{note.number}.pdf",
-        sha256=digest_of(document.content),
-        content=document.content,
-        not_shown=found.missing,
-    )
-    if not context.made_as_e_invoice:
-        return StepResult((stored,))
-    checked, stop = await judged(context, "credit_note", of_credit_note(context, note), document.content)
-    # One that stops is not stored, so that the next attempt fetches and judges it anew.
-    return StepResult((checked,), stop=stop) if stop else StepResult((stored, checked))
+    return await fetched_pdf(context, account, note, partial(CreditPdfStored, marker=note.marker))
 
 
 def _mailing(context: StepContext) -> Mailing:

@@ -3,11 +3,11 @@
 from contextlib import suppress
 from datetime import date
 from decimal import Decimal
+from functools import partial
 
 from sevdesk_client.errors import NotFound
 from sevdesk_client.models import CreditNote
 from sevdesk_client.models import Invoice as SevInvoice
-from sevdesk_client.sending import Hits
 from worker.domain.credit import DELETED, DRAFTED
 from worker.domain.invoice import CreditNote as CreditRecord
 from worker.domain.money import is_amount
@@ -28,10 +28,7 @@ async def credit_notes_of(contact_id: str, account: SevdeskAccount) -> list[Cred
 
     Raises `SevDeskError`.
     """
-
-    async def fetch(offset: int) -> Hits[CreditNote]:
-        return await account.client.list_credit_notes(contact_id=contact_id, offset=offset)
-
+    fetch = partial(account.client.list_credit_notes, contact_id=contact_id)
     return [note async for page in read_pages("GET /CreditNote", fetch) for note in page]
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import structlog
 
@@ -13,6 +14,7 @@ from sevdesk_client.sending import MAX_PAGE, Hits
 log = structlog.get_logger()
 
 Hit = TypeVar("Hit", bound=Record)
+Fetch = Callable[..., Coroutine[Any, Any, Hits[Hit]]]  # takes `offset` and `limit`, as the client's lists do
 PAGE = MAX_PAGE
 # Two million documents; without a bound, a list that never ends would keep its job for ever.
 MAX_PAGES = 2000
@@ -22,10 +24,20 @@ MAX_REPEATED = 10
 DEFAULT_PAGE = 100
 
 
-async def read_pages(
-    operation: str, fetch: Callable[[int], Coroutine[Any, Any, Hits[Hit]]]
-) -> AsyncGenerator[Hits[Hit]]:
-    """Pages of PAGE that overlap by one record, which is yielded once. `fetch` takes the offset.
+@dataclass(slots=True)
+class Counted(Generic[Hit]):
+    """A `fetch` that counts its calls."""
+
+    fetch: Fetch[Hit]
+    calls: int = 0
+
+    async def __call__(self, **place: int) -> Hits[Hit]:
+        self.calls += 1
+        return await self.fetch(**place)
+
+
+async def read_pages(operation: str, fetch: Fetch[Hit]) -> AsyncGenerator[Hits[Hit]]:
+    """Pages of PAGE that overlap by one record, which is yielded once.
 
     The next page is fetched while the caller handles one. If a document is deleted in sevDesk meanwhile, all later ones
     move up and the next page would skip some. The overlap is missing then, and we go back until a page overlaps the one
@@ -33,7 +45,7 @@ async def read_pages(
     """
 
     def ahead() -> asyncio.Task[Hits[Hit]]:
-        return asyncio.create_task(fetch(offset))
+        return asyncio.create_task(fetch(offset=offset, limit=PAGE))
 
     offset, before, repeated = 0, set[str](), 0
     fetched = ahead()

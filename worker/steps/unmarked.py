@@ -1,10 +1,10 @@
 """Finds the cancellation of a closed invoice, also one without our marker, made for another program's or a person's."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from sevdesk_client.models import Invoice as SevInvoice
-from sevdesk_client.sending import Hits
-from worker.steps.pages import PAGE, read_pages
+from worker.steps.pages import read_pages
 from worker.steps.payments import cancellations, closed_without_day
 from worker.steps.sevdesk_account import SevdeskAccount
 
@@ -30,11 +30,7 @@ async def with_unmarked(
     unpaid = closed_without_day(remote) and remote.paid_amount < remote.sum_gross
     if remote.id in marked or not unpaid or remote.contact_id is None:
         return marked
-    contact_id, found = remote.contact_id, dict(marked)
-
-    async def fetch(offset: int) -> Hits[SevInvoice]:
-        return await account.client.list_invoices(contact_id=contact_id, offset=offset, limit=PAGE)
-
-    async for page in read_pages("GET /Invoice", fetch):
+    found = dict(marked)
+    async for page in read_pages("GET /Invoice", partial(account.client.list_invoices, contact_id=remote.contact_id)):
         found |= cancellations(page)
     return found

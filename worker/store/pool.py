@@ -129,9 +129,9 @@ class Store:
             pass  # another process has just written it down
         return str(known)
 
-    async def other_account_seen(self, account_id: str, worker: str) -> None:
+    async def note_other_account(self, account_id: str, worker: str) -> None:
         """Write down that this worker's token belongs to an account that is not the database's."""
-        await self.query("other_account_seen", account_id=account_id, worker=worker)
+        await self.query("note_other_account", account_id=account_id, worker=worker)
 
     async def load_contact_link(self, party: Party) -> ContactLink | None:
         """The sevDesk contact of a company or person; None if it has none yet."""

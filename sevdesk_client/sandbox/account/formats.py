@@ -93,16 +93,17 @@ def parse_unix(value: Json) -> datetime | None:
     return datetime.fromtimestamp(math.floor(amount), UTC)
 
 
-def parse_date(value: Json, *, zoned: bool = False) -> datetime | date | None:
+def parse_date(value: Json, *, zoned: bool = False, delivery: bool = False) -> datetime | date | None:
     """A date as sevDesk takes it: dd.mm.yyyy, yyyy-mm-dd, unix seconds, ISO without zone (live, four peers).
 
-    ISO with a time zone was reported by nobody; accepted only with `zoned`, where the specification says date-time.
+    ISO with a time zone was reported by nobody; accepted only with `zoned`, where the specification says date-time. Of
+    `delivery` dates only unix seconds and yyyy-mm-dd were seen (live, two peers).
     """
     if isinstance(value, int | float):
         return parse_unix(value)
     if not isinstance(value, str):
         return None
-    for form in ("%d.%m.%Y", "%Y-%m-%d"):
+    for form in ("%Y-%m-%d", "%d.%m.%Y")[: 1 if delivery else 2]:
         with contextlib.suppress(ValueError):
             return datetime.strptime(value, form).date()
     if unix := parse_unix(value):
@@ -112,7 +113,7 @@ def parse_date(value: Json, *, zoned: bool = False) -> datetime | date | None:
     except ValueError:
         return None
     if moment.tzinfo is None:
-        return moment.replace(tzinfo=BERLIN)
+        return None if delivery else moment.replace(tzinfo=BERLIN)
     return moment if zoned else None
 
 

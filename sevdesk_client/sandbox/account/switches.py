@@ -48,7 +48,7 @@ class Switches:
     foreign_paid: Literal["account", "document"] = "account"
     repeat_send_by: Literal["again", "refuse"] = "again"
     duplicate_customer_number: Literal["accept", "refuse"] = "accept"
-    over_limit: Literal["cap", "refuse"] = "cap"
+    over_limit: Literal["refuse", "cap"] = "refuse"
     reset_enshrined: Literal["allow", "refuse"] = "allow"
     trailing_keys_required: bool = False
     sql_faults: Literal[500, 400] = 500
@@ -66,7 +66,7 @@ class Switches:
     export_config_access: Literal["deny", "allow"] = "deny"
     datev_chart: Literal["SKR03", "SKR04"] = "SKR03"
     datev_accounts: Literal["automatic", "keyed"] = "automatic"
-    datev_layout: Literal["official", "observed"] = "official"
+    datev_layout: Literal["official", "observed", "folder"] = "official"
     datev_job: Literal["run", "hold", "fail", "crash"] = "run"
     datev_polls: int = 2
     datev_seconds: float = 0.0

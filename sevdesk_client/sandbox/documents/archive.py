@@ -41,13 +41,16 @@ def _files(job: ExportJob, layout: str, faults: Collection[str]) -> dict[str, by
         files[f"EXTF_Buchungsstapel{period}.csv"] = content[:cut]
     if "no_stack" in faults:
         files.clear()
-    if layout == "official":
+    if layout != "observed":
         files["EXTF_DebKred_Stamm.csv"] = debtor_file(job).encode("cp1252", "replace")
     return files | _images(job, layout)
 
 
 def _images(job: ExportJob, layout: str) -> dict[str, bytes]:
-    """document.xml and one PDF per invoice; in layout "observed" in a ZIP of their own, for DATEV Belegtransfer."""
+    """document.xml and one PDF per invoice; in layout "observed" in a ZIP of their own, for DATEV Belegtransfer.
+
+    In layout "folder" they are not packed, but in a folder of that name.
+    """
     if not job.images:
         return {}
     names = {}
@@ -57,9 +60,10 @@ def _images(job: ExportJob, layout: str) -> dict[str, bytes]:
         names[guid] = f"{observed if layout == 'observed' else name}.pdf"
     files = {"document.xml": document_list(names, job.create).encode()}
     files |= {names[guid]: invoice_pdf(*printed) for guid, printed in job.images.items()}
-    if layout != "observed":
-        return files
-    return {f"DATEV_Rechnungsausgang_{job.start:%Y%m%d}_bis_{job.end:%Y%m%d}.zip": _zip(files)}
+    own = f"DATEV_Rechnungsausgang_{job.start:%Y%m%d}_bis_{job.end:%Y%m%d}"
+    if layout == "folder":
+        return {f"{own}/{name}": content for name, content in files.items()}
+    return {f"{own}.zip": _zip(files)} if layout == "observed" else files
 
 
 def _zip(files: dict[str, bytes], *, bomb: bool = False) -> bytes:

@@ -21,8 +21,8 @@ def spoilt(xml: str, faults: Iterable[str]) -> str:
     return xml
 
 
-def _replacing(pattern: str, by: str, *, count: int = 1) -> Callable[[str], str]:
-    return lambda xml: re.sub(pattern, by, xml, count=count, flags=re.S)
+def _replacing(pattern: str, by: str) -> Callable[[str], str]:
+    return lambda xml: re.sub(pattern, by, xml, count=1, flags=re.S)
 
 
 def _raised(tag: str) -> Callable[[str], str]:

@@ -76,12 +76,12 @@ def integer(data: Object, key: str) -> int | None:
     return None if number is None else int(number)
 
 
-def day(data: Object, key: str, *, zoned: bool = False) -> datetime | date | None:
-    """A date in one of the accepted forms, or None."""
+def day(data: Object, key: str, *, zoned: bool = False, delivery: bool = False) -> datetime | date | None:
+    """A date in one of the accepted forms (`parse_date`), or None."""
     value = data.get(key)
     if value is None:
         return None
-    parsed = value if isinstance(value, date) else parse_date(value, zoned=zoned)
+    parsed = value if isinstance(value, date) else parse_date(value, zoned=zoned, delivery=delivery)
     if parsed is None:
         raise invalid(f"{key} is not a valid date")  # wording inferred
     return parsed

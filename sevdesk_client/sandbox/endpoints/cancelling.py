@@ -28,8 +28,8 @@ def cancel(account: Account, invoice: Invoice) -> Object:
         raise invalid("invoice already canceled", 421)
     if invoice.credit_note_id is not None:
         raise credit_note_exists(account, invoice)
-    if invoice.status == 100 or invoice.type == "SR":
-        raise invalid("Only open invoices can be canceled")  # not established for drafts; wording inferred
+    if invoice.status == 100 or invoice.type in ("SR", "MA"):
+        raise invalid("Only open invoices can be canceled")  # not established; wording inferred
     if invoice.status < 1000 and invoice.paid != 0:
         message = "Partially Paid Invoices can not be deleted at the moment, book a credit invoice manually"
         raise Refusal(200, message, 390)

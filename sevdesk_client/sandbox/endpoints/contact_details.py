@@ -88,9 +88,7 @@ get_way = read_one("CommunicationWay", lambda account: account.communication_way
 def create_way(account: Account, call: Call) -> Answer:
     """POST /CommunicationWay: 500 without key (one report); type, value and contact are required (official)."""
     contact = required_reference(account, call.body, "contact", "Contact", account.contacts)
-    key = reference(call.body, "key", "CommunicationWayKey")
-    if key is None or key not in master_data.COMMUNICATION_WAY_KEYS:
-        raise Refusal(500, "CommunicationWayKey is missing")  # wording inferred
+    key = _way_key(call.body)
     kind, value = _type_and_value(call.body)
     way = CommunicationWay(*account.new_record(), contact, key, kind, value, is_true(call.body.get("main")))
     return objects(way_json(account.communication_ways.put(way)), 201)
@@ -100,10 +98,17 @@ def update_way(account: Account, call: Call) -> Answer:
     """PUT /CommunicationWay/{id}: partial (one report)."""
     way = find(account, account.communication_ways, call.ident, "CommunicationWay")
     kind, value = _type_and_value({"type": way.type, "value": way.value, **call.body})
-    key = reference(call.body, "key", "CommunicationWayKey")
-    way.type, way.value, way.key_id, way.update = kind, value, key or way.key_id, account.now()
+    way.key_id = _way_key({"key": ref(way.key_id, "CommunicationWayKey"), **call.body})
+    way.type, way.value, way.update = kind, value, account.now()
     way.main = is_true(call.body.get("main", way.main))
     return objects(way_json(way))
+
+
+def _way_key(body: Object) -> int:
+    key = reference(body, "key", "CommunicationWayKey")
+    if key is None or key not in master_data.COMMUNICATION_WAY_KEYS:
+        raise Refusal(500, "CommunicationWayKey is missing")  # wording inferred
+    return key
 
 
 def _type_and_value(body: Object) -> tuple[str, str]:

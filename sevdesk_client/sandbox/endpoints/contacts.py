@@ -44,6 +44,8 @@ def create_contact(account: Account, call: Call) -> Answer:
         account.next_customer += 1
     _refuse_taken_number(account, str(fields["customerNumber"]), 0)
     parent = optional_reference(account, call.body, "parent", "Contact", account.contacts)
+    if parent is not None and account.contacts[parent].is_person:
+        raise invalid("The parent must be an organization")  # official; wording inferred
     contact = account.contacts.put(Contact(*account.new_record(), fields, category, parent))
     return objects(contact_json(contact), 201)
 

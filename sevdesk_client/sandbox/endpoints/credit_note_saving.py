@@ -6,7 +6,7 @@ from sevdesk_client.sandbox.account.formats import Object, as_datetime, decimal_
 from sevdesk_client.sandbox.account.records import CreditNote, DocumentFields, Invoice
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.account.sums import ZERO
-from sevdesk_client.sandbox.endpoints.body_fields import model_object, object_list
+from sevdesk_client.sandbox.endpoints.body_fields import model_object, not_null, object_list, text
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.credit_notes import check_source, credit_note_json, credit_position_json, store
 from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid
@@ -28,6 +28,7 @@ def save_credit_note(account: Account, call: Call) -> Answer:
     if account.switches.trailing_keys_required and any(key not in call.body for key in TRAILING_KEYS):
         raise invalid(f"{', '.join(TRAILING_KEYS)} are required")  # official; wording inferred
     invoice = _source(account, data)
+    not_null(text(data, "header"), "header")  # official; the refusal is inferred from invoices
     saved = _read(account, call.body, data)
     fields = _with_address(saved.fields, invoice.fields)
     _check_amounts(account, fields, invoice)
@@ -58,8 +59,11 @@ def _read(account: Account, body: Object, data: Object) -> InvoiceBody:
         {**model_object(each, "creditNotePos", "CreditNotePos"), "objectName": "InvoicePos"}
         for each in object_list(body.get("creditNotePosSave"))
     ]
-    head = {**data, **_MODEL, "objectName": "Invoice", "invoiceDate": data.get("creditNoteDate"), "invoiceType": "RE"}
-    head["invoiceNumber"] = data.get("creditNoteNumber")
+    day = data.get("creditNoteDate")
+    if isinstance(day, str) and "-" in day:
+        raise invalid("creditNoteDate is not a valid date")  # "timestamp or dd.mm.yyyy" (official); wording inferred
+    head = {**data, **_MODEL, "objectName": "Invoice", "invoiceDate": day, "invoiceType": "RE"}
+    head |= {"invoiceNumber": data.get("creditNoteNumber"), "discount": 0}
     trailing = dict.fromkeys(("invoicePosDelete", "discountSave", "discountDelete"))
     shown = {"invoice": head, "invoicePosSave": positions, **trailing, "takeDefaultAddress": False}
     return read_invoice_body(account, shown, None)

@@ -1,21 +1,14 @@
 """Finalising, sending, printing and paying out a credit note; as for invoices where nothing more is known."""
 
-from sevdesk_client.sandbox.account import master_data
-from sevdesk_client.sandbox.account.formats import (
-    is_true,
-    parse_decimal,
-    parse_unix,
-    ref,
-)
+from sevdesk_client.sandbox.account.formats import is_true, ref
 from sevdesk_client.sandbox.account.records import CreditNote
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.documents.cii import credit_note_xml
-from sevdesk_client.sandbox.endpoints.body_fields import required_reference
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.credit_notes import credit_note_json
 from sevdesk_client.sandbox.endpoints.errors import invalid
 from sevdesk_client.sandbox.endpoints.invoice_documents import changed_layout, pdf_answer
-from sevdesk_client.sandbox.endpoints.paying import booking_log
+from sevdesk_client.sandbox.endpoints.paying import booking_log, read_booking
 from sevdesk_client.sandbox.endpoints.save_rules import check_tax
 from sevdesk_client.sandbox.endpoints.sending import SEND_TYPES, add_mail, check_e_invoice, check_mail
 
@@ -100,13 +93,11 @@ def change_parameter(account: Account, note: CreditNote, call: Call) -> Answer:
 
 def book_amount(account: Account, note: CreditNote, call: Call) -> Answer:
     """PUT /CreditNote/{id}/bookAmount: the transaction's sign, so that -58.31 pays 58.31 out (measured by one peer)."""
-    amount, moment = parse_decimal(call.body.get("amount")), parse_unix(call.body.get("date"))
-    if amount is None or moment is None or not call.body.get("type"):
-        raise invalid("amount, date and type are required")  # official; wording inferred
-    required_reference(account, call.body, "checkAccount", "CheckAccount", master_data.CHECK_ACCOUNTS)
+    amount, moment, kind, _ = read_booking(account, call.body)
     if note.status == 100:
         raise invalid("A draft can not be paid")
-    if amount >= 0 or note.paid - amount > note.fields.sums.gross:
+    left = note.fields.sums.gross - note.paid
+    if amount >= 0 or -amount > left or (kind == "FULL_PAYMENT" and -amount != left):
         raise invalid("Payment difference amount must be 0.0")  # inferred from invoices
     before, note.paid = note.status, note.paid - amount
     note.status = 1000 if note.paid == note.fields.sums.gross else account.switches.partial_status

@@ -14,7 +14,7 @@ from sevdesk_client.sandbox.endpoints.lookup import Endpoint, find, page, read_o
 from sevdesk_client.sandbox.endpoints.position_json import position_json
 
 CreditNoteEndpoint = Callable[[Account, CreditNote, Call], Answer]
-NONE_FOR = ("AR", "TR")  # invoice types without credit notes (official)
+NONE_FOR = ("AR", "TR", "MA")  # invoice types without credit notes (official; of reminders inferred)
 _AS_ON_INVOICES = (
     *("contact", "addressCountry", "createUser", "sevClient", "deliveryDate", "smallSettlement", "contactPerson"),
     *("taxRate", "taxRule", "taxText", "taxType", "address", "currency", "customerInternalNote", "showNet"),

@@ -15,7 +15,7 @@ T = TypeVar("T")
 Endpoint = Callable[[Account, Call], Answer]
 InvoiceEndpoint = Callable[[Account, Invoice, Call], Answer]
 DEFAULT_LIMIT = 100  # official
-LARGEST_LIMIT = 1000  # official; what happens above it is not established: switch over_limit
+LARGEST_LIMIT = 1000  # "limit must be 1-1000" (official, since 2025-05-30); switch over_limit
 
 
 def find(account: Account, records: Mapping[K, T], ident: K, model: str) -> T:
@@ -56,7 +56,7 @@ def page(account: Account, items: Iterable[T], call: Call, render: Callable[[T],
     limit = DEFAULT_LIMIT if limit is None else limit
     if not 1 <= limit <= LARGEST_LIMIT:
         if account.switches.over_limit == "refuse":
-            raise Refusal(400, "limit must be between 1 and 1000")  # wording inferred
+            raise Refusal(400, "limit must be between 1 and 1000")  # status and wording inferred
         limit = max(1, min(limit, LARGEST_LIMIT))
     total = {}
     if is_true(call.query.get("countAll")):

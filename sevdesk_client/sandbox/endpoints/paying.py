@@ -6,6 +6,7 @@ from decimal import Decimal
 from sevdesk_client.sandbox.account import master_data
 from sevdesk_client.sandbox.account.formats import (
     BERLIN,
+    Object,
     decimal_text,
     head_json,
     parse_decimal,
@@ -16,7 +17,7 @@ from sevdesk_client.sandbox.account.formats import (
 from sevdesk_client.sandbox.account.records import CLIENT, CreditNote, Invoice, Transaction
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.account.sums import ZERO
-from sevdesk_client.sandbox.endpoints.body_fields import required_reference
+from sevdesk_client.sandbox.endpoints.body_fields import optional_reference, required_reference
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
 from sevdesk_client.sandbox.endpoints.credit_notes import credit_note_exists
 from sevdesk_client.sandbox.endpoints.errors import invalid
@@ -28,18 +29,27 @@ OFFLINE_ACCOUNT = 5000001
 
 def book_amount(account: Account, invoice: Invoice, call: Call) -> Answer:
     """PUT /Invoice/{id}/bookAmount: answers an InvoiceLog (captured for vouchers; for invoices one peer)."""
-    body, before = call.body, invoice.status
-    amount, moment, kind = parse_decimal(body.get("amount")), parse_unix(body.get("date")), str(body.get("type"))
-    if amount is None or moment is None or kind not in CLOSING_TYPES | {"FULL_PAYMENT", "N"}:
-        raise invalid("amount, date and type are required")  # official; wording inferred
-    account_id = required_reference(account, body, "checkAccount", "CheckAccount", master_data.CHECK_ACCOUNTS)
-    if master_data.CHECK_ACCOUNTS[account_id][1] == "online" and not body.get("checkAccountTransaction"):
-        raise invalid("checkAccountTransaction is required for online accounts")  # official; wording inferred
+    before = invoice.status
+    amount, moment, kind, account_id = read_booking(account, call.body)
     if kind == "FULL_PAYMENT" and invoice.status > 100 and amount != invoice.fields.sums.gross - invoice.paid:
         raise invalid("Payment difference amount must be 0.0")
     day = moment.astimezone(BERLIN).date()
     pay(account, invoice, amount, day, closes=kind in CLOSING_TYPES, account_id=account_id)
     return booking_log(account, "Invoice", invoice, before, amount, moment)
+
+
+def read_booking(account: Account, body: Object) -> tuple[Decimal, datetime, str, int]:
+    """Amount, date, type and bank account of a booking, the same for invoices and credit notes (official)."""
+    amount, moment, kind = parse_decimal(body.get("amount")), parse_unix(body.get("date")), str(body.get("type"))
+    if amount is None or moment is None or kind not in CLOSING_TYPES | {"FULL_PAYMENT", "N"}:
+        raise invalid("amount, date and type are required")  # official; wording inferred
+    account_id = required_reference(account, body, "checkAccount", "CheckAccount", master_data.CHECK_ACCOUNTS)
+    given = optional_reference(
+        account, body, "checkAccountTransaction", "CheckAccountTransaction", account.transactions
+    )
+    if master_data.CHECK_ACCOUNTS[account_id][1] == "online" and given is None:
+        raise invalid("checkAccountTransaction is required for online accounts")  # official; wording inferred
+    return amount, moment, kind, account_id
 
 
 def booking_log(

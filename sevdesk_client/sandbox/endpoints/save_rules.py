@@ -84,12 +84,17 @@ def _check_delivery(fields: DocumentFields, rule: str) -> None:
 
 
 def check_tax(account: Account, fields: DocumentFields) -> None:
-    """422/7100 for a rate that the tax rule does not allow (measured, two peers; wording inferred)."""
+    """422/7100 for a rate that the tax rule does not allow (measured, two peers; wording inferred).
+
+    "If small settlement, the invoice must not contain any vat" (official; that the refusal is this one is inferred).
+    """
     allowed = RATES[fields.tax_rule]
     if allowed is None:
         allowed = _rates_of_country(fields)
     if any(each.tax_rate not in allowed for each in fields.positions):
         raise invalid(f"The tax rate is not allowed for tax rule {fields.tax_rule}", 7100)
+    if fields.small_settlement and fields.sums.tax != 0:
+        raise invalid("An invoice of a small business must not contain any VAT", 7100)
     if (fields.tax_rule == 11) != account.switches.small_business:
         raise invalid(f"Tax rule {fields.tax_rule} is not allowed for this account", 7100)
 
@@ -129,8 +134,8 @@ def _document_fields(account: Account, data: Object) -> DocumentFields:
         discount_time=read.integer(data, "discountTime"),
         address_country_id=known("addressCountry", "StaticCountry", master_data.COUNTRIES) or 1,
         **{field: read.text(data, key) for key, field in DOCUMENT_TEXTS.items()},  # type: ignore[arg-type] # texts
-        delivery_date=read.day(data, "deliveryDate", zoned=True),
-        delivery_date_until=read.day(data, "deliveryDateUntil"),
+        delivery_date=read.day(data, "deliveryDate", zoned=True, delivery=True),
+        delivery_date_until=read.day(data, "deliveryDateUntil", delivery=True),
         tax_rule=_tax_rule(data),
         tax_rate=read.amount(data, "taxRate"),
         tax_text=read.not_null(read.text(data, "taxText"), "tax_text"),  # inferred from tax_rate
@@ -143,8 +148,11 @@ def _document_fields(account: Account, data: Object) -> DocumentFields:
 
 
 def _discount(account: Account, data: Object) -> Decimal:
-    """Skonto in percent, by specification an integer; what becomes of decimals is a guess (switch skonto_decimals)."""
-    percent = read.amount(data, "discount", ZERO)
+    """Skonto in percent, required (official; sent by all peers), by specification an integer.
+
+    What becomes of decimals is a guess (switch skonto_decimals).
+    """
+    percent = read.amount(data, "discount")
     return Decimal(int(percent)) if account.switches.skonto_decimals == "cut" else percent
 
 

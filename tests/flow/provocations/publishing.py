@@ -68,6 +68,13 @@ async def bounce_of_what_was_never_mailed(stage: Stage) -> Any:
     return await stage.billing.do("mail_bounced", invoice_id=await stage.published())
 
 
+@provokes("bounce_of_copy")
+async def bounce_of_what_went_to_another(stage: Stage) -> Any:
+    invoice = await stage.published()
+    await stage.billing.do("send_invoice", invoice_id=invoice, cc="kopie@example.com")
+    return await stage.billing.do("mail_bounced", invoice_id=invoice, email="kopie@example.com")
+
+
 @provokes("bounce_superseded")
 async def bounce_after_a_letter(stage: Stage) -> Any:
     invoice = await stage.published()

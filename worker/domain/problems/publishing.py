@@ -195,6 +195,14 @@ ENTRIES = (
           "Check the invoice and the address of the report, then ask again with a new job.",
           "Zu Rechnung {number} ist keine E-Mail verzeichnet, die zurückgekommen sein könnte.",
           "Rechnung und Adresse der Meldung prüfen, dann mit einem neuen Auftrag erneut anfordern."),
+    entry("bounce_of_copy", Actor.REQUESTER,
+          "What came back is a copy (cc or bcc) of the mail of invoice {number}; whether the invoice counts as sent is "
+          "decided by its recipient's address alone.",
+          "Correct the address where copies are asked for. If the recipient's came back, too, report that address.",
+          "Zurück kam eine Kopie (cc oder bcc) der E-Mail zu Rechnung {number}; ob die Rechnung als versandt gilt, "
+          "entscheidet allein die Adresse ihres Empfängers.",
+          "Die Adresse dort berichtigen, wo Kopien angefordert werden. Kam auch die an den Empfänger zurück, diese "
+          "Adresse melden."),
     entry("bounce_superseded", Actor.REQUESTER,
           "Invoice {number} was sent again after the mail that came back, so it stays sent.",
           "Nothing to do. If the later one did not arrive either: sevdesk-worker enqueue send_invoice "

@@ -1,4 +1,4 @@
-"""Judges the XML inside the PDF of an e-invoice's credit note or cancellation, before that PDF is stored and mailed.
+"""Fetches the PDF of a credit note or cancellation; an e-invoice's is judged before it is stored and mailed.
 
 sevDesk has no getXml for credit notes (official). That their PDF holds XML is inferred from its refusal “Could not
 generate ZUGFeRD Invoice” (measured by one peer), and of cancellation invoices nothing is known, so a PDF without XML is
@@ -6,13 +6,11 @@ only a warning.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from decimal import Decimal
-from typing import Literal
 
 from worker.domain.check_levels import Level
-from worker.domain.events import EInvoiceChecked
+from worker.domain.events import EInvoiceChecked, PdfDocumentStored
 from worker.domain.invoice import Cancellation, CreditNote
 from worker.domain.money import are_computable
 from worker.domain.outcome import Parked
@@ -22,34 +20,49 @@ from worker.einvoice.finding import FaultKind, Finding
 from worker.einvoice.reading import Address, Unreadable, read
 from worker.einvoice.validation import validate_pdf
 from worker.steps.document import currency_of, items_of
-from worker.steps.pdf import digest_of
-from worker.steps.step import StepContext
+from worker.steps.payments import CREDIT_NOTE
+from worker.steps.pdf import compared, digest_of
+from worker.steps.sevdesk_account import SevdeskAccount
+from worker.steps.step import StepContext, StepResult
 
 MAX_FINDINGS = 5
 _CREDIT_NOTE = "381"  # UNTDID 1001
 
 
-def of_credit_note(context: StepContext, note: CreditNote) -> Correction:
-    """What the XML of a credit note over a part of the invoice must say."""
-    sums = {rate: (net, gross - net) for rate, (net, gross) in note.by_rate.items()}
-    return _correction(context, note, sums, _CREDIT_NOTE)
-
-
-def of_cancellation(context: StepContext, storno: Cancellation) -> Correction:
-    """What the XML of the cancellation invoice, or of the credit note over the whole, must say."""
-    items = items_of(context.document.content) if context.document else context.invoice.items
-    sums = sums_by_rate(items, currency_of(context)) if are_computable(items) else {}
-    return _correction(context, storno, sums, _CREDIT_NOTE if storno.kind == "credit_note" else None)
-
-
-def _correction(
+async def fetched_pdf(
     context: StepContext,
+    account: SevdeskAccount,
     document: CreditNote | Cancellation,
-    by_rate: Mapping[Decimal, tuple[Decimal, Decimal]],
-    type_code: str | None,
-) -> Correction:
-    """The buyer is the one that our request for the invoice named: sevDesk copies it from there, or we do."""
+    stored: Callable[..., PdfDocumentStored],
+) -> StepResult:
+    """GET getPdf; `stored` makes the event. Raises `RulesUnavailable`."""
+    client = account.client
+    pdf = await (client.get_credit_note_pdf if is_credit_note(document) else client.get_pdf)(document.external_id)
+    found = await compared(context, pdf, document.number, document.gross)
+    if found.other is not None:
+        return StepResult(stop=found.other)
+    name = pdf.filename or f"{document.number or document.external_id}.pdf"
+    event = stored(filename=name, sha256=digest_of(pdf.content), content=pdf.content, not_shown=found.missing)
+    if not context.made_as_e_invoice:
+        return StepResult((event,))
+    checked, stop = await _judged(context, document, pdf.content)
+    # One that stops is not stored, so that the next attempt fetches and judges it anew.
+    return StepResult((checked,), stop=stop) if stop else StepResult((event, checked))
+
+
+def is_credit_note(document: CreditNote | Cancellation) -> bool:
+    """Over a part of the invoice, or over the whole of it in place of a cancellation invoice."""
+    return isinstance(document, CreditNote) or document.kind == CREDIT_NOTE
+
+
+def _expected(context: StepContext, document: CreditNote | Cancellation) -> Correction:
+    """What the XML must say. The buyer is the one of our request for the invoice: sevDesk copies it, or we do."""
     content = context.document.content if context.document else {}
+    if isinstance(document, CreditNote):
+        sums = {rate: (net, gross - net) for rate, (net, gross) in document.by_rate.items()}
+    else:
+        items = items_of(content) if context.document else context.invoice.items
+        sums = sums_by_rate(items, currency_of(context)) if are_computable(items) else {}
     name, street, code, city = (content.get(f"address_{field}") for field in ("name", "street", "zip", "city"))
     return Correction(
         number=document.number,
@@ -58,23 +71,24 @@ def _correction(
         currency=currency_of(context),
         buyer=Address(name, street, code, city, country=None),
         preceding=context.handback.external_invoice_number,
-        by_rate=by_rate,
-        type_code=type_code,
+        by_rate=sums,
+        type_code=_CREDIT_NOTE if is_credit_note(document) else None,
     )
 
 
-async def judged(
-    context: StepContext, kind: Literal["credit_note", "cancellation"], expected: Correction, pdf: bytes
+async def _judged(
+    context: StepContext, document: CreditNote | Cancellation, pdf: bytes
 ) -> tuple[EInvoiceChecked, Parked | None]:
     """The event, and why the document must not be mailed. Raises `RulesUnavailable`."""
+    kind = "credit_note" if isinstance(document, CreditNote) else "cancellation"
     code = f"{kind}_invalid"
-    findings, rules, read_it = await asyncio.to_thread(_judge, expected, pdf)
+    findings, rules, read_it = await asyncio.to_thread(_judge, _expected(context, document), pdf)
     fatal = [each for each in findings if each.fatal]
     passes = code in context.confirmed or context.level("e_invoice_invalid") is not Level.PARK
     stop = None
     if fatal and not passes:
         told = "; ".join(each.text if each.kind is FaultKind.CONTENT else str(each) for each in fatal[:MAX_FINDINGS])
-        about = {kind: expected.number or "–", "number": context.invoice.number, "count": len(fatal), "findings": told}
+        about = {kind: document.number or "–", "number": context.invoice.number, "count": len(fatal), "findings": told}
         stop = Parked(problem(code, **about))
     event = EInvoiceChecked(
         document=kind,
