@@ -26,7 +26,9 @@ CREATE TABLE sevdesk_jobs (
     problem            text,    -- code of worker/domain/problems that ended the last attempt; no personal data
     problem_parameters jsonb,   -- the named parameters of that problem; no personal data
     earlier_problem    text,    -- the code that ended the attempt before the running one
-    asks_about         bigint,  -- the open intent that a parked job asks a person about: did this write happen?
+    -- The open intent that a parked job asks a person about: did this write happen? No REFERENCES, for which Postgres would
+    -- read the whole ledger at each intent that is deleted.
+    asks_about         bigint,
     confirmed          text[] NOT NULL DEFAULT '{}',  -- codes of problems that a person told the job to disregard
     result             jsonb,
     created_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -82,9 +84,6 @@ CREATE UNIQUE INDEX sevdesk_intents_credit_number ON sevdesk_intents ((summary -
     WHERE action = 'finalize_credit_note' AND (closed_at IS NULL OR outcome IN ('done', 'found_done'));
 CREATE INDEX sevdesk_intents_job ON sevdesk_intents (job_id);
 CREATE INDEX sevdesk_intents_subject ON sevdesk_intents (subject, id);
-
--- The two tables refer to each other, so this reference can only be added when both exist.
-ALTER TABLE sevdesk_jobs ADD FOREIGN KEY (asks_about) REFERENCES sevdesk_intents (id);
 
 -- Jobs of one invoice run one after another, and so do all jobs of a kind that concerns every invoice. Each export has
 -- a key of its own, because exports run for hours; only their starts must not overlap.

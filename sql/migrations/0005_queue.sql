@@ -72,14 +72,15 @@ BEGIN
 END $function$;
 
 -- Makes the oldest job of each order key ready if it was blocked. Call it after a job of the key has ended. It waits for
--- a claim that is just setting that job to blocked, so that the job cannot be overlooked.
+-- a claim that is just setting that job to blocked, so that the job cannot be overlooked; in the order of the keys, so
+-- that two calls never wait for each other.
 CREATE FUNCTION sevdesk_promote_v1(order_keys text[]) RETURNS integer LANGUAGE plpgsql SET enable_seqscan = off AS $function$
 DECLARE
     wanted   text;
     q        sevdesk_queue;
     promoted integer := 0;
 BEGIN
-    FOREACH wanted IN ARRAY order_keys LOOP
+    FOR wanted IN SELECT k.order_key FROM unnest(order_keys) AS k(order_key) ORDER BY 1 LOOP
         SELECT * INTO q FROM sevdesk_queue
         WHERE order_key = wanted AND phase NOT IN ('scheduled', 'parked')
         ORDER BY seq LIMIT 1 FOR UPDATE;

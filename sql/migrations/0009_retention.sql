@@ -20,8 +20,7 @@ BEGIN
     SELECT count(*) INTO sync_runs FROM sevdesk_sync_runs WHERE job_id = ANY (old);
     IF NOT dry_run AND jobs > 0 THEN
         DELETE FROM sevdesk_sync_runs WHERE job_id = ANY (old);
-        -- One statement, because the two tables refer to each other.
-        WITH writes AS (DELETE FROM sevdesk_intents WHERE job_id = ANY (old))
+        DELETE FROM sevdesk_intents WHERE job_id = ANY (old);
         DELETE FROM sevdesk_jobs WHERE job_id = ANY (old);
     END IF;
     RETURN NEXT;

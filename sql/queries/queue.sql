@@ -94,14 +94,18 @@ WITH again AS (
 SELECT again.*, pg_notify('sevdesk_requests', job_id) FROM again;
 
 -- name: dismiss_aborted_jobs
--- Ends jobs that their producer took back, of those that have not been started. Call promote with their order keys.
-WITH dismissed AS (
+-- Ends jobs that their producer took back, of those that have not been started. Call promote with their order keys. Their
+-- rows of the queue are locked first, as a claim does; the other way round both would wait for each other.
+WITH queued AS (
+    SELECT job_id FROM sevdesk_queue
+    WHERE job_id = ANY (:job_ids::text[]) AND phase NOT IN ('running', 'parked') ORDER BY job_id FOR UPDATE
+), dismissed AS (
     UPDATE sevdesk_jobs
     SET state = 'dismissed', payload = sevdesk_kept_payload_v1(kind, payload), dismissed_by = 'producer',
         dismissed_reason = 'Taken back through arq before it started.',
         problem = NULL, problem_parameters = NULL, error = NULL, next_step = NULL, not_before = NULL,
         finished_at = clock_timestamp(), updated_at = clock_timestamp()
-    WHERE job_id = ANY (:job_ids::text[]) AND attempt = 0 AND state IN ('requested', 'queued', 'waiting')
+    WHERE job_id IN (SELECT job_id FROM queued) AND attempt = 0 AND state IN ('requested', 'queued', 'waiting')
     RETURNING job_id, invoice_id
 )
 DELETE FROM sevdesk_queue q USING dismissed d WHERE q.job_id = d.job_id
@@ -142,7 +146,8 @@ SELECT sevdesk_promote_v1(:order_keys::text[]);
 
 -- name: requeue_abandoned_jobs
 -- Jobs marked as running whose lock no session holds: their process died. Taking the lock for this transaction proves
--- that it is free, and keeps others from starting the job meanwhile.
+-- that it is free, and keeps others from starting the job meanwhile. The ledger's row is locked first, as at a job's end:
+-- its worker may have lost its locks while it records that.
 WITH abandoned AS MATERIALIZED (
     SELECT q.job_id, q.order_key FROM sevdesk_queue q
     WHERE q.phase = 'running'
@@ -151,14 +156,15 @@ WITH abandoned AS MATERIALIZED (
                         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
                         AND (l.classid::bigint << 32 | l.objid::bigint) = sevdesk_lock_key_v1(q.order_key))
 ), free AS (
-    UPDATE sevdesk_queue q SET phase = 'ready', rank = greatest(q.rank, sevdesk_last_rank_v1(q.requested_by))
+    UPDATE sevdesk_jobs j SET state = 'queued', updated_at = clock_timestamp()
     FROM abandoned a
-    WHERE q.job_id = a.job_id AND q.phase = 'running' AND pg_try_advisory_xact_lock(sevdesk_lock_key_v1(a.order_key))
-    RETURNING q.job_id
+    WHERE j.job_id = a.job_id AND j.state = 'running' AND pg_try_advisory_xact_lock(sevdesk_lock_key_v1(a.order_key))
+    RETURNING j.job_id, j.kind
+), ready AS (
+    UPDATE sevdesk_queue q SET phase = 'ready', rank = greatest(q.rank, sevdesk_last_rank_v1(q.requested_by))
+    FROM free f WHERE q.job_id = f.job_id
 )
-UPDATE sevdesk_jobs j SET state = 'queued', updated_at = clock_timestamp()
-FROM free f WHERE j.job_id = f.job_id AND j.state = 'running'
-RETURNING j.job_id, j.kind;
+SELECT job_id, kind FROM free;
 
 -- name: ready_due_jobs$
 SELECT sevdesk_ready_due_v1(:most::integer);

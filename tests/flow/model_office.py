@@ -128,7 +128,6 @@ class Office:
     async def begin(self) -> None:
         """A new history: one approved invoice over 119.00 EUR, and empty books."""
         await self.billing.db.execute("""
-            UPDATE sevdesk_jobs SET asks_about = NULL;
             DELETE FROM billing_invoices; DELETE FROM sevdesk_intents; DELETE FROM sevdesk_jobs;
             DELETE FROM sevdesk_queue;
             DELETE FROM sevdesk_bounces; DELETE FROM sevdesk_mails; DELETE FROM sevdesk_documents;

@@ -20,6 +20,7 @@ from structlog.testing import capture_logs
 
 from worker.domain.ledger import AttemptEnd, Job
 from worker.domain.problems import problem
+from worker.queue.inbox import TURN_KEY, InboxWorker
 from worker.runner import runner
 from worker.settings import JobLimit, Settings
 from worker.store import LockSession, Store
@@ -256,6 +257,66 @@ async def test_aborted_job_never_starts(billing: Billing, worker: object) -> Non
             await asyncio.sleep(0.01)
     assert (await billing.job(started))["state"] == "done"
     assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_queue") == 0
+
+
+async def test_aborted_job_does_not_start_at_once(billing: Billing, run_worker: RunWorker) -> None:
+    """Three jobs came while no worker ran, and one was taken back: a worker that starts does the others."""
+    jobs = [await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice()) for _ in range(3)]
+    await billing.redis.zadd("arq:abort", {jobs[1]: 1})
+    async with run_worker():
+        for job_id, end in zip(jobs, ("done", "dismissed", "done"), strict=True):
+            await billing.until_state(job_id, end)
+
+
+async def test_abort_waits_until_its_job_is_there(
+    billing: Billing, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another worker is just taking the job in: the abort set keeps its name until the ledger has it."""
+    polled = asyncio.Event()
+    free = InboxWorker._free_stale_turn
+    monkeypatch.setattr(InboxWorker, "_free_stale_turn", lambda inbox: (polled.set(), free(inbox))[1])
+    await billing.redis.set(TURN_KEY, "another")
+    await billing.redis.zadd("arq:abort", {"mine": 1})
+    await billing.enqueue("publish_invoice", invoice_id=uuid4(), job_id="mine")
+    async with run_worker(), asyncio.timeout(PATIENCE):
+        await polled.wait()
+        await billing.redis.delete(TURN_KEY)
+        await billing.until_state("mine", "dismissed")
+
+
+CLAIM = ("UPDATE sevdesk_queue SET phase = 'running'", "UPDATE sevdesk_jobs SET state = 'running', attempt = 1")
+END = ("UPDATE sevdesk_jobs SET state = 'done'", "DELETE FROM sevdesk_queue")
+
+
+@pytest.mark.parametrize(("statement", "met"), [("dismiss_aborted_jobs", CLAIM), ("requeue_abandoned_jobs", END)])
+async def test_no_two_wait_for_each_other(
+    statement: str, met: tuple[str, str], billing: Billing, store: Store, sessions: Sessions
+) -> None:
+    """A claim locks the queue's row first, the end of an attempt the ledger's; who meets them keeps to their order."""
+    job_id = await ask(billing)
+    if met is END:
+        locks = await sessions()
+        await locks.claim(1)
+        await locks.close()
+    async with billing.db.acquire() as other, other.transaction():
+        await other.execute(met[0])
+        waiting = asyncio.create_task(store.query(statement, job_ids=[job_id]))
+        await until(lambda: billing.db.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
+        await other.execute(met[1])
+    assert await waiting == []
+
+
+async def test_ends_of_jobs_keep_an_order(billing: Billing, store: Store) -> None:
+    """Two processes promote the same keys in opposite order, while somebody holds the one between."""
+    await billing.db.execute(
+        """INSERT INTO sevdesk_queue (job_id, seq, kind, order_key, phase, rank)
+           SELECT key, 1, 'publish_invoice', key, 'blocked', 1 FROM unnest('{a,x,b}'::text[]) AS key"""
+    )
+    async with billing.db.acquire() as other, other.transaction():
+        await other.execute("SELECT FROM sevdesk_queue WHERE job_id = 'x' FOR UPDATE")
+        both = [asyncio.create_task(store.query("promote", order_keys=list(keys))) for keys in ("axb", "bxa")]
+        await until(lambda: billing.db.fetchval("SELECT count(*) = 2 FROM pg_locks WHERE NOT granted"))
+    assert sorted(await asyncio.gather(*both)) == [0, 3]
 
 
 async def test_unreadable_abort_set_stops_nobody(billing: Billing, worker: object) -> None:

@@ -111,18 +111,20 @@ class InboxWorker(Worker):
     async def _poll(self) -> bool:
         """Take one page in. True if there may be another."""
         async with self.pool.pipeline(transaction=False) as pipe:
+            pipe.zrange(abort_jobs_ss, 0, PAGE - 1)  # first: what it names is among the waiting, or was taken in
             pipe.zrange(default_queue_name, 0, PAGE - 1, withscores=True)
-            pipe.zrange(abort_jobs_ss, 0, PAGE - 1)
-            waiting, aborted = await pipe.execute(raise_on_error=False)
+            aborted, waiting = await pipe.execute(raise_on_error=False)
         if isinstance(waiting, RedisError):
             raise waiting
-        more = bool(waiting) and await self._take_page(dict(waiting))
-        # After the last page, when every job it names is in the ledger. Jobs come in though it be unreadable.
-        if aborted and not more and not isinstance(aborted, RedisError):
+        aborted = [] if isinstance(aborted, RedisError) else aborted  # jobs come in though it be unreadable
+        taken = not waiting or await self._take_page(dict(waiting), aborted)
+        if taken and len(waiting) == PAGE:
+            return True
+        if taken and aborted:  # every job that it names is in the ledger now
             await self._dismiss(aborted)
-        return more
+        return False
 
-    async def _take_page(self, page: Mapping[bytes, float]) -> bool:
+    async def _take_page(self, page: Mapping[bytes, float], aborted: Sequence[bytes]) -> bool:
         """False, and nothing is taken in, while another worker is at it."""
         read = {member: read_member(member) for member in page}
         ids = {member: job_id for member, job_id in read.items() if isinstance(job_id, str)}
@@ -137,12 +139,14 @@ class InboxWorker(Worker):
         incoming = [job for job in read.values() if isinstance(job, IncomingJob)]
         for (member, job_id), raw in zip(ids.items(), raws, strict=False):
             incoming.append(read_payload(job_id, raw, page[member], self._keys, time.time()))
+        incoming.sort(key=lambda job: (job.score, KIND_POSITION.get(job.kind, len(KIND_POSITION))))
         try:
-            await self._take_in(page, incoming)
+            await self._record(incoming, [] if self._keys else [ids[member] for member in aborted if member in ids])
+            await self._remove(page)
         finally:
             with contextlib.suppress(RedisError, OSError):
                 await self.pool.delete(TURN_KEY)
-        return len(page) == PAGE
+        return True
 
     async def _free_stale_turn(self) -> None:
         """Nobody holds it for so long; one that a restored dump brought back has lost its expiry."""
@@ -151,25 +155,25 @@ class InboxWorker(Worker):
             self._denied_since = None
             await self.pool.delete(TURN_KEY)
 
-    async def _take_in(self, page: Mapping[bytes, float], incoming: list[IncomingJob]) -> None:
-        """Insert a page's jobs into the ledger, then remove their entries and payloads from Redis."""
-        incoming.sort(key=lambda job: (job.score, KIND_POSITION.get(job.kind, len(KIND_POSITION))))
-        await self._record(incoming)
+    async def _remove(self, page: Mapping[bytes, float]) -> None:
+        """Entries and payloads, which are in the ledger."""
         async with self.pool.pipeline(transaction=True) as pipe:
             pipe.zrem(default_queue_name, *page)
             pipe.delete(*(prefix.encode() + member for member in page
                           for prefix in (job_key_prefix, in_progress_key_prefix)))  # fmt: skip
             await pipe.execute()
 
-    async def _record(self, incoming: Sequence[IncomingJob]) -> None:
+    async def _record(self, incoming: Sequence[IncomingJob], withdrawn: Sequence[str]) -> None:
+        """Insert a page's jobs into the ledger. `withdrawn`: those of them that the abort set names already."""
         # A lost or spoilt payload does not matter where the ledger has the job already.
         poison = [job.job_id for job in incoming if job.problem]
         known = await self.store.known_jobs(poison) if poison else set()
         new = [job if job.proven else under_digest(job) for job in incoming if job.job_id not in known]
-        before = await self._claims.take_in(new) if new and not poison else None
+        before = await self._claims.take_in(new) if new and not poison and not withdrawn else None
         if before is not None or not new:
             return self._tell_known(before or sorted(known))
         rows = await self.store.take_in_jobs(new)
+        await self._withdraw(withdrawn)  # before this process claims again
         recorded = {row["job_id"] for row in rows}
         self._tell_known([*sorted(known), *(job.job_id for job in new if job.job_id not in recorded)])
         for row in rows:
@@ -196,10 +200,12 @@ class InboxWorker(Worker):
         if self._keys:
             log.warning("inbox.abort_refused", jobs=len(members), next_step=SIGNED_DISMISS)
         else:
-            ids = [job_id for member in members if isinstance(job_id := read_member(member), str)]
-            for job_id in await self.store.dismiss_aborted_jobs(ids):
-                log.info("job.dismissed", job_id=job_id, reason="Its producer took it back through arq.")
+            await self._withdraw([job_id for member in members if isinstance(job_id := read_member(member), str)])
         await self.pool.zrem(abort_jobs_ss, *members)
+
+    async def _withdraw(self, job_ids: Sequence[str]) -> None:
+        for job_id in await self.store.dismiss_aborted_jobs(job_ids) if job_ids else ():
+            log.info("job.dismissed", job_id=job_id, reason="Its producer took it back through arq.")
 
     async def close(self) -> None:
         """Remove our health key, which expires anyway, and hang up. Takes CLOSE_SECONDS at most."""
