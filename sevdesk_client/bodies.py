@@ -60,9 +60,12 @@ def export_config(accountant_number: int, accountant_client_number: int, year_be
     }
 
 
-def contact(draft: ContactDraft) -> Body:
-    """POST /Contact, PUT /Contact/{id} (not nested; the PUT is partial: measured by one peer)."""
-    return _fields(draft)
+def contact(draft: ContactDraft, *, clears: bool = False) -> Body:
+    """POST /Contact, PUT /Contact/{id} (not nested; the PUT is partial: measured by one peer).
+
+    `clears`: a VAT id or buyer reference that the draft leaves out is emptied (inferred: no peer has tried it).
+    """
+    return ({"vatNumber": "", "buyerReference": ""} if clears else {}) | _fields(draft)
 
 
 def contact_address(draft: AddressDraft, contact_id: str | None = None) -> Body:

@@ -106,11 +106,10 @@ class SevDeskClient(CreditNoteCalls):
         )
         return await self._call(request, reader)
 
-    async def update_contact(self, id: str, draft: models.ContactDraft) -> models.Contact:
-        """Change a contact; what the draft leaves out stays (measured by one peer). Raises NotFound."""
-        return await self._call(
-            Request("PUT", "/Contact/{id}", id, body=bodies.contact(draft)), readers.same(models.Contact, id)
-        )
+    async def update_contact(self, id: str, draft: models.ContactDraft, *, clears: bool = False) -> models.Contact:
+        """Change a contact; what the draft leaves out stays (measured by one peer), or is emptied. Raises NotFound."""
+        request = Request("PUT", "/Contact/{id}", id, body=bodies.contact(draft, clears=clears))
+        return await self._call(request, readers.same(models.Contact, id))
 
     async def list_contact_addresses(self, contact_id: str) -> list[models.ContactAddress]:
         """The contact's addresses, oldest first. Raises FilterIgnored when others' addresses fill the page.

@@ -62,7 +62,6 @@ CREATE TABLE sevdesk_contacts (
     party_id        uuid NOT NULL,
     contact_id      text NOT NULL UNIQUE,
     contact_digest  text,
-    address_id      text,
     address_digest  text,
     email_id        text,
     email_digest    text,

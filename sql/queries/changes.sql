@@ -106,14 +106,13 @@ INSERT INTO sevdesk_contacts (party_kind, party_id, contact_id, contact_digest)
 VALUES (:party_kind, :party_id, :contact_id, :digest)
 ON CONFLICT (party_kind, party_id) DO UPDATE
 SET contact_id = excluded.contact_id, contact_digest = excluded.contact_digest, updated_at = now(),
-    address_id = CASE WHEN sevdesk_contacts.contact_id = excluded.contact_id THEN sevdesk_contacts.address_id END,
     address_digest = CASE WHEN sevdesk_contacts.contact_id = excluded.contact_id
                           THEN sevdesk_contacts.address_digest END,
     email_id = CASE WHEN sevdesk_contacts.contact_id = excluded.contact_id THEN sevdesk_contacts.email_id END,
     email_digest = CASE WHEN sevdesk_contacts.contact_id = excluded.contact_id THEN sevdesk_contacts.email_digest END;
 
 -- name: link_address!
-UPDATE sevdesk_contacts SET address_id = :address_id, address_digest = :digest, updated_at = now()
+UPDATE sevdesk_contacts SET address_digest = :digest, updated_at = now()
 WHERE party_kind = :party_kind AND party_id = :party_id;
 
 -- name: link_email!

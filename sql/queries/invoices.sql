@@ -194,7 +194,7 @@ FROM contacts WHERE id = ANY (:contact_ids::uuid[]);
 -- null, for sevDesk may hold either the old or the new data.
 SELECT c.party_kind, c.party_id, c.contact_id,
        CASE WHEN o.step IS DISTINCT FROM 'contact' THEN c.contact_digest END AS contact_digest,
-       c.address_id, CASE WHEN o.step IS DISTINCT FROM 'contact_address' THEN c.address_digest END AS address_digest,
+       CASE WHEN o.step IS DISTINCT FROM 'contact_address' THEN c.address_digest END AS address_digest,
        c.email_id, CASE WHEN o.step IS DISTINCT FROM 'contact_email' THEN c.email_digest END AS email_digest
 FROM sevdesk_contacts c
 LEFT JOIN sevdesk_intents o ON o.subject = 'contact:' || c.party_id AND o.closed_at IS NULL

@@ -148,6 +148,7 @@ def calls() -> Iterator[Call]:
     for contact in contact_drafts():
         yield Call("create_contact", (contact,))
         yield Call("update_contact", ("7", contact))
+        yield Call("update_contact", ("7", contact), {"clears": True})
     for address in address_drafts():
         yield Call("create_contact_address", ("7", address))
         yield Call("update_contact_address", ("7", address))

@@ -198,3 +198,44 @@ async def test_country_is_taken_in_any_case(billing: Billing, worker: object, se
     await forget_calls(sevdesk)
     await publish(billing, await billing.invoice(await billing.deal(company), **untaxed))
     assert "PUT /ContactAddress/{id}" not in await calls(sevdesk)
+
+
+async def test_what_is_cleared_is_cleared_there(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """A VAT id that was wrong is gone from the next e-invoice, too, whose XML takes it from the contact."""
+    deal = await billing.deal(await billing.company(vat_id="DE123456789", buyer_reference="4711"))
+    await publish(billing, await billing.invoice(deal, is_e_invoice=True))
+    await billing.db.execute("UPDATE companies SET vat_id = NULL, buyer_reference = NULL")
+    await publish(billing, await billing.invoice(deal, is_e_invoice=True))
+    [contact] = (await state(sevdesk))["contacts"]
+    assert (contact["vatNumber"], contact["buyerReference"]) == ("", "-")
+
+
+async def test_what_others_entered_before_stays(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """Of a contact that is taken over; the billing system may know less of it."""
+    company = await billing.company()
+    by_hand = await new_contact(sevdesk, f"R1-C-{company}", "Alter Name")
+    async with httpx.AsyncClient(headers={"Authorization": sevdesk.token}) as http:
+        await http.put(f"{sevdesk.base_url}/Contact/{by_hand}", json={"vatNumber": "DE123456789"})
+    await publish(billing, await billing.invoice(await billing.deal(company)))
+    [contact] = (await state(sevdesk))["contacts"]
+    assert (contact["name"], contact["vatNumber"]) == ("Müller & Söhne GmbH", "DE123456789")
+
+
+@pytest.mark.parametrize(
+    ("part", "column", "write"),
+    [("addresses", "street", "POST /ContactAddress"), ("communication_ways", "email", "POST /CommunicationWay")],
+)
+async def test_what_was_deleted_by_hand_is_made_anew(
+    billing: Billing, worker: object, sevdesk: Running, part: str, column: str, write: str
+) -> None:
+    """Somebody has tidied up the contact in sevDesk, and then the billing system has a new address."""
+    deal = await billing.deal(await billing.company())
+    await publish(billing, await billing.invoice(deal))
+    records = getattr(sevdesk.sandbox.account, part)
+    for record in list(records.values()):
+        records.remove(record)
+    await billing.db.execute(f"UPDATE companies SET {column} = 'neu@example.com'")  # noqa: S608 - one of ours above
+    await forget_calls(sevdesk)
+    await publish(billing, await billing.invoice(deal))
+    assert await writes(sevdesk) == [write, SAVE]
+    assert len((await state(sevdesk))[part]) == 1

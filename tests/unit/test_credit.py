@@ -69,3 +69,15 @@ def test_net_of_a_rate_is_limited() -> None:
     assert isinstance(credit, Credit)
     found = exceeded("R-1", credit, [before], Decimal(0), invoiced, "EUR")
     assert found is not None and found.parameters["left"] == "0.40"
+
+
+@pytest.mark.parametrize(("quantity", "price"), [("-1", "100"), ("1", "-100")])
+@pytest.mark.parametrize("part", [{"quantity": Decimal("0.5")}, {"unit_price": Decimal(50)}], ids=["quantity", "price"])
+def test_part_of_a_discount_lowers_the_sum(quantity: str, price: str, part: dict[str, Decimal]) -> None:
+    """Whether the invoice has the sign at the quantity or at the price, and whichever of them the job names."""
+    invoiced = [Item(1, "A", None, Decimal(10), None, Decimal(100), Decimal(19)),
+                Item(2, "Rabatt", None, Decimal(quantity), None, Decimal(price), Decimal(19))]  # fmt: skip
+    half = [CreditPosition(position=1, quantity=Decimal(5)), CreditPosition(position=2, **part)]
+    credit = credit_of("R-1", half, invoiced, "EUR")
+    assert isinstance(credit, Credit)
+    assert (credit.sums.net, credit.sums.gross) == (Decimal(450), Decimal("535.50"))

@@ -269,7 +269,7 @@ def test_message_names_its_paragraph(code: str) -> None:
     [
         ("DE", "27498"), ("DE", "78266"), ("ES", "35001"), ("ES", "38 400"), ("ES", "51001"), ("ES", "52001"),
         ("FI", "22100"), ("FR", "97110"), ("FR", "97200"), ("FR", "97300"), ("FR", "97400"), ("FR", "97600"),
-        ("GR", "630 86"), ("IT", "22061"), ("IT", "23041"),
+        ("GR", "630 86"), ("IT", "22061"), ("IT", "23041"), ("FI", "AX-22 100"), ("DE", "D-78266"),
     ],
 )  # fmt: skip
 def test_some_territories_lie_outside(country: str, zip_code: str) -> None:

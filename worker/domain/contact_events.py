@@ -28,11 +28,11 @@ class ContactLinked(ContactEvent):
 class AddressWritten(ContactEvent):
     """The contact's invoice address is what the billing system has."""
 
-    address_id: str | None
+    address_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailWritten(ContactEvent):
     """The contact's e-mail address is what the billing system has."""
 
-    email_id: str | None
+    email_id: str

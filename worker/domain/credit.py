@@ -49,14 +49,17 @@ def credit_of(
 
 
 def _item(place: int, wanted: CreditPosition, invoiced: Item) -> Item:
-    """The tax rate is always the invoice's: sevDesk refuses any other (measured by one peer)."""
+    """The tax rate is always the invoice's: sevDesk refuses any other (measured by one peer). So are the signs.
+
+    A discount or deduction is a negative position, of which a part that is credited has to stay negative.
+    """
     return Item(
         position=place,
         name=wanted.name or invoiced.name,
         description=None,
-        quantity=invoiced.quantity if wanted.quantity is None else wanted.quantity,
+        quantity=(wanted.quantity or invoiced.quantity).copy_sign(invoiced.quantity),
         unit=invoiced.unit,
-        unit_price=invoiced.unit_price if wanted.unit_price is None else wanted.unit_price,
+        unit_price=(wanted.unit_price or invoiced.unit_price).copy_sign(invoiced.unit_price),
         tax_rate=invoiced.tax_rate,
     )
 

@@ -46,7 +46,7 @@ def member_state(country_code: str | None) -> str | None:
 
 def territory_outside(country_code: str | None, zip_code: str | None) -> str | None:
     """The part of a member state with this address where its VAT does not apply; None: it does, or it is none."""
-    written = "".join(character for character in zip_code or "" if character.isalnum())
+    written = "".join(filter(str.isdigit, zip_code or ""))  # some write the country before it: AX-22100
     parts = _OUTSIDE.get(country_code or "", {})
     return next((name for start, name in parts.items() if written.startswith(start)), None)
 

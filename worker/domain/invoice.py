@@ -201,7 +201,6 @@ class ContactLink:
 
     contact_id: str  # sevDesk's id
     contact_digest: str | None = None
-    address_id: str | None = None
     address_digest: str | None = None
     email_id: str | None = None
     email_digest: str | None = None

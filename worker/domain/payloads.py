@@ -161,7 +161,10 @@ Figure = Annotated[Decimal, Field(gt=0, lt=10**9, decimal_places=4)]
 
 
 class CreditPosition(BaseModel):
-    """A position of the invoice, of which a quantity is credited; what is left out is as on the invoice."""
+    """A position of the invoice, of which a quantity is credited; what is left out is as on the invoice.
+
+    A discount stays negative: quantity and price are given without their signs, which are the invoice's.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

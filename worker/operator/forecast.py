@@ -11,6 +11,7 @@ from sevdesk_client.errors import NotFound, Refused
 from sevdesk_client.sending import Hits
 from worker.domain.money import Sums
 from worker.domain.units import STOCK, Unit
+from worker.steps.contact import INVOICE_ADDRESS
 from worker.steps.payments import DRAFT, OPEN
 from worker.steps.sevdesk_account import NOT_LISTED, SevdeskAccount
 from worker.steps.step import StepContext
@@ -68,43 +69,39 @@ class ForecastClient:
     async def create_contact(self, draft: models.ContactDraft) -> models.Contact:
         return models.Contact(id=UNKNOWN, customer_number=draft.customer_number)
 
-    async def update_contact(self, id: str, draft: models.ContactDraft) -> models.Contact:
+    async def update_contact(self, id: str, draft: models.ContactDraft, *, clears: bool = False) -> models.Contact:
         await self._contact_exists(id)
         return models.Contact(id=id, customer_number=draft.customer_number)
 
     async def list_contact_addresses(self, contact_id: str) -> list[models.ContactAddress]:
-        asked = self.real if contact_id != UNKNOWN else None
-        return await asked.list_contact_addresses(contact_id) if asked else []
+        if self.real:
+            return await self.real.list_contact_addresses(contact_id) if contact_id != UNKNOWN else []
+        written = self.context.contact.address_digest is not None
+        return [models.ContactAddress(id=UNKNOWN, category_id=str(INVOICE_ADDRESS))] if written else []
 
     async def create_contact_address(self, contact_id: str, draft: models.AddressDraft) -> models.ContactAddress:
         await self._contact_exists(contact_id)
         return models.ContactAddress(id=UNKNOWN)
 
     async def update_contact_address(self, address_id: str, draft: models.AddressDraft) -> models.ContactAddress:
-        known = await self.list_contact_addresses(self.context.contact.contact_id)
-        self._exists(address_id, {each.id for each in known}, "PUT /ContactAddress/{id}")
         return models.ContactAddress(id=address_id)
 
     async def list_communication_ways(self, contact_id: str, type: str = "EMAIL") -> list[models.CommunicationWay]:
-        asked = self.real if contact_id != UNKNOWN else None
-        return await asked.list_communication_ways(contact_id, type) if asked else []
+        if self.real:
+            return await self.real.list_communication_ways(contact_id, type) if contact_id != UNKNOWN else []
+        written = self.context.contact.email_id
+        return [models.CommunicationWay(id=written, type=type, value="")] if written else []
 
     async def create_communication_way(self, contact_id: str, value: str, **about: Any) -> models.CommunicationWay:
         await self._contact_exists(contact_id)
         return models.CommunicationWay(id=UNKNOWN, type="EMAIL", value=value)
 
     async def update_communication_way(self, id: str, value: str) -> models.CommunicationWay:
-        known = await self.list_communication_ways(self.context.contact.contact_id)
-        self._exists(id, {each.id for each in known}, "PUT /CommunicationWay/{id}")
         return models.CommunicationWay(id=id, type="EMAIL", value=value)
 
     async def _contact_exists(self, id: str) -> None:
         if self.real and id != UNKNOWN:
             await self.real.get_contact(id)
-
-    def _exists(self, id: str, known: set[str], operation: str) -> None:
-        if self.real and id not in known:
-            raise NotFound(operation, f"nothing has the id {id}", code=GONE)
 
     # -- the invoice ---------------------------------------------------------------------------------------------------
 

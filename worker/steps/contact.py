@@ -65,7 +65,8 @@ async def leap_contact(intent: Intent, account: SevdeskAccount) -> StepResult:
         return StepResult((_linked(intent.context, contact, "created", intent.request_sha256),))
     contact_id = intent.context.contact.contact_id
     try:
-        contact = await account.client.update_contact(contact_id, intent.request)
+        clears = bool(intent.context.contact.contact_digest)  # what others entered before our first writing stays
+        contact = await account.client.update_contact(contact_id, intent.request, clears=clears)
     except NotFound:
         return StepResult(stop=Parked(problem("contact_gone", contact_id=contact_id)), outcome=WriteOutcome.NOT_DONE)
     return StepResult((_linked(intent.context, contact, "updated", intent.request_sha256),))
@@ -77,24 +78,20 @@ def _linked(context: StepContext, contact: Contact, how: LinkedHow, written: str
 
 
 async def look_address(context: StepContext, account: SevdeskAccount) -> LookResult:
-    """Write the contact's invoice address, unless sevDesk has the same one already."""
-    link = context.contact
+    """Write the contact's invoice address, the oldest if it has several, unless sevDesk has the same one already."""
     draft = AddressDraft(
         **filled(field_map.ADDRESS, context),
         **await looked_up(field_map.ADDRESS_IDS, context, account),
         category_id=INVOICE_ADDRESS,
     )
-    address_id = link.address_id
-    if address_id is None:
-        remote = await account.client.list_contact_addresses(link.contact_id)
-        address = next((a for a in remote if a.category_id == str(INVOICE_ADDRESS)), None)
-        if address is None:
-            return Intent("create_contact_address", draft, context)
-        written = (address.street, address.zip, address.city, address.country_id)
-        if written == (draft.street, draft.zip, draft.city, draft.country_id):
-            return StepResult((_address_written(context, address.id),))
-        address_id = address.id
-    return Intent("update_contact_address", (address_id, draft), context, earlier_outcome=WriteOutcome.MOOT)
+    remote = await account.client.list_contact_addresses(context.contact.contact_id)
+    address = next((a for a in remote if a.category_id == str(INVOICE_ADDRESS)), None)
+    if address is None:
+        return Intent("create_contact_address", draft, context)
+    written = (address.street, address.zip, address.city, address.country_id)
+    if written == (draft.street, draft.zip, draft.city, draft.country_id):
+        return StepResult((_address_written(context, address.id),))
+    return Intent("update_contact_address", (address.id, draft), context, earlier_outcome=WriteOutcome.MOOT)
 
 
 async def leap_address(intent: Intent, account: SevdeskAccount) -> StepResult:
@@ -117,15 +114,18 @@ def _contact_of(context: StepContext) -> dict[str, Any]:
 
 
 async def look_email(context: StepContext, account: SevdeskAccount) -> LookResult:
-    """Write the contact's e-mail address for invoices, unless sevDesk has the same one already."""
+    """Write the contact's e-mail address for invoices, unless sevDesk has the same one already.
+
+    The one written before is changed, unless somebody has deleted it in sevDesk.
+    """
     email, link = field_map.CONTACT_EMAIL.value(context), context.contact
     assert email
-    if link.email_id is not None:
-        return Intent("update_communication_way", (link.email_id, email), context, earlier_outcome=WriteOutcome.MOOT)
     ways = await account.client.list_communication_ways(link.contact_id, type="EMAIL")
     same = next((way for way in ways if way.value == email), None)
     if same is not None:
         return StepResult((_email_written(context, same.id),))
+    if any(way.id == link.email_id for way in ways):
+        return Intent("update_communication_way", (link.email_id, email), context, earlier_outcome=WriteOutcome.MOOT)
     return Intent("create_communication_way", email, context)
 
 

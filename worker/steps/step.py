@@ -278,8 +278,8 @@ def _fields_set_by(event: Event, context: StepContext) -> dict[str, Any]:
         case events.ContactLinked(contact_id=contact_id, digest=written):
             same = link if link is not None and link.contact_id == contact_id else ContactLink(contact_id)
             return {"link": replace(same, contact_digest=written)}
-        case events.AddressWritten(address_id=address_id, digest=written) if link is not None:
-            return {"link": replace(link, address_id=address_id, address_digest=written)}
+        case events.AddressWritten(digest=written) if link is not None:
+            return {"link": replace(link, address_digest=written)}
         case events.EmailWritten(email_id=email_id, digest=written) if link is not None:
             return {"link": replace(link, email_id=email_id, email_digest=written)}
         case _:
