@@ -116,6 +116,7 @@ class Sync:
         """Record the first look that found nothing, or `DeletedInSevdesk` at the second; 1 if the latter."""
         external_id = known.handback.external_id
         assert external_id is not None  # it was read by that
+        await self.store.clock.look()  # a clock that was set would make the first look an old one
         since = await self.store.query(
             "missing_for", invoice_id=known.invoice_id, external_id=external_id, gone_after=self.gone_after
         )
