@@ -97,7 +97,9 @@ class Sync:
             return Rejected(problem("invoice_not_found", invoice_id=invoice_id))
         if row["external_id"] is None:
             return Rejected(problem("payment_state_missing", invoice_id=invoice_id))
-        self.mass_change = MassChange(self.store, self.job, limit=1)  # one that a person asks about is never too many
+        self.mass_change = MassChange(
+            self.store, self.job, limit=1, counts=False
+        )  # one that a person asks about is never too many
         changed = await self._compare_by_id(row["external_id"]) + await self._record_kept()
         return self.unresolved[0] if self.unresolved else Done({"seen": 1, "changed": changed, "missing": self.missing})
 
@@ -161,8 +163,14 @@ class Sync:
         if self.mass_change.is_too_much:
             await self.store.query("finish_run", run_id=run_id)
             return await self.mass_change.outcome(run_id)
+        if kept := self.mass_change.waiting:  # counted before it is recorded: a worker that dies between leaves no gap
+            await self.store.query("count_taken_away", run_id=run_id, taken_away=kept)
         if changed := await self._record_kept():
             await self.store.query("count_changed", run_id=run_id, changed=changed)
+        if kept != self.mass_change.recorded:
+            await self.store.query("count_taken_away", run_id=run_id, taken_away=self.mass_change.recorded)
+        if CODE in self.job.confirmed:
+            await self.store.query("taken_away_confirmed")
         return None
 
     async def _record_kept(self) -> int:
