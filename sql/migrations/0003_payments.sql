@@ -21,8 +21,12 @@ CREATE TABLE sevdesk_sync_runs (
     pages       integer NOT NULL DEFAULT 0,
     seen        integer NOT NULL DEFAULT 0,
     changed     integer NOT NULL DEFAULT 0,
+    -- Of those, how many became deleted, cancelled, reversed or renumbered without a person's word; 0 after the next one.
+    taken_away  integer NOT NULL DEFAULT 0,
     asked       jsonb  -- the run asked a person about so many changes of each kind (`mass_change`)
 );
+
+CREATE INDEX sevdesk_sync_runs_taken_away ON sevdesk_sync_runs (started_at) WHERE taken_away > 0;
 
 -- Finalized invoices that sevDesk did not have at a first look. A second one, later, decides; either deletes the row.
 CREATE TABLE sevdesk_missing (

@@ -12,10 +12,11 @@ WITH closed AS (
     WHERE id = :earlier::bigint AND closed_at IS NULL
     RETURNING id
 )
-INSERT INTO sevdesk_intents (subject, job_id, step, action, summary, request_sha256, addresses, worker, settles_at)
-SELECT :subject, :job_id, :step, :action, :summary::jsonb, :request_sha256, :addresses::jsonb, :worker,
-       clock_timestamp() + make_interval(secs => :quarantine::float8)
-WHERE (SELECT count(*) FROM closed) >= 0
+INSERT INTO sevdesk_intents (subject, job_id, step, action, summary, request_sha256, addresses, worker, intent_at,
+                             settles_at)
+SELECT :subject, :job_id, :step, :action, :summary::jsonb, :request_sha256, :addresses::jsonb, :worker, at.now,
+       at.now + make_interval(secs => :quarantine::float8)
+FROM (SELECT clock_timestamp() AS now WHERE (SELECT count(*) FROM closed) >= 0 OFFSET 0) at
 RETURNING id;
 
 -- name: find_open_intent^

@@ -228,10 +228,6 @@ ORDER BY at, tie;
 SELECT job_id, kind, state, attempt, problem, problem_parameters, error, next_step, created_at, finished_at
 FROM sevdesk_jobs WHERE invoice_id = :invoice_id ORDER BY seq;
 
--- name: clock^
-SELECT clock_timestamp() AS now, current_setting('server_version') AS version,
-       current_setting('server_version_num')::int AS version_number;
-
 -- name: invoices_to_compare
 -- Invoices with what the worker recorded about them, ordered by id: those with the given ids; else those with the given
 -- numbers that have no sevDesk id; else a page of those that have one. Every stored PDF is hashed and compared with its

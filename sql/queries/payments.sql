@@ -79,6 +79,23 @@ SELECT asked FROM sevdesk_sync_runs WHERE job_id = :job_id AND asked IS NOT NULL
 WITH run AS (UPDATE sevdesk_sync_runs SET asked = :asked::jsonb WHERE id = :run_id RETURNING job_id)
 UPDATE sevdesk_jobs j SET confirmed = array_remove(j.confirmed, :code) FROM run WHERE j.job_id = run.job_id;
 
+-- name: taken_away_lately$
+-- What payment syncs have taken away without a person's word within two days before now, or before the oldest question that
+-- waits for an answer: it shall not fall under the limit by waiting.
+SELECT coalesce(sum(t.taken_away), 0)::int FROM sevdesk_sync_runs t
+WHERE t.taken_away > 0
+  AND t.started_at > (SELECT least(clock_timestamp(), min(r.started_at))
+                      FROM sevdesk_sync_runs r JOIN sevdesk_jobs j USING (job_id) JOIN sevdesk_queue q USING (job_id)
+                      WHERE r.asked IS NOT NULL AND q.kind = 'sync_payments'
+                        AND (q.job_id = :job_id OR (q.phase = 'parked' AND j.problem = :code))) - interval '2 days';
+
+-- name: count_taken_away!
+UPDATE sevdesk_sync_runs SET taken_away = :taken_away WHERE id = :run_id;
+
+-- name: taken_away_confirmed!
+-- A person has looked at sevDesk and said that it is right, which holds for what was taken away before, too.
+UPDATE sevdesk_sync_runs SET taken_away = 0 WHERE taken_away > 0;
+
 -- name: run_to_join^
 -- A run of the same scope that was under way when this job was requested and has finished since.
 SELECT r.job_id, r.pages, r.seen, r.changed

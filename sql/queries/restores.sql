@@ -10,7 +10,8 @@ WITH latest AS (
     FROM latest l WHERE r.database_id IS NULL OR r.writes < l.writes
     RETURNING r.*
 )
-SELECT database_id, epoch, writes, noticed_at > coalesce(recovered_at, '-infinity') IS TRUE AS pending
+SELECT database_id, epoch, writes, noticed_at > coalesce(recovered_at, '-infinity') IS TRUE AS pending,
+       clock_timestamp() AS now
 FROM (SELECT * FROM raised UNION ALL SELECT r.* FROM sevdesk_restores r WHERE NOT EXISTS (SELECT FROM raised)) s;
 
 -- name: database_id$

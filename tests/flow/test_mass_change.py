@@ -53,6 +53,46 @@ async def test_many_deletions_ask_first(stage: Stage) -> None:
         assert await statuses(stage.billing, invoices[:4]) == {"parked"}
 
 
+async def test_a_drip_asks_too(stage: Stage, tmp_path: Path) -> None:
+    """Two in each run, run after run; the answer holds for what was recorded before, and the count begins anew."""
+    operator = Operator(stage.settings, tmp_path)
+    async with stage.working(**LIMIT):
+        billing, invoices = stage.billing, await published(stage, 10)
+        await delete(stage, invoices[:2])
+        assert (await billing.do("sync_payments", full=True))["state"] == "done"
+        await delete(stage, invoices[2:4])
+        asks = await billing.do("sync_payments", full=True)
+        assert asks["problem"] == "mass_change" and "2 such changes of the two days before" in asks["error"]
+        assert await statuses(billing, invoices[2:]) == {"synced"}
+        # Weeks later nobody has answered: it still is one question about four, and no run slips through.
+        await billing.db.execute("UPDATE sevdesk_sync_runs SET started_at = started_at - interval '20 days'")
+        assert '"held_back"' in (await billing.do("sync_payments", full=True))["result"]
+        for answer in (None, "confirmed"):
+            await billing.retry(asks["job_id"], answer)
+            ended = await billing.ended(asks["job_id"])
+        assert ended["state"] == "done" and await statuses(billing, invoices[:4]) == {"parked"}
+        await delete(stage, invoices[4:6])
+        assert (await billing.do("sync_payments", full=True))["state"] == "done"
+        await control(stage.sevdesk, "POST", "cancel", {"invoice_id": await stage.there(invoices[6])})
+        code, _, said = await operator.run("reconcile", "--fix", MASS_CHANGE_LIMIT="2")
+        assert code == 1 and "2 were found so within the last two days" in " ".join(said.split())
+        assert (await billing.do("sync_payments"))["problem"] == "mass_change"
+        # Two days after the last change this was no drip; but the question stays one until it is answered.
+        await billing.db.execute("UPDATE sevdesk_sync_runs SET started_at = started_at - interval '3 days'")
+        assert '"held_back"' in (await billing.do("sync_payments", full=True))["result"]
+
+
+async def test_rare_changes_never_ask(stage: Stage) -> None:
+    """Two in each run, and days between the runs."""
+    async with stage.working(**LIMIT):
+        invoices = await published(stage, 7)
+        for place in (0, 2, 4):
+            await delete(stage, invoices[place : place + 2])
+            assert (await stage.billing.do("sync_payments", full=True))["state"] == "done"
+            await stage.billing.db.execute("UPDATE sevdesk_sync_runs SET started_at = started_at - interval '3 days'")
+        assert await statuses(stage.billing, invoices[:6]) == {"parked"}
+
+
 async def test_mended_cause_needs_no_answer(stage: Stage) -> None:
     """Payments that were unlinked by mistake and are linked again: the feed asks, and a plain retry finds all well."""
     async with stage.working(**LIMIT):

@@ -107,6 +107,7 @@ WHOLE_TABLE = {
     "known_credit_notes": "recover",
     "count_jobs": "the leader's gauges; the queue holds open jobs only",
     "publications_ahead": "only with PUBLISH_IN_ORDER; the queue holds open jobs only",
+    "waits_begin_anew": "only after Postgres' clock was set; the queue holds open jobs only",
     "oldest_waiting": "a person's question; the queue holds open jobs only",
 }
 

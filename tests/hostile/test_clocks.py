@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from chaos.children import Nursery
-from chaos.lane import Lane, lane
+from chaos.lane import lane
 from chaos.ledgers import copies_of, mails_about
 from flow.books import pay
-from hostile.trouble import ask, complaints
+from flow.clocks import shift, with_own_clock
+from hostile.trouble import ask, complaints, count
 
 import worker
 from sevdesk_client.sandbox.account.formats import berlin_day
@@ -29,17 +30,11 @@ READERS = {
     "cli/rehearse.py": "when a report was made, for its reader",
     "cli/status_view.py": "ages, for the reader",
     "queue/inbox.py": "the time of signatures, which may be off by a day",
+    "store/clock_watch.py": "compared with Postgres' clock",
     "store/listener.py": "when an event was heard, for the reader",
 }
 CLOCK = re.compile(r"\b(datetime\.now|date\.today|time\.time|time_ns|utcnow)\(")
-# The worker's statements find these before Postgres' own.
-SHIFTED = """
-CREATE SCHEMA shifted;
-CREATE TABLE shifted.clock AS SELECT interval '0' AS by;
-CREATE FUNCTION shifted.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
-    AS 'SELECT pg_catalog.clock_timestamp() + by FROM shifted.clock';
-CREATE FUNCTION shifted.now() RETURNS timestamptz LANGUAGE sql STABLE
-    AS 'SELECT pg_catalog.now() + by FROM shifted.clock';
+DAY_BEFORE = """
 -- In the hour after midnight an hour less is another day, on which today's invoices are none yet.
 CREATE FUNCTION shifted.day_before() RETURNS trigger LANGUAGE plpgsql
     AS 'BEGIN NEW.issue_date := NEW.issue_date - 1; RETURN NEW; END';
@@ -59,27 +54,21 @@ def test_machine_clock_decides_nothing() -> None:
     assert found == set(READERS)
 
 
-async def shift(place: Lane, by: str) -> None:
-    """Set Postgres' clock, as the worker's statements see it, by so much off the right time."""
-    await place.billing.db.execute("UPDATE shifted.clock SET by = $1::text::interval", by)
-
-
 @pytest.mark.parametrize("by", ["1 hour", "-1 hour"])
 async def test_wrong_postgres_clock_is_survived(by: str, services: Services, template: str, home: Nursery) -> None:
     """It jumps by an hour while jobs are at work, and later back; nothing is lost or doubled."""
     async with lane(services, template, home, 1) as place:
-        await place.billing.db.execute(SHIFTED)
-        name = await place.billing.db.fetchval("SELECT current_database()")
-        await place.billing.db.execute(f"ALTER DATABASE {name} SET search_path = shifted, pg_catalog, public")
+        await with_own_clock(place.billing.db)
+        await place.billing.db.execute(DAY_BEFORE)
         # In the first hour of a day in Berlin, an hour back is the day before the invoices'.
         workers = [await place.worker(CHECK_LEVELS="issue_date_in_future=off") for _ in range(2)]
         work = await ask(place)
         await work.begun()
-        await shift(place, by)
+        await shift(place.billing.db, by)
         more = await ask(place)
         await asyncio.sleep(3)
         if by.startswith("-"):
-            await shift(place, "0")
+            await shift(place.billing.db, "0")
         # The log is read by its times, so where these went back its order is odd.
         found = [*await work.findings(), *await more.findings()]
         assert [text for text in found if by.startswith("1") or "odd: " not in text] == []
@@ -87,7 +76,10 @@ async def test_wrong_postgres_clock_is_survived(by: str, services: Services, tem
             again = await place.billing.do("send_invoice", invoice_id=subject.invoice)
             assert again["state"] == "done", again["error"]
             assert mails_about(place, copies_of(place, subject)) == 1
-        assert complaints(*workers) == []
+        # Each worker tells each jump in one line; forward or back, there and, after -1 hour, back again.
+        jumps = 2 if by.startswith("-") else 1
+        assert [count(worker, "clock.jumped") for worker in workers] == [jumps, jumps]
+        assert [text for text in complaints(*workers) if "clock.jumped" not in text] == []
 
 
 async def test_days_stay_days_over_both_nights(services: Services, template: str, home: Nursery) -> None:

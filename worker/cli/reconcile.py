@@ -25,6 +25,7 @@ def reconcile(
     as_json: AsJson = False,
 ) -> None:
     """Compare every linked invoice with sevDesk; changes nothing. Exit 0: both agree, 3: they differ."""
+    from worker.handlers.mass_change import CODE
     from worker.reconcile.html import report
     from worker.reconcile.read import reconcile as compare
     from worker.reconcile.read import request_repairs, store_result
@@ -33,10 +34,12 @@ def reconcile(
         async with own_account(store) as account:
             result = await compare(store, account.client)
         number = await store_result(store, result)
-        if fix and not confirmed and result.takes_much_away(settings().mass_change_limit):
+        lately = await store.query("taken_away_lately", code=CODE, job_id=None) if fix and not confirmed else 0
+        if fix and not confirmed and result.takes_much_away(settings().mass_change_limit, lately):
+            before = f", and {lately} were found so within the last two days" if lately else ""
             fail(
                 f"In sevDesk {len(result.taking_away)} of {result.invoices} invoices are gone, cancelled or numbered "
-                "otherwise; no repair was asked for. Look at some of them there; if it is right: "
+                f"otherwise{before}; no repair was asked for. Look at some of them there; if it is right: "
                 "sevdesk-worker reconcile --fix --confirmed"
             )
         return result, await request_repairs(store, result, number) if fix else []

@@ -24,15 +24,21 @@ BATCH = 1000  # changes recorded by one statement
 
 
 class MassChange:
-    """Of one run. Up to `limit` drastic changes, or one in a hundred of the book, are recorded at its end."""
+    """Of one run. Up to `limit` drastic changes, or one in a hundred of the book, are recorded at its end.
 
-    def __init__(self, store: Store, job: Job, limit: int) -> None:
-        self._store, self._job, self._limit = store, job, limit
+    What runs of the last two days have recorded so counts as well, or a few at a time would take the book away.
+    """
+
+    def __init__(self, store: Store, job: Job, limit: int, *, counts: bool = True) -> None:
+        """`counts`: what other runs recorded does; not for the one invoice that a person asks about."""
+        self._store, self._job, self._limit, self._counts = store, job, limit, counts
         self._kept: dict[UUID, Change] = {}
         self._found = Counter[str]()  # drastic events by name
         self._doubtful = 0  # of them deletions that wait for a second look
         self._allowed: Mapping[str, int] | None = None  # as many as a person was asked about and has confirmed
+        self._lately: int | None = None  # drastic changes that were recorded before; counted when it matters
         self._book: int | None = None  # how many invoices of ours are in sevDesk; counted when it matters
+        self.recorded = 0  # drastic changes of this run, without those that a person has confirmed
         self.is_too_much = False  # only a person can tell that it is right; nothing is kept any more, only counted
 
     async def keep(self, changes: Iterable[Change]) -> list[Change]:
@@ -56,6 +62,12 @@ class MassChange:
 
     async def _judge(self) -> None:
         many = len(self._kept) + self._doubtful
+        if many == 0:
+            return
+        if self._allowed is None and self._counts:
+            if self._lately is None:
+                self._lately = await self._store.query("taken_away_lately", code=CODE, job_id=self._job.job_id)
+            many += self._lately
         if many <= (self._limit if self._allowed is None else 0):
             return
         if self._book is None:
@@ -74,12 +86,18 @@ class MassChange:
         """One more that no page showed; whether sevDesk has it by id is not worth a call any more."""
         self._found["deleted"] += 1
 
+    @property
+    def waiting(self) -> int:
+        """How many changes are kept for the end."""
+        return len(self._kept)
+
     async def record(self) -> tuple[int, list[str]]:
         """Record what is kept; returns how many invoices, and sevDesk's ids of those that were changed meanwhile."""
         changes, self._kept = list(self._kept.values()), {}
         recorded = set[UUID]()
         for place in range(0, len(changes), BATCH):
             recorded |= await self._store.record(self._job, changes[place : place + BATCH], all_or_nothing=False)
+        self.recorded += len(recorded)
         left = (change.before.external_id for change in changes if change.invoice_id not in recorded)
         return len(recorded), [id for id in left if id is not None]
 
@@ -90,4 +108,4 @@ class MassChange:
         if any(all(count <= row["asked"][name] + self._limit for name, count in asked.items()) for row in rows):
             return Done({"held_back": self._found.total()})
         await self._store.query("ask_mass_change", run_id=run_id, asked=asked, code=CODE)
-        return Parked(problem(CODE, book=self._book, **asked))
+        return Parked(problem(CODE, book=self._book, lately=self._lately or 0, **asked))

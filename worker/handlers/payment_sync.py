@@ -98,7 +98,9 @@ class Sync:
             return Rejected(problem("invoice_not_found", invoice_id=invoice_id))
         if row["external_id"] is None:
             return Rejected(problem("payment_state_missing", invoice_id=invoice_id))
-        self.mass_change = MassChange(self.store, self.job, limit=1)  # one that a person asks about is never too many
+        self.mass_change = MassChange(
+            self.store, self.job, limit=1, counts=False
+        )  # one that a person asks about is never too many
         changed = await self._compare_by_id(row["external_id"]) + await self._record_kept()
         return self.unresolved[0] if self.unresolved else Done({"seen": 1, "changed": changed, "missing": self.missing})
 
@@ -117,6 +119,7 @@ class Sync:
         """Record the first look that found nothing, or `DeletedInSevdesk` at the second; 1 if the latter."""
         external_id = known.handback.external_id
         assert external_id is not None  # it was read by that
+        await self.store.clock.look()  # a clock that was set would make the first look an old one
         since = await self.store.query(
             "missing_for", invoice_id=known.invoice_id, external_id=external_id, gone_after=self.gone_after
         )
@@ -161,8 +164,14 @@ class Sync:
         if self.mass_change.is_too_much:
             await self.store.query("finish_run", run_id=run_id)
             return await self.mass_change.outcome(run_id)
+        if kept := self.mass_change.waiting:  # counted before it is recorded: a worker that dies between leaves no gap
+            await self.store.query("count_taken_away", run_id=run_id, taken_away=kept)
         if changed := await self._record_kept():
             await self.store.query("count_changed", run_id=run_id, changed=changed)
+        if kept != self.mass_change.recorded:
+            await self.store.query("count_taken_away", run_id=run_id, taken_away=self.mass_change.recorded)
+        if CODE in self.job.confirmed:
+            await self.store.query("taken_away_confirmed")
         return None
 
     async def _record_kept(self) -> int:

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from worker.store import Store
+from worker.store.clock_watch import steady
 from worker.store.rows import HighWaterRow
 
 log = structlog.get_logger()
@@ -35,7 +36,9 @@ class RestoreWatch:
         database_id = self._database_id = self._database_id or await self._store.query("database_id")
         in_redis = None if database_id is None else await self._read_mark(KEY.format(database_id=database_id))
         # The database is read after Redis: it had committed each write before that was noted there.
+        asked = steady()
         here: HighWaterRow = await self._store.query("high_water_mark")
+        await self._store.clock.read(here["now"], asked)
         if database_id is not None and here["database_id"] != database_id:  # another database stands there now
             self._database_id = None
             return await self.check()

@@ -46,9 +46,10 @@ class Reconciliation:
         drifts = (Drift.EXISTENCE, Drift.STATUS, Drift.NUMBER)
         return {it.invoice_id for it in self.findings if it.repair == "sync_payments" and it.drift in drifts}
 
-    def takes_much_away(self, limit: int) -> bool:
-        """Whether that needs a person's word: more than `limit` and than one in a hundred."""
-        return len(self.taking_away) > limit and 100 * len(self.taking_away) > self.invoices
+    def takes_much_away(self, limit: int, lately: int) -> bool:
+        """Whether that, and what payment syncs took away `lately`, needs a person's word: see `MassChange`."""
+        many = len(self.taking_away) + lately
+        return bool(self.taking_away) and many > limit and 100 * many > self.invoices
 
 
 async def reconcile(store: Store, client: SevDeskClient) -> Reconciliation:

@@ -13,6 +13,7 @@ import asyncpg
 from worker.domain.invoice import ContactLink, Party
 from worker.domain.ledger import AttemptEnd, Change, IncomingJob, Job, JobRef
 from worker.domain.problems import CATALOGUE
+from worker.store.clock_watch import ClockWatch
 from worker.store.connection import run_statement
 from worker.store.notifications import Notifications
 from worker.store.pooler import ISOLATION, open_pool
@@ -41,6 +42,7 @@ class Store:
         """`pooled`: whether the connections go through a pooler such as PgBouncer."""
         self.pool, self.pooled = pool, pooled
         self.notifications = Notifications(pool)
+        self.clock = ClockWatch(self.query)
 
     @classmethod
     async def connect(
@@ -121,6 +123,8 @@ class Store:
     async def open_intent_of(self, subject: str) -> OpenIntentRow | None:
         """The write to `subject` whose outcome is not known; None if there is none."""
         row: OpenIntentRow | None = await self.query("find_open_intent", subject=subject)
+        if row is not None and await self.clock.look():  # its quarantine has begun anew
+            row = await self.query("find_open_intent", subject=subject)
         return row
 
     async def account_on_record(self, account_id: str, job_id: str) -> str:

@@ -67,6 +67,7 @@ class HighWaterRow(TypedDict):
     epoch: int
     writes: int
     pending: bool
+    now: datetime  # Postgres' clock
 
 
 class TemplateRow(TypedDict):

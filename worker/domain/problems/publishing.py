@@ -262,11 +262,13 @@ ENTRIES = (
           f"Das Geld zurückzahlen oder in sevDesk verrechnen, {ERNEUT}"),
     entry("mass_change", Actor.ACCOUNTANT,
           "Of {book} invoices sevDesk suddenly shows {deleted} as gone, {cancelled} as cancelled, {reversed} as no "
-          "longer paid and {renumbered} with another number, at least. None of this was recorded.",
+          "longer paid and {renumbered} with another number, at least. None of this was recorded; {lately} such "
+          "changes of the two days before were.",
           "Look at some of them in sevDesk. If it is right: sevdesk-worker retry {job} --as confirmed. If not, mend "
           "the cause there, then: sevdesk-worker retry {job}.",
           "Von {book} Rechnungen zeigt sevDesk plötzlich mindestens {deleted} nicht mehr, {cancelled} als storniert, "
-          "{reversed} als nicht mehr bezahlt und {renumbered} mit anderer Nummer. Nichts davon wurde übernommen.",
+          "{reversed} als nicht mehr bezahlt und {renumbered} mit anderer Nummer. Nichts davon wurde übernommen; aus "
+          "den zwei Tagen davor waren es {lately}.",
           "Einige davon in sevDesk ansehen. Stimmt es: sevdesk-worker retry {job} --as confirmed. Wenn nicht, dort die "
           "Ursache beheben, dann: sevdesk-worker retry {job}.", confirmable=True),
     entry("payment_state_conflict", Actor.BILLING,
