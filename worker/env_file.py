@@ -12,6 +12,8 @@ class UnreadableEnvFile(Exception):
 
 def read_env_file(path: Path) -> dict[str, str | None]:
     """Its variables; one without `=` has no value. Raises `UnreadableEnvFile`, or OSError."""
+    if path.exists() and not (path.is_file() or path.is_dir()):  # from a pipe that nobody fills, reading never ends
+        raise UnreadableEnvFile("The file .env in this folder is a pipe, a socket or a device. Put a plain file there.")
     try:
         text = path.read_bytes().decode("utf-8-sig")  # some editors begin a file in UTF-8 with a mark
     except UnicodeDecodeError:

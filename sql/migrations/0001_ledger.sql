@@ -55,6 +55,12 @@ CREATE INDEX sevdesk_jobs_newest ON sevdesk_jobs (seq);
 CREATE INDEX sevdesk_jobs_person ON sevdesk_jobs (requested_by, seq) WHERE requested_by IS NOT NULL;
 CREATE INDEX sevdesk_jobs_correlation ON sevdesk_jobs (correlation_id, seq) WHERE correlation_id IS NOT NULL;
 
+-- One row per job that was rejected and that a person is told of, however many others the ledger has. It lasts as long
+-- as its job; the job's state says whether a person has dealt with it.
+CREATE TABLE sevdesk_rejections (
+    job_id text PRIMARY KEY REFERENCES sevdesk_jobs (job_id) ON DELETE CASCADE
+);
+
 -- One row before each write to sevDesk. While closed_at is null, nobody knows whether the write happened.
 CREATE TABLE sevdesk_intents (
     id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

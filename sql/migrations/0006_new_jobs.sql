@@ -50,6 +50,8 @@ BEGIN
         FROM incoming n ORDER BY n.place
         ON CONFLICT (job_id) DO NOTHING
         RETURNING *
+    ), told AS (
+        INSERT INTO sevdesk_rejections (job_id) SELECT r.job_id FROM recorded r WHERE r.state = 'rejected'
     ), requesters AS MATERIALIZED (
         SELECT r.requested_by, sevdesk_next_rank_v1(r.requested_by) AS first_rank
         FROM (SELECT DISTINCT requested_by FROM recorded) r

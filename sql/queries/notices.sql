@@ -86,10 +86,11 @@ WHERE n.code = 'export_finding' AND n.closed_at IS NULL AND n.parameters ->> 'pe
   AND n.invoice_id NOT IN (SELECT invoice_id FROM found);
 
 -- name: export_with_findings^
--- The newest export that was not accepted as it is, if neither a person nor a later one of its period has settled that.
+-- The newest export that was not accepted as it is, if neither a person nor a later one of its period has settled that; or this one, if that holds of it.
 SELECT e.export_id, e.start_date, e.end_date, e.status, coalesce(jsonb_array_length(e.report -> 'findings'), 0) AS findings
 FROM sevdesk_datev_exports e
 WHERE e.status IN ('accepted_with_findings', 'refused') AND e.acknowledged_at IS NULL
+  AND (:export_id::uuid IS NULL OR e.export_id = :export_id::uuid)
   AND NOT EXISTS (SELECT FROM sevdesk_datev_exports l
                   WHERE l.start_date = e.start_date AND l.end_date = e.end_date AND l.status <> 'failed'
                     AND l.created_at > e.created_at)

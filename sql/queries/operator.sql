@@ -80,6 +80,26 @@ SELECT j.job_id, j.kind, i.invoice_number, j.problem, j.error, j.next_step,
 FROM sevdesk_queue q JOIN sevdesk_jobs j USING (job_id) LEFT JOIN billing_invoices i ON i.id = j.invoice_id
 WHERE q.phase = 'parked' ORDER BY j.finished_at DESC LIMIT :most;
 
+-- name: rejected_jobs
+-- Those of which a person is told, with their number: neither dismissed, nor asked for again since.
+SELECT j.job_id, j.kind, i.invoice_number, j.problem, j.error, j.next_step,
+       extract(epoch FROM clock_timestamp() - j.finished_at)::float8 AS seconds, count(*) OVER () AS in_all
+FROM sevdesk_rejections r
+CROSS JOIN LATERAL (SELECT * FROM sevdesk_jobs WHERE job_id = r.job_id OFFSET 0) j  -- by its key, however many there are
+LEFT JOIN billing_invoices i ON i.id = j.invoice_id
+WHERE j.state = 'rejected' AND NOT EXISTS (SELECT FROM sevdesk_jobs l
+                                           WHERE l.invoice_id = j.invoice_id AND l.kind = j.kind AND l.seq > j.seq
+                                           OFFSET 0)
+ORDER BY j.seq DESC LIMIT :most;
+
+-- name: rejected_job_ids
+-- As `parked_job_ids`, of rejected ones.
+SELECT j.job_id FROM sevdesk_rejections r CROSS JOIN LATERAL (SELECT * FROM sevdesk_jobs WHERE job_id = r.job_id OFFSET 0) j
+WHERE j.state = 'rejected' AND (:invoice_id::uuid IS NULL OR j.invoice_id = :invoice_id::uuid)
+  AND (:code::text IS NULL OR j.problem = :code::text) AND (:kind::text IS NULL OR j.kind = :kind::text)
+  AND (:older::float8 IS NULL OR j.finished_at < clock_timestamp() - make_interval(secs => :older::float8))
+ORDER BY j.seq;
+
 -- name: oldest_waiting^
 SELECT j.job_id, j.kind, j.state, i.invoice_number, j.error,
        extract(epoch FROM clock_timestamp() - j.created_at)::float8 AS seconds
@@ -123,12 +143,13 @@ ORDER BY j.seq DESC;
 
 -- name: deciding_job^
 -- The job with the given id, or the job of an invoice that decides what happens next to it: an unfinished one; else a
--- parked one, unless a later job of its kind is done or parked; else the newest. Of several unfinished or parked ones
+-- parked one, unless a later job of its kind is done or parked; else a rejected one of which a person is told (`told`);
+-- else the newest. Of several unfinished or parked ones
 -- the first, of parked ones a publication before others, because the others may be parked for want of it.
 -- parked_beside: how many jobs of the invoice are parked. locked: whether a process holds the lock of its order key.
 SELECT j.job_id, j.kind, j.state, j.attempt, j.retries, j.worker, j.steps_done, j.problem, j.problem_parameters,
        j.error, j.next_step, j.asks_about, j.order_key, j.seq, j.requested_by, j.started_at, j.dismissed_by, j.dismissed_reason,
-       i.invoice_number,
+       i.invoice_number, told,
        extract(epoch FROM j.not_before - clock_timestamp())::float8 AS again_in,
        extract(epoch FROM clock_timestamp() - j.updated_at)::float8 AS since,
        extract(epoch FROM clock_timestamp() - coalesce(j.not_before, j.created_at))::float8 AS due_for,
@@ -139,6 +160,10 @@ SELECT j.job_id, j.kind, j.state, j.attempt, j.retries, j.worker, j.steps_done, 
                  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
                  AND (l.classid::bigint << 32 | l.objid::bigint) = sevdesk_lock_key_v1(j.order_key)) AS locked
 FROM sevdesk_jobs j LEFT JOIN billing_invoices i ON i.id = j.invoice_id
+CROSS JOIN LATERAL (
+    SELECT j.state = 'rejected' AND EXISTS (SELECT FROM sevdesk_rejections r WHERE r.job_id = j.job_id)
+           AND NOT EXISTS (SELECT FROM sevdesk_jobs l
+                           WHERE l.invoice_id = j.invoice_id AND l.kind = j.kind AND l.seq > j.seq)) AS r(told)
 WHERE j.job_id = :job_id
    OR (:job_id::text IS NULL AND j.invoice_id = :invoice_id::uuid
        AND (j.state <> 'parked'
@@ -146,7 +171,7 @@ WHERE j.job_id = :job_id
                            WHERE l.invoice_id = j.invoice_id AND l.kind = j.kind AND l.seq > j.seq
                              AND l.state IN ('done', 'parked'))))
 ORDER BY CASE WHEN j.state IN ('requested', 'queued', 'running', 'waiting') THEN 0
-              WHEN j.state = 'parked' THEN 1 ELSE 2 END,
+              WHEN j.state = 'parked' THEN 1 WHEN told THEN 2 ELSE 3 END,
          j.state = 'parked' AND j.kind <> 'publish_invoice',
          CASE WHEN j.state IN ('done', 'rejected', 'dismissed') THEN -j.seq ELSE j.seq END
 LIMIT 1;

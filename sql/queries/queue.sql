@@ -59,7 +59,10 @@ WITH ended AS (
         asks_about = :asks_about::bigint,
         updated_at = clock_timestamp()
     WHERE job_id = :job_id AND state = 'running' AND attempt = :attempt
-    RETURNING job_id, state, not_before
+    RETURNING job_id, state, not_before, problem
+), told AS (  -- what is left to the other program is nobody's mistake
+    INSERT INTO sevdesk_rejections (job_id)
+    SELECT job_id FROM ended WHERE state = 'rejected' AND problem <> 'left_to_other_program'
 ), gone AS (
     DELETE FROM sevdesk_queue WHERE job_id = (SELECT job_id FROM ended WHERE state IN ('done', 'rejected'))
 ), stays AS (
@@ -112,12 +115,13 @@ DELETE FROM sevdesk_queue q USING dismissed d WHERE q.job_id = d.job_id
 RETURNING q.job_id, q.kind, q.order_key, d.invoice_id;
 
 -- name: dismiss_job^
--- Ends a parked job for good; null if it is not parked, or asks about a write of which nobody knows yet.
+-- Ends a parked job for good, or a rejected one, which a person has dealt with; null if it is neither, or asks about a
+-- write of which nobody knows yet.
 WITH dismissed AS (
     UPDATE sevdesk_jobs j
     SET state = 'dismissed', payload = sevdesk_kept_payload_v1(kind, payload), dismissed_by = :by,
         dismissed_reason = :reason, finished_at = clock_timestamp(), updated_at = clock_timestamp()
-    WHERE job_id = :job_id AND state = 'parked'
+    WHERE job_id = :job_id AND state IN ('parked', 'rejected')
       AND NOT EXISTS (SELECT FROM sevdesk_intents i WHERE i.job_id = j.job_id AND i.closed_at IS NULL)
     RETURNING job_id, kind, invoice_id, problem
 ), gone AS (

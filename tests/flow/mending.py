@@ -1,5 +1,7 @@
 """What a person does about a problem beside the commands that the advice names, and how its commands are read."""
 
+import re
+import shlex
 from collections.abc import Awaitable, Callable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -139,10 +141,10 @@ def commands(advice: str) -> Iterator[list[str]]:
     """The arguments of each command of `sevdesk-worker` in a sentence, as a person would copy it."""
     for part in advice.split("sevdesk-worker ")[1:]:
         words = list[str]()
-        for word in part.split():
+        for word in re.findall(r"""(?:'[^']*'|"[^"]*"|[^\s'"])+""", part):
             if word in ("or", "and", "oder", "und"):
                 break
-            words.append(word.rstrip(".,;:)"))
+            words += shlex.split(word.rstrip(".,;:)"))
             if word[-1] in ".,;:)":
                 break
         if words[0] not in ("doctor", "schema", "show"):  # these only look

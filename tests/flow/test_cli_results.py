@@ -57,6 +57,7 @@ async def test_one_job_is_shown_whole(operator: Operator, billing: Billing, run_
         job = await billing.do("publish_invoice", invoice_id=invoice)
     number, prefix = (await billing.row(invoice))["invoice_number"], job["job_id"][:8]
     found = await operator.json("jobs", prefix)
+    assert await operator.json("jobs", prefix.upper()) == await operator.json("jobs", job["job_id"].upper()) == found
     assert found["job_id"] == job["job_id"] and found["payload"]["invoice_id"] == str(invoice)
     assert found["result"]["accounting_sync_status"] == "synced" and found["attempt"] == 1
     told = [(entry["source"], entry["what"]) for entry in found["history"]]

@@ -3,9 +3,11 @@
 import asyncio
 import json
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from flow.billing import Billing
+from flow.mending import commands
 from flow.operators import Operator
 from flow.provocations.publishing import unclear_mail
 from flow.stage import Stage
@@ -42,6 +44,38 @@ async def test_dismissed_job_is_over(billing: Billing, worker: object, operator:
     assert code == 1 and "is dismissed; ask again with a new job." in said
     await billing.db.execute("UPDATE billing_invoices SET gross_amount = 119")
     assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+
+
+async def test_rejected_job_is_told_until_somebody_acts(stage: Stage, operator: Operator) -> None:
+    """`why` and `status` exit 3 alike, and name the command that ends it; so does asking again for the same invoice."""
+    async with stage.working():
+        unknown = await stage.billing.do("publish_invoice", invoice_id=uuid4())
+        draft = await stage.billing.usual_invoice(invoice_number="0042")
+        refused = await stage.billing.do("publish_invoice", invoice_id=draft, contact_person_id="nobody", made_up=1)
+        assert unknown["state"] == refused["state"] == "rejected"
+        assert [row["job_id"] for row in (await operator.json("status", code=3))["rejected"]] == [
+            refused["job_id"], unknown["job_id"],
+        ]  # fmt: skip
+        assert "rejected (2), newest first" in (await operator.run("status"))[1]
+        assert (await operator.run("why", "0042"))[0] == (await operator.run("why", unknown["job_id"]))[0] == 3
+
+        assert (await stage.billing.do("publish_invoice", invoice_id=draft))["state"] == "done"
+        assert (await operator.run("why", refused["job_id"]))[0] == (await operator.run("why", "0042"))[0] == 0
+
+        advice = (await stage.why(unknown["job_id"])).next_step
+        [end] = commands(advice)
+        assert end[:2] == ["dismiss", unknown["job_id"]] and (await operator.run(*end))[0] == 0
+        assert [(await operator.run(*each))[0] for each in (("status",), ("why", unknown["job_id"]))] == [0, 0]
+
+
+async def test_rejected_jobs_are_dismissed_together(stage: Stage, operator: Operator) -> None:
+    """Of a producer that has written nonsense for a while."""
+    async with stage.working():
+        for _ in range(3):
+            assert (await stage.billing.do("publish_invoice", invoice_id=uuid4()))["state"] == "rejected"
+        dismiss = ("dismiss", "--code", "invoice_not_found", "--reason", "A test of theirs.")
+        assert len((await operator.json(*dismiss))["dismissed"]) == 3
+        assert (await operator.run("status"))[0] == 0
 
 
 async def test_dismissed_report_forgets_the_address(billing: Billing, worker: object, operator: Operator) -> None:

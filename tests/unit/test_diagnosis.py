@@ -20,7 +20,7 @@ JOB: Mapping[str, Any] = {
     "job_id": "j1", "kind": "publish_invoice", "state": "queued", "attempt": 1, "retries": 0, "worker": "w1",
     "steps_done": [], "problem": "handed_back", "problem_parameters": {}, "asks_about": None,
     "invoice_number": "INV-1", "again_in": None, "since": 1.0,
-    "due_for": 1.0, "locked": True, "parked_beside": 1,
+    "due_for": 1.0, "locked": True, "told": False, "parked_beside": 1,
 }  # fmt: skip
 INVOICE: Mapping[str, Any] = {
     "id": "i1", "invoice_number": "INV-1", "document_status": "sent", "accounting_sync_status": "synced",
@@ -159,11 +159,15 @@ def test_published_invoice_is_explained(
 
 
 def test_rejection_has_advice() -> None:
-    """Nothing was changed, and what to do instead."""
+    """Nothing was changed, what to do instead, and what ends it; of one that was asked for again, nothing."""
     job = {"state": "rejected", "problem": "invoice_not_found", "problem_parameters": {"invoice_id": "1"}}
-    answer = diagnose(situation(job))
+    answer = diagnose(situation({**job, "told": True}))
     assert answer.needs_person and answer.cause == "There is no invoice 1. Nothing was changed."
-    assert "ask again with a new job" in answer.next_step
+    assert answer.next_step.endswith(
+        "ask again with a new job. If it need not be done: sevdesk-worker dismiss j1 --reason TEXT."
+    )
+    over = diagnose(situation(job))
+    assert not over.needs_person and over.next_step.startswith("Nothing to do")
 
 
 @pytest.mark.parametrize(
@@ -189,7 +193,7 @@ def test_dismissal_explains_an_unpublished_invoice(status: str) -> None:
     unpublished = INVOICE | {"document_status": "approved", "accounting_sync_status": status}
     answer = diagnose(situation(gone, invoice=unpublished))
     assert answer.cause == "anna dismissed publish_invoice (job j1): Wrong sums."
-    assert "publish_invoice invoice_id=i1" in answer.next_step and not answer.needs_person
+    assert "publish_invoice invoice_id=INV-1" in answer.next_step and not answer.needs_person
     drafted = diagnose(situation(gone, invoice=unpublished | {"external_invoice_number": None}))
     assert "Its draft (id 7) is in sevDesk" in drafted.cause
     published = diagnose(situation(gone))

@@ -1,5 +1,6 @@
 """`.env` as editors and people write it: other encodings, quotation marks left open, `${...}` within passwords."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,13 @@ def test_other_encodings_are_refused(encoding: str, tmp_path: Path) -> None:
     """As some editors save it."""
     with pytest.raises(UnreadableEnvFile, match="not UTF-8 text"):
         read_env_file(file_with(tmp_path, "REDIS_URL=redis://:käse@h/0\n".encode(encoding)))
+
+
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    """Nobody may ever write into it, and the command would wait for that."""
+    os.mkfifo(tmp_path / ".env")
+    with pytest.raises(UnreadableEnvFile, match="is a pipe"):
+        read_env_file(tmp_path / ".env")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,12 @@ def test_commands_stand_on_one_line(width: int) -> None:
     assert all(any(command in line for line in lines) for command in COMMANDS)
 
 
+def test_quoted_words_are_not_parted() -> None:
+    """An invoice's number may be any text."""
+    advice = "Correct the sums in the billing system, then: sevdesk-worker retry 'RE 1; x'. Then look at it again."
+    assert any("sevdesk-worker retry 'RE 1; x'." in line for line in unbroken(advice, 60))
+
+
 def test_longer_commands_keep_their_words() -> None:
     """What does not fit begins on a line of its own, and is folded by the screen."""
     assert unbroken("Then: sevdesk-worker retry --code token_refused.", 20) == [

@@ -33,6 +33,8 @@ T = TypeVar("T")
 AnySettings = TypeVar("AnySettings", bound=EvidenceSettings)
 
 FAILED, USAGE, MUST_ACT = 1, 2, 3  # exit codes
+# What to do about a setting.
+WHERE = "Set it in the environment or in a file .env; sevdesk-worker init writes one that explains each."
 # A person waits; asyncpg would try each host for a minute.
 CONNECT_SECONDS = 15.0
 # Columns of output to a file or pipe, which has no width of its own: wide enough for every table.
@@ -106,7 +108,7 @@ def read_settings(which: type[AnySettings]) -> AnySettings:
         for problem in error.errors():
             name = "_".join(map(str, problem["loc"])).upper()
             said = problem["msg"].removeprefix("Value error, ")
-            typer.echo(visible(f"Setting {name}: {said}. See .env.example." if name else f"{said}."), err=True)
+            typer.echo(visible(f"Setting {name}: {said}. {WHERE}" if name else f"{said}."), err=True)
         raise typer.Exit(USAGE) from None
     except UnreadableEnvFile as error:
         fail(str(error), USAGE)
@@ -137,7 +139,7 @@ def postgres_errors(code: int = FAILED) -> Iterator[None]:
 def require_token() -> None:
     """End the command with exit code 2 if it has no API token."""
     if settings().sevdesk_api_token is None:
-        fail("SEVDESK_API_TOKEN is not set. See .env.example.", USAGE)
+        fail(f"SEVDESK_API_TOKEN is not set. {WHERE}", USAGE)
 
 
 def with_store(act: Callable[["Store"], Awaitable[T]], advice: str = "") -> T:

@@ -4,8 +4,11 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 
-from worker.cli.tables import facts, local_time, table
+from worker.cli.tables import Sentence, facts, local_time, short_commands, table
+from worker.domain.commands import filled
+from worker.domain.notices import NOTICES
 from worker.operator.results import findings_of
+from worker.operator.rows import ExportFindingsRow
 from worker.store.rows import Row
 
 # Findings shown of one export; --json and --csv have all that were kept.
@@ -24,8 +27,13 @@ def export_list(rows: list[Row]) -> RenderableType:
     return table(("period", "scope", "status", "findings", "asked", "export"), cells)
 
 
-def export_view(found: dict[str, Any]) -> RenderableType:
-    """One export: its result and its findings."""
+def findings_step(export: ExportFindingsRow) -> str:
+    """What to do about an export whose findings nobody has dealt with."""
+    return short_commands(filled(NOTICES["export_finding"].next_step, **export, number=export["export_id"]))
+
+
+def export_view(found: dict[str, Any], unsettled: ExportFindingsRow | None) -> RenderableType:
+    """One export: its result and its findings; and what to do about them, if nobody has."""
     report = found["report"] or {}
     size = f"{found['package_bytes'] / 1e6:.1f} MB" if found["package_bytes"] is not None else "-"
     head = facts(
@@ -38,6 +46,7 @@ def export_view(found: dict[str, Any]) -> RenderableType:
         ("package", f"{found['filename'] or '-'}, {size}"),
         ("postings", str(report.get("postings", "-"))),
         ("findings", _counts(report.get("counts"))),
+        *([("next step", Sentence(findings_step(unsettled)))] if unsettled else []),
     )
     findings = findings_of(report)
     cells = [(each["kind"], each["text"], each["file"], each["number"]) for each in findings[:MAX_SHOWN]]

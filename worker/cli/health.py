@@ -8,6 +8,7 @@ import typer
 from worker.cli.base import FAILED, LOOK, AsJson, cli, settings, show
 from worker.domain.health_check import Check
 
+LEVELS = {"fail": "FAIL"}  # of health, where they are called otherwise
 STYLES = {"ok": "green", "warn": "yellow", "fail": "red", "unknown": "yellow"}
 
 
@@ -54,7 +55,10 @@ def health(
     from worker.operator.health import health_checks
 
     checks = asyncio.run(health_checks(settings(), here=here, sync_within=sync_within))
-    lines = [f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.detail}" for check in checks]
+    lines = [
+        f"{LEVELS.get(each.level, each.level):<4} {each.name}: {' '.join(filter(None, (each.detail, each.next_step)))}"
+        for each in checks
+    ]
     healthy = all(check.ok for check in checks)
     show(as_json, {"healthy": healthy, "checks": checks}, lines)
     if not healthy:

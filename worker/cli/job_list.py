@@ -11,6 +11,7 @@ from worker.cli.base import LOOK, USAGE, AsJson, cli, fail, show, with_store
 from worker.cli.csv_output import AsCsv, print_csv
 from worker.cli.invoices import invoice_id_of
 from worker.domain import jobs as contract
+from worker.domain.commands import filled
 from worker.domain.ledger import JobState
 from worker.domain.problems import CATALOGUE
 from worker.operator.lookup import resolve
@@ -94,7 +95,11 @@ def _show_one(subject: str, as_json: bool) -> None:
     async def read(store: Store) -> WholeJob:
         found = await resolve(store, subject)
         if found is None or found.job_id is None:
-            advice = "" if found is None else f" It is an invoice: sevdesk-worker jobs --invoice {subject}"
+            advice = (
+                ""
+                if found is None
+                else filled(" It is an invoice: sevdesk-worker jobs --invoice {invoice}", invoice=subject)
+            )
             fail(f"No job has the id {subject!r}.{advice}")
         return await read_job(store, found.job_id)
 

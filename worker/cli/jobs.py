@@ -15,6 +15,7 @@ from worker.cli.following import Wait, end_as, result_of, result_text, wait_for
 from worker.cli.invoices import Subject, invoice_id_of
 from worker.cli.job_list import Code, KindOption, check_filters, complete_kind
 from worker.domain import jobs as contract
+from worker.domain.commands import filled
 from worker.operator.diagnosis import duration
 from worker.operator.lookup import resolve
 from worker.operator.rows import DecidingJobRow
@@ -171,15 +172,15 @@ def dismiss(
     older: Older = None,
     as_json: AsJson = False,
 ) -> None:
-    """End parked jobs for good without doing them. What they have done already stays."""
+    """End parked jobs for good without doing them, or rejected ones, so that nobody is told of them any more."""
     wanted = _chosen(subject, code, kind, older)
     if not 0 < len(reason.strip()) <= 500:
         fail("Say why with --reason, in up to 500 characters.", USAGE)
 
     async def end(store: Store) -> tuple[dict[str, str | None], list[str]]:
-        parked = await _parked(store, wanted)
+        parked = [*await _parked(store, wanted), *await _parked(store, wanted, "rejected_job_ids")]
         who = by.strip() or login_name()
-        found = {job_id: await store.dismiss(job_id, by=who, reason=reason.strip()) for job_id in parked}
+        found = {job_id: await store.dismiss(job_id, by=who, reason=reason.strip()) for job_id in dict.fromkeys(parked)}
         ended = {job_id: draft for job_id, (done, draft) in found.items() if done}
         asking = [j for j in parked if j not in ended and await store.query("has_open_intent", job_id=j)]
         if subject is not None and not ended and not asking:
@@ -189,8 +190,11 @@ def dismiss(
     ended, asking = with_store(end)
     lines = [f"Job {job_id} is dismissed." + (LEFT.format(draft) if draft else "") for job_id, draft in ended.items()]
     lines += [
-        f"Job {job_id} stays parked: nobody knows yet whether its last write happened. Take it up again first: "
-        f"sevdesk-worker retry {job_id}, with --as done or --as not-done if it asks."
+        filled(
+            "Job {job} stays parked: nobody knows yet whether its last write happened. Take it up again first: "
+            "sevdesk-worker retry {job}, with --as done or --as not-done if it asks.",
+            job=job_id,
+        )
         for job_id in asking
     ]
     drafts = {job_id: draft for job_id, draft in ended.items() if draft}
@@ -233,7 +237,9 @@ async def _unpark(store: Store, job_id: str, outcome: Answer | None) -> bool:
     try:
         return await store.unpark(job_id, answer=outcome.value if outcome else None) is not None
     except NoOpenQuestion:
-        fail(f"Job {job_id} asks nothing that --as could answer; without it: sevdesk-worker retry {job_id}.")
+        fail(
+            filled("Job {job} asks nothing that --as could answer; without it: sevdesk-worker retry {job}.", job=job_id)
+        )
 
 
 async def _why_not(store: Store, subject: str, action: str) -> str:
@@ -252,7 +258,7 @@ async def _why_not(store: Store, subject: str, action: str) -> str:
     return f"{about} is not parked but {job['state']}, so there is nothing to {action}{goes_on}."
 
 
-async def _parked(store: Store, wanted: ParkedJobs) -> list[str]:
+async def _parked(store: Store, wanted: ParkedJobs, statement: str = "parked_job_ids") -> list[str]:
     """Ids of the parked jobs meant, oldest first. A job's own id is returned unchecked."""
     found = None if wanted.subject is None else await resolve(store, wanted.subject)
     if found is not None and found.job_id is not None:
@@ -260,7 +266,7 @@ async def _parked(store: Store, wanted: ParkedJobs) -> list[str]:
     if wanted.subject is not None and found is None:
         return []
     rows: list[Row] = await store.query(
-        "parked_job_ids",
+        statement,
         invoice_id=found.invoice_id if found else None,
         code=wanted.code,
         kind=wanted.kind,

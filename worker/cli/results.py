@@ -3,6 +3,7 @@
 import hashlib
 from contextlib import ExitStack
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from worker.cli.invoices import Subject, invoice_id_of
 from worker.cli.saving import new_file, safe_name
 from worker.operator.lookup import resolve_export
 from worker.operator.results import export_parts, findings_of, stored_file
+from worker.operator.rows import ExportFindingsRow
 from worker.store import Store
 from worker.store.rows import Row
 
@@ -77,25 +79,27 @@ def exports(
         rows: list[Row] = with_store(lambda store: store.query("list_exports", most=limit))
         return print_csv(EXPORT_COLUMNS, rows) if as_csv else show(as_json, rows, export_list(rows))
 
-    async def read(store: Store) -> tuple[dict[str, Any], list[Path]]:
+    async def read(store: Store) -> tuple[dict[str, Any], ExportFindingsRow | None, list[Path]]:
         export_id = await resolve_export(store, export)
         if export_id is None:
             fail(f"No export has the id {export!r}. sevdesk-worker exports lists them.")
         found = dict(await store.query("whole_export", export_id=export_id))
-        return found, [] if save is None else await _save_export(store, found, export_id, save)
+        unsettled: ExportFindingsRow | None = await store.query("export_with_findings", export_id=export_id)
+        return found, unsettled, [] if save is None else await _save_export(store, found, export_id, save)
 
-    found, saved = with_store(read)
+    found, unsettled, saved = with_store(read)
     if as_csv:
         return print_csv(("kind", "text", "file", "line", "number", "note"), findings_of(found["report"]))
     shown = {**found, "saved_as": list(map(str, saved))} if save else found
-    show(as_json, shown, [*map(str, saved)] if saved else export_view(found))
+    show(as_json, shown, [*map(str, saved)] if saved else export_view(found, unsettled))
 
 
 async def _save_export(store: Store, found: dict[str, Any], export_id: UUID, folder: Path) -> list[Path]:
     """sevDesk's archive, the package of archive and readable report, and the report as JSON; part by part."""
+    short = str(export_id)[:8]
     if found["archive_sha256"] is None:
-        fail(f"The export is {found['status']} and has no archive. sevdesk-worker exports {export_id} says more.")
-    begin = f"DATEV-{found['start_date']}-{found['end_date']}-{str(export_id)[:8]}"
+        fail(f"The export is {found['status']} and has no archive; why: sevdesk-worker exports {quote(short)}.")
+    begin = f"DATEV-{found['start_date']}-{found['end_date']}-{short}"
     names = [f"{begin}-archive.zip", f"{begin}-package.zip", f"{begin}-report.json"]
     digests = {"archive_sha256": hashlib.sha256(), "package_sha256": hashlib.sha256()}
     with ExitStack() as files:

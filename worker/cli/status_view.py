@@ -8,12 +8,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from worker.cli.export_view import findings_step
 from worker.cli.tables import Sentence, facts, short_id, table
 from worker.domain.agreement import NEXT_STEP, Contradiction, Registered, versions
 from worker.domain.ledger import ENDED, JobState
 from worker.domain.notices import cause_of, next_step_of
 from worker.gate.budget import SLOW_SHARE
-from worker.operator.advice import LEADER_STEP
+from worker.operator.advice import LEADER_STEP, rejected_step
 from worker.operator.diagnosis import duration, sync_is_late
 from worker.operator.health import other_account_seen, restored
 from worker.operator.leader import silent_leader
@@ -53,6 +54,7 @@ class Status(TypedDict):
     newest_jobs: dict[str, int]  # the newest thousand, by state
     running: list[Row]
     parked: list[Row]
+    rejected: list[Row]  # of which a person is told, each with the number of all as `in_all`
     oldest_waiting: WaitingJobRow | None
     account: AccountStatus
     last_reconciliation: ReconciliationRow | None
@@ -93,6 +95,9 @@ def status_view(status: Status) -> RenderableType:
     if status["parked"]:
         parts.append(_table(status["parked"], PARKED, f"parked ({status['jobs'].get('parked', 0)}), newest first"))
         parts.append("why INVOICE tells the cause and the next step; mended, retry INVOICE takes it up again.")
+    if status["rejected"]:
+        shown = [{**row, "next_step": rejected_step(row["next_step"], row["job_id"])} for row in status["rejected"]]
+        parts.append(_table(shown, PARKED, f"rejected ({shown[0]['in_all']}), newest first"))
     if status["newest_notices"]:
         rows = [_notice(row) for row in status["newest_notices"]]
         title = f"to look at ({sum(status['notices'].values())}), newest first"
@@ -101,19 +106,20 @@ def status_view(status: Status) -> RenderableType:
 
 
 def needs_person(status: Status) -> bool:
-    """True if a job is parked, something is noticed, or nothing goes on until somebody acts.
+    """True if a job is parked or rejected, something is noticed, or nothing goes on until somebody acts.
 
-    That is: sevDesk refuses the token, workers have none, or one of another account; payment syncs do not come; jobs
-    wait and no worker runs, or none that leads; Redis does not answer, where new jobs wait; workers contradict each
-    other; the database was restored.
+    That is: sevDesk refuses the token, workers have none, or one of another account; no worker runs, or
+    none that leads, and jobs wait or payments are to be read; payment syncs do not come; Redis does not answer, where
+    new jobs wait; workers contradict each other; the database was restored.
     """
     redis, account = status["redis"], status["account"]
     unfinished = sum(status["jobs"].values()) + (redis["in_inbox"] or 0)
     health: SevdeskHealth | None = redis["sevdesk"]
     refused = health is not None and health.refused_for is not None
-    seen = status["jobs"].get("parked") or status["notices"] or status["export"]
+    seen = status["jobs"].get("parked") or status["rejected"] or status["notices"] or status["export"]
     wrong = refused or other_account_seen(account) or status["contradictions"] or not redis["reachable"]
-    unled = silent_leader(status["leader"]) or (status["workers"] and not account["token_configured"])
+    # Even with nothing asked for, payments come in, and a worker has had a token.
+    unled = silent_leader(status["leader"]) or bool(status["workers"]) != account["token_configured"]
     late = account["token_configured"] and sync_is_late(account)
     return bool(seen or wrong or unled or late or restored(account) or (unfinished and not status["workers"]))
 
@@ -148,10 +154,7 @@ def _export(export: ExportFindingsRow | None) -> Sentence:
         return Sentence("no open findings")
     counted = f"{export['findings']} finding{'' if export['findings'] == 1 else 's'}"
     what = f"{export['start_date']} to {export['end_date']}: {export['status']}, {counted}"
-    again = f"start_date={export['start_date']} end_date={export['end_date']}"
-    step = f"correct the postings in sevDesk, then: sevdesk-worker enqueue export_datev {again}; if they are right: "
-    end = f"sevdesk-worker acknowledge {short_id(str(export['export_id']))} --reason TEXT"
-    return Sentence(f"{what}; {step}{end}", "yellow")
+    return Sentence(f"{what}. {findings_step(export)}", "yellow")
 
 
 def _queue(jobs: Mapping[str, int], in_inbox: int | None) -> Text:
@@ -194,7 +197,8 @@ def _workers(redis: Mapping[str, Any], living: Sequence[Registered]) -> Text:
         + (f"(last seen {seen[each.name]:.0f} s ago)" if each.name in seen else "(has not reported to Redis)")
         for each in living
     ]
-    return Text(", ".join(names + gone) or "none has reported within ten seconds", "" if living and not gone else "red")
+    none = "none has reported within ten seconds; start one: sevdesk-worker run"
+    return Text(", ".join(names + gone) or none, "" if living and not gone else "red")
 
 
 def _sevdesk(account: AccountStatus, redis: Mapping[str, Any], workers: int) -> Text:

@@ -21,8 +21,9 @@ WIDE = 160
 # Columns that hold sentences, and those that hold ids of jobs and exports.
 SENTENCES, IDS = frozenset({"why", "next step", "cause", "detail", "text"}), frozenset({"job", "export"})
 NOTHING = "-"
-# A command in a sentence: up to a word that ends with a mark, or to the next "or".
-COMMAND = r"sevdesk-worker(?: (?!or |and )\S*[^\s.,;:)](?=\s|$))*(?: (?!or |and )\S+[.,;:)](?=\s|$))?"
+# A command in a sentence: up to a word that ends with a mark, or to the next "or". Quoted words may hold blanks.
+WORD = r"(?: (?!or |and )(?:'[^']*'|[^\s'])+(?=\s|$))"
+COMMAND = rf"sevdesk-worker(?:{WORD}(?<![.,;:)]))*{WORD}?"
 GENERATED = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # ids that a program made
 
 

@@ -6,6 +6,7 @@ No job ends with these codes, so they are no part of the catalogue of problems.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from worker.domain.commands import filled
 from worker.domain.problems.problem_type import Actor, Lang, ProblemType, entry
 from worker.domain.problems.words import CODED, in_words
 from worker.domain.visible import visible_line
@@ -87,7 +88,7 @@ class Finding:
         return CODES[self.code].cause[lang].format_map(self._shown(lang))
 
     def next_step(self, lang: Lang = "en") -> str:
-        return CODES[self.code].next_step[lang].format_map(self._shown(lang))
+        return filled(CODES[self.code].next_step[lang], **self._shown(lang))
 
     def as_dict(self) -> dict[str, object]:
         """For JSON: code, parameters, who must act, and the sentences in both languages."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from worker.domain import events
+from worker.domain.commands import PUBLISH, SEND, SYNC, filled
 from worker.domain.events import Event
 from worker.domain.invoice import Cancellation, ClaimStatus, DocumentStatus
 from worker.domain.ledger import Change
@@ -31,7 +32,6 @@ class NoticeType:
     next_step: str
 
 
-SEND = "sevdesk-worker enqueue send_invoice invoice_id={number}"
 NOTICES: Mapping[str, NoticeType] = {
     "overpaid": NoticeType(
         "It is overpaid by {excess} {currency}: {paid} of {gross} has come.",
@@ -87,18 +87,20 @@ def next_step_of(code: str, parameters: Parameters, number: str) -> str:
     if code == "deleted_in_sevdesk":
         return gone_step(parameters["external_id"], number, recorded=True)
     if code in NOTICES:
-        return NOTICES[code].next_step.format_map({**parameters, "number": number})
-    return f"Compare the document with what the law wants; if it is right, {ACKNOWLEDGE.format(number=number)}"
+        return filled(NOTICES[code].next_step, **{**parameters, "number": number})
+    return filled(f"Compare the document with what the law wants; if it is right, {ACKNOWLEDGE}", number=number)
 
 
 def gone_step(external_id: str | None, number: str, *, recorded: bool) -> str:
     """What to do about a document that is gone; `recorded`: two looks of a payment sync have found nothing."""
-    sync = f"let the worker notice it: sevdesk-worker enqueue sync_payments invoice_id={number}; then "
+    sync = f"let the worker notice it: {SYNC}; then "
     notice, waits = ("", "") if recorded else (sync, ", which waits for the second look (GONE_AFTER)")
-    return (
-        f"Look for id {external_id} in sevDesk's deletion log. To replace it, {notice}publish the invoice again: "
-        f"sevdesk-worker enqueue publish_invoice invoice_id={number}{waits}. Or cancel it: "
-        f"sevdesk-worker enqueue cancel_invoice invoice_id={number} reason=deleted."
+    return filled(
+        f"Look for id {{external_id}} in sevDesk's deletion log. To replace it, {notice}publish the invoice again: "
+        f"{PUBLISH}{waits}; then mail it with its new number: {SEND}. Or cancel it: "
+        "sevdesk-worker enqueue cancel_invoice invoice_id={number} reason=deleted.",
+        external_id=external_id,
+        number=number,
     )
 
 

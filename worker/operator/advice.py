@@ -1,7 +1,9 @@
 """Next steps that are not those of a job's own problem."""
 
 import re
+from shlex import quote
 
+from worker.domain.commands import DISMISS, PUBLISH, filled
 from worker.domain.problems import Problem
 from worker.domain.problems.problem_type import Lang
 
@@ -10,19 +12,24 @@ LEADER_STEP = (
     "End that process (its name is HOST:PID:...); another worker then leads within seconds, and if none runs, start "
     "one: sevdesk-worker run."
 )
+PARKED: dict[Lang, str] = {"en": "and when that is parked,", "de": "und wenn der Auftrag liegt,"}
+NOTHING: dict[Lang, str] = {"en": "nothing to do", "de": "nichts zu tun"}
 
 
-def unasked_step(found: Problem, number: str) -> str:
-    """What to do where no job waits that `retry` would take up: the publication is asked for in its place."""
-    retry, publish = f"sevdesk-worker retry {number}", f"sevdesk-worker enqueue publish_invoice invoice_id={number}"
-    step = found.next_step(job=number).replace(f"{retry} --as", f"{publish}, and when that is parked, {retry} --as")
-    return re.sub(rf"(?<!parked, ){re.escape(retry)}(?! --as)\b", lambda _: publish, step)
+def unasked_step(
+    found: Problem, number: str, lang: Lang = "en", *, rehearsed: bool = False, warns: bool = False
+) -> str:
+    """What to do where no job waits that `retry` would take up: another command stands in its place.
+
+    That asks for the publication, or if `rehearsed` rehearses again. What only `warns` parks no job to be answered.
+    """
+    retry, publish = f"sevdesk-worker retry {quote(number)}", filled(PUBLISH, number=number)
+    step = found.next_step(lang, job=number)
+    step = re.sub(rf"{re.escape(retry)}(?! --as)", lambda _: "sevdesk-worker rehearse" if rehearsed else publish, step)
+    asked = f"{publish}, {PARKED[lang]} {retry} --as"
+    return step.replace(f"{retry} --as confirmed", NOTHING[lang]) if warns else step.replace(f"{retry} --as", asked)
 
 
-def rehearsed_step(first: Problem, number: str, lang: Lang = "en", *, warns: bool = False) -> str:
-    """The catalogue's; but no job is parked yet that could be retried, and a warning parks none."""
-    told, confirm = first.next_step(lang, job=number), f"sevdesk-worker retry {number} --as confirmed"
-    if warns:
-        told = told.replace(confirm, "nothing to do" if lang == "en" else "nichts zu tun")
-    told = told.replace(confirm, f"{confirm} ({'once it has parked' if lang == 'en' else 'sobald ihr Auftrag liegt'})")
-    return told.replace(f"sevdesk-worker retry {number}.", "sevdesk-worker rehearse.")
+def rejected_step(next_step: str, job_id: str) -> str:
+    """What to do about a rejected job: it ends with another one like it, or with the command named here."""
+    return f"{next_step} {filled(f'If it need not be done: {DISMISS}.', job=job_id)}"

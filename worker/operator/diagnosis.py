@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from worker.domain import jobs
+from worker.domain.commands import CANCEL, PUBLISH, SEND, filled
 from worker.domain.ledger import ENDED
 from worker.domain.money import is_amount
 from worker.domain.notices import cause_of, next_step_of
 from worker.domain.problems import CATALOGUE, TRIED_AGAIN, Problem, problem
 from worker.domain.schedule import MISSED_SYNCS
-from worker.operator.advice import LEADER_STEP
+from worker.operator.advice import LEADER_STEP, rejected_step
 from worker.operator.rows import (
     AccountRow,
     DecidingJobRow,
@@ -72,7 +73,7 @@ def diagnose(situation: Situation) -> Diagnosis:
     if job is not None and job["state"] not in ENDED:
         return answer  # first the job, which may be what was asked for because of the notice
     steps = [next_step_of(row["code"], row["parameters"], row["invoice_number"]) for row in told]
-    first = [] if answer.next_step in (NOTHING, BY_ITSELF) else [answer.next_step]
+    first = [answer.next_step] if answer.needs_person else []  # what may be done has time until the notice is settled
     return replace(answer, next_step=" ".join(dict.fromkeys(first + steps)), needs_person=True)
 
 
@@ -84,9 +85,7 @@ def _diagnose(situation: Situation) -> Diagnosis:
         case "parked":
             return _parked(situation, job)
         case "rejected":
-            cause, next_step = _told(job, job["job_id"])
-            changed = _draft(situation) or " Nothing was changed."
-            return _diagnosis(job, f"{cause}{changed}", next_step, person=True)
+            return _rejected(situation, job)
         case "dismissed":
             return _dismissed(situation, job)
         case "done":
@@ -161,6 +160,15 @@ def _draft(situation: Situation) -> str:
     return f" Its draft (id {row['external_id']}) is in sevDesk: publishing goes on with it, cancel_invoice deletes it."
 
 
+def _rejected(situation: Situation, job: DecidingJobRow) -> Diagnosis:
+    cause, next_step = _told(job, job["job_id"])
+    cause += _draft(situation) or " Nothing was changed."
+    if job["told"]:
+        return _diagnosis(job, cause, rejected_step(next_step, job["job_id"]), person=True)
+    again = job["problem"] != "left_to_other_program"
+    return _diagnosis(job, cause, "Nothing to do; it was asked for again since." if again else next_step)
+
+
 def _confirmable(job: DecidingJobRow) -> bool:
     known = CATALOGUE.get(job["problem"] or "")
     return known is not None and known.confirmable
@@ -176,7 +184,7 @@ def _dismissed(situation: Situation, job: DecidingJobRow) -> Diagnosis:
     status, by_itself = row["accounting_sync_status"], situation.account["auto_transfer_invoices"]
     unasked = status == "parked" or (status == "not_synced" and not by_itself)
     if row["document_status"] == "approved" and unasked:
-        publish = f"sevdesk-worker enqueue publish_invoice invoice_id={row['id']}"
+        publish = filled(PUBLISH, number=row["invoice_number"])
         return _invoice(row, cause, f"Nothing to do. To publish it after all: {publish}.")
     answer = _of_invoice(situation)
     return replace(answer, cause=f"{cause} {answer.cause}")
@@ -189,7 +197,7 @@ def _parked(situation: Situation, job: DecidingJobRow) -> Diagnosis:
     cause, next_step = _told(job, subject)
     if job["problem"] == "token_missing" and situation.account["token_configured"]:
         cause = "SEVDESK_API_TOKEN was not set when the job ran; it is set now."
-        next_step = f"Run: sevdesk-worker retry {subject}."
+        next_step = filled("Run: sevdesk-worker retry {job}.", job=subject)
     if situation.intent is not None:
         cause += f" The write {situation.intent['action']} is still open; a retry asks sevDesk what became of it first."
     return _diagnosis(job, cause, next_step, person=True)
@@ -250,7 +258,7 @@ def _due(situation: Situation, job: DecidingJobRow) -> Diagnosis:
         others = f" and {ahead['jobs_ahead'] - 1} more" if ahead["jobs_ahead"] > 1 else ""
         cause = f"It waits its turn behind {ahead['kind']} (job {ahead['job_id']}, {ahead['state']}){others}: "
         cause += "jobs for the same invoice or book run in the order asked."
-        step = f"Nothing to do; to see what holds the first: sevdesk-worker why {ahead['job_id']}."
+        step = filled("Nothing to do; to see what holds the first: sevdesk-worker why {job}.", job=ahead["job_id"])
         return _wait(situation, job, cause, step)
     if situation.limited_for is not None:
         return _limited(situation, job, situation.limited_for)
@@ -294,7 +302,7 @@ def _invoice(row: InvoiceHeadRow, cause: str, next_step: str, *, person: bool = 
 
 
 def _unpublished(situation: Situation, row: InvoiceHeadRow, status: str) -> Diagnosis:
-    publish = f"sevdesk-worker enqueue publish_invoice invoice_id={row['id']}"
+    publish = filled(PUBLISH, number=row["invoice_number"])
     if row["document_status"] == "draft":
         cause = "It is a draft; only approved invoices are published."
         return _invoice(row, cause, "Approve it in the billing system.")
@@ -339,7 +347,7 @@ def _of_published(situation: Situation, row: InvoiceHeadRow) -> Diagnosis:
     number = f"Published as {row['external_invoice_number']}"
     if row["document_status"] in ("draft", "cancelled"):
         cause = f"{number}, but {row['document_status']} in the billing system."
-        cancel = f"sevdesk-worker enqueue cancel_invoice invoice_id={row['id']} reason=TEXT"
+        cancel = filled(CANCEL, number=row["invoice_number"])
         step = f"To cancel it in sevDesk, too: {cancel}. If it stands: set document_status to approved."
         return _invoice(row, cause, step, person=True)
     if row["claim_status"] != "paid" and not (is_amount(row["gross_amount"]) and is_amount(row["paid_amount"])):
@@ -349,7 +357,7 @@ def _of_published(situation: Situation, row: InvoiceHeadRow) -> Diagnosis:
     if row["document_status"] == "approved" and "paid_unmailed" in noticed:
         return _invoice(row, f"{number}.", NOTHING)
     if row["document_status"] == "approved":
-        send = f"sevdesk-worker enqueue send_invoice invoice_id={row['id']}"
+        send = filled(SEND, number=row["invoice_number"])
         if row["sending"] == "mail_bounced":
             if "mail_bounced" in noticed:
                 return _invoice(row, f"{number}.", NOTHING)
@@ -380,4 +388,4 @@ def _of_published(situation: Situation, row: InvoiceHeadRow) -> Diagnosis:
     due = account["next_sync_at"]
     next_sync = f", next in {duration((due - situation.now).total_seconds())}" if due and due > situation.now else ""
     after = f"The payment sync ran {duration(account['sync_age'])} ago and runs every {every} min{next_sync}."
-    return _invoice(row, f"{owed} {after}", BY_ITSELF)
+    return _invoice(row, f"{owed} {after}", _worker_step(situation, BY_ITSELF), person=not situation.workers)

@@ -46,7 +46,8 @@ async def resolve_export(store: Store, subject: str) -> UUID | None:
 
 
 async def _only_one(store: Store, prefix: str, kinds: tuple[str, ...]) -> Row | None:
-    """The one thing of these kinds whose id begins so."""
+    """The one thing of these kinds whose id begins so, in capitals or not."""
+    prefix = prefix.lower()
     if not re.fullmatch(f"[0-9a-f][0-9a-f-]{{{SHORT_ID - 1},35}}", prefix):
         return None
     digits = prefix.replace("-", "")[:32]

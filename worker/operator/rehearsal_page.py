@@ -9,7 +9,7 @@ from worker.domain.html_page import Html, Tone, card, figures, heading, page, pa
 from worker.domain.problems import Problem
 from worker.domain.problems.problem_type import Lang
 from worker.operator import rehearse, shadow
-from worker.operator.advice import rehearsed_step
+from worker.operator.advice import unasked_step
 from worker.operator.month_words import word
 from worker.operator.rehearse import Group, Rehearsal
 
@@ -38,8 +38,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     "compared": (
         rehearse.COMPARED,
-        "Die Kopien in der Sandbox wurden mit dem verglichen, was sie sagen sollen: Summen, Empfänger, Anschrift, "
-        "Tage, Überschrift, Skonto und Positionen.",
+        "Kopien in der Sandbox, die mit dem verglichen wurden, was sie sagen sollen: {copies} (Summen, Empfänger, "
+        "Anschrift, Tage, Überschrift, Skonto und Positionen).",
     ),
     "none": ("There is no approved invoice to publish.", "Es ist keine freigegebene Rechnung zu veröffentlichen."),
     "problem": ("Problem", "Problem"),
@@ -90,7 +90,7 @@ def _parts(result: Rehearsal, lang: Lang, at: datetime, since: date | None, unti
     if result.invoices:
         counts = {name: _count(getattr(result, name), lang) for name in ("invoices", "publishes", "stops")}
         yield paragraph(_word("summary", lang, **counts), "bad" if result.stops else "good")
-        yield from [paragraph(_word("compared", lang))] if result.compared else []
+        yield from [paragraph(_word("compared", lang, copies=_count(result.compared, lang)))] if result.compared else []
     else:
         yield paragraph(_word("none", lang), "quiet")
     for title, stops in (("stops", True), ("warned", False)):
@@ -126,7 +126,7 @@ def _card(group: Group, lang: Lang) -> Html:
         f"{_count(group.count, lang)} × {group.code}",
         (
             paragraph(cause if group.count == 1 else _word("cause_of_first", lang, cause=cause)),
-            paragraph(rehearsed_step(told, group.examples[0], lang, warns=not group.stops)),
+            paragraph(unasked_step(told, group.examples[0], lang, rehearsed=True, warns=not group.stops)),
             paragraph(_word("acts", lang, actor=actor, verdict=verdict), "quiet"),
             paragraph(_word("first_ones", lang, numbers=", ".join([*group.examples, *more])), "quiet"),
         ),

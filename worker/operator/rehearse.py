@@ -11,7 +11,7 @@ from datetime import date
 from uuid import UUID
 
 from worker.domain.problems import Problem
-from worker.operator.advice import rehearsed_step
+from worker.operator.advice import unasked_step
 from worker.operator.dry_run import DryRunner, Forecast, unexpected
 from worker.operator.forecast import ForecastAccount, ForecastClient
 from worker.operator.page_store import PageStore
@@ -32,8 +32,8 @@ NOT_JUDGED = (
     "how long jobs wait for each other: those that are under way now, and those of one person beyond their limit",
 )
 COMPARED = (
-    "The copies in the sandbox were compared with what they should say: sums, recipient, address, dates, heading, "
-    "Skonto and positions."
+    "Copies in the sandbox that were compared with what they should say: {copies} (sums, recipient, address, dates, "
+    "heading, Skonto and positions)."
 )
 WITHOUT_FACTS = (
     "users, units, countries and payment methods of the account; the stock units of sevDesk are assumed, and whether "
@@ -59,14 +59,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """`stops`: invoices that would not be published. `compared`: whether copies were published in a sandbox."""
+    """`stops`: invoices that would not be published. `compared`: copies that were published in a sandbox."""
 
     invoices: int
     publishes: int
     stops: int
     groups: tuple[Group, ...]
     not_judged: tuple[str, ...]
-    compared: bool = False
+    compared: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def summary(result: Rehearsal) -> str:
         return "There is no approved invoice to publish."
     noun = "invoice" if result.invoices == 1 else "invoices"
     told = f"{result.invoices} approved {noun}: {result.publishes} would be published, {result.stops} would not."
-    return f"{told} {COMPARED}" if result.compared else told
+    return f"{told} {COMPARED.format(copies=result.compared)}" if result.compared else told
 
 
 class Report:
@@ -180,7 +180,7 @@ class Report:
         for event in forecast.warnings:
             self._found[event.problem, "warns", ""].append((number, Problem(event.problem, event.parameters)))
 
-    def made(self, not_judged: tuple[str, ...], *, compared: bool = False) -> Rehearsal:
+    def made(self, not_judged: tuple[str, ...], *, compared: int = 0) -> Rehearsal:
         """What stops first, and the most frequent first."""
         groups = [_group(code, verdict, found) for (code, verdict, _), found in self._found.items()]
         groups.sort(key=lambda group: (not group.stops, -group.count, group.code))
@@ -199,5 +199,5 @@ def _group(code: str, verdict: str, found: list[tuple[str, Problem]]) -> Group:
         examples=tuple(number for number, _ in found[:EXAMPLES]),
         parameters=first.parameters,
         cause=first.cause(),
-        next_step=rehearsed_step(first, number, warns=verdict == "warns"),
+        next_step=unasked_step(first, number, rehearsed=True, warns=verdict == "warns"),
     )

@@ -54,6 +54,7 @@ class DecidingJobRow(TypedDict):
     since: float  # since the row last changed
     due_for: float  # since the job could have started
     parked_beside: int  # how many jobs of the invoice are parked, this one included
+    told: bool  # rejected, and a person is told of it
     locked: bool  # a process holds the lock of its order key
 
 

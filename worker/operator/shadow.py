@@ -60,11 +60,14 @@ class ShadowStore(PageStore):
 class ShadowRunner(DryRunner):
     """Also compares sevDesk's finalized document with the request, once more and as a whole."""
 
+    compared = 0  # documents, so far
+
     async def _steps(self, job: Job, kind: Kind, payload: Payload, account: SevdeskAccount) -> Outcome:
         outcome = await super()._steps(job, kind, payload, account)
         context = self._context
         if context is None or context.document is None or not isinstance(context.remote, SevInvoice):
             return outcome
+        self.compared += 1
         unseen = replace(context, document=replace(context.document, seen_update=None))  # so positions are read as well
         return await not_our_document(unseen, context.remote, account) or outcome
 
@@ -84,6 +87,7 @@ async def shadow_run(store: Store, settings: Settings, since: date | None, until
     async with _sandbox(settings) as account:
         templates = frozenset(template.id for template in await account.client.list_templates())
         page_store = ShadowStore(store, templates)
-        async for each in walk(page_store, ShadowRunner(page_store, account, settings), since, until):
+        runner = ShadowRunner(page_store, account, settings)
+        async for each in walk(page_store, runner, since, until):
             report.add(each)
-    return report.made((REAL_ACCOUNT, REAL_ANSWERS, LAYOUTS), compared=True)
+    return report.made((REAL_ACCOUNT, REAL_ANSWERS, LAYOUTS), compared=runner.compared)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from worker.maintenance.agreement import registered
 from worker.operator.connections import redis_state
 from worker.operator.diagnosis import Situation
 from worker.operator.leader import silent_leader
@@ -12,6 +13,7 @@ from worker.store import Store
 
 # An invoice has a handful at most: one per code.
 MAX_NOTICES = 100
+GONE_AFTER = "GONE_AFTER"  # the setting
 
 
 async def gather(store: Store, found: Found, settings: Settings) -> Situation:
@@ -32,6 +34,9 @@ async def gather(store: Store, found: Found, settings: Settings) -> Situation:
         "open_intent_about", job_id=job["job_id"] if job else None, subject=subject
     )
     account: AccountRow = await store.query("account")
+    workers = await registered(store)
+    # The workers' own, where this command was given another value.
+    gone_after = next((each.settings[GONE_AFTER] for each in workers if GONE_AFTER in each.settings), None)
     return Situation(
         now=datetime.now(UTC),
         invoice=invoice,
@@ -45,9 +50,9 @@ async def gather(store: Store, found: Found, settings: Settings) -> Situation:
         if found.invoice_id is None
         else await store.query("open_notices", invoice_id=found.invoice_id, most=MAX_NOTICES),
         sevdesk=redis["sevdesk"],
-        gone_after=settings.gone_after,
+        gone_after=settings.gone_after if gone_after is None else float(gone_after),
         silent_leader=silent_leader(await store.query("leader")),
-        workers=await store.query("living_workers"),
+        workers=len(workers),
     )
 
 

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain import lifecycle
+from worker.domain.commands import FETCH, PUBLISH, SYNC, filled
 from worker.domain.events import CancelledInSevdesk, Event, PaymentEvent, Renumbered, SentByHand
 from worker.domain.invoice import SyncStatus
 from worker.domain.notices import gone_step
@@ -198,7 +199,7 @@ def _others(ours: OurInvoice, documents: SevdeskDocuments) -> Iterator[Differenc
         yield _finding(ours, Drift.EXISTENCE, "cancelled", theirs, "Cancel it in sevDesk, or delete the draft there.")
     else:
         step = "Publish it, the copy is taken over if it says the same: "
-        step += f"sevdesk-worker enqueue publish_invoice invoice_id={ours.receivable.number}."
+        step += filled(f"{PUBLISH}.", number=ours.receivable.number)
         yield _finding(ours, Drift.EXISTENCE, "not linked", theirs, step)
 
 
@@ -218,7 +219,7 @@ def _state(ours: OurInvoice, document: ListedInvoice, documents: SevdeskDocument
             yield from _synced(ours, document, documents.cancelled_by)
         case SyncStatus.DRAFTED if document.status != DRAFT:
             step = "Publish it, the number is taken over: "
-            step += f"sevdesk-worker enqueue publish_invoice invoice_id={ours.receivable.number}."
+            step += filled(f"{PUBLISH}.", number=ours.receivable.number)
             yield _finding(ours, Drift.STATUS, "draft", f"finalized as {document.invoice_number}", step)
         case SyncStatus.CANCELLED if document.id not in documents.cancelled_by and not ours.credited:
             theirs = f"status {document.status}, no cancellation invoice"
@@ -236,14 +237,13 @@ def _synced(ours: OurInvoice, document: ListedInvoice, cancelled_by: Mapping[str
         yield _finding(ours, Drift.PAID, here, document.paid_amount, step)
     if payments.unclear(receivable, document):
         yield _finding(ours, Drift.PAID, receivable.handback.paid_amount, f"{document.paid_amount} in some currency",
-                       "Look at the invoice in sevDesk, then: sevdesk-worker enqueue sync_payments "
-                       f"invoice_id={receivable.number}.")  # fmt: skip
+                       filled(f"Look at the invoice in sevDesk, then: {SYNC}.", number=receivable.number))  # fmt: skip
     if payments.unexplained(receivable, document, cancelled_by):
         yield _finding(ours, Drift.STATUS, receivable.handback.claim_status, "closed, neither paid nor cancelled",
                        "Look at the invoice in sevDesk.")  # fmt: skip
     events = payments.compare(receivable, document, cancelled_by)
     repair: str | None = "sync_payments"
-    step = f"Bring it over: sevdesk-worker enqueue sync_payments invoice_id={receivable.number}."
+    step = filled(f"Bring it over: {SYNC}.", number=receivable.number)
     try:
         reduce(lifecycle.apply, events, receivable.handback)
     except lifecycle.IllegalTransition as conflict:
@@ -274,6 +274,6 @@ def _event_finding(ours: OurInvoice, event: Event, step: str, repair: str | None
 
 def _pdf(ours: OurInvoice) -> Iterator[Difference]:
     if ours.sync_status is SyncStatus.SYNCED and ours.pdf is not Pdf.INTACT:
-        step = f"Fetch it again: sevdesk-worker enqueue fetch_invoice_pdf invoice_id={ours.receivable.number}."
+        step = filled(f"Fetch it again: {FETCH}.", number=ours.receivable.number)
         here = {Pdf.MISSING: "no PDF stored", Pdf.ALTERED: "the stored PDF does not match its SHA-256"}[ours.pdf]
         yield _finding(ours, Drift.PDF, here, "has one", step, "fetch_invoice_pdf")

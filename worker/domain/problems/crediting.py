@@ -1,8 +1,7 @@
 """What keeps a credit note from being written, or remains to be done after it."""
 
+from worker.domain.commands import CANCEL
 from worker.domain.problems.problem_type import ERNEUT, RETRY, Actor, entry
-
-CANCEL = "sevdesk-worker enqueue cancel_invoice invoice_id={number} reason=TEXT"
 
 ENTRIES = (
     entry("credit_note_not_for_advance", Actor.ACCOUNTANT,

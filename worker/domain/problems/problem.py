@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from worker.domain.commands import filled
 from worker.domain.problems import (
     advances,
     amounts,
@@ -69,7 +70,7 @@ class Problem:
 
     def next_step(self, lang: Lang = "en", *, job: str = "JOB") -> str:
         """What to do about it; `job` is what the commands in it shall name."""
-        return self.type.next_step[lang].format_map({**self._shown(lang), "job": job})
+        return filled(self.type.next_step[lang], **self._shown(lang), job=job)
 
     def _shown(self, lang: Lang) -> dict[str, str]:
         """The parameters as the sentences show them."""

@@ -26,7 +26,7 @@ class Actor(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProblemType:
-    """Sentences are templates for `str.format_map`; `{job}` in a next step is what `sevdesk-worker retry` takes."""
+    """Sentences are templates for `filled`; `{job}` in a next step is what `sevdesk-worker retry` takes."""
 
     code: str
     actor: Actor
