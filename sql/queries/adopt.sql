@@ -1,7 +1,21 @@
 -- What the billing system has from before this worker, for `adopt`. Tables are read by pages in the order of their ids.
 
 -- name: adoptable_invoices
--- Invoices that are, or may be, in sevDesk. Those of another accounting provider are none of ours.
+-- The ids of invoices that are, or may be, in sevDesk. Those of another accounting provider are none of ours.
+SELECT id FROM billing_invoices
+WHERE id > :after::uuid AND (external_id IS NOT NULL OR document_status IN ('approved', 'sent'))
+  AND coalesce(accounting_provider, 'sevdesk') = 'sevdesk'
+ORDER BY id LIMIT :most;
+
+-- name: published_by_other
+-- The ids of approved invoices that another program publishes, by their number or sevDesk's id.
+SELECT i.id FROM billing_invoices i CROSS JOIN sevdesk_config c LEFT JOIN deals d ON d.id = i.deal_id
+WHERE NOT sevdesk_publishes_v1(c.publish_only, d.deal_type, i.invoice_number)
+  AND (i.invoice_number = ANY (:names::text[]) OR i.external_id = ANY (:external_ids::text[]))
+  AND i.document_status = 'approved' AND i.accounting_sync_status NOT IN ('synced', 'cancelled')
+  AND coalesce(i.accounting_provider, 'sevdesk') = 'sevdesk';
+
+-- name: old_invoices
 SELECT i.id, i.invoice_number AS number, i.gross_amount AS gross, i.currency, i.issue_date AS day, i.deal_id, i.contact_id,
        i.accounting_provider AS provider, i.accounting_sync_status AS sync_status, i.document_status, i.claim_status,
        i.external_id, i.external_invoice_number, i.paid_amount, i.paid_at, i.cancelled_at,
@@ -10,9 +24,7 @@ SELECT i.id, i.invoice_number AS number, i.gross_amount AS gross, i.currency, i.
              WHERE (a.from_type, a.from_id) IN (('deal', i.deal_id), ('invoice', i.id))
                 OR (a.to_type, a.to_id) IN (('deal', i.deal_id), ('invoice', i.id)) ORDER BY a.id) AS associations
 FROM billing_invoices i CROSS JOIN sevdesk_config c LEFT JOIN deals d ON d.id = i.deal_id
-WHERE i.id > :after::uuid AND (i.external_id IS NOT NULL OR i.document_status IN ('approved', 'sent'))
-  AND coalesce(i.accounting_provider, 'sevdesk') = 'sevdesk'
-ORDER BY i.id LIMIT :most;
+WHERE i.id = ANY (:ids::uuid[]) ORDER BY i.id;
 
 -- name: odd_numbers
 -- Invoice numbers with blanks or marks.
@@ -52,17 +64,3 @@ WHERE i.id > :after::uuid AND i.accounting_provider = 'sevdesk' AND i.accounting
   AND NOT ARRAY(SELECT d.kind FROM sevdesk_documents d WHERE d.invoice_id = i.id)
           @> CASE WHEN i.is_e_invoice THEN ARRAY['invoice_pdf', 'invoice_xml'] ELSE ARRAY['invoice_pdf'] END
 ORDER BY i.id LIMIT :most;
-
--- name: published_by_other
--- Approved invoices that another program publishes, by their number or sevDesk's id.
-SELECT i.id, i.invoice_number AS number, i.gross_amount AS gross, i.currency, i.issue_date AS day, i.deal_id, i.contact_id,
-       i.accounting_provider AS provider, i.accounting_sync_status AS sync_status, i.document_status, i.claim_status,
-       i.external_id, i.external_invoice_number, i.paid_amount, i.paid_at, i.cancelled_at, true AS left_to_other,
-       ARRAY(SELECT (a.from_type, a.from_id, a.to_type, a.to_id, a.label) FROM hubspot_associations a
-             WHERE (a.from_type, a.from_id) IN (('deal', i.deal_id), ('invoice', i.id))
-                OR (a.to_type, a.to_id) IN (('deal', i.deal_id), ('invoice', i.id)) ORDER BY a.id) AS associations
-FROM billing_invoices i CROSS JOIN sevdesk_config c LEFT JOIN deals d ON d.id = i.deal_id
-WHERE NOT sevdesk_publishes_v1(c.publish_only, d.deal_type, i.invoice_number)
-  AND (i.invoice_number = ANY (:names::text[]) OR i.external_id = ANY (:external_ids::text[]))
-  AND i.document_status = 'approved' AND i.accounting_sync_status NOT IN ('synced', 'cancelled')
-  AND coalesce(i.accounting_provider, 'sevdesk') = 'sevdesk';

@@ -137,15 +137,12 @@ class Billing:
 
     async def ended(self, job_id: str, *, seconds: float = PATIENCE) -> asyncpg.Record:
         """Wait until the job is done, parked or rejected, and answer with its row."""
-        async with asyncio.timeout(seconds):
-            while (row := await self.job(job_id)) is None or row["state"] not in FINAL:  # noqa: ASYNC110 - nobody tells us
-                await asyncio.sleep(0.02)
-        return row
+        return await self.until_state(job_id, *FINAL, seconds=seconds)
 
-    async def until_state(self, job_id: str, state: str, *, seconds: float = PATIENCE) -> asyncpg.Record:
-        """Wait until the job is in this state, and answer with its row."""
+    async def until_state(self, job_id: str, *states: str, seconds: float = PATIENCE) -> asyncpg.Record:
+        """Wait until the job is in one of these states, and answer with its row."""
         async with asyncio.timeout(seconds):
-            while (row := await self.job(job_id)) is None or row["state"] != state:  # noqa: ASYNC110 - as above
+            while (row := await self.job(job_id)) is None or row["state"] not in states:  # noqa: ASYNC110 - nobody tells us
                 await asyncio.sleep(0.02)
         return row
 

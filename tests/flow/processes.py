@@ -49,21 +49,21 @@ class Process:
 
         await wait_for(heard, seconds)
 
-    async def terminate(self, seconds: float = PATIENCE) -> float:
+    async def terminate(self) -> float:
         """SIGTERM; answers with the seconds it took to exit, which must be with code 0."""
         started = monotonic()
         self.process.terminate()
-        code = await self._ended(seconds)
+        code = await self._ended()
         assert code == 0, self.path.read_text()[-2000:]
         return monotonic() - started
 
     async def kill(self) -> None:
         """SIGKILL."""
         self.process.kill()
-        assert await self._ended(PATIENCE) == -signal.SIGKILL
+        assert await self._ended() == -signal.SIGKILL
 
-    async def _ended(self, seconds: float) -> int:
-        async with asyncio.timeout(seconds):
+    async def _ended(self) -> int:
+        async with asyncio.timeout(PATIENCE):
             return await self.process.wait()
 
 

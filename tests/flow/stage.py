@@ -70,9 +70,9 @@ class Stage:
         external_id: str = (await self.billing.row(invoice))["external_id"]
         return external_id
 
-    async def seen(self, job_id: str, problem: str, *, seconds: float = PATIENCE) -> Any:
+    async def seen(self, job_id: str, problem: str) -> Any:
         """Wait until the ledger shows this problem, and answer with the row."""
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(PATIENCE):
             while (row := await self.billing.job(job_id)) is None or row["problem"] != problem:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         return row

@@ -25,7 +25,8 @@ async def take_over(store: Store, job: Job, page: Iterable[SevInvoice]) -> int:
     documents = Documents()
     documents.add(page)
     external_ids = [document.id for document in documents]
-    rows = await store.query("published_by_other", names=documents.names(), external_ids=external_ids)
+    ids = await store.query("published_by_other", names=documents.names(), external_ids=external_ids)
+    rows = await store.query("old_invoices", ids=[row["id"] for row in ids]) if ids else []
     contact_ids = [document.contact_id for document in documents if document.contact_id is not None]
     documents.owners = linked_parties(await store.query("known_contacts", contact_ids=contact_ids))
     invoices = []

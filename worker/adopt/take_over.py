@@ -120,9 +120,9 @@ class TakeOver:
 
     async def _invoices(self, *, again: bool = False) -> AsyncIterator[list[tuple[OldInvoice, Row]]]:
         """Pages of ours. Rows with statuses that the worker does not know are left out; `reconcile` names them."""
-        async for rows in self._rows("adoptable_invoices"):
+        async for ids in self._rows("adoptable_invoices"):
             page = []
-            for row in rows:
+            for row in await self.store.query("old_invoices", ids=[row["id"] for row in ids]):
                 try:
                     page.append((old_invoice(row), row))
                 except UnknownValue:
