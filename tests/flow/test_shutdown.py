@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from flow.billing import Billing
 from flow.books import control, forget_calls, state, until
+from flow.conftest import RunWorker
 from flow.processes import worker_process
 from flow.waiting import asked
 
@@ -131,3 +132,17 @@ async def test_idle_worker_stops_without_complaint(billing: Billing, settings: S
         await worker.until("locks.ready")
         await worker.terminate()
     assert [line["event"] for line in worker.log() if line["level"] != "info"] == []
+
+
+@pytest.mark.parametrize("table", ["sevdesk_intents", "sevdesk_contacts"])
+async def test_statement_without_grace_is_left_alone(table: str, billing: Billing, run_worker: RunWorker) -> None:
+    """No time to wait for a statement of the lock session, or of a transaction: the job is handed back all the same."""
+    waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = $1::text::regclass)"
+    async with run_worker(shutdown_grace=0.0) as app, billing.db.acquire() as other, other.transaction():
+        await other.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
+        job_id = await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice())
+        await until(lambda: billing.db.fetchval(waits, table))
+        app.stop()
+        await asyncio.sleep(0.3)
+    job = await billing.job(job_id)
+    assert (job["state"], job["problem"]) == ("queued", "handed_back")

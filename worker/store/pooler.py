@@ -7,17 +7,37 @@ does runs on the lock session, which must be direct. NOTIFY belongs to a transac
 
 from __future__ import annotations  # asyncpg's classes are generic in its stubs only
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Final
 
 import asyncpg
 
 from worker.store.address import connect
-from worker.store.connection import COMMAND_TIMEOUT, SESSION, prepare, run_statement
+from worker.store.connection import COMMAND_TIMEOUT, CONNECTION_LOST, SESSION, prepare, run_statement
 from worker.store.probe import probe_locks
 
 # The pool's transactions say it themselves, because through a pooler no session setting does.
 ISOLATION: Final = "read_committed"
+
+
+@asynccontextmanager
+async def in_transaction(pool: asyncpg.Pool[Any]) -> AsyncIterator[Any]:
+    """A connection in a transaction, which any error rolls back.
+
+    asyncpg's own block puts an error about the closed connection in the place of the CancelledError that closed it.
+    """
+    async with pool.acquire() as connection:
+        transaction = connection.transaction(isolation=ISOLATION)
+        await transaction.start()
+        try:
+            yield connection
+        except BaseException:
+            with suppress(*CONNECTION_LOST):
+                await transaction.rollback()
+            raise
+        await transaction.commit()
 
 
 class PooledLocks(Exception):
