@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from sevdesk_client.errors import NotFound
+from worker.domain.emails import mailbox
 from worker.domain.events import MailBounced
 from worker.domain.outcome import Rejected
 from worker.domain.payloads import MailBounced as BounceReport
@@ -40,7 +41,7 @@ async def _send_date(external_id: str, account: SevdeskAccount) -> datetime | No
 
 
 def _meant(report: BounceReport, mails: tuple[LedgerMail, ...]) -> LedgerMail | None:
-    address = report.email and report.email.casefold()
+    address = report.email and mailbox(report.email)
     return next((mail for mail in reversed(mails) if address is None or address in mail.addresses), None)
 
 

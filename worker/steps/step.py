@@ -97,7 +97,7 @@ class LedgerMail:
     """A row of `sevdesk_mails` about the present document."""
 
     job_id: str
-    addresses: frozenset[str] = field(repr=False)  # casefolded
+    addresses: frozenset[str] = field(repr=False)  # as `emails.mailbox` has them
     bounce_job_id: str | None  # that reported its bounce
 
 
