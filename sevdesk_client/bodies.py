@@ -111,12 +111,12 @@ def _invoice(draft: InvoiceDraft) -> Body:
     sevDesk fills in no address without takeDefaultAddress (live, three peers). `taxType` is left out, though the spec
     requires it: `taxRule` replaces it (live, two peers).
     """
-    town = " ".join(filter(None, (draft.address_zip, draft.address_city)))
-    address = "\n".join(filter(None, (draft.address_name, draft.address_street, town)))
+    place = (draft.address_zip, draft.address_city, draft.address_country)
+    address = address_text(draft.address_name, draft.address_street, *place)
     return {
         "objectName": "Invoice",
         "mapAll": True,
-        **_fields(draft, left_out=("positions", "is_e_invoice")),
+        **_fields(draft, left_out=("positions", "is_e_invoice", "address_country")),
         "invoiceDate": draft.invoice_date.strftime("%d.%m.%Y"),  # official and live, unlike all other dates
         "discount": _plain_number(draft.discount),  # by specification an integer; 2.5 % was never tried
         "status": 100,  # anything else is refused with 422 (live, two peers)
@@ -126,6 +126,14 @@ def _invoice(draft: InvoiceDraft) -> Body:
         **({"address": address} if address else {}),
         **({"propertyIsEInvoice": True} if draft.is_e_invoice else {}),
     }
+
+
+def address_text(
+    name: str | None, street: str | None, zip: str | None, city: str | None, country: str | None
+) -> str | None:
+    """What is printed of a recipient: name, street, town and country (official), each on a line; None if all lack."""
+    lines = (name, street, " ".join(filter(None, (zip, city))), country)
+    return "\n".join(filter(None, lines)) or None
 
 
 def save_credit_note(draft: CreditNoteDraft) -> Body:

@@ -103,7 +103,7 @@ class Invoice(InOneCurrency):
     origin: Ref | None = None
     header: str | None = None
     discount: AmountOrZero = Decimal(0)  # Skonto in percent, if paid within `discount_time` days (official)
-    discount_time: Annotated[Whole | None, BeforeValidator(lambda days: days or None)] = None
+    discount_time: Annotated[Whole, BeforeValidator(lambda days: days or 0)] = 0
     is_e_invoice: Flag = Field(default=False, validation_alias="propertyIsEInvoice")
     tax_rule: str | None = Field(default=None, validation_alias=ref_id("taxRule"))
     delivery_date: Day = None
@@ -345,6 +345,7 @@ class InvoiceDraft:
     address_zip: str | None = None
     address_city: str | None = None
     address_country_id: str | None = None
+    address_country: str | None = None  # its name, which is printed in the address block; None for a domestic one
     payment_method_id: str | None = None
     is_e_invoice: bool = False
 

@@ -82,6 +82,7 @@ OPTIONS: dict[type, dict[str, Any]] = {
         "foot_text": "Vielen Dank",
         "discount": Decimal("2.5"),
         "discount_time": 10,
+        "address_country": "Österreich",
         "payment_method_id": "21919",
         "is_e_invoice": True,
     },

@@ -199,6 +199,14 @@ async def test_bounced_copy_leaves_it_sent(billing: Billing, worker: object, sev
     assert await status(billing, invoice) == "approved"
 
 
+async def test_bounce_may_name_the_address_in_ascii(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """As mail servers write a domain with an umlaut in their reports."""
+    invoice = await published(billing, sevdesk)
+    await billing.do("send_invoice", invoice_id=invoice, to="rechnung@müller.de")
+    await result_of(billing, "mail_bounced", invoice, email="Rechnung@xn--mller-kva.de")
+    assert await status(billing, invoice) == "approved"
+
+
 async def test_bounce_keeps_personal_data_apart(billing: Billing, worker: object, sevdesk: Running) -> None:
     """Address and reason are in the bounce's own row, not in event log and payload."""
     invoice = await published(billing, sevdesk)

@@ -194,6 +194,7 @@ async def test_country_is_taken_in_any_case(billing: Billing, worker: object, se
     assert "legal_warning" not in await billing.events(invoice)
     [document] = (await state(sevdesk))["invoices"]
     assert document["addressCountry"]["id"] == "2"
+    assert document["address"] == "Müller & Söhne GmbH\nHauptstraße 5\n10115 Berlin\nÖsterreich"
     await billing.db.execute("UPDATE companies SET country_code = 'AT'")
     await forget_calls(sevdesk)
     await publish(billing, await billing.invoice(await billing.deal(company), **untaxed))

@@ -119,6 +119,21 @@ async def test_deleted_invoice_was_in_sevdesk(office: Office) -> None:
     assert (await office.billing.event(office.invoice, "cancelled"))["how"] == "gone_from_sevdesk"
 
 
+@pytest.mark.parametrize("refund", [False, True])
+async def test_money_for_a_deleted_invoice_is_not_forgotten(office: Office, refund: bool) -> None:
+    """It is to be paid back as for a Storno: the job asks, unless it said that it knows, and a notice stays."""
+    await do(office, "publish_invoice")
+    pay(office, "119")
+    await do(office, "sync_payments", invoice_id=None)
+    office.account.remove(office.documents()[0])
+    job = await do(office, "cancel_invoice", reason="withdrawn", refund=refund)
+    assert (job["state"], job["problem"]) == (("done", None) if refund else ("parked", "refund_due"))
+    notices = await office.billing.db.fetch("SELECT code, parameters ->> 'paid' AS paid FROM sevdesk_notices")
+    assert ("refund_due", "119.00") in [(each["code"], each["paid"]) for each in notices]
+    if not refund:
+        assert (await retried(office, job))["state"] == "done"
+
+
 @pytest.mark.parametrize("amount, claim", [("119", "paid"), ("40", "partially_paid")])
 async def test_payment_before_we_knew(office: Office, amount: str, claim: str) -> None:
     """Paid while nobody here knew that it was finalized, and the feed has read past it: it counts all the same."""

@@ -55,6 +55,13 @@ async def test_paid_invoice_is_credited_and_cancelled(office: Office) -> None:
     assert content.startswith(b"%PDF")
 
 
+async def test_row_that_was_changed_since_makes_no_difference(office: Office) -> None:
+    """The credit note is over what the invoice's document is over, and its PDF shows that."""
+    await paid(office)
+    await office.billing.db.execute("UPDATE billing_invoices SET gross_amount = 120")
+    await check_credited(office, await do(office, "cancel_invoice", **CANCEL), "119")
+
+
 async def test_partly_paid_invoice_is_credited(office: Office) -> None:
     """sevDesk would refuse to cancel it, and is asked for a credit note over the whole instead."""
     await paid(office, "19")

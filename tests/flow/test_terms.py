@@ -38,6 +38,13 @@ async def test_skonto_stands_on_the_document(billing: Billing, worker: object, s
     assert (await billing.do("send_invoice", invoice_id=invoice))["state"] == "done"
 
 
+async def test_skonto_at_once(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """On the invoice's day only; sevDesk may show its 0 days as nothing."""
+    invoice = await billing.usual_invoice(skonto_percent=Decimal(2), skonto_days=0)
+    await edit(sevdesk, (await document(billing, sevdesk, invoice))["id"], discount_time=None)
+    assert (await billing.do("send_invoice", invoice_id=invoice))["state"] == "done"
+
+
 async def test_job_names_other_terms(billing: Billing, worker: object, sevdesk: Running) -> None:
     """They take the place of the columns, and the mail asks nothing, since nobody has changed anything."""
     invoice = await billing.usual_invoice()

@@ -78,6 +78,10 @@ def test_faulty_addresses_name_the_fault(text: str, fault: str) -> None:
         # Nobody gets the mail twice; an open copy comes before a blind one.
         (("own@x.de", None, "OWN@x.de,a@x.de,A@x.de", "a@x.de,own@x.de"), ("own@x.de", "A@x.de", None)),
         (("own@x.de", "a@x.de,b@x.de", "a@x.de", "B@x.de,c@x.de"), ("a@x.de", "b@x.de", "c@x.de")),
+        (
+            (None, "info@müller.de", "Info@xn--mller-kva.de", "info@muller.de"),
+            ("info@müller.de", None, "info@muller.de"),
+        ),
     ],
 )
 def test_each_addressee_gets_one_mail(given: tuple[str | None, ...], expected: tuple[Any, ...]) -> None:

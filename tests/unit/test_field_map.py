@@ -31,7 +31,7 @@ INVOICE = InvoiceDraft(
     contact_id="1", contact_person_id="1", invoice_date=DAY, header="a", tax_rule=1, tax_text="a", currency="EUR",
     customer_internal_note="a", positions=(POSITION,), time_to_pay=1, delivery_date=DAY, delivery_date_until=DAY,
     head_text="a", foot_text="a", address_name="a", address_street="a", address_zip="a", address_city="a",
-    address_country_id="1", payment_method_id="1", discount=Decimal(1), discount_time=1,
+    address_country_id="1", address_country="a", payment_method_id="1", discount=Decimal(1), discount_time=1,
 )  # fmt: skip
 OTHERS: Mapping[type, Any] = {str: "7", int: 7, Decimal: Decimal(7), date: date(2026, 3, 4), bool: True}
 Send = Callable[[Any], dict[str, object]]

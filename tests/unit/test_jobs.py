@@ -76,6 +76,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("send_invoice", {"invoice_id": str(INVOICE), "to": "a@example.com\nBcc: b@example.com"}, "to: address 1 is not"),
     ("send_invoice", {"invoice_id": str(INVOICE), "cc": ["a@example.com"]}, "cc: "),
     ("send_invoice", {"invoice_id": str(INVOICE), "subject": "x" * 201}, "subject: "),
+    ("send_invoice", {"invoice_id": str(INVOICE), "subject": "Rechnung\r\nBcc: a@b.de"}, "subject: "),
     ("send_invoice", {"invoice_id": str(INVOICE), "text": "x" * 20_001}, "text: "),
     ("send_invoice", {"invoice_id": str(INVOICE), "text": ["x"]}, "text: "),
     ("send_invoice", {"invoice_id": str(INVOICE), "resend": "perhaps"}, "resend: "),

@@ -15,6 +15,7 @@ OWN = (*STOCK, Unit("4711", "Monat", None), Unit("4712", "Lizenz", None))
         ("m³", "m³"), ("cbm", "m³"), ("kg", "kg"), ("t", "t"), ("km", "km"), ("lfm", "lfm"), ("lfd. m", "lfm"),
         ("pauschal", "pauschal"), ("psch.", "pauschal"), ("%", "%"), ("l", "L"), (" Std . ".replace(" .", "."), "Std"),
         ("UNITY_HOUR", "Std"), ("Monate", "Monat"), ("Monat(e)", "Monat"), ("lizenz", "Lizenz"),
+        ("C62", "Stk"), ("HUR", "Std"), ("DAY", "Tag(e)"), ("LS", "pauschal"), ("KMT", "km"), ("TNE", "t"),
     ],
 )  # fmt: skip
 def test_text_means_a_unit(written: str, name: str) -> None:

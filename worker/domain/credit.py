@@ -32,6 +32,12 @@ def marker_of(invoice_number: str, job_id: str) -> str:
     return f"{invoice_number}/{hashlib.sha256(job_id.encode()).hexdigest()[:MARKER_DIGITS]}"
 
 
+def is_marked(note: str | None, invoice_number: str) -> bool:
+    """Whether a credit note's internal note is a marker of this invoice, and not of one whose number begins alike."""
+    number, _, digits = (note or "").rpartition("/")
+    return number == invoice_number and len(digits) == MARKER_DIGITS
+
+
 def credit_of(
     number: str, wanted: Sequence[CreditPosition], invoiced: Sequence[Item], currency: str
 ) -> Credit | Problem:

@@ -29,14 +29,24 @@ def address_fault(text: str) -> str | None:
     return "Domain" if _is_deliverable(text.partition("@")[0] + "@example.com") else "Local-Part"
 
 
-@lru_cache(maxsize=5000)  # a month has many invoices of the same customers, and this takes 0.1 ms
 def _is_deliverable(address: str) -> bool:
+    # Some letters have several forms; sevDesk gets the text as it is, so only the usual one and its ASCII form pass.
+    return address.casefold() in _forms(address)
+
+
+def mailbox(address: str) -> str:
+    """By what addresses are compared: neither case matters nor whether the domain is in its ASCII form (xn--)."""
+    return _forms(address)[-1] or address.casefold()
+
+
+@lru_cache(maxsize=5000)  # a month has many invoices of the same customers, and this takes 0.1 ms
+def _forms(address: str) -> tuple[str, str]:
+    """The usual form and the one in ASCII; empty if it is no address."""
     try:
         found = validate_email(address, check_deliverability=False, allow_smtputf8=False, strict=True)
     except EmailNotValidError:
-        return False
-    # Some letters have several forms; sevDesk gets the text as it is, so only the usual one and its ASCII form pass.
-    return address.casefold() in (found.normalized.casefold(), (found.ascii_email or "").casefold())
+        return "", ""
+    return found.normalized.casefold(), (found.ascii_email or "").casefold()
 
 
 def several(text: str | None) -> tuple[str, ...]:
@@ -66,6 +76,6 @@ def addressees(own: str | None, to: str | None, cc: str | None, bcc: str | None)
 
 
 def _new(known: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
-    """Those of `more` that are not known, each once; upper and lower case do not matter."""
-    seen = {address.casefold() for address in known}
-    return tuple({each.casefold(): each for each in more if each.casefold() not in seen}.values())
+    """Those of `more` that are not known, each once."""
+    seen = set(map(mailbox, known))
+    return tuple({mailbox(each): each for each in more if mailbox(each) not in seen}.values())

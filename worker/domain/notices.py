@@ -136,7 +136,7 @@ def _of_event(event: Event, change: Change, confirmed: frozenset[str]) -> Moves:
         case events.Drafted() | events.Finalized():
             return {"deleted_in_sevdesk": None}
         case events.Cancelled(cancellation=made):
-            return _of_cancellation(made, Decimal(0))
+            return _of_cancellation(made, Decimal(0) if made else change.before.paid_amount)
         case events.CancelledInSevdesk(cancellation=made):
             return _of_cancellation(made, change.before.paid_amount)
         case events.Credited(number=number, refund_due=due) if due > 0:
@@ -165,8 +165,9 @@ def _of_payment(event: events.PaymentEvent) -> Moves:
 
 
 def _of_cancellation(made: Cancellation | None, paid: Decimal) -> Moves:
-    """Everything else is moot; what had been paid is to be paid back."""
+    """Everything else is moot; what had been paid is to be paid back, also if sevDesk has lost the invoice."""
     due = (made.refund_due if made else None) or paid
-    if made is None or due <= 0:
+    if not is_amount(due) or due <= 0:
         return {ALL: None}
-    return {ALL: None, "refund_due": {"document": made.number or made.external_id, "paid": f"{due:.2f}"}}
+    document = "–" if made is None else made.number or made.external_id
+    return {ALL: None, "refund_due": {"document": document, "paid": f"{due:.2f}"}}

@@ -101,7 +101,7 @@ class SendInvoice(Payload):
     to: Addresses = None
     cc: Addresses = None
     bcc: Addresses = None
-    subject: str | None = Field(default=None, min_length=1, max_length=200)
+    subject: str | None = Field(default=None, min_length=1, max_length=200, pattern=r"^[^\r\n]*$")  # a mail's is a line
     text: str | None = Field(default=None, min_length=1, max_length=20_000)
     resend: bool = False
     send_xml: bool | None = None

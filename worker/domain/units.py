@@ -11,22 +11,22 @@ from functools import lru_cache
 PIECE_CODE = "UNITY_PIECE"
 # translationCode of a stock unit, or a name for what has none -> what billing systems write for it.
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
-    PIECE_CODE: ("stk", "st", "stück", "stueck", "stücke", "stck", "piece", "pieces", "pc", "pcs", "einheit", "c62"),
-    "UNITY_HOUR": ("h", "std", "stunde", "stunden", "stunde(n)", "hour", "hours", "hr", "hrs", "hur"),
+    PIECE_CODE: ("stk", "st", "stück", "stueck", "stücke", "stck", "piece", "pieces", "pc", "pcs", "einheit"),
+    "UNITY_HOUR": ("h", "std", "stunde", "stunden", "stunde(n)", "hour", "hours", "hr", "hrs"),
     "UNITY_DAYS": ("tag", "tage", "tag(e)", "day", "days", "d"),
-    "UNITY_SQUARE_METER": ("m²", "m2", "qm", "quadratmeter", "mtk"),
-    "UNITY_CUBIC_METER": ("m³", "m3", "cbm", "kubikmeter", "mtq"),
-    "UNITY_METER": ("m", "meter", "mtr"),
+    "UNITY_SQUARE_METER": ("m²", "m2", "qm", "quadratmeter"),
+    "UNITY_CUBIC_METER": ("m³", "m3", "cbm", "kubikmeter"),
+    "UNITY_METER": ("m", "meter"),
     "UNITY_RUNNING_METER": ("lfm", "lfdm", "lfd m", "lfd. m", "lfd. meter", "laufmeter", "laufender meter"),
     "UNITY_KILOMETER": ("km", "kilometer"),
-    "UNITY_KILOGRAM": ("kg", "kilo", "kilogramm", "kgm"),
+    "UNITY_KILOGRAM": ("kg", "kilo", "kilogramm"),
     "UNITY_TON": ("t", "to", "tonne", "tonnen"),
-    "UNITY_L": ("l", "liter", "ltr"),
+    "UNITY_L": ("l", "liter"),
     "UNITY_BLANKET": ("pauschal", "pauschale", "psch", "pausch", "flat", "flat rate"),
     "UNITY_PERCENT": ("%", "prozent", "percent"),
-    "week": ("woche", "wochen", "woche(n)", "wo", "week", "weeks"),
+    "week": ("woche", "wochen", "woche(n)", "wo", "week", "weeks", "wee"),
     "month": ("monat", "monate", "monat(e)", "mon", "mt", "month", "months"),
-    "year": ("jahr", "jahre", "jahr(e)", "year", "years", "a"),
+    "year": ("jahr", "jahre", "jahr(e)", "year", "years", "a", "ann"),
 }
 
 
@@ -79,7 +79,7 @@ STOCK = tuple(
 
 
 def find_unit(written: str, units: Iterable[Unit]) -> Unit | None:
-    """The account's unit that a text means: by its name or code, else by a synonym; None if it has none.
+    """The account's unit that a text means: by its name or code, else by a synonym or UNECE code; None if it has none.
 
     Upper and lower case, a final full stop and blanks around do not matter.
     """
@@ -88,7 +88,7 @@ def find_unit(written: str, units: Iterable[Unit]) -> Unit | None:
         if wanted in (_normal(unit.name), _normal(unit.code or "")):
             return unit
     for code, synonyms in SYNONYMS.items():
-        if wanted in synonyms:
+        if wanted in (*synonyms, UNECE.get(code, "").casefold()):
             return next((unit for unit in units if unit.code == code or _normal(unit.name) in synonyms), None)
     return None
 

@@ -17,8 +17,8 @@ from worker.steps.sevdesk_account import NOT_LISTED, SevdeskAccount
 from worker.steps.step import StepContext
 
 UNKNOWN = "0"  # stands for an id that only sevDesk knows
-# sevDesk's ids of these countries, which never change (live, two peers).
-COUNTRIES = {"DE": "1", "AT": "2", "CH": "3"}
+# sevDesk's ids of these countries, which never change (live, two peers), and their names.
+COUNTRIES = {"DE": ("1", "Deutschland"), "AT": ("2", "Österreich"), "CH": ("3", "Schweiz")}
 GONE = 151  # sevDesk's error number for an unknown id (captured)
 
 
@@ -176,10 +176,11 @@ class ForecastAccount(SevdeskAccount):
     async def has_user(self, id: str) -> bool:
         return await self.facts.has_user(id) if self.facts else True
 
-    async def country_id(self, code: str | None) -> str:
+    async def country(self, code: str | None) -> models.Country:
         if self.facts:
-            return await self.facts.country_id(code)
-        return COUNTRIES.get(code or "") or self._unknown(f"addressCountry: sevDesk's id of {code}")
+            return await self.facts.country(code)
+        id, name = COUNTRIES.get(code or "") or (self._unknown(f"addressCountry: sevDesk's id of {code}"), code)
+        return models.Country(id=id, name=name)
 
     async def payment_method_id(self, electronic_invoice_id: str) -> str:
         if self.facts:

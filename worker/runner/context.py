@@ -11,7 +11,7 @@ from worker.domain.check_levels import DEFAULTS, Level
 from worker.domain.credit import net_and_gross
 from worker.domain.dates import FINAL
 from worker.domain.e_invoice_duty import DutyMode, duty_since
-from worker.domain.emails import several
+from worker.domain.emails import mailbox, several
 from worker.domain.invoice import (
     Association,
     Cancellation,
@@ -210,8 +210,7 @@ def _credit_note(row: Row) -> CreditNote:
 
 
 def _ledger_mail(job_id: str, recipient: str, cc: str | None, bcc: str | None, bounce: str | None) -> LedgerMail:
-    addresses = (recipient, *several(cc), *several(bcc))
-    return LedgerMail(job_id, tuple(address.casefold() for address in addresses), bounce)
+    return LedgerMail(job_id, tuple(map(mailbox, (recipient, *several(cc), *several(bcc)))), bounce)
 
 
 def _sending(columns: tuple[Any, ...] | None) -> Sending | None:

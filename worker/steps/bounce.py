@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sevdesk_client.errors import NotFound
+from worker.domain.emails import mailbox
 from worker.domain.events import MailBounced
 from worker.domain.outcome import Rejected
 from worker.domain.payloads import MailBounced as BounceReport
@@ -22,7 +23,7 @@ async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
     mail = _meant(report, context.mail_ledger)
     if mail is None:
         return StepResult(stop=Rejected(problem("bounce_without_mail", number=number)))
-    if report.email is not None and report.email.casefold() != mail.addresses[0]:
+    if report.email is not None and mailbox(report.email) != mail.addresses[0]:
         return StepResult(stop=Rejected(problem("bounce_of_copy", number=number)))
     if mail.bounce_job_id is not None:
         return StepResult()
@@ -46,7 +47,7 @@ async def _send_date(external_id: str, account: SevdeskAccount) -> datetime | No
 
 
 def _meant(report: BounceReport, mails: tuple[LedgerMail, ...]) -> LedgerMail | None:
-    address = report.email and report.email.casefold()
+    address = report.email and mailbox(report.email)
     return next((mail for mail in reversed(mails) if address is None or address in mail.addresses), None)
 
 

@@ -20,7 +20,7 @@ from worker.domain.problems import problem
 from worker.steps import credit_note
 from worker.steps.credit_note import money_come, none_for_advances
 from worker.steps.credit_number import is_taken, why_not_renumbered
-from worker.steps.document import addressed_otherwise, sums_of
+from worker.steps.document import addressed_otherwise, currency_of, sums_of
 from worker.steps.finalize import SEND_TYPE, finalized
 from worker.steps.missing import second_look
 from worker.steps.payments import CREDIT_NOTE, DERIVED, DRAFT, ZERO, cancellation_of, cancellations
@@ -55,7 +55,8 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
         if (wait := second_look(context)) is not None:
             return wait
         how: CancelledHow = "never_in_sevdesk" if context.handback.external_id is None else "gone_from_sevdesk"
-        return StepResult((_cancelled(context, how),), None, outcome=outcome)
+        due = _refund_due(context, None, context.open_intent)
+        return StepResult((_cancelled(context, how),), None, due, outcome=outcome)
     if remote.status != DRAFT and _number_unrecorded(context):
         return StepResult((finalized(remote, "found_finalized"),), remote, finished=False, outcome=outcome)
     if storno is not None:
@@ -88,7 +89,7 @@ async def _credited_in_part(context: StepContext, account: SevdeskAccount) -> Pa
     if not notes:
         return None
     credited = f"{sum((note.gross for note in notes), ZERO):.2f}"
-    about = {"number": context.invoice.number, "currency": context.invoice.currency}
+    about = {"number": context.invoice.number, "currency": currency_of(context)}
     return Parked(problem("partly_credited", credited=credited, **about))
 
 
@@ -251,13 +252,13 @@ def _partly_paid(context: StepContext) -> Parked:
     return Parked(problem("partly_paid", number=context.invoice.number))
 
 
-def _refund_due(context: StepContext, storno: SevInvoice, intent: Intent | OpenIntent | None) -> Parked | None:
+def _refund_due(context: StepContext, storno: SevInvoice | None, intent: Intent | OpenIntent | None) -> Parked | None:
     """What was paid before the cancellation must be paid back; with `refund` the requester knows that already."""
     paid = _paid(context, intent)
     if paid == 0 or context.asked(CancelInvoice).refund:
         return None
-    about = {"number": context.invoice.number, "cancellation": storno.invoice_number}
-    return Parked(problem("refund_due", paid=paid, currency=context.invoice.currency, **about))
+    about = {"number": context.invoice.number, "cancellation": (storno and storno.invoice_number) or "–"}
+    return Parked(problem("refund_due", paid=paid, currency=currency_of(context), **about))
 
 
 def _storno(context: StepContext, storno: SevInvoice, intent: Intent | OpenIntent | None) -> Cancellation:

@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from sevdesk_client.bodies import address_text
 from sevdesk_client.credit_note_draft import CreditNoteDraft
 from sevdesk_client.errors import NotFound
 from sevdesk_client.models import CreditNote, PositionDraft
@@ -39,7 +40,7 @@ from worker.domain.events import (
 )
 from worker.domain.invoice import CreditNote as CreditRecord
 from worker.domain.invoice import DocumentStatus, Item, SyncStatus
-from worker.domain.money import predict, rounding_faults
+from worker.domain.money import rounding_faults
 from worker.domain.outcome import Parked, Rejected
 from worker.domain.payloads import CreditInvoice
 from worker.domain.problems import Problem, problem
@@ -56,7 +57,7 @@ from worker.steps.credit_note import (
 )
 from worker.steps.credit_number import is_taken
 from worker.steps.deal_check import parking, warning
-from worker.steps.document import addressed_otherwise, currency_of, items_of, sums_of
+from worker.steps.document import addressed_otherwise, currency_of, gross_of, items_of, sums_of
 from worker.steps.finalize import SEND_TYPE
 from worker.steps.missing import second_look
 from worker.steps.payments import DRAFT, ZERO, Receivable, compare, recordable
@@ -227,8 +228,7 @@ def _differ(context: StepContext, note: CreditNote, asked: Credit | Problem) -> 
 async def _draft(context: StepContext, credit: Credit, remote: SevInvoice, account: SevdeskAccount) -> CreditNoteDraft:
     """The request. Who, where and when is as on the invoice's document, as sevDesk demands of the dates (official)."""
     content, today = _content(context), context.today
-    town = " ".join(filter(None, (content.get("address_zip"), content.get("address_city"))))
-    lines = filter(None, (content.get("address_name"), content.get("address_street"), town))
+    address = (content.get(f"address_{part}") for part in ("name", "street", "zip", "city", "country"))
     as_invoiced = ("contact_id", "contact_person_id", "tax_rule", "tax_text", "currency", "address_country_id")
     return CreditNoteDraft(
         **{name: content[name] for name in (*as_invoiced, "payment_method_id", "is_e_invoice")},
@@ -240,7 +240,7 @@ async def _draft(context: StepContext, credit: Credit, remote: SevInvoice, accou
         delivery_date=_delivery_date(content, remote),
         delivery_date_until=remote.delivery_date_until,
         positions=tuple(_position(context, place, item) for place, item in enumerate(credit.items)),
-        address="\n".join(lines) or None,
+        address=address_text(*address),
     )
 
 
@@ -295,7 +295,7 @@ def _credited(context: StepContext, note: CreditNote, how: FinalizedHow) -> tupl
     others = [each for each in context.credit_notes if _counts(context, each)]
     before = sum((each.gross for each in others), ZERO)
     refunds = sum((each.refund_due or ZERO for each in others), ZERO)
-    paid, invoiced = money_come(context, remote), predict(_published(context), currency_of(context)).gross
+    paid, invoiced = money_come(context, remote), gross_of(context)
     if remote is not None and remote.pay_date is not None:
         refund = refund_due_of_closed(invoiced - before, paid - refunds, gross)
     else:

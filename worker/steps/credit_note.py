@@ -8,7 +8,7 @@ from functools import partial
 from sevdesk_client.errors import NotFound
 from sevdesk_client.models import CreditNote
 from sevdesk_client.models import Invoice as SevInvoice
-from worker.domain.credit import DELETED, DRAFTED
+from worker.domain.credit import DELETED, DRAFTED, is_marked
 from worker.domain.invoice import CreditNote as CreditRecord
 from worker.domain.money import is_amount
 from worker.domain.outcome import Parked
@@ -95,11 +95,11 @@ def by_hand(context: StepContext, remote: SevInvoice | None, notes: list[CreditN
 
     Those that sevDesk made of it have it as origin; those of our own making, or copies of them, have our marker.
     """
-    known, marker = {note.external_id for note in context.credit_notes}, f"{context.invoice.number}/"
+    known = {note.external_id for note in context.credit_notes}
 
     def is_of_it(note: CreditNote) -> bool:
         made_of_it = remote is not None and note.origin is not None and note.origin.id == remote.id
-        return made_of_it or (note.customer_internal_note or "").startswith(marker)
+        return made_of_it or is_marked(note.customer_internal_note, context.invoice.number)
 
     return sum((note.sum_gross or ZERO for note in notes if is_of_it(note) and note.id not in known), ZERO)
 

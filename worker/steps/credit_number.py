@@ -13,6 +13,7 @@ from worker.domain.invoice import SyncStatus
 from worker.domain.outcome import NotYet, Parked
 from worker.domain.problems import Problem, problem
 from worker.steps.credit_note import finished_with
+from worker.steps.document import currency_of, gross_of
 from worker.steps.payments import CREDIT_NOTE
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Step, StepContext, StepResult
@@ -50,7 +51,7 @@ async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
     if any(note.id != id for note in found):
         return StepResult(stop=Parked(_taken(context, number, id)))
     if differing := [note.sum_gross for note in found if note.sum_gross != gross]:
-        about = {"number": context.invoice.number, "credit_note": number, "currency": context.invoice.currency}
+        about = {"number": context.invoice.number, "credit_note": number, "currency": currency_of(context)}
         return StepResult(stop=Parked(problem("credit_note_sums_differ", found=differing[0], expected=gross, **about)))
     return StepResult()
 
@@ -62,7 +63,7 @@ def _finished(context: StepContext) -> tuple[str, str, Decimal] | None:
         return note.external_id, note.number, note.gross
     if whole is None or whole.kind != CREDIT_NOTE or context.handback.sync_status is not SyncStatus.CANCELLED:
         return None
-    return (whole.external_id, whole.number, context.invoice.gross_amount) if whole.number else None
+    return (whole.external_id, whole.number, gross_of(context)) if whole.number else None
 
 
 def _taken(context: StepContext, number: str | None, id: str) -> Problem:

@@ -14,7 +14,7 @@ from typing import Any
 from sevdesk_client.models import CreditNote, InvoiceDraft, InvoicePosition, PositionDraft
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain.invoice import ContactLink, Item
-from worker.domain.money import Sums
+from worker.domain.money import Sums, predict
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
 from worker.domain.recipients import NoRecipient
@@ -57,6 +57,13 @@ POSITION = {
 def currency_of(context: StepContext) -> str:
     """As the document says, whatever the billing system says now."""
     return str(context.document.content["currency"]) if context.document else context.invoice.currency
+
+
+def gross_of(context: StepContext) -> Decimal:
+    """What the document is over, as sevDesk was to compute it, whatever the billing system says now."""
+    if context.document is None:
+        return context.invoice.gross_amount
+    return predict(items_of(context.document.content), currency_of(context)).gross
 
 
 _FIGURES = {"quantity": "quantity", "unit_price": "price", "tax_rate": "tax_rate"}  # of `Item` and of a sent position

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from worker.domain.dates import delivery_date, delivery_date_until
 from worker.domain.e_invoice import is_leitweg_id
 from worker.domain.emails import addressees
-from worker.domain.eu_vat import vat_id_text
+from worker.domain.eu_vat import GERMANY, vat_id_text
 from worker.domain.invoice import Party
 from worker.domain.mail_texts import INVOICE_SUBJECT, INVOICE_TEXT
 from worker.domain.payloads import SendInvoice
@@ -71,7 +71,12 @@ async def _contact_person(account: SevdeskAccount, configured: str | None) -> st
 
 
 async def _country_id(account: SevdeskAccount, code: str | None) -> str:
-    return await account.country_id(code)  # a call of the object's method, because `preview` overrides it
+    return (await account.country(code)).id
+
+
+async def _country_name(account: SevdeskAccount, code: str | None) -> str | None:
+    """A letter from abroad has the country as its last line, and one within Germany has none."""
+    return None if code == GERMANY else (await account.country(code)).name or code
 
 
 async def _unit_id(account: SevdeskAccount, written: str | None) -> int:
@@ -155,6 +160,7 @@ INVOICE = (
 INVOICE_IDS = (
     Field("contact_person_id", "contact_person_id", "invoice.contactPerson.id", _contact_person),
     Field("address_country_id", "addressee.party.country_code", "invoice.addressCountry.id", _country_id),
+    Field("address_country", "addressee.party.country_code", "invoice.address", _country_name),
     Field("payment_method_id", "invoice.is_e_invoice", "invoice.paymentMethod.id", _payment_method),
 )
 

@@ -228,7 +228,7 @@ def _with_terms(event: Discounted, remote: PaymentState) -> Discounted:
     """Whether it is the Skonto that the document grants; reconcile's documents do not tell, and it records nothing."""
     terms = None
     if isinstance(remote, SevInvoice):
-        terms = skonto(remote.discount, remote.discount_time or 0, remote.invoice_date)
+        terms = skonto(remote.discount, remote.discount_time, remote.invoice_date)
     if terms is None:
         return event
     expected = terms.expected(event.gross)

@@ -23,6 +23,7 @@ from worker.domain.payloads import FetchInvoicePdf
 from worker.domain.problems import problem
 from worker.einvoice.pdf_text import reads_pdfs, shown
 from worker.einvoice.reading import Unreadable, read
+from worker.steps.document import gross_of
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Step, StepContext, StepResult
 
@@ -43,7 +44,7 @@ async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
     """GET getPdf with preventSendBy: a pure read, which may be repeated."""
     document = await account.client.get_pdf(context.external_id)
     number = context.handback.external_invoice_number
-    found = await compared(context, document, number, context.invoice.gross_amount)
+    found = await compared(context, document, number, gross_of(context))
     if found.other is not None:
         return StepResult(stop=found.other)
     if context.made_as_e_invoice and found.xml is not None and await of_other_invoice(context, found.xml):

@@ -7,6 +7,7 @@ from typing import Any
 
 from sevdesk_client.client import SevDeskClient
 from sevdesk_client.errors import NotFound, Refused, TokenRefused, Unavailable
+from sevdesk_client.models import Country
 from worker.domain.units import STOCK, Unit, find_unit
 
 PIECE = STOCK[0]
@@ -51,12 +52,12 @@ class SevdeskAccount:
         users = await self._cached("users", self.client.list_users)
         return next((user.client_id for user in users if user.client_id), None)
 
-    async def country_id(self, code: str | None) -> str:
-        """sevDesk's id for an ISO 3166-1 alpha-2 code."""
+    async def country(self, code: str | None) -> Country:
+        """sevDesk's country with an ISO 3166-1 alpha-2 code."""
         if not code:
             raise NotFound("GET /StaticCountry", "no code of a country")
-        country = await self._cached(f"country:{code}", lambda: self.client.find_country(code))
-        return str(country.id)
+        country: Country = await self._cached(f"country:{code}", lambda: self.client.find_country(code))
+        return country
 
     async def unit(self, written: str | None) -> Unit | None:
         """The account's unit that a position's unit means; piece if it has none, None if it is unknown."""

@@ -97,7 +97,7 @@ class LedgerMail:
     """A row of `sevdesk_mails` about the present document."""
 
     job_id: str
-    addresses: tuple[str, ...] = field(repr=False)  # casefolded; the recipient's, then those of copies
+    addresses: tuple[str, ...] = field(repr=False)  # as `emails.mailbox` has them, the recipient's first
     bounce_job_id: str | None  # that reported its bounce
 
 
