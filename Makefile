@@ -41,11 +41,12 @@ bench: $(READY) ## measure; ARGS="--quick --only B7,B8 --out bench.json"
 soak: $(READY) ## measure on a ledger of years; half an hour, 6 GB of disk
 	PYTHONPATH=tests $(RUN) -m bench --only D1,D2 $(ARGS)
 
-check: $(READY) ## ruff, mypy --strict, import contracts, audit of packages
+check: $(READY) ## ruff, mypy --strict, import contracts, packages
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy --strict worker sevdesk_client
 	.venv/bin/lint-imports
+	$(RUN) .ci/installed.py
 	$(RUN) .ci/audit.py
 
 lock: ## renew both lock files and print what changed (needs uv)

@@ -17,6 +17,18 @@ FROM billing_invoices i
 WHERE accounting_provider = 'sevdesk' AND external_id = ANY (:external_ids::text[])
   AND accounting_sync_status = 'synced';
 
+-- name: given_to_other_provider
+-- Invoices (or the one) that the worker has in sevDesk by its own record, and whose accounting_provider was emptied or
+-- changed in the billing system since: no payment sync, comparison or export sees them any more. What another program
+-- published, by `publish_only`, may be called that program's at any time.
+SELECT i.id AS invoice_id, i.invoice_number AS number, i.external_id, coalesce(i.accounting_provider, '') AS provider
+FROM sevdesk_invoices n JOIN billing_invoices i ON i.id = n.invoice_id AND i.external_id = n.external_id
+CROSS JOIN sevdesk_config c LEFT JOIN deals d ON d.id = i.deal_id
+WHERE i.accounting_provider IS DISTINCT FROM 'sevdesk' AND i.accounting_sync_status IN ('synced', 'cancelled')
+  AND (NOT n.adopted OR sevdesk_publishes_v1(c.publish_only, d.deal_type, i.invoice_number))
+  AND (:invoice_id::uuid IS NULL OR n.invoice_id = :invoice_id::uuid)
+ORDER BY i.invoice_number;
+
 -- name: external_id_of^
 -- external_id is null for an invoice that is not in sevDesk, or only as a draft.
 SELECT CASE WHEN accounting_provider = 'sevdesk' AND accounting_sync_status IN ('synced', 'cancelled')

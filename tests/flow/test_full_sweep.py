@@ -1,12 +1,18 @@
 """The full sweep: what the feed missed, what was deleted, and sweeps of one invoice or of a period."""
 
+import json
 from datetime import date
+from pathlib import Path
 from uuid import UUID
 
+import pytest
 from flow.billing import Billing, parameters
 from flow.books import calls, control, forget_calls, pay, until
+from flow.operators import Operator
+from structlog.testing import capture_logs
 
 from sevdesk_client.sandbox.http.server import Running
+from worker.settings import Settings
 
 
 async def published(billing: Billing, **columns: object) -> UUID:
@@ -75,6 +81,30 @@ async def test_deletion_is_noticed_by_its_sync(billing: Billing, worker: object,
         assert (await billing.do(kind, invoice_id=invoice))["state"] == "done"
         assert ((await billing.row(invoice))["external_id"] == gone) is same
     assert (await billing.row(invoice))["accounting_sync_status"] == "synced"
+
+
+@pytest.mark.parametrize("provider", [None, "", "datev"])
+async def test_lost_provider_is_told(
+    billing: Billing, worker: object, sevdesk: Running, settings: Settings, tmp_path: Path, provider: str | None
+) -> None:
+    """No run sees such an invoice any more, so the sweep and reconcile say so, until it is set back."""
+    invoices = [await published(billing) for _ in range(7)]
+    set_provider = "UPDATE billing_invoices SET accounting_provider = $1 WHERE id = ANY ($2)"
+    await billing.db.execute(set_provider, provider, invoices[:6])
+    await billing.usual_invoice(accounting_provider="datev", accounting_sync_status="synced", external_id="7")
+    await pay(sevdesk, (await billing.row(invoices[0]))["external_id"], "119.00")
+    operator = Operator(settings, tmp_path)
+    with capture_logs() as lines:
+        job = await billing.do("sync_payments", full=True)
+    assert (job["state"], json.loads(job["result"])["unresolved"]) == ("done", 1)
+    [line] = [line for line in lines if line["event"] == "payment_sync.unresolved"]
+    assert line["problem"] == "provider_changed" and line["reason"].startswith("6 invoices") and ", ...:" not in line
+    found = (await operator.json("reconcile", code=3))["findings"]
+    assert {(each["drift"], each["invoice_id"]) for each in found} == {("provider", str(id)) for id in invoices[:6]}
+    await billing.db.execute(set_provider, "sevdesk", invoices)
+    job = await billing.do("sync_payments", full=True)
+    assert json.loads(job["result"])["unresolved"] == 0
+    assert (await billing.row(invoices[0]))["claim_status"] == "paid"
 
 
 async def test_one_customer_is_synced_alone(billing: Billing, worker: object, sevdesk: Running) -> None:

@@ -1,5 +1,6 @@
 """Another program publishes into the same account, each its own invoices."""
 
+import json
 from decimal import Decimal
 from pathlib import Path
 
@@ -66,6 +67,18 @@ async def test_sync_takes_over_what_the_other_published(
     await forget_calls(sevdesk)
     await billing.do("publish_invoice", invoice_id=other)
     assert not [call for call in await calls(sevdesk) if not call.startswith("GET")]
+
+
+async def test_others_provider_is_no_alarm(billing: Billing, shared: None, sevdesk: Running) -> None:
+    """The other program may call what it published its own, after it was taken over."""
+    other, ours = await others(billing), await billing.usual_invoice()
+    await publish_there(billing, sevdesk, other)
+    assert (await billing.do("publish_invoice", invoice_id=ours))["state"] == "done"
+    assert (await billing.do("sync_payments"))["state"] == "done"
+    for invoice, told in ((other, 0), (ours, 1)):
+        await billing.db.execute("UPDATE billing_invoices SET accounting_provider = 'other' WHERE id = $1", invoice)
+        job = await billing.do("sync_payments", full=True)
+        assert json.loads(job["result"])["unresolved"] == told
 
 
 async def test_other_sum_is_no_match(billing: Billing, shared: None, sevdesk: Running) -> None:

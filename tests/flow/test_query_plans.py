@@ -96,6 +96,7 @@ WHOLE_TABLE = {
     "linked_invoices": "a payment sync counts the book when it would take something away from many invoices at once",
     "invoices_to_compare": "reconcile reads the book, page by page",
     "adopted_documents": "reconcile",
+    "given_to_other_provider": "reconcile and the nightly full sweep",
     "takes_over": "only when an admin changes publish_only",
     "odd_numbers": "adopt reads the book",
     "adoptable_invoices": "adopt reads the book, page by page",

@@ -27,7 +27,15 @@ from worker.steps.payments import Receivable
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.unmarked import cancellations_of
 from worker.store import InvoiceChanged, Store
-from worker.store.rows import FinishedRunRow, ReceivableRow, StartedRunRow, UnknownValue, from_row, handback_of
+from worker.store.rows import (
+    FinishedRunRow,
+    OtherProviderRow,
+    ReceivableRow,
+    StartedRunRow,
+    UnknownValue,
+    from_row,
+    handback_of,
+)
 
 log = structlog.get_logger()
 
@@ -38,6 +46,7 @@ OVERLAP = timedelta(minutes=2)
 COUNTS: tuple[Literal["pages", "seen", "changed"], ...] = ("pages", "seen", "changed")  # of a run
 # How often a page is compared if jobs keep changing its invoices in between; each such job takes seconds.
 MAX_COMPARISONS = 5
+MOST_NAMED = 5  # of the invoices that one sentence is about
 
 
 async def sync_payments(context: HandlerContext, job: Job, payload: SyncPayments) -> Outcome:
@@ -97,6 +106,8 @@ class Sync:
         if row is None:
             return Rejected(problem("invoice_not_found", invoice_id=invoice_id))
         if row["external_id"] is None:
+            if (other := await self._other_provider(invoice_id)) is not None:
+                return Rejected(other)
             return Rejected(problem("payment_state_missing", invoice_id=invoice_id))
         self.mass_change = MassChange(
             self.store, self.job, limit=1, counts=False
@@ -216,12 +227,20 @@ class Sync:
                 await self._count_page(run["id"], [], await self._compare_by_id(external_id))
         if (held := await self._too_much(run["id"])) is not None:
             return held
+        if (other := await self._other_provider()) is not None:
+            self._unresolved(other)
         if self.missed:
             next_step = "The feed overlooked changes; report this."
             log.warning("payment_sync.missed_changes", missed=self.missed, next_step=next_step)
         await self.store.query("set_last_sync")
         outcome = await self._finished(run["id"])
         return Done({**outcome.result, "missed": self.missed, "by_id": unseen, "missing": self.missing})
+
+    async def _other_provider(self, invoice_id: UUID | None = None) -> Problem | None:
+        """Invoices of ours that this run does not see, because the billing system calls them another program's."""
+        rows: list[OtherProviderRow] = await self.store.query("given_to_other_provider", invoice_id=invoice_id)
+        numbers = ", ".join(row["number"] for row in rows[:MOST_NAMED]) + (", ..." if len(rows) > MOST_NAMED else "")
+        return problem("provider_changed", invoices=len(rows), numbers=numbers) if rows else None
 
     async def _unseen(self) -> AsyncIterator[str]:
         """External ids of our invoices that no page showed or that are gone since, read in batches to limit memory."""

@@ -32,6 +32,7 @@ class Drift(StrEnum):
     PAID = "paid"
     CONTACT = "contact"
     PDF = "pdf"  # not stored, or changed since
+    PROVIDER = "provider"  # accounting_provider is another one, though the document is the worker's
     CONTENT = "content"  # recipient, dates, header or positions of an adopted document
 
 

@@ -15,6 +15,7 @@ MEANING = {
     Drift.PAID: "Another payment state",
     Drift.CONTACT: "Another contact than the recipient's",
     Drift.PDF: "The PDF is not stored, or was changed since",
+    Drift.PROVIDER: "Published in sevDesk, and called another program's here",
     Drift.CONTENT: "An adopted document no longer says what it said when it was taken over",
 }
 

@@ -17,7 +17,16 @@ from worker.steps.pages import Counted, read_pages
 from worker.steps.payments import CREDIT_NOTE, Receivable
 from worker.store import Store
 from worker.store.connection import LATEST
-from worker.store.rows import AdoptedRow, ClockRow, ComparedRow, LinkedContactRow, UnknownValue, from_row, handback_of
+from worker.store.rows import (
+    AdoptedRow,
+    ClockRow,
+    ComparedRow,
+    LinkedContactRow,
+    OtherProviderRow,
+    UnknownValue,
+    from_row,
+    handback_of,
+)
 
 PAGE = 1000  # rows per SQL statement
 
@@ -75,9 +84,21 @@ async def reconcile(store: Store, client: SevDeskClient) -> Reconciliation:
     ]
     changed, reads = await _changed_since_adopted(store, client, documents)
     credited, more = await compare_credit_notes(store, client)
-    findings, calls = [*unreadable.values(), *findings, *changed, *credited], calls + reads + more
+    others = await _other_provider(store)
+    findings, calls = [*unreadable.values(), *findings, *others, *changed, *credited], calls + reads + more
     certain = tuple(finding for finding in findings if not _just_changed(documents, finding, started_at))
     return Reconciliation(started_at, invoices, len(documents), changing, certain, calls)
+
+
+async def _other_provider(store: Store) -> list[Difference]:
+    """Invoices of ours that are compared no more, as the billing system calls them another program's."""
+    rows: list[OtherProviderRow] = await store.query("given_to_other_provider", invoice_id=None)
+    step = "Set its accounting_provider back to 'sevdesk' in the billing system."
+    return [
+        Difference(Drift.PROVIDER, row["invoice_id"], row["number"], row["external_id"],
+                   f"accounting_provider '{row['provider']}'", f"id {row['external_id']}", step)
+        for row in rows
+    ]  # fmt: skip
 
 
 async def _changed_since_adopted(

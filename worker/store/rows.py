@@ -222,6 +222,15 @@ class ComparedRow(WrittenColumns):
     job_alive: bool
 
 
+class OtherProviderRow(TypedDict):
+    """`given_to_other_provider`: an invoice of ours that the billing system calls another program's, or nobody's."""
+
+    invoice_id: UUID
+    number: str
+    external_id: str
+    provider: str
+
+
 class AdoptedRow(TypedDict):
     """`adopted_documents`: a document that somebody else made, with its content when it was taken over."""
 

@@ -299,6 +299,13 @@ async def sync_of_an_unpublished_invoice(stage: Stage) -> Any:
     return await stage.billing.do("sync_payments", invoice_id=await stage.billing.usual_invoice())
 
 
+@provokes("provider_changed", invoices="1")
+async def published_invoice_of_nobody(stage: Stage) -> Any:
+    invoice = await stage.published()
+    await stage.billing.db.execute("UPDATE billing_invoices SET accounting_provider = NULL")
+    return await stage.billing.do("sync_payments", invoice_id=invoice)
+
+
 @provokes("closed_without_payment")
 async def closed_without_a_reason(stage: Stage) -> Any:
     invoice = await stage.published()
