@@ -135,7 +135,7 @@ async def test_missing_billing_tables_are_named(operator: Operator, empty_url: s
         "answers. "
     )
     await operator.run("migrate", DATABASE_URL=empty_url)
-    makes_them = "sevdesk-worker migrate --billing-reference makes them."
+    makes_them = "make them: sevdesk-worker migrate --billing-reference."
     code, _, problem = await operator.run("status", DATABASE_URL=empty_url)
     assert code == 1 and makes_them in problem and "billing_invoices" in problem
     found = await checks(operator, 1, DATABASE_URL=empty_url)

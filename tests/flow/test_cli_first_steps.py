@@ -37,7 +37,7 @@ async def test_seed_fills_an_empty_database(operator: Operator, services: Servic
     away = {"DATABASE_URL": local.create_database(services, "seeded")}
     try:
         code, said, problem = await operator.run("seed", **away)
-        assert (code, said) == (1, "") and "migrate --billing-reference makes them" in problem
+        assert (code, said) == (1, "") and "make them: sevdesk-worker migrate --billing-reference" in problem
         code, said, _ = await operator.run("migrate", "--billing-reference", **away)
         assert code == 0 and "Created the billing tables contacts, companies," in said
         assert (await operator.json("seed", "--invoices", "40", **away))["invoices"] == 40

@@ -53,7 +53,7 @@ def seed(
     except NotEmptyError as error:
         fail(f"{error}. seed is for a database just made by migrate --billing-reference.")
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
-        fail("The billing tables are not there: sevdesk-worker migrate --billing-reference makes them.")
+        fail("The billing tables are not there; make them: sevdesk-worker migrate --billing-reference.")
     except psycopg.OperationalError:
         fail("Cannot reach Postgres. Check DATABASE_URL.")
     except psycopg.Error as error:

@@ -108,9 +108,9 @@ def status_view(status: Status) -> RenderableType:
 def needs_person(status: Status) -> bool:
     """True if a job is parked or rejected, something is noticed, or nothing goes on until somebody acts.
 
-    That is: sevDesk refuses the token, workers have none, or one of another account; payment syncs do not come; jobs
-    wait and no worker runs, or none that leads; Redis does not answer, where new jobs wait; workers contradict each
-    other; the database was restored.
+    That is: sevDesk refuses the token, workers have none, or one of another account; no worker runs, or
+    none that leads, and jobs wait or payments are to be read; payment syncs do not come; Redis does not answer, where
+    new jobs wait; workers contradict each other; the database was restored.
     """
     redis, account = status["redis"], status["account"]
     unfinished = sum(status["jobs"].values()) + (redis["in_inbox"] or 0)
@@ -118,7 +118,8 @@ def needs_person(status: Status) -> bool:
     refused = health is not None and health.refused_for is not None
     seen = status["jobs"].get("parked") or status["rejected"] or status["notices"] or status["export"]
     wrong = refused or other_account_seen(account) or status["contradictions"] or not redis["reachable"]
-    unled = silent_leader(status["leader"]) or (status["workers"] and not account["token_configured"])
+    # Even with nothing asked for, payments come in, and a worker has had a token.
+    unled = silent_leader(status["leader"]) or bool(status["workers"]) != account["token_configured"]
     late = account["token_configured"] and sync_is_late(account)
     return bool(seen or wrong or unled or late or restored(account) or (unfinished and not status["workers"]))
 

@@ -44,7 +44,7 @@ class RestoreWatch:
             await self._store.query("restore_noticed", mark="{} {}".format(*in_redis))
             here = {**here, "pending": True}
         if here["pending"] and not self.pending:
-            next_step = "Nothing is written until sevdesk-worker recover --since TIME ran, TIME before the backup."
+            next_step = "Nothing is written until this has run: sevdesk-worker recover --since TIME, before the backup."
             log.error("database.restored", reason="Redis knows later writes than the database.", next_step=next_step)
         self.pending = here["pending"]
         if not self.pending and (in_redis is None or in_redis < mark):

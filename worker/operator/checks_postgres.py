@@ -206,8 +206,8 @@ async def _billing(store: Store, billing_schema: str | None) -> list[Check]:
     rows: list[Row] = await store.query("billing_columns", tables=sorted({table for table, _ in expected}))
     columns = {(row["table_name"], row["column_name"]): row for row in rows}
     if not columns and not billing_schema:
-        bad = "The billing system's tables are not in this database. Check DATABASE_URL; for a try, "
-        return [Check("billing tables", "fail", f"{bad}sevdesk-worker migrate --billing-reference makes them.")]
+        bad = "The billing system's tables are not in this database. Check DATABASE_URL; for a try, make them: "
+        return [Check("billing tables", "fail", f"{bad}sevdesk-worker migrate --billing-reference.")]
     if billing_schema or any(row["is_view"] for row in rows):
         rights = {(table, name) for _, table, name in expected_rights()}
         needed = {key: type_ for key, type_ in expected.items() if key in rights}

@@ -73,7 +73,7 @@ def diagnose(situation: Situation) -> Diagnosis:
     if job is not None and job["state"] not in ENDED:
         return answer  # first the job, which may be what was asked for because of the notice
     steps = [next_step_of(row["code"], row["parameters"], row["invoice_number"]) for row in told]
-    first = [] if answer.next_step in (NOTHING, BY_ITSELF) else [answer.next_step]
+    first = [answer.next_step] if answer.needs_person else []  # what may be done has time until the notice is settled
     return replace(answer, next_step=" ".join(dict.fromkeys(first + steps)), needs_person=True)
 
 
@@ -388,4 +388,4 @@ def _of_published(situation: Situation, row: InvoiceHeadRow) -> Diagnosis:
     due = account["next_sync_at"]
     next_sync = f", next in {duration((due - situation.now).total_seconds())}" if due and due > situation.now else ""
     after = f"The payment sync ran {duration(account['sync_age'])} ago and runs every {every} min{next_sync}."
-    return _invoice(row, f"{owed} {after}", BY_ITSELF)
+    return _invoice(row, f"{owed} {after}", _worker_step(situation, BY_ITSELF), person=not situation.workers)

@@ -75,7 +75,7 @@ def restored(account: "AccountRow") -> str | None:
         return None
     return (
         f"this database was restored from a backup, noticed at {account['restored_at']:%Y-%m-%d %H:%M:%S %Z}: no write "
-        "leaves until sevdesk-worker recover --since TIME ran, TIME before the backup was made."
+        "leaves before this has run: sevdesk-worker recover --since TIME, where TIME is before the backup was made."
     )
 
 

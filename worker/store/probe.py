@@ -19,7 +19,7 @@ def what_is_missing(error: Exception) -> str:
     if isinstance(error, asyncpg.UndefinedTableError) and "sevdesk_" not in said:
         return (
             f"The billing system's tables are not in this database ({said}). Check DATABASE_URL; "
-            "for a try, sevdesk-worker migrate --billing-reference makes them."
+            "for a try, make them: sevdesk-worker migrate --billing-reference."
         )
     return f"The database lacks what this command needs ({said}). Run sevdesk-worker migrate, then doctor."
 
