@@ -1,18 +1,7 @@
 -- Restores of this database from a backup: noticed, and recovered from.
 
 -- name: high_water_mark^
--- The database's present mark, raised to its latest intent; `pending`: a restore was noticed, and `recover` has not run.
-WITH latest AS (
-    SELECT coalesce(max(id), 0) AS writes FROM sevdesk_intents
-), raised AS (
-    UPDATE sevdesk_restores r
-    SET database_id = coalesce(r.database_id, gen_random_uuid()), writes = greatest(r.writes, l.writes)
-    FROM latest l WHERE r.database_id IS NULL OR r.writes < l.writes
-    RETURNING r.*
-)
-SELECT database_id, epoch, writes, noticed_at > coalesce(recovered_at, '-infinity') IS TRUE AS pending,
-       clock_timestamp() AS now
-FROM (SELECT * FROM raised UNION ALL SELECT r.* FROM sevdesk_restores r WHERE NOT EXISTS (SELECT FROM raised)) s;
+SELECT database_id, epoch, writes, pending, now FROM sevdesk_high_water_mark_v1();
 
 -- name: database_id$
 SELECT database_id FROM sevdesk_restores;

@@ -101,6 +101,16 @@ async def _nothing_left(pooled: str) -> None:
 
 
 @needs_pgbouncer
+async def test_pgbouncer_sets_no_encoding(database_url: str) -> None:
+    """It would before each statement if a client and Postgres called the same encoding by different names."""
+    async with pgbouncer(database_url, servers=1) as pooled:
+        store = await Store.connect(pooled, size=1)
+        source = await store.pool.fetchval("SELECT source FROM pg_settings WHERE name = 'client_encoding'")
+        await store.close()
+    assert source != "session"
+
+
+@needs_pgbouncer
 async def test_restart_of_pgbouncer_is_survived(
     billing: Billing, database_url: str, run_worker: RunWorker, sevdesk: HoldableSevdesk
 ) -> None:

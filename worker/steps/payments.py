@@ -159,7 +159,9 @@ def compare(receivable: Receivable, remote: PaymentState, cancelled_by: Mapping[
     if is_sent_by_hand(receivable, remote):
         events.append(SentByHand(send_type=remote.send_type or "", send_date=remote.send_date))
     if (payment := _payment(receivable, remote)) is not None:
-        synced = PaymentSynced(status=_claim_after(payment), paid_amount=payment.paid_now, gross_amount=payment.gross)
+        synced = PaymentSynced(
+            status=_claim_after(type(payment)), paid_amount=payment.paid_now, gross_amount=payment.gross
+        )
         events += [payment, synced]
     return tuple(events)
 
@@ -206,22 +208,25 @@ def _payment(receivable: Receivable, remote: PaymentState) -> PaymentEvent | Non
     if kind is None or paid is None:
         return None
     before = receivable.handback
+    paid_now = ZERO if kind in (PaymentReversed, NothingOwed) else paid
+    paid_at = None if kind in (PartiallyPaid, PaymentReversed) else _paid_at(before, remote)
+    if (before.claim_status, before.paid_amount, before.paid_at) == (_claim_after(kind), paid_now, paid_at):
+        return None
     event = kind(
         gross=receivable.gross,
         paid_before=before.paid_amount,
-        paid_now=ZERO if kind in (PaymentReversed, NothingOwed) else paid,
+        paid_now=paid_now,
         sevdesk_status=remote.status,
         paid_on=remote.pay_date,
         claim_before=before.claim_status,
-        paid_at=None if kind in (PartiallyPaid, PaymentReversed) else _paid_at(before, remote),
+        paid_at=paid_at,
     )
     if isinstance(event, Discounted):
         event = _with_terms(event, remote)
     if isinstance(event, Overpaid):
         beside_credits = paid + receivable.credited - receivable.gross - receivable.refund_due
         event = replace(event, excess=max(paid - receivable.gross, beside_credits if receivable.credited else ZERO))
-    known = (before.claim_status, before.paid_amount, before.paid_at)
-    return None if known == (_claim_after(event), event.paid_now, event.paid_at) else event
+    return event
 
 
 def _with_terms(event: Discounted, remote: PaymentState) -> Discounted:
@@ -236,8 +241,8 @@ def _with_terms(event: Discounted, remote: PaymentState) -> Discounted:
     return replace(event, skonto_expected=expected, skonto_until=terms.until, within_terms=within)
 
 
-def _claim_after(event: PaymentEvent) -> ClaimStatus:
-    return TABLE[type(event)].claim[ClaimStatus.OPEN]  # the same from every status
+def _claim_after(event: type[PaymentEvent]) -> ClaimStatus:
+    return TABLE[event].claim[ClaimStatus.OPEN]  # the same from every status
 
 
 def _payment_type(receivable: Receivable, remote: PaymentState) -> type[PaymentEvent] | None:

@@ -32,7 +32,8 @@ async def connect(dsn: str | None = None, **given: Any) -> asyncpg.Connection[An
     Raises `asyncpg` errors, `OSError`, or ValueError for a wrong URL.
     """
     address = read_postgres_url(dsn or "")
-    given["server_settings"] = {**address.server_settings, **given["server_settings"]}
+    # asyncpg's own word for it is not the one that Postgres answers, so PgBouncer would SET it before each statement.
+    given["server_settings"] = {**address.server_settings, **given["server_settings"], "client_encoding": "UTF8"}
     given = {"timeout": CONNECT_SECONDS * max(len(address.hosts), 1), **address.for_asyncpg(), **given}
     connection: asyncpg.Connection[Any] = await asyncpg.connect(**given)
     _keep_alive(connection, address)
