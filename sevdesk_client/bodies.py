@@ -73,15 +73,10 @@ def contact_address(draft: AddressDraft, contact_id: str | None = None) -> Body:
     return _fields(draft) | ({"contact": ref("Contact", contact_id)} if contact_id is not None else {})
 
 
-def communication_way(contact_id: str, value: str, type: str, key_id: int, main: bool) -> Body:
+def communication_way(contact_id: str, email: str) -> Body:
     """POST /CommunicationWay. Without the required `key` sevDesk answers 500 (one report)."""
-    return {
-        "contact": ref("Contact", contact_id),
-        "type": type,
-        "value": value,
-        "key": ref("CommunicationWayKey", key_id),
-        "main": "1" if main else "0",
-    }
+    key = ref("CommunicationWayKey", 8)  # invoicing (official)
+    return {"contact": ref("Contact", contact_id), "type": "EMAIL", "value": email, "key": key, "main": "1"}
 
 
 def mail(draft: MailDraft) -> Body:

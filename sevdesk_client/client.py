@@ -129,20 +129,18 @@ class SevDeskClient(CreditNoteCalls):
         request = Request("PUT", "/ContactAddress/{id}", address_id, body=bodies.contact_address(draft))
         return await self._call(request, readers.same(models.ContactAddress, address_id))
 
-    async def list_communication_ways(self, contact_id: str, type: str = "EMAIL") -> list[models.CommunicationWay]:
-        """The contact's ways of this type, oldest first. Raises FilterIgnored when other contacts' ways fill the page.
+    async def list_communication_ways(self, contact_id: str) -> list[models.CommunicationWay]:
+        """The contact's e-mail addresses, oldest first. Raises FilterIgnored when other contacts' ways fill the page.
 
         The type is filtered here: for contact, type and main together some accounts found nothing (one report).
         """
         request = Request("GET", "/CommunicationWay", params={**bodies.of_contact(contact_id), "limit": MAX_PAGE})
         ways = await self._find(request, models.CommunicationWay, lambda it: it.contact_id == contact_id, page=MAX_PAGE)
-        return [way for way in ways if way.type == type]
+        return [way for way in ways if way.type == "EMAIL"]
 
-    async def create_communication_way(
-        self, contact_id: str, value: str, type: str = "EMAIL", key_id: int = 8, main: bool = True
-    ) -> models.CommunicationWay:
-        """Add one; `key_id` 8 is invoicing, 2 is work (official). Raises NotFound for an unknown contact."""
-        body = bodies.communication_way(contact_id, value, type, key_id, main)
+    async def create_communication_way(self, contact_id: str, email: str) -> models.CommunicationWay:
+        """Add an e-mail address for invoices, the main one. Raises NotFound for an unknown contact."""
+        body = bodies.communication_way(contact_id, email)
         return await self._call(Request("POST", "/CommunicationWay", body=body), readers.one(models.CommunicationWay))
 
     async def update_communication_way(self, id: str, value: str) -> models.CommunicationWay:

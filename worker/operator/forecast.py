@@ -86,15 +86,15 @@ class ForecastClient:
     async def update_contact_address(self, address_id: str, draft: models.AddressDraft) -> models.ContactAddress:
         return models.ContactAddress(id=address_id)
 
-    async def list_communication_ways(self, contact_id: str, type: str = "EMAIL") -> list[models.CommunicationWay]:
+    async def list_communication_ways(self, contact_id: str) -> list[models.CommunicationWay]:
         if self.real:
-            return await self.real.list_communication_ways(contact_id, type) if contact_id != UNKNOWN else []
+            return await self.real.list_communication_ways(contact_id) if contact_id != UNKNOWN else []
         written = self.context.contact.email_id
-        return [models.CommunicationWay(id=written, type=type, value="")] if written else []
+        return [models.CommunicationWay(id=written, type="EMAIL", value="")] if written else []
 
-    async def create_communication_way(self, contact_id: str, value: str, **about: Any) -> models.CommunicationWay:
+    async def create_communication_way(self, contact_id: str, email: str) -> models.CommunicationWay:
         await self._contact_exists(contact_id)
-        return models.CommunicationWay(id=UNKNOWN, type="EMAIL", value=value)
+        return models.CommunicationWay(id=UNKNOWN, type="EMAIL", value=email)
 
     async def update_communication_way(self, id: str, value: str) -> models.CommunicationWay:
         return models.CommunicationWay(id=id, type="EMAIL", value=value)

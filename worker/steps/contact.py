@@ -28,7 +28,6 @@ from worker.steps.step import (
 )
 
 INVOICE_ADDRESS = 47  # ContactAddress category; measured by two
-INVOICING_KEY = 8  # CommunicationWayKey "invoicing"; official
 UNWRITTEN = ""  # the digest of a contact that we did not write: it equals no other, so the next look updates it
 
 
@@ -120,7 +119,7 @@ async def look_email(context: StepContext, account: SevdeskAccount) -> LookResul
     """
     email, link = field_map.CONTACT_EMAIL.value(context), context.contact
     assert email
-    ways = await account.client.list_communication_ways(link.contact_id, type="EMAIL")
+    ways = await account.client.list_communication_ways(link.contact_id)
     same = next((way for way in ways if way.value == email), None)
     if same is not None:
         return StepResult((_email_written(context, same.id),))
@@ -132,9 +131,7 @@ async def look_email(context: StepContext, account: SevdeskAccount) -> LookResul
 async def leap_email(intent: Intent, account: SevdeskAccount) -> StepResult:
     """POST or PUT CommunicationWay."""
     if intent.action == "create_communication_way":
-        way = await account.client.create_communication_way(
-            intent.context.contact.contact_id, intent.request, type="EMAIL", key_id=INVOICING_KEY, main=True
-        )
+        way = await account.client.create_communication_way(intent.context.contact.contact_id, intent.request)
     else:
         way = await account.client.update_communication_way(*intent.request)
     return StepResult((_email_written(intent.context, way.id),))
