@@ -89,7 +89,7 @@ class Export:
         try:
             return await self._start(job, row)
         finally:
-            await asyncio.shield(self.locks.release(SUBJECT))
+            await self.locks.release(SUBJECT)
 
     async def _start(self, job: Job, row: ExportRow) -> Outcome:
         """Record the intent, then send the order."""

@@ -227,7 +227,7 @@ class Runner:
             context = context.but(link=link, open_intent=await self._open_intent_of(subject))
             return context if step.already_done(context) else await self._look_and_leap(job, context, step, account)
         finally:
-            await asyncio.shield(self.locks.release(subject))
+            await self.locks.release(subject)
 
     async def _look_and_leap(self, job: Job, context: StepContext, step: Step, account: SevdeskAccount) -> StepContext:
         for _ in range(MAX_LOOKS):

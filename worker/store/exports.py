@@ -8,7 +8,7 @@ from uuid import UUID
 
 from worker.store.connection import QUERIES, run_statement
 from worker.store.pool import Store
-from worker.store.pooler import ISOLATION
+from worker.store.pooler import in_transaction
 
 # Rows in memory at a time; those of documents have their positions.
 _PAGE = 500
@@ -20,7 +20,7 @@ async def rows_of_period(store: Store, statement: str, **values: Any) -> AsyncIt
     """Rows of `documents_of_period` or `payments_of_period`, read through a cursor: a year of a large book is no answer
     to hold in memory."""
     given = [values[name] for name in QUERIES.driver_adapter.var_sorted[statement]]
-    async with store.pool.acquire() as connection, connection.transaction(isolation=ISOLATION):
+    async with in_transaction(store.pool) as connection:
         read = 0
         async for row in connection.cursor(getattr(QUERIES, statement).sql, *given, prefetch=_PAGE):
             yield row
@@ -36,7 +36,7 @@ async def finish_export(
     All in one transaction. False, and nothing is stored, if the export has its result already. Raises `ValueError`, and
     stores nothing, if the archive's parts do not have that SHA-256; else what `Store` raises.
     """
-    async with store.pool.acquire() as connection, connection.transaction(isolation=ISOLATION):
+    async with in_transaction(store.pool) as connection:
         if not await run_statement(
             connection, "export_finished", export_id=export_id, archive_sha256=archive_sha256, **columns
         ):

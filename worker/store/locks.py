@@ -3,10 +3,11 @@
 from __future__ import annotations  # asyncpg's classes are generic in its stubs only
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import wraps
 from time import monotonic
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import asyncpg
 
@@ -22,6 +23,23 @@ from worker.store.rows import from_row, incoming_columns
 
 class NumberClaimed(Exception):
     """Another credit note is being finished with this number, or was."""
+
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+def _to_its_end(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """A caller that is cancelled leaves the method running, for an interrupted statement would end the session.
+
+    What it locks then stays locked, which does no harm: jobs are cancelled when the worker stops or lost its locks.
+    """
+
+    @wraps(method)
+    async def shielded(*args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.shield(method(*args, **kwargs))
+
+    return shielded
 
 
 LEADER = "leader"  # the subject that the leader holds
@@ -135,14 +153,9 @@ class LockSession:
                 connection.terminate()
                 raise
 
+    @_to_its_end
     async def lead(self) -> bool:
-        """Become the leader, unless another process is; True while this one is. Notices a dead connection, too.
-
-        Cancelling this does not end the session.
-        """
-        return await asyncio.shield(self._lead())
-
-    async def _lead(self) -> bool:
+        """Become the leader, unless another process is; True while this one is. Notices a dead connection, too."""
         async with self._session() as connection:
             if LEADER not in self.held and await run_statement(connection, "lock_subject", subject=LEADER):
                 self.held.add(LEADER)
@@ -150,6 +163,7 @@ class LockSession:
                 await connection.fetchval("SELECT 1")
             return LEADER in self.held
 
+    @_to_its_end
     async def register(self, version: str, settings: Mapping[str, str]) -> None:
         """Put this worker on record as living until the session ends."""
         async with self._session() as connection:
@@ -212,6 +226,7 @@ class LockSession:
             await self._until_freed(subject, left)
         return True
 
+    @_to_its_end
     async def _hold(self, subject: str) -> bool:
         async with self._session() as connection:
             if subject in self.held or not await run_statement(connection, "lock_subject", subject=subject):
@@ -227,6 +242,7 @@ class LockSession:
             async with asyncio.timeout(seconds), self._freed:
                 await self._freed.wait_for(lambda: subject not in self.held)
 
+    @_to_its_end
     async def release(self, subject: str) -> None:
         """Free a subject. Does nothing if it is not held or the session is gone."""
         if self.alive and subject in self.held:
@@ -237,6 +253,7 @@ class LockSession:
         async with self._freed:
             self._freed.notify_all()
 
+    @_to_its_end
     async def open_intent(self, *, subject: str, job_id: str, step: str, action: str, summary: Mapping[str, Any],
                           request_sha256: str, quarantine: float, earlier: int | None,
                           found: str = "found_not_done",

@@ -15,7 +15,7 @@ from worker.domain.ledger import AttemptEnd, Change, IncomingJob, Job, JobRef
 from worker.domain.problems import CATALOGUE
 from worker.store.connection import run_statement
 from worker.store.notifications import Notifications
-from worker.store.pooler import ISOLATION, open_pool
+from worker.store.pooler import in_transaction, open_pool
 from worker.store.rows import OpenIntentRow, Row, from_row, incoming_columns
 from worker.store.side_tables import SIDE_TABLE_EVENTS, dismiss, document_rows, notice_rows, write_side_tables
 
@@ -104,7 +104,7 @@ class Store:
         `answer` (`done` or `not-done`): what a person found out about the write the job asks about; `confirmed`: its
         problem is to be disregarded. Raises `NoOpenQuestion`, and the job stays parked, if it asks no such thing.
         """
-        async with self.pool.acquire() as connection, connection.transaction(isolation=ISOLATION):
+        async with in_transaction(self.pool) as connection:
             statement = "confirm_problem" if answer == CONFIRMED else "answer_intent"
             given = {"job_id": job_id, "answer": answer, "confirmable": CONFIRMABLE}
             answered = answer and await run_statement(connection, statement, **given)
@@ -115,7 +115,7 @@ class Store:
 
     async def dismiss(self, job_id: str, *, by: str, reason: str) -> tuple[bool, str | None]:
         """`side_tables.dismiss` in a transaction of its own."""
-        async with self.pool.acquire() as connection, connection.transaction(isolation=ISOLATION):
+        async with in_transaction(self.pool) as connection:
             return await dismiss(connection, job_id, by=by, reason=reason)
 
     async def open_intent_of(self, subject: str) -> OpenIntentRow | None:
@@ -182,7 +182,7 @@ class Store:
             return set()
         if not side and ending is None:
             return await _record_changes(self.pool, job, changes, step, intent, all_or_nothing)  # nor does this
-        async with self.pool.acquire() as connection, connection.transaction(isolation=ISOLATION):
+        async with in_transaction(self.pool) as connection:
             recorded = await _record_changes(connection, job, changes, step, intent, all_or_nothing)
             for invoice_id, event in side:
                 if invoice_id in recorded:

@@ -7,6 +7,9 @@ does runs on the lock session, which must be direct. NOTIFY belongs to a transac
 
 from __future__ import annotations  # asyncpg's classes are generic in its stubs only
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -18,6 +21,22 @@ from worker.store.probe import probe_locks
 
 # The pool's transactions say it themselves, because through a pooler no session setting does.
 ISOLATION: Final = "read_committed"
+
+
+@asynccontextmanager
+async def in_transaction(pool: asyncpg.Pool[Any]) -> AsyncIterator[Any]:
+    """A connection in a transaction, which any error rolls back.
+
+    A statement that is cancelled closes the connection; asyncpg would raise that instead of the CancelledError.
+    """
+    async with pool.acquire() as connection:
+        try:
+            async with connection.transaction(isolation=ISOLATION):
+                yield connection
+        except asyncpg.InterfaceError as error:
+            if isinstance(error.__context__, asyncio.CancelledError):
+                raise error.__context__ from None
+            raise
 
 
 class PooledLocks(Exception):
