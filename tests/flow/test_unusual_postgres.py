@@ -19,7 +19,7 @@ from worker.domain.postgres_url import read_postgres_url
 from worker.local.server import Postgres
 from worker.local.services import Services
 from worker.settings import Settings
-from worker.store.migrate import migrate
+from worker.store.migrate import billing_tables, migrate
 
 # Defaults that an administrator may have set -> for the database; each by itself, and all of them together.
 DEFAULTS = {
@@ -92,6 +92,20 @@ async def test_tables_are_made_once(billing: Billing, operator: Operator, databa
     code, _, said = await operator.run("migrate")
     assert code == 1 and "are in the schema public, which is not on the search_path" in said
     assert not await billing.db.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'elsewhere'")
+
+
+async def test_billing_tables_may_lie_elsewhere(billing: Billing, run_worker: RunWorker, database_url: str) -> None:
+    """They have a schema of their own, first in the search path; the worker's come into `public`."""
+    await billing.db.execute("CREATE SCHEMA shop")
+    for table in billing_tables():
+        await billing.db.execute(f"ALTER TABLE {table} SET SCHEMA shop")
+    await billing.db.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    await billing.db.execute(f"ALTER DATABASE {database_url.rpartition('/')[2]} SET search_path = shop, public")
+    await billing.db.expire_connections()
+    await asyncio.to_thread(migrate, database_url)
+    await billing.db.execute("UPDATE sevdesk_config SET template_eb_ar = '57986aee6bd2d53306068da1'")
+    await billing.request("update_config", auto_transfer_invoices=False)  # by a function with its owner's rights
+    await works(billing, run_worker, database_url)
 
 
 OPTIONS = [

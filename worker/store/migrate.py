@@ -32,11 +32,10 @@ HOLDER = """SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND
 # Postgres asks this often whether the client of a running statement still lives, so that a killed migrate ends soon.
 CLIENT_CHECK = "2s"
 SET_ALL = "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS wanted (name, value)"
-SCHEMAS = """SELECT relnamespace::regnamespace::text, pg_table_is_visible(oid) FROM pg_class
-WHERE relname = %s AND relkind IN ('r', 'p')"""
 WITHOUT = """SELECT set_config('search_path', string_agg(quote_ident(name), ', '), false)
 FROM unnest(current_schemas(false)) AS name WHERE name <> %s"""
-PUT_FIRST = "SELECT set_config('search_path', %s || ', ' || current_setting('search_path'), false)"
+PUT_PUBLIC_FIRST = """SELECT set_config('search_path', 'public, ' || current_setting('search_path'), false)
+WHERE 'public' = ANY (current_schemas(false))"""
 LOG = """CREATE TABLE IF NOT EXISTS sevdesk_migrations (
     migration_id text PRIMARY KEY,
     applied_at   timestamptz NOT NULL DEFAULT clock_timestamp()
@@ -118,20 +117,12 @@ def _refuse_pooler(connection: Connection) -> None:
 
 
 def _choose_schema(connection: Connection) -> None:
-    """New tables go where the worker's are or, before the first, beside the billing tables.
-
-    The search path alone would make a second set of them if another schema had come to stand first.
-    """
-    for table in ("sevdesk_migrations", "billing_invoices"):
-        found: list[tuple[str, bool]] = connection.execute(SCHEMAS, (table,)).fetchall()
-        if visible := [schema for schema, on_path in found if on_path]:
-            connection.execute(PUT_FIRST, (visible[0],))
-            return
-        if found and table == "sevdesk_migrations":
-            raise NotMigrated(
-                f"The worker's tables are in the schema {found[0][0]}, which is not on the search_path of this role. "
-                "Put it there (ALTER ROLE ... SET search_path), or name a role that has it."
-            )
+    """The worker's tables are in `public`: `sql/roles.sql` and functions with their owner's rights look only there."""
+    if connection.execute(PUT_PUBLIC_FIRST).fetchone() is None:
+        raise NotMigrated(
+            "The worker's tables are in the schema public, which is not on the search_path of this role. "
+            "Put it there (ALTER ROLE ... SET search_path), or name a role that has it."
+        )
 
 
 def _take_turn(connection: Connection) -> None:
