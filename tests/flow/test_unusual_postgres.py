@@ -19,6 +19,7 @@ from worker.domain.postgres_url import read_postgres_url
 from worker.local.server import Postgres
 from worker.local.services import Services
 from worker.settings import Settings
+from worker.store.listener import listen_to_events
 from worker.store.migrate import billing_tables, migrate
 
 # Defaults that an administrator may have set -> for the database; each by itself, and all of them together.
@@ -51,8 +52,12 @@ def elsewhere(url: str, place: str, query: str = "") -> str:
 
 
 async def works(billing: Billing, run_worker: RunWorker, url: str) -> None:
-    """A job and a payment sync are done, and migrate finds nothing to do."""
+    """A job and a payment sync are done, migrate finds nothing to do, and `follow` hears."""
     assert await asyncio.to_thread(migrate, url) == []
+    async with listen_to_events(url) as told:
+        await asyncio.sleep(0.3)  # longer than a session of DEFAULTS may be idle
+        await billing.db.execute("""SELECT pg_notify('sevdesk_events', '{"kind": "adopt"}')""")
+        assert (await anext(told))["kind"] == "adopt"
     async with run_worker(database_url=url):
         published = await billing.do("publish_invoice", invoice_id=await billing.usual_invoice())
         synced = await billing.do("sync_payments")

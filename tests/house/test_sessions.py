@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SESSION = re.compile(r"pg_(?:try_)?advisory_(?:un)?lock|\bset_config\(|\A\s*(?:SET|LISTEN|UNLISTEN|PREPARE|DECLARE)\b")
 FUNCTION = re.compile(r"CREATE FUNCTION (\w+).*?\$function\$(.*?)\$function\$", re.S)
 # connection.py sets the search path of new connections that do not go through a pooler.
-MAY = ("worker/store/locks.py", "worker/store/probe.py", "worker/store/connection.py")
+MAY = tuple(f"worker/store/{name}.py" for name in ("locks", "probe", "listener", "connection"))
 
 
 def test_session_statements_stay_direct() -> None:

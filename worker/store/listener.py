@@ -1,7 +1,5 @@
 """Listens on the channel `sevdesk_events`, on a connection of its own."""
 
-from __future__ import annotations  # asyncpg's classes are generic in its stubs only
-
 import asyncio
 import json
 from collections.abc import AsyncIterator
@@ -9,8 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-import asyncpg
-
+from worker.store.address import connect
 from worker.store.connection import COMMAND_TIMEOUT, run_statement
 from worker.store.notifications import EVENTS_CHANNEL
 
@@ -25,7 +22,7 @@ async def listen_to_events(url: str) -> AsyncIterator[AsyncIterator[dict[str, An
     Ends by raising one of `CONNECTION_LOST` when the connection is lost.
     """
     received: asyncio.Queue[str] = asyncio.Queue()
-    connection: asyncpg.Connection[Any] = await asyncpg.connect(
+    connection = await connect(
         url, server_settings={"application_name": "sevdesk-worker cli"}, command_timeout=COMMAND_TIMEOUT
     )
 
@@ -45,6 +42,7 @@ async def listen_to_events(url: str) -> AsyncIterator[AsyncIterator[dict[str, An
                 yield {"at": datetime.now(UTC), **told}
 
     try:
+        await run_statement(connection, "set_session_setting", name="idle_session_timeout", value="0")
         await connection.add_listener(EVENTS_CHANNEL, lambda *arguments: received.put_nowait(str(arguments[-1])))
         yield stream()
     finally:
