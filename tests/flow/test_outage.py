@@ -3,7 +3,9 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
+import asyncpg
 import pytest
 from flow.billing import Billing
 from flow.books import control, state
@@ -13,6 +15,7 @@ from structlog.testing import capture_logs
 
 from sevdesk_client.sandbox.http.server import Running
 from worker.local.services import Services
+from worker.store.notifications import Notifications
 
 JOBS = 20
 UNEXPECTED = {"maintenance.unexpected_error", "inbox.unexpected_error"}
@@ -128,3 +131,21 @@ async def test_refusing_database_is_outlived(billing: Billing, worker: object, l
     events = logged()
     assert events["postgres.no_room"] == 1
     assert not {"job.crashed", "job.unexpected_error", "queue.claim_failed", *UNEXPECTED} & set(events)
+
+
+async def test_away_postgres_is_left_alone() -> None:
+    """Whoever has something to tell asks once a second whether it is back; sixty workers would else be in its way."""
+    tries = 0
+
+    async def refuse(*_: object, **__: object) -> None:
+        nonlocal tries
+        tries += 1
+        raise ConnectionRefusedError
+
+    async with asyncpg.create_pool("postgresql://", min_size=0, max_size=1, connect=refuse) as pool:
+        notifications = Notifications(pool)
+        notifications.request()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1.5):
+                await notifications.run()
+    assert tries == 2

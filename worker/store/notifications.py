@@ -17,8 +17,8 @@ log = structlog.get_logger()
 
 EVENTS_CHANNEL = "sevdesk_events"  # what became of a job or an invoice
 REQUESTS_CHANNEL = "sevdesk_requests"  # jobs have become ready
-# Between two commits with notifications.
-BATCH_SECONDS = 0.1
+# Between two commits with notifications, and between two tries while Postgres is away.
+BATCH_SECONDS, AWAY_SECONDS = 0.1, 1.0
 # Kept while Postgres is away; the oldest go first. Notifications are hints, the ledger has everything.
 MAX_KEPT = 10_000
 # How long a stopping worker waits for Postgres.
@@ -51,8 +51,7 @@ class Notifications:
         while True:
             await self._new.wait()
             self._new.clear()
-            await self.flush()
-            await asyncio.sleep(BATCH_SECONDS)
+            await asyncio.sleep(BATCH_SECONDS if await self.flush() else AWAY_SECONDS)
 
     async def close(self) -> None:
         """Tell all workers of the jobs that were handed back, and what is left; takes CLOSE_SECONDS at most."""
@@ -61,11 +60,11 @@ class Notifications:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self.flush()
 
-    async def flush(self) -> None:
-        """Send what is there; while Postgres is away it stays. What Postgres refuses is dropped: it is a hint only."""
+    async def flush(self) -> bool:
+        """Send what is there; what Postgres refuses is dropped, as a hint. False, and it stays, while it is away."""
         batch = list(self._kept)
         if not batch:
-            return
+            return True
         try:
             await run_statement(
                 self._pool,
@@ -75,7 +74,7 @@ class Notifications:
             )
         except (*CONNECTION_LOST, *REFUSED):
             self._new.set()
-            return
+            return False
         except asyncpg.PostgresError as error:
             if not self._refused:
                 log.warning(
@@ -88,3 +87,4 @@ class Notifications:
             self._refused = False
         for _ in range(min(len(batch), len(self._kept))):
             self._kept.popleft()
+        return True

@@ -5,13 +5,14 @@ from __future__ import annotations  # asyncpg's classes are generic in its stubs
 import json
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
+from worker.store.connection import CONNECTION_LOST
 from worker.store.pool import Store
 from worker.store.pooler import ISOLATION
 from worker.store.sql_files import sql_dir
@@ -132,7 +133,7 @@ async def trial(store: Store) -> AsyncIterator[ViewTrial]:
             await connection.execute(LOCK_WAIT)
             yield ViewTrial(connection)
         finally:
-            if not connection.is_closed():
+            with suppress(*CONNECTION_LOST):
                 await transaction.rollback()
 
 
