@@ -6,15 +6,18 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
+import asyncpg
 import pytest
 from flow.billing import Billing
 from flow.books import control, forget_calls, state, until
-from flow.conftest import RunWorker
+from flow.conftest import RunWorker, no_reset
 from flow.processes import worker_process
 from flow.waiting import asked
 
 from sevdesk_client.sandbox.http.server import Running
 from worker.settings import Settings
+from worker.store.connection import run_statement
+from worker.store.pooler import in_transaction
 
 PER_ROUND = 3
 WRITE_MS = 60  # sevDesk's part of a write: a publication has three, so that the signal comes in the middle of one
@@ -146,3 +149,24 @@ async def test_statement_without_grace_is_left_alone(table: str, billing: Billin
         await asyncio.sleep(0.3)
     job = await billing.job(job_id)
     assert (job["state"], job["problem"]) == ("queued", "handed_back")
+
+
+async def test_transaction_may_be_cancelled_anywhere(database_url: str) -> None:
+    """The cancellation arrives, the connection goes back without an open transaction, and asyncpg complains of none."""
+    said: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context["message"]))
+
+    async def transact(pool: asyncpg.Pool) -> None:
+        async with in_transaction(pool) as connection:
+            await run_statement(connection, "backend_pid")
+
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=1, reset=no_reset) as pool:
+        for moment in range(200):
+            task = asyncio.create_task(transact(pool))
+            await asyncio.sleep(moment / 100_000)
+            task.cancel()
+            [ended] = await asyncio.gather(task, return_exceptions=True)
+            assert ended is None or isinstance(ended, asyncio.CancelledError)
+            async with pool.acquire() as connection:
+                assert not connection.is_in_transaction()
+    assert said == []

@@ -1,4 +1,4 @@
-"""What one answer may take of memory, whatever is in it: 64 MB."""
+"""What one answer may take of memory, whatever is in it: 64 MB. And what the inbox takes for a page of large jobs."""
 
 import base64
 import gzip
@@ -6,8 +6,12 @@ import json
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
+from flow.billing import Billing
+from flow.books import until
+from flow.conftest import RunWorker
 
 from sevdesk_client import errors, readers, wire
 from sevdesk_client.models import Invoice
@@ -63,3 +67,17 @@ def test_largest_pdf_takes_bounded_memory(raw: bool) -> None:
     content = b"%PDF" + bytes(wire.MAX_PDF_BYTES - 4)
     body = content if raw else json.dumps({"objects": {"content": base64.b64encode(content).decode()}}).encode()
     assert peak(PDF, body, readers.document) < 64
+
+
+async def test_page_of_jobs_takes_bounded_memory(billing: Billing, run_worker: RunWorker) -> None:
+    """A thousand of the largest payloads lie in Redis."""
+    for number in range(1000):
+        await billing.enqueue("send_invoice", invoice_id=UUID(int=number), text="ü" * 32_000, score=4e12)
+    tracemalloc.start()
+    try:
+        async with run_worker():
+            await until(lambda: billing.db.fetchval("SELECT count(*) = 1000 FROM sevdesk_jobs"))
+    finally:
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert most < 256 * 2**20

@@ -33,8 +33,9 @@ log = structlog.get_logger()
 
 # Poll interval where no PUBLISH wakes the loop. It costs one round trip.
 POLL_SECONDS = 0.5
-# Entries taken in by one statement.
-PAGE = 1000
+# Entries taken in by one statement, and names of the abort set at a time. A page of the largest payloads takes some
+# 200 MB of memory; larger ones are no faster (measured).
+PAGE, ABORTS = 250, 1000
 # Whoever holds this key takes a page in; the others leave it to them. It only saves work, so it may expire at any time.
 TURN_KEY, TURN_MS, STALE_TURNS = "arq:inbox-turn", 2000, 5
 # What takes a job back where its producer would have to sign it.
@@ -111,7 +112,7 @@ class InboxWorker(Worker):
     async def _poll(self) -> bool:
         """Take one page in. True if there may be another."""
         async with self.pool.pipeline(transaction=False) as pipe:
-            pipe.zrange(abort_jobs_ss, 0, PAGE - 1)  # first: what it names is among the waiting, or was taken in
+            pipe.zrange(abort_jobs_ss, 0, ABORTS - 1)  # first: what it names is among the waiting, or was taken in
             pipe.zrange(default_queue_name, 0, PAGE - 1, withscores=True)
             aborted, waiting = await pipe.execute(raise_on_error=False)
         if isinstance(waiting, RedisError):

@@ -7,8 +7,9 @@ does runs on the lock session, which must be direct. NOTIFY belongs to a transac
 
 from __future__ import annotations  # asyncpg's classes are generic in its stubs only
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -26,18 +27,16 @@ ISOLATION: Final = "read_committed"
 async def in_transaction(pool: asyncpg.Pool[Any]) -> AsyncIterator[Any]:
     """A connection in a transaction, which any error rolls back.
 
-    asyncpg's own block puts an error about the closed connection in the place of the CancelledError that closed it.
+    A statement that is cancelled closes the connection; asyncpg would raise that instead of the CancelledError.
     """
     async with pool.acquire() as connection:
-        transaction = connection.transaction(isolation=ISOLATION)
-        await transaction.start()
         try:
-            yield connection
-        except BaseException:
-            with suppress(*CONNECTION_LOST):
-                await transaction.rollback()
+            async with connection.transaction(isolation=ISOLATION):
+                yield connection
+        except asyncpg.InterfaceError as error:
+            if isinstance(error.__context__, asyncio.CancelledError):
+                raise error.__context__ from None
             raise
-        await transaction.commit()
 
 
 class PooledLocks(Exception):
