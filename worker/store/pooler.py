@@ -16,7 +16,7 @@ from typing import Any, Final
 import asyncpg
 
 from worker.store.address import connect
-from worker.store.connection import COMMAND_TIMEOUT, CONNECTION_LOST, SESSION, prepare, run_statement
+from worker.store.connection import COMMAND_TIMEOUT, SESSION, prepare, run_statement
 from worker.store.probe import probe_locks
 
 # The pool's transactions say it themselves, because through a pooler no session setting does.
