@@ -12,6 +12,7 @@ import re
 import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -33,6 +34,8 @@ PORTAL = re.compile("__asyncpg_portal_[0-9a-f]+__")
 STATEMENTS = {
     getattr(QUERIES, name).sql.strip(): name for name in QUERIES.available_queries if not name.endswith("_cursor")
 }
+# The task that a task was started by, and inherits.
+CALLER: ContextVar[str] = ContextVar("caller")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +81,14 @@ class Points:
 
 
 def _task() -> str:
-    """Which of the worker's tasks we are in, by the coroutine it was made of."""
+    """Which of the worker's tasks we are in, by the coroutine it was made of. The lock session's are their callers'."""
     task = asyncio.current_task()
     assert task is not None
-    return str(getattr(task.get_coro(), "__qualname__", "?"))
+    name = str(getattr(task.get_coro(), "__qualname__", "?"))
+    if name.startswith("LockSession."):
+        return CALLER.get(name)
+    CALLER.set(name)
+    return name
 
 
 def watch(points: Points) -> None:

@@ -94,7 +94,7 @@ async def _publish(place: Lane) -> None:
     assert row is not None and row["state"] == "done"
 
 
-BESIDE_THE_JOBS = ("Leadership.", "LockSession._lead", "Notifications.", "run_every")
+BESIDE_THE_JOBS = ("Leadership.", "Notifications.", "run_every")
 
 
 def _of_the_job(task: str, operation: str) -> bool:
