@@ -98,6 +98,10 @@ BEGIN
                WHERE schemaname = 'public' AND sequencename LIKE 'sevdesk\_%\_rank' LOOP
         EXECUTE format('GRANT SELECT, UPDATE ON SEQUENCE %s TO sevdesk_worker', own);
     END LOOP;
+    FOR own IN SELECT format('%I.%I', schemaname, sequencename) FROM pg_sequences  -- `doctor` compares them with the rows
+               WHERE schemaname = 'public' AND sequencename ~ '^sevdesk_.*_(id|seq)_seq$' LOOP
+        EXECUTE format('GRANT SELECT ON SEQUENCE %s TO sevdesk_worker', own);
+    END LOOP;
     FOR own IN SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
                WHERE n.nspname = 'public' AND p.proname LIKE 'sevdesk\_%' LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO sevdesk_worker', own);

@@ -249,6 +249,22 @@ SELECT at, source, what, detail FROM (
     FROM sevdesk_bounces WHERE invoice_id = :invoice_id) AS happened
 ORDER BY at, tie;
 
+-- name: sequences_behind$
+-- The tables whose next rows would get ids that are taken, as after a copy that left out the sequences; null if none.
+SELECT string_agg(t.name, ', ' ORDER BY t.name)
+FROM (VALUES ('sevdesk_jobs', 'seq', (SELECT max(seq) FROM sevdesk_jobs)),
+             ('sevdesk_intents', 'id', (SELECT max(id) FROM sevdesk_intents)),
+             ('sevdesk_config_log', 'id', (SELECT max(id) FROM sevdesk_config_log)),
+             ('sevdesk_documents', 'id', (SELECT max(id) FROM sevdesk_documents)),
+             ('sevdesk_mails', 'id', (SELECT max(id) FROM sevdesk_mails)),
+             ('sevdesk_bounces', 'id', (SELECT max(id) FROM sevdesk_bounces)),
+             ('sevdesk_sync_runs', 'id', (SELECT max(id) FROM sevdesk_sync_runs)),
+             ('sevdesk_reconciliations', 'id', (SELECT max(id) FROM sevdesk_reconciliations))) t(name, identity, newest)
+JOIN pg_sequences s ON format('%I.%I', s.schemaname, s.sequencename) = format('%s.%I', (
+    SELECT relnamespace::regnamespace FROM pg_class WHERE oid = t.name::regclass), t.name || '_' || t.identity || '_seq')
+WHERE has_sequence_privilege(format('%I.%I', s.schemaname, s.sequencename), 'SELECT')
+  AND t.newest > coalesce(s.last_value, 0);
+
 -- name: jobs_of_invoice
 SELECT job_id, kind, state, attempt, problem, problem_parameters, error, next_step, created_at, finished_at
 FROM sevdesk_jobs WHERE invoice_id = :invoice_id ORDER BY seq;

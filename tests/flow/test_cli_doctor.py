@@ -52,7 +52,7 @@ async def test_sound_installation_passes(operator: Operator) -> None:
     found = await checks(operator)
     assert {name for name, (level, _) in found.items() if level == "warn"} == {"workers", "redis disk"}
     assert {name for name, (level, _) in found.items() if level == "ok"} == {
-        "account", "e-invoice rules", "foreign locks", "restore", "settings",
+        "account", "e-invoice rules", "foreign locks", "restore", "sequences", "settings",
         "postgres", "clock", "session locks", "migrations", "statements", "sync interval", "billing tables",
         "billing indexes", "invoice numbers", "rights", "redis", "redis memory", "redis rights", "sevdesk", "templates",
         "sevdesk calls", "sevdesk answers",
@@ -125,7 +125,7 @@ async def test_unmigrated_database_is_named(operator: Operator, empty_url: str) 
         assert ended == code and len(problem.splitlines()) == 1
         assert "sevdesk_" in problem and "Run sevdesk-worker migrate" in problem
     found = await checks(operator, 1, DATABASE_URL=empty_url)
-    for name in ("leader", "session locks", "sync interval", "restore"):
+    for name in ("leader", "session locks", "sync interval", "restore", "sequences"):
         assert found[name] == ("fail", "Tables or functions are not there. Run sevdesk-worker migrate.")
 
 

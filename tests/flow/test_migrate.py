@@ -14,7 +14,9 @@ import pytest
 from flow.billing import Billing
 from flow.books import until
 from flow.conftest import RunWorker
+from flow.operators import Operator
 from flow.processes import ROOT, environment
+from flow.stage import Stage
 
 from worker.settings import Settings
 from worker.store import migrate as migrating
@@ -174,3 +176,25 @@ async def test_migrates_take_turns(database_url: str, tmp_path: Path, monkeypatc
         await asyncio.to_thread(migrate, database_url)
     await other.close()
     assert await asyncio.to_thread(migrate, database_url) == []
+
+
+async def test_sequences_left_behind_are_corrected(stage: Stage, tmp_path: Path) -> None:
+    """A copy without its sequences: doctor names the tables, also to the worker's role, and migrate mends it."""
+    operator = Operator(stage.settings, tmp_path)
+    async with stage.working():
+        await stage.published()
+        names = await stage.billing.db.fetch("SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'")
+        behind = [row[0] for row in names if not row[0].endswith("_rank")]
+        assert len(behind) == 8
+        for name in behind:
+            await stage.billing.db.execute(f"ALTER SEQUENCE {name} RESTART WITH 1")
+        found = {each["name"]: each for each in (await operator.json("doctor", code=1))["checks"]}
+        assert found["sequences"]["level"] == "fail"
+        assert "sevdesk_documents, sevdesk_intents, sevdesk_jobs" in found["sequences"]["detail"]
+        before = await stage.billing.db.fetchval("SELECT max(seq) FROM sevdesk_jobs")
+        for _ in range(2):
+            assert migrate(stage.settings.database_url) == []
+        await stage.published()
+        found = {each["name"]: each for each in (await operator.json("doctor", code=0))["checks"]}
+        assert found["sequences"]["level"] == "ok"
+        assert before < await stage.billing.db.fetchval("SELECT max(seq) FROM sevdesk_jobs") < before + 5

@@ -57,6 +57,7 @@ async def postgres_checks(settings: Settings) -> list[Check]:
             *await _fail_on_error("sync interval", _interval(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error("publish only", _publish_only(store), "Look at the billing tables."),
             *await _fail_on_error("restore", _restore(store), "Run sevdesk-worker migrate."),
+            *await _fail_on_error("sequences", _sequences(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error(
                 "billing tables", _billing(store, settings.billing_schema), "Look at the billing tables."
             ),
@@ -185,6 +186,13 @@ async def _restore(store: Store) -> list[Check]:
     account: AccountRow = await store.query("account")
     forgets = restored(account)
     return [check_that("restore", forgets is None, "No restore from a backup was noticed.", forgets or "")]
+
+
+async def _sequences(store: Store) -> list[Check]:
+    behind = await store.query("sequences_behind")
+    bad = f"New rows of {behind} would get ids that are taken, so jobs fail; was the database copied without its "
+    bad += "sequences? Run sevdesk-worker migrate, which sets them forward."
+    return [check_that("sequences", behind is None, "New rows get new ids.", bad)]
 
 
 # -- the billing tables ------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 from psycopg import errors
+from psycopg.sql import SQL, Identifier, Literal
 
 from worker.domain.postgres_url import read_postgres_url
 from worker.store.connection import SESSION
@@ -44,6 +45,11 @@ OLDEST = """SELECT pid, application_name, extract(epoch FROM clock_timestamp() -
 FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
 ORDER BY xact_start LIMIT 1"""
+# The worker's own identity columns: schema, table, column, sequence.
+IDENTITIES = """SELECT n.nspname, c.relname, a.attname,
+       pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+WHERE a.attidentity <> '' AND c.relname LIKE 'sevdesk\\_%' AND pg_table_is_visible(c.oid)"""
 
 Connection = psycopg.Connection[Any]
 
@@ -89,7 +95,20 @@ def migrate(
             if path.stem not in applied:
                 _apply_patiently(connection, path)
                 made.append(path.stem)
+        _correct_sequences(connection)
         return made
+
+
+def _correct_sequences(connection: Connection) -> None:
+    """Copying rows, as logical replication does, leaves sequences behind: then new rows get ids that are taken."""
+    for schema, table, column, sequence in connection.execute(IDENTITIES.encode()).fetchall():
+        name, place = SQL(sequence), Identifier(schema, table)  # Postgres has quoted the name
+        connection.execute(
+            SQL(
+                "SELECT setval({text}, newest) FROM (SELECT max({column}) AS newest FROM {table}) t, {name} s "
+                "WHERE newest > CASE WHEN s.is_called THEN s.last_value ELSE 0 END"
+            ).format(text=Literal(sequence), column=Identifier(column), table=place, name=name)
+        )
 
 
 def statements(sql: str) -> list[str]:
