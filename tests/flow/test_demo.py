@@ -5,17 +5,21 @@ import os
 import re
 import signal
 import sys
+import time
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import httpx
 import pytest
+import redis.asyncio
 from flow.books import control, state
 
 from sevdesk_client.sandbox.http.server import Running
+from worker.demo.billing_system import BillingSystem
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTLY_PAID, LATE = "R1-2026-10-0004", "R1-2026-10-0005"
@@ -121,6 +125,16 @@ async def test_every_difference_is_named(sevdesk: Running, tmp_path: Path) -> No
     assert [number for number, row in table(output).items() if row[-1] == "✗"] == [PARTLY_PAID]
     (stray,) = [fact for fact in facts["the account"] if fact.startswith("sevDesk: other documents")]
     assert len(re.findall(r"Invoice \d+", stray)) == 1
+
+
+async def test_jobs_are_asked_for_in_order(database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are in a millisecond: an advance comes in before its final invoice."""
+    billing = BillingSystem(database_url, redis_url)
+    monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_000)
+    asked = [billing.enqueue("publish_invoice", by=uuid4(), invoice_id=uuid4()) for _ in range(50)]
+    billing.close()
+    async with redis.asyncio.Redis.from_url(redis_url) as client:
+        assert [member.decode() for member in await client.zrange("arq:queue", 0, -1)] == asked
 
 
 @pytest.mark.long

@@ -205,7 +205,7 @@ async def test_removed_commands_do_no_harm(
         ours = Billing(billing.db, client, billing.admin)
         await works(ours, run_worker, url)
         assert (await redis_check(operator, url, "redis rights"))[0] in ("ok", "warn")
-        assert (await operator.json("status", REDIS_URL=url))["redis"]["reachable"]
+        assert (await operator.json("status", code=3, REDIS_URL=url))["redis"]["reachable"]
 
 
 async def test_full_redis_is_named(billing: Billing, run_worker: RunWorker, tmp_path: Path) -> None:

@@ -45,6 +45,8 @@ async def test_first_look_concludes_nothing(stage: Stage) -> None:
             assert '"missing": 1' in (await stage.billing.do("sync_payments", **scope))["result"]
         assert await status(stage, invoice) == "synced"
         assert (await stage.billing.events(invoice)).count("missing_in_sevdesk") == 1
+        stage.settings.gone_after = 900.0  # of the command, which does not look
+        assert "a second look in 60 min decides" in (await stage.why(invoice)).cause
         show()
         await time_passes(stage)
         await until(lambda: forgotten(stage))
@@ -183,7 +185,7 @@ async def test_advice_replaces_what_is_gone(stage: Stage, tmp_path: Path) -> Non
         before = await stage.billing.row(invoice)
         await hide(stage, invoice)
         [found] = (await operator.json("reconcile", code=3))["findings"]
-        sync, publish, _ = commands(found["next_step"])
+        sync, publish, _, _ = commands(found["next_step"])
         for command in (sync, publish):
             code, said, problem = await operator.run(*command)
             assert code == 0, problem
