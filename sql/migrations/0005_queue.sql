@@ -2,7 +2,8 @@
 -- the workers which one is next. What a claim costs depends on this table, which stays small, and not on the ledger.
 -- Functions whose names end in a version are called by workers. A changed one gets a new name, so that workers of the
 -- old and of the new release work side by side. They may not scan the table as a whole: Postgres plans them while it is
--- empty, and keeps the plan when it has grown.
+-- empty, and keeps the plan when it has grown. Without sequential scans some plans seem so dear (up to Postgres 17) that
+-- each call would be compiled for 20 ms first, hence no JIT.
 CREATE TABLE sevdesk_queue (
     job_id       text PRIMARY KEY,
     seq          bigint NOT NULL,  -- of sevdesk_jobs: when it came in
@@ -47,7 +48,8 @@ END $function$;
 
 -- The rank of a person's next job (null: of the next job that nobody asked for). It follows the person's last job in line,
 -- or, if there is none, the job claimed last. So people take turns, one job each, however many one of them has.
-CREATE FUNCTION sevdesk_next_rank_v1(person uuid) RETURNS bigint LANGUAGE plpgsql SET enable_seqscan = off AS $function$
+CREATE FUNCTION sevdesk_next_rank_v1(person uuid) RETURNS bigint LANGUAGE plpgsql
+    SET enable_seqscan = off SET jit = off AS $function$
 DECLARE
     claimed bigint := sevdesk_last_rank_v1(person);
 BEGIN
@@ -62,7 +64,8 @@ END $function$;
 
 -- Sets the last claimed ranks to the lowest ready ones. Claims look back at most 100 ranks, so a job whose
 -- transaction took its time might stay unseen otherwise.
-CREATE FUNCTION sevdesk_correct_ranks_v1() RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $function$
+CREATE FUNCTION sevdesk_correct_ranks_v1() RETURNS void LANGUAGE plpgsql
+    SET enable_seqscan = off SET jit = off AS $function$
 DECLARE
     people bigint := (SELECT min(rank) FROM sevdesk_queue WHERE phase = 'ready' AND requested_by IS NOT NULL);
     system bigint := (SELECT min(rank) FROM sevdesk_queue WHERE phase = 'ready' AND requested_by IS NULL);
@@ -73,7 +76,8 @@ END $function$;
 
 -- Makes the oldest job of each order key ready if it was blocked. Call it after a job of the key has ended. It waits for
 -- a claim that is just setting that job to blocked, so that the job cannot be overlooked.
-CREATE FUNCTION sevdesk_promote_v1(order_keys text[]) RETURNS integer LANGUAGE plpgsql SET enable_seqscan = off AS $function$
+CREATE FUNCTION sevdesk_promote_v1(order_keys text[]) RETURNS integer LANGUAGE plpgsql
+    SET enable_seqscan = off SET jit = off AS $function$
 DECLARE
     wanted   text;
     q        sevdesk_queue;

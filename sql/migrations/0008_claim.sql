@@ -22,10 +22,11 @@ CREATE FUNCTION sevdesk_claim_jobs_v1(
     since_system  integer,
     limit_jobs    integer,
     limit_seconds double precision
-) RETURNS SETOF sevdesk_jobs LANGUAGE plpgsql SET enable_seqscan = off AS $function$
+) RETURNS SETOF sevdesk_jobs LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $function$
 DECLARE
-    -- Jobs recorded by a transaction that took its time have a rank below the last claimed one; the leader finds those
-    -- that are further behind than this. Each rank of it may be a dead row to read past while a snapshot is held.
+    -- Jobs recorded by a transaction that took its time have a rank below the last claimed one, and so have those that
+    -- another claim has locked while this one passed over them; the leader finds what is further behind than this. While a
+    -- snapshot is held, each claim reads past the dead rows of these ranks, and each rank has one of every person.
     late_ranks   CONSTANT bigint := 100;
     -- More than the slots, because some candidates turn out to be blocked or limited.
     wanted       CONSTANT integer := free_slots + 20;
@@ -127,7 +128,8 @@ END $function$;
 
 -- Makes up to `most` jobs ready whose time has come; returns how many. They come before all jobs that wait,
 -- in the order in which they came in: their rank is the one claimed last.
-CREATE FUNCTION sevdesk_ready_due_v1(most integer) RETURNS integer LANGUAGE plpgsql SET enable_seqscan = off AS $function$
+CREATE FUNCTION sevdesk_ready_due_v1(most integer) RETURNS integer LANGUAGE plpgsql
+    SET enable_seqscan = off SET jit = off AS $function$
 DECLARE
     -- Held in a variable: clock_timestamp() in the condition could use no index.
     moment timestamptz := clock_timestamp();

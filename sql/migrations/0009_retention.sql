@@ -4,7 +4,8 @@
 -- keeps at least 30 days, so the worker's role can delete nothing else.
 CREATE FUNCTION sevdesk_clean_v1(keep interval, after_seq bigint, dry_run boolean)
     RETURNS TABLE (reached bigint, jobs integer, intents integer, sync_runs integer)
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET enable_seqscan = off AS $function$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    SET enable_seqscan = off SET jit = off AS $function$
 DECLARE
     before_time timestamptz := clock_timestamp() - greatest(keep, interval '30 days');
     old         text[];
