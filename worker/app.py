@@ -5,6 +5,7 @@ One process, one event loop. Each loop that runs beside the jobs survives outage
 
 import asyncio
 import contextlib
+import gc
 import os
 import socket
 from collections.abc import Callable
@@ -160,6 +161,7 @@ class App:
                 *([gate.listen(), report_calls(redis, self.name, gate.calls, gate.breaker)] if gate else []),
             )
         ]
+        gc.freeze()  # what was loaded stays: collections that go through it all again took 6 % of a payment sync's CPU
         log.info(
             "worker.started", worker=self.name, slots=settings.worker_max_jobs, token_configured=account is not None
         )

@@ -24,10 +24,10 @@ CREATE FUNCTION sevdesk_claim_jobs_v1(
     limit_seconds double precision
 ) RETURNS SETOF sevdesk_jobs LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $function$
 DECLARE
-    -- Jobs recorded by a transaction that took its time have a rank below the last claimed one; the leader finds those
-    -- that are further behind than this. While a snapshot is held, each claim reads past the dead rows of these ranks,
-    -- each of which has one of every person who has taken turns.
-    late_ranks   CONSTANT bigint := 20;
+    -- Jobs recorded by a transaction that took its time have a rank below the last claimed one, and so have those that
+    -- another claim has locked while this one passed over them; the leader finds what is further behind than this. While a
+    -- snapshot is held, each claim reads past the dead rows of these ranks, and each rank has one of every person.
+    late_ranks   CONSTANT bigint := 100;
     -- More than the slots, because some candidates turn out to be blocked or limited.
     wanted       CONSTANT integer := free_slots + 20;
     people_rank  bigint := (SELECT last_value FROM sevdesk_people_rank);
