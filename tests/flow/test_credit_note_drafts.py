@@ -8,6 +8,7 @@ from flow.model_office import Office, Trouble
 from flow.test_credit_invoice import HALF, credit, noted, published
 
 from sevdesk_client.sandbox.endpoints import paying
+from worker.domain.credit import MARKER_DIGITS
 
 office = open_office
 
@@ -90,7 +91,8 @@ async def test_rejected_job_leaves_no_draft(office: Office) -> None:
     await published(office)
     job = await credit(office, HALF, Trouble("dropped", 1, blind=True))
     [draft] = office.account.credit_notes.values()
-    by_hand = replace(draft, id=draft.id + 1, note=f"{office.number}/by hand", status=200, number="GU-7")
+    copied = f"{office.number}/{'0' * MARKER_DIGITS}"
+    by_hand = replace(draft, id=draft.id + 1, note=copied, status=200, number="GU-7")
     by_hand.fields = replace(draft.fields, sums=office.documents()[0].fields.sums)
     office.account.credit_notes[by_hand.id] = by_hand
     office.touched = True

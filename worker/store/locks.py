@@ -37,7 +37,10 @@ def _to_its_end(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coro
 
     @wraps(method)
     async def shielded(*args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.shield(method(*args, **kwargs))
+        task = asyncio.ensure_future(method(*args, **kwargs))
+        # Of what fails when nobody waits any more, asyncio would print a traceback.
+        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        return await asyncio.shield(task)
 
     return shielded
 

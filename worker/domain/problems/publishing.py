@@ -226,11 +226,11 @@ ENTRIES = (
     entry("provider_changed", Actor.BILLING,
           "{invoices} invoices that were published in sevDesk no longer have accounting_provider 'sevdesk': {numbers}. "
           "Their payments are not read, and they are missing in comparisons and exports.",
-          "Set accounting_provider back to 'sevdesk' in the billing system; sevdesk-worker reconcile names them all.",
+          "Set accounting_provider back to 'sevdesk' in the billing system. To see all: sevdesk-worker reconcile.",
           "{invoices} in sevDesk veröffentlichte Rechnungen haben nicht mehr den accounting_provider 'sevdesk': "
           "{numbers}. Ihre Zahlungen werden nicht gelesen, und in Abgleich und Export fehlen sie.",
-          "Den accounting_provider im Abrechnungssystem wieder auf 'sevdesk' setzen; sevdesk-worker reconcile nennt "
-          "sie alle."),
+          "Den accounting_provider im Abrechnungssystem wieder auf 'sevdesk' setzen. Alle sieht man mit: "
+          "sevdesk-worker reconcile."),
     entry("closed_without_payment", Actor.ACCOUNTANT,
           "sevDesk closed invoice {number} without a payment date, and shows no cancellation for it.",
           "Look at the invoice in sevDesk, then: sevdesk-worker enqueue sync_payments invoice_id={number}.",
