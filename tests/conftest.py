@@ -6,6 +6,7 @@ TEST_DATABASE_URL and TEST_REDIS_URL, both, use given servers instead; tests tha
 import logging
 import os
 import secrets
+import signal
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -20,6 +21,10 @@ from worker.local.services import Services
 # A deadline measures the machine, and a loaded one fails it.
 hypothesis.settings.register_profile("calm", deadline=None)
 hypothesis.settings.load_profile("calm")
+
+# In the background of a script Ctrl-C is ignored, and so it would be by the programs that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test leaves this machine, and `Settings` reads the certificates that it is told to trust (20 ms of CPU each time).
 for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):

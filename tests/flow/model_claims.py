@@ -62,6 +62,8 @@ def learn(belief: Belief, truth: Truth, *, by_id: bool) -> Belief:
         return belief.told("cancelled_in_sevdesk", paid=Decimal(0), paid_at=None, **gone)
     if truth.status > DRAFT and truth.sent in ("VM", "VPR", "VP") and belief.document == "approved":
         belief = belief.told("sent_by_hand", document="sent")
+    if truth.paid < 0:
+        return belief  # an error in sevDesk, which is told and never recorded
     if truth.gross == 0:
         event, claim, paid, paid_at = _nothing_owed(belief, truth)
     elif truth.status == CLOSED and truth.pay_date is None:
@@ -78,7 +80,7 @@ def _nothing_owed(belief: Belief, truth: Truth) -> tuple[str, str, Decimal, date
     day = truth.pay_date or truth.update.astimezone(BERLIN).date()
     known = belief.paid_at if truth.pay_date is None else None
     event = "overpaid" if truth.paid > 0 else "nothing_owed"
-    return event, "paid", max(truth.paid, Decimal(0)), known or datetime.combine(day, time(12), BERLIN)
+    return event, "paid", truth.paid, known or datetime.combine(day, time(12), BERLIN)
 
 
 def _money(belief: Belief, truth: Truth) -> tuple[str, str, Decimal, datetime | None]:

@@ -217,7 +217,8 @@ async def position_added(it: Subject) -> None:
 @oddity(times=2)
 async def foreign_event(it: Subject) -> None:
     """The log of events is the billing system's, and other programs write into it, too."""
-    statement = "INSERT INTO billing_invoice_event_log (invoice_id, event_type, payload) VALUES ($1, $2, $3::jsonb)"
+    statement = """INSERT INTO billing_invoice_event_log (invoice_id, event_type, payload)
+                   SELECT id, $2, $3::jsonb FROM billing_invoices WHERE id = $1"""
     await it.sql(statement, it.invoice, it.random.choice(EVENTS), it.random.choice(PAYLOADS))
 
 

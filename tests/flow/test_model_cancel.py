@@ -189,8 +189,10 @@ class Lives(RuleBasedStateMachine):
     def print_by_hand(self) -> None:
         """sendBy, which finalizes a draft, and else moves only how and when it was sent."""
         self.office.hands += timedelta(seconds=1)
+        document = self._document()
+        self.office.touched |= document.status == 100  # it has its number by hand, as if our lost write had come
         with suppress(Refusal):
-            sending.mark_sent(self.office.account, self._document(), "VPR")
+            sending.mark_sent(self.office.account, document, "VPR")
 
     def teardown(self) -> None:
         """In the end every question is answered, and nothing is open any more."""
