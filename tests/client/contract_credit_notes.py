@@ -55,7 +55,7 @@ CREDIT_NOTES: tuple[Entry, ...] = (
         "request",
         SAVE,
         ("body.creditNote.creditNoteDate",),
-        "format: '07.10.2026' is not a 'date-time'",
+        "format: '*' is not a 'date-time'",
         "dd.mm.yyyy, as its own description says",
         "15.8: measured by one peer",
     ),

@@ -16,7 +16,7 @@ from tests.client.contract_credit_notes import CREDIT_NOTES, MADE, SEND_BY
 class Deviation:
     """Places where the live API, or what is known of it, overrules the specification.
 
-    `operations` and `at` may hold `*`. Every operation and every place must occur, or the entry says too much.
+    `operations`, `at` and `problem` may hold `*`. Every operation and every place must occur, or the entry says too much.
     `source` points into the field notes (number of section and entry) and says how strong the fact is.
     """
 
@@ -30,7 +30,8 @@ class Deviation:
     def covers(self, violation: Violation) -> bool:
         """Whether this entry explains the violation."""
         return (
-            (violation.side, violation.problem) == (self.side, self.problem)
+            violation.side == self.side
+            and _fits(self.problem, violation.problem)
             and any(_fits(each, violation.operation) for each in self.operations)
             and any(_fits(each, violation.at) for each in self.at)
         )
