@@ -22,9 +22,6 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
        ARRAY(SELECT (a.from_type, a.from_id, a.to_type, a.to_id, a.label) FROM hubspot_associations a
              WHERE (a.from_type, a.from_id) IN (('deal', i.deal_id), ('invoice', i.id))
                 OR (a.to_type, a.to_id) IN (('deal', i.deal_id), ('invoice', i.id)) ORDER BY a.id) AS associations,
-       (SELECT count(*) FROM sevdesk_mails m
-        WHERE m.invoice_id = i.id AND m.document = 'invoice' AND m.sent_at > h.known_since
-          AND NOT EXISTS (SELECT FROM sevdesk_bounces b WHERE b.mail_job_id = m.job_id)) AS mails,
        ARRAY(SELECT (m.job_id, m.recipient, m.cc, m.bcc, b.job_id)
              FROM sevdesk_mails m LEFT JOIN sevdesk_bounces b ON b.mail_job_id = m.job_id
              WHERE m.invoice_id = i.id AND m.document = 'invoice' AND m.sent_at > h.known_since
@@ -39,11 +36,15 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
         WHERE p.invoice_id = i.id AND p.kind = 'publish_invoice' AND p.state = 'parked'
         ORDER BY p.seq DESC LIMIT 1) AS publication_parked,
        -- What was only found does not count: it may be another mail than the one that sevDesk shows by now.
-       (SELECT max(e.created_at) FROM billing_invoice_event_log e
-        WHERE e.invoice_id = i.id AND e.event_type IN ('mailed', 'marked_sent', 'sent_by_hand', 'mail_bounced')
-          AND e.payload ->> 'how' IS DISTINCT FROM 'found_earlier'
-          AND NOT (o.restored AND e.payload ->> 'how' IS NOT DISTINCT FROM 'found_sent')
-          AND e.created_at > h.known_since) AS sendings_until,
+       -- sevDesk's clock may be ahead: the sendDate of a mail that came back is known, whatever it is.
+       greatest(
+           (SELECT max(e.created_at) FROM billing_invoice_event_log e
+            WHERE e.invoice_id = i.id AND e.event_type IN ('mailed', 'marked_sent', 'sent_by_hand', 'mail_bounced')
+              AND e.payload ->> 'how' IS DISTINCT FROM 'found_earlier'
+              AND NOT (o.restored AND e.payload ->> 'how' IS NOT DISTINCT FROM 'found_sent')
+              AND e.created_at > h.known_since),
+           (SELECT max(b.send_date) FROM sevdesk_bounces b
+            WHERE b.invoice_id = i.id AND b.reported_at > h.known_since)) AS sendings_until,
        (SELECT count(*) FROM sevdesk_mails m WHERE m.invoice_id = i.id AND m.document = 'cancellation')
            AS cancellation_mails,
        (SELECT s.sha256 FROM sevdesk_documents s

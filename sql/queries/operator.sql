@@ -260,9 +260,8 @@ FROM (VALUES ('sevdesk_jobs', 'seq', (SELECT max(seq) FROM sevdesk_jobs)),
              ('sevdesk_bounces', 'id', (SELECT max(id) FROM sevdesk_bounces)),
              ('sevdesk_sync_runs', 'id', (SELECT max(id) FROM sevdesk_sync_runs)),
              ('sevdesk_reconciliations', 'id', (SELECT max(id) FROM sevdesk_reconciliations))) t(name, identity, newest)
-JOIN pg_sequences s ON format('%I.%I', s.schemaname, s.sequencename) = format('%s.%I', (
-    SELECT relnamespace::regnamespace FROM pg_class WHERE oid = t.name::regclass), t.name || '_' || t.identity || '_seq')
-WHERE has_sequence_privilege(format('%I.%I', s.schemaname, s.sequencename), 'SELECT')
+JOIN pg_sequences s ON s.schemaname = 'public' AND s.sequencename = t.name || '_' || t.identity || '_seq'
+WHERE has_sequence_privilege('public.' || t.name || '_' || t.identity || '_seq', 'SELECT')
   AND t.newest > coalesce(s.last_value, 0);
 
 -- name: jobs_of_invoice

@@ -1,6 +1,7 @@
 """An invoice goes by mail, post or portal, once; what people send in sevDesk is seen; a mail may come back."""
 
 import json
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -184,6 +185,18 @@ async def test_bounced_mail_is_sent_afresh(billing: Billing, worker: object, sev
     assert (kept["mail_job_id"], kept["address"], kept["reason"]) == (first["job_id"], *report.values())
     assert (await result_of(billing, "mail_bounced", invoice, **report))["reported_before"]
     assert (await billing.events(invoice)).count("mail_bounced") == 1 and await status(billing, invoice) == "sent"
+
+
+async def test_mail_after_a_bounced_one(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """The latest mail decides, though an earlier one arrived, and though sevDesk's clock is ahead of Postgres'."""
+    invoice = await published(billing, sevdesk)
+    await billing.do("send_invoice", invoice_id=invoice)
+    await billing.do("send_invoice", invoice_id=invoice, resend=True)
+    [document] = sevdesk.sandbox.account.invoices.values()
+    document.send_date += timedelta(minutes=1)
+    await result_of(billing, "mail_bounced", invoice)
+    assert (await result_of(billing, "send_invoice", invoice))["channel"] == "email"
+    assert len(await mails(sevdesk)) == 3 and await status(billing, invoice) == "sent"
 
 
 async def test_bounced_copy_leaves_it_sent(billing: Billing, worker: object, sevdesk: Running) -> None:

@@ -22,7 +22,8 @@ CLOSE_SECONDS = 5.0  # by how much sevDesk's clock and ours may differ
 
 def already_sent(context: StepContext) -> bool:
     """Sent before, by whatever way, and `resend` does not ask for another time."""
-    sent = context.mails > 0 or context.handback.document_status is DocumentStatus.SENT
+    mailed = bool(context.mail_ledger) and context.mail_ledger[-1].bounce_job_id is None
+    sent = mailed or context.handback.document_status is DocumentStatus.SENT
     return sent and not context.asked(SendInvoice).resend and context.open_intent is None
 
 

@@ -137,7 +137,6 @@ class StepContext:
     contact_person_id: str | None
     document_header: str  # template with {kind} and {number}
     sevdesk_type: str  # the invoiceType sevDesk shall use: RE, AR or ER
-    mails: int  # how many mails are on record for the present document and have not come back
     mail_ledger: tuple[LedgerMail, ...]  # oldest first
     sent: Sending | None
     pdf_sha256: str | None  # of the invoice PDF stored last
@@ -238,7 +237,7 @@ class StepContext:
         context = self.but(handback=handback, open_intent=opened, remote=remote)
         if handback.external_id != self.handback.external_id:  # a new document: nothing of it is stored or mailed yet
             lost: dict[str, Any] = {"pdf": None, "xml": None, "pdf_sha256": None, "xml_sha256": None}
-            context = context.but(mails=0, mail_ledger=(), sent=None, e_invoice_verdict=None, **lost)
+            context = context.but(mail_ledger=(), sent=None, e_invoice_verdict=None, **lost)
         for event in result.events:
             context = context.but(**_fields_set_by(event, context))
         return context
