@@ -12,7 +12,7 @@ import asyncpg
 
 from worker.domain.invoice import ContactLink, Party
 from worker.domain.ledger import AttemptEnd, Change, IncomingJob, Job, JobRef
-from worker.domain.problems import CATALOGUE
+from worker.domain.problems import CATALOGUE, NO_MISTAKE
 from worker.store.clock_watch import ClockWatch
 from worker.store.connection import run_statement
 from worker.store.notifications import Notifications
@@ -267,6 +267,7 @@ async def _end(on: Any, job: Job, ending: AttemptEnd) -> bool:
         error=problem and problem.cause(),
         next_step=ending.next_step(job.job_id),
         asks_about=ending.asks_about,
+        is_mistake=problem is not None and problem.code not in NO_MISTAKE,
         result=None if ending.result is None else dict(ending.result),
         after=ending.after,
         retries=int(ending.costs_retry),
