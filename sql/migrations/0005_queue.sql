@@ -62,7 +62,7 @@ BEGIN
                                     AND rank > claimed));
 END $function$;
 
--- Sets the last claimed ranks to the lowest ready ones. Claims look back at most 20 ranks, so a job whose
+-- Sets the last claimed ranks to the lowest ready ones. Claims look back at most a hundred ranks, so a job whose
 -- transaction took its time might stay unseen otherwise.
 CREATE FUNCTION sevdesk_correct_ranks_v1() RETURNS void LANGUAGE plpgsql
     SET enable_seqscan = off SET jit = off AS $function$

@@ -5,15 +5,16 @@ SELECT clock_timestamp() AS now, current_setting('server_version') AS version,
        current_setting('server_version_num')::int AS version_number;
 
 -- name: waits_begin_anew!
--- After the clock was set, by `by`. Each wait lasts as long as it should have, from now on; doing it twice changes next to
--- nothing. The quarantine of open writes and second looks would end at once if it was set forward; retries, and jobs
+-- After the clock was set, by `by`. Each wait lasts as long as it should have, from now on at most, however often this
+-- is done: every worker does. The quarantine of open writes and second looks would end at once if it was set forward; retries, and jobs
 -- of people with a limit, would wait for ever if it was set back, and the limit be forgotten if it was set forward.
 -- Jobs that were asked for a certain time keep that time.
 WITH at AS MATERIALIZED (
     SELECT clock_timestamp() AS now, greatest(:by::interval, '0') AS forward
 ), writes AS (
     UPDATE sevdesk_intents i
-    SET intent_at = least(i.intent_at + at.forward, at.now), settles_at = at.now + (i.settles_at - i.intent_at)
+    SET intent_at = least(i.intent_at + at.forward, at.now),
+        settles_at = least(i.intent_at + at.forward, at.now) + (i.settles_at - i.intent_at)
     FROM at WHERE i.closed_at IS NULL
 ), looks AS (
     UPDATE sevdesk_missing m SET first_seen_at = at.now FROM at

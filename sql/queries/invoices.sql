@@ -191,10 +191,10 @@ SELECT 'contact', id, last_name, first_name, email, street, zip, city, upper(btr
 FROM contacts WHERE id = ANY (:contact_ids::uuid[]);
 
 -- name: load_contact_link^
--- While nobody knows whether a write to the contact, its address or its e-mail happened, the digest of that one is
--- null, for sevDesk may hold either the old or the new data.
+-- While nobody knows whether a write to the contact, its address or its e-mail happened, the digest of that one equals
+-- no other, for sevDesk may hold either the old or the new data; that of a contact which we never wrote stays empty.
 SELECT c.party_kind, c.party_id, c.contact_id,
-       CASE WHEN o.step IS DISTINCT FROM 'contact' THEN c.contact_digest END AS contact_digest,
+       CASE WHEN o.step = 'contact' AND c.contact_digest <> '' THEN 'in doubt' ELSE c.contact_digest END AS contact_digest,
        CASE WHEN o.step IS DISTINCT FROM 'contact_address' THEN c.address_digest END AS address_digest,
        c.email_id, CASE WHEN o.step IS DISTINCT FROM 'contact_email' THEN c.email_digest END AS email_digest
 FROM sevdesk_contacts c

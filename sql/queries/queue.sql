@@ -59,10 +59,9 @@ WITH ended AS (
         asks_about = :asks_about::bigint,
         updated_at = clock_timestamp()
     WHERE job_id = :job_id AND state = 'running' AND attempt = :attempt
-    RETURNING job_id, state, not_before, problem
-), told AS (  -- what is left to the other program is nobody's mistake
-    INSERT INTO sevdesk_rejections (job_id)
-    SELECT job_id FROM ended WHERE state = 'rejected' AND problem <> 'left_to_other_program'
+    RETURNING job_id, state, not_before
+), told AS (
+    INSERT INTO sevdesk_rejections (job_id) SELECT job_id FROM ended WHERE state = 'rejected' AND :is_mistake::boolean
 ), gone AS (
     DELETE FROM sevdesk_queue WHERE job_id = (SELECT job_id FROM ended WHERE state IN ('done', 'rejected'))
 ), stays AS (

@@ -63,6 +63,14 @@ async def test_open_invoice_gets_its_cancellation(billing: Billing, worker: obje
     assert (await state(sevdesk))["mails"] == []
 
 
+async def test_changed_row_is_cancelled_as_it_was_published(billing: Billing, worker: object) -> None:
+    """The row was changed after the publication, and is to be issued anew: the cancellation is right."""
+    invoice = await published(billing)
+    await billing.db.execute("UPDATE billing_invoices SET net_amount = 200, tax_amount = 38, gross_amount = 238")
+    job = await billing.do("cancel_invoice", invoice_id=invoice, reason="wrong sum")
+    assert (job["state"], job["error"]) == ("done", None)
+
+
 async def test_notified_customer_gets_one_mail(billing: Billing, worker: object, sevdesk: Running) -> None:
     """`notify` mails the SR, not the invoice, and a second cancel job mails nothing more."""
     invoice = await published(billing)

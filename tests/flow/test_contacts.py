@@ -7,7 +7,8 @@ from uuid import UUID
 import httpx
 import pytest
 from flow.billing import Billing, parameters
-from flow.books import calls, forget_calls, new_contact, state, until
+from flow.books import calls, forget_calls, new_contact, order_fault, state, until
+from flow.stage import Stage
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
@@ -209,6 +210,33 @@ async def test_what_is_cleared_is_cleared_there(billing: Billing, worker: object
     await publish(billing, await billing.invoice(deal, is_e_invoice=True))
     [contact] = (await state(sevdesk))["contacts"]
     assert (contact["vatNumber"], contact["buyerReference"]) == ("", "-")
+
+
+async def test_what_is_cleared_is_cleared_after_a_lost_write(stage: Stage) -> None:
+    """Nobody knows whether sevDesk has got it, so it is written once more."""
+    async with stage.working():
+        deal = await stage.billing.deal(await stage.billing.company(vat_id="DE123456789"))
+        await publish(stage.billing, await stage.billing.invoice(deal))
+        await stage.billing.db.execute("UPDATE companies SET vat_id = NULL")
+        await order_fault(stage.sevdesk, "drop_before", "PUT /Contact/*")
+        job_id = await stage.lost("publish_invoice", invoice_id=await stage.billing.invoice(deal))
+        await stage.hasten(job_id)
+        assert (await stage.billing.ended(job_id))["state"] == "done"
+        [contact] = (await state(stage.sevdesk))["contacts"]
+        assert contact["vatNumber"] == ""
+
+
+async def test_what_only_sevdesk_has_of_a_person_stays(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """The billing system has VAT ids of companies only; an accountant has entered that of a tradesman."""
+    person = await billing.person()
+    await publish(billing, await billing.invoice(contact_id=person))
+    [id] = (await links(billing)).values()
+    async with httpx.AsyncClient(headers={"Authorization": sevdesk.token}) as http:
+        await http.put(f"{sevdesk.base_url}/Contact/{id}", json={"vatNumber": "DE123456789"})
+    await billing.db.execute("UPDATE contacts SET last_name = 'Weiß-Braun' WHERE id = $1", person)
+    await publish(billing, await billing.invoice(contact_id=person))
+    [contact] = (await state(sevdesk))["contacts"]
+    assert (contact["familyname"], contact["vatNumber"]) == ("Weiß-Braun", "DE123456789")
 
 
 async def test_what_others_entered_before_stays(billing: Billing, worker: object, sevdesk: Running) -> None:

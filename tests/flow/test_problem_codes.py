@@ -11,7 +11,7 @@ from flow.stage import Stage
 
 from sevdesk_client.client import SevDeskClient
 from worker.domain import jobs
-from worker.domain.problems import CATALOGUE, TRIED_AGAIN, Problem
+from worker.domain.problems import CATALOGUE, NO_MISTAKE, TRIED_AGAIN, Problem
 from worker.domain.problems.delays import ENTRIES
 from worker.runner import runner
 
@@ -82,7 +82,7 @@ async def assert_event_says_it(stage: Stage, job: Any, found: Problem) -> None:
 async def assert_why_says_it(stage: Stage, job: Any, found: Problem) -> None:
     """A person must act, if it is any mistake; several parked jobs of an invoice are taken up again by its number."""
     answer = await stage.why(job["job_id"])
-    assert (answer.needs_person, answer.state) == (found.code != "left_to_other_program", job["state"])
+    assert (answer.needs_person, answer.state) == (found.code not in NO_MISTAKE, job["state"])
     assert answer.cause.startswith(found.cause())
     invoice = job["invoice_id"] and await stage.billing.row(job["invoice_id"])
     names = [job["job_id"], *([invoice["invoice_number"]] if invoice else [])]

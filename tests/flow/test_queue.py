@@ -268,6 +268,27 @@ async def test_aborted_job_does_not_start_at_once(billing: Billing, run_worker: 
             await billing.until_state(job_id, end)
 
 
+async def test_aborted_job_is_started_by_no_other(billing: Billing, run_worker: RunWorker, sessions: Sessions) -> None:
+    """Two hundred were taken back before a worker read them, while another worker claims without a pause."""
+    jobs = [await billing.enqueue("publish_invoice", invoice_id=uuid4()) for _ in range(200)]
+    await billing.redis.zadd("arq:abort", dict.fromkeys(jobs, 1))
+    other, started = await sessions(), list[Any]()
+
+    async def claim() -> None:
+        while True:
+            started.extend((await other.claim(5))[0])
+
+    claiming = asyncio.create_task(claim())
+    async with run_worker():
+        await until(lambda: billing.db.fetchval("SELECT count(*) = 200 FROM sevdesk_jobs"))
+        async with asyncio.timeout(PATIENCE):
+            while await billing.redis.exists("arq:abort"):  # noqa: ASYNC110 - another process's doing
+                await asyncio.sleep(0.01)
+    claiming.cancel()
+    assert started == []
+    assert await billing.db.fetchval("SELECT count(*) FROM sevdesk_jobs WHERE state = 'dismissed'") == 200
+
+
 async def test_abort_waits_until_its_job_is_there(
     billing: Billing, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

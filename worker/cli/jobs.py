@@ -178,9 +178,10 @@ def dismiss(
         fail("Say why with --reason, in up to 500 characters.", USAGE)
 
     async def end(store: Store) -> tuple[dict[str, str | None], list[str]]:
-        parked = [*await _parked(store, wanted), *await _parked(store, wanted, "rejected_job_ids")]
+        named = [*await _parked(store, wanted), *await _parked(store, wanted, "rejected_job_ids")]
+        parked = list(dict.fromkeys(named))  # a job's own id is both
         who = by.strip() or login_name()
-        found = {job_id: await store.dismiss(job_id, by=who, reason=reason.strip()) for job_id in dict.fromkeys(parked)}
+        found = {job_id: await store.dismiss(job_id, by=who, reason=reason.strip()) for job_id in parked}
         ended = {job_id: draft for job_id, (done, draft) in found.items() if done}
         asking = [j for j in parked if j not in ended and await store.query("has_open_intent", job_id=j)]
         if subject is not None and not ended and not asking:

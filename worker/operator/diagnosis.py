@@ -12,7 +12,7 @@ from worker.domain.commands import CANCEL, PUBLISH, SEND, filled
 from worker.domain.ledger import ENDED
 from worker.domain.money import is_amount
 from worker.domain.notices import cause_of, next_step_of
-from worker.domain.problems import CATALOGUE, TRIED_AGAIN, Problem, problem
+from worker.domain.problems import CATALOGUE, NO_MISTAKE, TRIED_AGAIN, Problem, problem
 from worker.domain.schedule import MISSED_SYNCS
 from worker.operator.advice import LEADER_STEP, rejected_step
 from worker.operator.rows import (
@@ -165,8 +165,8 @@ def _rejected(situation: Situation, job: DecidingJobRow) -> Diagnosis:
     cause += _draft(situation) or " Nothing was changed."
     if job["told"]:
         return _diagnosis(job, cause, rejected_step(next_step, job["job_id"]), person=True)
-    again = job["problem"] != "left_to_other_program"
-    return _diagnosis(job, cause, "Nothing to do; it was asked for again since." if again else next_step)
+    again = "Nothing to do; it was asked for again since."
+    return _diagnosis(job, cause, next_step if job["problem"] in NO_MISTAKE else again)
 
 
 def _confirmable(job: DecidingJobRow) -> bool:

@@ -173,8 +173,8 @@ class InboxWorker(Worker):
         before = await self._claims.take_in(new) if new and not poison and not withdrawn else None
         if before is not None or not new:
             return self._tell_known(before or sorted(known))
-        rows = await self.store.take_in_jobs(new)
-        await self._withdraw(withdrawn)  # before this process claims again
+        rows, ended = await self.store.take_in_jobs(new, withdrawn)
+        self._tell_withdrawn(ended)
         recorded = {row["job_id"] for row in rows}
         self._tell_known([*sorted(known), *(job.job_id for job in new if job.job_id not in recorded)])
         for row in rows:
@@ -201,11 +201,12 @@ class InboxWorker(Worker):
         if self._keys:
             log.warning("inbox.abort_refused", jobs=len(members), next_step=SIGNED_DISMISS)
         else:
-            await self._withdraw([job_id for member in members if isinstance(job_id := read_member(member), str)])
+            job_ids = [job_id for member in members if isinstance(job_id := read_member(member), str)]
+            self._tell_withdrawn(await self.store.dismiss_aborted_jobs(job_ids))
         await self.pool.zrem(abort_jobs_ss, *members)
 
-    async def _withdraw(self, job_ids: Sequence[str]) -> None:
-        for job_id in await self.store.dismiss_aborted_jobs(job_ids) if job_ids else ():
+    def _tell_withdrawn(self, job_ids: Sequence[str]) -> None:
+        for job_id in job_ids:
             log.info("job.dismissed", job_id=job_id, reason="Its producer took it back through arq.")
 
     async def close(self) -> None:

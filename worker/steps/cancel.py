@@ -20,7 +20,7 @@ from worker.domain.problems import problem
 from worker.steps import credit_note
 from worker.steps.credit_note import money_come, none_for_advances
 from worker.steps.credit_number import is_taken, why_not_renumbered
-from worker.steps.document import addressed_otherwise, currency_of, sums_of
+from worker.steps.document import addressed_otherwise, currency_of, gross_of, sums_of
 from worker.steps.finalize import SEND_TYPE, finalized
 from worker.steps.missing import second_look
 from worker.steps.payments import CREDIT_NOTE, DERIVED, DRAFT, ZERO, cancellation_of, cancellations
@@ -216,12 +216,11 @@ async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
         return await _refused(context, account, error)
     if isinstance(made, CreditNote):
         return _credit_note_result(context, made, WriteOutcome.DONE)
-    storno, invoice = _storno(context, made, intent), context.invoice
-    event = _cancelled(context, "cancellation_invoice", storno)
-    if made.sum_gross + invoice.gross_amount == 0:
+    event = _cancelled(context, "cancellation_invoice", _storno(context, made, intent))
+    if made.sum_gross + gross_of(context) == 0:
         return StepResult((event,), stop=_refund_due(context, made, intent))
     found = {"cancellation": made.invoice_number, "gross": made.sum_gross, "currency": made.currency}
-    stated = {"stated_gross": invoice.gross_amount, "stated_currency": invoice.currency}
+    stated = {"stated_gross": gross_of(context), "stated_currency": currency_of(context)}
     return StepResult((event,), stop=Parked(problem("cancellation_sum_differs", **found, **stated)))
 
 

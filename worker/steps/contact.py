@@ -64,11 +64,18 @@ async def leap_contact(intent: Intent, account: SevdeskAccount) -> StepResult:
         return StepResult((_linked(intent.context, contact, "created", intent.request_sha256),))
     contact_id = intent.context.contact.contact_id
     try:
-        clears = bool(intent.context.contact.contact_digest)  # what others entered before our first writing stays
-        contact = await account.client.update_contact(contact_id, intent.request, clears=clears)
+        contact = await account.client.update_contact(contact_id, intent.request, clears=_clears(intent.context))
     except NotFound:
         return StepResult(stop=Parked(problem("contact_gone", contact_id=contact_id)), outcome=WriteOutcome.NOT_DONE)
     return StepResult((_linked(intent.context, contact, "updated", intent.request_sha256),))
+
+
+def _clears(context: StepContext) -> bool:
+    """Whether what the party lacks is emptied in sevDesk; not what others entered before we first wrote the contact.
+
+    Nor what the billing system has for companies only.
+    """
+    return context.party.kind is PartyKind.COMPANY and bool(context.contact.contact_digest)
 
 
 def _linked(context: StepContext, contact: Contact, how: LinkedHow, written: str) -> ContactLinked:

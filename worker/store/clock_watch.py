@@ -63,11 +63,14 @@ class ClockWatch:
                     raise
                 log.warning("clock.jumped", seconds=round(by, 1), next_step=NEXT_STEP)
                 self._anew_at = steady()
-            self._compare((datetime.now(UTC) - now).total_seconds(), told=bool(by))
+            self._compare(now, asked, told=bool(by))
             return bool(by)
 
-    def _compare(self, apart: float, *, told: bool) -> None:
+    def _compare(self, now: datetime, asked: float, *, told: bool) -> None:
         """Warn once that this machine's clock and Postgres' differ; not after a jump, which says as much."""
+        most = (datetime.now(UTC) - now).total_seconds()
+        least = most - (steady() - asked)  # a slow answer may have been given at its beginning
+        apart = max(least, min(most, 0.0))
         differ = abs(apart) > APART_SECONDS
         if differ and not self._apart and not told:
             log.warning("clock.apart", seconds=round(apart, 1), next_step=APART_STEP)
@@ -75,8 +78,11 @@ class ClockWatch:
 
 
 def jump(before: tuple[float, float] | None, after: tuple[float, float]) -> float:
-    """By how many seconds a clock was set between two readings, each the least and the most it may be ahead; or 0."""
+    """By how many seconds a clock was set between two readings, or 0.
+
+    Each reading is the least and the most that it may be ahead. The most is told, so that no wait becomes too short.
+    """
     if before is None:
         return 0.0
-    forward, back = after[0] - before[1], after[1] - before[0]
-    return forward if forward > JUMP_SECONDS else back if back < -JUMP_SECONDS else 0.0
+    least, most = after[0] - before[1], after[1] - before[0]
+    return most if least > JUMP_SECONDS else least if most < -JUMP_SECONDS else 0.0

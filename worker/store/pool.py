@@ -12,7 +12,7 @@ import asyncpg
 
 from worker.domain.invoice import ContactLink, Party
 from worker.domain.ledger import AttemptEnd, Change, IncomingJob, Job, JobRef
-from worker.domain.problems import CATALOGUE
+from worker.domain.problems import CATALOGUE, NO_MISTAKE
 from worker.store.clock_watch import ClockWatch
 from worker.store.connection import run_statement
 from worker.store.notifications import Notifications
@@ -65,10 +65,20 @@ class Store:
 
     # The ledger
 
-    async def take_in_jobs(self, incoming: Sequence[IncomingJob]) -> list[Row]:
-        """Record jobs read from Redis, in one statement; returns the rows that did not exist before."""
-        rows: list[Row] = await self.query("take_in_jobs", **incoming_columns(incoming))
-        return rows
+    async def take_in_jobs(
+        self, incoming: Sequence[IncomingJob], withdrawn: Sequence[str] = ()
+    ) -> tuple[list[Row], list[str]]:
+        """Record jobs read from Redis; returns the rows that did not exist before, and the jobs that were ended.
+
+        Those are of the `withdrawn`; in the same transaction, so that nobody starts them in between.
+        """
+        columns = incoming_columns(incoming)
+        if not withdrawn:
+            return await self.query("take_in_jobs", **columns), []
+        async with in_transaction(self.pool) as connection:
+            rows = await run_statement(connection, "take_in_jobs", **columns)
+            ended = await run_statement(connection, "dismiss_aborted_jobs", job_ids=list(withdrawn))
+        return rows, await self._dismissed(ended)
 
     async def known_jobs(self, job_ids: Sequence[str]) -> set[str]:
         """Which of the jobs are in the ledger."""
@@ -76,7 +86,9 @@ class Store:
 
     async def dismiss_aborted_jobs(self, job_ids: Sequence[str]) -> list[str]:
         """End those of the jobs that have not been started; returns their ids."""
-        rows = await self.query("dismiss_aborted_jobs", job_ids=list(job_ids))
+        return await self._dismissed(await self.query("dismiss_aborted_jobs", job_ids=list(job_ids)))
+
+    async def _dismissed(self, rows: Sequence[Row]) -> list[str]:
         await self.query("promote", order_keys=[row["order_key"] for row in rows])
         for row in rows:
             about = {name: row[name] for name in ("job_id", "kind", "invoice_id")}
@@ -255,6 +267,7 @@ async def _end(on: Any, job: Job, ending: AttemptEnd) -> bool:
         error=problem and problem.cause(),
         next_step=ending.next_step(job.job_id),
         asks_about=ending.asks_about,
+        is_mistake=problem is not None and problem.code not in NO_MISTAKE,
         result=None if ending.result is None else dict(ending.result),
         after=ending.after,
         retries=int(ending.costs_retry),

@@ -1,5 +1,7 @@
 """What keeps an invoice from being cancelled, or remains to be done after it."""
 
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from flow.books import control, order_fault, pay, state
@@ -48,10 +50,11 @@ async def money_to_give_back(stage: Stage) -> Any:
     return await cancel(stage, paid="119")
 
 
-@provokes("cancellation_sum_differs", gross="-119", stated_gross="120", currency="EUR", stated_currency="EUR")
-async def sums_changed_after_publishing(stage: Stage) -> Any:
+@provokes("cancellation_sum_differs", gross="-120", stated_gross="119.00", currency="EUR", stated_currency="EUR")
+async def sums_changed_in_sevdesk(stage: Stage) -> Any:
     invoice = await stage.published()
-    await stage.billing.db.execute("UPDATE billing_invoices SET gross_amount = 120")
+    document = stage.sevdesk.sandbox.account.invoices[int(await stage.there(invoice))]
+    document.fields = replace(document.fields, sums=replace(document.fields.sums, gross=Decimal(120)))
     return await stage.billing.do("cancel_invoice", invoice_id=invoice, reason="Doppelt")
 
 

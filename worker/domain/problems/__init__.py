@@ -4,7 +4,7 @@ A problem has a stable code, says who must act, and has a cause and a next step 
 the event log, NOTIFY and the metrics carry the code; row and log also the parameters, which never hold personal data.
 """
 
-from worker.domain.problems.problem import CATALOGUE, TRIED_AGAIN, Problem, problem, recorded
+from worker.domain.problems.problem import CATALOGUE, NO_MISTAKE, TRIED_AGAIN, Problem, problem, recorded
 from worker.domain.problems.problem_type import Actor, Lang, ProblemType
 
-__all__ = ["CATALOGUE", "TRIED_AGAIN", "Actor", "Lang", "Problem", "ProblemType", "problem", "recorded"]
+__all__ = ["CATALOGUE", "NO_MISTAKE", "TRIED_AGAIN", "Actor", "Lang", "Problem", "ProblemType", "problem", "recorded"]

@@ -51,6 +51,17 @@ TRIED_AGAIN: dict[Lang, str] = {
     "en": "Nothing to do; it is tried again.",
     "de": "Nichts zu tun; es wird erneut versucht.",
 }
+# Of rejected jobs. Nobody has made a mistake and nothing is to be done, so `status` and `why` want nobody.
+NO_MISTAKE = frozenset(
+    {
+        "left_to_other_program",
+        "invoice_cancelled",
+        "cancelled_in_sevdesk",
+        "cancelled_before_mail",
+        "bounce_superseded",
+        "nothing_to_undelete",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
