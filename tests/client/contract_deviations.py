@@ -16,7 +16,7 @@ from tests.client.contract_credit_notes import CREDIT_NOTES, MADE, SEND_BY
 class Deviation:
     """Places where the live API, or what is known of it, overrules the specification.
 
-    `operations`, `at` and `problem` may hold `*`. Every operation and every place must occur, or it says too much.
+    `operations`, `at` and `problem` may hold `*`. Every operation and every place must occur, or the entry says too much.
     `source` points into the field notes (number of section and entry) and says how strong the fact is.
     """
 
