@@ -93,9 +93,10 @@ UPDATE sevdesk_jobs j SET confirmed = array_remove(j.confirmed, :code) FROM run 
 
 -- name: taken_away_lately$
 -- What payment syncs have taken away without a person's word within two days before now, or before the oldest question that
--- waits for an answer: it shall not fall under the limit by waiting.
+-- waits for an answer: it shall not fall under the limit by waiting. Not by this job: an attempt that ended between counting
+-- and recording is repeated, and finds the same.
 SELECT coalesce(sum(t.taken_away), 0)::int FROM sevdesk_sync_runs t
-WHERE t.taken_away > 0
+WHERE t.taken_away > 0 AND t.job_id IS DISTINCT FROM :job_id::text
   AND t.started_at > (SELECT least(clock_timestamp(), min(r.started_at))
                       FROM sevdesk_sync_runs r JOIN sevdesk_jobs j USING (job_id) JOIN sevdesk_queue q USING (job_id)
                       WHERE r.asked IS NOT NULL AND q.kind = 'sync_payments'

@@ -82,6 +82,19 @@ async def test_a_drip_asks_too(stage: Stage, tmp_path: Path) -> None:
         assert '"held_back"' in (await billing.do("sync_payments", full=True))["result"]
 
 
+async def test_a_repeated_run_counts_its_changes_once(stage: Stage) -> None:
+    """The worker died after it had counted them, and before it recorded them: the next attempt finds the same."""
+    async with stage.working(**LIMIT):
+        invoices = await published(stage, 5)
+    await delete(stage, invoices[:2])
+    job_id = await stage.billing.request("sync_payments", full=True)
+    died = "INSERT INTO sevdesk_sync_runs (job_id, scope, taken_away) VALUES ($1, 'full', 2)"
+    await stage.billing.db.execute(died, job_id)
+    async with stage.working(**LIMIT):
+        assert (await stage.billing.ended(job_id))["state"] == "done"
+    assert await statuses(stage.billing, invoices[:2]) == {"parked"}
+
+
 async def test_rare_changes_never_ask(stage: Stage) -> None:
     """Two in each run, and days between the runs."""
     async with stage.working(**LIMIT):
