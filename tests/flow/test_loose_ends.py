@@ -6,6 +6,7 @@ from flow.conftest import make_settings
 from flow.histories import BLIND, begin, do, nothing_open, open_office, outcomes, pay, retried, settle, untold_resend
 from flow.model_books import check_job
 from flow.model_office import Office, Trouble
+from flow.test_credit_invoice import credit
 
 from sevdesk_client.sandbox.endpoints import cancelling
 from worker.operator.diagnosis import Diagnosis, diagnose
@@ -132,6 +133,19 @@ async def test_money_for_a_deleted_invoice_is_not_forgotten(office: Office, refu
     assert ("refund_due", "119.00") in [(each["code"], each["paid"]) for each in notices]
     if not refund:
         assert (await retried(office, job))["state"] == "done"
+
+
+async def test_money_of_credit_notes_is_told_once(office: Office) -> None:
+    """Their part of a deleted invoice is to be paid back already; only the rest comes with the cancellation."""
+    await do(office, "publish_invoice")
+    pay(office, "119")
+    await do(office, "sync_payments", invoice_id=None)
+    assert (await credit(office))["state"] == "done"
+    office.account.remove(office.documents()[0])
+    job = await do(office, "cancel_invoice", reason="withdrawn", refund=True)
+    assert (job["state"], job["error"]) == ("done", None)
+    paid = "SELECT parameters ->> 'paid' FROM sevdesk_notices WHERE code = 'refund_due' AND closed_at IS NULL"
+    assert await office.billing.db.fetchval(paid) == "119.00"
 
 
 @pytest.mark.parametrize("amount, claim", [("119", "paid"), ("40", "partially_paid")])

@@ -230,12 +230,16 @@ class PaymentSynced(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancelled(Event):
-    """The job cancelled the invoice: in the billing system only, with its draft, or by the document named here."""
+    """The job cancelled the invoice: in the billing system only, with its draft, or by the document named here.
+
+    `refund_due`: without a document, what had been paid and no credit note says must be paid back.
+    """
 
     how: CancelledHow
     reason: str
     at: datetime
     cancellation: Cancellation | None = None
+    refund_due: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -135,8 +135,8 @@ def _of_event(event: Event, change: Change, confirmed: frozenset[str]) -> Moves:
             return {"deleted_in_sevdesk": {"external_id": external_id}}
         case events.Drafted() | events.Finalized():
             return {"deleted_in_sevdesk": None}
-        case events.Cancelled(cancellation=made):
-            return _of_cancellation(made, Decimal(0) if made else change.before.paid_amount)
+        case events.Cancelled(cancellation=made, refund_due=due):
+            return _of_cancellation(made, due or Decimal(0))
         case events.CancelledInSevdesk(cancellation=made):
             return _of_cancellation(made, change.before.paid_amount)
         case events.Credited(number=number, refund_due=due) if due > 0:

@@ -55,8 +55,8 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
         if (wait := second_look(context)) is not None:
             return wait
         how: CancelledHow = "never_in_sevdesk" if context.handback.external_id is None else "gone_from_sevdesk"
-        due = _refund_due(context, None, context.open_intent)
-        return StepResult((_cancelled(context, how),), None, due, outcome=outcome)
+        gone = replace(_cancelled(context, how), refund_due=_paid(context, context.open_intent) or None)
+        return StepResult((gone,), None, _refund_due(context, None, context.open_intent), outcome=outcome)
     if remote.status != DRAFT and _number_unrecorded(context):
         return StepResult((finalized(remote, "found_finalized"),), remote, finished=False, outcome=outcome)
     if storno is not None:
@@ -265,8 +265,12 @@ def _storno(context: StepContext, storno: SevInvoice, intent: Intent | OpenInten
 
 
 def _paid(context: StepContext, intent: Intent | OpenIntent | None) -> Decimal:
-    """What was paid before the cancellation, as noted in the intent, if there is one."""
-    return Decimal(intent.summary.get("paid", 0)) if intent is not None else money_come(context, None)
+    """What was paid before the cancellation, as noted in the intent, if there is one.
+
+    Less what credit notes over parts of the invoice have said must be paid back.
+    """
+    paid = Decimal(intent.summary.get("paid", 0)) if intent is not None else money_come(context, None)
+    return max(paid - sum((note.refund_due or ZERO for note in context.credit_notes), ZERO), ZERO)
 
 
 def _already_done(context: StepContext) -> bool:
