@@ -24,8 +24,9 @@ from worker.settings import Settings
 from worker.steps import pages
 from worker.store import Store
 
-# Everything that a takeover asks sevDesk; none of these writes.
-READS = {"GET /SevUser", "GET /Invoice", "GET /Contact", "GET /CreditNote", "GET /ContactAddress"}
+# What a takeover asks sevDesk, and the payment sync beside it, which looks for what was linked while it read;
+# nothing of that is a write.
+READS = {"GET /SevUser", "GET /Invoice", "GET /Invoice/{id}", "GET /Contact", "GET /CreditNote", "GET /ContactAddress"}
 KILLS = 4
 
 
