@@ -24,7 +24,7 @@ from worker.domain.eu_vat import vat_id_text
 from worker.domain.invoice import Party, PartyKind, party_name
 from worker.domain.ledger import Change, Job
 from worker.domain.recipients import PartyKey, customer_number
-from worker.steps.pages import Fetch, read_pages
+from worker.steps.pages import Counted, Fetch, read_pages
 from worker.store import Store
 from worker.store.rows import Row, UnknownValue, from_row
 
@@ -103,14 +103,11 @@ class TakeOver:
 
     async def _pages(self, path: str, fetch: Fetch[T]) -> AsyncIterator[Hits[T]]:
         """As `read_pages`, with the calls counted."""
-
-        async def counted(**place: int) -> Hits[T]:
-            self.found.calls += 1
-            return await fetch(**place)
-
+        counted = Counted(fetch)
         async with aclosing(read_pages(f"GET {path}", counted)) as pages:
             async for page in pages:
                 yield page
+        self.found.calls += counted.calls
 
     async def _rows(self, statement: str) -> AsyncIterator[list[Row]]:
         after = FIRST

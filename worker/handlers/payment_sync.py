@@ -109,9 +109,8 @@ class Sync:
             if (other := await self._other_provider(invoice_id)) is not None:
                 return Rejected(other)
             return Rejected(problem("payment_state_missing", invoice_id=invoice_id))
-        self.mass_change = MassChange(
-            self.store, self.job, limit=1, counts=False
-        )  # one that a person asks about is never too many
+        # One that a person asks about is never too many.
+        self.mass_change = MassChange(self.store, self.job, limit=1, counts=False)
         changed = await self._compare_by_id(row["external_id"]) + await self._record_kept()
         return self.unresolved[0] if self.unresolved else Done({"seen": 1, "changed": changed, "missing": self.missing})
 
