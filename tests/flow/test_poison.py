@@ -4,18 +4,21 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 from flow.billing import Billing, parameters
+from flow.conftest import RunWorker
 from flow.poisons import INVALID, POISON, Entry, Poison, job_of, now_ms
+from flow.waiting import PATIENCE
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from worker.domain.problems import Problem
+from worker.queue.inbox import InboxWorker
 
 Logs = list[Any]
 
@@ -205,6 +208,29 @@ async def test_spoilt_copy_harms_no_known_job(office: Office, worker: object) ->
     await office.put(Entry(b"nonsense", job_id.encode()))
     await office.assert_gone(Entry(None, job_id.encode()))
     await office.assert_done(job_id)
+
+
+async def test_entry_that_has_gone_is_no_poison(
+    office: Office, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis is emptied after its names were read: nothing is rejected, and the id stays free to be asked for again."""
+    emptied, take = asyncio.Event(), InboxWorker._take_page
+
+    async def empty_first(inbox: InboxWorker, page: Sequence[bytes], aborted: Sequence[bytes]) -> bool:
+        if not emptied.is_set():
+            await office.billing.redis.flushdb()
+            emptied.set()
+        return await take(inbox, page, aborted)
+
+    monkeypatch.setattr(InboxWorker, "_take_page", empty_first)
+    invoice = await office.billing.invoice(office.customer)
+    job_id = await office.billing.enqueue("publish_invoice", invoice_id=invoice)
+    async with run_worker(), asyncio.timeout(PATIENCE):
+        await emptied.wait()
+        await office.assert_done(await office.good())
+        assert await office.billing.job(job_id) is None
+        await office.billing.enqueue("publish_invoice", invoice_id=invoice, job_id=job_id)
+        await office.assert_done(job_id)
 
 
 # -- the outbox: rows that the billing system may leave ---------------------------------------------------------------

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -113,37 +113,41 @@ class InboxWorker(Worker):
         """Take one page in. True if there may be another."""
         async with self.pool.pipeline(transaction=False) as pipe:
             pipe.zrange(abort_jobs_ss, 0, ABORTS - 1)  # first: what it names is among the waiting, or was taken in
-            pipe.zrange(default_queue_name, 0, PAGE - 1, withscores=True)
+            pipe.zrange(default_queue_name, 0, PAGE - 1)
             aborted, waiting = await pipe.execute(raise_on_error=False)
         if isinstance(waiting, RedisError):
             raise waiting
         aborted = [] if isinstance(aborted, RedisError) else aborted  # jobs come in though it be unreadable
-        taken = not waiting or await self._take_page(dict(waiting), aborted)
+        taken = not waiting or await self._take_page(waiting, aborted)
         if taken and len(waiting) == PAGE:
             return True
         if taken and aborted:  # every job that it names is in the ledger now
             await self._dismiss(aborted)
         return False
 
-    async def _take_page(self, page: Mapping[bytes, float], aborted: Sequence[bytes]) -> bool:
+    async def _take_page(self, page: Sequence[bytes], aborted: Sequence[bytes]) -> bool:
         """False, and nothing is taken in, while another worker is at it."""
         read = {member: read_member(member) for member in page}
         ids = {member: job_id for member, job_id in read.items() if isinstance(job_id, str)}
         async with self.pool.pipeline(transaction=True) as pipe:
             pipe.set(TURN_KEY, self.name, nx=True, px=TURN_MS)
+            # In one with the payloads: of an entry that has gone since the page was read, no payload is missing.
+            pipe.zmscore(default_queue_name, page)  # type: ignore[arg-type]  # bytes are as good
             pipe.mget([job_key_prefix + job_id for job_id in ids.values()] or [TURN_KEY])
-            ours, raws = await pipe.execute()
+            ours, scores, raws = await pipe.execute()
         if not ours:
             await self._free_stale_turn()
             return False
         self._denied_since = None
-        incoming = [job for job in read.values() if isinstance(job, IncomingJob)]
+        there = {member: score for member, score in zip(page, scores, strict=True) if score is not None}
+        incoming = [job for member in there if isinstance(job := read[member], IncomingJob)]
         for (member, job_id), raw in zip(ids.items(), raws, strict=False):
-            incoming.append(read_payload(job_id, raw, page[member], self._keys, time.time()))
+            if member in there:
+                incoming.append(read_payload(job_id, raw, there[member], self._keys, time.time()))
         incoming.sort(key=lambda job: (job.score, KIND_POSITION.get(job.kind, len(KIND_POSITION))))
         try:
             await self._record(incoming, [] if self._keys else [ids[member] for member in aborted if member in ids])
-            await self._remove(page)
+            await self._remove(list(there))
         finally:
             with contextlib.suppress(RedisError, OSError):
                 await self.pool.delete(TURN_KEY)
@@ -156,8 +160,10 @@ class InboxWorker(Worker):
             self._denied_since = None
             await self.pool.delete(TURN_KEY)
 
-    async def _remove(self, page: Mapping[bytes, float]) -> None:
+    async def _remove(self, page: Sequence[bytes]) -> None:
         """Entries and payloads, which are in the ledger."""
+        if not page:
+            return
         async with self.pool.pipeline(transaction=True) as pipe:
             pipe.zrem(default_queue_name, *page)
             pipe.delete(*(prefix.encode() + member for member in page
