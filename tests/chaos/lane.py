@@ -40,6 +40,15 @@ CONSTANTS = {
 }
 LAYOUT = "57986aee6bd2d53306068da1"
 NUMBERS = itertools.count(1)
+UNFINISHED = """
+    SELECT to_jsonb(j) - '{payload,result,requested_by,database_user,traceparent}'::text[] AS job, to_jsonb(q) AS place
+    FROM sevdesk_jobs j LEFT JOIN sevdesk_queue q USING (job_id)
+    WHERE j.job_id = $1 OR q.order_key = (SELECT order_key FROM sevdesk_jobs WHERE job_id = $1)
+    ORDER BY j.seq"""
+MOVED = """
+    SELECT max(greatest(updated_at, not_before)) > clock_timestamp() - make_interval(secs => $1) FROM sevdesk_jobs"""
+# A parked job that would publish, send or cancel is dismissed when another one cancels its invoice.
+ENDED = (*FINAL, "dismissed")
 
 
 @dataclass
@@ -89,14 +98,25 @@ class Lane:
         self.sevdesk.sandbox.faults.append(Fault(kind, method, path, skip=skip, after_ms=after_ms))  # type: ignore[arg-type]
 
     async def ended(self, job_id: str, seconds: float) -> asyncpg.Record | None:
-        """The job's row once it is final; None when it is not in time."""
+        """The job's row once it has ended or is parked; None when that is not in time."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             row = await self.billing.job(job_id)
-            if row is not None and row["state"] in FINAL:
+            if row is not None and row["state"] in ENDED:
                 return row
             await asyncio.sleep(0.03)
         return None
+
+    async def ended_in_turn(self, job_id: str, patience: float) -> asyncpg.Record | None:
+        """As `ended`, where others come first: None when for so many seconds no job has gone on, nor was to."""
+        while (row := await self.ended(job_id, patience)) is None and await self.billing.db.fetchval(MOVED, patience):
+            pass
+        return row
+
+    async def unfinished(self, job_id: str) -> str:
+        """What the ledger and the queue have of a job that has not ended in time, and of those before and behind it."""
+        rows = await self.billing.db.fetch(UNFINISHED, job_id)
+        return "\n".join(f"{row['job']} in the queue: {row['place']}" for row in rows) or f"{job_id} is not recorded"
 
     async def settled(self) -> None:
         """Wait until sevDesk has committed all that was still to come."""

@@ -13,7 +13,7 @@ from chaos.scenarios import CANCELLED, SENT
 
 # Slow enough that a kill meets somebody at work, quick enough for all to be through in minutes.
 READ_MS, WRITE_MS = 10, 40
-PATIENCE = 240.0  # for everything that is left when the last kill is done
+PATIENCE = 120.0  # in which no job goes on
 CANNOT_TELL = "mail_outcome_unknown"
 RUNNING = "SELECT count(*) FROM sevdesk_jobs WHERE state = 'running' AND worker LIKE $1"
 OPEN = """SELECT count(*) FROM sevdesk_intents WHERE closed_at IS NULL AND worker LIKE $1"""
@@ -93,11 +93,12 @@ async def kill(lane: Lane, storm: Storm, victim: Child) -> None:
 
 async def _finish(lane: Lane, storm: Storm) -> None:
     """All jobs end; a question is answered by somebody who looks into the mail account."""
-    until = time.monotonic() + PATIENCE
     for job_id, kind in storm.jobs.items():
-        row = await lane.ended(job_id, max(until - time.monotonic(), 0.1))
+        row = await lane.ended_in_turn(job_id, PATIENCE)
         if row is not None and row["state"] == "parked" and row["problem"] == CANNOT_TELL:
             storm.asked += 1
-        if row is None or row["state"] != "done":
-            storm.findings.append(f"{kind} | loss: the job is {row and row['state']}: {row and row['error']}")
+        if row is None:
+            storm.findings.append(f"{kind} | loss: not ended: {await lane.unfinished(job_id)}")
+        elif row["state"] != "done":
+            storm.findings.append(f"{kind} | loss: the job is {row['state']}: {row['error']}")
         storm.attempts += row["attempt"] if row else 0

@@ -69,17 +69,18 @@ class Crowd:
 
     async def finish(self, storm: Storm) -> None:
         """Every job comes to an end that its place among the others explains."""
-        until = time.monotonic() + PATIENCE
         for job in self.asked:
             storm.jobs[job.job_id] = job.kind
-            row = await self.lane.ended(job.job_id, max(until - time.monotonic(), 0.1))
+            row = await self.lane.ended_in_turn(job.job_id, PATIENCE)
             if row is not None and row["problem"] == CANNOT_TELL and row["state"] == "parked":
                 storm.asked += 1
                 mailed = mails_about(self.lane, copies_of(self.lane, job.subject)) > 0
                 await self.lane.billing.retry(job.job_id, "done" if mailed else "not-done")
-                row = await self.lane.ended(job.job_id, max(until - time.monotonic(), 0.1))
-            if row is None or (row["state"] != "done" and row["problem"] not in TOO_LATE[job.kind]):
-                storm.findings.append(f"{job.kind} | loss: the job is {row and row['state']}: {row and row['error']}")
+                row = await self.lane.ended_in_turn(job.job_id, PATIENCE)
+            if row is None:
+                storm.findings.append(f"{job.kind} | loss: not ended: {await self.lane.unfinished(job.job_id)}")
+            elif row["state"] != "done" and row["problem"] not in TOO_LATE[job.kind]:
+                storm.findings.append(f"{job.kind} | loss: the job is {row['state']}: {row['error']}")
             storm.attempts += row["attempt"] if row else 0
 
     async def examine(self, storm: Storm) -> None:

@@ -26,6 +26,7 @@ async def test_crowd_leaves_one_of_each(
             place, producers=producers, invoices=invoices, kills=kills, flushes=flushes, workers=4, seed=kills
         )
     print(f"\n{producers} producers, {crowd.asked_again} jobs asked for again; {storm}", file=sys.stderr)
+    print(*storm.findings, sep="\n", file=sys.stderr)
     assert storm.flushes == flushes
     assert kills < 100 or storm.at_work > kills / 20, "the kills met nobody at work"
     assert storm.findings == []
