@@ -1,5 +1,7 @@
 """The command recover: after the database was restored from a backup, brings back what sevDesk has had since."""
 
+import asyncio
+import math
 from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -45,12 +47,12 @@ def recover(
 
     async def run(store: Store) -> tuple["Recovery", list[str]]:
         async with own_account(store) as account:
+            if not dry_run:
+                async with redis_client(settings().redis_url) as redis:
+                    await RestoreWatch(store, redis).check()  # so that the new epoch is higher than the one in Redis
+                await _let_arrive(await store.query("on_their_way", quarantine=settings().write_quarantine))
             found = await look_back(store, account.client, moment)
-        if dry_run:
-            return found, []
-        async with redis_client(settings().redis_url) as redis:
-            await RestoreWatch(store, redis).check()  # so that the new epoch is higher than the one in Redis
-        return found, await bring_back(store, found)
+        return found, [] if dry_run else await bring_back(store, found)
 
     require_token()
     found, jobs = with_store(run, "Nothing was changed; try again later.")
@@ -58,6 +60,13 @@ def recover(
     show(as_json, {**shown, "dry_run": dry_run, "jobs": jobs}, _view(found, jobs, dry_run))
     if found.for_person:
         raise typer.Exit(MUST_ACT)
+
+
+async def _let_arrive(seconds: float) -> None:
+    """Writes may have been on their way when the database was restored, and it knows nothing of their quarantine."""
+    if seconds > 0:
+        typer.echo(f"Waiting {math.ceil(seconds)} s: what was being written to sevDesk arrives until then.", err=True)
+        await asyncio.sleep(seconds)
 
 
 def _moment(text: str) -> datetime:
