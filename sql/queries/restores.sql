@@ -13,6 +13,10 @@ UPDATE sevdesk_restores SET writes = greatest(writes, :writes::bigint);
 UPDATE sevdesk_restores SET noticed_at = clock_timestamp(), redis_mark = :mark
 WHERE noticed_at IS NULL OR noticed_at <= recovered_at;
 
+-- name: forgotten_since$
+-- From when on writes may be forgotten: a time before the backup, and never later than the latest write on record.
+SELECT least(:since::timestamptz, (SELECT intent_at FROM sevdesk_intents ORDER BY id DESC LIMIT 1));
+
 -- name: on_their_way$
 -- Seconds until no write that the database has forgotten can reach sevDesk any more: a quarantine after the restore was
 -- noticed, or, if nobody noticed it, from now on.

@@ -227,6 +227,23 @@ async def test_recover_lets_writes_arrive(stage: Stage, backups: Backups, tmp_pa
     assert await mails(stage) == 1
 
 
+async def test_slip_in_since_loses_nothing(stage: Stage, backups: Backups, tmp_path: Path) -> None:
+    """A time after the backup: our own latest write is earlier. One to come is refused, and year 1 is only early."""
+    billing, operator = stage.billing, Operator(stage.settings, tmp_path)
+    async with stage.working():
+        await stage.published()
+    invoice = await billing.usual_invoice()
+    backup = await backups.take()
+    async with stage.working():
+        await billing.do("publish_invoice", invoice_id=invoice)
+    await backups.restore(backup)
+    for since in (datetime.now(UTC).isoformat(), "0001-01-01T00:00+14:00"):
+        told = await operator.json("recover", "--since", since, "--dry-run")
+        assert [each["repair"] for each in told["findings"]] == ["publish_invoice"]
+    code, _, said = await operator.run("recover", "--since", "2999-01-01")
+    assert code == 2 and "a time to come" in said
+
+
 async def test_restore_shows_when_redis_is_back(stage: Stage, backups: Backups) -> None:
     """Redis was away when the database was restored, and until that had made as many writes again and more."""
     billing = stage.billing

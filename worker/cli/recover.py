@@ -46,6 +46,8 @@ def recover(
     moment = _moment(since)
 
     async def run(store: Store) -> tuple["Recovery", list[str]]:
+        if moment > (await store.query("clock"))["now"]:
+            fail(f"--since is {since!r}, a time to come; it must be one before the backup.", USAGE)
         async with own_account(store) as account:
             if not dry_run:
                 async with redis_client(settings().redis_url) as redis:
@@ -77,7 +79,8 @@ def _moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         fail(f"--since is {text!r}; it must look like 2026-11-29T03:00 or 2026-11-29T02:00+00:00.", USAGE)
-    return moment if moment.tzinfo else moment.replace(tzinfo=BERLIN)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=BERLIN)
+    return max(moment, datetime(2000, 1, 1, tzinfo=BERLIN))  # sevDesk is younger
 
 
 def _view(found: "Recovery", jobs: list[str], dry_run: bool) -> "RenderableType":
