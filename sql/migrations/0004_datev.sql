@@ -3,8 +3,8 @@
 -- and the readable report.
 CREATE TABLE sevdesk_datev_exports (
     export_id       uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    start_date      date NOT NULL,
-    end_date        date NOT NULL,
+    start_date      date NOT NULL CHECK (start_date >= '2000-01-01'),  -- as `ExportDatev`
+    end_date        date NOT NULL CHECK (end_date BETWEEN start_date AND '2100-12-31'),
     scope           text NOT NULL DEFAULT 'E' CHECK (scope ~ '^[EXTCD]+$'),
     by_pay_date     boolean NOT NULL DEFAULT false,
     include_images  boolean NOT NULL DEFAULT false,

@@ -4,7 +4,7 @@ CREATE TABLE sevdesk_restores (
     id           boolean PRIMARY KEY DEFAULT true CHECK (id),
     database_id  uuid,                         -- names the mark in Redis; set by the first worker
     epoch        integer NOT NULL DEFAULT 1,   -- one more after each `recover`
-    writes       bigint NOT NULL DEFAULT 0,    -- id of the latest intent seen, which retention may have deleted since
+    writes       bigint NOT NULL DEFAULT 0,    -- id of the latest intent that Redis was told of, raised just before that
     noticed_at   timestamptz,                  -- when the latest restore was noticed or, else, `recover` was run
     redis_mark   text,                         -- the mark that Redis had then
     recovered_at timestamptz                   -- null, or earlier than noticed_at: no write leaves until `recover` ran
@@ -16,17 +16,16 @@ INSERT INTO sevdesk_restores DEFAULT VALUES;
 CREATE FUNCTION sevdesk_restored_v1(asked_at timestamptz) RETURNS boolean LANGUAGE sql STABLE
     RETURN EXISTS (SELECT FROM sevdesk_restores WHERE asked_at < noticed_at + interval '30 days');
 
--- The database's present mark, raised to its latest intent; `pending`: a restore was noticed, and `recover` has not run.
+-- The database's mark, and its latest intent; `pending`: a restore was noticed, and `recover` has not run.
 -- A function, so that sessions keep its plan: every worker asks every two seconds, and planning would be four fifths of it.
 CREATE FUNCTION sevdesk_high_water_mark_v1()
-    RETURNS TABLE (database_id uuid, epoch integer, writes bigint, pending boolean, now timestamptz) LANGUAGE plpgsql AS $function$
+    RETURNS TABLE (database_id uuid, epoch integer, writes bigint, latest bigint, pending boolean, now timestamptz)
+    LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
 BEGIN
-    UPDATE sevdesk_restores r
-    SET database_id = coalesce(r.database_id, gen_random_uuid()), writes = greatest(r.writes, l.writes)
-    FROM (SELECT coalesce(max(id), 0) AS writes FROM sevdesk_intents) l
-    WHERE r.database_id IS NULL OR r.writes < l.writes;
+    UPDATE sevdesk_restores SET database_id = gen_random_uuid() WHERE database_id IS NULL;
     RETURN QUERY
-    SELECT database_id, epoch, writes, noticed_at > coalesce(recovered_at, '-infinity') IS TRUE, clock_timestamp()
+    SELECT database_id, epoch, writes, coalesce((SELECT max(id) FROM sevdesk_intents), 0),
+           noticed_at > coalesce(recovered_at, '-infinity') IS TRUE, clock_timestamp()
     FROM sevdesk_restores;
 END $function$;

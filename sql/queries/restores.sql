@@ -1,14 +1,29 @@
 -- Restores of this database from a backup: noticed, and recovered from.
 
 -- name: high_water_mark^
-SELECT database_id, epoch, writes, pending, now FROM sevdesk_high_water_mark_v1();
+SELECT database_id, epoch, writes, latest, pending, now FROM sevdesk_high_water_mark_v1();
 
 -- name: database_id$
 SELECT database_id FROM sevdesk_restores;
 
+-- name: raise_mark!
+UPDATE sevdesk_restores SET writes = greatest(writes, :writes::bigint);
+
 -- name: restore_noticed!
 UPDATE sevdesk_restores SET noticed_at = clock_timestamp(), redis_mark = :mark
 WHERE noticed_at IS NULL OR noticed_at <= recovered_at;
+
+-- name: forgotten_since$
+-- From when on writes may be forgotten: a time before the backup, and never later than the latest write on record.
+SELECT least(:since::timestamptz, (SELECT intent_at FROM sevdesk_intents ORDER BY id DESC LIMIT 1));
+
+-- name: on_their_way$
+-- Seconds until no write that the database has forgotten can reach sevDesk any more: a quarantine after the restore was
+-- noticed, or, if nobody noticed it, from now on.
+SELECT extract(epoch FROM make_interval(secs => :quarantine::float8)
+               - CASE WHEN noticed_at > coalesce(recovered_at, '-infinity') THEN greatest(clock_timestamp() - noticed_at, '0')
+                      ELSE '0' END)::float8
+FROM sevdesk_restores;
 
 -- name: recovered^
 -- Writes may leave again. The new epoch is higher than the one that Redis knows, if it knows any.

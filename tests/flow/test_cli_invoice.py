@@ -146,6 +146,8 @@ async def test_bundle_is_verified_offline(operator: Operator, billing: Billing, 
     await billing.do("publish_invoice", invoice_id=invoice)
     made = await operator.json("show", str(invoice), "--bundle", "proof.zip")
     assert (await operator.json("verify", "proof.zip", "--seal", made["seal"]))["problems"] == []
+    code, _, said = await operator.run("show", str(invoice), "--bundle", "proof.zip")
+    assert code == 1 and "proof.zip is there already, and stays as it is." in said
     path = operator.folder / "proof.zip"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from sevdesk_client.wire import Request
 from worker.app import App
 from worker.gate import breaker as breaker_module
 from worker.gate.broadcast import account_of
-from worker.gate.gate import SevdeskGate
+from worker.gate.gate import HeldBack, SevdeskGate
 from worker.observability.metrics import Metrics
 from worker.operator.connections import open_account_gated
 from worker.queue.redis_client import cancel_all, connect_redis
@@ -351,6 +351,23 @@ async def test_lone_server_error_slows_nobody(gate_of: MakeGate, clock: Clock) -
     assert gate.rate.limit(clock()) is None
     gate.after_call(*answered(502, errors.Unavailable("GET /Invoice", "no", status=502)))
     assert gate.rate.limit(clock()) == 10
+
+
+async def test_probe_of_an_old_dump_is_over(gate_of: MakeGate, clock: Clock, billing: Billing) -> None:
+    """The right to send the next probe, restored without its expiry: after the usual time somebody else has it."""
+    await billing.redis.set(f"sevdesk:gate:{account_of(*ACCOUNT)}:probe", "gone")
+    gate = gate_of()
+    gate.breaker.open(clock(), 10.0, 0.0)
+
+    async def probes() -> bool:
+        with suppress(HeldBack):
+            await gate.before_call(READ)
+            return True
+        gate.breaker.open(clock(), 10.0, 0.0)
+        return False
+
+    assert not await probes()
+    await until(probes)
 
 
 async def test_gate_survives_nonsense_in_redis(gate_of: MakeGate, clock: Clock, billing: Billing) -> None:

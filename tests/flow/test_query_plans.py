@@ -106,6 +106,7 @@ WHOLE_TABLE = {
     "contact_history": "reconcile",
     "finished_credit_notes": "reconcile",
     "known_credit_notes": "recover",
+    "forgotten_since": "recover",
     "count_jobs": "the leader's gauges; the queue holds open jobs only",
     "publications_ahead": "only with PUBLISH_IN_ORDER; the queue holds open jobs only",
     "waits_begin_anew": "only after Postgres' clock was set; the queue holds open jobs only",

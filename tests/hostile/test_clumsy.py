@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from chaos.children import Nursery
 from chaos.lane import lane
+from flow.stage import Stage
 from hostile.test_refusing_postgres import as_worker
 from hostile.trouble import ask, complaints
 
@@ -64,3 +65,17 @@ async def test_right_may_be_taken_and_given_back(right: str, services: Services,
         await asyncio.sleep(4)
         as_worker(url)
         assert await work.findings() == []
+
+
+async def test_why_names_the_foreign_lock(stage: Stage) -> None:
+    """Somebody holds the lock of an invoice: its job is not said to wait for a free slot."""
+    billing = stage.billing
+    async with stage.working(), billing.db.acquire() as somebody:
+        invoice = await billing.usual_invoice()
+        await somebody.execute("SELECT pg_advisory_lock(sevdesk_lock_key_v1('invoice:' || $1))", str(invoice))
+        job = await billing.request("publish_invoice", invoice_id=invoice)
+        await billing.db.execute("UPDATE sevdesk_jobs SET created_at = created_at - interval '1 h'")
+        told = await stage.why(job)
+        assert "holds its lock" in told.cause and "doctor" in told.next_step
+        await somebody.execute("SELECT pg_advisory_unlock_all()")
+        assert (await billing.ended(job))["state"] == "done"

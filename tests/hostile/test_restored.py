@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flow.books import state, until
+from flow.books import order_fault, state, until
 from flow.operators import Operator
 from flow.stage import Stage
 from hostile.backups import Backups, backups_of, dump, load
@@ -43,8 +43,9 @@ async def mails(stage: Stage) -> int:
     return len((await state(stage.sevdesk))["mails"])
 
 
-async def recover(stage: Stage, folder: Path, *options: str, code: int = 0) -> Any:
-    return await Operator(stage.settings, folder).json("recover", "--since", SINCE, *options, code=code)
+async def recover(stage: Stage, folder: Path, *options: str, code: int = 0, quarantine: float = 2) -> Any:
+    operator = Operator(stage.settings, folder)
+    return await operator.json("recover", "--since", SINCE, *options, code=code, WRITE_QUARANTINE=quarantine)
 
 
 async def checks(stage: Stage) -> dict[str, str]:
@@ -204,6 +205,65 @@ async def test_cancelled_since_backup_stays_so(stage: Stage, backups: Backups, t
         assert (await billing.event(invoice, "cancellation_mailed"))["how"] == "found_earlier"
     books = await state(stage.sevdesk)
     assert (len(books["invoices"]), len(books["mails"])) == (2, 1)
+
+
+async def test_recover_lets_writes_arrive(stage: Stage, backups: Backups, tmp_path: Path) -> None:
+    """A mail was on its way when the database was restored: nobody looks for it before its quarantine is over."""
+    billing = stage.billing
+    async with stage.working():
+        invoice = await stage.published()
+    backup = await backups.take()
+    async with stage.working():
+        await order_fault(stage.sevdesk, "late_commit", "POST /Invoice/*/sendViaEmail", after_ms=6000)
+        job = await stage.lost("send_invoice", invoice_id=invoice)
+        await until(lambda: marked(stage))
+    await backups.restore(backup)
+    async with stage.working():
+        await until(lambda: billing.db.fetchval(PENDING))
+        await recover(stage, tmp_path, quarantine=8)
+        await until(lambda: _written(stage))
+        again = await billing.enqueue("send_invoice", invoice_id=invoice, job_id=job)
+        assert (await billing.ended(again))["state"] == "done"
+    assert await mails(stage) == 1
+
+
+async def test_slip_in_since_loses_nothing(stage: Stage, backups: Backups, tmp_path: Path) -> None:
+    """A time after the backup: our own latest write is earlier. One to come is refused, and year 1 is only early."""
+    billing, operator = stage.billing, Operator(stage.settings, tmp_path)
+    async with stage.working():
+        await stage.published()
+    invoice = await billing.usual_invoice()
+    backup = await backups.take()
+    async with stage.working():
+        await billing.do("publish_invoice", invoice_id=invoice)
+    await backups.restore(backup)
+    for since in (datetime.now(UTC).isoformat(), "0001-01-01T00:00+14:00"):
+        told = await operator.json("recover", "--since", since, "--dry-run")
+        assert [each["repair"] for each in told["findings"]] == ["publish_invoice"]
+    code, _, said = await operator.run("recover", "--since", "2999-01-01")
+    assert code == 2 and "a time to come" in said
+
+
+async def test_restore_shows_when_redis_is_back(stage: Stage, backups: Backups) -> None:
+    """Redis was away when the database was restored, and until that had made as many writes again and more."""
+    billing = stage.billing
+    async with stage.working():
+        await stage.published()
+        await until(lambda: marked(stage))
+    backup = await backups.take()
+    async with stage.working():
+        await stage.published()
+        await until(lambda: marked(stage))
+    [key] = [key async for key in billing.redis.scan_iter(MARKED)]
+    forgotten = int((await billing.redis.get(key)).split()[1])
+    await backups.restore(backup)
+    async with stage.run_worker(redis_url="redis://127.0.0.1:1/0"):
+        for _ in range(2):
+            job = await billing.request("publish_invoice", invoice_id=await billing.usual_invoice())
+            assert (await billing.ended(job))["state"] == "done"
+        assert await billing.db.fetchval("SELECT max(id) FROM sevdesk_intents") > forgotten
+    async with stage.working():
+        await until(lambda: billing.db.fetchval(PENDING))
 
 
 async def test_turn_without_expiry_stops_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

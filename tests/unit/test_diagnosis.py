@@ -79,7 +79,8 @@ def test_open_write_of_parked_job_is_shown() -> None:
     ("job", "changed", "cause", "needs_person"),
     [
         ({}, {}, "It is due and starts within a second", False),
-        ({"due_for": 90.0}, {}, "every slot of the 1 worker(s) is taken", False),
+        ({"due_for": 90.0, "locked": False}, {}, "every slot of the 1 worker(s) is taken", False),
+        ({"due_for": 90.0}, {}, "another session in Postgres holds its lock", True),
         ({}, {"workers": 0}, "No worker is running", True),
         ({}, {"limited_for": 12.4}, "the next may start in 12 s", False),
         ({"state": "waiting", "again_in": 33.0}, {}, "It goes on in 33 s: The worker was stopped", False),
@@ -222,7 +223,7 @@ def test_unasked_step_asks_first() -> None:
 @pytest.mark.parametrize(
     "job",
     [
-        {"state": "queued", "due_for": 99.0},
+        {"state": "queued", "due_for": 99.0, "locked": False},
         {"state": "waiting", "again_in": 5.0, "problem": "contact_busy"},
         {"state": "requested", "again_in": 5.0},
     ],

@@ -49,6 +49,8 @@ def test_options_have_their_defaults() -> None:
 
 
 BAD: list[tuple[str, Any, str]] = [
+    ("sync_payments", {"start_date": "0001-01-01", "end_date": "2026-01-31"}, "start_date: Input should be greater"),
+    ("export_datev", {"start_date": "2026-01-01", "end_date": "9999-12-31"}, "end_date: Input should be less"),
     ("publish_invoice", {}, "invoice_id: Field required"),
     ("publish_invoice", {"invoice_id": None}, "invoice_id: "),
     ("publish_invoice", {"invoice_id": 7}, "invoice_id: "),

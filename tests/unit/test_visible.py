@@ -7,11 +7,11 @@ import pytest
 
 from worker.domain.visible import visible, visible_in_json, visible_line
 
-JOINERS = "\u200c\u200d"  # needed in Persian names and in emoji
+JOINERS = "\u200c\u200d\ufe0f"  # needed in Persian names and in emoji
 
 
 @pytest.mark.parametrize(
-    "char", ["\x1b", "\x9b", "\xad", "\u200b", "\u202e", "\u2028", "\ufeff", "\U000e0041", "\ud800"]
+    "char", ["\x1b", "\x9b", "\xad", "\u200b", "\u202e", "\u2028", "\ufeff", "\u3164", "\u034f", "\U000e0100", "\ud800"]
 )
 def test_unseen_is_written_out(char: str) -> None:
     """And means the same to whoever reads the JSON."""

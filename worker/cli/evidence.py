@@ -15,7 +15,6 @@ from worker.cli.base import (
     settings,
     show,
     with_store,
-    write_private,
 )
 from worker.settings import EvidenceSettings
 from worker.store import Store
@@ -61,8 +60,10 @@ def _read(path: Path) -> bytes:
 
 def write_bundle(invoice: str, target: Path, as_json: bool) -> None:
     from worker.cli.invoices import invoice_id_of
+    from worker.cli.saving import new_private_file, require_new
     from worker.evidence import bundle as evidence
 
+    require_new(target)  # an earlier bundle is evidence, too
     keys = settings().evidence_keys
     key = next(iter(keys), None)
 
@@ -70,7 +71,8 @@ def write_bundle(invoice: str, target: Path, as_json: bool) -> None:
         return await evidence.bundle(store, await invoice_id_of(store, invoice), keys)
 
     content = with_store(collect)
-    write_private(target, content)
+    with new_private_file(target) as file:
+        file.write(content)
     seal = evidence.seal_of(content)
     text = f"{target}\nSeal, to be kept elsewhere: {seal}"
     if key is None:

@@ -1,5 +1,7 @@
 """The command recover: after the database was restored from a backup, brings back what sevDesk has had since."""
 
+import asyncio
+import math
 from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -44,13 +46,15 @@ def recover(
     moment = _moment(since)
 
     async def run(store: Store) -> tuple["Recovery", list[str]]:
+        if moment > (await store.query("clock"))["now"]:
+            fail(f"--since is {since!r}, a time to come; it must be one before the backup.", USAGE)
         async with own_account(store) as account:
+            if not dry_run:
+                async with redis_client(settings().redis_url) as redis:
+                    await RestoreWatch(store, redis).check()  # so that the new epoch is higher than the one in Redis
+                await _let_arrive(await store.query("on_their_way", quarantine=settings().write_quarantine))
             found = await look_back(store, account.client, moment)
-        if dry_run:
-            return found, []
-        async with redis_client(settings().redis_url) as redis:
-            await RestoreWatch(store, redis).check()  # so that the new epoch is higher than the one in Redis
-        return found, await bring_back(store, found)
+        return found, [] if dry_run else await bring_back(store, found)
 
     require_token()
     found, jobs = with_store(run, "Nothing was changed; try again later.")
@@ -58,6 +62,13 @@ def recover(
     show(as_json, {**shown, "dry_run": dry_run, "jobs": jobs}, _view(found, jobs, dry_run))
     if found.for_person:
         raise typer.Exit(MUST_ACT)
+
+
+async def _let_arrive(seconds: float) -> None:
+    """Writes may have been on their way when the database was restored, and it knows nothing of their quarantine."""
+    if seconds > 0:
+        typer.echo(f"Waiting {math.ceil(seconds)} s: what was being written to sevDesk arrives until then.", err=True)
+        await asyncio.sleep(seconds)
 
 
 def _moment(text: str) -> datetime:
@@ -68,7 +79,8 @@ def _moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         fail(f"--since is {text!r}; it must look like 2026-11-29T03:00 or 2026-11-29T02:00+00:00.", USAGE)
-    return moment if moment.tzinfo else moment.replace(tzinfo=BERLIN)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=BERLIN)
+    return max(moment, datetime(2000, 1, 1, tzinfo=BERLIN))  # sevDesk is younger
 
 
 def _view(found: "Recovery", jobs: list[str], dry_run: bool) -> "RenderableType":

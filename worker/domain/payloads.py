@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from worker.domain import schedule
+from worker.domain.dates import FIRST_DAY, LAST_DAY
 from worker.domain.emails import address_fault, several
 from worker.domain.invoice import FinalInvoiceForm
 
@@ -27,6 +28,8 @@ def _canonical(value: object) -> object:
 
 
 Id = Annotated[UUID, BeforeValidator(_canonical)]
+# At the ends of the calendar there are no days in Berlin, and sevDesk was asked for them all the same.
+Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
 
 
 class Payload(BaseModel):
@@ -216,8 +219,8 @@ class SyncPayments(Payload):
     missing: bool = False
     invoice_id: Id | None = None
     party_id: Id | None = None
-    start_date: date | None = None
-    end_date: date | None = None
+    start_date: Day | None = None
+    end_date: Day | None = None
 
     @model_validator(mode="after")
     def _one_scope(self) -> Self:
@@ -261,8 +264,8 @@ class ExportDatev(Payload):
     """
 
     export_id: Id | None = None
-    start_date: date | None = None
-    end_date: date | None = None
+    start_date: Day | None = None
+    end_date: Day | None = None
     scope: Annotated[str, Field(pattern=r"^[EXTCD]{1,5}$")] = "E"
     by_pay_date: bool = False
     include_images: bool = False

@@ -4,11 +4,13 @@ import json
 import re
 
 # All control characters but line feed and tab; marks that change the direction of what follows; separators that some
-# programs take for the end of a line; characters without width, which make two names look alike, but for the joiners
-# that some scripts need; halves of surrogate pairs, which no encoding has.
+# programs take for the end of a line; characters without width or ink, which make two names look alike (Unicode's
+# Default_Ignorable_Code_Point), but for the joiners that some scripts and the selectors that emoji need; halves of
+# surrogate pairs, which no encoding has.
 _INVISIBLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff]"
 )
 
 

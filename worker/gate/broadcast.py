@@ -75,8 +75,13 @@ class Broadcast:
 
     async def acquire_for(self, subject: str, seconds: float) -> bool:
         """True for exactly one process per `seconds` (SET NX); True if Redis is down."""
+        key, ms = f"{self._prefix}:{subject}", int(seconds * 1000)
         try:
-            return bool(await self._redis.set(f"{self._prefix}:{subject}", self._name, nx=True, px=int(seconds * 1000)))
+            if await self._redis.set(key, self._name, nx=True, px=ms):
+                return True
+            if await self._redis.pttl(key) == -1:  # a restored dump that has lost its expiries would keep it for ever
+                await self._redis.pexpire(key, ms)
+            return False
         except (RedisError, OSError):
             return True
 
@@ -109,7 +114,7 @@ class Broadcast:
             for subject, raw, ttl in zip(SUBJECTS, answers[::2], answers[1::2], strict=True):
                 if isinstance(raw, bytes) and ttl > 0:
                     values = _finite(json.loads(raw))
-                    self._on_message(subject, {**values, "age": values["seconds"] - ttl / 1000})
+                    self._on_message(subject, {**values, "age": max(values["seconds"] - ttl / 1000, 0.0)})
 
     def _dispatch(self, message: dict[str, Any]) -> None:
         if message["from"] != self._name:

@@ -4,6 +4,9 @@ Redis keeps the high-water mark: the epoch (one more after each `recover`) and t
 compared before a worker claims its first job on a new lock session, and then every two seconds, and raised only after
 that. So writes of the last two seconds before a restore may be missed; the look before each write finds those. Where
 Redis was emptied, or restored from a dump that is older than the database, the mark tells nothing, and is raised.
+
+The database's own mark is what Redis was told at most, not its latest intent: a restored database that has worked
+without Redis may have more intents by then than it had before.
 """
 
 import asyncio
@@ -34,33 +37,38 @@ class RestoreWatch:
     async def check(self) -> None:
         """Compare both marks, and raise the one in Redis. Without Redis nothing is compared. Raises as `Store`."""
         database_id = self._database_id = self._database_id or await self._store.query("database_id")
-        in_redis = None if database_id is None else await self._read_mark(KEY.format(database_id=database_id))
-        # The database is read after Redis: it had committed each write before that was noted there.
+        in_redis = (0, 0) if database_id is None else await self._read_mark(KEY.format(database_id=database_id))
+        # The database is read after Redis: it had committed each mark before that was noted there.
         asked = steady()
         here: HighWaterRow = await self._store.query("high_water_mark")
         await self._store.clock.read(here["now"], asked)
         if database_id is not None and here["database_id"] != database_id:  # another database stands there now
             self._database_id = None
             return await self.check()
-        mark = (here["epoch"], here["writes"])
-        if in_redis is not None and in_redis > mark and not here["pending"]:
+        if in_redis is not None and in_redis > (here["epoch"], here["writes"]) and not here["pending"]:
             await self._store.query("restore_noticed", mark="{} {}".format(*in_redis))
             here = {**here, "pending": True}
         if here["pending"] and not self.pending:
             next_step = "Nothing is written until this has run: sevdesk-worker recover --since TIME, before the backup."
             log.error("database.restored", reason="Redis knows later writes than the database.", next_step=next_step)
         self.pending = here["pending"]
-        if not self.pending and (in_redis is None or in_redis < mark):
+        mark = (here["epoch"], max(here["writes"], here["latest"]))
+        if not self.pending and in_redis is not None and in_redis < mark:
+            if here["writes"] < here["latest"]:
+                await self._store.query("raise_mark", writes=here["latest"])
             await self._write_mark(KEY.format(database_id=here["database_id"]), mark)
 
     async def _read_mark(self, key: str) -> tuple[int, int] | None:
+        """Lower than any where there is none of ours; None if Redis does not answer."""
         try:
             async with asyncio.timeout(REDIS_SECONDS):
                 mark = await self._redis.get(key)
             epoch, writes = (mark or b"").split()
             return int(epoch), int(writes)
-        except (RedisError, OSError, ValueError):  # unreachable, not there, or not ours
+        except (RedisError, OSError):
             return None
+        except ValueError:
+            return 0, 0
 
     async def _write_mark(self, key: str, mark: tuple[int, int]) -> None:
         with suppress(RedisError, OSError):  # the next check writes it

@@ -269,6 +269,9 @@ def _due(situation: Situation, job: DecidingJobRow) -> Diagnosis:
         return _diagnosis(job, cause, LEADER_STEP, person=True)
     if job["due_for"] <= SOON:
         return _diagnosis(job, "It is due and starts within a second or, after an outage, within seconds.", BY_ITSELF)
+    if job["locked"]:
+        cause = f"It has been due for {duration(job['due_for'])}, but another session in Postgres holds its lock."
+        return _diagnosis(job, cause, "See which one: sevdesk-worker doctor, in the line foreign locks.", person=True)
     taken = f"every slot of the {situation.workers} worker(s) is taken"
     cause = f"It has been due for {duration(job['due_for'])}, but {taken}."
     step = "Wait, or start more workers or raise WORKER_MAX_JOBS; sevdesk-worker top shows them."

@@ -50,8 +50,12 @@ class Recovery:
 
 
 async def look_back(store: Store, client: SevDeskClient, since: datetime) -> Recovery:
-    """Compare what sevDesk changed since then with our rows. Raises `SevDeskError`."""
+    """Compare what sevDesk changed since then with our rows, or since our latest write if that is earlier.
+
+    Raises `SevDeskError`.
+    """
     clock: ClockRow = await store.query("clock")
+    since = await store.query("forgotten_since", since=since)
     documents, calls = await read_documents(client, update_after=since - MARGIN)
     findings, linked = list[Forgotten](), list[UUID]()
     for numbers in pages(documents.markers):

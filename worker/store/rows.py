@@ -65,7 +65,8 @@ class HighWaterRow(TypedDict):
 
     database_id: UUID
     epoch: int
-    writes: int
+    writes: int  # what Redis was told at most
+    latest: int  # id of the latest intent; 0 if retention has left none
     pending: bool
     now: datetime  # Postgres' clock
 
