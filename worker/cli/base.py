@@ -5,6 +5,7 @@ import dataclasses
 import json
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -54,14 +55,22 @@ ORDER = (
 )  # fmt: skip
 
 
-class _Ordered(TyperGroup):
+class _Commands(TyperGroup):
+    """In their order. A word with one hyphen before it is an argument, for invoice numbers may begin so."""
+
     def list_commands(self, ctx: Any) -> list[str]:
         place = {name: number for number, name in enumerate(ORDER)}
         return sorted(self.commands, key=lambda name: place.get(name, len(ORDER)))
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            command.ignore_unknown_options = any(word != "-h" and re.match("-[^-]", word) for word in rest)
+        return name, command, rest
+
 
 cli = typer.Typer(
-    cls=_Ordered,
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
