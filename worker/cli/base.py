@@ -38,7 +38,7 @@ FAILED, USAGE, MUST_ACT = 1, 2, 3  # exit codes
 WHERE = "Set it in the environment or in a file .env; sevdesk-worker init writes one that explains each."
 # A person waits; asyncpg would try each host for a minute.
 CONNECT_SECONDS = 15.0
-# Columns of output to a file or pipe, which has no width of its own: a row's short cells fit, its sentences stand below.
+# Columns of output to a file or pipe, which has no width of its own; sentences stand below their rows.
 PIPE_WIDTH = 140
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from worker.domain.agreement import Registered, of_workers
 from worker.maintenance.agreement import registered
+from worker.operator.aftermath import MAX_NOTICES, left_by
 from worker.operator.connections import redis_state
 from worker.operator.diagnosis import Situation
 from worker.operator.leader import silent_leader
@@ -14,8 +15,6 @@ from worker.operator.rows import AccountRow, DecidingJobRow, InvoiceHeadRow, Job
 from worker.settings import JobLimit, Settings, read_job_limit
 from worker.store import Store
 
-# An invoice has a handful at most: one per code.
-MAX_NOTICES = 100
 GONE_AFTER, PERSON_JOB_LIMIT = "GONE_AFTER", "PERSON_JOB_LIMIT"  # settings
 
 
@@ -55,6 +54,7 @@ async def gather(store: Store, found: Found, settings: Settings) -> Situation:
         gone_after=settings.gone_after if gone_after is None else float(gone_after),
         silent_leader=silent_leader(await store.query("leader")),
         workers=len(workers),
+        left=await left_by(store, await store.query("whole_job", job_id=job["job_id"])) if job and not invoice else (),
     )
 
 
