@@ -4,7 +4,6 @@ import asyncio
 import dataclasses
 import json
 import logging
-import os
 import re
 import signal
 import sys
@@ -23,8 +22,6 @@ from worker.env_file import UnreadableEnvFile
 from worker.settings import EvidenceSettings, Settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from worker.steps.sevdesk_account import SevdeskAccount
@@ -258,17 +255,6 @@ def show(as_json: bool, value: Any, text: "RenderableType | Sequence[str]") -> N
         typer.echo(dump(value))
     else:
         console().print(Visibly(text), soft_wrap=isinstance(text, str))
-
-
-def write_private(path: "Path", content: bytes) -> None:
-    """Write a file that only its owner may read; ends the command with exit code 1 if that cannot be done."""
-    try:
-        with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            if path.is_file():  # one that existed keeps its mode otherwise; a device has its own
-                os.fchmod(file.fileno(), 0o600)
-            file.write(content)
-    except OSError as error:
-        fail(f"Cannot write {path}: {error.strerror}.")
 
 
 def dump(value: Any, indent: int | None = 2) -> str:

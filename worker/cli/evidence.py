@@ -15,8 +15,8 @@ from worker.cli.base import (
     settings,
     show,
     with_store,
-    write_private,
 )
+from worker.cli.saving import new_private_file, require_new
 from worker.settings import EvidenceSettings
 from worker.store import Store
 
@@ -63,6 +63,7 @@ def write_bundle(invoice: str, target: Path, as_json: bool) -> None:
     from worker.cli.invoices import invoice_id_of
     from worker.evidence import bundle as evidence
 
+    require_new(target)
     keys = settings().evidence_keys
     key = next(iter(keys), None)
 
@@ -70,7 +71,8 @@ def write_bundle(invoice: str, target: Path, as_json: bool) -> None:
         return await evidence.bundle(store, await invoice_id_of(store, invoice), keys)
 
     content = with_store(collect)
-    write_private(target, content)
+    with new_private_file(target) as file:
+        file.write(content)
     seal = evidence.seal_of(content)
     text = f"{target}\nSeal, to be kept elsewhere: {seal}"
     if key is None:

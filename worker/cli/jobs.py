@@ -23,9 +23,9 @@ from worker.store import NoOpenQuestion, Store
 from worker.store.rows import Row
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-# May consist of digits only, and stay text.
+# Stay text, also where they could be read as a number or as other JSON.
 TEXTS = {
-    *("invoice_id", "requested_by", "correlation_id", "reason", "subject", "text"),
+    *("invoice_id", "requested_by", "correlation_id", "traceparent", "reason", "subject", "text"),
     *("contact_person_id", "contact_person_eb", "contact_person_kop"),
 }
 LEFT = " It leaves the credit note draft {} in sevDesk: delete it there, for no other job does."
@@ -290,5 +290,5 @@ def _payload(values: list[str]) -> dict[str, Any]:
             value = json.loads(text)
         except ValueError:
             value = text
-        payload[key] = text if key in TEXTS and isinstance(value, int | float) else value
+        payload[key] = text if key in TEXTS and not isinstance(value, str | None) else value
     return payload

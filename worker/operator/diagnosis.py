@@ -179,7 +179,8 @@ def _confirmable(job: DecidingJobRow) -> bool:
 
 def _dismissed(situation: Situation, job: DecidingJobRow) -> Diagnosis:
     """That somebody let go of it is the reason why its invoice is where it is, and nothing that wants a person."""
-    cause = f"{job['dismissed_by']} dismissed {job['kind']} (job {job['job_id']}): {job['dismissed_reason']}"
+    reason = (job["dismissed_reason"] or "").rstrip(".")
+    cause = f"{job['dismissed_by']} dismissed {job['kind']} (job {job['job_id']}): {reason}."
     row = situation.invoice
     if row is None:
         return _diagnosis(job, cause, NOTHING)
