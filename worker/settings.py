@@ -58,6 +58,14 @@ class JobLimit:
     seconds: float
 
 
+def read_job_limit(text: str) -> JobLimit:
+    """The limit as the setting has it, 20/60; raises ValueError if it is none."""
+    match = re.fullmatch(r"\s*([1-9][0-9]{0,5})\s*/\s*([1-9][0-9]{0,5})\s*", text)
+    if match is None:
+        raise ValueError("must look like 20/60: 20 jobs per 60 seconds and person, each from 1 to 999999")
+    return JobLimit(int(match[1]), float(match[2]))
+
+
 class _EnvFile(EnvSettingsSource):
     """`.env`, read by ourselves: see `worker/env_file.py`."""
 
@@ -238,12 +246,7 @@ class Settings(EvidenceSettings):
     @field_validator("person_job_limit", mode="before")
     @classmethod
     def _read_limit(cls, value: object) -> object:
-        if isinstance(value, str):
-            match = re.fullmatch(r"\s*([1-9][0-9]{0,5})\s*/\s*([1-9][0-9]{0,5})\s*", value)
-            if match is None:
-                raise ValueError("must look like 20/60: 20 jobs per 60 seconds and person, each from 1 to 999999")
-            return JobLimit(int(match[1]), float(match[2]))
-        return value
+        return read_job_limit(value) if isinstance(value, str) else value
 
     @field_validator("job_signing_keys", mode="before")
     @classmethod

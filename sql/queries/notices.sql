@@ -14,6 +14,11 @@ FROM (SELECT * FROM sevdesk_notices
 JOIN billing_invoices i ON i.id = n.invoice_id
 ORDER BY n.opened_at DESC;
 
+-- name: notices_opened
+-- Those of a time that are still open, by code.
+SELECT code, count(*)::int AS notices FROM sevdesk_notices
+WHERE closed_at IS NULL AND opened_at BETWEEN :since AND :until GROUP BY code ORDER BY code;
+
 -- name: notice_left_draft$
 -- Opens a notice if a job was dismissed or rejected while the draft of a credit note that it made lies in sevDesk, which
 -- nobody deletes then. Returns sevDesk's id of that draft.

@@ -21,6 +21,7 @@ from worker.domain.problems import Problem
 PARKING = {"accounting_sync_status", "accounting_synced_at", "updated_at"}
 
 KNOWN = ", ".join(KINDS)
+PUBLISH_FIELDS = ", ".join(KINDS["publish_invoice"].payload.model_fields)
 
 Logs = list[Any]
 
@@ -167,7 +168,7 @@ BAD = {
     "unknown field": Bad(
         asking_of_invoice("publish_invoice", draft=True),
         "rejected", "payload_invalid",
-        {"kind": "publish_invoice", "faults": "draft: Extra inputs are not permitted"},
+        {"kind": "publish_invoice", "faults": f"draft: Extra inputs are not permitted; known are {PUBLISH_FIELDS}"},
     ),
     "no id": Bad(
         asking("publish_invoice"),

@@ -9,18 +9,22 @@ import signal
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 from flow.billing import Billing
+from flow.books import control, pay
 from flow.conftest import RunWorker
 from flow.operators import Operator
 from flow.processes import environment
 from flow.waiting import PATIENCE
 
+from sevdesk_client.sandbox.http.server import Running
 from worker.datev.package import pack, parts
+from worker.domain.check_levels import Level
 from worker.settings import Settings
 from worker.store import Store
 from worker.store.exports import finish_export
@@ -217,3 +221,32 @@ async def test_completion_knows_commands_and_values(operator: Operator) -> None:
     assert said.split() == ["exports"]
     _, said, _ = await operator.run(**asking, COMP_WORDS="sevdesk-worker jobs --kind sync", COMP_CWORD="3")
     assert said.split() == ["sync_payments"]
+
+
+async def test_wait_tells_what_a_person_must_look_at(
+    operator: Operator, billing: Billing, run_worker: RunWorker, sevdesk: Running
+) -> None:
+    """A job that is done may have found something: then 3, as `why` says of it; acknowledged, it is over."""
+    late = await billing.usual_invoice(issue_date=date(2026, 10, 15))
+    october = ("start_date=2026-10-01", "end_date=2026-10-31")
+    async with run_worker(check_levels={"issue_date_too_old": Level.WARN}, issue_date_max_age=1):
+        published = await operator.json("enqueue", "publish_invoice", f"invoice_id={late}", "--wait", code=3)
+        assert published["state"] == "done" and "days back" in published["to_look_at"][0]["cause"]
+        assert (await operator.run("why", published["job_id"]))[0] == 3
+        assert (await operator.run("acknowledge", str(late), "--reason", "meant so"))[0] == 0
+        assert (await operator.json("enqueue", "publish_invoice", f"invoice_id={late}", "--wait"))["to_look_at"] == []
+        assert (await operator.json("enqueue", "export_datev", *october, "--wait"))["to_look_at"] == []
+        await control(sevdesk, "PUT", "switches", {"datev_faults": ["wrong_amount"]})
+        code, said, _ = await operator.run("enqueue", "export_datev", *october, "--wait")
+        assert code == 3 and "is done." in said and "  why   The export is accepted_with_findings" in said
+        [export, _] = await operator.json("exports")
+        assert f"sevdesk-worker exports {export['export_id'][:8]} lists them." in said
+        code, said, _ = await operator.run("why", export["job_id"])
+        assert code == 3 and "Everything that was asked is done. The export is" in said
+        assert (await operator.run("acknowledge", export["export_id"], "--reason", "read"))[0] == 0
+        assert (await operator.run("why", export["job_id"]))[0] == 0
+        invoice = await billing.usual_invoice()
+        await billing.do("publish_invoice", invoice_id=invoice)
+        await pay(sevdesk, (await billing.row(invoice))["external_id"], "120")
+        code, said, _ = await operator.run("enqueue", "sync_payments", "--wait")
+        assert code == 3 and "1 overpaid" in said and "sevdesk-worker status lists it." in said

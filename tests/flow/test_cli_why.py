@@ -51,11 +51,14 @@ async def test_turn_is_explained(stage: Stage) -> None:
     assert "has been at it for" in ahead.cause and ahead.state == "running"
 
 
-async def test_limit_is_explained(stage: Stage) -> None:
-    """A person who asks too much waits, and is told for how long."""
-    stage.settings.person_job_limit = JobLimit(1, 60)
+async def test_limit_is_explained(stage: Stage, tmp_path: Any) -> None:
+    """A person who asks too much waits, and is told for how long, by the workers' limit, not the command's own."""
     async with stage.working(person_job_limit=JobLimit(1, 60)):
-        await stage.billing.do("publish_invoice", invoice_id=await stage.billing.usual_invoice())
+        first = await stage.billing.usual_invoice()
+        await stage.billing.do("publish_invoice", invoice_id=first)
+        operator = Operator(stage.settings, tmp_path)
+        shown = await operator.json("preview", str(first), "--by", str(stage.billing.admin), code=3)
+        assert shown["problem"]["code"] == "person_limit"
         second = await stage.billing.enqueue("publish_invoice", invoice_id=await stage.billing.usual_invoice())
         await until(lambda: stage.billing.job(second))
         answer = await stage.why(second)

@@ -239,7 +239,7 @@ async def test_operator_credits_and_looks(
     told = [each["what"] for each in shown["timeline"]]
     assert told.count("credited") == 2 and "credit_note_pdf" in told
     code, out, _ = await operator.run("why", job_id)
-    told = "is credited or cancelled by GU-1001, GU-1002, and 65.45 EUR must be paid back"
+    told = "is credited or cancelled (document: GU-1001, GU-1002), and 65.45 EUR must be paid back"
     assert code == 3 and told in " ".join(out.split()), out
 
 

@@ -1,5 +1,7 @@
 """Histories that once left something in the air: each was found by a model, and is told here as plainly as can be."""
 
+import json
+
 import pytest
 from flow.billing import parameters
 from flow.conftest import make_settings
@@ -9,6 +11,7 @@ from flow.model_office import Office, Trouble
 from flow.test_credit_invoice import credit
 
 from sevdesk_client.sandbox.endpoints import cancelling
+from worker.domain.notices import cause_of
 from worker.operator.diagnosis import Diagnosis, diagnose
 from worker.operator.lookup import Found
 from worker.operator.situation import gather
@@ -129,8 +132,10 @@ async def test_money_for_a_deleted_invoice_is_not_forgotten(office: Office, refu
     office.account.remove(office.documents()[0])
     job = await do(office, "cancel_invoice", reason="withdrawn", refund=refund)
     assert (job["state"], job["problem"]) == (("done", None) if refund else ("parked", "refund_due"))
-    notices = await office.billing.db.fetch("SELECT code, parameters ->> 'paid' AS paid FROM sevdesk_notices")
-    assert ("refund_due", "119.00") in [(each["code"], each["paid"]) for each in notices]
+    [notice] = await office.billing.db.fetch("SELECT parameters FROM sevdesk_notices WHERE code = 'refund_due'")
+    told = cause_of("refund_due", json.loads(notice["parameters"]), office.number, "EUR")
+    assert told == "It is credited or cancelled (document: –), and 119.00 EUR must be paid back."
+    assert refund or "is cancelled (document: –), and 119 EUR had been paid on it." in job["error"]
     if not refund:
         assert (await retried(office, job))["state"] == "done"
 

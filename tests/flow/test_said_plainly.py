@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
@@ -14,6 +15,7 @@ from flow.books import until
 from flow.conftest import RunWorker
 from flow.operators import Operator
 from flow.processes import ROOT, environment
+from flow.waiting import PATIENCE
 from structlog.testing import capture_logs
 
 from worker.settings import Settings
@@ -68,6 +70,55 @@ async def test_used_id_leaves_a_line(billing: Billing, run_worker: RunWorker) ->
 
 async def _is_empty(billing: Billing) -> bool:
     return await billing.redis.zcard("arq:queue") == 0
+
+
+async def test_values_that_look_like_json_are_text(operator: Operator, billing: Billing) -> None:
+    """Where a field is a text or an id; neither a traceback nor Postgres has to say so."""
+    for text in ("true", '{"a":1}', "[1]", "-5", "1e9"):
+        code, _, said = await operator.run("enqueue", "publish_invoice", f"invoice_id={text}")
+        assert code == 1 and f"No invoice has the number or id {text!r}" in said
+        code, _, said = await operator.run("enqueue", "sync_payments", f"requested_by={text}")
+        assert code == 2 and "requested_by must be the id of a contact" in said
+        job = await operator.json("enqueue", "sync_payments", f"correlation_id={text}")
+        assert (await billing.job(job["job_id"]))["correlation_id"] == text
+
+
+async def test_number_with_a_hyphen_before_it(operator: Operator, billing: Billing) -> None:
+    """It is found as it is typed, with options behind it; a misspelt option is still told as one."""
+    await billing.usual_invoice(invoice_number="-12")
+    assert (await operator.json("show", "-12"))["invoice"]["invoice_number"] == "-12"
+    assert (await operator.json("jobs", "--invoice", "-12")) == []
+    assert "No such option: --jsno" in (await operator.run("show", "12", "--jsno"))[2]
+    assert "Show one invoice" in (await operator.run("show", "-h"))[1]
+
+
+async def test_redis_that_is_away_has_said_nothing(operator: Operator) -> None:
+    """Of an unknown job `why` claims only what it knows."""
+    assert "Redis has no such job, either." in (await operator.run("why", "x"))[2]
+    code, _, said = await operator.run("why", "x", REDIS_URL="redis://127.0.0.1:1/0")
+    assert code == 1 and "Whether Redis has such a job is not known, because it does not answer." in said
+
+
+async def test_top_in_a_pipe_prints_each_look(operator: Operator) -> None:
+    """Where there is no screen, it does not wait for its end."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "worker", "top", "--every", "0.1", cwd=operator.folder, stdout=PIPE,
+        env=environment(operator.settings, {}),
+    )  # fmt: skip
+    assert process.stdout is not None
+    async with asyncio.timeout(PATIENCE):
+        looks = 0
+        while looks < 3:
+            looks += (await process.stdout.readline()).startswith(b"queue ")
+    process.send_signal(signal.SIGINT)
+    await process.communicate()
+    assert process.returncode == 0
+
+
+async def test_confirmed_alone_repairs_nothing(operator: Operator) -> None:
+    """It is told that it goes with --fix, instead of being ignored."""
+    code, _, said = await operator.run("reconcile", "--confirmed")
+    assert code == 2 and "sevdesk-worker reconcile --fix --confirmed" in said
 
 
 BROKEN = """

@@ -167,7 +167,7 @@ async def broken_connections(billing: Billing, sevdesk: Running) -> None:
 async def test_bundle_has_the_person_and_no_secret(
     billing: Billing, settings: Settings, sevdesk: Running, run_worker: RunWorker, tmp_path: Path
 ) -> None:
-    """It is evidence of what was sent to whom, readable by its owner alone; an older file's mode does not matter."""
+    """It is evidence of what was sent to whom, readable by its owner alone; an older file stays as it is."""
     invoice = await marked_invoice(billing)
     async with run_worker():
         for kind, payload in (("publish_invoice", {}), ("send_invoice", MAIL)):
@@ -175,6 +175,8 @@ async def test_bundle_has_the_person_and_no_secret(
     proof = tmp_path / "proof.zip"
     proof.touch(0o666)
     operator = Operator(settings, tmp_path)
+    assert (await operator.run("show", str(invoice), "--bundle", str(proof)))[0] == 1 and proof.read_bytes() == b""
+    proof.unlink()
     made = await operator.json("show", str(invoice), "--bundle", str(proof), EVIDENCE_KEYS=f"2026:{KEY}")
     assert made["key"] == "2026" and proof.stat().st_mode & 0o777 == 0o600
     content = "\n".join(part.decode(errors="replace") for part in read_stored(proof.read_bytes()).values())

@@ -99,7 +99,8 @@ BAD: list[tuple[str, Any, str]] = [
     ("update_config", {}, "payload: nothing to change; settings are template_eb_ar, "),
     ("update_config", {"payment_sync_interval_minutes": 7}, "payment_sync_interval_minutes: allowed are "),
     ("update_config", {"sevdesk_api_token": "x"}, "sevdesk_api_token: Extra inputs are not permitted"),
-    ("sync_payments", {"everythin": True}, "everythin: Extra inputs are not permitted"),
+    ("sync_payments", {"everythin": True}, "everythin: Extra inputs are not permitted; known are full, missing, "),
+    ("export_datev", {"start_date": "1.10.2026"}, "start_date: must be a date such as 2026-10-31"),
     # An outbox row may hold any JSON.
     ("publish_invoice", [], "payload: "),
     ("publish_invoice", "x", "payload: "),
@@ -129,7 +130,7 @@ def test_refusal_of_many_fields_is_short() -> None:
     """Thousands of unknown fields fit one line in the ledger."""
     with pytest.raises(BadJob) as refused:
         parse("sync_payments", {f"field_{n}": n for n in range(10_000)})
-    assert str(refused.value).endswith("; and 9995 more.")
+    assert "; and 9995 more; known are full, " in str(refused.value)
     assert len(str(refused.value)) < 500
 
 

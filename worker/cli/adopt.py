@@ -37,9 +37,10 @@ def adopt(
     job = None
     if not dry_run:
         job_id = with_store(lambda store: store.request_job("adopt", {"archive": archive}))
-        [job] = wait_for([job_id], as_json)
+        [ended] = wait_for([job_id], as_json)
+        job = ended.job
         if job["state"] != "done":
-            end_as([job])
+            end_as([ended])
     found = with_store(look, "Nothing was compared; try again later.")
     if html is not None:
         save_page(html, report(found, dry_run=dry_run))

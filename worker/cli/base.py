@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import json
 import logging
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -34,7 +35,7 @@ FAILED, USAGE, MUST_ACT = 1, 2, 3  # exit codes
 WHERE = "Set it in the environment or in a file .env; sevdesk-worker init writes one that explains each."
 # A person waits; asyncpg would try each host for a minute.
 CONNECT_SECONDS = 15.0
-# Columns of output to a file or pipe, which has no width of its own: wide enough for every table.
+# Columns of output to a file or pipe, which has no width of its own; sentences stand below their rows.
 PIPE_WIDTH = 140
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
@@ -51,14 +52,22 @@ ORDER = (
 )  # fmt: skip
 
 
-class _Ordered(TyperGroup):
+class _Commands(TyperGroup):
+    """In their order. A word with one hyphen before it is an argument, for invoice numbers may begin so."""
+
     def list_commands(self, ctx: Any) -> list[str]:
         place = {name: number for number, name in enumerate(ORDER)}
         return sorted(self.commands, key=lambda name: place.get(name, len(ORDER)))
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            command.ignore_unknown_options = any(word != "-h" and re.match("-[^-]", word) for word in rest)
+        return name, command, rest
+
 
 cli = typer.Typer(
-    cls=_Ordered,
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -16,6 +16,7 @@ from worker.cli.base import (
     show,
     with_store,
 )
+from worker.cli.saving import new_private_file, require_new
 from worker.settings import EvidenceSettings
 from worker.store import Store
 
@@ -60,7 +61,6 @@ def _read(path: Path) -> bytes:
 
 def write_bundle(invoice: str, target: Path, as_json: bool) -> None:
     from worker.cli.invoices import invoice_id_of
-    from worker.cli.saving import new_private_file, require_new
     from worker.evidence import bundle as evidence
 
     require_new(target)  # an earlier bundle is evidence, too

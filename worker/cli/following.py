@@ -1,5 +1,6 @@
 """Commands that follow what happens: tail, test-connection; and `--wait` of enqueue and retry."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +22,8 @@ from worker.cli.base import (
 )
 from worker.cli.job_list import Code, KindOption, check_filters
 from worker.domain.visible import visible_line
+from worker.operator.advice import ToLookAt
+from worker.operator.aftermath import left_by
 from worker.operator.following import follow, past_events, past_jobs
 from worker.operator.lookup import Found, resolve
 from worker.store import Store
@@ -28,49 +31,77 @@ from worker.store.listener import listen_to_events
 from worker.store.rows import Row
 
 Wait = Annotated[
-    bool, typer.Option("--wait", help="Follow it to its end. Exit 0: done, 1: rejected or dismissed, 3: parked.")
+    bool,
+    typer.Option(
+        "--wait",
+        help="Follow it to its end. Exit 0: done, 1: rejected or dismissed, 3: a person must act.",
+    ),
 ]
 # Of a job, as `--wait` prints it.
 RESULT = ("job_id", "kind", "state", "result", "problem", "error", "next_step")
 EXITS = {"done": 0, "parked": MUST_ACT}
 
 
-def wait_for(job_ids: list[str], as_json: bool) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A job at its end, and what it leaves for a person if it is done."""
+
+    job: Row
+    to_look_at: list[ToLookAt]
+
+    @property
+    def code(self) -> int:
+        """The exit code that tells of it."""
+        return EXITS.get(self.job["state"], FAILED) or (MUST_ACT if self.to_look_at else 0)
+
+    def as_json(self) -> dict[str, Any]:
+        return {**{name: self.job[name] for name in RESULT}, "to_look_at": self.to_look_at}
+
+    def text(self) -> list[str]:
+        """In words, line by line."""
+        from worker.cli.tables import short_commands
+
+        job = self.job
+        told = self.to_look_at if job["state"] == "done" else [ToLookAt(job["error"], job["next_step"] or "-")]
+        lines = [f"Job {job['job_id']} ({job['kind']}) is {job['state']}."]
+        for each in told:
+            lines += [f"  why   {each.cause}", f"  next  {short_commands(each.next_step)}"]
+        lines += [f"  {name}: {value if isinstance(value, str) else dump(value, indent=None)}"
+                  for name, value in (job["result"] or {}).items()]  # fmt: skip
+        return lines
+
+
+def wait_for(job_ids: list[str], as_json: bool) -> list[Ended]:
     """Follow the jobs to their ends; what puts one off is said on standard error unless the answer is JSON."""
 
     def tell(sentence: str) -> None:
         if not as_json:
             typer.echo(visible_line(sentence), err=True)
 
-    async def all_of_them(store: Store) -> list[Row]:
-        return [await follow(store, job_id, tell) for job_id in job_ids]
+    async def all_of_them(store: Store) -> list[Ended]:
+        jobs = [await follow(store, job_id, tell) for job_id in job_ids]
+        return [Ended(job, await left_by(store, job)) for job in jobs]
 
     return with_store(all_of_them)
 
 
-def end_as(jobs: list[Row]) -> None:
-    """End the command with the exit code of the jobs: 1 if one was rejected or dismissed, else 3 if one is parked."""
-    codes = {EXITS.get(job["state"], FAILED) for job in jobs}
+def end_as(jobs: list[Ended]) -> None:
+    """End the command with the jobs' exit code: 1 if one was rejected or dismissed, else 3 if one wants a person."""
+    codes = {each.code for each in jobs}
     worst = FAILED if FAILED in codes else max(codes, default=0)
     if worst:
         raise typer.Exit(worst)
 
 
-def result_of(job: Row) -> dict[str, Any]:
-    """A job's end as JSON."""
-    return {name: job[name] for name in RESULT}
-
-
-def result_text(job: Row) -> list[str]:
-    """A job's end in words, line by line."""
-    from worker.cli.tables import short_commands
-
-    lines = [f"Job {job['job_id']} ({job['kind']}) is {job['state']}."]
-    if job["state"] != "done":
-        lines += [f"  why   {job['error']}", f"  next  {short_commands(job['next_step'] or '-')}"]
-    lines += [f"  {name}: {value if isinstance(value, str) else dump(value, indent=None)}"
-              for name, value in (job["result"] or {}).items()]  # fmt: skip
-    return lines
+def show_connection_test(ended: Ended, as_json: bool) -> None:
+    """Its checks; exit code 1 if one fails."""
+    checks = (ended.job["result"] or {}).get("checks", [])
+    lines = [f"{each['level']:<7} {each['name']}: " + " ".join(filter(None, (each["detail"], each["next_step"])))
+             for each in checks]  # fmt: skip
+    show(as_json, ended.as_json(), lines if checks else ended.text())
+    end_as([ended])
+    if not (ended.job["result"] or {}).get("connected") or any(each["level"] == "fail" for each in checks):
+        raise typer.Exit(FAILED)
 
 
 @cli.command("test-connection", rich_help_panel=ACT)
@@ -79,14 +110,7 @@ def test_connection(wait: Wait = False, as_json: AsJson = False) -> None:
     job_id = with_store(lambda store: store.request_job("test_connection", {}))
     if not wait:
         return show(as_json, {"job_id": job_id}, job_id)
-    [job] = wait_for([job_id], as_json)
-    checks = (job["result"] or {}).get("checks", [])
-    lines = [f"{each['level']:<7} {each['name']}: " + " ".join(filter(None, (each["detail"], each["next_step"])))
-             for each in checks]  # fmt: skip
-    show(as_json, result_of(job), lines if checks else result_text(job))
-    end_as([job])
-    if not (job["result"] or {}).get("connected") or any(each["level"] == "fail" for each in checks):
-        raise typer.Exit(FAILED)
+    show_connection_test(wait_for([job_id], as_json)[0], as_json)
 
 
 @cli.command(rich_help_panel=LOOK)

@@ -69,9 +69,14 @@ def why(
     async def read(store: Store) -> Diagnosis:
         found = await resolve(store, subject)
         if found is None:
-            if await is_in_inbox(settings(), subject):
-                return in_inbox(subject, await store.query("living_workers"))
-            fail(f"No invoice or job has the number or id {subject!r}. Redis has no such job, either.")
+            match await is_in_inbox(settings(), subject):
+                case True:
+                    return in_inbox(subject, await store.query("living_workers"))
+                case False:
+                    redis = "Redis has no such job, either."
+                case None:
+                    redis = "Whether Redis has such a job is not known, because it does not answer."
+            fail(f"No invoice or job has the number or id {subject!r}. {redis}")
         return diagnose(await gather(store, found, settings()))
 
     answer = with_store(read)

@@ -11,7 +11,7 @@ from uuid import UUID
 import typer
 
 from worker.cli.base import ACT, MUST_ACT, USAGE, AsJson, cli, fail, show, with_store
-from worker.cli.following import Wait, end_as, result_of, result_text, wait_for
+from worker.cli.following import Wait, end_as, show_connection_test, wait_for
 from worker.cli.invoices import Subject, invoice_id_of
 from worker.cli.job_list import Code, KindOption, check_filters, complete_kind
 from worker.domain import jobs as contract
@@ -23,9 +23,9 @@ from worker.store import NoOpenQuestion, Store
 from worker.store.rows import Row
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-# May consist of digits only, and stay text.
+# Stay text, also where they could be read as a number or as other JSON.
 TEXTS = {
-    *("invoice_id", "requested_by", "correlation_id", "reason", "subject", "text"),
+    *("invoice_id", "requested_by", "correlation_id", "traceparent", "reason", "subject", "text"),
     *("contact_person_id", "contact_person_eb", "contact_person_kop"),
 }
 LEFT = " It leaves the credit note draft {} in sevDesk: delete it there, for no other job does."
@@ -75,9 +75,11 @@ def enqueue(
     job_id = with_store(ask)
     if not wait:
         return show(as_json, {"job_id": job_id}, job_id)
-    ended = wait_for([job_id], as_json)
-    show(as_json, result_of(ended[0]), result_text(ended[0]))
-    end_as(ended)
+    [ended] = wait_for([job_id], as_json)
+    if kind == "test_connection":
+        return show_connection_test(ended, as_json)
+    show(as_json, ended.as_json(), ended.text())
+    end_as([ended])
 
 
 @cli.command(rich_help_panel=ACT)
@@ -157,8 +159,8 @@ def retry(
     if not (wait and retried):
         return show(as_json, {"retried": retried}, lines)
     ended = wait_for(retried, as_json)
-    shown = {"retried": retried, "jobs": [result_of(job) for job in ended]}
-    show(as_json, shown, [line for job in ended for line in result_text(job)])
+    shown = {"retried": retried, "jobs": [each.as_json() for each in ended]}
+    show(as_json, shown, [line for each in ended for line in each.text()])
     end_as(ended)
 
 
@@ -288,5 +290,5 @@ def _payload(values: list[str]) -> dict[str, Any]:
             value = json.loads(text)
         except ValueError:
             value = text
-        payload[key] = text if key in TEXTS and isinstance(value, int | float) else value
+        payload[key] = text if key in TEXTS and not isinstance(value, str | None) else value
     return payload

@@ -5,7 +5,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.base import LOOK, MUST_ACT, AsJson, cli, fail, own_account, require_token, settings, show, with_store
+from worker.cli.base import (
+    LOOK,
+    MUST_ACT,
+    USAGE,
+    AsJson,
+    cli,
+    fail,
+    own_account,
+    require_token,
+    settings,
+    show,
+    with_store,
+)
 from worker.cli.saving import HtmlFile, require_new, save_page
 from worker.store import Store
 
@@ -44,6 +56,8 @@ def reconcile(
             )
         return result, await request_repairs(store, result, number) if fix else []
 
+    if confirmed and not fix:
+        fail("--confirmed goes with --fix: sevdesk-worker reconcile --fix --confirmed", USAGE)
     require_token()
     require_new(html)
     result, repair_jobs = with_store(run, "Nothing was compared; try again later.")

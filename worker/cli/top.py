@@ -48,7 +48,7 @@ def top(
     once: Annotated[bool, typer.Option("--once", help="Look once and end.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Watch the same as status, live, until q or Ctrl-C; --json prints one line a look."""
+    """Watch the same as status, live, until q or Ctrl-C. Into a pipe it prints each look whole; --json: as one line."""
     from worker.cli.status_view import status_view
 
     if not 0.1 <= every <= 3600:
@@ -58,8 +58,12 @@ def top(
     if once:
         result = _read()
         return show(as_json, result, status_view(result))
-    while as_json:
-        typer.echo(dump(_read(), indent=None))
+    while as_json or not console().is_terminal:
+        result = _read()
+        if as_json:
+            typer.echo(dump(result, indent=None))
+        else:
+            show(as_json, result, status_view(result))
         sleep(every)
     _watch(every)
 
@@ -73,7 +77,7 @@ def _watch(every: float) -> None:
 
     out = console()
     screen = Screen(_read())
-    with _keys() as keys, Live(screen, console=out, screen=out.is_terminal, auto_refresh=False) as live:
+    with _keys() as keys, Live(screen, console=out, screen=True, auto_refresh=False) as live:
         live.refresh()
         while True:
             until = monotonic() + every
@@ -114,8 +118,7 @@ class Screen:
 
         view = Visibly(status_view(self._status))
         lines = console.render_lines(view, options.update(height=None), pad=False)
-        # A file or pipe has no height of its own, so it gets all.
-        self._lines, self._room = len(lines), max(options.max_height - 1, 1) if console.is_terminal else len(lines)
+        self._lines, self._room = len(lines), max(options.max_height - 1, 1)
         self.scroll(b"")
         for line in lines[self._from : self._from + self._room]:
             yield from line

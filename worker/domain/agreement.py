@@ -54,6 +54,11 @@ def contradictions(workers: Sequence[Registered], reasons: Mapping[str, str]) ->
     return found
 
 
+def of_workers(workers: Sequence[Registered], setting: str) -> str | None:
+    """A setting as the first worker has it on record; None: none has. Commands may have been given another value."""
+    return next((each.settings[setting] for each in workers if setting in each.settings), None)
+
+
 def versions(workers: Sequence[Registered]) -> dict[str, list[str]]:
     """Version -> the names of its workers. Several at once are normal while a new release is rolled out."""
     found: dict[str, list[str]] = {}

@@ -20,6 +20,7 @@ from worker.domain.problems import Problem, problem
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}|[0-9]{1,6}")
 # Enough to start correcting; a hostile payload may have thousands.
 MAX_FAULTS = 5
+NO_DATE = "must be a date such as 2026-10-31"
 
 
 class Role(StrEnum):
@@ -83,13 +84,16 @@ def parse(kind_name: str, payload: Mapping[str, Any]) -> tuple[Kind, Payload]:
     try:
         return kind, kind.payload.model_validate(payload)
     except ValidationError as error:
-        raise BadJob(problem("payload_invalid", kind=kind_name, faults=_faults(error))) from None
+        raise BadJob(problem("payload_invalid", kind=kind_name, faults=_faults(error, kind.payload))) from None
 
 
-def _faults(error: ValidationError) -> str:
-    """Field and rule of each fault; never the value, which may be personal data."""
-    found = [f"{_where(e['loc'])}: {e['msg']}" for e in error.errors(include_url=False, include_input=False)]
+def _faults(error: ValidationError, payload: type[Payload]) -> str:
+    """Field and rule of each fault, and the known fields; never the value, which may be personal data."""
+    errors = error.errors(include_url=False, include_input=False)
+    found = [f"{_where(e['loc'])}: {NO_DATE if e['type'].startswith('date_') else e['msg']}" for e in errors]
     more = [f"and {len(found) - MAX_FAULTS} more"] if len(found) > MAX_FAULTS else []
+    if any(e["type"] == "extra_forbidden" and len(e["loc"]) == 1 for e in errors):
+        more.append(f"known are {', '.join(payload.model_fields)}")
     return "; ".join(found[:MAX_FAULTS] + more)
 
 

@@ -54,7 +54,7 @@ NOTICES: Mapping[str, NoticeType] = {
         f"Send it: {SEND}. If the recipient has it already: {SEND} channel=portal.",
     ),
     "refund_due": NoticeType(
-        "It is credited or cancelled by {document}, and {paid} {currency} must be paid back.",
+        "It is credited or cancelled (document: {document}), and {paid} {currency} must be paid back.",
         f"Pay the money back or set it off in sevDesk, {ACKNOWLEDGE}",
     ),
     "credit_draft_left": NoticeType(

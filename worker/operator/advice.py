@@ -1,6 +1,7 @@
 """Next steps that are not those of a job's own problem."""
 
 import re
+from dataclasses import dataclass
 from shlex import quote
 
 from worker.domain.commands import DISMISS, PUBLISH, filled
@@ -14,6 +15,14 @@ LEADER_STEP = (
 )
 PARKED: dict[Lang, str] = {"en": "and when that is parked,", "de": "und wenn der Auftrag liegt,"}
 NOTHING: dict[Lang, str] = {"en": "nothing to do", "de": "nichts zu tun"}
+
+
+@dataclass(frozen=True, slots=True)
+class ToLookAt:
+    """One thing that a job has left, and that stays so until somebody acts."""
+
+    cause: str
+    next_step: str
 
 
 def unasked_step(

@@ -102,15 +102,15 @@ async def read_health(client: "Redis") -> SevdeskHealth:
     return combined([(json.loads(raw), KEPT_SECONDS - ttl / 1000) for raw, ttl in pairs if raw and ttl > 0])
 
 
-async def is_in_inbox(settings: Settings, job_id: str) -> bool:
-    """True if Redis has a job that no worker has taken in yet; False, too, if Redis does not answer."""
+async def is_in_inbox(settings: Settings, job_id: str) -> bool | None:
+    """True if Redis has a job that no worker has taken in yet; None if Redis does not answer."""
     from redis.exceptions import RedisError
 
     try:
         async with redis_client(settings.redis_url) as client:
             return await client.zscore(QUEUE, job_id.encode(errors="surrogateescape")) is not None
     except (RedisError, OSError, ValueError):
-        return False
+        return None
 
 
 async def error_budget_left(client: "Redis", settings: Settings) -> float | None:

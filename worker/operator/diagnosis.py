@@ -14,7 +14,7 @@ from worker.domain.money import is_amount
 from worker.domain.notices import cause_of, next_step_of
 from worker.domain.problems import CATALOGUE, NO_MISTAKE, TRIED_AGAIN, Problem, problem
 from worker.domain.schedule import MISSED_SYNCS
-from worker.operator.advice import LEADER_STEP, rejected_step
+from worker.operator.advice import LEADER_STEP, ToLookAt, rejected_step
 from worker.operator.rows import (
     AccountRow,
     DecidingJobRow,
@@ -48,6 +48,7 @@ class Situation:
     sevdesk: SevdeskHealth | None = None  # None: Redis does not tell
     gone_after: float = 0.0  # setting GONE_AFTER
     silent_leader: str | None = None  # a sentence, and what to do
+    left: Sequence[ToLookAt] = ()  # by a job that is done and has no invoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,9 @@ def _diagnose(situation: Situation) -> Diagnosis:
         case "done":
             if situation.invoice is not None:
                 return _of_invoice(situation)
-            return _diagnosis(job, "Everything that was asked is done.", NOTHING)
+            causes = " ".join(["Everything that was asked is done.", *(each.cause for each in situation.left)])
+            steps = " ".join(each.next_step for each in situation.left)
+            return _diagnosis(job, causes, steps or NOTHING, person=bool(steps))
         case "running":
             return _running(situation, job)
         case "waiting" if job["problem"] == "token_refused_waiting":
@@ -176,7 +179,8 @@ def _confirmable(job: DecidingJobRow) -> bool:
 
 def _dismissed(situation: Situation, job: DecidingJobRow) -> Diagnosis:
     """That somebody let go of it is the reason why its invoice is where it is, and nothing that wants a person."""
-    cause = f"{job['dismissed_by']} dismissed {job['kind']} (job {job['job_id']}): {job['dismissed_reason']}"
+    reason = (job["dismissed_reason"] or "").rstrip(".")
+    cause = f"{job['dismissed_by']} dismissed {job['kind']} (job {job['job_id']}): {reason}."
     row = situation.invoice
     if row is None:
         return _diagnosis(job, cause, NOTHING)

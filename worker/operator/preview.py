@@ -17,10 +17,12 @@ from worker.domain.payloads import PublishInvoice
 from worker.domain.problems import Problem, problem, recorded
 from worker.domain.recipients import Recipient, customer_number
 from worker.gate.gate import HeldBack
+from worker.maintenance.agreement import registered
 from worker.operator.advice import unasked_step
 from worker.operator.dry_run import DRY_RUN, DryRunner, Forecast, NoLocks, OthersLocks, ReadingStore
 from worker.operator.forecast import UNKNOWN, ForecastAccount, ForecastClient
 from worker.operator.rows import InvoiceHeadRow, JobAheadRow
+from worker.operator.situation import job_limit, limited_for
 from worker.runner.context import load_context
 from worker.settings import Settings
 from worker.steps.document import draft_of
@@ -131,9 +133,8 @@ async def _limit_of(store: Store, requested_by: UUID | None, settings: Settings)
     """Until the person may start another job; None: now."""
     if requested_by is None:
         return None
-    limit = settings.person_job_limit
-    about = {"limit_jobs": limit.jobs, "limit_seconds": limit.seconds}
-    seconds: float | None = await store.query("limited_for", person=requested_by, **about)
+    limit = job_limit(await registered(store), settings)
+    seconds = await limited_for(store, requested_by, limit)
     told = problem("person_limit", jobs=limit.jobs, seconds=f"{limit.seconds:g}")
     return NotYet(seconds, told) if seconds is not None and seconds > 0 else None
 

@@ -1,19 +1,21 @@
 """Reads what `worker/operator/diagnosis.py` explains, one row per statement."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from uuid import UUID
 
+from worker.domain.agreement import Registered, of_workers
 from worker.maintenance.agreement import registered
+from worker.operator.aftermath import MAX_NOTICES, left_by
 from worker.operator.connections import redis_state
 from worker.operator.diagnosis import Situation
 from worker.operator.leader import silent_leader
 from worker.operator.lookup import Found
 from worker.operator.rows import AccountRow, DecidingJobRow, InvoiceHeadRow, JobAheadRow, OpenWriteRow
-from worker.settings import Settings
+from worker.settings import JobLimit, Settings, read_job_limit
 from worker.store import Store
 
-# An invoice has a handful at most: one per code.
-MAX_NOTICES = 100
-GONE_AFTER = "GONE_AFTER"  # the setting
+GONE_AFTER, PERSON_JOB_LIMIT = "GONE_AFTER", "PERSON_JOB_LIMIT"  # settings
 
 
 async def gather(store: Store, found: Found, settings: Settings) -> Situation:
@@ -35,16 +37,15 @@ async def gather(store: Store, found: Found, settings: Settings) -> Situation:
     )
     account: AccountRow = await store.query("account")
     workers = await registered(store)
-    # The workers' own, where this command was given another value.
-    gone_after = next((each.settings[GONE_AFTER] for each in workers if GONE_AFTER in each.settings), None)
+    gone_after, limit = of_workers(workers, GONE_AFTER), job_limit(workers, settings)
     return Situation(
         now=datetime.now(UTC),
         invoice=invoice,
         job=job,
         ahead=ahead,
         intent=intent,
-        limited_for=await _limited_for(store, job, settings),
-        limit=f"{settings.person_job_limit.jobs}/{settings.person_job_limit.seconds:.0f}",
+        limited_for=await _limited_for(store, job, limit),
+        limit=f"{limit.jobs}/{limit.seconds:.0f}",
         account=account,
         notices=[]
         if found.invoice_id is None
@@ -53,18 +54,25 @@ async def gather(store: Store, found: Found, settings: Settings) -> Situation:
         gone_after=settings.gone_after if gone_after is None else float(gone_after),
         silent_leader=silent_leader(await store.query("leader")),
         workers=len(workers),
+        left=await left_by(store, await store.query("whole_job", job_id=job["job_id"])) if job and not invoice else (),
     )
 
 
-async def _limited_for(store: Store, job: DecidingJobRow | None, settings: Settings) -> float | None:
-    """Seconds until the person who asked may start another job; None if this job is not held back by the limit.
+def job_limit(workers: Sequence[Registered], settings: Settings) -> JobLimit:
+    """The limit that the workers keep, or if none runs the one in this command's settings."""
+    told = of_workers(workers, PERSON_JOB_LIMIT)
+    return settings.person_job_limit if told is None else read_job_limit(told)
 
-    The limit holds only for jobs that have never started.
-    """
+
+async def limited_for(store: Store, person: UUID, limit: JobLimit) -> float | None:
+    """Seconds until the person may start another job; None or negative: now."""
+    about = {"limit_jobs": limit.jobs, "limit_seconds": limit.seconds}
+    seconds: float | None = await store.query("limited_for", person=person, **about)
+    return seconds
+
+
+async def _limited_for(store: Store, job: DecidingJobRow | None, limit: JobLimit) -> float | None:
+    """None if this job is not held back by the limit, which holds only for jobs that have never started."""
     if job is None or job["requested_by"] is None or job["started_at"] is not None:
         return None
-    limit = settings.person_job_limit
-    seconds: float | None = await store.query(
-        "limited_for", person=job["requested_by"], limit_jobs=limit.jobs, limit_seconds=limit.seconds
-    )
-    return seconds
+    return await limited_for(store, job["requested_by"], limit)

@@ -68,7 +68,7 @@ async def test_every_command_knows_the_views(
         await walk("retry", str(wrong), "--wait", code=3)
         await walk("dismiss", str(wrong), "--reason", "Doppelt")
         today = time_to_day().isoformat()
-        await walk("enqueue", "export_datev", f"start_date={today}", f"end_date={today}", "--wait")
+        await walk("enqueue", "export_datev", f"start_date={today}", f"end_date={today}", "--wait", code=3)
         for words in (
             ("show", number, "--bundle", "bundle.zip"), ("files", number, "--save", "files"), ("jobs",), ("exports",),
             ("verify", "bundle.zip"), ("status",), ("report", "--html", "month.html"), ("reconcile", "--fix"),

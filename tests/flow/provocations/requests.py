@@ -11,6 +11,8 @@ from flow.provocations.table import PROVOCATIONS, Provoke, provokes
 from flow.signing import KEYS, SECRET, signed
 from flow.stage import Stage
 
+from worker.domain.payloads import SendInvoice
+
 
 def _put(poison: Poison) -> Provoke:
     async def provoke(stage: Stage) -> Any:
@@ -31,7 +33,10 @@ async def no_such_kind(stage: Stage) -> Any:
     return await stage.billing.do("publish_invoices", invoice_id=await stage.billing.usual_invoice())
 
 
-@provokes("payload_invalid", kind="send_invoice", faults="resent: Extra inputs are not permitted")
+@provokes(
+    "payload_invalid", kind="send_invoice",
+    faults="resent: Extra inputs are not permitted; known are " + ", ".join(SendInvoice.model_fields),
+)  # fmt: skip
 async def misspelt_option(stage: Stage) -> Any:
     return await stage.billing.do("send_invoice", invoice_id=await stage.billing.usual_invoice(), resent=True)
 

@@ -33,9 +33,9 @@ ENTRIES = (
           f"Für eine Gutschrift über das Ganze das Geld zurückzahlen, dann: {REFUND}; über einen Teil credit_invoice "
           f"anfordern. Oder die Zahlung dort lösen, {ERNEUT}"),
     entry("refund_due", Actor.ACCOUNTANT,
-          "Invoice {number} is cancelled by {cancellation}, and {paid} {currency} had been paid on it.",
+          "Invoice {number} is cancelled (document: {cancellation}), and {paid} {currency} had been paid on it.",
           f"Pay the money back or set it off in sevDesk, {RETRY} The rest of the job goes on.",
-          "Rechnung {number} ist durch {cancellation} storniert, und {paid} {currency} waren darauf gezahlt.",
+          "Rechnung {number} ist storniert (Beleg: {cancellation}), und {paid} {currency} waren darauf gezahlt.",
           f"Das Geld zurückzahlen oder in sevDesk verrechnen, {ERNEUT} Der Rest des Auftrags läuft weiter."),
     entry("cancellation_sum_differs", Actor.ACCOUNTANT,
           "sevDesk's cancellation {cancellation} is over {gross} {currency}; the invoice was over {stated_gross} "
