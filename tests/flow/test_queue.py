@@ -20,6 +20,7 @@ from structlog.testing import capture_logs
 
 from worker.domain.ledger import AttemptEnd, Job
 from worker.domain.problems import problem
+from worker.queue import inbox
 from worker.queue.inbox import TURN_KEY, InboxWorker
 from worker.runner import runner
 from worker.settings import JobLimit, Settings
@@ -268,6 +269,17 @@ async def test_aborted_job_does_not_start_at_once(billing: Billing, run_worker: 
             await billing.until_state(job_id, end)
 
 
+async def test_last_of_many_aborted_jobs_does_not_start(billing: Billing, run_worker: RunWorker) -> None:
+    """The abort set has more names than are read at a time, and the job's is the last of them."""
+    job = await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice())
+    await billing.redis.zadd("arq:abort", {f"another {n}": 1 for n in range(inbox.ABORTS)} | {job: 2})
+    async with run_worker():
+        assert (await billing.until_state(job, "dismissed"))["attempt"] == 0
+        async with asyncio.timeout(PATIENCE):
+            while await billing.redis.exists("arq:abort"):  # noqa: ASYNC110 - another process's doing
+                await asyncio.sleep(0.01)
+
+
 async def test_aborted_job_is_started_by_no_other(billing: Billing, run_worker: RunWorker, sessions: Sessions) -> None:
     """Two hundred were taken back before a worker read them, while another worker claims without a pause."""
     jobs = [await billing.enqueue("publish_invoice", invoice_id=uuid4()) for _ in range(200)]
@@ -327,17 +339,33 @@ async def test_no_two_wait_for_each_other(
     assert await waiting == []
 
 
-async def test_ends_of_jobs_keep_an_order(billing: Billing, store: Store) -> None:
-    """Two processes promote the same keys in opposite order, while somebody holds the one between."""
+@pytest.mark.parametrize("statement", ["promote", "dismiss_aborted_jobs", "requeue_abandoned_jobs"])
+async def test_queue_rows_keep_an_order(statement: str, billing: Billing, store: Store) -> None:
+    """A process promotes keys whose jobs another one ends or frees, while somebody holds the row between."""
+    phase, state = {"promote": ("blocked", "queued"), "dismiss_aborted_jobs": ("ready", "queued")}.get(
+        statement, ("running", "running")
+    )
+    await billing.db.execute(
+        """INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, order_key, state)
+           VALUES ('1', 'publish_invoice', '{}', 'redis', 'c', $1), ('2', 'publish_invoice', '{}', 'redis', 'b', $1),
+                  ('3', 'publish_invoice', '{}', 'redis', 'a', $1)""",
+        state,
+    )
     await billing.db.execute(
         """INSERT INTO sevdesk_queue (job_id, seq, kind, order_key, phase, rank)
-           SELECT key, 1, 'publish_invoice', key, 'blocked', 1 FROM unnest('{a,x,b}'::text[]) AS key"""
+           SELECT job_id, seq, kind, order_key, $1, 1 FROM sevdesk_jobs""",
+        phase,
     )
     async with billing.db.acquire() as other, other.transaction():
-        await other.execute("SELECT FROM sevdesk_queue WHERE job_id = 'x' FOR UPDATE")
-        both = [asyncio.create_task(store.query("promote", order_keys=list(keys))) for keys in ("axb", "bxa")]
+        await other.execute("SELECT FROM sevdesk_queue WHERE order_key = 'b' FOR UPDATE")
+        both = [
+            asyncio.create_task(store.query(name, order_keys=list(keys), job_ids=list("123")))
+            for name, keys in (("promote", "abc"), (statement, "cba"))
+        ]
         await until(lambda: billing.db.fetchval("SELECT count(*) = 2 FROM pg_locks WHERE NOT granted"))
-    assert sorted(await asyncio.gather(*both)) == [0, 3]
+    await asyncio.gather(*both)
+    left = await billing.db.fetch("SELECT phase FROM sevdesk_queue")
+    assert [row["phase"] for row in left] == ([] if statement == "dismiss_aborted_jobs" else ["ready"] * 3)
 
 
 async def test_unreadable_abort_set_stops_nobody(billing: Billing, worker: object) -> None:
