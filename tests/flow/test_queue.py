@@ -25,6 +25,8 @@ from worker.queue.inbox import TURN_KEY, InboxWorker
 from worker.runner import runner
 from worker.settings import JobLimit, Settings
 from worker.store import LockSession, Store
+from worker.store.connection import run_statement
+from worker.store.pooler import in_transaction
 
 NO_LIMIT = JobLimit(100_000, 60.0)
 Sessions = Callable[..., Any]
@@ -237,6 +239,25 @@ async def test_quarantine_is_the_writers(billing: Billing, store: Store, session
     )  # fmt: skip
     row = await store.open_intent_of(job.order_key)
     assert row is not None and 40 < row["settles_in"] <= 45
+
+
+async def test_first_of_two_answers_counts(billing: Billing, store: Store, sessions: Sessions) -> None:
+    """Two people answer a parked job's question at once, and say the opposite: the second one changes nothing."""
+    locks = await sessions()
+    job_id = await ask(billing)
+    [job], _ = await locks.claim(1)
+    intent = await locks.open_intent(
+        subject=job.order_key, job_id=job_id, step="send", action="send_mail", summary={}, request_sha256="",
+        quarantine=0.0, earlier=None,
+    )  # fmt: skip
+    await store.record(job, ending=AttemptEnd("parked", problem("invoice_changed"), asks_about=intent))
+    async with in_transaction(store.pool) as first:
+        assert await run_statement(first, "answer_intent", job_id=job_id, answer="done") == intent
+        await run_statement(first, "unpark", job_id=job_id)
+        second = asyncio.create_task(store.unpark(job_id, answer="not-done"))
+        await until(lambda: billing.db.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
+    assert await second is None
+    assert await billing.db.fetchval("SELECT answer FROM sevdesk_intents") == "done"
 
 
 async def test_aborted_job_never_starts(billing: Billing, worker: object) -> None:
