@@ -3,8 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -13,7 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 from flow.billing import Billing
 from flow.books import state, until
-from flow.conftest import RunWorker
+from flow.conftest import RunWorker, Sessions
 from flow.holding import HoldableSevdesk
 from flow.waiting import PATIENCE, wait_for
 from structlog.testing import capture_logs
@@ -23,13 +22,9 @@ from worker.domain.problems import problem
 from worker.queue import inbox
 from worker.queue.inbox import TURN_KEY, InboxWorker
 from worker.runner import runner
-from worker.settings import JobLimit, Settings
+from worker.settings import JobLimit
 from worker.store import LockSession, Store
-from worker.store.connection import run_statement
-from worker.store.pooler import in_transaction
 
-NO_LIMIT = JobLimit(100_000, 60.0)
-Sessions = Callable[..., Any]
 Logs = list[Any]
 
 
@@ -38,28 +33,6 @@ def logs() -> Iterator[Logs]:
     """Every log line of the test."""
     with capture_logs() as lines:
         yield lines
-
-
-@pytest.fixture
-async def store(settings: Settings) -> AsyncIterator[Store]:
-    """What jobs end through."""
-    store = await Store.connect(settings.database_url, size=4)
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-async def sessions(settings: Settings) -> AsyncIterator[Sessions]:
-    """Lock sessions, as many workers would have."""
-    async with AsyncExitStack() as stack:
-
-        async def connect(limit: JobLimit = NO_LIMIT) -> LockSession:
-            locks = LockSession(settings.lock_url, uuid4().hex, limit, lambda: None, lambda: None)
-            await locks.connect()
-            stack.push_async_callback(locks.close)
-            return locks
-
-        yield connect
 
 
 async def done(store: Store, locks: LockSession, jobs: list[Job]) -> list[str]:
@@ -241,25 +214,6 @@ async def test_quarantine_is_the_writers(billing: Billing, store: Store, session
     assert row is not None and 40 < row["settles_in"] <= 45
 
 
-async def test_first_of_two_answers_counts(billing: Billing, store: Store, sessions: Sessions) -> None:
-    """Two people answer a parked job's question at once, and say the opposite: the second one changes nothing."""
-    locks = await sessions()
-    job_id = await ask(billing)
-    [job], _ = await locks.claim(1)
-    intent = await locks.open_intent(
-        subject=job.order_key, job_id=job_id, step="send", action="send_mail", summary={}, request_sha256="",
-        quarantine=0.0, earlier=None,
-    )  # fmt: skip
-    await store.record(job, ending=AttemptEnd("parked", problem("invoice_changed"), asks_about=intent))
-    async with in_transaction(store.pool) as first:
-        assert await run_statement(first, "answer_intent", job_id=job_id, answer="done") == intent
-        await run_statement(first, "unpark", job_id=job_id)
-        second = asyncio.create_task(store.unpark(job_id, answer="not-done"))
-        await until(lambda: billing.db.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
-    assert await second is None
-    assert await billing.db.fetchval("SELECT answer FROM sevdesk_intents") == "done"
-
-
 async def test_aborted_job_never_starts(billing: Billing, worker: object) -> None:
     """arq's own way of taking a job back: it is dismissed if it has not started."""
     invoice, other = await billing.usual_invoice(), uuid4()
@@ -336,66 +290,6 @@ async def test_abort_waits_until_its_job_is_there(
         await polled.wait()
         await billing.redis.delete(TURN_KEY)
         await billing.until_state("mine", "dismissed")
-
-
-CLAIM = (
-    "UPDATE sevdesk_queue SET phase = 'running', due_at = NULL",
-    "UPDATE sevdesk_jobs SET state = 'running', attempt = 1",
-)
-END = ("UPDATE sevdesk_jobs SET state = 'done'", "DELETE FROM sevdesk_queue")
-
-
-@pytest.mark.parametrize(
-    ("statement", "met"),
-    [("dismiss_aborted_jobs", CLAIM), ("waits_begin_anew", CLAIM), ("requeue_abandoned_jobs", END)],
-)
-async def test_no_two_wait_for_each_other(
-    statement: str, met: tuple[str, str], billing: Billing, store: Store, sessions: Sessions
-) -> None:
-    """A claim locks the queue's row first, the end of an attempt the ledger's; who meets them keeps to their order."""
-    job_id = await ask(billing)
-    if met is END:
-        locks = await sessions()
-        await locks.claim(1)
-        await locks.close()
-    if statement == "waits_begin_anew":
-        await billing.db.execute("UPDATE sevdesk_queue SET phase = 'waiting', due_at = now() + interval '1 h'")
-        await billing.db.execute("UPDATE sevdesk_jobs SET state = 'waiting', problem = '', problem_parameters = '{}'")
-    async with billing.db.acquire() as other, other.transaction():
-        await other.execute(met[0])
-        waiting = asyncio.create_task(store.query(statement, job_ids=[job_id], by=timedelta(hours=-1)))
-        await until(lambda: billing.db.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
-        await other.execute(met[1])
-    assert await waiting in ([], "UPDATE 0")
-
-
-@pytest.mark.parametrize("statement", ["promote", "dismiss_aborted_jobs", "requeue_abandoned_jobs"])
-async def test_queue_rows_keep_an_order(statement: str, billing: Billing, store: Store) -> None:
-    """A process promotes keys whose jobs another one ends or frees, while somebody holds the row between."""
-    phase, state = {"promote": ("blocked", "queued"), "dismiss_aborted_jobs": ("ready", "queued")}.get(
-        statement, ("running", "running")
-    )
-    await billing.db.execute(
-        """INSERT INTO sevdesk_jobs (job_id, kind, payload, origin, order_key, state)
-           VALUES ('1', 'publish_invoice', '{}', 'redis', 'c', $1), ('2', 'publish_invoice', '{}', 'redis', 'b', $1),
-                  ('3', 'publish_invoice', '{}', 'redis', 'a', $1)""",
-        state,
-    )
-    await billing.db.execute(
-        """INSERT INTO sevdesk_queue (job_id, seq, kind, order_key, phase, rank)
-           SELECT job_id, seq, kind, order_key, $1, 1 FROM sevdesk_jobs""",
-        phase,
-    )
-    async with billing.db.acquire() as other, other.transaction():
-        await other.execute("SELECT FROM sevdesk_queue WHERE order_key = 'b' FOR UPDATE")
-        both = [
-            asyncio.create_task(store.query(name, order_keys=list(keys), job_ids=list("123")))
-            for name, keys in (("promote", "abc"), (statement, "cba"))
-        ]
-        await until(lambda: billing.db.fetchval("SELECT count(*) = 2 FROM pg_locks WHERE NOT granted"))
-    await asyncio.gather(*both)
-    left = await billing.db.fetch("SELECT phase FROM sevdesk_queue")
-    assert [row["phase"] for row in left] == ([] if statement == "dismiss_aborted_jobs" else ["ready"] * 3)
 
 
 async def test_unreadable_abort_set_stops_nobody(billing: Billing, worker: object) -> None:
