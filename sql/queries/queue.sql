@@ -1,4 +1,6 @@
--- The queue: how jobs get in, are claimed, and get out. sevdesk_jobs and sevdesk_queue always change together.
+-- The queue: how jobs get in, are claimed, and get out. sevdesk_jobs and sevdesk_queue always change together. A job that
+-- runs or is parked is locked in sevdesk_jobs first, any other in sevdesk_queue first; whoever waits for rows of several
+-- jobs there locks them in the order of order_key and seq, and a claim passes over what others have locked.
 
 -- name: take_in_jobs
 -- Records jobs that were read from Redis. Returns the new rows.
