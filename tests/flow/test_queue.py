@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 
 from worker.domain.ledger import AttemptEnd, Job
 from worker.domain.problems import problem
-from worker.queue import inbox
+from worker.queue import claims, inbox
 from worker.queue.inbox import TURN_KEY, InboxWorker
 from worker.runner import runner
 from worker.settings import JobLimit
@@ -253,6 +253,26 @@ async def test_last_of_many_aborted_jobs_does_not_start(billing: Billing, run_wo
         async with asyncio.timeout(PATIENCE):
             while await billing.redis.exists("arq:abort"):  # noqa: ASYNC110 - another process's doing
                 await asyncio.sleep(0.01)
+
+
+async def test_job_behind_an_aborted_one_starts(
+    billing: Billing, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first job of an invoice waits for its time and is taken back: the one behind it waits for no poll."""
+    monkeypatch.setattr(claims, "POLL_SECONDS", 3600.0)
+    invoice = await billing.usual_invoice()
+    first = await ask(billing, None, invoice)
+    await billing.db.execute(
+        "UPDATE sevdesk_queue SET phase = 'waiting', due_at = now() + interval '1 h' WHERE job_id = $1", first
+    )
+    async with run_worker():
+        behind = await ask(billing, None, invoice)
+        await until(
+            lambda: billing.db.fetchval("SELECT phase = 'blocked' FROM sevdesk_queue WHERE job_id = $1", behind)
+        )
+        await billing.redis.zadd("arq:abort", {first: 1})
+        await billing.until_state(behind, "done")
+    assert (await billing.job(first))["state"] == "dismissed"
 
 
 async def test_aborted_job_is_started_by_no_other(billing: Billing, run_worker: RunWorker, sessions: Sessions) -> None:
