@@ -61,6 +61,16 @@ CREATE TABLE sevdesk_rejections (
     job_id text PRIMARY KEY REFERENCES sevdesk_jobs (job_id) ON DELETE CASCADE
 );
 
+-- Those that a person is told of now: neither dismissed, nor asked for again since. Jobs are looked up by their keys, however
+-- many the ledger has.
+CREATE FUNCTION sevdesk_told_rejections_v1() RETURNS TABLE (job_id text) LANGUAGE sql STABLE AS $function$
+    SELECT r.job_id
+    FROM sevdesk_rejections r CROSS JOIN LATERAL (SELECT * FROM sevdesk_jobs WHERE job_id = r.job_id OFFSET 0) j
+    WHERE j.state = 'rejected'
+      AND NOT EXISTS (SELECT FROM sevdesk_jobs l
+                      WHERE l.invoice_id = j.invoice_id AND l.kind = j.kind AND l.seq > j.seq OFFSET 0)
+$function$;
+
 -- One row before each write to sevDesk. While closed_at is null, nobody knows whether the write happened.
 CREATE TABLE sevdesk_intents (
     id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

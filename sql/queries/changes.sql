@@ -22,7 +22,7 @@ WITH wanted AS (
       AND i.accounting_sync_status = n.before ->> 'sync_status' AND i.document_status = n.before ->> 'document_status'
       AND i.claim_status = n.before ->> 'claim_status' AND i.paid_amount = (n.before ->> 'paid_amount')::numeric
       AND i.external_id IS NOT DISTINCT FROM n.before ->> 'external_id'
-    FOR UPDATE OF i
+    ORDER BY i.id FOR UPDATE OF i  -- so that two calls never wait for each other
 ), recorded AS (
     SELECT id FROM unchanged
     WHERE NOT :all_or_nothing::boolean OR (SELECT count(*) FROM unchanged) = (SELECT count(*) FROM wanted)

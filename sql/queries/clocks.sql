@@ -29,8 +29,9 @@ WITH at AS MATERIALIZED (
     FROM at, sevdesk_queue q JOIN sevdesk_jobs j USING (job_id)
     CROSS JOIN LATERAL (SELECT at.now + coalesce(j.not_before - j.updated_at, '0.2 s') AS due) d
     WHERE q.due_at > at.now AND q.phase = 'waiting' AND q.due_at > d.due
+    ORDER BY q.order_key, q.seq FOR UPDATE OF q  -- before the ledger's rows, as a claim does, and in promote's order
 ), queued AS (
-    UPDATE sevdesk_queue q SET due_at = w.due FROM waiting w WHERE q.job_id = w.job_id AND q.phase = 'waiting'
+    UPDATE sevdesk_queue q SET due_at = w.due FROM waiting w WHERE q.job_id = w.job_id
 )
 UPDATE sevdesk_jobs j SET not_before = w.due, updated_at = at.now
 FROM at, waiting w WHERE j.job_id = w.job_id AND j.state = 'waiting';

@@ -25,6 +25,11 @@ SELECT export_id FROM sevdesk_datev_exports
 WHERE status = 'running' AND export_id <> :export_id AND start_date <= :end_date AND end_date >= :start_date
 ORDER BY created_at LIMIT 1;
 
+-- name: export_found$
+-- Whether a person has found in sevDesk what this job ordered: an attempt may have ended after it closed the intent.
+SELECT EXISTS (SELECT FROM sevdesk_intents
+               WHERE job_id = :job_id AND action = 'create_datev_export' AND outcome = 'found_done');
+
 -- name: export_started!
 -- Stores sevDesk's job id, and closes the intent.
 WITH started AS (

@@ -35,8 +35,9 @@ WHERE job_id = :job_id AND state = 'parked' AND problem = ANY (:confirmable::tex
 RETURNING problem;
 
 -- name: answer_intent$
--- Stores a person's answer to the open intent that a parked job asks about; null if there is none.
-UPDATE sevdesk_intents i SET answer = :answer
-FROM sevdesk_jobs j
-WHERE j.job_id = :job_id AND j.state = 'parked' AND i.id = j.asks_about AND i.closed_at IS NULL
-RETURNING i.id;
+-- Stores a person's answer to the open intent that a parked job asks about; null if there is none. The job's row is locked
+-- until it is unparked: of two people who answer at once the first one counts.
+UPDATE sevdesk_intents SET answer = :answer
+WHERE id = (SELECT asks_about FROM sevdesk_jobs WHERE job_id = :job_id AND state = 'parked' FOR UPDATE)
+  AND closed_at IS NULL
+RETURNING id;

@@ -81,15 +81,12 @@ FROM sevdesk_queue q JOIN sevdesk_jobs j USING (job_id) LEFT JOIN billing_invoic
 WHERE q.phase = 'parked' ORDER BY j.finished_at DESC LIMIT :most;
 
 -- name: rejected_jobs
--- Those of which a person is told, with their number: neither dismissed, nor asked for again since.
+-- Those of which a person is told, with their number.
 SELECT j.job_id, j.kind, i.invoice_number, j.problem, j.error, j.next_step,
        extract(epoch FROM clock_timestamp() - j.finished_at)::float8 AS seconds, count(*) OVER () AS in_all
-FROM sevdesk_rejections r
-CROSS JOIN LATERAL (SELECT * FROM sevdesk_jobs WHERE job_id = r.job_id OFFSET 0) j  -- by its key, however many there are
+FROM sevdesk_told_rejections_v1() t
+CROSS JOIN LATERAL (SELECT * FROM sevdesk_jobs WHERE job_id = t.job_id OFFSET 0) j  -- by its key, however many there are
 LEFT JOIN billing_invoices i ON i.id = j.invoice_id
-WHERE j.state = 'rejected' AND NOT EXISTS (SELECT FROM sevdesk_jobs l
-                                           WHERE l.invoice_id = j.invoice_id AND l.kind = j.kind AND l.seq > j.seq
-                                           OFFSET 0)
 ORDER BY j.seq DESC LIMIT :most;
 
 -- name: rejected_job_ids
@@ -160,10 +157,7 @@ SELECT j.job_id, j.kind, j.state, j.attempt, j.retries, j.worker, j.steps_done, 
                  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
                  AND (l.classid::bigint << 32 | l.objid::bigint) = sevdesk_lock_key_v1(j.order_key)) AS locked
 FROM sevdesk_jobs j LEFT JOIN billing_invoices i ON i.id = j.invoice_id
-CROSS JOIN LATERAL (
-    SELECT j.state = 'rejected' AND EXISTS (SELECT FROM sevdesk_rejections r WHERE r.job_id = j.job_id)
-           AND NOT EXISTS (SELECT FROM sevdesk_jobs l
-                           WHERE l.invoice_id = j.invoice_id AND l.kind = j.kind AND l.seq > j.seq)) AS r(told)
+CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM sevdesk_told_rejections_v1() t WHERE t.job_id = j.job_id)) AS r(told)
 WHERE j.job_id = :job_id
    OR (:job_id::text IS NULL AND j.invoice_id = :invoice_id::uuid
        AND (j.state <> 'parked'

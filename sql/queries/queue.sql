@@ -1,4 +1,6 @@
--- The queue: how jobs get in, are claimed, and get out. sevdesk_jobs and sevdesk_queue always change together.
+-- The queue: how jobs get in, are claimed, and get out. sevdesk_jobs and sevdesk_queue always change together. A job that
+-- runs or is parked is locked in sevdesk_jobs first, any other in sevdesk_queue first; whoever waits for rows of several
+-- jobs there locks them in the order of order_key and seq, and a claim passes over what others have locked.
 
 -- name: take_in_jobs
 -- Records jobs that were read from Redis. Returns the new rows.
@@ -97,10 +99,10 @@ SELECT again.*, pg_notify('sevdesk_requests', job_id) FROM again;
 
 -- name: dismiss_aborted_jobs
 -- Ends jobs that their producer took back, of those that have not been started. Call promote with their order keys. Their
--- rows of the queue are locked first, as a claim does; the other way round both would wait for each other.
+-- rows of the queue are locked first, as a claim does, and in promote's order; else both would wait for each other.
 WITH queued AS (
     SELECT job_id FROM sevdesk_queue
-    WHERE job_id = ANY (:job_ids::text[]) AND phase NOT IN ('running', 'parked') ORDER BY job_id FOR UPDATE
+    WHERE job_id = ANY (:job_ids::text[]) AND phase NOT IN ('running', 'parked') ORDER BY order_key, seq FOR UPDATE
 ), dismissed AS (
     UPDATE sevdesk_jobs
     SET state = 'dismissed', payload = sevdesk_kept_payload_v1(kind, payload), dismissed_by = 'producer',
@@ -150,7 +152,7 @@ SELECT sevdesk_promote_v1(:order_keys::text[]);
 -- name: requeue_abandoned_jobs
 -- Jobs marked as running whose lock no session holds: their process died. Taking the lock for this transaction proves
 -- that it is free, and keeps others from starting the job meanwhile. The ledger's row is locked first, as at a job's end:
--- its worker may have lost its locks while it records that.
+-- its worker may have lost its locks while it records that. Then those of the queue, in promote's order.
 WITH abandoned AS MATERIALIZED (
     SELECT q.job_id, q.order_key FROM sevdesk_queue q
     WHERE q.phase = 'running'
@@ -163,9 +165,11 @@ WITH abandoned AS MATERIALIZED (
     FROM abandoned a
     WHERE j.job_id = a.job_id AND j.state = 'running' AND pg_try_advisory_xact_lock(sevdesk_lock_key_v1(a.order_key))
     RETURNING j.job_id, j.kind
+), locked AS (
+    SELECT q.job_id FROM sevdesk_queue q JOIN free f USING (job_id) ORDER BY q.order_key, q.seq FOR UPDATE OF q
 ), ready AS (
-    UPDATE sevdesk_queue q SET phase = 'ready', rank = greatest(q.rank, sevdesk_last_rank_v1(q.requested_by))
-    FROM free f WHERE q.job_id = f.job_id
+    UPDATE sevdesk_queue SET phase = 'ready', rank = greatest(rank, sevdesk_last_rank_v1(requested_by))
+    WHERE job_id IN (SELECT job_id FROM locked)
 )
 SELECT job_id, kind FROM free;
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -23,8 +23,11 @@ from worker.gate.gate import SevdeskGate
 from worker.handlers import datev_export
 from worker.maintenance import maintenance, scheduler, standby
 from worker.settings import JobLimit, Settings
+from worker.store import LockSession, Store
 
 RunWorker = Callable[..., AbstractAsyncContextManager[App]]
+Sessions = Callable[..., Awaitable[LockSession]]
+NO_LIMIT = JobLimit(100_000, 60.0)
 
 
 @pytest.fixture(autouse=True)
@@ -128,6 +131,28 @@ async def hasty_worker(run_worker: RunWorker) -> AsyncIterator[App]:
 def stage(billing: Billing, sevdesk: HoldableSevdesk, settings: Settings, run_worker: RunWorker) -> Stage:
     """Everything a trouble needs."""
     return Stage(billing, sevdesk, settings, run_worker)
+
+
+@pytest.fixture
+async def store(settings: Settings) -> AsyncIterator[Store]:
+    """What jobs end through."""
+    store = await Store.connect(settings.database_url, size=4)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def sessions(settings: Settings) -> AsyncIterator[Sessions]:
+    """Lock sessions, as many workers would have."""
+    async with AsyncExitStack() as stack:
+
+        async def connect(limit: JobLimit = NO_LIMIT) -> LockSession:
+            locks = LockSession(settings.lock_url, uuid4().hex, limit, lambda: None, lambda: None)
+            await locks.connect()
+            stack.push_async_callback(locks.close)
+            return locks
+
+        yield connect
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from flow.books import control, order_fault, pay, state, until
 from flow.conftest import RunWorker
 
 from sevdesk_client.sandbox.http.server import Running
+from worker.handlers.datev_export import Export
 from worker.store.connection import QUERIES
 
 pytestmark = pytest.mark.usefixtures("quick_exports")
@@ -247,6 +248,26 @@ async def test_lost_export_that_runs_is_left(billing: Billing, hasty_worker: obj
     await billing.retry(other["job_id"])
     assert (await billing.ended(other["job_id"]))["state"] == "done"
     assert len((await state(sevdesk))["exports"]) == 2
+
+
+async def test_lost_export_is_not_started_after_a_break(
+    billing: Billing, hasty_worker: object, sevdesk: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection breaks after the intent of a found export was closed: the next attempt starts no second one."""
+    failed, breaks = Export._failed, [OSError("gone")]
+
+    async def failing(export: Export, row: Any, outcome: Any) -> Any:
+        if breaks:
+            raise breaks.pop()
+        return await failed(export, row, outcome)
+
+    await order_fault(sevdesk, "lose_answer", "GET /Export/createDatevCsvZipExportJob", times=1)
+    lost = await billing.do("export_datev", **MONTH)
+    monkeypatch.setattr(Export, "_failed", failing)
+    await billing.retry(lost["job_id"], answer="done")
+    lost = await billing.ended(lost["job_id"])
+    assert (lost["state"], lost["problem"], breaks) == ("rejected", "export_job_id_lost", [])
+    assert len((await state(sevdesk))["exports"]) == 1
 
 
 async def test_failed_link_is_requested_again(billing: Billing, worker: object, sevdesk: Running) -> None:

@@ -216,11 +216,11 @@ async def test_entry_that_has_gone_is_no_poison(
     """Redis is emptied after its names were read: nothing is rejected, and the id stays free to be asked for again."""
     emptied, take = asyncio.Event(), InboxWorker._take_page
 
-    async def empty_first(inbox: InboxWorker, page: Sequence[bytes], aborted: Sequence[bytes]) -> bool:
+    async def empty_first(inbox: InboxWorker, page: Sequence[bytes], **given: bool) -> bool:
         if not emptied.is_set():
             await office.billing.redis.flushdb()
             emptied.set()
-        return await take(inbox, page, aborted)
+        return await take(inbox, page, **given)
 
     monkeypatch.setattr(InboxWorker, "_take_page", empty_first)
     invoice = await office.billing.invoice(office.customer)

@@ -3,8 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -13,20 +12,19 @@ from uuid import UUID, uuid4
 import pytest
 from flow.billing import Billing
 from flow.books import state, until
-from flow.conftest import RunWorker
+from flow.conftest import RunWorker, Sessions
 from flow.holding import HoldableSevdesk
 from flow.waiting import PATIENCE, wait_for
 from structlog.testing import capture_logs
 
 from worker.domain.ledger import AttemptEnd, Job
 from worker.domain.problems import problem
+from worker.queue import claims, inbox
 from worker.queue.inbox import TURN_KEY, InboxWorker
 from worker.runner import runner
-from worker.settings import JobLimit, Settings
+from worker.settings import JobLimit
 from worker.store import LockSession, Store
 
-NO_LIMIT = JobLimit(100_000, 60.0)
-Sessions = Callable[..., Any]
 Logs = list[Any]
 
 
@@ -35,28 +33,6 @@ def logs() -> Iterator[Logs]:
     """Every log line of the test."""
     with capture_logs() as lines:
         yield lines
-
-
-@pytest.fixture
-async def store(settings: Settings) -> AsyncIterator[Store]:
-    """What jobs end through."""
-    store = await Store.connect(settings.database_url, size=4)
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-async def sessions(settings: Settings) -> AsyncIterator[Sessions]:
-    """Lock sessions, as many workers would have."""
-    async with AsyncExitStack() as stack:
-
-        async def connect(limit: JobLimit = NO_LIMIT) -> LockSession:
-            locks = LockSession(settings.lock_url, uuid4().hex, limit, lambda: None, lambda: None)
-            await locks.connect()
-            stack.push_async_callback(locks.close)
-            return locks
-
-        yield connect
 
 
 async def done(store: Store, locks: LockSession, jobs: list[Job]) -> list[str]:
@@ -268,6 +244,37 @@ async def test_aborted_job_does_not_start_at_once(billing: Billing, run_worker: 
             await billing.until_state(job_id, end)
 
 
+async def test_last_of_many_aborted_jobs_does_not_start(billing: Billing, run_worker: RunWorker) -> None:
+    """The abort set has more names than are read at a time, and the job's is the last of them."""
+    job = await billing.enqueue("publish_invoice", invoice_id=await billing.usual_invoice())
+    await billing.redis.zadd("arq:abort", {f"another {n}": 1 for n in range(inbox.ABORTS)} | {job: 2})
+    async with run_worker():
+        assert (await billing.until_state(job, "dismissed"))["attempt"] == 0
+        async with asyncio.timeout(PATIENCE):
+            while await billing.redis.exists("arq:abort"):  # noqa: ASYNC110 - another process's doing
+                await asyncio.sleep(0.01)
+
+
+async def test_job_behind_an_aborted_one_starts(
+    billing: Billing, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first job of an invoice waits for its time and is taken back: the one behind it waits for no poll."""
+    monkeypatch.setattr(claims, "POLL_SECONDS", 3600.0)
+    invoice = await billing.usual_invoice()
+    first = await ask(billing, None, invoice)
+    await billing.db.execute(
+        "UPDATE sevdesk_queue SET phase = 'waiting', due_at = now() + interval '1 h' WHERE job_id = $1", first
+    )
+    async with run_worker():
+        behind = await ask(billing, None, invoice)
+        await until(
+            lambda: billing.db.fetchval("SELECT phase = 'blocked' FROM sevdesk_queue WHERE job_id = $1", behind)
+        )
+        await billing.redis.zadd("arq:abort", {first: 1})
+        await billing.until_state(behind, "done")
+    assert (await billing.job(first))["state"] == "dismissed"
+
+
 async def test_aborted_job_is_started_by_no_other(billing: Billing, run_worker: RunWorker, sessions: Sessions) -> None:
     """Two hundred were taken back before a worker read them, while another worker claims without a pause."""
     jobs = [await billing.enqueue("publish_invoice", invoice_id=uuid4()) for _ in range(200)]
@@ -303,41 +310,6 @@ async def test_abort_waits_until_its_job_is_there(
         await polled.wait()
         await billing.redis.delete(TURN_KEY)
         await billing.until_state("mine", "dismissed")
-
-
-CLAIM = ("UPDATE sevdesk_queue SET phase = 'running'", "UPDATE sevdesk_jobs SET state = 'running', attempt = 1")
-END = ("UPDATE sevdesk_jobs SET state = 'done'", "DELETE FROM sevdesk_queue")
-
-
-@pytest.mark.parametrize(("statement", "met"), [("dismiss_aborted_jobs", CLAIM), ("requeue_abandoned_jobs", END)])
-async def test_no_two_wait_for_each_other(
-    statement: str, met: tuple[str, str], billing: Billing, store: Store, sessions: Sessions
-) -> None:
-    """A claim locks the queue's row first, the end of an attempt the ledger's; who meets them keeps to their order."""
-    job_id = await ask(billing)
-    if met is END:
-        locks = await sessions()
-        await locks.claim(1)
-        await locks.close()
-    async with billing.db.acquire() as other, other.transaction():
-        await other.execute(met[0])
-        waiting = asyncio.create_task(store.query(statement, job_ids=[job_id]))
-        await until(lambda: billing.db.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
-        await other.execute(met[1])
-    assert await waiting == []
-
-
-async def test_ends_of_jobs_keep_an_order(billing: Billing, store: Store) -> None:
-    """Two processes promote the same keys in opposite order, while somebody holds the one between."""
-    await billing.db.execute(
-        """INSERT INTO sevdesk_queue (job_id, seq, kind, order_key, phase, rank)
-           SELECT key, 1, 'publish_invoice', key, 'blocked', 1 FROM unnest('{a,x,b}'::text[]) AS key"""
-    )
-    async with billing.db.acquire() as other, other.transaction():
-        await other.execute("SELECT FROM sevdesk_queue WHERE job_id = 'x' FOR UPDATE")
-        both = [asyncio.create_task(store.query("promote", order_keys=list(keys))) for keys in ("axb", "bxa")]
-        await until(lambda: billing.db.fetchval("SELECT count(*) = 2 FROM pg_locks WHERE NOT granted"))
-    assert sorted(await asyncio.gather(*both)) == [0, 3]
 
 
 async def test_unreadable_abort_set_stops_nobody(billing: Billing, worker: object) -> None:

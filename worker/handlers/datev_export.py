@@ -133,7 +133,7 @@ class Export:
         """
         pending = await self.store.open_intent_of(SUBJECT)
         if pending is None:
-            return None
+            return await self._lost(row) if await self.store.query("export_found", job_id=job.job_id) else None
         if pending["settles_in"] > 0:
             return NotYet(pending["settles_in"], problem("quarantine", action="create_datev_export"))
         intent_id: int = pending["id"]
@@ -144,8 +144,12 @@ class Export:
             return intent_id
         if pending["answer"] == "done":
             await self.store.record(job, intent=(intent_id, "found_done"))
-            return await self._failed(row, Rejected(problem("export_job_id_lost", period=period)))
+            return await self._lost(row)
         return Parked(problem("export_start_unknown", period=period), asks_about=intent_id)
+
+    async def _lost(self, row: ExportRow) -> Outcome:
+        period = f"{row['start_date']}/{row['end_date']}"
+        return await self._failed(row, Rejected(problem("export_job_id_lost", period=period)))
 
     # -- what may be repeated ------------------------------------------------------------------------------------------
 

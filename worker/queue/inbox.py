@@ -118,15 +118,16 @@ class InboxWorker(Worker):
         if isinstance(waiting, RedisError):
             raise waiting
         aborted = [] if isinstance(aborted, RedisError) else aborted  # jobs come in though it be unreadable
-        taken = not waiting or await self._take_page(waiting, aborted)
+        taken = not waiting or await self._take_page(waiting, withdrawing=bool(aborted) and not self._keys)
         if taken and len(waiting) == PAGE:
             return True
         if taken and aborted:  # every job that it names is in the ledger now
             await self._dismiss(aborted)
+            return len(aborted) == ABORTS
         return False
 
-    async def _take_page(self, page: Sequence[bytes], aborted: Sequence[bytes]) -> bool:
-        """False, and nothing is taken in, while another worker is at it."""
+    async def _take_page(self, page: Sequence[bytes], *, withdrawing: bool) -> bool:
+        """False, and nothing is taken in, while another worker is at it. `withdrawing`: the abort set has names."""
         read = {member: read_member(member) for member in page}
         ids = {member: job_id for member, job_id in read.items() if isinstance(job_id, str)}
         async with self.pool.pipeline(transaction=True) as pipe:
@@ -146,7 +147,10 @@ class InboxWorker(Worker):
                 incoming.append(read_payload(job_id, raw, there[member], self._keys, time.time()))
         incoming.sort(key=lambda job: (job.score, KIND_POSITION.get(job.kind, len(KIND_POSITION))))
         try:
-            await self._record(incoming, [] if self._keys else [ids[member] for member in aborted if member in ids])
+            # Of the whole set, which may have more names than were read.
+            named = await self.pool.zmscore(abort_jobs_ss, list(ids)) if withdrawing and ids else []  # type: ignore[arg-type]
+            withdrawn = [job_id for job_id, score in zip(ids.values(), named, strict=False) if score is not None]
+            await self._record(incoming, withdrawn)
             await self._remove(list(there))
         finally:
             with contextlib.suppress(RedisError, OSError):

@@ -89,7 +89,8 @@ class Store:
         return await self._dismissed(await self.query("dismiss_aborted_jobs", job_ids=list(job_ids)))
 
     async def _dismissed(self, rows: Sequence[Row]) -> list[str]:
-        await self.query("promote", order_keys=[row["order_key"] for row in rows])
+        if await self.query("promote", order_keys=[row["order_key"] for row in rows]):
+            self.notifications.request()  # jobs behind them may start
         for row in rows:
             about = {name: row[name] for name in ("job_id", "kind", "invoice_id")}
             self.notifications.event(**about, outcome="dismissed", problem=None)
