@@ -209,6 +209,23 @@ def test_reversing_keys_are_known(contra: str, key: str, reversing: str) -> None
     assert check(made, lines).findings.found == []
 
 
+@pytest.mark.parametrize("mark", [{"reversal": True}, {"key": "20"}])
+@pytest.mark.parametrize("side", ["S", "H"])
+def test_generalumkehr_may_stand_on_either_side(mark: dict[str, object], side: str) -> None:
+    """On the side of what it reverses or, as at DATEV, on the other; by its own number or the invoice's."""
+    day, minus = date(2026, 10, 5), (TaxSubtotal(Decimal(19), Decimal(-100), Decimal(-19)),)
+    storno = Document("SR-1", "cancellation", day, Decimal(-119), minus, 1, cancels="RE-1")
+    made = Month(Head(), BookingStyle(), [Document("RE-1", "invoice", day, Decimal(119), AT_19, 1), storno])
+    line = Line(Decimal(119), "S", "10001", "8400", day, "RE-1")
+    money = Line(Decimal(119), "S", "1200", "10001", day, "RE-1")
+    for number in ("SR-1", "RE-1"):
+        back = [replace(each, number=number, side=side, **mark) for each in (line, money)]  # type: ignore[arg-type]
+        back[1] = replace(back[1], number="RE-1")
+        assert check(made, [line, back[0]]).findings.found == []
+        assert check(made, [line, money, *back]).findings.found == []
+        assert check(made, [line, replace(back[0], amount=Decimal("119.01"))]).counts["amount"] == 1
+
+
 def customers(*documents: tuple[int, str, str]) -> Report:
     """Invoices as (customer, debtor of the invoice, debtor of its payment or empty), and three customers more."""
     day = date(2026, 10, 5)

@@ -2,9 +2,9 @@
 
 How sevDesk books was never captured, so all usual forms are accepted: debtor or collective account against revenue,
 either of them as Konto; one posting for each tax rate or for each position; gross on automatic accounts, or net with
-the tax in postings of its own; a cancellation with Soll and Haben swapped, with a negative amount or as Generalumkehr,
-under its own number or (as other programs do) under the number it cancels. Therefore the sums of each document are
-compared, not single lines.
+the tax in postings of its own; a cancellation with Soll and Haben swapped, with a negative amount or as Generalumkehr
+on either side, under its own number or (as other programs do) under the number it cancels. Therefore the sums of each
+document are compared, not single lines.
 """
 
 from collections import Counter

@@ -267,6 +267,8 @@ class Matching:
                 self._add(message("payment_missing", expected=expected), number)
         elif not payments and (document := self._book.document(number)) and document.kind == "credit_note":
             self._not_compared["refunds_not_compared"] += 1  # what is paid back is not known here
+        elif not payments and not posted.total:
+            pass  # taken back
         elif not payments:
             self._add(message("payment_unknown", posted=posted.total), number, posted)
         elif posted.sums and payments[0].currency not in posted.currencies:
