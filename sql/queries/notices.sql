@@ -75,8 +75,8 @@ WITH export AS (
                'period', start_date || '/' || end_date, 'start_date', start_date, 'end_date', end_date) AS period
     FROM sevdesk_datev_exports WHERE export_id = :export_id
 ), found AS (
-    SELECT i.id AS invoice_id, e.period || jsonb_build_object('findings', string_agg(f.text, ' ')) AS parameters
-    FROM export e, jsonb_to_recordset(e.report -> 'findings') AS f(number text, text text)
+    SELECT i.id AS invoice_id, e.period || jsonb_build_object('findings', string_agg(f.text_en, ' ')) AS parameters
+    FROM export e, jsonb_to_recordset(e.report -> 'findings') AS f(number text, text_en text)
     JOIN billing_invoices i ON i.external_invoice_number = f.number
     GROUP BY i.id, e.period
 ), opened AS (

@@ -95,7 +95,7 @@ ORDER BY n.parameters ->> 'findings' !~ '(^|; )(gross|paid) is', i.invoice_numbe
 -- name: exports_about
 -- DATEV exports whose period has days from `first` to `last`, newest first.
 SELECT export_id, start_date, end_date, scope, status, created_at, acknowledged_at, report -> 'counts' AS counts,
-       jsonb_path_query_array(report, '$.findings[0 to 9].text') AS texts,
+       jsonb_path_query_array(report, '$.findings[0 to 9]') AS listed,
        coalesce(jsonb_array_length(report -> 'findings'), 0) AS findings
 FROM sevdesk_datev_exports WHERE start_date <= :last::date AND end_date >= :first::date
 ORDER BY created_at DESC LIMIT :most;

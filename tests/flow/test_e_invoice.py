@@ -79,29 +79,34 @@ FAULTS = {
     "other_buyer": ("e_invoice_differs", f"content {CONTENT}: buyer's name"),
     "other_vat_id": ("e_invoice_differs", f"content {CONTENT}: buyer's VAT id"),
     "other_quantity": ("e_invoice_differs", f"content {CONTENT}: quantity of line 1"),
-    "other_date": ("e_invoice_differs", f"content {CONTENT}: invoice date"),
+    "other_date": ("e_invoice_differs", f"content {CONTENT}: date"),
     "other_unit": ("e_invoice_differs", f"content {CONTENT}: unit of line 1"),
     "other_country": ("e_invoice_differs", f"content {CONTENT}: country of delivery"),
     "direct_debit": ("e_invoice_differs", f"content {CONTENT}: payment method"),
     "other_payee": ("e_invoice_differs", f"content {CONTENT}: payee"),
-    "iban_wrong": ("e_invoice_differs", f"content {CONTENT}: seller's IBAN (check digits)"),
+    "iban_wrong": ("e_invoice_differs", f"content {CONTENT}: check digits of the seller's IBAN"),
     "prepaid": ("e_invoice_differs", f"content {CONTENT}: amount due"),
     "other_skonto": ("e_invoice_differs", f"content {CONTENT}: Skonto"),
+    "exempt": ("e_invoice_differs", f"content {CONTENT}: reason for the zero rate (VAT category)"),
     "zero_group_missing": ("e_invoice_invalid", f"BR-Z-01 {MANDATORY}"),
-    "pdf_differs": ("e_invoice_differs", f"content {CONTENT}: invoice number in the PDF's XML"),
-    "pdf_other_iban": ("e_invoice_differs", f"content {CONTENT}: seller's IBAN in the PDF's XML"),
-    "pdf_other_seller": ("e_invoice_differs", f"content {CONTENT}: seller in the PDF's XML"),
+    "pdf_differs": ("e_invoice_differs", f"content {CONTENT}: invoice number (PDF)"),
+    "pdf_other_iban": ("e_invoice_differs", f"content {CONTENT}: seller's IBAN (PDF)"),
+    "pdf_other_seller": ("e_invoice_differs", f"content {CONTENT}: seller (PDF)"),
 }
 TWO: Any = {"items": (("2", "25", "19"),) * 2}
 ZERO: Any = {"items": (("4", "25", "19"), ("1", "1", "0")), "net_amount": "101.00", "gross_amount": "120.00"}
+
+REVERSE_CHARGE: Any = {"tax_rule": 5, "items": (("1", "100", "0"),), "tax_amount": "0", "gross_amount": "100.00"}
+SPECIAL = {"zero_group_missing": ZERO, "exempt": REVERSE_CHARGE}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_each_fault_stops_the_mail(billing: Billing, worker: object, sevdesk: Running, fault: str) -> None:
     """Publishing parks, and so does the mail, until the document is right."""
     await control(sevdesk, "PUT", "switches", {"e_invoice_faults": [fault]})
-    items = ZERO if fault == "zero_group_missing" else TWO
-    invoice, (code, finding) = await billing.usual_invoice(is_e_invoice=True, **items), FAULTS[fault]
+    about, (code, finding) = SPECIAL.get(fault, TWO), FAULTS[fault]
+    deal = await billing.deal(await billing.company(vat_id="DE136695976" if fault == "exempt" else None))
+    invoice = await billing.invoice(deal, is_e_invoice=True, **about)
     for kind in ("publish_invoice", "send_invoice"):
         job = await billing.do(kind, invoice_id=invoice)
         assert (job["state"], job["problem"]) == ("parked", code), job["error"]

@@ -87,7 +87,7 @@ async def a_month(billing: Billing) -> None:
         """INSERT INTO sevdesk_datev_exports (start_date, end_date, status, report)
            VALUES ('2026-03-01', '2026-03-31', 'accepted_with_findings', $1),
                   ('2026-02-01', '2026-02-28', 'accepted', '{}')""",
-        json.dumps({"findings": [{"text": f"RE-FULL is posted with {NASTY} 1,00 EUR."}] * 12}),
+        json.dumps({"findings": [{"text": f"Gebucht: {NASTY} 1,00.", "text_en": f"Posted: {NASTY} 1.00."}] * 12}),
     )  # fmt: skip
 
 
@@ -114,8 +114,8 @@ async def test_page_is_safe_in_both_languages(billing: Billing, operator: Operat
     """Money, days and words are of the language; texts from data stay texts; nothing is loaded."""
     await a_month(billing)
     words = {
-        "en": ("approved", "3300.00 EUR", "2026-03-10", "overpaid by", "and 2 more"),
-        "de": ("freigegeben", "3.300,00 EUR", "10.03.2026", "überzahlt um", "und 2 weitere"),
+        "en": ("approved", "3300.00 EUR", "2026-03-10", "overpaid by", "Posted: ", "and 2 more"),
+        "de": ("freigegeben", "3.300,00 EUR", "10.03.2026", "überzahlt um", "Gebucht: ", "und 2 weitere"),
     }
     for language, told in words.items():
         file = tmp_path / f"{language}.html"

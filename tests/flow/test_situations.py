@@ -111,6 +111,8 @@ async def test_export_is_acknowledged(stage: Stage, tmp_path: Any) -> None:
     operator = Operator(stage.settings, tmp_path)
     async with stage.working():
         invoice = await SITUATIONS["export_with_findings"].provoke(stage)
+        noticed = await stage.billing.db.fetchval("SELECT parameters ->> 'findings' FROM sevdesk_notices")
+        assert "Wrong amount: " in noticed and "Betrag" not in noticed  # inside an English sentence
         export_id = str((await operator.json("status", code=3))["export"]["export_id"])
         short = export_id[:8]  # as the table of exports shows it
         assert (await operator.run("exports"))[1].count(short) == 1

@@ -124,6 +124,108 @@ def test_zero_rate_grounds_exclude_each_other() -> None:
     assert booked(3, "8100", subtotals=free).counts == {}
 
 
+@pytest.mark.parametrize(
+    ("account", "key", "fault"),
+    [
+        ("8720", "", None),  # Erlösschmälerungen 19 %
+        ("8760", "", None),  # Boni
+        ("8700", "3", None),
+        ("8700", "", "errechnet ohne BU-Schlüssel keine Steuer"),
+        ("8710", "", "Konto 8710 steht für 7 %"),
+        ("8736", "", "Konto 8736 ist kein Erlöskonto"),  # Skonti
+    ],
+)
+def test_credit_notes_may_stand_on_reductions(account: str, key: str, fault: str | None) -> None:
+    """Beside invoices on revenue accounts; an invoice may not."""
+    usual = booked(5, "8400")
+    assert usual.counts == {}
+    day, minus = date(2026, 10, 5), (TaxSubtotal(Decimal(19), Decimal(-100), Decimal(-19)),)
+    made = Month(Head(), BookingStyle())
+    for at in range(5):
+        made.documents.append(Document(f"RE-{at}", "invoice", day, Decimal(119), AT_19, 1))
+        made.lines.append(Line(Decimal(119), "S", "10001", "8400", day, f"RE-{at}"))
+    made.documents.append(Document("GU-1", "credit_note", day, Decimal(-119), minus, 1))
+    note = Line(Decimal(119), "H", "10001", account, day, "GU-1", key)
+    found = check(made, [*made.lines, note]).findings.found
+    assert [fault in each.text for each in found if fault] == [True] * bool(fault) and bool(found) is bool(fault)
+    invoice = replace(made.lines[0], contra=account, key=key)
+    assert check(made, [invoice, *made.lines[1:], replace(note, contra="8400", key="")]).counts["account"] == 1
+
+
+@pytest.mark.parametrize("chart", ["03", "04"])
+def test_final_invoice_takes_back_among_others(chart: str) -> None:
+    """The account of advances is right for taking them back, however many ordinary invoices stand on revenue."""
+    day = date(2026, 10, 5)
+    revenue, advances = ("8400", "1718") if chart == "03" else ("4400", "3272")
+    made = Month(Head(chart=chart), BookingStyle(chart))
+    for at in range(6):
+        made.documents.append(Document(f"RE-{at}", "invoice", day, Decimal(119), AT_19, 1))
+        made.lines.append(Line(Decimal(119) + 119 * (at == 0), "S", "10001", revenue, day, f"RE-{at}"))
+    back = Line(Decimal(119), "H", "10001", advances, day, "RE-0")
+    assert check(made, [*made.lines, back]).counts == {}
+    ordinary_one = replace(made.lines[1], contra=advances)
+    assert check(made, [made.lines[0], ordinary_one, *made.lines[2:], back]).counts == {"account": 1}
+
+
+@pytest.mark.parametrize(
+    ("account", "contra", "found"),
+    [
+        ("8400", "8337", {"account": 1}),  # to reverse charge
+        ("8300", "8400", {"account": 1}),
+        ("8400", "1776", {"account": 1}),
+        ("8400", "8410", {}),  # the same tax
+        ("1718", "8400", {}),  # an advance becomes revenue
+        ("8400", "8500", {}),  # the chart does not tell
+        ("1776", "1789", {}),  # closing of the tax accounts
+        ("10001", "10002", {}),
+        ("70001", "4930", {}),
+    ],
+)
+def test_moved_revenue_is_found(account: str, contra: str, found: dict[str, int]) -> None:
+    """Revenue that moves where the tax return keeps it apart, under a document's number or none; else it is counted."""
+    day = date(2026, 10, 5)
+    made = Month(Head(), BookingStyle(), [Document("RE-1", "invoice", day, Decimal(119), AT_19, 1)])
+    usual = Line(Decimal(119), "S", "10001", "8400", day, "RE-1")
+    for number in ("RE-1", "UMB-1", ""):
+        report = check(made, [usual, Line(Decimal(50), "S", account, contra, day, number)])
+        assert (report.counts, report.matched, len(report.findings.notes)) == (found, 1, int(not found))
+
+
+@pytest.mark.parametrize(
+    ("contra", "key", "reversing"),
+    [("8400", "", "20"), ("8400", "", "0020"), ("8200", "3", "23"), ("8400", "40", "80")],
+)
+def test_reversing_keys_are_known(contra: str, key: str, reversing: str) -> None:
+    """The Generalumkehr of each kind of key; 80 reverses 40, with the tax in a posting of its own."""
+    day, net = date(2026, 10, 5), Decimal(100 if key == "40" else 119)
+    minus = (TaxSubtotal(Decimal(19), Decimal(-100), Decimal(-19)),)
+    storno = Document("SR-1", "cancellation", day, Decimal(-119), minus, 1, cancels="RE-1")
+    made = Month(Head(), BookingStyle(), [Document("RE-1", "invoice", day, Decimal(119), AT_19, 1), storno])
+    lines = [Line(net, "S", "10001", contra, day, "RE-1", key), Line(net, "S", "10001", contra, day, "SR-1", reversing)]
+    if key == "40":
+        lines += [
+            replace(line, amount=Decimal(19), contra="1776", key="20" * bool(at)) for at, line in enumerate(lines)
+        ]
+    assert check(made, lines).findings.found == []
+
+
+@pytest.mark.parametrize("mark", [{"reversal": True}, {"key": "20"}])
+@pytest.mark.parametrize("side", ["S", "H"])
+def test_generalumkehr_may_stand_on_either_side(mark: dict[str, object], side: str) -> None:
+    """On the side of what it reverses or, as at DATEV, on the other; by its own number or the invoice's."""
+    day, minus = date(2026, 10, 5), (TaxSubtotal(Decimal(19), Decimal(-100), Decimal(-19)),)
+    storno = Document("SR-1", "cancellation", day, Decimal(-119), minus, 1, cancels="RE-1")
+    made = Month(Head(), BookingStyle(), [Document("RE-1", "invoice", day, Decimal(119), AT_19, 1), storno])
+    line = Line(Decimal(119), "S", "10001", "8400", day, "RE-1")
+    money = Line(Decimal(119), "S", "1200", "10001", day, "RE-1")
+    for number in ("SR-1", "RE-1"):
+        back = [replace(each, number=number, side=side, **mark) for each in (line, money)]  # type: ignore[arg-type]
+        back[1] = replace(back[1], number="RE-1")
+        assert check(made, [line, back[0]]).findings.found == []
+        assert check(made, [line, money, *back]).findings.found == []
+        assert check(made, [line, replace(back[0], amount=Decimal("119.01"))]).counts["amount"] == 1
+
+
 def customers(*documents: tuple[int, str, str]) -> Report:
     """Invoices as (customer, debtor of the invoice, debtor of its payment or empty), and three customers more."""
     day = date(2026, 10, 5)

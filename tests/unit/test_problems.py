@@ -11,6 +11,9 @@ from worker.domain.invoice import PartyKind
 from worker.domain.outcome import NotYet, Parked, Retry
 from worker.domain.problems import CATALOGUE, Actor, Problem, ProblemType, problem
 from worker.domain.problems.words import PERCENTAGES, WORDS, in_words
+from worker.einvoice import comparison
+from worker.einvoice.finding import FaultKind
+from worker.einvoice.reading import Address
 from worker.operator.interface_schema import interface_schema
 from worker.steps import document
 from worker.steps.sevdesk_refusals import outcome_of, refusal, unknown_outcome
@@ -23,11 +26,23 @@ MAKERS = {"problem": 0, "sums_problem": 0, "_ask": 0, "HeldBack": 1, "Unreadable
 
 def test_every_difference_has_its_words() -> None:
     """What may differ in sevDesk's document, and who may receive it, is named by codes that both languages know."""
-    codes = {*document.HEAD.values(), *document.POSITION.values(), *PartyKind}
-    assert codes <= WORDS.keys()
+    code = Path(comparison.__file__).read_text()
+    in_xml = {f"xml_{each}" for each in re.findall(r'"xml_(\w+)', code)} - {"xml_line_", "xml_buyer_", "xml_"}
+    in_xml |= {f"xml_buyer_{field}" for field in Address.__dataclass_fields__}
+    in_xml |= {f"xml_line_{each}" for each in re.findall(r'yield "(\w+)"', code) if not each.startswith("xml_")}
+    in_xml |= {f"xml_{kind.name.lower()}" for kind in FaultKind if kind is not FaultKind.CONTENT}
+    codes = {*document.HEAD.values(), *document.POSITION.values(), *PartyKind, *in_xml}
+    assert codes <= WORDS.keys() and len(in_xml) > 35
     assert interface_schema()["problem_words"]["words"].keys() == WORDS.keys()
     english, german = in_words("position_price 3, city", "en"), in_words("position_price 3, city", "de")
     assert (english, german) == ("price of position 3, city", "Preis der Position 3, Ort")
+    differs = problem("e_invoice_differs", number="R1", count=2, differences="xml_line_net 2, xml_buyer_zip (PDF)")
+    assert "(2): net amount of line 2, buyer's zip (PDF)." in differs.cause()
+    assert "(2): Nettobetrag der Position 2, Postleitzahl des Käufers (PDF)." in differs.cause("de")
+    rule = "xml_mandatory_field BR-08: The Seller's name, city; xml_seller"
+    invalid = problem("credit_note_invalid", credit_note="G1", number="R1", count=2, findings=rule)
+    assert "Geschäftsregel zu einer Pflichtangabe, BR-08: The Seller's name, city; " in invalid.cause("de")
+    assert in_words("name of line 2, country of delivery", "en") == "name of line 2, country of delivery"
 
 
 def placeholders(text: str) -> set[str]:

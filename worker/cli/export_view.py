@@ -49,7 +49,7 @@ def export_view(found: dict[str, Any], unsettled: ExportFindingsRow | None) -> R
         *([("next step", Sentence(findings_step(unsettled)))] if unsettled else []),
     )
     findings = findings_of(report)
-    cells = [(each["kind"], each["text"], each["file"], each["number"]) for each in findings[:MAX_SHOWN]]
+    cells = [(each["kind"], each["text_en"], each["file"], each["number"]) for each in findings[:MAX_SHOWN]]
     more = [f"+{len(findings) - MAX_SHOWN} more"] if len(findings) > MAX_SHOWN else []
     return Group(head, table(("finding", "text", "file", "document"), cells), *more) if cells else head
 

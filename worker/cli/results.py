@@ -89,7 +89,7 @@ def exports(
 
     found, unsettled, saved = with_store(read)
     if as_csv:
-        return print_csv(("kind", "text", "file", "line", "number", "note"), findings_of(found["report"]))
+        return print_csv(("kind", "text", "text_en", "file", "line", "number", "note"), findings_of(found["report"]))
     shown = {**found, "saved_as": list(map(str, saved))} if save else found
     show(as_json, shown, [*map(str, saved)] if saved else export_view(found, unsettled))
 

@@ -2,9 +2,9 @@
 
 How sevDesk books was never captured, so all usual forms are accepted: debtor or collective account against revenue,
 either of them as Konto; one posting for each tax rate or for each position; gross on automatic accounts, or net with
-the tax in postings of its own; a cancellation with Soll and Haben swapped, with a negative amount or as Generalumkehr,
-under its own number or (as other programs do) under the number it cancels. Therefore the sums of each document are
-compared, not single lines.
+the tax in postings of its own; a cancellation with Soll and Haben swapped, with a negative amount or as Generalumkehr
+on either side, under its own number or (as other programs do) under the number it cancels. Therefore the sums of each
+document are compared, not single lines.
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ from itertools import chain, islice
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
-from worker.datev.accounts import CHARTS, Account, AccountKind, classify
+from worker.datev.accounts import CHARTS, Account, AccountKind, classify, kept_apart
 from worker.datev.archive import Archive, ArchiveRefused, Member, MemberKind, printable_name
 from worker.datev.book import Book
 from worker.datev.extf import ExtfFile, Posting
@@ -25,6 +25,7 @@ from worker.datev.order import ORDINARY, Order, judgements
 from worker.datev.posted import PostingSide
 from worker.datev.report import ExportFile, Period, Report, Status
 
+_CONTRA_KINDS = (AccountKind.MONEY, AccountKind.CREDITOR, AccountKind.OTHER)  # of revenue, beside claims
 # Postings that decide which chart is used, when the header's is not the one that is set.
 _SAMPLE = 500
 
@@ -123,7 +124,7 @@ class _Acceptance:
         self._matching.compare()
         images = self._compare_images()
         if self._not_checked:
-            counts = {kind: self._not_checked[kind] for kind in ("transfers", "others")}
+            counts = {kind: self._not_checked[kind] for kind in ("transfers", "moved", "others")}
             self._findings.add(Finding(message("other_postings", **counts), note=True))
         return self._report(Status.WITH_FINDINGS if self._findings.counts else Status.ACCEPTED, images)
 
@@ -204,13 +205,17 @@ class _Acceptance:
             if _is_claim(side.contra) and not _is_claim(side.account):
                 self._matching.add_settlement(side)
                 return
-        self._not_checked["transfers" if _is_claim(account) else "others"] += 1
+        revenue = AccountKind.REVENUE in (account.kind, contra.kind)
+        if revenue and kept_apart(account, contra):
+            self._matching.add_moved_revenue(sides[0])
+        else:
+            self._not_checked["transfers" if _is_claim(account) else "moved" if revenue else "others"] += 1
 
 
 def _is_turnover(side: PostingSide) -> bool:
     """True for revenue against a claim, money or another account, and for tax against a claim."""
     if side.account.kind is AccountKind.REVENUE:
-        return _is_claim(side.contra) or side.contra.kind in (AccountKind.MONEY, AccountKind.OTHER)
+        return _is_claim(side.contra) or side.contra.kind in _CONTRA_KINDS
     return side.account.kind is AccountKind.TAX and _is_claim(side.contra)
 
 

@@ -50,6 +50,7 @@ class Account:
     tax_rules: frozenset[int] = frozenset()  # sevDesk tax rules the account is made for; empty: any
     named: bool = True  # the chart names this account; False: it only lies in a range of accounts
     advance: bool = False  # Erhaltene Anzahlungen
+    reduces: bool = False  # Erlösschmälerungen, Boni, Rabatte: where a credit note may stand
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,14 @@ _REVENUE: list[tuple[range, Decimal | None, frozenset[int]]] = [
     (range(400, 411), _19, _GERMAN),
 ]
 _GENERAL = 200  # Erlöse: no tax is computed unless a tax key says so
+# The same of accounts for what reduces revenue.
+_REDUCTIONS: dict[int, tuple[Decimal | None, frozenset[int]]] = {
+    700: (None, frozenset()), 701: (_0, frozenset({4})), 702: (_0, frozenset({4})), 703: (_0, frozenset({1, 4})),
+    704: (_0, frozenset({1, 4})), 705: (_0, frozenset({2})), 710: (_7, _GERMAN), 720: (_19, _GERMAN),
+    724: (_0, frozenset({3})), 725: (_7, _GERMAN), 726: (_19, _GERMAN), 727: (None, frozenset({17, 18, 19, 20})),
+    750: (_7, _GERMAN), 760: (_19, _GERMAN), 769: (None, frozenset()), 770: (None, frozenset()),
+    780: (_7, _GERMAN), 790: (_19, _GERMAN),
+}  # fmt: skip
 # Accounts that the charts name. Those between them lie in the range too, but are unlikely choices.
 _NAMED = frozenset({
     100, 105, 110, 120, 125, 130, 135, 139, 140, 150, 160, 165, 290, 300, 310, 315, 320, 331, 335, 336, 337, 338, 339,
@@ -96,6 +105,8 @@ _EXCLUSIVE = frozenset({2, 3, 5, 11, 21})
 _KEY_RATES = {"1": _0, "2": _7, "3": _19, "5": _16, "11": _0}
 _INPUT_TAX_KEYS = ("7", "8", "9")
 _AUTOMATIC_OFF = "40"  # hebt die Automatik auf
+# First digit of a key of two that marks a Generalumkehr -> the digit of what it reverses (DATEV).
+_REVERSING = {"2": "0", "6": "1", "7": "5", "8": "4"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +163,11 @@ def classify(number: str, length: int, chart: str) -> Account:
         return Account(AccountKind.TAX, rate)
     if standard in accounts.advances:
         return Account(AccountKind.REVENUE, rate, named=rate is not None, advance=True)
-    # 700-799 are reductions of revenue (Erlösschmälerungen), which belong to payments. From 800 on: assets sold,
-    # withdrawals, other income.
+    # 700-799 are reductions of revenue (Erlösschmälerungen): of a payment (Skonto), or a credit note. From 800 on:
+    # assets sold, withdrawals, other income.
+    if standard - accounts.revenue in _REDUCTIONS and not individual:
+        rate, tax_rules = _REDUCTIONS[standard - accounts.revenue]
+        return Account(AccountKind.OTHER, rate, tax_rules, reduces=True)
     if accounts.revenue <= standard < accounts.revenue + 700:
         return Account(AccountKind.REVENUE, named=False) if individual else _revenue(standard, accounts)
     return Account(AccountKind.OTHER)
@@ -169,10 +183,22 @@ def _revenue(standard: int, accounts: _Chart) -> Account:
     return Account(AccountKind.REVENUE, named=suffix == _GENERAL)
 
 
+def kept_apart(one: Account, other: Account) -> bool:
+    """True if the VAT return states the two apart for sure, so that moving revenue between them changes it."""
+    known = all((each.named or each.rate is not None) and not each.advance for each in (one, other))
+    return known and (one.kind, one.rate, one.tax_rules) != (other.kind, other.rate, other.tax_rules)
+
+
 def without_reversal(key: str) -> str:
-    """A BU-Schlüssel without leading zeros and without the digit of a Generalumkehr: 2x reverses tax key x."""
+    """A BU-Schlüssel without leading zeros and without the digit of a Generalumkehr: 23 reverses 3, 20 none, 80 40."""
     key = key.lstrip("0")
-    return key[1:] if len(key) == 2 and key.startswith("2") else key
+    return f"{_REVERSING[key[0]]}{key[1]}".lstrip("0") if is_reversal(key) else key
+
+
+def is_reversal(key: str) -> bool:
+    """True for a BU-Schlüssel that means a Generalumkehr."""
+    key = key.lstrip("0")
+    return len(key) == 2 and key[0] in _REVERSING
 
 
 def check_account(

@@ -162,11 +162,17 @@ class Book:
 
     def _insert(self, ledger: int, number: str, side: PostingSide, *values: Any) -> None:
         file = self._files.setdefault(side.file, len(self._files))
-        self.rows("add_posting", ledger, number, file, side.line, *values)
+        self.rows("add_posting", ledger, number, file, side.line, side.posting.reversal, *values)
 
     def close_postings(self) -> None:
-        """No posting comes any more."""
+        """No posting comes any more.
+
+        Exporters write a Generalumkehr on the side of what it reverses, or on the other one, as it is entered at DATEV.
+        It can only lower what was invoiced, which tells the one from the other.
+        """
         self.rows("close_postings")
+        if self._count("reversals_that_add") > 0:
+            self.rows("turn_reversals")
         self._meaning_of, self._file_of = list(self._meanings), list(self._files)
 
     def posted(self, ledger: int, number: str) -> Posted | None:

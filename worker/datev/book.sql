@@ -12,7 +12,7 @@ CREATE TABLE payment (id INTEGER PRIMARY KEY, number TEXT, amount TEXT, day, cur
 CREATE TABLE name (number TEXT PRIMARY KEY, long TEXT, short TEXT) WITHOUT ROWID;
 CREATE TABLE spelling (written TEXT PRIMARY KEY, number TEXT) WITHOUT ROWID;
 CREATE TABLE posting (id INTEGER PRIMARY KEY, ledger, number TEXT, file, line, account TEXT, key TEXT, meaning, day,
-                      currency, amount TEXT, deduction TEXT, image);
+                      currency, amount TEXT, deduction TEXT, image, reversal);
 CREATE TABLE pair (invoice TEXT PRIMARY KEY, number TEXT UNIQUE, whole);
 CREATE TABLE listed (account TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE debtor (id INTEGER PRIMARY KEY, number TEXT, account TEXT, customer);
@@ -68,11 +68,22 @@ SELECT number FROM document WHERE cancels = ? ORDER BY id DESC LIMIT 1;
 SELECT number, amount, day, currency FROM payment WHERE number = ? ORDER BY id;
 
 -- name: add_posting
-INSERT INTO posting (ledger, number, file, line, account, key, meaning, day, currency, amount, deduction, image)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO posting (ledger, number, file, line, reversal, account, key, meaning, day, currency, amount, deduction, image)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: close_postings
 CREATE INDEX posted ON posting (number, ledger);
+
+-- name: reversals_that_add
+-- How many more Generalumkehr postings raise the revenue of invoices and cancellations than lower it.
+SELECT coalesce(sum(CASE WHEN p.amount LIKE '-%' THEN -1 ELSE 1 END), 0)
+FROM posting p JOIN document d ON d.number = p.number
+WHERE p.reversal AND p.ledger = 0 AND d.kind <> 'credit_note';
+
+-- name: turn_reversals
+UPDATE posting SET amount = CASE WHEN amount LIKE '-%' THEN substr(amount, 2) ELSE '-' || amount END,
+                   deduction = CASE WHEN deduction LIKE '-%' THEN substr(deduction, 2) ELSE '-' || deduction END
+WHERE reversal;
 
 -- name: posted
 SELECT file, line, account, key, meaning, day, currency, amount, deduction, image

@@ -104,6 +104,11 @@ TEXTS: dict[str, dict[str, tuple[str, str]]] = {
             "Konto {account} errechnet ohne BU-Schlüssel keine Steuer",
             "Without a tax key account {account} computes no tax",
         ),
+        "revenue_moved": (
+            "Umbuchung über {moved} zwischen den Konten {account} und {contra}, die in der Umsatzsteuererklärung "
+            "getrennt sind",
+            "{moved} is moved between accounts {account} and {contra}, which the VAT return keeps apart",
+        ),
         "tax_differs": (
             "Auf Steuerkonten stehen {posted}, die Steuer des Belegs ist {expected}",
             "{posted} stands on tax accounts, the document's tax is {expected}",
@@ -193,9 +198,10 @@ TEXTS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "other": {
         "other_postings": (
-            "Nicht geprüft, weil sie weder Forderung noch Erlös berühren: {transfers} Umbuchungen, {others} sonstige "
-            "Buchungen",
-            "Not checked, because they touch neither claims nor revenue: {transfers} transfers, {others} others",
+            "Nicht geprüft: {transfers} Umbuchungen zwischen Forderungen, {moved} zwischen Erlös- oder "
+            "Anzahlungskonten, {others} Buchungen, die weder Forderung noch Erlös berühren",
+            "Not checked: {transfers} transfers between claims, {moved} between accounts of revenue or advances, "
+            "{others} postings that touch neither claims nor revenue",
         ),
         "revenue_without_debtor": (
             "Nicht abgeglichen: {count} Erlöse ohne Debitor",

@@ -19,6 +19,7 @@ from datetime import date
 from decimal import Decimal
 from typing import BinaryIO
 
+from worker.datev.accounts import is_reversal
 from worker.datev.findings import Findings
 from worker.datev.header import (
     CATEGORY_DEBTORS,
@@ -205,7 +206,7 @@ class ExtfFile(FileFindings):
             line=line,
             amount=amount,
             debit=row["side"] != "H",  # official: S is the default
-            reversal=row.get("reversal", "") in ("1", "G") or bool(re.fullmatch(r"0{0,2}2\d", key)),
+            reversal=row.get("reversal", "") in ("1", "G") or is_reversal(key),
             currency=row.get("currency", "") or header.currency,
             base_amount=_amount(base_amount, "Basis-Umsatz") if base_amount else None,
             base_currency=row.get("base_currency", "") or header.currency,

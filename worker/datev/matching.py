@@ -5,6 +5,7 @@ Whatever there is one of for each document lies in a temporary file (`worker/dat
 
 from collections import Counter
 from collections.abc import Hashable, Iterator
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -57,7 +58,7 @@ class Matching:
             self._book.add_deduction(number, side, -side.credited)
         elif not self._earnings:
             self._not_compared["revenue_not_asked"] += 1
-        elif not number and side.contra.kind is AccountKind.OTHER:
+        elif not number and side.contra.kind in (AccountKind.CREDITOR, AccountKind.OTHER):
             self._not_compared["revenue_without_debtor"] += 1
         elif not number:
             self._add_extra("revenue_without_document", side, side.credited)
@@ -72,6 +73,14 @@ class Matching:
             self._add(message("contra_no_debtor", account=side.contra_number), number, side, note=paid)
             if paid:
                 self._book.add_posting(MONEY, number, side, side.contra, side.contra_number, side.credited)
+
+    def add_moved_revenue(self, side: PostingSide) -> None:
+        """Takes a posting from one revenue account to another that the tax return keeps apart, or to tax."""
+        if not self._earnings:
+            self._not_compared["revenue_not_asked"] += 1
+            return
+        accounts = {"account": side.number, "contra": side.contra_number}
+        self._add(message("revenue_moved", moved=side.posting.amount, **accounts), side.posting.number, side)
 
     def add_settlement(self, side: PostingSide) -> None:
         """Takes a posting of a debtor (`contra`) against money, a deduction, or a wrong account for its revenue."""
@@ -258,6 +267,8 @@ class Matching:
                 self._add(message("payment_missing", expected=expected), number)
         elif not payments and (document := self._book.document(number)) and document.kind == "credit_note":
             self._not_compared["refunds_not_compared"] += 1  # what is paid back is not known here
+        elif not payments and not posted.total:
+            pass  # taken back
         elif not payments:
             self._add(message("payment_unknown", posted=posted.total), number, posted)
         elif posted.sums and payments[0].currency not in posted.currencies:
@@ -328,10 +339,14 @@ def _checked_accounts(
         return
     first, rates = documents[0], rates_of(documents)
     tax_posted = any(account.kind is AccountKind.TAX for account in posted.accounts.values())
-    for (number, key), account in posted.accounts.items():
-        written = AccountAndKey(number, without_reversal(key))
-        check = check_account(account, written, first.tax_rule, rates, tax_posted=tax_posted)
-        yield (first.tax_rule, first.advance, account.kind, check.rate, tax_posted), written, check
+    for at, account in posted.accounts.items():
+        written = AccountAndKey(at.account, without_reversal(at.key))
+        credits = account.reduces and first.kind == "credit_note"
+        judged = replace(account, kind=AccountKind.REVENUE) if credits else account
+        check = check_account(judged, written, first.tax_rule, rates, tax_posted=tax_posted)
+        # A final invoice takes its advances back from their own account.
+        takes_back = account.advance and not first.advance and posted.sums[at] * first.gross <= 0
+        yield (first.tax_rule, first.advance, account.kind, check.rate, tax_posted, takes_back), written, check
 
 
 def _tax_difference(documents: tuple[Document, ...], posted: Posted) -> Message | None:

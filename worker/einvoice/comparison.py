@@ -1,6 +1,6 @@
 """Compares what an e-invoice says with what our invoice says. Pure.
 
-The result names what differs and holds no values, for those may be personal data.
+The result names what differs by codes of `problems/words.py`, without values, for those may be personal data.
 """
 
 from collections import defaultdict
@@ -13,11 +13,18 @@ from worker.domain.e_invoice import is_iban
 from worker.domain.eu_vat import vat_id_text
 from worker.domain.invoice import Invoice, Item, Party
 from worker.domain.money import CENT, are_computable, predict, stated_sums
+from worker.domain.problems.words import in_words
+from worker.einvoice.finding import FaultKind, Finding
 from worker.einvoice.reading import Address, EInvoice, Line
 
 # UNTDID 1001: corrected invoice, credit note, self-billed documents. None of them is an invoice that asks for money.
 _CREDIT_NOTE, _CORRECTED, _SELF_BILLED = "381", "384", frozenset({"389", "261"})
 _NO_INVOICE = frozenset({_CREDIT_NOTE, _CORRECTED, *_SELF_BILLED})
+IN_PDF = " (PDF)"  # behind a code: it is the XML inside the PDF
+# sevDesk tax rule -> the category (UNTDID 5305) that its zero rate may have. Of other rules none of these: G export, K
+# intra-community supply, AE reverse charge. How sevDesk names an export is not established.
+_ZERO_RATED = {2: {"G", "E"}, 3: {"K"}, 5: {"AE"}, 17: {"O", "G", "E"}, 21: {"AE"}}
+_OF_OTHERS = {"G", "K", "AE"}
 _CREDIT_TRANSFERS = frozenset({"30", "58"})  # UNTDID 4461; we ask for 58
 
 
@@ -53,6 +60,12 @@ class Correction:
     preceding: str | None  # number of the invoice that it corrects
     by_rate: Mapping[Decimal, tuple[Decimal, Decimal]]  # tax rate (per cent) -> net and tax
     type_code: str | None  # UNTDID 1001
+    tax_rule: int
+
+
+def content_fault(coded: str) -> Finding:
+    """`coded` is what differs, as the functions below name it."""
+    return Finding(FaultKind.CONTENT, "content", in_words(coded, "en"), coded=coded)
 
 
 def correction_differences(said: EInvoice, expected: Correction) -> list[str]:
@@ -60,15 +73,16 @@ def correction_differences(said: EInvoice, expected: Correction) -> list[str]:
     found = {rate: (abs(net), abs(tax)) for rate, (net, tax) in _said_by_rate(said).items()}
     wanted = {rate: (abs(net), abs(tax)) for rate, (net, tax) in expected.by_rate.items()}
     differing = {
-        "number": expected.number is not None and said.number != expected.number,
-        "type of document": said.type_code != (expected.type_code or said.type_code) or said.type_code in _SELF_BILLED,
-        "number of the corrected invoice": expected.preceding not in (None, *said.preceding) and bool(said.preceding),
-        "date": said.issued != (expected.day or said.issued),
-        "currency": said.currency != expected.currency,
-        **{f"buyer's {field}": differs for field, differs in _buyer(said, expected.buyer, known_only=True)},
-        "tax by rate": found != wanted,
-        "gross total": expected.gross is not None and abs(said.gross or 0) != abs(expected.gross),
-        "sign of the total": _asks_for_money(said),
+        "xml_own_number": expected.number is not None and said.number != expected.number,
+        "xml_type": said.type_code != (expected.type_code or said.type_code) or said.type_code in _SELF_BILLED,
+        "xml_preceding": expected.preceding not in (None, *said.preceding) and bool(said.preceding),
+        "xml_date": said.issued != (expected.day or said.issued),
+        "xml_currency": said.currency != expected.currency,
+        **{f"xml_buyer_{field}": differs for field, differs in _buyer(said, expected.buyer, known_only=True)},
+        "xml_tax_category": _wrong_category(said, expected.tax_rule),
+        "xml_tax_by_rate": found != wanted,
+        "xml_gross": expected.gross is not None and abs(said.gross or 0) != abs(expected.gross),
+        "xml_sign": _asks_for_money(said),
     }
     return [name for name, differs in differing.items() if differs]
 
@@ -82,9 +96,9 @@ def _asks_for_money(said: EInvoice) -> bool:
 def disagreements(one: EInvoice, other: EInvoice) -> list[str]:
     """What two XML files of one document say differently about the seller, of whom we know nothing."""
     compared = {
-        "seller": (one.seller, other.seller),
-        "seller's tax ids": (set(one.seller_tax_ids), set(other.seller_tax_ids)),
-        "seller's IBAN": (set(one.payment.ibans), set(other.payment.ibans)),
+        "xml_seller": (one.seller, other.seller),
+        "xml_seller_tax_ids": (set(one.seller_tax_ids), set(other.seller_tax_ids)),
+        "xml_seller_iban": (set(one.payment.ibans), set(other.payment.ibans)),
     }
     return [name for name, (here, there) in compared.items() if here != there]
 
@@ -98,27 +112,27 @@ def differences(said: EInvoice, expected: Expected) -> list[str]:
 def _head(said: EInvoice, expected: Expected) -> Iterator[str]:
     invoice, party = expected.invoice, expected.party
     if said.number != expected.number:
-        yield "invoice number"
+        yield "xml_number"
     if said.type_code in _NO_INVOICE:
-        yield "type of document"
+        yield "xml_type"
     if said.issued != invoice.issue_date:
-        yield "invoice date"
+        yield "xml_date"
     if said.currency != invoice.currency:
-        yield "currency"
+        yield "xml_currency"
     if set(said.service) - set(expected.service):
-        yield "service dates"
+        yield "xml_service"
     if said.ship_to_country not in (party.country_code, None):
-        yield "country of delivery"
+        yield "xml_delivery_country"
     if expected.due is not None and said.due not in (expected.due, None):
-        yield "due date"
+        yield "xml_due_date"
     wanted = Address(party.display_name, party.street, party.zip, party.city, party.country_code)
-    yield from (f"buyer's {field}" for field, differs in _buyer(said, wanted) if differs)
+    yield from (f"xml_buyer_{field}" for field, differs in _buyer(said, wanted) if differs)
     ids = {vat_id_text(party.vat_id)} if party.vat_id else set()
     # Outside the scope of VAT (category O) no VAT id may be shown (BR-O-02).
     if {vat_id_text(each) for each in said.buyer_tax_ids} not in (ids, set() if invoice.tax_rule == 17 else ids):
-        yield "buyer's VAT id"
+        yield "xml_buyer_vat_id"
     if not _same_text(said.buyer_reference, expected.buyer_reference):
-        yield "buyer reference"
+        yield "xml_buyer_reference"
 
 
 def _buyer(said: EInvoice, wanted: Address, *, known_only: bool = False) -> Iterator[tuple[str, bool]]:
@@ -133,29 +147,29 @@ def _payment(said: EInvoice, expected: Expected) -> Iterator[str]:
     """What the customer would pay too little, to somebody else, or in another way."""
     payment, skonto = said.payment, () if expected.skonto is None else (expected.skonto,)
     if set(payment.means) - _CREDIT_TRANSFERS:
-        yield "payment method"
+        yield "xml_payment_method"
     if not all(map(is_iban, payment.ibans)):
-        yield "seller's IBAN (check digits)"
+        yield "xml_iban_digits"
     if payment.payee is not None and not _same_text(payment.payee, said.seller.name):
-        yield "payee"
+        yield "xml_payee"
     if payment.due not in (stated_sums(expected.invoice).gross, None):
-        yield "amount due"
+        yield "xml_amount_due"
     if set(payment.skonto) - set(skonto):
-        yield "Skonto"
+        yield "xml_skonto"
 
 
 def _lines(said: EInvoice, expected: Expected) -> Iterator[str]:
     invoice = expected.invoice
     items = sorted(invoice.items, key=lambda item: item.position)
     if len(items) != len(said.lines):
-        yield f"{len(said.lines)} lines instead of {len(items)}"
+        yield "xml_lines"
         return
     units = expected.units or (None,) * len(items)
     for item, line, unit in zip(items, said.lines, units, strict=True):
         for name in _line(line, item, invoice.currency) if are_computable([item]) else ["figures"]:
-            yield f"{name} of line {item.position}"
+            yield f"xml_line_{name} {item.position}"
         if unit not in (line.unit, None):
-            yield f"unit of line {item.position}"
+            yield f"xml_line_unit {item.position}"
 
 
 def _line(said: Line, item: Item, currency: str) -> Iterator[str]:
@@ -167,23 +181,31 @@ def _line(said: Line, item: Item, currency: str) -> Iterator[str]:
     if said.price is None or _cents(abs(said.price)) != _cents(abs(item.unit_price)):
         yield "price"
     if said.net != predict([item], currency).net:
-        yield "net amount"
+        yield "net"
     if (said.rate or 0) != item.tax_rate:
-        yield "tax rate"
+        yield "tax_rate"
+
+
+def _wrong_category(said: EInvoice, tax_rule: int) -> bool:
+    """True if the reason for the zero rate is another one, by which the customer would account for other tax."""
+    wanted = _ZERO_RATED.get(tax_rule)
+    return bool(said.zero_categories & _OF_OTHERS if wanted is None else said.zero_categories - wanted)
 
 
 def _taxes(said: EInvoice, invoice: Invoice) -> Iterator[str]:
     """Tax by rate, and the totals."""
+    if _wrong_category(said, invoice.tax_rule):
+        yield "xml_tax_category"
     computable = are_computable(invoice.items)  # if not, `_lines` says which is not
     groups = _said_by_rate(said) if computable else {}
     wanted = sums_by_rate(invoice.items, invoice.currency) if computable else {}
     for rate in sorted(groups.keys() | wanted.keys()):
         if groups.get(rate) != wanted.get(rate):
-            yield f"tax group of {rate.normalize():f} %"
+            yield f"xml_tax_group {rate.normalize():f} %"
     stated = stated_sums(invoice)
     for name in ("net", "tax", "gross"):
         if getattr(said, name) != getattr(stated, name):
-            yield f"{name} total"
+            yield f"xml_{name}"
 
 
 def _said_by_rate(said: EInvoice) -> dict[Decimal, tuple[Decimal, Decimal]]:

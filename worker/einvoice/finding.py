@@ -26,6 +26,12 @@ class Finding:
     rule: str
     text: str
     fatal: bool = True
+    coded: str = ""  # a content fault's code of `problems/words.py`, with what follows it
+
+    @property
+    def in_problem(self) -> str:
+        """As problems name it: by a code, so that both languages have words for it."""
+        return self.coded or f"xml_{self.kind.name.lower()} {self.rule}: {self.text}"
 
     def __str__(self) -> str:
         return f"{self.rule} ({self.kind}): {self.text}"

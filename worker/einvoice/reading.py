@@ -77,6 +77,7 @@ class EInvoice:
     payment: Payment
     lines: tuple[Line, ...]
     taxes: tuple[tuple[Decimal | None, Decimal | None, Decimal | None], ...]  # rate, net, tax
+    zero_categories: frozenset[str]  # of the taxes without a rate or of zero per cent, UNTDID 5305
     net: Decimal | None
     tax: Decimal | None
     gross: Decimal | None
@@ -120,6 +121,7 @@ def read(xml: bytes) -> EInvoice:
         f"{period}/EndDateTime",
     )
     currency = _text(root, f"{settlement}/InvoiceCurrencyCode")
+    taxes = list(_all(root, f"{settlement}/ApplicableTradeTax"))
     return EInvoice(
         number=_text(root, "rsm:ExchangedDocument/ID"),
         type_code=_text(root, "rsm:ExchangedDocument/TypeCode"),
@@ -136,7 +138,8 @@ def read(xml: bytes) -> EInvoice:
         due=_day(root, f"{settlement}/SpecifiedTradePaymentTerms/DueDateDateTime"),
         payment=_payment(root, settlement, f"{sums}/DuePayableAmount"),
         lines=tuple(_line(each) for each in _all(root, f"{trade}/IncludedSupplyChainTradeLineItem")),
-        taxes=tuple(_tax(each) for each in _all(root, f"{settlement}/ApplicableTradeTax")),
+        taxes=tuple(map(_tax, taxes)),
+        zero_categories=frozenset(_text(each, "CategoryCode") or "" for each in taxes if not _tax(each)[0]),
         net=_number(root, f"{sums}/TaxBasisTotalAmount"),
         tax=_tax_total(root, f"{sums}/TaxTotalAmount", currency),
         gross=_number(root, f"{sums}/GrandTotalAmount"),

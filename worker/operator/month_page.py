@@ -137,7 +137,7 @@ class _Page:
                  for row in self.report.exports)  # fmt: skip
         yield table(self._words("period", "state", "acknowledged", "findings", "since"), cells, numbers={3})
         for row in self.report.exports:
-            if texts := row["texts"]:
+            if texts := [each["text" if self.lang == "de" else "text_en"] for each in row["listed"] or ()]:
                 rest = row["findings"] - len(texts)
                 yield table(
                     [f"{self._word('findings')}, {self._period(row)}"],

@@ -15,7 +15,7 @@ from worker.domain.invoice import Cancellation, CreditNote
 from worker.domain.money import are_computable
 from worker.domain.outcome import Parked
 from worker.domain.problems import problem
-from worker.einvoice.comparison import Correction, correction_differences, sums_by_rate
+from worker.einvoice.comparison import Correction, content_fault, correction_differences, sums_by_rate
 from worker.einvoice.finding import FaultKind, Finding
 from worker.einvoice.reading import Address, Unreadable, read
 from worker.einvoice.validation import validate_pdf
@@ -73,6 +73,7 @@ def _expected(context: StepContext, document: CreditNote | Cancellation) -> Corr
         preceding=context.handback.external_invoice_number,
         by_rate=sums,
         type_code=_CREDIT_NOTE if is_credit_note(document) else None,
+        tax_rule=context.invoice.tax_rule,
     )
 
 
@@ -87,7 +88,7 @@ async def _judged(
     passes = code in context.confirmed or context.level("e_invoice_invalid") is not Level.PARK
     stop = None
     if fatal and not passes:
-        told = "; ".join(each.text if each.kind is FaultKind.CONTENT else str(each) for each in fatal[:MAX_FINDINGS])
+        told = "; ".join(each.in_problem for each in fatal[:MAX_FINDINGS])
         about = {kind: document.number or "–", "number": context.invoice.number, "count": len(fatal), "findings": told}
         stop = Parked(problem(code, **about))
     event = EInvoiceChecked(
@@ -113,7 +114,7 @@ def _contents(xml: bytes, expected: Correction) -> Iterator[Finding]:
         said = read(xml)
     except Unreadable:
         return  # a format fault, which the rules have found
-    yield from (Finding(FaultKind.CONTENT, "content", each) for each in correction_differences(said, expected))
+    yield from map(content_fault, correction_differences(said, expected))
     if not said.preceding:
         told = "the corrected invoice is not named in the XML (BT-25)"
         yield Finding(FaultKind.CONTENT, "content", told, fatal=False)  # a text may name it (§ 31 Abs. 5 UStDV)

@@ -19,7 +19,7 @@ from worker.domain.payloads import SendInvoice
 from worker.domain.problems import problem
 from worker.domain.recipients import NoRecipient
 from worker.domain.units import UNECE
-from worker.einvoice.comparison import Expected, differences, disagreements
+from worker.einvoice.comparison import IN_PDF, Expected, content_fault, differences, disagreements
 from worker.einvoice.finding import FaultKind, Finding
 from worker.einvoice.reading import Unreadable, read
 from worker.einvoice.validation import missing_packages, validate
@@ -76,7 +76,7 @@ def _judge(xml: bytes, pdf: bytes, expected: Expected) -> tuple[list[Finding], s
     verdict = validate(xml, pdf)
     found = [*verdict.findings, *_contents(xml, expected, "")]
     if verdict.attached is not None:
-        found += _contents(verdict.attached, expected, " in the PDF's XML", beside=xml)
+        found += _contents(verdict.attached, expected, IN_PDF, beside=xml)
     return found, verdict.rules
 
 
@@ -87,7 +87,7 @@ def _contents(xml: bytes, expected: Expected, where: str, *, beside: bytes | Non
     except Unreadable:
         return  # a format fault, which `validate` has found
     for each in [*differences(said, expected), *(disagreements(said, other) if other else ())]:
-        yield Finding(FaultKind.CONTENT, "content", f"{each}{where}")
+        yield content_fault(f"{each}{where}")
 
 
 def expectation(context: StepContext) -> Expected:
@@ -112,10 +112,10 @@ def _why_not(context: StepContext, findings: list[Finding]) -> Parked | None:
     """Rules first, for what breaks them may be no invoice at all."""
     fatal = [each for each in findings if each.fatal]
     broken = [each for each in fatal if each.kind is not FaultKind.CONTENT]
-    differing = [each.text for each in fatal if each.kind is FaultKind.CONTENT]
+    differing = [each.coded for each in fatal if each.kind is FaultKind.CONTENT]
     number = context.invoice.number
     if broken and context.level("e_invoice_invalid") is Level.PARK:
-        told = "; ".join(map(str, broken[:MAX_FINDINGS]))
+        told = "; ".join(each.in_problem for each in broken[:MAX_FINDINGS])
         return Parked(problem("e_invoice_invalid", number=number, count=len(broken), findings=told))
     if differing and context.level("e_invoice_differs") is Level.PARK:
         told = ", ".join(differing[:MAX_FINDINGS])

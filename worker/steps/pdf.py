@@ -21,6 +21,7 @@ from worker.domain.events import PdfStored, XmlStored
 from worker.domain.outcome import Parked
 from worker.domain.payloads import FetchInvoicePdf
 from worker.domain.problems import problem
+from worker.einvoice.comparison import IN_PDF
 from worker.einvoice.pdf_text import reads_pdfs, shown
 from worker.einvoice.reading import Unreadable, read
 from worker.steps.document import gross_of
@@ -48,7 +49,7 @@ async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
     if found.other is not None:
         return StepResult(stop=found.other)
     if context.made_as_e_invoice and found.xml is not None and await of_other_invoice(context, found.xml):
-        return _not_stored(context, "invoice number in the PDF's XML")
+        return _not_stored(context, f"xml_number{IN_PDF}")
     name, sha256 = document.filename or f"{number}.pdf", digest_of(document.content)
     return StepResult((PdfStored(filename=name, sha256=sha256, content=document.content, not_shown=found.missing),))
 
@@ -57,7 +58,7 @@ async def look_xml(context: StepContext, account: SevdeskAccount) -> StepResult:
     """GET getXml: a read. sevDesk's e-invoice flag is unreliable in reads (live, two peers), so ours decides."""
     content = (await account.client.get_xml(context.external_id)).encode()
     if await of_other_invoice(context, content):
-        return _not_stored(context, "invoice number")
+        return _not_stored(context, "xml_number")
     name = context.handback.external_invoice_number or context.external_id
     return StepResult((XmlStored(filename=f"{name}.xml", sha256=digest_of(content), content=content),))
 

@@ -22,7 +22,7 @@ ContentFault = Literal[
     "other_number", "other_buyer", "other_place", "other_vat_id", "other_quantity", "other_unit", "other_date",
     "other_country", "other_reference", "self_billed", "pdf_differs", "pdf_other_iban", "pdf_other_seller",
 ]  # fmt: skip
-PaymentFault = Literal["direct_debit", "other_payee", "iban_wrong", "prepaid", "other_skonto"]
+PaymentFault = Literal["direct_debit", "other_payee", "iban_wrong", "prepaid", "other_skonto", "exempt"]
 ArchiveFault = Literal["no_stack", "extra_file", "evil_name", "bomb", "truncated", "not_a_zip"]
 
 

@@ -84,6 +84,7 @@ _FAULTS: Mapping[str, Callable[[str], str]] = {
         r"<ram:ApplicableTradeTax>(?:(?!</ram:ApplicableTradeTax>).)*<ram:CalculatedAmount>0\.00.*?</ram:ApplicableTradeTax>",
         "",
     ),
+    "exempt": lambda xml: xml.replace("<ram:CategoryCode>AE<", "<ram:CategoryCode>E<"),
     "other_reference": _replacing(r"(<ram:InvoiceReferencedDocument>\s*<ram:IssuerAssignedID>)[^<]*", r"\1RE-4711"),
     "self_billed": _replacing(r"(<rsm:ExchangedDocument>.*?<ram:TypeCode>)\d+", r"\g<1>389"),
     "other_place": _replacing(r"(<ram:BuyerTradeParty>.*?<ram:PostcodeCode>)[^<]*", r"\g<1>99999"),

@@ -85,10 +85,9 @@ class Problem:
 
     def _shown(self, lang: Lang) -> dict[str, str]:
         """The parameters as the sentences show them."""
-        shown = {
-            name: in_words(value, lang) if name in CODED else visible_line(value)
-            for name, value in self.parameters.items()
-        }
+        shown = {name: visible_line(value) for name, value in self.parameters.items()}
+        for name in CODED & shown.keys():
+            shown[name] = in_words(shown[name], lang, separator="; " if name == "findings" else ", ")
         if lang == "de":
             shown |= {name: with_commas(shown[name]) for name in PERCENTAGES & shown.keys()}
         return shown

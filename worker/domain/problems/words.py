@@ -5,14 +5,64 @@ from collections.abc import Mapping
 
 from worker.domain.problems.problem_type import Lang
 
-# Parameters of one or several (joined by ", ") of: a code of WORDS, then perhaps an id or number.
-CODED = frozenset({"addressee", "differences", "document", "measure", "named", "parties", "party", "way", "what"})
+# Parameters of one or several of: a code of WORDS, then perhaps an id or number. They are joined by ", ", but findings,
+# where words of the official rules may follow the code, by "; ".
+CODED = frozenset(
+    {"addressee", "differences", "document", "findings", "measure", "named", "parties", "party", "way", "what"}
+)
 
 # Parameters that hold percentages, each with its sign, or one without; not what sevDesk wrote.
 PERCENTAGES = frozenset({"allowed", "kept_percent", "percent", "rate", "rates", "standard", "taxes"})
 
+# What an e-invoice's XML says otherwise (`einvoice/comparison.py`); behind the code " (PDF)" if it is the PDF's XML.
+_XML = {
+    "xml_number": ("invoice number {}", "Rechnungsnummer {}"),
+    "xml_own_number": ("number {}", "Nummer {}"),
+    "xml_type": ("type of document {}", "Art des Dokuments {}"),
+    "xml_preceding": ("number of the corrected invoice {}", "Nummer der berichtigten Rechnung {}"),
+    "xml_date": ("date {}", "Datum {}"),
+    "xml_currency": ("currency {}", "Währung {}"),
+    "xml_service": ("service dates {}", "Tage der Leistung {}"),
+    "xml_delivery_country": ("country of delivery {}", "Land der Lieferung {}"),
+    "xml_due_date": ("due date {}", "Fälligkeit {}"),
+    "xml_buyer_name": ("buyer's name {}", "Name des Käufers {}"),
+    "xml_buyer_street": ("buyer's street {}", "Straße des Käufers {}"),
+    "xml_buyer_zip": ("buyer's zip {}", "Postleitzahl des Käufers {}"),
+    "xml_buyer_city": ("buyer's city {}", "Ort des Käufers {}"),
+    "xml_buyer_country": ("buyer's country {}", "Land des Käufers {}"),
+    "xml_buyer_vat_id": ("buyer's VAT id {}", "USt-IdNr. des Käufers {}"),
+    "xml_buyer_reference": ("buyer reference {}", "Käuferreferenz {}"),
+    "xml_seller": ("seller {}", "Verkäufer {}"),
+    "xml_seller_tax_ids": ("seller's tax ids {}", "Steuernummern des Verkäufers {}"),
+    "xml_seller_iban": ("seller's IBAN {}", "IBAN des Verkäufers {}"),
+    "xml_iban_digits": ("check digits of the seller's IBAN {}", "Prüfziffern der IBAN des Verkäufers {}"),
+    "xml_lines": ("number of lines {}", "Zahl der Positionen {}"),
+    "xml_line_figures": ("figures of line {}", "Zahlen der Position {}"),
+    "xml_line_name": ("name of line {}", "Bezeichnung der Position {}"),
+    "xml_line_quantity": ("quantity of line {}", "Menge der Position {}"),
+    "xml_line_price": ("price of line {}", "Preis der Position {}"),
+    "xml_line_net": ("net amount of line {}", "Nettobetrag der Position {}"),
+    "xml_line_tax_rate": ("tax rate of line {}", "Steuersatz der Position {}"),
+    "xml_line_unit": ("unit of line {}", "Einheit der Position {}"),
+    "xml_tax_category": ("reason for the zero rate (VAT category) {}", "Grund des Nullsatzes (USt-Kategorie) {}"),
+    "xml_tax_group": ("net and tax at the rate of {}", "Netto und Steuer zum Satz von {}"),
+    "xml_tax_by_rate": ("tax by rate {}", "Steuer je Satz {}"),
+    "xml_net": ("net total {}", "Nettosumme {}"),
+    "xml_tax": ("tax total {}", "Steuersumme {}"),
+    "xml_gross": ("gross total {}", "Bruttosumme {}"),
+    "xml_sign": ("sign of the total {}", "Vorzeichen der Summe {}"),
+    "xml_payment_method": ("payment method {}", "Zahlungsart {}"),
+    "xml_payee": ("payee {}", "Zahlungsempfänger {}"),
+    "xml_amount_due": ("amount due {}", "fälliger Betrag {}"),
+    "xml_skonto": ("Skonto {}", "Skonto {}"),
+    # by the official rules (`einvoice/finding.py`), with the rule and its own words behind the code
+    "xml_format": ("format fault, {}", "Formatfehler, {}"),
+    "xml_mandatory_field": ("business rule on a mandatory field, {}", "Geschäftsregel zu einer Pflichtangabe, {}"),
+    "xml_other_field": ("business rule, {}", "Geschäftsregel, {}"),
+}
+
 # Code -> words in English and German; {} is the id or number behind the code.
-_WORDS = {
+_WORDS = _XML | {
     "company": ("company {}", "Firma {}"),
     "contact": ("contact {}", "Kontakt {}"),
     # documents
@@ -64,9 +114,9 @@ _WORDS = {
 WORDS: Mapping[str, dict[Lang, str]] = {code: {"en": en, "de": de} for code, (en, de) in _WORDS.items()}
 
 
-def in_words(coded: str, lang: Lang) -> str:
+def in_words(coded: str, lang: Lang, *, separator: str = ", ") -> str:
     """The words for the value of a CODED parameter; what is no code stays as it is."""
-    return ", ".join(_item(item, lang) for item in coded.split(", "))
+    return separator.join(_item(item, lang) for item in coded.split(separator))
 
 
 def with_commas(percentages: str) -> str:
@@ -75,5 +125,9 @@ def with_commas(percentages: str) -> str:
 
 
 def _item(item: str, lang: Lang) -> str:
-    code = next((code for code in WORDS if item == code or item.startswith(f"{code} ")), None)
+    code = next((code for code in WORDS if item == code or (item.startswith(f"{code} ") and _takes_more(code))), None)
     return item if code is None else WORDS[code][lang].format(item[len(code) + 1 :]).strip()
+
+
+def _takes_more(code: str) -> bool:
+    return "{}" in WORDS[code]["en"]
