@@ -68,7 +68,8 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
                 a.document_day, a.refund_due, a.is_draft)
         FROM sevdesk_cancellations a WHERE a.invoice_id = i.id) AS cancellation,
        (SELECT jsonb_agg(to_jsonb(k) - 'content'
-                         || jsonb_build_object('mailed', EXISTS (SELECT FROM sevdesk_mails m WHERE m.job_id = k.job_id))
+                         || jsonb_build_object('amounts', k.content -> 'amounts', 'mailed',
+                                               EXISTS (SELECT FROM sevdesk_mails m WHERE m.job_id = k.job_id))
                          ORDER BY k.recorded_at)
         FROM sevdesk_credit_notes k WHERE k.invoice_id = i.id) AS credit_notes,
        ARRAY(SELECT e.payload ->> 'problem' FROM billing_invoice_event_log e

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from worker.domain.advances import ADVANCE, COMPARED, DealInvoice
 from worker.domain.check_levels import DEFAULTS, Level
-from worker.domain.credit import net_and_gross
+from worker.domain.credit import amounts_of, net_and_gross
 from worker.domain.dates import FINAL
 from worker.domain.e_invoice_duty import DutyMode, duty_since
 from worker.domain.emails import mailbox, several
@@ -206,7 +206,8 @@ def _credit_note(row: Row) -> CreditNote:
     refund_due = None if row["refund_due"] is None else Decimal(row["refund_due"])
     day = row["document_day"] and date.fromisoformat(row["document_day"])
     about = {"number": row["credit_note_number"], "gross": Decimal(row["gross_amount"]), "refund_due": refund_due}
-    return from_row(CreditNote, row, by_rate=net_and_gross(row["subtotals"]), day=day, **about)
+    about |= {"by_rate": net_and_gross(row["subtotals"]), "amounts": amounts_of(row)}
+    return from_row(CreditNote, row, day=day, **about)
 
 
 def _ledger_mail(job_id: str, recipient: str, cc: str | None, bcc: str | None, bounce: str | None) -> LedgerMail:

@@ -21,6 +21,7 @@ _WORDS = {
     "credit note": ("credit note {}", "Gutschrift {}"),
     # sums
     "net": ("net", "netto"),
+    "tax": ("tax", "Steuer"),
     "gross": ("gross", "brutto"),
     # by what somebody is the recipient (`domain/recipients.py`)
     "named_by_invoice": ("invoice_recipient of invoice {}", "invoice_recipient der Rechnung {}"),
