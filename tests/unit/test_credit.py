@@ -173,3 +173,17 @@ def test_part_of_a_discount_lowers_the_sum(quantity: str, price: str, part: dict
     credit = credit_of("R-1", half, invoiced, "EUR")
     assert isinstance(credit, Credit)
     assert (credit.sums.net, credit.sums.gross) == (Decimal(450), Decimal("535.50"))
+
+
+def test_part_of_a_deduction_at_a_rate_of_its_own() -> None:
+    """A final invoice at 7 % that deducts an advance at 19 %: half of both is credited, twice, and no more."""
+    invoiced = [Item(1, "A", None, Decimal(1), None, Decimal(200), Decimal(7)),
+                Item(2, "Abschlag", None, Decimal(-1), None, Decimal(50), Decimal(19))]  # fmt: skip
+    half = [CreditPosition(position=place, quantity=Decimal("0.5")) for place in (1, 2)]
+    notes: list[CreditNote] = []
+    for allowed in (True, True, False):
+        credit = credit_of("R-1", half, invoiced, "EUR", credited_before(notes, "new"))
+        assert isinstance(credit, Credit) and credit.sums.gross == Decimal("77.25")
+        assert (exceeded("R-1", credit, notes, Decimal(0), invoiced, "EUR") is None) is allowed
+        sums = {rate: (of.net, of.gross) for rate, of in credit.by_rate.items()}
+        notes.append(CreditNote("", str(len(notes)), "1", "finalized", None, credit.sums.gross, sums, credit.amounts))

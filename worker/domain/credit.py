@@ -155,7 +155,7 @@ def exceeded(
         parts.append(_Part("net", (rate,), net, asked.net, limits[rate].net))
         parts.append(_Part("tax", (rate,), gross - net, asked.tax, limits[rate].tax))
     for part in parts:
-        if part.credited + part.asked > part.invoiced:
+        if part.credited + part.asked > max(ZERO, part.invoiced):  # below zero where a rate has deductions only
             figures = {"asked": part.asked, "credited": part.credited, "invoiced": part.invoiced}
             figures["left"] = max(ZERO, part.invoiced - part.credited)
             shown = {name: f"{amount:.2f}" for name, amount in figures.items()}

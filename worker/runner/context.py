@@ -27,7 +27,7 @@ from worker.domain.invoice import (
 )
 from worker.domain.ledger import Job
 from worker.domain.money import Sums
-from worker.domain.payloads import CancelInvoice, Payload, PublishInvoice
+from worker.domain.payloads import CancelInvoice, CreditInvoice, Payload, PublishInvoice
 from worker.domain.recipients import PartyKey, Recipient, addressed_to, resolve
 from worker.settings import Settings
 from worker.steps.missing import gone_before
@@ -63,7 +63,7 @@ async def load_context(
     link = await store.load_contact_link(recipient.party) if isinstance(recipient, Recipient) else None
     publishing = isinstance(payload, PublishInvoice) and handback.sync_status is not SyncStatus.SYNCED
     sevdesk_type, form = _sevdesk_type(row, settings), _final_invoice_form(payload, row, settings)  # may raise
-    deal_invoices = await _deal_invoices(store, job, invoice) if publishing or _cancels(payload, invoice) else ()
+    deal_invoices = await _deal_invoices(store, job, invoice) if publishing or _takes_back(payload, invoice) else ()
     since, by_duty = None, bool(document and document.content.get("e_invoice_by_duty"))
     if publishing and isinstance(recipient, Recipient):
         deducts = form is FinalInvoiceForm.DEDUCT and bool(deal_invoices)
@@ -125,9 +125,9 @@ def _handback(row: Row) -> Handback:
     return handback
 
 
-def _cancels(payload: Payload, invoice: Invoice) -> bool:
-    """Whether the job is to cancel an advance: the final invoices of its deal may account for it."""
-    return isinstance(payload, CancelInvoice) and invoice.document_kind == ADVANCE
+def _takes_back(payload: Payload, invoice: Invoice) -> bool:
+    """Whether the job is to cancel or credit an advance: the final invoices of its deal may account for it."""
+    return isinstance(payload, CancelInvoice | CreditInvoice) and invoice.document_kind == ADVANCE
 
 
 def _duty(
