@@ -181,8 +181,9 @@ def net_and_gross(subtotals: Mapping[str, Mapping[str, str]]) -> dict[Decimal, t
 
 
 def amounts_of(content: Mapping[str, Any]) -> dict[int, tuple[Decimal, Decimal]]:
-    """`Credit.amounts`, from `CreditSaved.content`."""
-    return {int(position): (Decimal(start), Decimal(of)) for position, (start, of) in content["amounts"].items()}
+    """`Credit.amounts`, from `CreditSaved.content`; empty where that does not tell."""
+    amounts = content.get("amounts") or {}
+    return {int(position): (Decimal(start), Decimal(of)) for position, (start, of) in amounts.items()}
 
 
 def notes_after(notes: tuple[CreditNote, ...], job_id: str, event: events.Event) -> tuple[CreditNote, ...]:
