@@ -134,8 +134,8 @@ SELECT o.id, o.deal_id, o.invoice_number AS number, o.document_kind, o.issue_dat
                                                      'tax_rate', coalesce(p.tax_rate::text, 'NaN')))
                  FROM billing_invoice_items p WHERE p.invoice_id = o.id),
                 '[]') AS positions,
-       coalesce((SELECT jsonb_agg(k.subtotals) FROM sevdesk_credit_notes k
-                 WHERE k.invoice_id = o.id AND k.status = 'finalized'), '[]') AS subtotals
+       coalesce((SELECT jsonb_agg(k.content) FROM sevdesk_credit_notes k
+                 WHERE k.invoice_id = o.id AND k.status = 'finalized'), '[]') AS credited
 FROM billing_invoices o
 LEFT JOIN sevdesk_jobs own ON own.job_id = :job_id
 LEFT JOIN sevdesk_invoices n ON n.invoice_id = o.id AND n.external_id = o.external_id

@@ -136,6 +136,20 @@ async def test_credited_part_is_not_deducted(billing: Billing, worker: object, s
     await published(billing, deal, "SR", **rest, gross_amount="1094.80")
 
 
+async def test_credited_deduction_is_deducted_again(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """A final invoice that is credited position by position is as good as cancelled: the next one deducts."""
+    deal = await new_deal(billing)
+    await published(billing, deal)
+    wrong = await published(billing, deal, "SR", **REST)
+    row = await billing.row(wrong)
+    await pay(sevdesk, row["external_id"], str(row["gross_amount"]))
+    await billing.do("sync_payments")
+    positions = [{"position": position} for position in range(1, len(REST["items"]) + 1)]
+    job = await billing.do("credit_invoice", invoice_id=wrong, reason="Falsch", positions=positions)
+    assert (job["state"], job["error"]) == ("done", None)
+    await published(billing, deal, "SR", **REST)
+
+
 async def test_final_invoices_share_the_deduction(billing: Billing, worker: object) -> None:
     """What one of them deducts, another must not; after its cancellation it must."""
     deal = await new_deal(billing)

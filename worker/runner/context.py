@@ -26,7 +26,6 @@ from worker.domain.invoice import (
     SyncStatus,
 )
 from worker.domain.ledger import Job
-from worker.domain.money import Sums
 from worker.domain.payloads import CancelInvoice, CreditInvoice, Payload, PublishInvoice
 from worker.domain.recipients import PartyKey, Recipient, addressed_to, resolve
 from worker.settings import Settings
@@ -175,7 +174,7 @@ async def _deal_invoices(store: Store, job: Job, invoice: Invoice) -> tuple[Deal
     kinds = COMPARED[invoice.document_kind]
     rows: list[Row] = await store.query("load_deal_invoices", document_kinds=kinds, **about)
     return tuple(
-        from_row(DealInvoice, row, items=tuple(map(_position, row["positions"])), credited=_credited(row["subtotals"]))
+        from_row(DealInvoice, row, items=tuple(map(_position, row["positions"])), credited=_credited(row["credited"]))
         for row in rows
     )
 
@@ -185,10 +184,13 @@ async def _ahead(store: Store, invoice_id: UUID) -> Ahead | None:
     return None if row is None else from_row(Ahead, row)
 
 
-def _credited(notes: list[Row]) -> tuple[tuple[Decimal, Sums], ...]:
-    """From `sevdesk_credit_notes.subtotals` of several."""
-    amounts = [(rate, Decimal(each["net"]), Decimal(each["tax"])) for note in notes for rate, each in note.items()]
-    return tuple((Decimal(rate), Sums(net, tax, net + tax)) for rate, net, tax in amounts)
+def _credited(contents: list[Row]) -> dict[int, Decimal]:
+    """What was credited of each position, from `sevdesk_credit_notes.content` of several."""
+    credited: dict[int, Decimal] = {}
+    for content in contents:
+        for position, (_, amount) in amounts_of(content).items():
+            credited[position] = credited.get(position, Decimal(0)) + amount
+    return credited
 
 
 def _position(sent: Row) -> Item:
