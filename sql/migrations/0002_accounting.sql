@@ -177,7 +177,7 @@ CREATE TABLE sevdesk_credit_notes (
     tax_amount         numeric NOT NULL,
     gross_amount       numeric NOT NULL,
     subtotals          jsonb NOT NULL,  -- tax rate -> its net and tax, as text
-    content            jsonb NOT NULL,  -- the fields of the request
+    content            jsonb NOT NULL,  -- the positions asked for; of each, net, what was credited before and is now
     reason             text NOT NULL,
     refund_due         numeric,  -- what of it must be paid back
     pdf_sha256         text,

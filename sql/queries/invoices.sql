@@ -68,7 +68,8 @@ SELECT i.id, i.invoice_number AS number, i.document_kind, i.document_status, i.c
                 a.document_day, a.refund_due, a.is_draft)
         FROM sevdesk_cancellations a WHERE a.invoice_id = i.id) AS cancellation,
        (SELECT jsonb_agg(to_jsonb(k) - 'content'
-                         || jsonb_build_object('mailed', EXISTS (SELECT FROM sevdesk_mails m WHERE m.job_id = k.job_id))
+                         || jsonb_build_object('amounts', k.content -> 'amounts', 'mailed',
+                                               EXISTS (SELECT FROM sevdesk_mails m WHERE m.job_id = k.job_id))
                          ORDER BY k.recorded_at)
         FROM sevdesk_credit_notes k WHERE k.invoice_id = i.id) AS credit_notes,
        ARRAY(SELECT e.payload ->> 'problem' FROM billing_invoice_event_log e
@@ -133,8 +134,8 @@ SELECT o.id, o.deal_id, o.invoice_number AS number, o.document_kind, o.issue_dat
                                                      'tax_rate', coalesce(p.tax_rate::text, 'NaN')))
                  FROM billing_invoice_items p WHERE p.invoice_id = o.id),
                 '[]') AS positions,
-       coalesce((SELECT jsonb_agg(k.subtotals) FROM sevdesk_credit_notes k
-                 WHERE k.invoice_id = o.id AND k.status = 'finalized'), '[]') AS subtotals
+       coalesce((SELECT jsonb_agg(k.content) FROM sevdesk_credit_notes k
+                 WHERE k.invoice_id = o.id AND k.status = 'finalized'), '[]') AS credited
 FROM billing_invoices o
 LEFT JOIN sevdesk_jobs own ON own.job_id = :job_id
 LEFT JOIN sevdesk_invoices n ON n.invoice_id = o.id AND n.external_id = o.external_id

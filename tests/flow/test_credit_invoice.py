@@ -109,6 +109,25 @@ async def test_several_never_exceed_the_invoice(office: Office) -> None:
     assert len(set(numbers)) == 2
 
 
+async def test_parts_come_to_the_whole_position(office: Office) -> None:
+    """Tax of 19.01 is credited as 9.51 and 9.50; for that, sevDesk's second document has a position over cents."""
+    await office.billing.db.execute("UPDATE billing_invoice_items SET quantity = 1, unit_price = 100.06")
+    await office.billing.db.execute(
+        "UPDATE billing_invoices SET net_amount = 100.06, tax_amount = 19.01, gross_amount = 119.07"
+    )
+    await published(office, "119.07")
+    half = [{"position": 1, "quantity": "0.5"}]
+    for _ in range(2):
+        job = await credit(office, half)
+        assert (job["state"], job["error"]) == ("done", None)
+    sums = [(row["net_amount"], row["tax_amount"]) for row in await noted(office)]
+    assert sums == [(Decimal("50.03"), Decimal("9.51")), (Decimal("50.03"), Decimal("9.50"))]
+    first, second = office.account.credit_notes.values()
+    assert [each.name for each in first.fields.positions] == ["Leistung 1"]
+    assert [each.name for each in second.fields.positions] == ["Leistung 1", "Rundung"]
+    assert (await credit(office, half))["problem"] == "credit_exceeds_invoice"
+
+
 async def test_credit_note_by_hand_counts(office: Office) -> None:
     """What others credited in sevDesk is not credited once more."""
     await published(office)

@@ -12,6 +12,7 @@ from flow.billing import Billing, parameters, time_to_day
 from flow.books import compared, pay
 from flow.conftest import RunWorker
 from flow.operators import Operator
+from flow.planted import TINY
 
 from sevdesk_client.sandbox.account.records import CreditNote
 from sevdesk_client.sandbox.endpoints.credit_notes import add_credit_note
@@ -142,19 +143,23 @@ async def test_finished_by_hand_is_compared(
 
 async def test_rounding_of_electronic_notes_parks(billing: Billing, run_worker: RunWorker, sevdesk: Running) -> None:
     """Too many small positions for EN 16931: not written, or a warning, as CHECK_LEVELS says."""
-    many = [{"position": 1, "quantity": 1, "unit_price": "0.13"}] * 230
+    all_of_it = [{"position": position} for position in range(1, 251)]
+    async with run_worker(check_levels={"e_invoice_rounding": Level.WARN}):
+        invoice = await billing.usual_invoice(is_e_invoice=True, **TINY)
+        job = await billing.do("publish_invoice", invoice_id=invoice)
+        assert (job["state"], job["problem"]) == ("parked", "e_invoice_invalid")
+        await billing.retry(job["job_id"], "confirmed")
+        assert (await billing.ended(job["job_id"]))["state"] == "done"
+        await pay(sevdesk, (await billing.row(invoice))["external_id"], "10.00")
     async with run_worker():
-        invoice = await billing.usual_invoice(is_e_invoice=True)
-        assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
-        await pay(sevdesk, (await billing.row(invoice))["external_id"], "119.00")
-        job = await billing.do("credit_invoice", invoice_id=invoice, reason="Mangel", positions=many)
+        job = await billing.do("credit_invoice", invoice_id=invoice, reason="Mangel", positions=all_of_it)
     assert (job["state"], job["problem"]) == ("parked", "e_invoice_rounding")
     assert not sevdesk.sandbox.account.credit_notes
     async with run_worker(check_levels={"e_invoice_rounding": Level.WARN}):
         await billing.retry(job["job_id"])
         job = await billing.ended(job["job_id"])
     assert (job["state"], job["problem"]) == ("parked", "credit_note_invalid")  # what the warning was about
-    assert (await billing.events(invoice)).count("legal_warning") == 1
+    assert (await billing.events(invoice)).count("legal_warning") == 2  # and the invoice's own
 
 
 @pytest.mark.usefixtures("quick_exports")

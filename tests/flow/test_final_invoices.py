@@ -136,6 +136,20 @@ async def test_credited_part_is_not_deducted(billing: Billing, worker: object, s
     await published(billing, deal, "SR", **rest, gross_amount="1094.80")
 
 
+async def test_credited_deduction_is_deducted_again(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """A final invoice that is credited position by position is as good as cancelled: the next one deducts."""
+    deal = await new_deal(billing)
+    await published(billing, deal)
+    wrong = await published(billing, deal, "SR", **REST)
+    row = await billing.row(wrong)
+    await pay(sevdesk, row["external_id"], str(row["gross_amount"]))
+    await billing.do("sync_payments")
+    positions = [{"position": position} for position in range(1, len(REST["items"]) + 1)]
+    job = await billing.do("credit_invoice", invoice_id=wrong, reason="Falsch", positions=positions)
+    assert (job["state"], job["error"]) == ("done", None)
+    await published(billing, deal, "SR", **REST)
+
+
 async def test_final_invoices_share_the_deduction(billing: Billing, worker: object) -> None:
     """What one of them deducts, another must not; after its cancellation it must."""
     deal = await new_deal(billing)
@@ -325,19 +339,25 @@ async def test_preview_shows_the_reckoning(
     assert shown["problem"] is None and shown["final_invoice_form"] == "remainder"
 
 
-async def test_cancelled_advance_names_its_final(billing: Billing, worker: object) -> None:
-    """It deducts an advance that no longer exists; one that came after it is cancelled without a word."""
+async def test_advance_taken_back_names_its_final(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """It deducts an advance that no longer exists, or not as a whole; one that came after it goes without a word."""
     deal = await billing.deal(await billing.company())
     early = await billing.invoice(deal)
-    assert (await billing.do("publish_invoice", invoice_id=early))["state"] == "done"
+    credited = await billing.usual_invoice()  # of the deal only later, so that the final invoice need not deduct it
+    for advance in (early, credited):
+        assert (await billing.do("publish_invoice", invoice_id=advance))["state"] == "done"
+    await pay(sevdesk, (await billing.row(credited))["external_id"], "119")
     sums = {"net_amount": "900", "tax_amount": "171", "gross_amount": "1071"}
     positions = (("10", "100", "19"), ("-4", "25", "19"))
     final = await billing.invoice(deal, document_kind="SR", items=positions, invoice_number="SR-1", **sums)
     assert (await billing.do("publish_invoice", invoice_id=final))["state"] == "done"
+    await billing.db.execute("UPDATE billing_invoices SET deal_id = $2 WHERE id = $1", credited, deal)
     late = await billing.invoice(deal)
     assert (await billing.do("publish_invoice", invoice_id=late))["state"] == "done"
     for advance in (early, late):
         assert (await billing.do("cancel_invoice", invoice_id=advance, reason="wrong"))["state"] == "done"
+    part = {"reason": "wrong", "positions": [{"position": 1, "quantity": "1"}]}
+    assert (await billing.do("credit_invoice", invoice_id=credited, **part))["state"] == "done"
     query = "SELECT invoice_id, code, parameters ->> 'finals' AS finals FROM sevdesk_notices WHERE closed_at IS NULL"
-    found = [tuple(row) for row in await billing.db.fetch(query)]
-    assert found == [(early, "advance_cancelled_after_final", "SR-1")]
+    found = {tuple(row) for row in await billing.db.fetch(query) if row["finals"]}
+    assert found == {(each, "advance_cancelled_after_final", "SR-1") for each in (early, credited)}

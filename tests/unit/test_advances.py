@@ -11,7 +11,6 @@ import pytest
 from worker.domain.advances import DealInvoice, awaited, findings, reckoning
 from worker.domain.check_levels import DEFAULTS, Level
 from worker.domain.invoice import FinalInvoiceForm, Invoice, Item
-from worker.domain.money import Sums
 from worker.domain.problems import CATALOGUE, advances
 
 DAY = date(2026, 10, 15)
@@ -51,7 +50,7 @@ def under_way(kind: str, number: str, *positions: tuple[str, str, str], **column
 
 A1, A2 = other("AR", "A-1", ("4", "25", "19")), other("AR", "A-2", ("1", "50.55", "19"), ("2", "7.30", "7"))
 WORK = ("1", "1000", "19")
-CREDIT = ((Decimal(19), Sums(Decimal(20), Decimal("3.80"), Decimal("23.80"))),)
+CREDIT, ALL_CREDITED = {1: Decimal(20)}, {1: Decimal(1000), 2: Decimal(-100)}
 
 
 @dataclass(frozen=True)
@@ -100,6 +99,10 @@ ROWS = [
     # what was credited of an advance is not deducted
     Row((WORK, ("1", "-80", "19")), (other("AR", "A-3", ("4", "25", "19"), credited=CREDIT),)),
     Row((WORK, ("1", "-100", "19")), (other("AR", "A-3", ("4", "25", "19"), credited=CREDIT),), DIFFER),
+    # a deduction that was credited counts no longer, or only the rest of it
+    Row((WORK, ("1", "-100", "19")), (A1, other("SR", "S-1", WORK, ("1", "-100", "19"), credited=ALL_CREDITED))),
+    Row((WORK, ("1", "-40", "19")), (A1, other("SR", "S-1", WORK, ("1", "-100", "19"), credited={2: Decimal(-40)}))),
+    Row((WORK,), (A1, other("SR", "S-1", WORK, ("1", "-100", "19"), credited=ALL_CREDITED)), NOT_DEDUCTED),
     # an advance that is not published yet counts not
     Row((WORK,), (under_way("AR", "A-3", ("1", "100", "19")),)),
     # another currency is no deduction

@@ -6,8 +6,8 @@ The deductions of a deal's final invoices are their negative positions, taken to
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
@@ -46,7 +46,7 @@ class DealInvoice:
     begun_before: bool  # its job is running and began before this one
     due_in: float = 0.0  # seconds until its job goes on, if that waits
     left_to_other: bool = False  # there is no job: another program publishes it, and may have done so
-    credited: tuple[tuple[Decimal, Sums], ...] = ()  # by finished credit notes over parts of it: tax rate and sums
+    credited: Mapping[int, Decimal] = field(default_factory=dict)  # position and net, as of `credit.Credit.amounts`
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Advance:
 class RateReckoning:
     """At one tax rate: net and tax of all advances, and what earlier final invoices and this one deduct of them.
 
-    What was credited of an advance is not part of it.
+    What was credited of an advance, or of a deduction, is not part of it.
     """
 
     rate: Decimal
@@ -123,28 +123,29 @@ def reckoning(invoice: Invoice, others: Iterable[DealInvoice]) -> Reckoning | No
                 figures, sign = found[document.currency, rate], -1 if column else 1
                 figures[column] += sign * sums.net
                 figures[4 if column else 3] += sign * sums.tax
-    for other in advances:
-        for rate, sums in other.credited:
-            found[other.currency, rate][0] -= sums.net
-            found[other.currency, rate][3] -= sums.tax
     rates = tuple(RateReckoning(rate, currency, *found[currency, rate]) for currency, rate in sorted(found))
     return Reckoning(tuple(map(_advance, advances)), rates)
 
 
 def _sums(document: Invoice | DealInvoice, *, deductions_only: bool) -> Iterator[tuple[Decimal, Sums]]:
-    """Tax rate and sums of the positions, each rounded as on its document; nothing if they cannot be computed."""
+    """Tax rate and sums of the positions, each rounded as on its document; nothing if they cannot be computed.
+
+    Without what was credited of them, which is rounded as on the credit notes (`domain/credit.py`).
+    """
     if are_computable(document.items):
         for item in document.items:
             if not deductions_only or item.quantity * item.unit_price < 0:
                 yield item.tax_rate, predict((item,), document.currency)
+                if isinstance(document, DealInvoice) and (credited := document.credited.get(item.position)):
+                    off = replace(item, quantity=Decimal(-1), unit_price=credited)
+                    yield item.tax_rate, predict((off,), document.currency)
 
 
 def _advance(other: DealInvoice) -> Advance:
     if not are_computable(other.items):
         return Advance(other.number, other.issue_date, other.currency, None)
-    billed = predict(other.items, other.currency)
-    net = billed.net - sum(sums.net for _, sums in other.credited)
-    tax = billed.tax - sum(sums.tax for _, sums in other.credited)
+    left = [sums for _, sums in _sums(other, deductions_only=False)]
+    net, tax = (sum((getattr(sums, part) for sums in left), Decimal(0)) for part in ("net", "tax"))
     return Advance(other.number, other.issue_date, other.currency, Sums(net, tax, net + tax))
 
 

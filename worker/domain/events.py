@@ -283,7 +283,7 @@ class CreditSaved(Event):
     reason: str
     how: CreditSavedHow
     subtotals: Mapping[str, Any]  # tax rate -> its `net` and `tax`, as text
-    content: Mapping[str, Any] = field(metadata=UNLOGGED)  # the positions, as JSON values
+    content: Mapping[str, Any] = field(metadata=UNLOGGED)  # the positions and `Credit.amounts`, as JSON values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -186,6 +186,7 @@ class CreditNote:
     number: str | None
     gross: Decimal
     by_rate: Mapping[Decimal, tuple[Decimal, Decimal]]  # tax rate (per cent) -> net and gross
+    amounts: Mapping[int, tuple[Decimal, Decimal]]  # as of `credit.Credit`
     refund_due: Decimal | None = None
     pdf_sha256: str | None = None
     mailed: bool = False

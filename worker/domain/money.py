@@ -58,7 +58,7 @@ def predict(items: Iterable[Item], currency: str) -> Sums:
     the rounded net of the position, and halves go away from zero, for negative positions too. Never raises for
     positions in which `first_problem` finds nothing.
     """
-    unit = _unit(currency)
+    unit = smallest_unit(currency)
     net = tax = Decimal(0) * unit
     for item in items:
         position_net = _rounded(item.quantity * item.unit_price, unit)
@@ -125,7 +125,8 @@ def breaks_br_s_09(net: Decimal, tax: Decimal, rate: Decimal) -> bool:
     return not float(abs(tax) - 1) < from_total < float(abs(tax) + 1)
 
 
-def _unit(currency: str) -> Decimal:
+def smallest_unit(currency: str) -> Decimal:
+    """What sums are rounded to."""
     return Decimal(1) if _DECIMALS_OF.get(currency) == 0 else CENT
 
 

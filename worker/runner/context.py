@@ -8,7 +8,7 @@ from uuid import UUID
 
 from worker.domain.advances import ADVANCE, COMPARED, DealInvoice
 from worker.domain.check_levels import DEFAULTS, Level
-from worker.domain.credit import net_and_gross
+from worker.domain.credit import amounts_of, net_and_gross
 from worker.domain.dates import FINAL
 from worker.domain.e_invoice_duty import DutyMode, duty_since
 from worker.domain.emails import mailbox, several
@@ -26,8 +26,7 @@ from worker.domain.invoice import (
     SyncStatus,
 )
 from worker.domain.ledger import Job
-from worker.domain.money import Sums
-from worker.domain.payloads import CancelInvoice, Payload, PublishInvoice
+from worker.domain.payloads import CancelInvoice, CreditInvoice, Payload, PublishInvoice
 from worker.domain.recipients import PartyKey, Recipient, addressed_to, resolve
 from worker.settings import Settings
 from worker.steps.missing import gone_before
@@ -63,7 +62,7 @@ async def load_context(
     link = await store.load_contact_link(recipient.party) if isinstance(recipient, Recipient) else None
     publishing = isinstance(payload, PublishInvoice) and handback.sync_status is not SyncStatus.SYNCED
     sevdesk_type, form = _sevdesk_type(row, settings), _final_invoice_form(payload, row, settings)  # may raise
-    deal_invoices = await _deal_invoices(store, job, invoice) if publishing or _cancels(payload, invoice) else ()
+    deal_invoices = await _deal_invoices(store, job, invoice) if publishing or _takes_back(payload, invoice) else ()
     since, by_duty = None, bool(document and document.content.get("e_invoice_by_duty"))
     if publishing and isinstance(recipient, Recipient):
         deducts = form is FinalInvoiceForm.DEDUCT and bool(deal_invoices)
@@ -125,9 +124,9 @@ def _handback(row: Row) -> Handback:
     return handback
 
 
-def _cancels(payload: Payload, invoice: Invoice) -> bool:
-    """Whether the job is to cancel an advance: the final invoices of its deal may account for it."""
-    return isinstance(payload, CancelInvoice) and invoice.document_kind == ADVANCE
+def _takes_back(payload: Payload, invoice: Invoice) -> bool:
+    """Whether the job is to cancel or credit an advance: the final invoices of its deal may account for it."""
+    return isinstance(payload, CancelInvoice | CreditInvoice) and invoice.document_kind == ADVANCE
 
 
 def _duty(
@@ -175,7 +174,7 @@ async def _deal_invoices(store: Store, job: Job, invoice: Invoice) -> tuple[Deal
     kinds = COMPARED[invoice.document_kind]
     rows: list[Row] = await store.query("load_deal_invoices", document_kinds=kinds, **about)
     return tuple(
-        from_row(DealInvoice, row, items=tuple(map(_position, row["positions"])), credited=_credited(row["subtotals"]))
+        from_row(DealInvoice, row, items=tuple(map(_position, row["positions"])), credited=_credited(row["credited"]))
         for row in rows
     )
 
@@ -185,10 +184,13 @@ async def _ahead(store: Store, invoice_id: UUID) -> Ahead | None:
     return None if row is None else from_row(Ahead, row)
 
 
-def _credited(notes: list[Row]) -> tuple[tuple[Decimal, Sums], ...]:
-    """From `sevdesk_credit_notes.subtotals` of several."""
-    amounts = [(rate, Decimal(each["net"]), Decimal(each["tax"])) for note in notes for rate, each in note.items()]
-    return tuple((Decimal(rate), Sums(net, tax, net + tax)) for rate, net, tax in amounts)
+def _credited(contents: list[Row]) -> dict[int, Decimal]:
+    """What was credited of each position, from `sevdesk_credit_notes.content` of several."""
+    credited: dict[int, Decimal] = {}
+    for content in contents:
+        for position, (_, amount) in amounts_of(content).items():
+            credited[position] = credited.get(position, Decimal(0)) + amount
+    return credited
 
 
 def _position(sent: Row) -> Item:
@@ -206,7 +208,8 @@ def _credit_note(row: Row) -> CreditNote:
     refund_due = None if row["refund_due"] is None else Decimal(row["refund_due"])
     day = row["document_day"] and date.fromisoformat(row["document_day"])
     about = {"number": row["credit_note_number"], "gross": Decimal(row["gross_amount"]), "refund_due": refund_due}
-    return from_row(CreditNote, row, by_rate=net_and_gross(row["subtotals"]), day=day, **about)
+    about |= {"by_rate": net_and_gross(row["subtotals"]), "amounts": amounts_of(row)}
+    return from_row(CreditNote, row, day=day, **about)
 
 
 def _ledger_mail(job_id: str, recipient: str, cc: str | None, bcc: str | None, bounce: str | None) -> LedgerMail:

@@ -1,4 +1,4 @@
-"""advance_cancelled: when an advance is cancelled, name the final invoices that account for it."""
+"""advance_cancelled: when an advance is cancelled or credited in part, name the final invoices that account for it."""
 
 from worker.domain.advances import ADVANCE
 from worker.domain.check_levels import Level
@@ -13,7 +13,7 @@ CODE = "advance_cancelled_after_final"
 
 
 async def look(context: StepContext, account: SevdeskAccount) -> StepResult:
-    """What they deduct, or leave out, is no longer owed or paid by an advance."""
+    """What they deduct, or leave out, is no longer owed or paid by an advance, or not all of it."""
     level = context.level(CODE)
     finals = [each.number for each in context.deal_invoices if each.document_kind == FINAL and each.published]
     if not finals or level is Level.OFF or CODE in context.warned:

@@ -7,7 +7,6 @@ has come, not an advance. What sevDesk computed must equal the prediction to the
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -23,6 +22,7 @@ from worker.domain.credit import (
     FINALIZED,
     Credit,
     credit_of,
+    credited_before,
     exceeded,
     marker_of,
     refund_due,
@@ -84,22 +84,23 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
         note = await existing(recorded, account)
     if remote is None and (wait := second_look(context)) is not None:
         return wait
-    context = replace(context, remote=remote)
+    hand_made = by_hand(context, remote, notes)
+    own = [note for note in context.credit_notes if note.job_id == context.job_id]
+    context = context.but(remote=remote, credit_notes=(*await standing(context, account), *own))
     outcome = write_outcome(context.open_intent, note)
     if note is None and recorded is not None:
         deleted = CreditDeleted(marker=marker, external_id=recorded, cause="gone_from_sevdesk")
         return StepResult((deleted,), remote, finished=False, outcome=outcome)
     credit = _asked(context)
     if note is None:
-        stop = _why_not(context, remote, credit, by_hand(context, remote, notes), await standing(context, account))
+        stop = _why_not(context, remote, credit, hand_made)
         if stop is not None or not isinstance(credit, Credit) or remote is None:
             return StepResult(stop=stop, outcome=outcome)
         draft = await _draft(context, credit, remote, account)
         return Intent("save_credit_note", draft, context, {"marker": marker}, outcome)
     result = _look_at(context, note, credit, outcome)
     if isinstance(result, Intent) and result.action == "finalize_credit_note":  # much may have happened to the invoice
-        hand_made, others = by_hand(context, remote, notes), await standing(context, account)
-        stop = _why_not(context, remote, credit, hand_made, others)
+        stop = _why_not(context, remote, credit, hand_made)
         if isinstance(stop, Rejected):  # the job will not run again, so nobody would finish or delete the draft
             return _deletion(context, note, "not_creditable", outcome)
         if stop is not None:
@@ -176,7 +177,6 @@ def _why_not(
     remote: SevInvoice | None,
     credit: Credit | Problem,
     hand_made: Decimal,
-    others: list[CreditRecord],
 ) -> Parked | Rejected | None:
     """Why nothing is written; None if nothing speaks against the credit note."""
     number = context.invoice.number
@@ -192,6 +192,7 @@ def _why_not(
         return Parked(problem("credit_note_needs_payment", number=number))
     if wrong := parking(context, _rounding_faults(context, credit)):
         return Parked(wrong)
+    others = [note for note in context.credit_notes if note.job_id != context.job_id]
     found = exceeded(number, credit, others, hand_made, _published(context), currency_of(context))
     return Rejected(found) if found else None
 
@@ -239,7 +240,7 @@ async def _draft(context: StepContext, credit: Credit, remote: SevInvoice, accou
         ref_src_invoice=remote.id,
         delivery_date=_delivery_date(content, remote),
         delivery_date_until=remote.delivery_date_until,
-        positions=tuple(_position(context, place, item) for place, item in enumerate(credit.items)),
+        positions=tuple(map(_position, credit.items)),
         address=address_text(*address),
     )
 
@@ -250,16 +251,15 @@ def _delivery_date(content: Mapping[str, Any], remote: SevInvoice) -> date:
     return remote.delivery_date or date.fromisoformat(sent)
 
 
-def _position(context: StepContext, place: int, item: Item) -> PositionDraft:
-    wanted = context.asked(CreditInvoice).positions[place].position
-    unity = next(each["unity_id"] for each in _content(context)["positions"] if each["position_number"] == wanted)
+def _position(item: Item) -> PositionDraft:
+    assert item.unit is not None  # see `items_of`
     return PositionDraft(
         name=item.name,
         quantity=item.quantity,
         price=item.unit_price,
         tax_rate=item.tax_rate,
         position_number=item.position,
-        unity_id=unity,
+        unity_id=int(item.unit),
     )
 
 
@@ -268,7 +268,7 @@ def _position(context: StepContext, place: int, item: Item) -> PositionDraft:
 
 def _saved(context: StepContext, note: CreditNote, how: CreditSavedHow) -> CreditSaved:
     credit = _asked(context)
-    by_rate = credit.by_rate if isinstance(credit, Credit) else {}
+    by_rate, amounts = (credit.by_rate, credit.amounts) if isinstance(credit, Credit) else ({}, {})
     return CreditSaved(
         marker=marker_of(context.invoice.number, context.job_id),
         external_id=note.id,
@@ -278,7 +278,10 @@ def _saved(context: StepContext, note: CreditNote, how: CreditSavedHow) -> Credi
         reason=context.asked(CreditInvoice).reason,
         how=how,
         subtotals={str(rate): {"net": str(of.net), "tax": str(of.tax)} for rate, of in by_rate.items()},
-        content={"positions": context.asked(CreditInvoice).model_dump(mode="json")["positions"]},
+        content={
+            "positions": context.asked(CreditInvoice).model_dump(mode="json")["positions"],
+            "amounts": {str(position): [f"{each:f}" for each in pair] for position, pair in amounts.items()},
+        },
     )
 
 
@@ -343,9 +346,9 @@ def _published(context: StepContext) -> list[Item]:
 
 
 def _asked(context: StepContext) -> Credit | Problem:
-    return credit_of(
-        context.invoice.number, context.asked(CreditInvoice).positions, _published(context), currency_of(context)
-    )
+    number, wanted = context.invoice.number, context.asked(CreditInvoice).positions
+    before = credited_before(context.credit_notes, context.job_id)
+    return credit_of(number, wanted, _published(context), currency_of(context), before)
 
 
 def _already_done(context: StepContext) -> bool:

@@ -80,13 +80,13 @@ def content_of(draft: InvoiceDraft) -> dict[str, Any]:
 
 
 def items_of(content: Mapping[str, Any]) -> list[Item]:
-    """The positions of the invoice's document, whatever the billing system says now."""
+    """The positions of the invoice's document, whatever the billing system says now; as units sevDesk's ids."""
     return [
         Item(
             position=each["position_number"],
             name=each["name"],
             description=None,
-            unit=None,
+            unit=str(each["unity_id"]),
             **{name: Decimal(str(each[key])) for name, key in _FIGURES.items()},
         )
         for each in content["positions"]

@@ -46,6 +46,7 @@ PLAN: Mapping[str, tuple[Step, ...]] = {
     "undelete_invoice": (undelete.UNDELETE,),
     "credit_invoice": (
         credit.CREDIT,
+        advance_cancelled.ADVANCE_CANCELLED,
         credit_number.CREDIT_NUMBER,
         credit_document.CREDIT_PDF,
         credit_document.CREDIT_MAIL,

@@ -126,7 +126,7 @@ class StepContext:
     today: date  # in Berlin, by Postgres' clock
     issue_date_max_age: int  # days
     final_invoice_form: FinalInvoiceForm
-    deal_invoices: tuple[DealInvoice, ...]  # of the deal, without it; for publishing it or cancelling an advance
+    deal_invoices: tuple[DealInvoice, ...]  # of the deal, without it; for publishing it, or taking back an advance
     duty_since: date | None  # the day since which the invoice has to be an e-invoice; None: it need not be one
     by_duty: bool  # it is an e-invoice only because of that (E_INVOICE_MODE auto)
     changes_told: frozenset[str]  # `ChangedAfterPublication.columns` of the document's events

@@ -36,12 +36,12 @@ ENTRIES = (
           "sevdesk-worker retry {job}. Um sie durchzulassen: sevdesk-worker retry {job} --as confirmed.",
           confirmable=True),
     entry("advance_cancelled_after_final", Actor.BILLING,
-          "Advance {number} is cancelled, and final invoices of its deal that are published account for it: {finals} "
-          "(§ 14 Abs. 5 Satz 2, § 14c Abs. 1 UStG).",
+          "Advance {number} is cancelled or credited in part, and final invoices of its deal that are published "
+          "account for it: {finals} (§ 14 Abs. 5 Satz 2, § 14c Abs. 1 UStG).",
           "If they do not account for it: sevdesk-worker retry {job} --as confirmed. Else cancel them, too, and issue "
           "correct ones; then: sevdesk-worker retry {job} --as confirmed.",
-          "Der Abschlag {number} ist storniert, und veröffentlichte Schlussrechnungen seines Geschäfts berücksichtigen "
-          "ihn: {finals} (§ 14 Abs. 5 Satz 2, § 14c Abs. 1 UStG).",
+          "Der Abschlag {number} ist storniert oder in Teilen gutgeschrieben, und veröffentlichte Schlussrechnungen "
+          "seines Geschäfts berücksichtigen ihn: {finals} (§ 14 Abs. 5 Satz 2, § 14c Abs. 1 UStG).",
           "Berücksichtigen sie ihn nicht: sevdesk-worker retry {job} --as confirmed. Sonst auch sie stornieren und "
           "richtige ausstellen; dann: sevdesk-worker retry {job} --as confirmed.", confirmable=True),
     entry("advance_after_final", Actor.BILLING,

@@ -71,6 +71,7 @@ _WORDS = _XML | {
     "credit note": ("credit note {}", "Gutschrift {}"),
     # sums
     "net": ("net", "netto"),
+    "tax": ("tax", "Steuer"),
     "gross": ("gross", "brutto"),
     # by what somebody is the recipient (`domain/recipients.py`)
     "named_by_invoice": ("invoice_recipient of invoice {}", "invoice_recipient der Rechnung {}"),
