@@ -7,6 +7,7 @@ not happen.
 Money is Decimal in the document's currency; ids are sevDesk's, as strings of digits.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import BinaryIO
 
@@ -106,8 +107,13 @@ class SevDeskClient(CreditNoteCalls):
         )
         return await self._call(request, reader)
 
-    async def update_contact(self, id: str, draft: models.ContactDraft, *, clears: bool = False) -> models.Contact:
-        """Change a contact; what the draft leaves out stays (measured by one peer), or is emptied. Raises NotFound."""
+    async def update_contact(
+        self, id: str, draft: models.ContactDraft, *, clears: Iterable[str] = ()
+    ) -> models.Contact:
+        """Change a contact; what the draft leaves out stays (measured by one peer), or is emptied if `clears` names it.
+
+        Raises NotFound.
+        """
         request = Request("PUT", "/Contact/{id}", id, body=bodies.contact(draft, clears=clears))
         return await self._call(request, readers.same(models.Contact, id))
 
