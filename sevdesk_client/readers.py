@@ -84,14 +84,14 @@ def nothing(objects: Json) -> None:
 def final(reader: Reader[Made]) -> Reader[Made]:
     """What sendBy answers: finalised and with its number. A draft shows that nothing happened, or not yet."""
 
-    def checked(objects: Json) -> Made:
-        made = reader(objects)
-        number = made.credit_note_number if isinstance(made, models.CreditNote) else made.invoice_number
-        if made.status == 100 or not number:
-            raise ValueError("the document is still a draft, or has no number")
-        return made
+    return lambda objects: _final(reader(objects))
 
-    return checked
+
+def _final(made: Made) -> Made:
+    number = made.credit_note_number if isinstance(made, models.CreditNote) else made.invoice_number
+    if made.status == 100 or not number:
+        raise ValueError("the document is still a draft, or has no number")
+    return made
 
 
 def version(objects: Json) -> str:
@@ -112,10 +112,11 @@ def saved_credit_note(objects: Json) -> models.CreditNote:
 
 
 def cancellation(objects: Json) -> models.Invoice | models.CreditNote:
-    """By `objectName` a cancellation, or a credit note draft if the invoice was paid (one report)."""
+    """By `objectName` a cancellation, final at once (captures), or a credit note draft of a paid one (one report)."""
     made = _single(objects)
-    model = models.CreditNote if made.get("objectName") == "CreditNote" else models.Invoice
-    return model.model_validate(made)
+    if made.get("objectName") == "CreditNote":
+        return models.CreditNote.model_validate(made)
+    return _final(models.Invoice.model_validate(made))
 
 
 def mailed(id: str) -> Reader[models.Email]:

@@ -178,3 +178,10 @@ def test_link_may_be_missing() -> None:
         assert read(body, readers.download_info) is None
     made = read({"objects": {"link": "https://a/b"}}, readers.download_info)
     assert isinstance(made, DownloadInfo) and made.filename == ""
+
+
+@pytest.mark.parametrize("shown", [{"invoiceNumber": None}, {"invoiceNumber": ""}, {"status": "100"}])
+def test_cancellation_must_be_final(shown: dict[str, object]) -> None:
+    """Nobody is told of a cancellation without number."""
+    made = json.loads(answer("invoice_cancelled_contact_expanded"))["objects"]
+    assert type(complaint({"objects": made | shown}, readers.cancellation, 201, PUT)) is errors.OutcomeUnknown

@@ -57,3 +57,25 @@ async def test_read_back_without_number(stage: Stage) -> None:
         assert "has no number" in job["error"]
         await stage.billing.make_due(job_id)
         await ended(stage, job_id)
+
+
+async def test_cancellation_without_number(stage: Stage) -> None:
+    """Neither the answer nor what is read back is enough, until the number is there: it stands in the mail."""
+    async with stage.working():
+        invoice = await stage.billing.usual_invoice()
+        for kind in ("publish_invoice", "send_invoice"):
+            assert (await stage.billing.do(kind, invoice_id=invoice))["state"] == "done"
+        [remote] = (await state(stage.sevdesk))["invoices"]
+        closed = remote | {"status": "1000", "update": remote["create"]}
+        storno = closed | {"id": str(int(remote["id"]) + 90), "invoiceType": "SR", "invoiceNumber": None}
+        storno |= {"origin": {"id": remote["id"], "objectName": "Invoice"}}
+        await order_fault(stage.sevdesk, "body", "POST /Invoice/*/cancelInvoice", body={"objects": storno})
+        job_id = await stage.lost("cancel_invoice", invoice_id=invoice, reason="Fehler", notify=True)
+        await order_fault(stage.sevdesk, "body", "GET /Invoice", body={"objects": [storno, closed]})
+        await stage.hasten(job_id)
+        assert "has no number" in (await stage.seen(job_id, "sevdesk_unavailable"))["error"]
+        await stage.billing.make_due(job_id)
+        job = await stage.billing.ended(job_id)
+        assert (job["state"], job["error"]) == ("done", None)
+        mail = (await state(stage.sevdesk))["mails"][-1]
+    assert "RE-1001" in mail["subject"] and "None" not in mail["text"]
