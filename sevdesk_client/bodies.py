@@ -4,6 +4,7 @@ Amounts are sent as decimal strings: sevDesk accepts strings and numbers (one re
 rounded as floats. Ids are sent as integers where the spec says so. Keys without a value are left out (official).
 """
 
+from collections.abc import Iterable
 from dataclasses import fields
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -60,12 +61,12 @@ def export_config(accountant_number: int, accountant_client_number: int, year_be
     }
 
 
-def contact(draft: ContactDraft, *, clears: bool = False) -> Body:
+def contact(draft: ContactDraft, *, clears: Iterable[str] = ()) -> Body:
     """POST /Contact, PUT /Contact/{id} (not nested; the PUT is partial: measured by one peer).
 
-    `clears`: a VAT id or buyer reference that the draft leaves out is emptied (inferred: no peer has tried it).
+    `clears`: fields that are emptied if the draft leaves them out (inferred: no peer has tried it).
     """
-    return ({"vatNumber": "", "buyerReference": ""} if clears else {}) | _fields(draft)
+    return {to_camel(name): "" for name in clears} | _fields(draft)
 
 
 def contact_address(draft: AddressDraft, contact_id: str | None = None) -> Body:

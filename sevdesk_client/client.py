@@ -7,6 +7,7 @@ not happen.
 Money is Decimal in the document's currency; ids are sevDesk's, as strings of digits.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import BinaryIO
 
@@ -106,8 +107,13 @@ class SevDeskClient(CreditNoteCalls):
         )
         return await self._call(request, reader)
 
-    async def update_contact(self, id: str, draft: models.ContactDraft, *, clears: bool = False) -> models.Contact:
-        """Change a contact; what the draft leaves out stays (measured by one peer), or is emptied. Raises NotFound."""
+    async def update_contact(
+        self, id: str, draft: models.ContactDraft, *, clears: Iterable[str] = ()
+    ) -> models.Contact:
+        """Change a contact; what the draft leaves out stays (measured by one peer), or is emptied if `clears` names it.
+
+        Raises NotFound.
+        """
         request = Request("PUT", "/Contact/{id}", id, body=bodies.contact(draft, clears=clears))
         return await self._call(request, readers.same(models.Contact, id))
 
@@ -229,12 +235,14 @@ class SevDeskClient(CreditNoteCalls):
     async def send_by(self, id: str, send_type: str = "VPDF") -> models.Invoice:
         """Finalise: sets status 200, number and sendDate; VPDF also enshrined in one account, VPR in another did not.
 
-        The answer is the invoice, not a log entry as the spec says (derived from a capture). Read before repeating it:
-        nobody proved that harmless. Raises Refused with 7100 for tax rule or sums (measured by two peers), 830 for
-        missing e-invoice fields (measured), 422 without an address (one report); NotFound.
+        The answer is the invoice, not a log entry as the spec says (derived from a capture). If that is a draft, or has
+        no number, it is OutcomeUnknown. Read before repeating it: nobody proved that harmless. Raises Refused with
+        7100 for tax rule or sums (measured by two peers), 830 for missing e-invoice fields (measured), 422 without an
+        address (one report); NotFound.
         """
         body = {"sendType": send_type, "sendDraft": False}
-        return await self._call(Request("PUT", "/Invoice/{id}/sendBy", id, body=body), readers.same(models.Invoice, id))
+        request = Request("PUT", "/Invoice/{id}/sendBy", id, body=body)
+        return await self._call(request, readers.final(readers.same(models.Invoice, id)))
 
     async def get_pdf(self, id: str) -> models.Document:
         """The PDF. Sent with preventSendBy, without which this GET finalises a draft (live, three peers).

@@ -78,11 +78,11 @@ class CreditNoteCalls(Sender):
     async def send_credit_note_by(self, id: str, send_type: str = "VPDF") -> models.CreditNote:
         """Finalise: sets status 200, sendType and sendDate (official); its number may be another one then (inferred).
 
-        Raises Refused with 7100 for a negative sum (measured by one peer); NotFound.
+        Raises Refused with 7100 for a negative sum (measured by one peer); NotFound; OutcomeUnknown as `send_by`.
         """
         body = {"sendType": send_type, "sendDraft": False}
         request = Request("PUT", "/CreditNote/{id}/sendBy", id, body=body)
-        return await self._call(request, readers.same(models.CreditNote, id))
+        return await self._call(request, readers.final(readers.same(models.CreditNote, id)))
 
     async def get_credit_note_pdf(self, id: str) -> models.Document:
         """The PDF. Sent with preventSendBy, as for invoices, where this GET finalises a draft without it.

@@ -25,6 +25,7 @@ from sevdesk_client.record import (
 )
 from sevdesk_client.record import Day as Day
 from sevdesk_client.record import Moment as Moment
+from sevdesk_client.record import OptionalRef as OptionalRef
 from sevdesk_client.record import Record as Record
 from sevdesk_client.record import Ref as Ref
 
@@ -100,7 +101,7 @@ class Invoice(InOneCurrency):
     send_date: Moment = None
     enshrined: Moment = None
     customer_internal_note: str | None = None
-    origin: Ref | None = None
+    origin: OptionalRef = None
     header: str | None = None
     discount: AmountOrZero = Decimal(0)  # Skonto in percent, if paid within `discount_time` days (official)
     discount_time: Annotated[Whole, BeforeValidator(lambda days: days or 0)] = 0
@@ -147,7 +148,7 @@ class CreditNote(InOneCurrency):
     create: Moment = None
     update: Moment = None
     customer_internal_note: str | None = None
-    origin: Ref | None = None  # not in the spec's model, only as a filter
+    origin: OptionalRef = None  # not in the spec's model, only as a filter
 
 
 class Sequence(Record):
@@ -236,18 +237,17 @@ class PaymentMethod(Record):
 class Email(Record):
     """The mail that sevDesk reports as sent. `object` is the invoice (official; no capture)."""
 
-    object: Ref | None = None
+    object: OptionalRef = None
     to: str | None = None
     subject: str | None = None
     arrived: Moment = None
 
 
 class PdfAnswer(Model):
-    """getPdf's JSON, with the captured spelling of each key first and the spec's second."""
+    """getPdf's JSON, with the captured spelling of a key first and the spec's second. The content is in base64."""
 
     filename: FileName = ""
     mimetype: str = Field(default="application/pdf", validation_alias=AliasChoices("mimetype", "mimeType"))
-    base64_encoded: Flag = Field(default=True, validation_alias=AliasChoices("base64Encoded", "base64encoded"))
     content: str
 
 

@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from sevdesk_client import models
-from sevdesk_client.wire import MAX_PDF_BYTES, Json, Reader
+from sevdesk_client.wire import MAX_PDF_BYTES, Json, Reader, unread_fields
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -55,9 +55,19 @@ def many(model: type[M]) -> Reader[list[M]]:
     def reader(objects: Json) -> list[M]:
         if not isinstance(objects, list):
             raise ValueError("the answer holds no list")
-        return [model.model_validate(_object(item)) for item in objects]
+        return [_of_list(model, _object(item)) for item in objects]
 
     return reader
+
+
+def _of_list(model: type[M], item: dict[str, Json]) -> M:
+    """One object of a list; ValueError names it, for a person who has to look at it in sevDesk."""
+    try:
+        return model.model_validate(item)
+    except ValidationError as problem:
+        id = str(item.get("id"))
+        which = f"{model.__name__} {id}" if id.isascii() and id.isdigit() and len(id) <= 20 else model.__name__
+        raise ValueError(f"{unread_fields(problem)} of {which} cannot be read") from None
 
 
 def by_age(hits: list[Hit]) -> list[Hit]:
@@ -66,7 +76,22 @@ def by_age(hits: list[Hit]) -> list[Hit]:
 
 
 def nothing(objects: Json) -> None:
-    """Ignores the answer of calls without a result: null, [null] or metadata (captures)."""
+    """Ignores the answer of calls without a result: null, [null] or metadata (captures); `false` is none of these."""
+    if objects is False:
+        raise ValueError("the answer is false")
+
+
+def final(reader: Reader[Made]) -> Reader[Made]:
+    """What sendBy answers: finalised and with its number. A draft shows that nothing happened, or not yet."""
+
+    return lambda objects: _final(reader(objects))
+
+
+def _final(made: Made) -> Made:
+    number = made.credit_note_number if isinstance(made, models.CreditNote) else made.invoice_number
+    if made.status == 100 or not number:
+        raise ValueError("the document is still a draft, or has no number")
+    return made
 
 
 def version(objects: Json) -> str:
@@ -87,10 +112,11 @@ def saved_credit_note(objects: Json) -> models.CreditNote:
 
 
 def cancellation(objects: Json) -> models.Invoice | models.CreditNote:
-    """By `objectName` a cancellation, or a credit note draft if the invoice was paid (one report)."""
+    """By `objectName` a cancellation, final at once (captures), or a credit note draft of a paid one (one report)."""
     made = _single(objects)
-    model = models.CreditNote if made.get("objectName") == "CreditNote" else models.Invoice
-    return model.model_validate(made)
+    if made.get("objectName") == "CreditNote":
+        return models.CreditNote.model_validate(made)
+    return _final(models.Invoice.model_validate(made))
 
 
 def mailed(id: str) -> Reader[models.Email]:
@@ -109,7 +135,7 @@ def document(objects: Json) -> models.Document:
         return _pdf("", "application/pdf", objects)
     answer = models.PdfAnswer.model_validate(_object(objects))
     try:
-        content = base64.b64decode(answer.content, validate=True) if answer.base64_encoded else answer.content.encode()
+        content = base64.b64decode(answer.content, validate=True)
     except binascii.Error:
         raise ValueError("the document's base64 is damaged") from None
     return _pdf(answer.filename, answer.mimetype, content)

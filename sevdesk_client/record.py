@@ -1,7 +1,7 @@
 """How values of sevDesk's answers become numbers, dates, times and booleans. Pure."""
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -11,11 +11,18 @@ from pydantic.alias_generators import to_camel
 
 BERLIN = ZoneInfo("Europe/Berlin")
 YEARS = range(1990, 2200)
+_FLOAT_NOISE = Decimal("1e-9")  # no figure of sevDesk's that is nearer to whole cents means anything else
 _YEAR = re.compile(r"(-?\d{1,9})-")
+_UNIX = re.compile(r"\d{9,10}", re.ASCII)
 
 
 def _number(value: Any) -> Any:
-    """Some answers have `true` for 1 (captured for `quantity`, confirmed by a second peer)."""
+    """Some answers have `true` for 1 (captured for `quantity`, confirmed by a second peer).
+
+    Fractions in JSON are PHP's floats, and what those leave of 10.10 + 20.20 is 30.299999999999997: it means 30.30.
+    """
+    if isinstance(value, Decimal) and abs(value) < 10**12 and value != (cents := round(value, 2)):
+        return cents if abs(value - cents) < _FLOAT_NOISE else value
     return int(value) if isinstance(value, bool) else value
 
 
@@ -39,18 +46,24 @@ def _is_impossible(text: str) -> bool:
 def _day(value: Any) -> Any:
     """The date in the first ten characters: dates come as Berlin midnight, in UTC the day before (live, four peers).
 
-    None for an impossible one, so that one such invoice does not make a list unreadable.
+    Of a time in UTC or in unix seconds the day in Berlin, for some dates of the specification have that form. None for
+    an impossible one, so that one such invoice does not make a list unreadable.
     """
-    if isinstance(value, str):
-        return None if not value or _is_impossible(value) else date.fromisoformat(value[:10])
-    return value or None
+    if isinstance(value, str) and value[4:5] == "-" and not value.endswith(("Z", "+00:00")):
+        return None if _is_impossible(value) else date.fromisoformat(value[:10])
+    moment = _moment(value)
+    return moment.astimezone(BERLIN).date() if isinstance(moment, datetime) else moment
 
 
 def _moment(value: Any) -> Any:
+    if isinstance(value, str) and _UNIX.fullmatch(value):
+        value = int(value)
     if isinstance(value, str):
         value = None if value in ("", "0") or _is_impossible(value) else datetime.fromisoformat(value)
-    if value in (None, 0):
+    if value in (None, 0, []):
         return None
+    if isinstance(value, int) and _UNIX.fullmatch(str(value)):
+        return datetime.fromtimestamp(value, UTC)
     # Every captured time has an offset; one without is taken as Berlin time, which sevDesk shows its users.
     return value.replace(tzinfo=BERLIN) if isinstance(value, datetime) and value.tzinfo is None else value
 
@@ -103,4 +116,12 @@ class Record(Model):
 class Ref(Record):
     """A reference to another object: its id and sevDesk's model name ("Invoice", "Order", ...)."""
 
-    object_name: str
+    object_name: str | None = None
+
+
+def _none_if_empty(value: Any) -> Any:
+    """PHP writes an empty object as a list, and one of nothing without an id."""
+    return None if value in ("", []) or (isinstance(value, dict) and value.get("id") is None) else value
+
+
+OptionalRef = Annotated[Ref | None, BeforeValidator(_none_if_empty)]

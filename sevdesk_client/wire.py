@@ -4,15 +4,15 @@
 
 Forms of an answer (captured, unless said otherwise): {"objects": ...} with a list, an object, a string, a boolean, null
 or [null]; the spec shows some answers without the wrapper, so both are accepted. Errors are {"error": {"message",
-"code", ...}}, also with HTTP 200; a 401 is {"status", "message"} (one report); a PDF may come as bytes (three peers);
-proxies answer HTML or plain text.
+"code", ...}}, also with HTTP 200; a 401 is {"status", "message"} (one report), and its own status counts should HTTP's
+be 200; a PDF may come as bytes (three peers); proxies answer HTML or plain text.
 """
 
 import json
 import re
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -108,12 +108,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """The error message in an answer. `enveloped`: in sevDesk's envelope, so not from a proxy."""
+    """The error message in an answer. `enveloped`: in sevDesk's envelope, so not from a proxy.
+
+    `beside`: there are objects beside it, so that a write may have been done. `status`: the one that the body names.
+    """
 
     reason: str
     code: int | None = None
     enveloped: bool = False
     missing: bool = False
+    beside: bool = False
+    status: int | None = None
 
 
 def read(request: Request, answer: Answer, reader: Reader[T], *, secret: str = "") -> T:
@@ -129,6 +134,8 @@ def read(request: Request, answer: Answer, reader: Reader[T], *, secret: str = "
     except ValueError as problem:
         unreadable = str(problem)
     said = _complaint(payload)
+    if said and said.status and 200 <= answer.status < 300:
+        answer = replace(answer, status=said.status)
     if not 200 <= answer.status < 300 or (said and said.enveloped):
         raise _error(request, answer, said or _Said(unreadable or "no explanation"), secret)
     if unreadable:
@@ -136,9 +143,7 @@ def read(request: Request, answer: Answer, reader: Reader[T], *, secret: str = "
     try:
         return reader(_unwrap(payload))
     except ValidationError as problem:
-        # Only names of fields, because pydantic's own text may quote their values.
-        fields = sorted({".".join(map(str, error["loc"])) for error in problem.errors(include_input=False)})
-        reason = f"the answer's {', '.join(fields)} cannot be read"
+        reason = f"{unread_fields(problem)} cannot be read"
     except ValueError as problem:
         reason = str(problem)
     raise broken(request, reason, answer.status)
@@ -160,6 +165,12 @@ def read_file(request: Request, answer: Answer) -> None:
     raise broken(request, reason, status)
 
 
+def unread_fields(problem: ValidationError) -> str:
+    """Only the names of fields, because pydantic's own text may quote their values."""
+    fields = sorted({".".join(map(str, error["loc"])) for error in problem.errors(include_input=False)})
+    return f"the answer's {', '.join(fields)}"
+
+
 def broken(request: Request, reason: str, status: int | None = None) -> errors.SevDeskError:
     """The error for no usable answer: Unavailable for a read, OutcomeUnknown for a write."""
     return (errors.OutcomeUnknown if request.writes else errors.Unavailable)(request.operation, reason, status=status)
@@ -176,7 +187,7 @@ def _kind(request: Request, status: int, said: _Said) -> type[errors.SevDeskErro
     unknown = errors.OutcomeUnknown if request.writes else errors.Unavailable
     if status == 429:
         return errors.Throttled
-    if _NUMBER_LOCK in said.reason:
+    if _NUMBER_LOCK in said.reason or (said.beside and 200 <= status < 300):
         return unknown
     if said.enveloped and said.reason in _REFUSED_WITH_5XX:
         return errors.Refused
@@ -196,15 +207,20 @@ def _complaint(payload: Json) -> _Said | None:
         return None
     error = payload.get("error")
     if not error:
-        message = payload.get("message")
-        return _Said(message) if isinstance(message, str) and message else None
-    if not isinstance(error, dict):
-        return _Said(error if isinstance(error, str) else "an error without a message", enveloped=True)
-    message, code = error.get("message"), error.get("code")
-    reason = message if isinstance(message, str) and message else "an error without a message"
+        message, status = payload.get("message"), _code(payload.get("status"))
+        named = status if status is not None and 400 <= status < 600 else None
+        return _Said(message, status=named) if isinstance(message, str) and message else None
+    about: dict[str, Json] = error if isinstance(error, dict) else {}
+    said = _first_text(error, about.get("message"), payload.get("message")) or "an error without a message"
+    code, beside = about.get("code"), bool(payload.get("objects"))
     number = _code(code)
     # Unknown ids: code 151 (measured), or NOT_FOUND with HTTP 400 (one report).
-    return _Said(reason + _missing_information(error.get("data")), number, True, number == 151 or code == "NOT_FOUND")
+    missing = number == 151 or code == "NOT_FOUND"
+    return _Said(said + _missing_information(about.get("data")), number, True, missing, beside)
+
+
+def _first_text(*values: Json) -> str | None:
+    return next((value for value in values if isinstance(value, str) and value), None)
 
 
 def _code(code: Json) -> int | None:
@@ -234,6 +250,8 @@ def _payload(answer: Answer, max_bytes: int) -> Json:
     body = _plain(answer, max_bytes)
     if body.startswith(b"%PDF"):
         return body
+    if answer.status == 204 and not body:  # "no content" is an answer
+        return None
     if len(body) - len(body.translate(None, b",[{\\")) > MAX_VALUES:
         raise _TooLarge(f"an answer of more than {MAX_VALUES} values")
     if len(body) > MAX_ANSWER_BYTES and not body.isascii():  # only base64 is that long; other text takes four times it

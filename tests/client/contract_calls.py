@@ -149,7 +149,8 @@ def calls() -> Iterator[Call]:
     for contact in contact_drafts():
         yield Call("create_contact", (contact,))
         yield Call("update_contact", ("7", contact))
-        yield Call("update_contact", ("7", contact), {"clears": True})
+        names = ("surename", "familyname") if contact.name else ("name",)
+        yield Call("update_contact", ("7", contact), {"clears": (*names, "vat_number", "buyer_reference")})
     for address in address_drafts():
         yield Call("create_contact_address", ("7", address))
         yield Call("update_contact_address", ("7", address))

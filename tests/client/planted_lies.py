@@ -57,8 +57,8 @@ LIES = (
     Lie(
         "a day begins at midnight in Greenwich",
         "record.py",
-        "return date.fromisoformat(value[:10]) if isinstance(value, str) and value",
-        'return datetime.fromisoformat(value).astimezone(ZoneInfo("UTC")).date() if isinstance(value, str) and value',
+        "return None if _is_impossible(value) else date.fromisoformat(value[:10])",
+        'return None if _is_impossible(value) else datetime.fromisoformat(value).astimezone(ZoneInfo("UTC")).date()',
         f"{TESTS}/test_models.py::test_dates_stay_berlin_days",
     ),
     Lie(

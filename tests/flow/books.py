@@ -49,10 +49,10 @@ async def pay(sevdesk: Running, external_id: str, amount: str, day: str | None =
     await control(sevdesk, "POST", "payments", order | ({"date": day} if day else {}))
 
 
-async def new_contact(sevdesk: Running, number: str, name: str) -> str:
+async def new_contact(sevdesk: Running, number: str, name: str | None = None, **names: str) -> str:
     """A contact somebody made in sevDesk by hand."""
     async with httpx.AsyncClient(headers={"Authorization": sevdesk.token}, verify=NO_TLS) as http:
-        body = {"name": name, "customerNumber": number, "category": {"id": 3, "objectName": "Category"}}
+        body = {"name": name, **names, "customerNumber": number, "category": {"id": 3, "objectName": "Category"}}
         answer = await http.post(f"{sevdesk.base_url}/Contact", json=body)
     return str(answer.json()["objects"]["id"])
 

@@ -268,3 +268,23 @@ async def test_what_was_deleted_by_hand_is_made_anew(
     await publish(billing, await billing.invoice(deal))
     assert await writes(sevdesk) == [write, SAVE]
     assert len((await state(sevdesk))[part]) == 1
+
+
+async def test_company_that_was_made_as_a_person(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """A sole trader, entered by hand under our number with given and family name: a contact has one kind of name."""
+    company = await billing.company()
+    by_hand = await new_contact(sevdesk, f"R1-C-{company}", surename="Jörg", familyname="Müller")
+    await publish(billing, await billing.invoice(await billing.deal(company)))
+    assert await links(billing) == {company: by_hand}
+    [contact] = (await state(sevdesk))["contacts"]
+    assert (contact["name"], contact["surename"], contact["familyname"]) == ("Müller & Söhne GmbH", "", "")
+
+
+async def test_person_who_was_made_as_an_organization(billing: Billing, worker: object, sevdesk: Running) -> None:
+    """The same the other way round."""
+    person = await billing.person()
+    by_hand = await new_contact(sevdesk, f"R1-P-{person}", name="Jörg Weiß")
+    await publish(billing, await billing.invoice(contact_id=person))
+    assert await links(billing) == {person: by_hand}
+    [contact] = (await state(sevdesk))["contacts"]
+    assert (contact["name"], contact["surename"], contact["familyname"]) == ("", "Jörg", "Weiß")

@@ -121,3 +121,26 @@ async def test_expanded_references_hold_secrets(sandbox: SandboxClient) -> None:
     await sandbox.switch(expand_references=True)
     invoice = (await sandbox.draft())["invoice"]
     assert invoice["sevClient"]["bankIban"].startswith("DE") and "lastLoginIp" in invoice["contactPerson"]
+
+
+@pytest.mark.parametrize(
+    ("path", "version", "known"),
+    [
+        ("/Invoice", "default", None),
+        ("/Invoice", "1.0", None),
+        ("/Voucher", "2.0", None),
+        ("/Invoice", "3.0", "[1.0, 2.0]"),
+        ("/Invoice/Factory/getNextInvoiceNumber", "1.0", None),
+        ("/Invoice/Factory/getNextInvoiceNumber", "2.0", "[1.0]"),
+        ("/Tools/bookkeepingSystemVersion", "default", None),
+        ("/Tools/bookkeepingSystemVersion", "2.0", "[]"),
+        ("/Contact", "1.0", "[]"),
+    ],
+)
+async def test_versions_of_resources(sandbox: SandboxClient, path: str, version: str, known: str | None) -> None:
+    """A version that a resource does not have is refused with those that it has."""
+    headers = {"X-Version": version}
+    if known is None:
+        await sandbox.objects("GET", path, headers=headers)
+    else:
+        assert (await sandbox.error("GET", path, 400, headers=headers))["message"].endswith(known)

@@ -202,3 +202,21 @@ async def test_sql_faults_by_switch(sandbox: SandboxClient) -> None:
     await sandbox.switch(sql_faults=400)
     error = await refused(sandbox, 400, await body(sandbox, taxRate=None))
     assert (error["message"], error["errorCode"], error["code"], error["data"]) == ("Bad Request", 23000, None, None)
+
+
+async def test_final_invoices_come_last(sandbox: SandboxClient) -> None:
+    """Dated before an advance or partial invoice of its contact, an ER is refused; a cancelled one does not count."""
+    contact = ref(await sandbox.contact(), "Contact")
+    for kind in ("AR", "TR"):
+        advance = await sandbox.open_id(contact=contact, invoiceType=kind, invoiceDate="2026-10-02")
+        early = save_body(contact=contact, invoiceType="ER", invoiceDate="2026-10-01")
+        error = await sandbox.error("POST", SAVE, 422, json=early)
+        assert error["message"].startswith("The invoiceDate of a final invoice must not be before")
+        await sandbox.draft(contact=contact, invoiceType="ER", invoiceDate="2026-10-02")
+        await sandbox.draft(contact=contact, invoiceType="RE", invoiceDate="2026-10-01")
+        await sandbox.draft(invoiceType="ER", invoiceDate="2026-10-01")  # of another contact
+        await sandbox.objects("POST", f"/Invoice/{advance}/cancelInvoice", 201)
+        await sandbox.objects("POST", SAVE, 201, json=early)
+    await sandbox.draft(contact=contact, invoiceType="AR", invoiceDate="2026-10-02")
+    await sandbox.switch(final_dates="any")
+    await sandbox.objects("POST", SAVE, 201, json=early)

@@ -3,6 +3,7 @@
 Nothing that sevDesk can refuse is decided here, except that an object must exist to be changed.
 """
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 from sevdesk_client import models
@@ -69,7 +70,9 @@ class ForecastClient:
     async def create_contact(self, draft: models.ContactDraft) -> models.Contact:
         return models.Contact(id=UNKNOWN, customer_number=draft.customer_number)
 
-    async def update_contact(self, id: str, draft: models.ContactDraft, *, clears: bool = False) -> models.Contact:
+    async def update_contact(
+        self, id: str, draft: models.ContactDraft, *, clears: Iterable[str] = ()
+    ) -> models.Contact:
         await self._contact_exists(id)
         return models.Contact(id=id, customer_number=draft.customer_number)
 

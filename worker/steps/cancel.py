@@ -21,7 +21,7 @@ from worker.steps import credit_note
 from worker.steps.credit_note import money_come, none_for_advances
 from worker.steps.credit_number import is_taken, why_not_renumbered
 from worker.steps.document import addressed_otherwise, currency_of, gross_of, sums_of
-from worker.steps.finalize import SEND_TYPE, finalized
+from worker.steps.finalize import SEND_TYPE, finalized, require_number
 from worker.steps.missing import second_look
 from worker.steps.payments import CREDIT_NOTE, DERIVED, DRAFT, ZERO, cancellation_of, cancellations
 from worker.steps.sevdesk_account import SevdeskAccount
@@ -58,8 +58,10 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
         gone = replace(_cancelled(context, how), refund_due=_paid(context, context.open_intent) or None)
         return StepResult((gone,), None, _refund_due(context, None, context.open_intent), outcome=outcome)
     if remote.status != DRAFT and _number_unrecorded(context):
+        require_number(remote)
         return StepResult((finalized(remote, "found_finalized"),), remote, finished=False, outcome=outcome)
     if storno is not None:
+        require_number(storno)
         found = _cancelled(context, "found_cancelled", _storno(context, storno, context.open_intent))
         return StepResult((found,), remote, _refund_due(context, storno, context.open_intent), outcome=outcome)
     if remote.status == DRAFT:

@@ -70,12 +70,15 @@ async def leap_contact(intent: Intent, account: SevdeskAccount) -> StepResult:
     return StepResult((_linked(intent.context, contact, "updated", intent.request_sha256),))
 
 
-def _clears(context: StepContext) -> bool:
-    """Whether what the party lacks is emptied in sevDesk; not what others entered before we first wrote the contact.
+def _clears(context: StepContext) -> tuple[str, ...]:
+    """What is emptied in sevDesk if the party lacks it; not what the billing system has for companies only.
 
-    Nor what the billing system has for companies only.
+    Of a contact that others made, only names of the other kind: sevDesk takes one kind (official).
     """
-    return context.party.kind is PartyKind.COMPANY and bool(context.contact.contact_digest)
+    is_company = context.party.kind is PartyKind.COMPANY
+    if not context.contact.contact_digest:
+        return ("surename", "familyname") if is_company else ("name",)
+    return ("vat_number", "buyer_reference") if is_company else ()
 
 
 def _linked(context: StepContext, contact: Contact, how: LinkedHow, written: str) -> ContactLinked:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from sevdesk_client.errors import Unavailable
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain.events import Event, Finalized, FinalizedHow, TemplateSet
 from worker.domain.lifecycle import apply
@@ -64,8 +65,9 @@ async def leap_finalize(intent: Intent, account: SevdeskAccount) -> StepResult:
 async def adopt_finalized(context: StepContext, remote: SevInvoice, account: SevdeskAccount) -> StepResult:
     """Record that sevDesk has finalized the invoice, and any payment or cancellation since: the feed ignored those.
 
-    After an own write of unknown outcome also what `check` has left out.
+    After an own write of unknown outcome also what `check` has left out. Raises Unavailable while it has no number.
     """
+    require_number(remote)
     event, number = finalized(remote, "found_finalized"), context.invoice.number
     cancelled_by = await cancellations_of(remote, number, account)
     outcome = write_outcome(context.open_intent, remote)
@@ -82,6 +84,12 @@ def _compared(
     invoice, after = context.invoice, apply(context.handback, event)
     receivable = Receivable(invoice.id, invoice.number, invoice.gross_amount, after)
     return recordable(after, compare(receivable, remote, cancelled_by))
+
+
+def require_number(remote: SevInvoice) -> None:
+    """Raises Unavailable for what is no draft and has no number: that is still to come."""
+    if not remote.invoice_number:
+        raise Unavailable("GET /Invoice/{id}", "the invoice is no draft any more, but has no number")
 
 
 def finalized(remote: SevInvoice, how: FinalizedHow) -> Finalized:

@@ -63,6 +63,7 @@ class Switches:
     credit_note_xml: bool = True
     e_invoice_faults: list[Literal[FormFault, RuleFault, ContentFault, PaymentFault]] = field(default_factory=list)
     delivery_dates: Literal["any", "later", "not_later"] = "any"
+    final_dates: Literal["contact", "any"] = "contact"
     export_config_access: Literal["deny", "allow"] = "deny"
     datev_chart: Literal["SKR03", "SKR04"] = "SKR03"
     datev_accounts: Literal["automatic", "keyed"] = "automatic"

@@ -8,7 +8,7 @@ from sevdesk_client.sandbox.account.records import CLIENT
 from sevdesk_client.sandbox.account.state import Account
 from sevdesk_client.sandbox.account.sums import ZERO
 from sevdesk_client.sandbox.endpoints.calls import Answer, Call, objects
-from sevdesk_client.sandbox.endpoints.errors import Refusal, invalid, not_found
+from sevdesk_client.sandbox.endpoints.errors import invalid, not_found
 from sevdesk_client.sandbox.endpoints.lookup import Endpoint, find, page, read_one
 
 
@@ -66,9 +66,7 @@ def _communication_way_key(ident: int) -> Object:
 
 
 def system_version(account: Account, call: Call) -> Answer:
-    """GET /Tools/bookkeepingSystemVersion: "2.0"; refuses any X-Version (measured, one report; wording inferred)."""
-    if "x-version" in call.headers:
-        raise Refusal(400, "This version does not exist. Available versions: []")
+    """GET /Tools/bookkeepingSystemVersion: "2.0"."""
     return objects({"version": "2.0"})
 
 

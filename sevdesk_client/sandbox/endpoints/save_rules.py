@@ -56,6 +56,8 @@ def read_invoice_body(account: Account, body: Object, old: Invoice | None) -> In
     note, number = read.text(data, "customerInternalNote"), read.text(data, "invoiceNumber") or None
     saved = InvoiceBody(fields, read.text(data, "invoiceType") or "", note, number)
     _check_type(saved)
+    if saved.type == "ER" and account.switches.final_dates == "contact":
+        _check_final_date(account, fields)
     if account.switches.tax_rule_check == "save":
         check_tax(account, fields)
     return saved
@@ -203,6 +205,17 @@ def _check_type(saved: InvoiceBody) -> None:
         raise invalid(f"invoiceType {saved.type} is not supported with this tax rule or currency")
     if saved.fields.is_e_invoice and saved.fields.tax_rule in (18, 19, 20):
         raise invalid("One Stop Shop tax rules are not supported for e-invoices")
+
+
+def _check_final_date(account: Account, fields: DocumentFields) -> None:
+    """Not before its advance and partial invoices (official; wording inferred).
+
+    What relates them is in no specification: those of the contact that are not cancelled count.
+    """
+    for each in account.invoices.values():
+        own = each.type in ("AR", "TR") and each.fields.contact_id == fields.contact_id and each.cancelled_by is None
+        if own and berlin_day(each.fields.invoice_date) > berlin_day(fields.invoice_date):
+            raise invalid("The invoiceDate of a final invoice must not be before that of its advance invoices")
 
 
 def _default_address(account: Account, fields: DocumentFields) -> DocumentFields:

@@ -25,7 +25,7 @@ from sevdesk_client.sandbox.endpoints.calls import Answer, Call, json_answer, pa
 from sevdesk_client.sandbox.endpoints.datev_export import STORAGE, fetch
 from sevdesk_client.sandbox.endpoints.errors import Refusal, SqlFault
 from sevdesk_client.sandbox.http.faults import Fault
-from sevdesk_client.sandbox.http.routes import resolve
+from sevdesk_client.sandbox.http.routes import resolve, versions
 
 T = TypeVar("T")
 Work = Callable[[], Awaitable[Answer]]  # carries the request out when called
@@ -138,6 +138,7 @@ class Sandbox:
             return json_answer({"status": 401, "message": "Authentication required"}, 401)
         endpoint, ident = resolve(method, path)
         try:
+            _check_version(path, call.headers.get("x-version", "default"))
             if endpoint is None and "/Factory/" in path:
                 raise Refusal(404, "method does not exist", 157)  # captured
             if endpoint is None:
@@ -150,6 +151,13 @@ class Sandbox:
             if isinstance(refusal, SqlFault) and self.account.switches.sql_faults == 400:
                 return json_answer(refusal.as_bad_request(), 400)
             return json_answer(refusal.envelope(), refusal.status)
+
+
+def _check_version(path: str, wanted: str) -> None:
+    """An unknown version is refused with those that there are (official; measured, one report; wording inferred)."""
+    known = versions(path)
+    if wanted not in ("default", *known):
+        raise Refusal(400, f"This version does not exist. Available versions: [{', '.join(known)}]")
 
 
 async def _delayed(wait: float, work: Work) -> Answer:

@@ -144,6 +144,11 @@ ROUTES: dict[tuple[str, str], Endpoint] = {
     ("PUT", "/SevClient/{id}/updateExportConfig"): datev_export.update_export_config,
 }
 
+# X-Version beside `default`, which is official for all: one peer measured them for these, and that there are none for
+# bookkeepingSystemVersion. Another one says that these two calls do not work with 2.0. Of others it is inferred.
+VERSIONED = ("Invoice", "Voucher")
+NO_SECOND_VERSION = ("/Invoice/Factory/saveInvoice", "/Invoice/Factory/getNextInvoiceNumber")
+
 _IDENT = re.compile(r"/(\d{1,18})(?=/|$)", re.ASCII)
 
 
@@ -152,3 +157,10 @@ def resolve(method: str, path: str) -> tuple[Endpoint | None, int]:
     found = _IDENT.search(path)
     template = _IDENT.sub("/{id}", path, count=1)
     return ROUTES.get((method, template)), int(found[1]) if found else 0
+
+
+def versions(path: str) -> list[str]:
+    """The values of X-Version that exist for a path, beside `default`."""
+    if path.strip("/").split("/")[0] not in VERSIONED:
+        return []
+    return ["1.0"] if path in NO_SECOND_VERSION else ["1.0", "2.0"]
