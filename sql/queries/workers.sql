@@ -14,6 +14,10 @@ SET version = excluded.version, settings = excluded.settings, registered_at = cl
 -- name: registered_workers
 SELECT name, version, settings FROM sevdesk_living_workers_v1() ORDER BY registered_at, name;
 
+-- name: known_workers
+-- With dead ones, of which some may still be reported in Redis.
+SELECT name FROM sevdesk_workers;
+
 -- name: living_workers$
 SELECT count(*)::int FROM sevdesk_living_workers_v1();
 

@@ -11,8 +11,10 @@ import asyncpg
 import pytest
 from flow.billing import Billing
 from flow.books import control, order_fault
+from flow.conftest import RunWorker
 from flow.operators import Operator
 from flow.pooler import transaction_pooler
+from flow.waiting import PATIENCE
 from typer.testing import CliRunner
 
 from sevdesk_client.sandbox.http.server import Running
@@ -20,7 +22,7 @@ from worker.__main__ import cli
 from worker.cli import base
 from worker.local import services as local
 from worker.local.services import Services
-from worker.operator.checks_postgres import contract_faults, expected_columns, expected_rights
+from worker.operator.checks_postgres import contract_faults, expected_columns, expected_rights, postgres_checks
 from worker.settings import Settings
 from worker.store.probe import probe_locks
 from worker.store.sql_files import sql_dir
@@ -60,6 +62,37 @@ async def test_sound_installation_passes(operator: Operator) -> None:
     assert all(said.endswith(".") for _, said in found.values())
     code, said, _ = await operator.run("doctor")
     assert code == 0 and "Session locks hold on DATABASE_URL." in said
+
+
+async def shared_redis(settings: Settings) -> list[str]:
+    """What the check says of Redis, with a second look at once."""
+    return [check.detail for check in await postgres_checks(settings) if check.name == "shared redis"]
+
+
+async def test_workers_of_another_database_are_found(
+    settings: Settings, billing: Billing, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that reports to this Redis and is not on record here; not one of ours."""
+    monkeypatch.setattr("worker.operator.checks_postgres.REPORT_KEPT", 0)
+    async with run_worker() as app, asyncio.timeout(PATIENCE):
+        while not await billing.redis.exists(f"arq:queue:health-check:{app.name}"):  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.01)
+        assert await shared_redis(settings) == []
+        await billing.redis.set("arq:queue:health-check:elsewhere:1:abcdef", "", px=600_000)
+        (said,) = await shared_redis(settings)
+    assert "this Redis database: elsewhere:1:abcdef. Each takes" in said
+
+
+async def test_report_of_a_dead_worker_is_none(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is gone at the second look."""
+    looks: list[dict[str, Any]] = [{"workers": {"gone:1:abcdef": 9.0}}, {"workers": {}}]
+
+    async def redis_state(_: Settings) -> dict[str, Any]:
+        return looks.pop(0)
+
+    monkeypatch.setattr("worker.operator.checks_postgres.REPORT_KEPT", 0)
+    monkeypatch.setattr("worker.operator.checks_postgres.redis_state", redis_state)
+    assert await shared_redis(settings) == [] and looks == []
 
 
 # SQL that plants a fault -> the check that fails, and what it says.

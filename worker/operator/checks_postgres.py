@@ -1,5 +1,6 @@
 """doctor's checks of Postgres: reach, version, clock, session locks, migrations, the billing tables, rights."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from worker.domain.schedule import is_allowed
 from worker.maintenance.agreement import registered
 from worker.operator.advice import LEADER_STEP
 from worker.operator.checks_views import advice_about, reference_tables, view_checks
+from worker.operator.connections import REPORT_KEPT, redis_state
 from worker.operator.health import not_allowed, restored
 from worker.operator.leader import silent_leader
 from worker.operator.rows import AccountRow
@@ -31,6 +33,7 @@ INDEX = re.compile(r"INDEX CONCURRENTLY IF NOT EXISTS (\w+)\s+ON (\w+) \(((?:[^(
 EXPRESSION = re.compile(r"\(.*\)")
 GRANT = re.compile(r"GRANT (SELECT|INSERT|UPDATE) \(([^)]*)\)\s+ON (\w+) TO", re.S)
 DIRECT_LOCKS = "Set DATABASE_LOCK_URL to a direct connection."
+OWN_REDIS = "Give each a Redis database of its own: in its REDIS_URL another number at the end, such as /1."
 UNREACHABLE = (*CONNECTION_LOST, PostgresError, ValueError)  # asyncpg raises ValueError for an address it cannot read
 
 Columns = Mapping[tuple[str, str], Row]
@@ -52,6 +55,7 @@ async def postgres_checks(settings: Settings) -> list[Check]:
             *await _fail_on_error("leader", _leader(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error("session locks", _locks(settings), "Check DATABASE_LOCK_URL."),
             *await _fail_on_error("foreign locks", _foreign_locks(store), "Run sevdesk-worker migrate."),
+            *await _fail_on_error("shared redis", _shared_redis(store, settings), "Run sevdesk-worker migrate."),
             *await _fail_on_error("migrations", _migrations(store, settings), "Run sevdesk-worker migrate."),
             *await _fail_on_error("settings", _settings(store), "Run sevdesk-worker migrate."),
             *await _fail_on_error("sync interval", _interval(store), "Run sevdesk-worker migrate."),
@@ -100,6 +104,22 @@ async def _foreign_locks(store: Store) -> list[Check]:
     bad = f"Locks of the worker's kind are held by {who}: jobs may wait for them. "
     bad += "Ask who that is; SELECT pg_terminate_backend(PID) ends the session."
     return [check_that("foreign locks", not rows, "Nobody but workers holds their locks.", bad)]
+
+
+async def _shared_redis(store: Store, settings: Settings) -> list[Check]:
+    """A failed check if workers that this database does not know report to its Redis, and still do at a second look."""
+    strangers = await _strangers(store, settings)
+    if strangers:
+        await asyncio.sleep(REPORT_KEPT)  # a killed worker's last report lasts so long
+        strangers &= await _strangers(store, settings)
+    said = f"Workers of another database use this Redis database: {', '.join(sorted(strangers))}. "
+    said += "Each takes jobs that are the other's, which end rejected in the wrong ledger."
+    return [Check("shared redis", "fail", said, OWN_REDIS)] if strangers else []
+
+
+async def _strangers(store: Store, settings: Settings) -> set[str]:
+    reports = (await redis_state(settings))["workers"]
+    return set(reports) - {row["name"] for row in await store.query("known_workers")}
 
 
 async def _settings(store: Store) -> list[Check]:
