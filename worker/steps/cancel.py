@@ -146,6 +146,7 @@ async def _look_at_note(
         return StepResult(stop=differ, outcome=outcome)
     if note.status == DRAFT:
         return await _finishing(context, remote, note, outcome, account)
+    require_number(note)
     made = replace(cancellation_of(note), refund_due=money_come(context, remote))
     return StepResult((_cancelled(context, "found_credited", made),), remote, outcome=outcome)
 
