@@ -5,6 +5,7 @@ from uuid import UUID
 import pytest
 from flow.billing import Billing, parameters
 from flow.books import calls, control, forget_calls, state
+from flow.stage import Stage
 
 from sevdesk_client.sandbox.http.server import Running
 
@@ -99,6 +100,24 @@ async def test_cancelled_by_hand_is_adopted(billing: Billing, worker: object, se
     assert job["state"] == "done"
     assert (await billing.event(invoice, "cancelled"))["how"] == "found_cancelled"
     assert len((await state(sevdesk))["invoices"]) == 2
+
+
+async def test_cancelled_by_hand_between_look_and_write(stage: Stage) -> None:
+    """sevDesk refuses the second cancellation; what was paid must be paid back all the same."""
+    async with stage.working():
+        invoice = await stage.published()
+        there = await stage.there(invoice)
+        await control(stage.sevdesk, "PUT", "switches", {"cancel_paid": "storno"})
+        await pay(stage.billing, stage.sevdesk, invoice, "119.00")
+        await stage.billing.do("sync_payments")
+        async with stage.sevdesk.held("POST /Invoice/*/cancelInvoice") as hold:
+            job_id = await stage.billing.enqueue("cancel_invoice", invoice_id=invoice, reason="order withdrawn")
+            await hold.reached()
+            await control(stage.sevdesk, "POST", "cancel", {"invoice_id": there})
+        job = await stage.billing.ended(job_id)
+    assert (job["state"], job["problem"]) == ("parked", "refund_due")
+    assert (await stage.billing.event(invoice, "cancelled"))["how"] == "found_cancelled"
+    assert len((await state(stage.sevdesk))["invoices"]) == 2
 
 
 async def test_partly_paid_invoice_is_parked(billing: Billing, worker: object, sevdesk: Running) -> None:

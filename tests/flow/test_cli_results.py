@@ -252,3 +252,9 @@ async def test_wait_tells_what_a_person_must_look_at(
         await pay(sevdesk, (await billing.row(invoice))["external_id"], "120")
         code, said, _ = await operator.run("enqueue", "sync_payments", "--wait")
         assert code == 3 and "1 overpaid" in said and "sevdesk-worker status lists it." in said
+        tested = (await operator.json("enqueue", "test_connection", "--wait"))["job_id"]
+        # What others notice while such a job runs is not its doing.
+        await billing.db.execute(
+            "UPDATE sevdesk_notices SET opened_at = started_at FROM sevdesk_jobs WHERE job_id = $1", tested
+        )
+        assert (await operator.run("why", tested))[0] == 0

@@ -196,6 +196,16 @@ async def test_spoilt_cancellations_are_not_mailed(billing: Billing, worker: obj
     )  # fmt: skip
 
 
+async def test_corrections_are_judged_by_the_published_invoice(billing: Billing, worker: object) -> None:
+    """A tax rule that was changed in the billing system since then is not what the Storno says."""
+    deal = await billing.deal(await billing.company(vat_id="DE136695976"))
+    invoice = await billing.invoice(deal, is_e_invoice=True, **REVERSE_CHARGE)
+    assert (await billing.do("publish_invoice", invoice_id=invoice))["state"] == "done"
+    await billing.db.execute("UPDATE billing_invoices SET tax_rule = 1")
+    job = await billing.do("cancel_invoice", invoice_id=invoice, reason="Irrtum", notify=True)
+    assert (job["state"], job["error"]) == ("done", None)
+
+
 async def test_spoilt_credit_notes_are_not_mailed(billing: Billing, worker: object, sevdesk: Running) -> None:
     """Each of them, until the XML in its PDF is right."""
     invoice = await billing.usual_invoice(is_e_invoice=True)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from flow.books import calls, order_fault, state
+from flow.books import calls, order_fault, pay, state
 from flow.stage import Stage
 
 SEND_BY, READ = "PUT /Invoice/*/sendBy", "GET /Invoice/*"
@@ -79,3 +79,26 @@ async def test_cancellation_without_number(stage: Stage) -> None:
         assert (job["state"], job["error"]) == ("done", None)
         mail = (await state(stage.sevdesk))["mails"][-1]
     assert "RE-1001" in mail["subject"] and "None" not in mail["text"]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_credit_note_without_number(stage: Stage, whole: bool) -> None:
+    """As with a cancellation: an answer that shows no number is read back, until it is there."""
+    about = {"refund": True} if whole else {"positions": [{"position": 1, "unit_price": "1"}]}
+    async with stage.working():
+        invoice = await stage.published()
+        await pay(stage.sevdesk, await stage.there(invoice), "119.00" if not whole else "50.00")
+        await stage.billing.do("sync_payments")
+        await order_fault(stage.sevdesk, "lose_answer", "PUT /CreditNote/*/sendBy")
+        kind = "cancel_invoice" if whole else "credit_invoice"
+        job_id = await stage.lost(kind, invoice_id=invoice, reason="Fehler", **about)
+        [note] = (await state(stage.sevdesk))["credit_notes"]
+        for path in ("GET /CreditNote", "GET /CreditNote/*"):
+            body = {"objects": [note | {"creditNoteNumber": None}]}
+            await order_fault(stage.sevdesk, "body", path, body=body)
+        await stage.hasten(job_id)
+        assert "has no number" in (await stage.seen(job_id, "sevdesk_unavailable"))["error"]
+        await stage.billing.make_due(job_id)
+        job = await stage.billing.ended(job_id)
+        assert (job["state"], job["error"]) == ("done", None)
+        assert note["creditNoteNumber"] in job["result"]

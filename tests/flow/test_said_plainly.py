@@ -88,6 +88,7 @@ async def test_number_with_a_hyphen_before_it(operator: Operator, billing: Billi
     await billing.usual_invoice(invoice_number="-12")
     assert (await operator.json("show", "-12"))["invoice"]["invoice_number"] == "-12"
     assert (await operator.json("jobs", "--invoice", "-12")) == []
+    assert "No invoice or job has the number or id '-R-h1'." in (await operator.run("why", "-R-h1"))[2]
     assert "No such option: --jsno" in (await operator.run("show", "12", "--jsno"))[2]
     assert "Show one invoice" in (await operator.run("show", "-h"))[1]
 

@@ -62,7 +62,10 @@ class _Commands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None:
-            command.ignore_unknown_options = any(word != "-h" and re.match("-[^-]", word) for word in rest)
+            hyphened = any(word != "-h" and re.match("-[^-]", word) for word in rest)
+            # Without -h, for the parser would find it in the middle of such a word, too.
+            as_argument = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+            command.context_settings = as_argument if hyphened else {}
         return name, command, rest
 
 

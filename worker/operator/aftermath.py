@@ -22,9 +22,12 @@ async def left_by(store: Store, job: Row) -> list[ToLookAt]:
         return []
     if job["invoice_id"] is not None:
         return await _of_invoice(store, job)
-    if job["kind"] == "export_datev":
-        return await _of_export(store, result)
-    return [*_of_result(job, result), *await _while_it_ran(store, job)]
+    match job["kind"]:
+        case "export_datev":
+            return await _of_export(store, result)
+        case "sync_payments" | "adopt":
+            return [*_of_result(job, result), *await _while_it_ran(store, job)]
+    return []
 
 
 async def _of_invoice(store: Store, job: Row) -> list[ToLookAt]:

@@ -61,9 +61,7 @@ async def look(context: StepContext, account: SevdeskAccount) -> LookResult:
         require_number(remote)
         return StepResult((finalized(remote, "found_finalized"),), remote, finished=False, outcome=outcome)
     if storno is not None:
-        require_number(storno)
-        found = _cancelled(context, "found_cancelled", _storno(context, storno, context.open_intent))
-        return StepResult((found,), remote, _refund_due(context, storno, context.open_intent), outcome=outcome)
+        return _found_cancelled(context, remote, storno, context.open_intent, outcome)
     if remote.status == DRAFT:
         return Intent("delete_draft", remote.id, context, earlier_outcome=outcome)
     if (credited := await _credited_in_part(context, account)) is not None:
@@ -146,6 +144,7 @@ async def _look_at_note(
         return StepResult(stop=differ, outcome=outcome)
     if note.status == DRAFT:
         return await _finishing(context, remote, note, outcome, account)
+    require_number(note)
     made = replace(cancellation_of(note), refund_due=money_come(context, remote))
     return StepResult((_cancelled(context, "found_credited", made),), remote, outcome=outcome)
 
@@ -215,7 +214,7 @@ async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
     try:
         made: SevInvoice | CreditNote = await write(intent.request)
     except Refused as error:
-        return await _refused(context, account, error)
+        return await _refused(intent, account, error)
     if isinstance(made, CreditNote):
         return _credit_note_result(context, made, WriteOutcome.DONE)
     event = _cancelled(context, "cancellation_invoice", _storno(context, made, intent))
@@ -226,8 +225,9 @@ async def leap(intent: Intent, account: SevdeskAccount) -> StepResult:
     return StepResult((event,), stop=Parked(problem("cancellation_sum_differs", **found, **stated)))
 
 
-async def _refused(context: StepContext, account: SevdeskAccount, error: Refused) -> StepResult:
+async def _refused(intent: Intent, account: SevdeskAccount, error: Refused) -> StepResult:
     """The invoice is partly paid, or somebody cancelled it since the look. Raises any other refusal."""
+    context = intent.context
     if error.code == PARTLY_PAID:
         return StepResult(stop=_partly_paid(context), outcome=WriteOutcome.NOT_DONE)
     if error.code not in (CREDIT_NOTE_EXISTS, ALREADY_CANCELLED):
@@ -240,8 +240,20 @@ async def _refused(context: StepContext, account: SevdeskAccount, error: Refused
         return StepResult(stop=exists, outcome=WriteOutcome.NOT_DONE)
     if storno is None:
         raise error
-    found = _cancelled(context, "found_cancelled", cancellation_of(storno))
-    return StepResult((found,), remote, outcome=WriteOutcome.NOT_DONE)
+    return _found_cancelled(context, remote, storno, intent, WriteOutcome.NOT_DONE)
+
+
+def _found_cancelled(
+    context: StepContext,
+    remote: SevInvoice | None,
+    storno: SevInvoice,
+    intent: Intent | OpenIntent | None,
+    outcome: WriteOutcome,
+) -> StepResult:
+    """Record what somebody else, or an earlier attempt, has done."""
+    require_number(storno)
+    found = _cancelled(context, "found_cancelled", _storno(context, storno, intent))
+    return StepResult((found,), remote, _refund_due(context, storno, intent), outcome=outcome)
 
 
 def _cancelled(context: StepContext, how: CancelledHow, cancellation: Cancellation | None = None) -> Cancelled:

@@ -73,7 +73,7 @@ def _expected(context: StepContext, document: CreditNote | Cancellation) -> Corr
         preceding=context.handback.external_invoice_number,
         by_rate=sums,
         type_code=_CREDIT_NOTE if is_credit_note(document) else None,
-        tax_rule=context.invoice.tax_rule,
+        tax_rule=content.get("tax_rule", context.invoice.tax_rule),
     )
 
 

@@ -58,7 +58,7 @@ from worker.steps.credit_note import (
 from worker.steps.credit_number import is_taken
 from worker.steps.deal_check import parking, warning
 from worker.steps.document import addressed_otherwise, currency_of, gross_of, items_of, sums_of
-from worker.steps.finalize import SEND_TYPE
+from worker.steps.finalize import SEND_TYPE, require_number
 from worker.steps.missing import second_look
 from worker.steps.payments import DRAFT, ZERO, Receivable, compare, recordable
 from worker.steps.sevdesk_account import SevdeskAccount
@@ -146,6 +146,7 @@ def _look_at(context: StepContext, note: CreditNote, asked: Credit | Problem, ou
     if note.status == DRAFT:
         claimed = {"credit_note_number": note.credit_note_number}
         return Intent("finalize_credit_note", note.id, context, claimed, outcome)
+    require_number(note)
     return StepResult(_credited(context, note, "found_finalized"), context.remote, outcome=outcome)
 
 

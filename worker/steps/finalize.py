@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from sevdesk_client.errors import Unavailable
+from sevdesk_client.models import CreditNote
 from sevdesk_client.models import Invoice as SevInvoice
 from worker.domain.events import Event, Finalized, FinalizedHow, TemplateSet
 from worker.domain.lifecycle import apply
@@ -86,10 +87,11 @@ def _compared(
     return recordable(after, compare(receivable, remote, cancelled_by))
 
 
-def require_number(remote: SevInvoice) -> None:
+def require_number(document: SevInvoice | CreditNote) -> None:
     """Raises Unavailable for what is no draft and has no number: that is still to come."""
-    if not remote.invoice_number:
-        raise Unavailable("GET /Invoice/{id}", "the invoice is no draft any more, but has no number")
+    if not (document.credit_note_number if isinstance(document, CreditNote) else document.invoice_number):
+        model = type(document).__name__
+        raise Unavailable(f"GET /{model}/{{id}}", "the document is no draft any more, but has no number")
 
 
 def finalized(remote: SevInvoice, how: FinalizedHow) -> Finalized:
