@@ -22,8 +22,9 @@ _CREDIT_NOTE, _CORRECTED, _SELF_BILLED = "381", "384", frozenset({"389", "261"})
 _NO_INVOICE = frozenset({_CREDIT_NOTE, _CORRECTED, *_SELF_BILLED})
 IN_PDF = " (PDF)"  # behind a code: it is the XML inside the PDF
 # sevDesk tax rule -> the category (UNTDID 5305) that its zero rate may have. Of other rules none of these: G export, K
-# intra-community supply, AE reverse charge. How sevDesk names an export is not established.
-_ZERO_RATED = {2: {"G", "E"}, 3: {"K"}, 5: {"AE"}, 17: {"O", "G", "E"}, 21: {"AE"}}
+# intra-community supply, AE reverse charge. How sevDesk names exports and services that are taxed abroad (21) is not
+# established.
+_ZERO_RATED = {2: {"G", "E"}, 3: {"K"}, 5: {"AE"}, 17: {"O", "G", "E"}, 21: {"AE", "O"}}
 _OF_OTHERS = {"G", "K", "AE"}
 _CREDIT_TRANSFERS = frozenset({"30", "58"})  # UNTDID 4461; we ask for 58
 
