@@ -63,7 +63,7 @@ class Subject:
     @property
     def day(self) -> date:
         """Long before the invoices."""
-        return date(1990, 1, 1) + timedelta(days=int(self.number.removeprefix("INV-")))
+        return date(2000, 1, 1) + timedelta(days=int(self.number.removeprefix("INV-")))
 
 
 @dataclass

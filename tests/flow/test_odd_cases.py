@@ -74,12 +74,12 @@ async def test_sent_e_invoice_whose_recipient_is_gone(billing: Billing, worker: 
 @pytest.mark.parametrize(
     ("table", "changed", "named"),
     [
-        ("billing_invoices", "payment_term_days = 2147483647", "due date"),
-        ("billing_invoices", "payment_term_days = -2147483648", "due date"),
-        ("billing_invoices", "issue_date = 'infinity'", "invoice date"),
-        ("billing_invoice_items", "quantity = 'Infinity'", "figures of line 1"),
-        ("billing_invoice_items", "tax_rate = 'NaN'", "figures of line 1"),
-        ("billing_invoice_items", "unit_price = 1e300", "figures of line 1"),
+        ("billing_invoices", "payment_term_days = 2147483647", "xml_due_date"),
+        ("billing_invoices", "payment_term_days = -2147483648", "xml_due_date"),
+        ("billing_invoices", "issue_date = 'infinity'", "xml_date"),
+        ("billing_invoice_items", "quantity = 'Infinity'", "xml_line_figures 1"),
+        ("billing_invoice_items", "tax_rate = 'NaN'", "xml_line_figures 1"),
+        ("billing_invoice_items", "unit_price = 1e300", "xml_line_figures 1"),
     ],
 )
 async def test_e_invoice_is_compared_with_anything(

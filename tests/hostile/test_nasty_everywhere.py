@@ -89,7 +89,15 @@ async def lived(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]
     await pay(stage.sevdesk, await stage.there(owed), "1.00")  # what reconcile finds
     await no_longer_ours(stage, await stage.there(stray), stray)
     await beside_the_flow(stage, credited)
-    finding = {"kind": "missing", "text": "Fehlt", "file": "a.csv", "line": 1, "number": "RE-1", "note": False}
+    finding = {
+        "kind": "missing",
+        "text": "Fehlt",
+        "text_en": "Missing",
+        "file": "a.csv",
+        "line": 1,
+        "number": "RE-1",
+        "note": False,
+    }
     export = await billing.db.fetchval(
         "UPDATE sevdesk_datev_exports SET report = jsonb_set(report, '{findings}', $1) RETURNING export_id::text",
         json.dumps([finding]),

@@ -159,15 +159,3 @@ async def test_used_contacts_stay(sandbox: SandboxClient) -> None:
     await sandbox.draft(contact=ref(used, "Contact"))
     await sandbox.error("DELETE", f"/Contact/{used}", 422)
     assert await sandbox.objects("DELETE", f"/Contact/{free}") == [None]
-
-
-@pytest.mark.parametrize("names", [{"surename": "Anna"}, {"familyname": "Muster"}])
-async def test_contacts_have_one_kind_of_name(sandbox: SandboxClient, names: dict[str, str]) -> None:
-    """Never both, neither at once nor one after the other; what is emptied makes room."""
-    both = {"name": "Muster GmbH", **names, "category": ref(3, "Category")}
-    await sandbox.error("POST", "/Contact", 422, json=both)
-    path = f"/Contact/{await sandbox.contact()}"
-    await sandbox.error("PUT", path, 422, json=names)
-    assert (await sandbox.objects("GET", path))[0]["name"] == "Muster GmbH"
-    changed = await sandbox.objects("PUT", path, json={"name": "", **names})
-    assert {**changed, **names} == changed

@@ -69,7 +69,7 @@ class PageStore(ReadingStore):
         figures = ("position_number", 0), ("quantity", 3), ("price", 5), ("tax_rate", 6)  # columns of `items`
         self._assumed.setdefault(row["deal_id"], {})[invoice_id] = {
             **{name: row[name] for name in ("id", "number", "document_kind", "issue_date", "currency")},
-            **{"published": True, "asked_before": False, "begun_before": False, "due_in": 0.0, "subtotals": []},
+            **{"published": True, "asked_before": False, "begun_before": False, "due_in": 0.0, "credited": []},
             "positions": [{name: item[column] for name, column in figures} for item in row["items"]],
         }
 

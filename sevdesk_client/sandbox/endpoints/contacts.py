@@ -43,7 +43,6 @@ def create_contact(account: Account, call: Call) -> Answer:
         fields["customerNumber"] = _peek_customer_number(account)
         account.next_customer += 1
     _refuse_taken_number(account, str(fields["customerNumber"]), 0)
-    _refuse_both_names(fields)
     parent = optional_reference(account, call.body, "parent", "Contact", account.contacts)
     if parent is not None and account.contacts[parent].is_person:
         raise invalid("The parent must be an organization")  # official; wording inferred
@@ -58,9 +57,7 @@ def update_contact(account: Account, call: Call) -> Answer:
     category = optional_reference(account, call.body, "category", "Category", master_data.CATEGORIES)
     if "customerNumber" in fields and fields["customerNumber"] != contact.fields.get("customerNumber"):
         _refuse_taken_number(account, str(fields["customerNumber"]), contact.id)
-    changed = {**contact.fields, **fields}
-    _refuse_both_names(changed)
-    contact.fields, contact.category_id = changed, category or contact.category_id
+    contact.fields, contact.category_id = {**contact.fields, **fields}, category or contact.category_id
     contact.update = account.now()
     return objects(contact_json(account.contacts.put(contact)))
 
@@ -116,12 +113,6 @@ def _refuse_taken_number(account: Account, number: str, own_id: int) -> None:
     """Refuse a duplicate number if switch duplicate_customer_number says so (not established)."""
     if account.switches.duplicate_customer_number == "refuse" and _taken(account, number, own_id):
         raise invalid("Customer number already exists")
-
-
-def _refuse_both_names(fields: Object) -> None:
-    """Either `name`, or `surename` and `familyname` (official; live, three peers); the refusal is inferred."""
-    if fields.get("name") and (fields.get("surename") or fields.get("familyname")):
-        raise invalid("A contact is either an organization or a person")
 
 
 def _peek_customer_number(account: Account) -> str:

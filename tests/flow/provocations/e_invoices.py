@@ -30,7 +30,7 @@ async def invalid(stage: Stage) -> Any:
     return await _spoilt(stage, "unknown_element")
 
 
-@provokes("e_invoice_differs", count="1", differences="invoice number")
+@provokes("e_invoice_differs", count="1", differences="xml_number")
 async def differing(stage: Stage) -> Any:
     return await _spoilt(stage, "other_number")
 
