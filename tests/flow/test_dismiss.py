@@ -12,6 +12,7 @@ from flow.operators import Operator
 from flow.provocations.publishing import bounce_after_a_letter, unclear_mail
 from flow.stage import Stage
 
+from worker.cli.following import Ended
 from worker.settings import Settings
 
 
@@ -36,6 +37,8 @@ async def test_dismissed_job_is_over(billing: Billing, worker: object, operator:
     assert (code, said) == (0, f"Job {job_id} is dismissed.\n")
     row = await billing.job(job_id)
     assert (row["state"], row["dismissed_by"], row["dismissed_reason"]) == ("dismissed", "Anna", "Sent on paper.")
+    why, following = Ended(row, []).text()[1:3]  # as --wait tells whoever still waits for it
+    assert (why, following) == ("  why   Sent on paper.", "  next  -")
     assert await billing.event(invoice, "dismissed") == {  # type: ignore[arg-type]
         "job_id": job_id, "kind": "publish_invoice", "by": "Anna", "reason": "Sent on paper.",
     }  # fmt: skip

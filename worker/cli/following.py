@@ -62,7 +62,11 @@ class Ended:
         from worker.cli.tables import short_commands
 
         job = self.job
-        told = self.to_look_at if job["state"] == "done" else [ToLookAt(job["error"], job["next_step"] or "-")]
+        told = self.to_look_at
+        if job["state"] == "dismissed":
+            told = [ToLookAt(job["dismissed_reason"], "-")]
+        elif job["state"] != "done":
+            told = [ToLookAt(job["error"], job["next_step"] or "-")]
         lines = [f"Job {job['job_id']} ({job['kind']}) is {job['state']}."]
         for each in told:
             lines += [f"  why   {each.cause}", f"  next  {short_commands(each.next_step)}"]
