@@ -8,15 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chaos.lane import Lane, Subject
+from chaos.lane import QUARANTINE, Lane, Subject
 from chaos.ledgers import Wanted, copies_of, counted, counts, differences, drawn_numbers, wanted_counts
 from chaos.scenarios import CANCELLED, HALF, PUBLISHED, SENT, make_ready
 from flow.conftest import make_settings
 from hostile.backups import Backups, dump, load
 
-from worker.maintenance.restore_watch import RestoreWatch
 from worker.operator.connections import open_account
-from worker.reconcile.recover import bring_back, look_back
+from worker.operator.recovery import recover
 from worker.store import Store
 
 PATIENCE = 120.0
@@ -180,12 +179,14 @@ class World:
         """What the command does, without the process around it; returns the number of jobs."""
         names = ("DATABASE_URL", "REDIS_URL", "SEVDESK_BASE_URL", "SEVDESK_API_TOKEN")
         given = make_settings(**{name.lower(): self.lane.environment[name] for name in names})
+        redis, since = self.lane.billing.redis, datetime.now(UTC) - timedelta(days=1)
         store = await Store.connect(given.database_url, size=1)
         try:
             async with open_account(given) as account:
-                found = await look_back(store, account.client, datetime.now(UTC) - timedelta(days=1))
-            await RestoreWatch(store, self.lane.billing.redis).check()
-            return len(await bring_back(store, found))
+                _, jobs = await recover(
+                    store, account.client, redis, since, quarantine=QUARANTINE, waiting=lambda _: None
+                )
+                return len(jobs)
         finally:
             await store.close()
 

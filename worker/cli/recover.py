@@ -1,6 +1,5 @@
 """The command recover: after the database was restored from a backup, brings back what sevDesk has had since."""
 
-import asyncio
 import math
 from dataclasses import fields
 from datetime import datetime
@@ -39,9 +38,9 @@ def recover(
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Bring back what a restored database has forgotten, and let writes leave again. Exit 3: a person must act."""
-    from worker.maintenance.restore_watch import RestoreWatch
+    from worker.operator import recovery
     from worker.operator.connections import redis_client
-    from worker.reconcile.recover import bring_back, look_back
+    from worker.reconcile.recover import look_back
 
     moment = _moment(since)
 
@@ -49,12 +48,13 @@ def recover(
         if moment > (await store.query("clock"))["now"]:
             fail(f"--since is {since!r}, a time to come; it must be one before the backup.", USAGE)
         async with own_account(store) as account:
-            if not dry_run:
-                async with redis_client(settings().redis_url) as redis:
-                    await RestoreWatch(store, redis).check()  # so that the new epoch is higher than the one in Redis
-                await _let_arrive(await store.query("on_their_way", quarantine=settings().write_quarantine))
-            found = await look_back(store, account.client, moment)
-        return found, [] if dry_run else await bring_back(store, found)
+            if dry_run:
+                return await look_back(store, account.client, moment), []
+            given = settings()
+            async with redis_client(given.redis_url) as redis:
+                return await recovery.recover(
+                    store, account.client, redis, moment, quarantine=given.write_quarantine, waiting=_waiting
+                )
 
     require_token()
     found, jobs = with_store(run, "Nothing was changed; try again later.")
@@ -64,11 +64,8 @@ def recover(
         raise typer.Exit(MUST_ACT)
 
 
-async def _let_arrive(seconds: float) -> None:
-    """Writes may have been on their way when the database was restored, and it knows nothing of their quarantine."""
-    if seconds > 0:
-        typer.echo(f"Waiting {math.ceil(seconds)} s: what was being written to sevDesk arrives until then.", err=True)
-        await asyncio.sleep(seconds)
+def _waiting(seconds: float) -> None:
+    typer.echo(f"Waiting {math.ceil(seconds)} s: what was being written to sevDesk arrives until then.", err=True)
 
 
 def _moment(text: str) -> datetime:
