@@ -40,8 +40,10 @@ async def _of_invoice(store: Store, job: Row) -> list[ToLookAt]:
 
 
 async def _of_export(store: Store, result: Mapping[str, Any]) -> list[ToLookAt]:
-    export: ExportFindingsRow | None = await store.query("export_with_findings", export_id=result.get("export_id"))
-    if export is None or result.get("export_id") is None:
+    if (export_id := result.get("export_id")) is None:
+        return []
+    export: ExportFindingsRow | None = await store.query("export_with_findings", export_id=export_id)
+    if export is None:
         return []
     cause = f"The export is {export['status']}; number of its findings: {export['findings']}."
     step = f"sevdesk-worker exports {{export_id}} lists them. {NOTICES['export_finding'].next_step}"
