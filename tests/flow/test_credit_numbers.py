@@ -12,6 +12,8 @@ from flow.model_office import Office
 from flow.test_credit_invoice import HALF, noted, published
 from flow.test_credit_note_drafts import left_as_draft
 
+from sevdesk_client.client import SevDeskClient
+from sevdesk_client.models import Sequence
 from sevdesk_client.sandbox.http.server import Running
 from worker.settings import JobLimit, Settings
 from worker.store.locks import LockSession, NumberClaimed
@@ -87,6 +89,25 @@ async def test_refund_waits_for_the_sequence(office: Office) -> None:
     job = await office.billing.job(job_id)
     assert (job["state"], job["problem"]) == ("parked", "credit_note_number_taken")
     assert office.account.credit_notes[draft.id].status == 100
+
+
+async def test_sequence_may_move_meanwhile(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another credit note is finished between the look at the sequence and at its number: nobody need be asked."""
+    await published(office)
+    await do(office, "cancel_invoice", reason="all of it")
+    [draft] = office.account.credit_notes.values()
+    finish_another(office, draft.number)
+    read = SevDeskClient.credit_note_sequence
+
+    async def read_too_soon(client: SevDeskClient) -> Sequence:
+        found = await read(client)
+        office.account.next_credit_note = int(draft.number[3:]) + 1
+        return found
+
+    monkeypatch.setattr(SevDeskClient, "credit_note_sequence", read_too_soon)
+    job_id = await begin(office, "cancel_invoice", reason="all of it", refund=True)
+    assert (await office.billing.job(job_id))["state"] == "done"
+    assert len(set(numbers_of(office))) == 2 and draft.id not in office.account.credit_notes
 
 
 async def test_number_used_twice_is_told(office: Office) -> None:

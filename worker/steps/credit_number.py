@@ -31,13 +31,18 @@ async def is_taken(context: StepContext, number: str | None, account: SevdeskAcc
 async def why_not_renumbered(
     context: StepContext, draft: CreditNote, account: SevdeskAccount
 ) -> Parked | NotYet | None:
-    """Why a draft that sevDesk itself made would not have a free number if it were made again; None if it would."""
-    sequence = await account.client.credit_note_sequence()
-    following = sequence.number(context.today)
-    if not await is_taken(context, following, account):
-        return None
-    if await context.credit_number_use(following) is False:
-        return NotYet(BUSY_WAIT, problem("credit_note_number_busy", credit_note=following))
+    """Why a draft that sevDesk itself made would not have a free number if it were made again; None if it would.
+
+    The sequence is read again after a number is known to be used: another credit note may have been finished meanwhile.
+    """
+    seen: str | None = None
+    while (following := (await account.client.credit_note_sequence()).number(context.today)) != seen:
+        used = await context.credit_number_use(following)
+        if used is False:
+            return NotYet(BUSY_WAIT, problem("credit_note_number_busy", credit_note=following))
+        if used is None and not await finished_with(following, account):
+            return None
+        seen = following
     return Parked(_taken(context, draft.credit_note_number, draft.id))
 
 
