@@ -117,9 +117,11 @@ def stopped(pid: int) -> Iterator[None]:
     """The process and its children get no CPU (SIGSTOP); at the end they go on."""
     if not Path("/proc/self/stat").exists():
         pytest.skip("NOT CHECKED: this system has no /proc to find a server's processes in")
-    family = [pid, *_children(pid)]
+    family = [pid]
     try:
-        for each in family:
+        _signal(pid, signal.SIGSTOP)  # first, so that it has no more children than those found
+        family += _children(pid)
+        for each in family[1:]:
             _signal(each, signal.SIGSTOP)
         yield
     finally:

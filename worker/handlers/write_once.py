@@ -9,6 +9,7 @@ from worker.domain.ledger import Job
 from worker.domain.outcome import NotYet, Outcome, Retry
 from worker.domain.problems import problem
 from worker.handlers.handler import HandlerContext
+from worker.steps.credit_number import busy
 from worker.steps.sevdesk_refusals import unknown_outcome
 from worker.store.locks import NumberClaimed
 
@@ -17,8 +18,6 @@ T = TypeVar("T")
 # Between the intent and the first byte of the call nothing is awaited but our own database; a loop that stalled longer
 # may have lost its locks without knowing, and others may look as soon as the quarantine ends.
 STALE_SHARE = 0.1
-# Seconds until a job tries again whose credit note has a number that another one is being finished with: a call or two.
-NUMBER_WAIT = 2.0
 
 
 class Stop(Exception):
@@ -56,8 +55,7 @@ async def write_once(context: HandlerContext, job: Job, call: Callable[[], Await
             addresses=addresses,
         )
     except NumberClaimed:  # the next look finds out by whom
-        number = summary["credit_note_number"]
-        raise Stop(NotYet(NUMBER_WAIT, problem("credit_note_number_busy", credit_note=number))) from None
+        raise Stop(busy(summary["credit_note_number"])) from None
     if not context.locks.alive or monotonic() - opened > quarantine * STALE_SHARE:
         await context.store.record(job, intent=(intent_id, "not_sent"))
         raise Stop(NotYet(quarantine, problem("worker_stalled")))

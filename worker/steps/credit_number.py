@@ -18,7 +18,12 @@ from worker.steps.payments import CREDIT_NOTE
 from worker.steps.sevdesk_account import SevdeskAccount
 from worker.steps.step import Step, StepContext, StepResult
 
-BUSY_WAIT = 5.0  # seconds: another job's call
+BUSY_WAIT = 2.0  # seconds: another job's call or two
+
+
+def busy(number: str) -> NotYet:
+    """For another job that is finishing a credit note with the number."""
+    return NotYet(BUSY_WAIT, problem("credit_note_number_busy", credit_note=number))
 
 
 async def is_taken(context: StepContext, number: str | None, account: SevdeskAccount) -> bool:
@@ -39,7 +44,7 @@ async def why_not_renumbered(
     while (following := (await account.client.credit_note_sequence()).number(context.today)) != seen:
         used = await context.credit_number_use(following)
         if used is False:
-            return NotYet(BUSY_WAIT, problem("credit_note_number_busy", credit_note=following))
+            return busy(following)
         if used is None and not await finished_with(following, account):
             return None
         seen = following
