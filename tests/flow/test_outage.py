@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import asyncpg
 import pytest
@@ -15,6 +16,7 @@ from structlog.testing import capture_logs
 
 from sevdesk_client.sandbox.http.server import Running
 from worker.local.services import Services
+from worker.store import Store
 from worker.store.notifications import Notifications
 
 JOBS = 20
@@ -97,6 +99,24 @@ async def test_postgres_away_and_back(
     assert (events["locks.lost"], events["locks.restored"]) == (1, 1)
     assert events["postgres.lost"] == events["postgres.restored"] <= 1
     assert not {"job.crashed", "job.unexpected_error", *UNEXPECTED} & set(events)
+
+
+async def test_jobs_notice_an_outage(
+    billing: Billing, run_worker: RunWorker, logged: Logged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may have all connections, so that no loop comes to ask anything: they tell the loss, and a claim the end."""
+    record, unanswered = Store.record, [TimeoutError()]
+
+    async def record_in_time(store: Store, *given: Any, **named: Any) -> None:
+        if unanswered:
+            raise unanswered.pop()
+        await record(store, *given, **named)
+
+    monkeypatch.setattr(Store, "record", record_in_time)
+    async with run_worker(write_quarantine=1.5):
+        assert (await billing.do("publish_invoice", invoice_id=await billing.usual_invoice()))["state"] == "done"
+    events = logged()
+    assert [events[name] for name in ("job.interrupted", "postgres.lost", "postgres.restored")] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("name", ["redis", "postgres"])

@@ -1,6 +1,7 @@
 """SIGTERM at any moment: prompt, clean, and the next worker goes on where this one stopped."""
 
 import asyncio
+import gc
 import random
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from flow.waiting import asked
 
 from sevdesk_client.sandbox.http.server import Running
 from worker.settings import Settings
+from worker.store import to_its_end
 from worker.store.connection import run_statement
 from worker.store.pooler import in_transaction
 
@@ -169,4 +171,27 @@ async def test_transaction_may_be_cancelled_anywhere(database_url: str) -> None:
             assert ended is None or isinstance(ended, asyncio.CancelledError)
             async with pool.acquire() as connection:
                 assert not connection.is_in_transaction()
+    assert said == []
+
+
+async def test_work_that_nobody_waits_for_fails_in_silence() -> None:
+    """A claim is left to its end when the worker stops; asyncio would print a traceback of what it raises then."""
+    said: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context["message"]))
+    over = asyncio.Event()
+
+    async def fail() -> None:
+        await over.wait()
+        raise asyncpg.InterfaceError
+
+    waiting = asyncio.create_task(to_its_end(fail()))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert waiting.cancelled()
+    del waiting  # its traceback keeps what failed
+    over.set()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    gc.collect()
     assert said == []

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from contextlib import suppress
 
 import asyncpg
 import pytest
@@ -9,7 +10,7 @@ from chaos.children import Nursery
 from chaos.lane import lane
 from chaos.points import Act
 from flow.waiting import wait_for
-from hostile.trouble import HASTY, ask, complaints, count, resident, stopped
+from hostile.trouble import HASTY, ask, complaints, count, resident, said, stopped
 
 from worker.local.services import Services
 from worker.store.connection import SESSION
@@ -33,7 +34,11 @@ async def test_stopped_server_is_survived(
         assert await work.findings() == []
         assert complaints(worker) == []
         if server == "postgres":  # on a loaded machine there may be another outage, a minute later or more
-            await wait_for(lambda: 1 <= count(worker, "postgres.lost") == count(worker, "postgres.restored"))
+            with suppress(TimeoutError):
+                await wait_for(lambda: 1 <= count(worker, "postgres.lost") == count(worker, "postgres.restored"))
+            told = [line["event"] for line in said(worker) if line["event"].startswith("postgres.")]
+            # On a loaded machine another outage may be told a minute later.
+            assert told and told == ["postgres.lost", "postgres.restored"] * (len(told) // 2)
 
 
 async def test_stopped_worker_says_so(services: Services, template: str, home: Nursery) -> None:

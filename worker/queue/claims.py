@@ -11,7 +11,7 @@ from worker.domain.ledger import IncomingJob, Job
 from worker.observability.metrics import Metrics
 from worker.observability.outage import Outage
 from worker.queue.loop import wait_for
-from worker.store import OUTAGES, LockSession
+from worker.store import OUTAGES, LockSession, to_its_end
 
 log = structlog.get_logger()
 
@@ -75,8 +75,7 @@ class ClaimLoop:
         if not self._locks.alive or self.free_slots < len(incoming):
             return None
         try:
-            # Shielded, because an interrupted statement would end the lock session.
-            _, limited, known = await asyncio.shield(self._claim_once(incoming))
+            _, limited, known = await to_its_end(self._claim_once(incoming))
         except OUTAGES:
             raise
         except Exception:
@@ -104,7 +103,7 @@ class ClaimLoop:
     async def _claim_safely(self) -> bool:
         """True if jobs were started."""
         try:
-            started = await asyncio.shield(self._claim())  # an interrupted statement would end the lock session
+            started = await to_its_end(self._claim())
             self._postgres.over()
             return started > 0
         except OUTAGES as error:

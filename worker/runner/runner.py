@@ -51,6 +51,7 @@ from worker.store import (
     InvoiceChanged,
     LockSession,
     Store,
+    to_its_end,
 )
 from worker.store.rows import UnknownValue, from_row, handback_of
 
@@ -103,6 +104,8 @@ class Runner:
             except CONNECTION_LOST as error:
                 # Its row says "running"; as soon as its lock is free, the leader makes it ready again.
                 tracing.attempt_ended("interrupted", None, failed=True)
+                if isinstance(error, OSError):  # no answer; the loops may wait for a connection that jobs have
+                    self._postgres.began(error)
                 log.warning("job.interrupted", error=type(error).__name__, next_step="It is taken up again by itself.")
                 await self._until_postgres_answers()
 
@@ -122,7 +125,7 @@ class Runner:
         except asyncio.CancelledError:
             # Shutdown ran out of time, or the locks are lost. The next attempt goes on from an open intent.
             if self.locks.alive:
-                await asyncio.shield(self._end(job, NotYet(0.0, problem("handed_back")), started))
+                await to_its_end(self._end(job, NotYet(0.0, problem("handed_back")), started))
             raise
         await self._end(job, outcome, started)
 

@@ -12,7 +12,7 @@ from worker.store.connection import (
     TOO_SLOW,
     WRONG_URL,
 )
-from worker.store.locks import LEADER, LockSession
+from worker.store.locks import LEADER, LockSession, to_its_end
 from worker.store.pool import InvoiceChanged, NoOpenQuestion, Store
 from worker.store.pooler import PooledLocks, require_session_locks
 
@@ -34,4 +34,5 @@ __all__ = [
     "Store",
     "postgres_cause",
     "require_session_locks",
+    "to_its_end",
 ]

@@ -29,18 +29,23 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
+async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Wait for it. A caller that is cancelled leaves it running, for an interrupted statement would end its session."""
+    task = asyncio.ensure_future(work)
+    # Of what fails when nobody waits any more, asyncio would print a traceback.
+    task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    return await asyncio.shield(task)
+
+
 def _to_its_end(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
-    """A caller that is cancelled leaves the method running, for an interrupted statement would end the session.
+    """`to_its_end` for each call of a method.
 
     What it locks then stays locked, which does no harm: jobs are cancelled when the worker stops or lost its locks.
     """
 
     @wraps(method)
     async def shielded(*args: P.args, **kwargs: P.kwargs) -> T:
-        task = asyncio.ensure_future(method(*args, **kwargs))
-        # Of what fails when nobody waits any more, asyncio would print a traceback.
-        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
-        return await asyncio.shield(task)
+        return await to_its_end(method(*args, **kwargs))
 
     return shielded
 

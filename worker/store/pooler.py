@@ -9,7 +9,7 @@ from __future__ import annotations  # asyncpg's classes are generic in its stubs
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Final
 
@@ -27,14 +27,19 @@ ISOLATION: Final = "read_committed"
 async def in_transaction(pool: asyncpg.Pool[Any]) -> AsyncIterator[Any]:
     """A connection in a transaction, which any error rolls back.
 
-    A statement that is cancelled closes the connection; asyncpg would raise that instead of the CancelledError.
+    A statement without an answer in time, and one that is cancelled, closes the connection; asyncpg would wait as long
+    again (measured), or raise another error instead of that one.
     """
     async with pool.acquire() as connection:
         try:
             async with connection.transaction(isolation=ISOLATION):
                 yield connection
+        except (TimeoutError, asyncio.CancelledError):  # of BEGIN or COMMIT
+            with suppress(asyncpg.InterfaceError):  # it is closed
+                connection.terminate()
+            raise
         except asyncpg.InterfaceError as error:
-            if isinstance(error.__context__, asyncio.CancelledError):
+            if isinstance(error.__context__, TimeoutError | asyncio.CancelledError):
                 raise error.__context__ from None
             raise
 
