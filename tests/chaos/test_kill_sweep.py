@@ -7,6 +7,8 @@ from chaos.sweep import Report, sweep
 
 from worker.local.services import Services
 
+# Read by a job only if the document's `update`, in whole seconds, has moved since: not if it was mailed at once.
+BY_THE_CLOCK = "getPositions"
 # So many points apart: a dozen deaths besides one at every write, within 15 seconds on two cores.
 SAMPLE = 80
 
@@ -32,5 +34,6 @@ def assert_all_is_well(report: Report) -> None:
     # The job's own points are always the same; what goes on beside it keeps time by the clock: on a loaded machine a
     # point such as a loop's 15th read may not come.
     assert len(report.missed) <= 0.25 * (report.kills + len(report.missed))
-    assert [case for case in report.missed if case.point.startswith("Runner.run")] == []
+    own = [case for case in report.missed if case.point.startswith("Runner.run")]
+    assert [case for case in own if BY_THE_CLOCK not in case.point] == []
     assert report.late_commits > 0 and report.taken_up_before > 0.5 * report.late_commits
