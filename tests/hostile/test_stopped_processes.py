@@ -33,7 +33,7 @@ async def test_stopped_server_is_survived(
             await asyncio.sleep(SHORT)
         assert await work.findings() == []
         assert complaints(worker) == []
-        if server == "postgres":  # on a loaded machine there may be another outage, a minute later or more
+        if server == "postgres":
             with suppress(TimeoutError):
                 await wait_for(lambda: 1 <= count(worker, "postgres.lost") == count(worker, "postgres.restored"))
             told = [line["event"] for line in said(worker) if line["event"].startswith("postgres.")]
